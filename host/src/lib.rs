@@ -1,0 +1,17 @@
+//! The host: it loads plugins and runs the libtorch training loop.
+
+pub mod checkpoint;
+pub mod cli;
+pub mod config;
+pub mod data;
+pub mod fit;
+pub mod freeze;
+pub mod model;
+pub mod optimizer;
+pub mod plugins;
+pub mod predict;
+pub mod progress;
+pub mod run_dir;
+pub mod scheduler;
+pub mod torch;
+pub mod weights;

@@ -1,0 +1,2 @@
+//! What an author of Thaw plugins depends on.
+pub mod optimizer;
