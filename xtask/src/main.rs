@@ -1,1 +1,92 @@
-fn main() {}
+//! `cargo xtask …`: everything done around the workspace that is not a plain cargo command.
+//!
+//! One file per command. Each command puts libtorch in place first, so that a fresh clone needs no other step.
+
+mod bench;
+mod demo;
+mod examples;
+mod libtorch;
+mod lint;
+mod pip;
+mod publish;
+mod references;
+mod stage;
+mod test;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use references::References;
+use workspace::Workspace;
+
+/// Set-up, demos, tests and measurements of the Thaw workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Put libtorch into .libtorch/ (skipped where it is, or where LIBTORCH or LIBTORCH_USE_PYTORCH names yours)
+    Libtorch {
+        /// Install into this folder instead, whatever the environment names
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
+    /// Fine-tune a real model: prepare data and weights, build in release, run examples/NAME.toml
+    Demo(demo::Args),
+    /// Run every test: unit, end-to-end, documentation, and the crates under examples/
+    Test,
+    /// Check format, lints and documentation of the workspace and of the crates under examples/
+    Lint,
+    /// Compare the program with the training traces in DIR
+    Parity {
+        /// A folder of cases [default: $THAW_PARITY_CASES, else tests/fixtures/parity]
+        dir: Option<PathBuf>,
+    },
+    /// Compare the models that ship with the reference outputs in DIR
+    Models {
+        /// A folder of references [default: $THAW_MODEL_FIXTURES, else tests/fixtures/models]
+        dir: Option<PathBuf>,
+    },
+    /// Measure: medians as JSON lines on standard output
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    if let Command::Libtorch { into: Some(folder) } = &command {
+        libtorch::install(folder)?;
+        println!("libtorch: {}", folder.join("torch").display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut workspace = Workspace::open()?;
+    let libtorch = libtorch::provide(&workspace)?;
+    workspace.use_libraries_of(&libtorch)?;
+    match command {
+        Command::Libtorch { .. } => {
+            println!("libtorch: {}", libtorch.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Demo(args) => demo::run(&workspace, &args),
+        Command::Test => test::run(&workspace),
+        Command::Lint => lint::run(&workspace),
+        Command::Parity { dir } => references::run(&workspace, References::Parity, dir),
+        Command::Models { dir } => references::run(&workspace, References::Models, dir),
+        Command::Bench(args) => bench::run(&workspace, &args),
+    }
+}

