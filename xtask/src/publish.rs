@@ -30,7 +30,11 @@ pub fn publish(
     let (partial, old) = (sibling(path, "partial")?, sibling(path, "old")?);
     remove(&partial)?;
     remove(&old)?;
-    make(&partial)?;
+    if let Err(error) = make(&partial) {
+        // It may be large. The next attempt removes it too, so a failure here hides nothing.
+        let _ = remove(&partial);
+        return Err(error);
+    }
     if fs::symlink_metadata(path).is_ok() {
         rename(path, &old)?;
     }
@@ -87,6 +91,7 @@ mod tests {
         });
         assert!(result.is_err());
         assert!(!path.exists());
+        assert!(!folder.path().join(".data.partial").exists());
         publish(&path, has_mark, folder_with_mark).unwrap();
         assert!(
             has_mark(&path),
