@@ -1,0 +1,70 @@
+//! `nn.Dropout` and torchvision's `StochasticDepth`.
+
+use tch::{Kind, Tensor};
+
+use super::{Mode, Module, Path};
+use crate::error::{Error, Result};
+
+fn check(probability: f64) -> Result<f64> {
+    if (0.0..=1.0).contains(&probability) {
+        return Ok(probability);
+    }
+    Err(Error::new(format_args!("a dropout probability is {probability}, expected a number in 0..=1")))
+}
+
+/// Zeroes elements at random while training, as PyTorch's `nn.Dropout`.
+pub struct Dropout {
+    probability: f64,
+    mode: Mode,
+}
+
+impl Dropout {
+    /// Zeroes each element with this probability.
+    ///
+    /// # Errors
+    /// A probability outside of 0..=1.
+    pub fn new(path: &Path, probability: f64) -> Result<Self> {
+        Ok(Self { probability: check(probability)?, mode: path.module("Dropout")?.mode() })
+    }
+}
+
+impl Module for Dropout {
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        if !self.mode.is_training() || self.probability == 0.0 {
+            return Ok(input.shallow_clone());
+        }
+        Ok(input.f_dropout(self.probability, true)?)
+    }
+}
+
+/// Drops whole samples of a residual branch while training (Huang et al., "Deep Networks with Stochastic Depth").
+pub struct StochasticDepth {
+    probability: f64,
+    mode: Mode,
+}
+
+impl StochasticDepth {
+    /// Drops each sample's branch with this probability.
+    ///
+    /// # Errors
+    /// A probability outside of 0..=1.
+    pub fn new(path: &Path, probability: f64) -> Result<Self> {
+        Ok(Self { probability: check(probability)?, mode: path.module("StochasticDepth")?.mode() })
+    }
+}
+
+impl Module for StochasticDepth {
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        if !self.mode.is_training() || self.probability == 0.0 {
+            return Ok(input.shallow_clone());
+        }
+        let survival = 1.0 - self.probability;
+        let mut shape = vec![1; input.dim()];
+        if let Some(first) = shape.first_mut() {
+            *first = input.size()[0];
+        }
+        let kept = Tensor::f_empty(shape.as_slice(), (Kind::Float, input.device()))?.f_bernoulli_float_(survival)?;
+        let scale = if survival > 0.0 { kept.f_div_scalar(survival)? } else { kept };
+        Ok(input.f_mul(&scale.f_to_kind(input.kind())?)?)
+    }
+}

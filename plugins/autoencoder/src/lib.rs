@@ -1,0 +1,1 @@
+//! An autoencoder, and the classifier on its encoder.

@@ -1,0 +1,1 @@
+//! Rates that fall with the depth of a layer.

@@ -1,0 +1,1 @@
+//! Layers thaw from the top down, some more each epoch.

@@ -1,0 +1,1 @@
+//! Phases of fine-tuning from a schedule file.

@@ -1,0 +1,1 @@
+//! BERT-type encoders for text classification and sentence pairs.

@@ -1,0 +1,1 @@
+//! Any module exported with torch.jit.script or torch.jit.trace.

@@ -1,0 +1,1 @@
+//! Image classifiers with torchvision's and timm's names.
