@@ -1,0 +1,213 @@
+//! The `weights` key of a model in the run config.
+
+use super::error::WeightsError;
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use regex::Regex;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a model's weights come from and how their names fit: `weights = "file"`, or a table.
+///
+/// A name in the file becomes a name in the model in this order: `module` keeps a part of the file, `strip_prefix` is taken off,
+/// each `rename` is applied, `map` replaces whole names, `prefix` is put before, and `to` puts the result under a module.
+///
+/// ```toml
+/// weights = { path = "autoencoder.ckpt", module = "encoder", to = "feature_extractor" }
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+pub struct WeightsConfig {
+    /// A file, a run or checkpoint directory, or `hf://organisation/name[@revision][/file]`.
+    pub path: PathBuf,
+    /// Names of the model that keep their own values, as globs (`*` also crosses dots). A pattern that names a module stands for
+    /// all below it: `head` and `head.*` are the same. Entries of the file under these names are not asked for either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
+    /// Put before every name. Default: nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+    /// Taken off every name that starts with it, as `module.` of a data-parallel model. Default: nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub strip_prefix: String,
+    /// Regular expressions and what replaces each match of theirs; `$1` is the first group. In the order given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rename: Vec<Rename>,
+    /// Whole names, after `rename`: name in the file = name in the model.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub map: BTreeMap<String, String>,
+    /// Only this module of the file is read; its path is taken off. Default: the whole file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// The module of the model that the weights are for; the rest of the model keeps its values and is not missed.
+    /// Default: `module`; the empty text is the whole model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Whether missing and unexpected names are errors. A wrong shape always is. Default: true.
+    #[serde(default = "strict")]
+    pub strict: bool,
+}
+
+fn strict() -> bool {
+    true
+}
+
+/// One renaming.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rename {
+    /// A regular expression, matched anywhere in a name.
+    pub pattern: String,
+    /// What each match becomes.
+    pub with: String,
+}
+
+impl WeightsConfig {
+    /// The weights at `path`, strictly and under their own names.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            ignore: Vec::new(),
+            prefix: String::new(),
+            strip_prefix: String::new(),
+            rename: Vec::new(),
+            map: BTreeMap::new(),
+            module: None,
+            to: None,
+            strict: true,
+        }
+    }
+
+    /// The module of the model that the weights are for; empty for the whole model.
+    pub(super) fn target(&self) -> &str {
+        self.to.as_deref().or(self.module.as_deref()).unwrap_or("")
+    }
+
+    /// The renaming, its patterns compiled.
+    pub(super) fn naming(&self) -> Result<Naming<'_>, WeightsError> {
+        let rename = self.rename.iter().map(|rename| {
+            let pattern = Regex::new(&rename.pattern).map_err(|error| WeightsError::Pattern {
+                key: "rename.pattern",
+                pattern: rename.pattern.clone(),
+                expected: "regular expression",
+                reason: last_line(&error),
+            })?;
+            Ok((pattern, rename.with.as_str()))
+        });
+        Ok(Naming {
+            config: self,
+            rename: rename.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// What keeps its own values.
+    pub(super) fn ignored(&self) -> Result<Ignored, WeightsError> {
+        let fault = |pattern: &str, reason: String| WeightsError::Pattern {
+            key: "ignore",
+            pattern: pattern.to_owned(),
+            expected: "glob",
+            reason,
+        };
+        let mut globs = GlobSetBuilder::new();
+        for pattern in &self.ignore {
+            let glob =
+                Glob::new(pattern).map_err(|error| fault(pattern, error.kind().to_string()))?;
+            globs.add(glob);
+        }
+        globs
+            .build()
+            .map(Ignored)
+            .map_err(|error| fault(&self.ignore.join(", "), error.to_string()))
+    }
+}
+
+/// A regular expression's error repeats the pattern first; its last line says what is wrong.
+fn last_line(error: &impl fmt::Display) -> String {
+    let text = error.to_string();
+    text.lines()
+        .last()
+        .unwrap_or_default()
+        .trim_start_matches("error: ")
+        .to_owned()
+}
+
+/// From names in the file to names in the model.
+pub(super) struct Naming<'c> {
+    config: &'c WeightsConfig,
+    rename: Vec<(Regex, &'c str)>,
+}
+
+impl Naming<'_> {
+    /// The name in the model of `name` in the file; `None` if it lies outside the module asked for.
+    pub fn apply(&self, name: &str) -> Option<String> {
+        let config = self.config;
+        let name = match config.module.as_deref() {
+            None | Some("") => name,
+            Some(module) => name.strip_prefix(module)?.strip_prefix('.')?,
+        };
+        let mut name = name
+            .strip_prefix(&config.strip_prefix)
+            .unwrap_or(name)
+            .to_owned();
+        for (pattern, with) in &self.rename {
+            name = pattern.replace_all(&name, *with).into_owned();
+        }
+        if let Some(mapped) = config.map.get(&name) {
+            name.clone_from(mapped);
+        }
+        name.insert_str(0, &config.prefix);
+        let target = config.target();
+        if !target.is_empty() {
+            name.insert(0, '.');
+            name.insert_str(0, target);
+        }
+        Some(name)
+    }
+}
+
+/// The names of a model that keep their own values.
+pub(super) struct Ignored(GlobSet);
+
+impl Ignored {
+    /// Whether the name, or a module it lies in, matches a pattern.
+    pub fn matches(&self, name: &str) -> bool {
+        let ends = name
+            .match_indices('.')
+            .map(|(at, _)| at)
+            .chain([name.len()]);
+        !self.0.is_empty() && ends.into_iter().any(|end| self.0.is_match(&name[..end]))
+    }
+}
+
+// The derived forms are those of the table; these add the bare path.
+impl Serialize for WeightsConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for WeightsConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PathOrTable;
+
+        impl<'de> Visitor<'de> for PathOrTable {
+            type Value = WeightsConfig;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, or a table with `path` and how its names fit the model")
+            }
+
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<WeightsConfig, E> {
+                Ok(WeightsConfig::new(path))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WeightsConfig, A::Error> {
+                WeightsConfig::deserialize(de::value::MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_any(PathOrTable)
+    }
+}

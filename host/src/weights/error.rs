@@ -1,0 +1,177 @@
+//! What can be wrong with weights.
+
+use super::plan::LoadReport;
+use std::io;
+use std::path::PathBuf;
+
+/// Why weights were not read, loaded or written. Each message names the file, and the tensor where one is concerned.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// The file or directory is not there or cannot be read.
+    #[error("{}: cannot read the weights: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+
+    /// The file is of no format that holds weights.
+    #[error(
+        "{}: this is {found}; expected .safetensors, a .pt/.pth/.bin/.ckpt written by torch.save, or a run directory",
+        path.display()
+    )]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// What it looks like instead.
+        found: String,
+    },
+
+    /// The directory holds no weights.
+    #[error("{}: no weights in this directory; looked for {}", path.display(), looked_for.join(", "))]
+    EmptyDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// The names that would have been taken.
+        looked_for: Vec<String>,
+    },
+
+    /// The pickle asks Python to call something that builds no tensor. Nothing was called.
+    #[error(
+        "{}: refused: its pickle {what}, which has no place in weights. Nothing was run. PyTorch would run it: do not open the \
+         file with torch.load(weights_only=False); ask its author for a .safetensors file",
+        path.display()
+    )]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What the pickle does, as "calls os.system".
+        what: String,
+    },
+
+    /// The file is cut off, has flipped bits or contradicts itself.
+    #[error("{}: {}{reason}", path.display(), tensor.as_ref().map(|name| format!("tensor '{name}': ")).unwrap_or_default())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The tensor that cannot be read, where it is known.
+        tensor: Option<String>,
+        /// What is wrong, and what was expected.
+        reason: String,
+    },
+
+    /// A TorchScript archive: code and weights in one.
+    #[error(
+        "{}: this is a TorchScript archive (torch.jit.save), not a state dict; train it with `[model] id = \"torchscript\"`, or save \
+         its weights in Python with torch.save(module.state_dict(), …)",
+        path.display()
+    )]
+    TorchScript {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// The file was read, but there is no tensor in it.
+    #[error("{}: no tensors in this file; {found}", path.display())]
+    NoTensors {
+        /// The file.
+        path: PathBuf,
+        /// What it holds instead.
+        found: String,
+    },
+
+    /// An `hf://` address that is none.
+    #[error("{address}: expected hf://organisation/name, optionally with @revision and /file")]
+    HubAddress {
+        /// The address.
+        address: String,
+    },
+
+    /// A file named by an `hf://` address is not in the local cache.
+    #[error(
+        "{address}: not in the Hugging Face cache ({}). Fetch it once with `{fetch}` on a machine with a network and copy that \
+         directory here (HF_HOME or HF_HUB_CACHE may name another place), or give the path of a downloaded file",
+        looked_in.display()
+    )]
+    NotCached {
+        /// The address.
+        address: String,
+        /// The directory of the model in the cache.
+        looked_in: PathBuf,
+        /// The command that fetches it.
+        fetch: String,
+    },
+
+    /// A pattern of the weights config is not well formed.
+    #[error("weights.{key}: {pattern:?} is no valid {expected}: {reason}")]
+    Pattern {
+        /// The key, as `ignore` or `rename.pattern`.
+        key: &'static str,
+        /// The pattern.
+        pattern: String,
+        /// "glob" or "regular expression".
+        expected: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// `module` names nothing in the file, or `to` nothing in the model.
+    #[error("weights.{key} = {module:?}: there is no such module in {place}; its modules are {}", known.join(", "))]
+    NoSuchModule {
+        /// `module` or `to`.
+        key: &'static str,
+        /// The module asked for.
+        module: String,
+        /// The file, or "the model".
+        place: String,
+        /// The modules at the top, or nearest to the name.
+        known: Vec<String>,
+    },
+
+    /// Two tensors of the file get one name.
+    #[error("{}: '{first}' and '{second}' both become '{name}' under the weights' renaming", path.display())]
+    NameTwice {
+        /// The file.
+        path: PathBuf,
+        /// A name in the file.
+        first: String,
+        /// Another name in the file.
+        second: String,
+        /// What both are renamed to.
+        name: String,
+    },
+
+    /// The file does not fit the model: everything that does not, at once.
+    #[error("{0}")]
+    Mismatch(Box<LoadReport>),
+
+    /// A tensor could not be made from the file's values, or not be copied into the model.
+    #[error("{}: tensor '{tensor}': {reason}", path.display())]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// What libtorch said, or what was asked for.
+        reason: String,
+    },
+
+    /// The file was not written; what was there before is unharmed.
+    #[error("{}: cannot write the weights: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+
+    /// The tensors cannot be written as asked.
+    #[error("{}: cannot write the weights: {reason}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}

@@ -1,0 +1,166 @@
+//! The containers of `torch.save`: which one a file is, and the checksums of the zip archive.
+
+use crate::weights::error::WeightsError;
+use pytorch_reader::MAX_PICKLE_SIZE;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+/// Where a file keeps its pickles.
+pub(super) enum Container {
+    /// An archive with `data.pkl` (PyTorch 1.6 and later).
+    Zip(Archive),
+    /// Pickles one after the other, then, of a legacy file, the storages.
+    Stream {
+        /// How many: five of a legacy file, one of a bare pickle.
+        pickles: usize,
+    },
+    /// The archive of PyTorch before 0.1.10.
+    Tar,
+}
+
+/// What is taken from a zip archive here.
+pub(super) struct Archive {
+    /// The contents of `data.pkl`.
+    pub pickle: Vec<u8>,
+    /// The directory all entries are in, with its slash.
+    root: String,
+}
+
+/// The number that a legacy file begins with, as protocol 2 and later write it.
+const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// A protocol's opcodes before it take at most so many bytes.
+const LEGACY_MAGIC_WITHIN: usize = 64;
+const TAR_MAGIC_AT: usize = 257;
+
+impl Container {
+    pub fn open(path: &Path, bytes: &[u8]) -> Result<Self, WeightsError> {
+        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+            return Archive::open(path, bytes).map(Self::Zip);
+        }
+        if bytes
+            .get(TAR_MAGIC_AT..)
+            .is_some_and(|rest| rest.starts_with(b"ustar"))
+        {
+            return Ok(Self::Tar);
+        }
+        let head = &bytes[..bytes.len().min(LEGACY_MAGIC_WITHIN)];
+        if head
+            .windows(LEGACY_MAGIC.len())
+            .any(|window| window == LEGACY_MAGIC)
+        {
+            return Ok(Self::Stream { pickles: 5 });
+        }
+        match bytes.first() {
+            Some(0x80 | b'(' | b'}' | b']' | b'c') => Ok(Self::Stream { pickles: 1 }),
+            _ => Err(WeightsError::UnknownFormat {
+                path: path.to_owned(),
+                found: "no file of tensors".to_owned(),
+            }),
+        }
+    }
+
+    /// What checks the storages of a zip archive; `None` for containers without checksums.
+    pub fn checksums(&self, path: &Path) -> io::Result<Option<ZipChecksums>> {
+        let Self::Zip(archive) = self else {
+            return Ok(None);
+        };
+        let opened =
+            ZipArchive::new(BufReader::new(File::open(path)?)).map_err(io::Error::other)?;
+        Ok(Some(ZipChecksums {
+            root: archive.root.clone(),
+            state: Mutex::new((opened, HashSet::new())),
+        }))
+    }
+}
+
+impl Archive {
+    fn open(path: &Path, bytes: &[u8]) -> Result<Self, WeightsError> {
+        let damaged = |reason: String| WeightsError::Damaged {
+            path: path.to_owned(),
+            tensor: None,
+            reason,
+        };
+        let broken = |error: ZipError| match error {
+            ZipError::InvalidArchive(_) => damaged(format!(
+                "the zip archive is cut off or damaged ({error}); its list of contents is at its end"
+            )),
+            other => damaged(other.to_string()),
+        };
+        let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+        let names: Vec<String> = archive
+            .file_names()
+            .map(|name| name.map(|name| name.to_string()))
+            .collect::<Result<_, _>>()
+            .map_err(broken)?;
+        let mut roots = names
+            .iter()
+            .filter_map(|name| name.strip_suffix("data.pkl"));
+        let mut roots = roots
+            .by_ref()
+            .filter(|root| root.is_empty() || root.ends_with('/'));
+        let Some(root) = roots.next().map(str::to_owned) else {
+            let found = "a zip archive without the data.pkl of torch.save".to_owned();
+            return Err(WeightsError::UnknownFormat {
+                path: path.to_owned(),
+                found,
+            });
+        };
+        // Two readers could each take another one.
+        if roots.next().is_some() {
+            return Err(damaged("the archive has more than one data.pkl".to_owned()));
+        }
+        if names.contains(&format!("{root}constants.pkl")) {
+            return Err(WeightsError::TorchScript {
+                path: path.to_owned(),
+            });
+        }
+        let entry = archive
+            .by_name(&format!("{root}data.pkl"))
+            .map_err(broken)?;
+        let mut pickle = Vec::new();
+        entry
+            .take(MAX_PICKLE_SIZE + 1)
+            .read_to_end(&mut pickle)
+            .map_err(|error| damaged(format!("{root}data.pkl: {error}: the file is damaged")))?;
+        if pickle.len() as u64 > MAX_PICKLE_SIZE {
+            return Err(damaged(format!(
+                "{root}data.pkl is larger than {MAX_PICKLE_SIZE} bytes"
+            )));
+        }
+        Ok(Self { pickle, root })
+    }
+}
+
+/// The CRC-32 of each storage in a zip archive, checked once, for tensors that are views of a larger storage.
+pub(in crate::weights) struct ZipChecksums {
+    root: String,
+    state: Mutex<(ZipArchive<BufReader<File>>, HashSet<String>)>,
+}
+
+impl ZipChecksums {
+    /// Checks the storage that `tensor_bytes` are read from, unless they are all of it: then the reader checks it itself.
+    pub fn check(&self, storage: &str, tensor_bytes: usize) -> Result<(), String> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (archive, checked) = &mut *state;
+        if checked.contains(storage) {
+            return Ok(());
+        }
+        let name = format!("{}data/{storage}", self.root);
+        let fault = |error: &dyn std::fmt::Display| {
+            format!("its storage {name}: {error}: the file is damaged")
+        };
+        let mut entry = archive.by_name(&name).map_err(|error| fault(&error))?;
+        // A checksum of 0 stands for none: torch.save writes it when told not to compute them.
+        if entry.size() != tensor_bytes as u64 && entry.crc32() != 0 {
+            io::copy(&mut entry, &mut io::sink()).map_err(|error| fault(&error))?;
+        }
+        drop(entry);
+        checked.insert(storage.to_owned());
+        Ok(())
+    }
+}
