@@ -1,0 +1,98 @@
+//! The shim's exported functions (`host/cpp/*.cpp`). Each gives a status and, where that is not [`OK`], a text.
+
+use std::ffi::{c_char, c_int};
+
+use torch_sys::C_tensor;
+
+use super::fused::{AdamOptions, SgdOptions};
+
+pub const OK: c_int = 0;
+pub const OUT_OF_MEMORY: c_int = 2;
+
+/// Where the shim puts the text of an error; freed with [`thaw_free_text`].
+pub type ErrorOut = *mut *mut c_char;
+
+unsafe extern "C" {
+    pub fn thaw_free_text(text: *mut c_char);
+    pub fn thaw_no_backtraces(error: ErrorOut) -> c_int;
+    pub fn thaw_libtorch_path(path: *mut *mut c_char, error: ErrorOut) -> c_int;
+    pub fn thaw_manual_seed(seed: u64, error: ErrorOut) -> c_int;
+    pub fn thaw_set_deterministic(on: bool, warn_only: bool, error: ErrorOut) -> c_int;
+
+    pub fn thaw_random_state(index: i64, state: *mut *mut C_tensor, error: ErrorOut) -> c_int;
+    pub fn thaw_set_random_state(index: i64, state: *const C_tensor, error: ErrorOut) -> c_int;
+
+    pub fn thaw_autocast_enter(
+        cuda: bool,
+        dtype: i8,
+        was_enabled: *mut bool,
+        previous_dtype: *mut i8,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_autocast_leave(
+        cuda: bool,
+        was_enabled: bool,
+        previous_dtype: i8,
+        error: ErrorOut,
+    ) -> c_int;
+
+    pub fn thaw_grad_norm(
+        parameters: *const *const C_tensor,
+        n: usize,
+        norm_type: f64,
+        norm: *mut f64,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_clip_grad_norm(
+        parameters: *const *const C_tensor,
+        n: usize,
+        max_norm: f64,
+        norm_type: f64,
+        norm: *mut f64,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_clip_grad_value(
+        parameters: *const *const C_tensor,
+        n: usize,
+        limit: f64,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_zero_grad(parameters: *const *const C_tensor, n: usize, error: ErrorOut) -> c_int;
+    pub fn thaw_unscale_grads(
+        parameters: *const *const C_tensor,
+        n: usize,
+        inverse_scale: f64,
+        found_inf: *mut bool,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_pin_memory(
+        tensor: *const C_tensor,
+        pinned: *mut *mut C_tensor,
+        error: ErrorOut,
+    ) -> c_int;
+
+    pub fn thaw_has_grad(
+        parameters: *const *const C_tensor,
+        n: usize,
+        has: *mut bool,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_sgd_step(
+        parameters: *const *const C_tensor,
+        momentum: *const *const C_tensor,
+        first: *const bool,
+        n: usize,
+        options: *const SgdOptions,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_adam_step(
+        parameters: *const *const C_tensor,
+        exp_avgs: *const *const C_tensor,
+        exp_avg_sqs: *const *const C_tensor,
+        max_exp_avg_sqs: *const *const C_tensor,
+        steps: *const *const C_tensor,
+        n: usize,
+        options: *const AdamOptions,
+        error: ErrorOut,
+    ) -> c_int;
+}

@@ -1,0 +1,240 @@
+//! Gradients of many parameters in one call: norm, clipping, dropping, loss scaling.
+//!
+//! Parameters may lie on several devices and have several dtypes; those without a gradient do not count.
+
+use tch::Tensor;
+use torch_sys::C_tensor;
+
+use super::{Result, call, ffi};
+
+/// Parameters as pointers, resolved once and used for many calls.
+///
+/// It owns its tensors (shallow copies share storage and gradient), so that the pointers stay good.
+#[derive(Debug, Default)]
+pub struct TensorList {
+    /// Boxed by libtorch: moving the vector does not move what the pointers point to.
+    tensors: Vec<Tensor>,
+    pointers: Vec<*const C_tensor>,
+}
+
+// SAFETY: the pointers are those of the owned tensors, and tch's tensors are Send.
+unsafe impl Send for TensorList {}
+
+impl TensorList {
+    /// A list of the given tensors.
+    pub fn new(tensors: Vec<Tensor>) -> TensorList {
+        let pointers = tensors.iter().map(Tensor::as_ptr).collect();
+        TensorList { tensors, pointers }
+    }
+
+    /// The tensors, in order.
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.tensors.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.tensors.is_empty()
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const *const C_tensor {
+        self.pointers.as_ptr()
+    }
+}
+
+impl<'a> FromIterator<&'a Tensor> for TensorList {
+    fn from_iter<I: IntoIterator<Item = &'a Tensor>>(tensors: I) -> TensorList {
+        TensorList::new(tensors.into_iter().map(Tensor::shallow_clone).collect())
+    }
+}
+
+/// Norm of all gradients seen as one vector, `norm_type` 2 for the usual one, infinity for the largest element.
+/// 0 where there is no gradient.
+pub fn grad_norm(parameters: &TensorList, norm_type: f64) -> Result<f64> {
+    let mut norm = 0.0;
+    // SAFETY: the list's pointers are good for its length; `norm` takes one value.
+    call("grad_norm", |error| unsafe {
+        ffi::thaw_grad_norm(
+            parameters.as_ptr(),
+            parameters.len(),
+            norm_type,
+            &mut norm,
+            error,
+        )
+    })?;
+    Ok(norm)
+}
+
+/// `torch.nn.utils.clip_grad_norm_`: scales the gradients by `max_norm / (norm + 1e-6)` where that is below 1.
+/// Gives the norm before. A norm that is not finite makes every gradient NaN, as there: check what it gives.
+pub fn clip_grad_norm(parameters: &TensorList, max_norm: f64, norm_type: f64) -> Result<f64> {
+    let mut norm = 0.0;
+    // SAFETY: as in `grad_norm`.
+    call("clip_grad_norm", |error| unsafe {
+        ffi::thaw_clip_grad_norm(
+            parameters.as_ptr(),
+            parameters.len(),
+            max_norm,
+            norm_type,
+            &mut norm,
+            error,
+        )
+    })?;
+    Ok(norm)
+}
+
+/// `torch.nn.utils.clip_grad_value_`: limits every element to `[-limit, limit]`.
+pub fn clip_grad_value(parameters: &TensorList, limit: f64) -> Result<()> {
+    // SAFETY: as in `grad_norm`.
+    call("clip_grad_value", |error| unsafe {
+        ffi::thaw_clip_grad_value(parameters.as_ptr(), parameters.len(), limit, error)
+    })
+}
+
+/// `zero_grad(set_to_none=True)`: drops the gradients, so that those who get none next are left out of the step.
+pub fn zero_grad(parameters: &TensorList) -> Result<()> {
+    // SAFETY: as in `grad_norm`.
+    call("zero_grad", |error| unsafe {
+        ffi::thaw_zero_grad(parameters.as_ptr(), parameters.len(), error)
+    })
+}
+
+/// Divides the gradients by a loss scale (`inverse_scale` is 1 / scale). True where one of them is not finite.
+pub fn unscale(parameters: &TensorList, inverse_scale: f64) -> Result<bool> {
+    let mut found_inf = false;
+    // SAFETY: as in `grad_norm`.
+    call("unscale_grads", |error| unsafe {
+        ffi::thaw_unscale_grads(
+            parameters.as_ptr(),
+            parameters.len(),
+            inverse_scale,
+            &mut found_inf,
+            error,
+        )
+    })?;
+    Ok(found_inf)
+}
+
+/// Which of the parameters have a gradient now, in the list's order.
+pub fn has_grad(parameters: &TensorList) -> Result<Vec<bool>> {
+    let mut has = vec![false; parameters.len()];
+    // SAFETY: `has` is as long as the list.
+    call("has_grad", |error| unsafe {
+        ffi::thaw_has_grad(
+            parameters.as_ptr(),
+            parameters.len(),
+            has.as_mut_ptr(),
+            error,
+        )
+    })?;
+    Ok(has)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    /// Parameters whose gradients are the given vectors; an empty one stands for no gradient.
+    fn with_grads(grads: &[&[f64]], kinds: &[Kind]) -> TensorList {
+        TensorList::new(
+            grads
+                .iter()
+                .zip(kinds.iter().cycle())
+                .map(|(grad, &kind)| {
+                    let p = Tensor::zeros([grad.len().max(1) as i64], (kind, Device::Cpu))
+                        .set_requires_grad(true);
+                    if !grad.is_empty() {
+                        (&p * Tensor::from_slice(grad).to_kind(kind))
+                            .sum(kind)
+                            .backward();
+                    }
+                    p
+                })
+                .collect(),
+        )
+    }
+
+    fn values(list: &TensorList, i: usize) -> Vec<f64> {
+        Vec::try_from(list.tensors()[i].grad().to_kind(Kind::Double)).unwrap()
+    }
+
+    #[test]
+    fn the_norm_is_that_of_all_gradients_as_one_vector() {
+        for kinds in [
+            &[Kind::Float][..],
+            &[Kind::Double],
+            &[Kind::Float, Kind::Double],
+        ] {
+            let list = with_grads(&[&[3.0], &[], &[4.0, 12.0]], kinds);
+            assert!((grad_norm(&list, 2.0).unwrap() - 13.0).abs() < 1e-5);
+            assert!((grad_norm(&list, f64::INFINITY).unwrap() - 12.0).abs() < 1e-12);
+            assert!((grad_norm(&list, 1.0).unwrap() - 19.0).abs() < 1e-5);
+        }
+        assert_eq!(
+            grad_norm(&with_grads(&[&[]], &[Kind::Float]), 2.0).unwrap(),
+            0.0
+        );
+    }
+
+    #[test]
+    fn clipping_by_norm_scales_only_what_is_too_long() {
+        for kinds in [
+            &[Kind::Float][..],
+            &[Kind::Double],
+            &[Kind::Float, Kind::Double],
+        ] {
+            let list = with_grads(&[&[3.0], &[4.0, 12.0]], kinds);
+            assert!((clip_grad_norm(&list, 26.0, 2.0).unwrap() - 13.0).abs() < 1e-5);
+            assert_eq!(
+                values(&list, 1),
+                [4.0, 12.0],
+                "shorter than the limit: untouched"
+            );
+            assert!((clip_grad_norm(&list, 6.5, 2.0).unwrap() - 13.0).abs() < 1e-5);
+            // The published rule: max_norm / (norm + 1e-6).
+            let factor = 6.5 / (13.0 + 1e-6);
+            assert!((values(&list, 0)[0] - 3.0 * factor).abs() < 1e-6);
+            assert!((values(&list, 1)[1] - 12.0 * factor).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn clipping_by_value_limits_each_element() {
+        let list = with_grads(&[&[-3.0, 0.5], &[], &[2.0]], &[Kind::Float, Kind::Double]);
+        clip_grad_value(&list, 1.0).unwrap();
+        assert_eq!(
+            (values(&list, 0), values(&list, 2)),
+            (vec![-1.0, 0.5], vec![1.0])
+        );
+    }
+
+    #[test]
+    fn zeroed_gradients_are_gone() {
+        let list = with_grads(&[&[1.0], &[], &[2.0]], &[Kind::Float]);
+        assert_eq!(has_grad(&list).unwrap(), [true, false, true]);
+        zero_grad(&list).unwrap();
+        assert_eq!(has_grad(&list).unwrap(), [false; 3]);
+        assert!(!list.tensors()[0].grad().defined());
+    }
+
+    #[test]
+    fn unscaling_divides_and_reports_what_is_not_finite() {
+        let list = with_grads(&[&[8.0], &[2.0]], &[Kind::Float]);
+        assert!(!unscale(&list, 0.25).unwrap());
+        assert_eq!((values(&list, 0)[0], values(&list, 1)[0]), (2.0, 0.5));
+        assert!(
+            unscale(
+                &with_grads(&[&[f64::INFINITY], &[2.0]], &[Kind::Float]),
+                0.25
+            )
+            .unwrap()
+        );
+        assert!(unscale(&with_grads(&[&[1.0], &[f64::NAN]], &[Kind::Float]), 0.25).unwrap());
+    }
+}
