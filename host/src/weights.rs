@@ -9,7 +9,7 @@
 //! | `.safetensors`, alone or as shards under `*.index.json` | mapped into memory |
 //! | `.pt` `.pth` `.bin` `.ckpt`, zip or legacy | the state dict: alone, under `state_dict`, `model`, …, or of a whole pickled module |
 //! | a Thaw run or checkpoint directory, a Hugging Face model directory | the weights in it |
-//! | `hf://org/name[@revision][/file]` | the file from the local Hugging Face cache |
+//! | `hf://org/name[@revision][/file]` | the file through the local Hugging Face cache |
 //!
 //! The format is told from the content, not from the name. Pickles are read by a parser that runs nothing; one that asks for a
 //! call with no place in weights is refused (see [`WeightsError::Refused`]).
@@ -21,6 +21,7 @@ mod hub;
 mod pickle;
 mod plan;
 mod safetensors;
+mod shards;
 mod source;
 mod state_dict;
 mod write;

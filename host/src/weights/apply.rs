@@ -12,33 +12,16 @@ use tch::Tensor;
 ///
 /// # Errors
 /// `lookup` knows no tensor of a planned name or one of another shape, or the file is damaged there.
-pub fn apply(
-    plan: &LoadPlan,
-    file: &StateDict,
-    mut lookup: impl FnMut(&str) -> Option<Tensor>,
-) -> Result<usize, WeightsError> {
+pub fn apply(plan: &LoadPlan, file: &StateDict, mut lookup: impl FnMut(&str) -> Option<Tensor>) -> Result<usize, WeightsError> {
     let _no_grad = tch::no_grad_guard();
     for copy in &plan.copies {
-        let fault = |reason: String| WeightsError::Tensor {
-            path: file.path().to_owned(),
-            tensor: copy.model.clone(),
-            reason,
-        };
+        let fault = |reason: String| WeightsError::Tensor { path: file.path().to_owned(), tensor: copy.model.clone(), reason };
         let entry = file.get(&copy.file);
-        let entry = entry.ok_or_else(|| {
-            fault(format!(
-                "the plan was made for another file: no '{}'",
-                copy.file
-            ))
-        })?;
-        let mut tensor =
-            lookup(&copy.model).ok_or_else(|| fault("the model has no such tensor".to_owned()))?;
+        let entry = entry.ok_or_else(|| fault(format!("the plan was made for another file: no '{}'", copy.file)))?;
+        let mut tensor = lookup(&copy.model).ok_or_else(|| fault("the model has no such tensor".to_owned()))?;
         let shape = tensor.size();
         if shape != copy.shape {
-            return Err(fault(format!(
-                "planned for shape {:?}, but the model's is {shape:?}",
-                copy.shape
-            )));
+            return Err(fault(format!("planned for shape {:?}, but the model's is {shape:?}", copy.shape)));
         }
         entry.with_tensor(|values| {
             let values = values.f_view(&shape[..])?;

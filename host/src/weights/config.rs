@@ -96,41 +96,26 @@ impl WeightsConfig {
             })?;
             Ok((pattern, rename.with.as_str()))
         });
-        Ok(Naming {
-            config: self,
-            rename: rename.collect::<Result<_, _>>()?,
-        })
+        Ok(Naming { config: self, rename: rename.collect::<Result<_, _>>()? })
     }
 
     /// What keeps its own values.
     pub(super) fn ignored(&self) -> Result<Ignored, WeightsError> {
-        let fault = |pattern: &str, reason: String| WeightsError::Pattern {
-            key: "ignore",
-            pattern: pattern.to_owned(),
-            expected: "glob",
-            reason,
-        };
+        let fault =
+            |pattern: &str, reason: String| WeightsError::Pattern { key: "ignore", pattern: pattern.to_owned(), expected: "glob", reason };
         let mut globs = GlobSetBuilder::new();
         for pattern in &self.ignore {
-            let glob =
-                Glob::new(pattern).map_err(|error| fault(pattern, error.kind().to_string()))?;
+            let glob = Glob::new(pattern).map_err(|error| fault(pattern, error.kind().to_string()))?;
             globs.add(glob);
         }
-        globs
-            .build()
-            .map(Ignored)
-            .map_err(|error| fault(&self.ignore.join(", "), error.to_string()))
+        globs.build().map(Ignored).map_err(|error| fault(&self.ignore.join(", "), error.to_string()))
     }
 }
 
 /// A regular expression's error repeats the pattern first; its last line says what is wrong.
 fn last_line(error: &impl fmt::Display) -> String {
     let text = error.to_string();
-    text.lines()
-        .last()
-        .unwrap_or_default()
-        .trim_start_matches("error: ")
-        .to_owned()
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 /// From names in the file to names in the model.
@@ -147,10 +132,7 @@ impl Naming<'_> {
             None | Some("") => name,
             Some(module) => name.strip_prefix(module)?.strip_prefix('.')?,
         };
-        let mut name = name
-            .strip_prefix(&config.strip_prefix)
-            .unwrap_or(name)
-            .to_owned();
+        let mut name = name.strip_prefix(&config.strip_prefix).unwrap_or(name).to_owned();
         for (pattern, with) in &self.rename {
             name = pattern.replace_all(&name, *with).into_owned();
         }
@@ -173,10 +155,7 @@ pub(super) struct Ignored(GlobSet);
 impl Ignored {
     /// Whether the name, or a module it lies in, matches a pattern.
     pub fn matches(&self, name: &str) -> bool {
-        let ends = name
-            .match_indices('.')
-            .map(|(at, _)| at)
-            .chain([name.len()]);
+        let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
         !self.0.is_empty() && ends.into_iter().any(|end| self.0.is_match(&name[..end]))
     }
 }

@@ -88,10 +88,10 @@ pub enum WeightsError {
         address: String,
     },
 
-    /// A file named by an `hf://` address is not in the local cache.
+    /// A file named by an `hf://` address is neither in the local cache nor to be had from the hub.
     #[error(
-        "{address}: not in the Hugging Face cache ({}). Fetch it once with `{fetch}` on a machine with a network and copy that \
-         directory here (HF_HOME or HF_HUB_CACHE may name another place), or give the path of a downloaded file",
+        "{address}: not in the Hugging Face cache ({}), and {reason}. Fetch it with `{fetch}` where there is a network and copy \
+         that directory here (HF_HOME or HF_HUB_CACHE may name another place), or give the path of a downloaded file",
         looked_in.display()
     )]
     NotCached {
@@ -99,6 +99,8 @@ pub enum WeightsError {
         address: String,
         /// The directory of the model in the cache.
         looked_in: PathBuf,
+        /// Why it was not fetched.
+        reason: String,
         /// The command that fetches it.
         fetch: String,
     },

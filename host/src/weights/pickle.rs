@@ -26,42 +26,28 @@ const WRAPPERS: [&str; 5] = ["state_dict", "model_state_dict", "model", "module"
 
 /// The tensors of a file that begins as `bytes` do and holds one or more pickles.
 pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, WeightsError> {
-    let damaged = |reason: String| WeightsError::Damaged {
-        path: path.to_owned(),
-        tensor: None,
-        reason,
-    };
+    let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), tensor: None, reason };
     let container = Container::open(path, bytes)?;
     let outline = outlined(path, &container, bytes)?;
 
-    let root = PytorchReader::read_pickle_data(path, None)
-        .map_err(|error| located(path, &outline, error))?;
+    let root = PytorchReader::read_pickle_data(path, None).map_err(|error| located(path, &outline, error))?;
     let wrapper = wrapper(&root, &outline);
     let reader = match wrapper {
         Some(key) => PytorchReader::with_top_level_key(path, key),
         None if !matches!(root, PickleValue::Dict(_)) => {
             let found = format!("its pickle holds {}", values::describe(&root));
-            return Err(WeightsError::NoTensors {
-                path: path.to_owned(),
-                found,
-            });
+            return Err(WeightsError::NoTensors { path: path.to_owned(), found });
         }
         None => PytorchReader::new(path),
     };
     let reader = reader.map_err(|error| located(path, &outline, error))?;
     if reader.is_empty() {
         let found = format!("it holds {}", values::describe(&root));
-        return Err(WeightsError::NoTensors {
-            path: path.to_owned(),
-            found,
-        });
+        return Err(WeightsError::NoTensors { path: path.to_owned(), found });
     }
 
     let order = Order::of(&outline);
-    let checksums = container
-        .checksums(path)
-        .map_err(|error| damaged(error.to_string()))?
-        .map(Arc::new);
+    let checksums = container.checksums(path).map_err(|error| damaged(error.to_string()))?.map(Arc::new);
     let mut tensors: Vec<_> = reader.into_tensors().into_iter().collect();
     tensors.sort_by_cached_key(|(name, _)| order.key(name));
     let file: Arc<Path> = path.into();
@@ -69,17 +55,7 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, WeightsError>
         let shape = tensor.shape().to_vec();
         let kind = kind(tensor.dtype());
         let storage = order.storage(&name).map(str::to_owned);
-        Entry::new(
-            &file,
-            name,
-            &shape,
-            kind,
-            Values::Pickled {
-                tensor,
-                storage,
-                checksums: checksums.clone(),
-            },
-        )
+        Entry::new(&file, name, &shape, kind, Values::Pickled { tensor, storage, checksums: checksums.clone() })
     });
     Ok(StateDict::new(path, entries.collect()).with_data(values::beside(root, wrapper)))
 }
@@ -91,19 +67,12 @@ fn outlined(path: &Path, container: &Container, bytes: &[u8]) -> Result<Outline,
         let (outline, fault) = Outline::of(pickle);
         // A bad call comes first: the rest of such a file may well be nonsense.
         if let Some(what) = policy::objection(&outline) {
-            return Err(WeightsError::Refused {
-                path: path.to_owned(),
-                what,
-            });
+            return Err(WeightsError::Refused { path: path.to_owned(), what });
         }
         let end = outline.end;
         if let Some(fault) = fault {
             let reason = format!("its pickle breaks off at byte {end}: {fault}");
-            return Err(WeightsError::Damaged {
-                path: path.to_owned(),
-                tensor: None,
-                reason,
-            });
+            return Err(WeightsError::Damaged { path: path.to_owned(), tensor: None, reason });
         }
         whole.add(outline);
         Ok(end)
@@ -134,41 +103,21 @@ fn wrapper(root: &PickleValue, outline: &Outline) -> Option<&'static str> {
     if outline.root_is_object || entries.values().any(values::is_tensor) {
         return None;
     }
-    WRAPPERS
-        .into_iter()
-        .find(|&key| entries.get(key).is_some_and(values::holds_tensors))
+    WRAPPERS.into_iter().find(|&key| entries.get(key).is_some_and(values::holds_tensors))
 }
 
 /// An error of the reader's, with the tensor if it is about the storage of one.
 fn located(path: &Path, outline: &Outline, error: PytorchError) -> WeightsError {
     if let PytorchError::Io(source) = error {
         return match source.raw_os_error() {
-            Some(_) => WeightsError::Io {
-                path: path.to_owned(),
-                source,
-            },
-            None => WeightsError::Damaged {
-                path: path.to_owned(),
-                tensor: None,
-                reason: source.to_string(),
-            },
+            Some(_) => WeightsError::Io { path: path.to_owned(), source },
+            None => WeightsError::Damaged { path: path.to_owned(), tensor: None, reason: source.to_string() },
         };
     }
     let reason = error.to_string();
-    let storage = reason
-        .split_once("storage '")
-        .and_then(|(_, rest)| rest.split_once('\''));
-    let tensor = storage.and_then(|(key, _)| {
-        outline
-            .tensors
-            .iter()
-            .find(|tensor| &*tensor.storage == key)
-    });
-    WeightsError::Damaged {
-        path: path.to_owned(),
-        tensor: tensor.map(|tensor| tensor.name.to_string()),
-        reason,
-    }
+    let storage = reason.split_once("storage '").and_then(|(_, rest)| rest.split_once('\''));
+    let tensor = storage.and_then(|(key, _)| outline.tensors.iter().find(|tensor| &*tensor.storage == key));
+    WeightsError::Damaged { path: path.to_owned(), tensor: tensor.map(|tensor| tensor.name.to_string()), reason }
 }
 
 /// Where each name first stood in the pickle, and its storage.
@@ -186,12 +135,7 @@ impl<'o> Order<'o> {
     /// Names in the order of the pickle; those of nested dicts, which stand there in pieces, by name with numbers as numbers.
     fn key(&self, name: &str) -> (usize, Vec<(Option<u64>, String)>) {
         let at = self.0.get(name).map_or(usize::MAX, |&(at, _)| at);
-        (
-            at,
-            name.split('.')
-                .map(|part| (part.parse().ok(), part.to_owned()))
-                .collect(),
-        )
+        (at, name.split('.').map(|part| (part.parse().ok(), part.to_owned())).collect())
     }
 
     fn storage(&self, name: &str) -> Option<&'o str> {

@@ -24,11 +24,7 @@ pub struct TensorSpec {
 impl TensorSpec {
     /// A tensor of a model.
     pub fn new(name: impl Into<String>, shape: impl Into<Vec<i64>>, kind: Kind) -> Self {
-        Self {
-            name: name.into(),
-            shape: shape.into(),
-            kind,
-        }
+        Self { name: name.into(), shape: shape.into(), kind }
     }
 }
 
@@ -71,11 +67,7 @@ const MAY_BE_MISSING: &str = "num_batches_tracked";
 /// # Errors
 /// [`WeightsError::Mismatch`] with everything that does not fit; a malformed pattern; a `module` or `to` that is not there; two
 /// tensors that would get one name.
-pub fn plan_load(
-    model: &[TensorSpec],
-    file: &StateDict,
-    config: &WeightsConfig,
-) -> Result<LoadPlan, WeightsError> {
+pub fn plan_load(model: &[TensorSpec], file: &StateDict, config: &WeightsConfig) -> Result<LoadPlan, WeightsError> {
     let ignored = config.ignored()?;
     let available = available(file, config)?;
     let target = config.target();
@@ -122,31 +114,19 @@ pub fn plan_load(
     for (name, &found) in &available {
         let entry = file.get(found);
         match entry.filter(|_| !wanted.contains(name.as_str()) && !ignored.matches(name)) {
-            Some(entry) => report
-                .unexpected
-                .push(Unmatched::renamed(name, found, entry.shape())),
+            Some(entry) => report.unexpected.push(Unmatched::renamed(name, found, entry.shape())),
             None if ignored.matches(name) => plan.unused.push(found.to_owned()),
             None => {}
         }
     }
 
     if report.is_fatal() || (plan.copies.is_empty() && !report.is_empty()) {
-        let names: Vec<&str> = model
-            .iter()
-            .map(|tensor| tensor.name.as_str())
-            .filter(|name| within(name))
-            .collect();
-        report.complete(
-            &names,
-            &available.keys().map(String::as_str).collect::<Vec<_>>(),
-            plan.copies.len(),
-        );
+        let names: Vec<&str> = model.iter().map(|tensor| tensor.name.as_str()).filter(|name| within(name)).collect();
+        report.complete(&names, &available.keys().map(String::as_str).collect::<Vec<_>>(), plan.copies.len());
         return Err(WeightsError::Mismatch(Box::new(report)));
     }
-    plan.missing
-        .extend(report.missing.into_iter().map(|tensor| tensor.name));
-    plan.unused
-        .extend(report.unexpected.into_iter().map(|tensor| tensor.in_file));
+    plan.missing.extend(report.missing.into_iter().map(|tensor| tensor.name));
+    plan.unused.extend(report.unexpected.into_iter().map(|tensor| tensor.in_file));
     for names in [&mut plan.kept, &mut plan.missing, &mut plan.unused] {
         names.sort();
     }
@@ -154,10 +134,7 @@ pub fn plan_load(
 }
 
 /// The file's tensors by the names they have for the model; the names in the file are the values.
-fn available<'f>(
-    file: &'f StateDict,
-    config: &WeightsConfig,
-) -> Result<BTreeMap<String, &'f str>, WeightsError> {
+fn available<'f>(file: &'f StateDict, config: &WeightsConfig) -> Result<BTreeMap<String, &'f str>, WeightsError> {
     let naming = config.naming()?;
     let mut available: BTreeMap<String, &str> = BTreeMap::new();
     for found in file.names() {
@@ -165,12 +142,7 @@ fn available<'f>(
             continue;
         };
         if let Some(first) = available.insert(name.clone(), found) {
-            return Err(WeightsError::NameTwice {
-                path: file.path().to_owned(),
-                first: first.to_owned(),
-                second: found.to_owned(),
-                name,
-            });
+            return Err(WeightsError::NameTwice { path: file.path().to_owned(), first: first.to_owned(), second: found.to_owned(), name });
         }
     }
     if let (true, Some(module)) = (available.is_empty(), &config.module) {
@@ -180,44 +152,23 @@ fn available<'f>(
     Ok(available)
 }
 
-fn no_such_module<'n>(
-    key: &'static str,
-    module: &str,
-    place: String,
-    names: impl Iterator<Item = &'n str>,
-) -> WeightsError {
+fn no_such_module<'n>(key: &'static str, module: &str, place: String, names: impl Iterator<Item = &'n str>) -> WeightsError {
     let mut modules: HashMap<&str, f64> = HashMap::new();
     for name in names {
         for (at, _) in name.match_indices('.') {
-            let top = if at == name.find('.').unwrap_or(at) {
-                0.5
-            } else {
-                0.0
-            };
-            modules
-                .entry(&name[..at])
-                .or_insert_with(|| strsim::jaro_winkler(module, &name[..at]).max(top));
+            let top = if at == name.find('.').unwrap_or(at) { 0.5 } else { 0.0 };
+            modules.entry(&name[..at]).or_insert_with(|| strsim::jaro_winkler(module, &name[..at]).max(top));
         }
     }
     let mut nearest: Vec<_> = modules.into_iter().collect();
     nearest.sort_by(|(a, x), (b, y)| y.total_cmp(x).then_with(|| a.cmp(b)));
-    let known = nearest
-        .into_iter()
-        .take(6)
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    WeightsError::NoSuchModule {
-        key,
-        module: module.to_owned(),
-        place,
-        known,
-    }
+    let known = nearest.into_iter().take(6).map(|(name, _)| name.to_owned()).collect();
+    WeightsError::NoSuchModule { key, module: module.to_owned(), place, known }
 }
 
 /// Whether `name` lies in `module`.
 pub(super) fn below(name: &str, module: &str) -> bool {
-    name.strip_prefix(module)
-        .is_some_and(|rest| rest.starts_with('.'))
+    name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn last_part(name: &str) -> &str {

@@ -1,13 +1,12 @@
-//! Reading .safetensors files, mapped into memory, alone or in shards.
+//! Reading .safetensors files, mapped into memory.
 
 use super::error::WeightsError;
 use super::state_dict::{Entry, StateDict, Values, Widen};
 use memmap2::Mmap;
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Component, Path};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use tch::Kind;
 
@@ -23,11 +22,7 @@ pub(super) fn begins_like(head: &[u8]) -> bool {
 pub(super) fn read(path: &Path, map: Mmap) -> Result<StateDict, WeightsError> {
     let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|error| {
         let (tensor, reason) = explain(&map).unwrap_or_else(|| (None, error.to_string()));
-        WeightsError::Damaged {
-            path: path.to_owned(),
-            tensor,
-            reason,
-        }
+        WeightsError::Damaged { path: path.to_owned(), tensor, reason }
     })?;
     let data = LENGTH + header;
     let file: Arc<Path> = path.into();
@@ -39,10 +34,7 @@ pub(super) fn read(path: &Path, map: Mmap) -> Result<StateDict, WeightsError> {
             return Err(WeightsError::Tensor {
                 path: path.to_owned(),
                 tensor: name,
-                reason: format!(
-                    "its element type is {}, which libtorch's tensors do not have",
-                    info.dtype
-                ),
+                reason: format!("its element type is {}, which libtorch's tensors do not have", info.dtype),
             });
         };
         let (start, end) = info.data_offsets;
@@ -51,17 +43,9 @@ pub(super) fn read(path: &Path, map: Mmap) -> Result<StateDict, WeightsError> {
     });
     let entries = entries.collect::<Result<Vec<_>, _>>()?;
     if entries.is_empty() {
-        return Err(WeightsError::NoTensors {
-            path: path.to_owned(),
-            found: "its header names none".to_owned(),
-        });
+        return Err(WeightsError::NoTensors { path: path.to_owned(), found: "its header names none".to_owned() });
     }
-    let metadata = metadata
-        .metadata()
-        .iter()
-        .flatten()
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let metadata = metadata.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
     Ok(StateDict::new(path, entries).with_metadata(metadata))
 }
 
@@ -91,136 +75,40 @@ fn kind(dtype: Dtype) -> Option<(Kind, Option<Widen>)> {
 fn explain(bytes: &[u8]) -> Option<(Option<String>, String)> {
     let length = u64::from_le_bytes(*bytes.first_chunk::<LENGTH>()?);
     let rest = bytes.len() - LENGTH;
-    let Some(header) = usize::try_from(length)
-        .ok()
-        .and_then(|length| bytes[LENGTH..].get(..length))
-    else {
-        return Some((
-            None,
-            format!(
-                "its header claims {length} bytes, but {rest} follow: the file is cut off or damaged"
-            ),
-        ));
+    let Some(header) = usize::try_from(length).ok().and_then(|length| bytes[LENGTH..].get(..length)) else {
+        return Some((None, format!("its header claims {length} bytes, but {rest} follow: the file is cut off or damaged")));
     };
     let tensors: BTreeMap<String, Value> = serde_json::from_slice(header).ok()?;
     let available = rest - header.len();
     let mut ranges = Vec::new();
     for (name, tensor) in &tensors {
-        let range = tensor
-            .get("data_offsets")
-            .and_then(|offsets| Some((offsets.get(0)?.as_u64()?, offsets.get(1)?.as_u64()?)));
+        let range = tensor.get("data_offsets").and_then(|offsets| Some((offsets.get(0)?.as_u64()?, offsets.get(1)?.as_u64()?)));
         if let Some((start, end)) = range {
             ranges.push((start, end, name));
         }
     }
     ranges.sort();
-    let beyond: Vec<_> = ranges
-        .iter()
-        .filter(|(_, end, _)| *end > available as u64)
-        .collect();
+    let beyond: Vec<_> = ranges.iter().filter(|(_, end, _)| *end > available as u64).collect();
     if let Some((start, end, name)) = beyond.first() {
         let others = match beyond.len() - 1 {
             0 => String::new(),
             others => format!(", and so are {others} after it"),
         };
-        let reason = format!(
-            "its values are bytes {start} to {end} of {available}: the file is cut off or damaged{others}"
-        );
+        let reason = format!("its values are bytes {start} to {end} of {available}: the file is cut off or damaged{others}");
         return Some((Some((*name).clone()), reason));
     }
     if let Some(pair) = ranges.windows(2).find(|pair| pair[1].0 < pair[0].1) {
-        let reason = format!(
-            "its values overlap those of '{}': the file is damaged",
-            pair[0].2
-        );
+        let reason = format!("its values overlap those of '{}': the file is damaged", pair[0].2);
         return Some((Some(pair[1].2.clone()), reason));
     }
     ranges.iter().find_map(|(start, end, name)| {
-        let info: safetensors::tensor::TensorInfo =
-            serde_json::from_value(tensors[*name].clone()).ok()?;
-        let elements = info
-            .shape
-            .iter()
-            .try_fold(1usize, |product, &size| product.checked_mul(size))?;
+        let info: safetensors::tensor::TensorInfo = serde_json::from_value(tensors[*name].clone()).ok()?;
+        let elements = info.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
         let needed = elements.checked_mul(info.dtype.bitsize())? / 8;
         let has = end.checked_sub(*start)?;
         (needed as u64 != has).then(|| {
-            let reason = format!(
-                "shape {:?} of {} needs {needed} bytes, but it has {has}",
-                info.shape, info.dtype
-            );
+            let reason = format!("shape {:?} of {} needs {needed} bytes, but it has {has}", info.shape, info.dtype);
             (Some((*name).clone()), reason)
         })
     })
-}
-
-/// The tensors of the shards that an index (`*.index.json`) names; the shards lie beside it.
-pub(super) fn read_sharded(
-    path: &Path,
-    shard: impl Fn(&Path) -> Result<StateDict, WeightsError>,
-) -> Result<StateDict, WeightsError> {
-    let damaged = |tensor: Option<&str>, reason: String| WeightsError::Damaged {
-        path: path.to_owned(),
-        tensor: tensor.map(str::to_owned),
-        reason,
-    };
-    let text = fs::read(path).map_err(|source| WeightsError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    let index: Value = serde_json::from_slice(&text)
-        .map_err(|error| damaged(None, format!("not JSON: {error}")))?;
-    let map = index.get("weight_map").and_then(Value::as_object);
-    let map = map.ok_or_else(|| {
-        damaged(
-            None,
-            "an index of shards needs `weight_map`: tensor name to file".to_owned(),
-        )
-    })?;
-    let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (name, file) in map {
-        let file = file.as_str().filter(|file| is_plain(file));
-        let file = file.ok_or_else(|| {
-            damaged(
-                Some(name),
-                "its file must be a name beside the index".to_owned(),
-            )
-        })?;
-        wanted.entry(file).or_default().insert(name);
-    }
-    let directory = path.parent().unwrap_or(Path::new(""));
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut metadata = BTreeMap::new();
-    for (file, names) in wanted {
-        let part = shard(&directory.join(file))?;
-        if let Some(missing) = names.iter().find(|name| part.get(name).is_none()) {
-            return Err(damaged(
-                Some(missing),
-                format!("it should be in {file}, but is not"),
-            ));
-        }
-        metadata.extend(part.metadata().clone());
-        // What a shard holds beyond the index is another's: the index decides.
-        entries.extend(
-            part.into_entries()
-                .into_iter()
-                .filter(|entry| names.contains(entry.name())),
-        );
-    }
-    if entries.is_empty() {
-        return Err(WeightsError::NoTensors {
-            path: path.to_owned(),
-            found: "`weight_map` is empty".to_owned(),
-        });
-    }
-    Ok(StateDict::new(path, entries).with_metadata(metadata))
-}
-
-/// Whether a name has no directory, so that an index cannot reach out of its own.
-fn is_plain(file: &str) -> bool {
-    let mut parts = Path::new(file).components();
-    matches!(
-        (parts.next(), parts.next()),
-        (Some(Component::Normal(_)), None)
-    )
 }

@@ -1,6 +1,7 @@
 //! From what a run config names to a file, and from a file to its tensors.
 
 use super::error::WeightsError;
+use super::shards::Index;
 use super::state_dict::StateDict;
 use super::{hub, pickle, safetensors};
 use memmap2::Mmap;
@@ -8,12 +9,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// The files of a directory that are its weights, the first that is there.
-pub(super) const IN_DIRECTORY: [&str; 4] = [
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-];
+pub(super) const IN_DIRECTORY: [&str; 4] =
+    ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 
 /// The last checkpoint of a run directory: a directory, or a text file with the name of one beside it.
 const LAST: &str = "checkpoints/last";
@@ -29,13 +26,14 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict, WeightsError> {
 
 /// The file that `path` stands for.
 ///
-/// - `hf://organisation/name[@revision][/file]`: the file in the local Hugging Face cache;
+/// - `hf://organisation/name[@revision][/file]`: the file in the local Hugging Face cache, fetched into
+///   it if there is a network (not with `HF_HUB_OFFLINE=1`); without a file, the weights as in a directory;
 /// - a directory: its `model.safetensors` (a checkpoint), `model.safetensors.index.json`, `pytorch_model.bin` or
 ///   `pytorch_model.bin.index.json`, else that of `checkpoints/last` (a run directory);
 /// - anything else is the file itself.
 pub fn resolve(path: &Path) -> Result<PathBuf, WeightsError> {
     if let Some(address) = path.to_str().filter(|path| path.starts_with(hub::SCHEME)) {
-        return hub::find(address, &hub::cache_directory());
+        return hub::Hub::from_env().find(address);
     }
     if !path.is_dir() {
         return Ok(path.to_owned());
@@ -45,56 +43,32 @@ pub fn resolve(path: &Path) -> Result<PathBuf, WeightsError> {
         Ok(name) => last.with_file_name(name.trim()),
         Err(_) => last,
     };
-    let files = [path, &checkpoint]
-        .into_iter()
-        .flat_map(|at| IN_DIRECTORY.map(|name| at.join(name)));
-    files
-        .into_iter()
-        .find(|file| file.is_file())
-        .ok_or_else(|| WeightsError::EmptyDirectory {
-            path: path.to_owned(),
-            looked_for: IN_DIRECTORY
-                .iter()
-                .map(|&name| name.to_owned())
-                .chain([format!("{LAST}/{}", IN_DIRECTORY[0])])
-                .collect(),
-        })
+    let files = [path, &checkpoint].into_iter().flat_map(|at| IN_DIRECTORY.map(|name| at.join(name)));
+    files.into_iter().find(|file| file.is_file()).ok_or_else(|| WeightsError::EmptyDirectory {
+        path: path.to_owned(),
+        looked_for: IN_DIRECTORY.iter().map(|&name| name.to_owned()).chain([format!("{LAST}/{}", IN_DIRECTORY[0])]).collect(),
+    })
 }
 
 fn read_file(path: &Path) -> Result<StateDict, WeightsError> {
-    if path
-        .to_str()
-        .is_some_and(|path| path.ends_with(".index.json"))
-    {
-        return safetensors::read_sharded(path, read_file);
+    if Index::is(path) {
+        return Index::read(path)?.tensors(read_file);
     }
-    let io = |source| WeightsError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| WeightsError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(io)?;
     if file.metadata().map_err(io)?.len() == 0 {
         let reason = "the file is empty: its download or copy did not finish".to_owned();
-        return Err(WeightsError::Damaged {
-            path: path.to_owned(),
-            tensor: None,
-            reason,
-        });
+        return Err(WeightsError::Damaged { path: path.to_owned(), tensor: None, reason });
     }
     // SAFETY: the map is only read. Whoever shortens the file while it is mapped ends the program with SIGBUS, as with every
     // reader of mapped weights; a finished checkpoint is never changed, and downloads appear under their names when complete.
     let map = unsafe { Mmap::map(&file) }.map_err(io)?;
-    let named = path
-        .extension()
-        .is_some_and(|extension| extension == "safetensors");
+    let named = path.extension().is_some_and(|extension| extension == "safetensors");
     if safetensors::begins_like(&map) || (named && foreign(&map).is_none()) {
         return safetensors::read(path, map);
     }
     match foreign(&map) {
-        Some(found) => Err(WeightsError::UnknownFormat {
-            path: path.to_owned(),
-            found: found.to_owned(),
-        }),
+        Some(found) => Err(WeightsError::UnknownFormat { path: path.to_owned(), found: found.to_owned() }),
         None => pickle::read(path, &map),
     }
 }
@@ -102,10 +76,7 @@ fn read_file(path: &Path) -> Result<StateDict, WeightsError> {
 /// What a file is whose first bytes say that it holds no weights of ours.
 fn foreign(head: &[u8]) -> Option<&'static str> {
     const KNOWN: [(&[u8], &str); 9] = [
-        (
-            b"version https://git-lfs",
-            "a Git LFS pointer, not the file it points to: run `git lfs pull`",
-        ),
+        (b"version https://git-lfs", "a Git LFS pointer, not the file it points to: run `git lfs pull`"),
         (b"<", "an HTML or XML page, probably a download that failed"),
         (b"\x89HDF", "an HDF5 file (Keras)"),
         (b"GGUF", "a GGUF file (llama.cpp)"),
@@ -115,8 +86,5 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
         (b"\x89PNG", "a picture"),
         (b"Rar!", "a RAR archive"),
     ];
-    KNOWN
-        .iter()
-        .find(|(magic, _)| head.starts_with(magic))
-        .map(|(_, name)| *name)
+    KNOWN.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| *name)
 }

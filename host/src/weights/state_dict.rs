@@ -27,18 +27,8 @@ pub struct StateDict {
 impl StateDict {
     /// Entries with distinct names.
     pub(super) fn new(path: &Path, entries: Vec<Entry>) -> Self {
-        let index = entries
-            .iter()
-            .enumerate()
-            .map(|(at, entry)| (entry.name.clone(), at))
-            .collect();
-        Self {
-            path: path.to_owned(),
-            entries,
-            index,
-            metadata: BTreeMap::new(),
-            data: Value::Null,
-        }
+        let index = entries.iter().enumerate().map(|(at, entry)| (entry.name.clone(), at)).collect();
+        Self { path: path.to_owned(), entries, index, metadata: BTreeMap::new(), data: Value::Null }
     }
 
     /// With the text pairs of a .safetensors header.
@@ -104,17 +94,13 @@ impl StateDict {
     /// `None` if the file holds none.
     pub fn hyper_parameters(&self) -> Option<Value> {
         // Lightning before 1.0 called them `hparams`.
-        let pickled = [super::HYPER_PARAMETERS, "hparams"]
-            .into_iter()
-            .find_map(|key| self.data.get(key).cloned());
+        let pickled = [super::HYPER_PARAMETERS, "hparams"].into_iter().find_map(|key| self.data.get(key).cloned());
         pickled.or_else(|| serde_json::from_str(self.metadata.get(super::HYPER_PARAMETERS)?).ok())
     }
 
     /// Reads every value, so that damage anywhere in the file is found.
     pub fn verify(&self) -> Result<(), WeightsError> {
-        self.entries
-            .iter()
-            .try_for_each(|entry| entry.bytes().map(drop))
+        self.entries.iter().try_for_each(|entry| entry.bytes().map(drop))
     }
 }
 
@@ -133,11 +119,7 @@ pub(super) enum Values {
     /// In a mapped file, row-major, the values of the length of the shape.
     Mapped(Arc<Mmap>, Range<usize>),
     /// In a pickle's storage, which may hold more and in another order. The key is that of its storage.
-    Pickled {
-        tensor: pytorch_reader::Tensor,
-        storage: Option<String>,
-        checksums: Option<Arc<ZipChecksums>>,
-    },
+    Pickled { tensor: pytorch_reader::Tensor, storage: Option<String>, checksums: Option<Arc<ZipChecksums>> },
 }
 
 /// An element type of a file that tch does not know, to be read as the next wider one.
@@ -149,23 +131,10 @@ pub(super) enum Widen {
 }
 
 impl Entry {
-    pub(super) fn new(
-        path: &Arc<Path>,
-        name: String,
-        shape: &[usize],
-        (kind, widen): (Kind, Option<Widen>),
-        values: Values,
-    ) -> Self {
+    pub(super) fn new(path: &Arc<Path>, name: String, shape: &[usize], (kind, widen): (Kind, Option<Widen>), values: Values) -> Self {
         // Each dimension was checked against a file's length, which fits.
         let shape = shape.iter().map(|&size| size as i64).collect();
-        Self {
-            name,
-            shape,
-            kind,
-            path: path.clone(),
-            values,
-            widen,
-        }
+        Self { name, shape, kind, path: path.clone(), values, widen }
     }
 
     /// Its name in the file.
@@ -190,10 +159,7 @@ impl Entry {
     }
 
     /// Runs `with` on the tensor on the CPU, which for a mapped file is the file's memory: `with` must not write to it nor keep it.
-    pub(super) fn with_tensor<T>(
-        &self,
-        with: impl FnOnce(&Tensor) -> Result<T, tch::TchError>,
-    ) -> Result<T, WeightsError> {
+    pub(super) fn with_tensor<T>(&self, with: impl FnOnce(&Tensor) -> Result<T, tch::TchError>) -> Result<T, WeightsError> {
         let bytes = self.bytes()?;
         let size = self.kind.elt_size_in_bytes();
         let tensor = if bytes.is_empty() || bytes.as_ptr().align_offset(size) != 0 {
@@ -203,30 +169,19 @@ impl Entry {
             // below. Nothing writes to it: `with` is ours and only copies from it.
             unsafe { Tensor::f_from_blob(bytes.as_ptr(), &self.shape, &[], self.kind, Device::Cpu) }
         };
-        tensor
-            .and_then(|tensor| with(&tensor))
-            .map_err(|error| self.fault(&error))
+        tensor.and_then(|tensor| with(&tensor)).map_err(|error| self.fault(&error))
     }
 
     /// The values in row-major order and of type `kind`.
     fn bytes(&self) -> Result<Cow<'_, [u8]>, WeightsError> {
         let bytes = match &self.values {
             Values::Mapped(map, range) => Cow::Borrowed(&map[range.clone()]),
-            Values::Pickled {
-                tensor,
-                storage,
-                checksums,
-            } => {
+            Values::Pickled { tensor, storage, checksums } => {
                 if let (Some(storage), Some(checksums)) = (storage, checksums) {
-                    checksums
-                        .check(storage, tensor.byte_len())
-                        .map_err(|reason| self.damaged(reason))?;
+                    checksums.check(storage, tensor.byte_len()).map_err(|reason| self.damaged(reason))?;
                 }
                 let bytes = tensor.read().map_err(|error| match error.raw_os_error() {
-                    Some(_) => WeightsError::Io {
-                        path: self.path.to_path_buf(),
-                        source: error,
-                    },
+                    Some(_) => WeightsError::Io { path: self.path.to_path_buf(), source: error },
                     None => self.damaged(error.to_string()),
                 })?;
                 Cow::Owned(bytes)
@@ -237,24 +192,14 @@ impl Entry {
         }
         match self.widen {
             None => Ok(bytes),
-            Some(widen) => widen
-                .apply(&bytes)
-                .map(Cow::Owned)
-                .map_err(|reason| self.damaged(reason)),
+            Some(widen) => widen.apply(&bytes).map(Cow::Owned).map_err(|reason| self.damaged(reason)),
         }
     }
 
     fn damaged(&self, reason: String) -> WeightsError {
         let named = format!("tensor '{}': ", self.name);
-        let reason = reason
-            .strip_prefix(&named)
-            .map(str::to_owned)
-            .unwrap_or(reason);
-        WeightsError::Damaged {
-            path: self.path.to_path_buf(),
-            tensor: Some(self.name.clone()),
-            reason,
-        }
+        let reason = reason.strip_prefix(&named).map(str::to_owned).unwrap_or(reason);
+        WeightsError::Damaged { path: self.path.to_path_buf(), tensor: Some(self.name.clone()), reason }
     }
 
     /// An error of libtorch's about this tensor.
@@ -262,12 +207,7 @@ impl Entry {
         WeightsError::Tensor {
             path: self.path.to_path_buf(),
             tensor: self.name.clone(),
-            reason: error
-                .to_string()
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            reason: error.to_string().lines().next().unwrap_or_default().to_owned(),
         }
     }
 }
@@ -281,12 +221,8 @@ impl fmt::Debug for Entry {
 impl Widen {
     fn apply(self, bytes: &[u8]) -> Result<Vec<u8>, String> {
         match self {
-            Self::U16 => Ok(convert(bytes, |value| {
-                i32::from(u16::from_ne_bytes(value)).to_ne_bytes()
-            })),
-            Self::U32 => Ok(convert(bytes, |value| {
-                i64::from(u32::from_ne_bytes(value)).to_ne_bytes()
-            })),
+            Self::U16 => Ok(convert(bytes, |value| i32::from(u16::from_ne_bytes(value)).to_ne_bytes())),
+            Self::U32 => Ok(convert(bytes, |value| i64::from(u32::from_ne_bytes(value)).to_ne_bytes())),
             Self::U64 if bytes.chunks_exact(8).any(|value| value[7] > 127) => {
                 Err("a uint64 is too large for the int64 it would be read as".to_owned())
             }
@@ -295,10 +231,7 @@ impl Widen {
     }
 }
 
-fn convert<const N: usize, const M: usize>(
-    bytes: &[u8],
-    element: impl Fn([u8; N]) -> [u8; M],
-) -> Vec<u8> {
+fn convert<const N: usize, const M: usize>(bytes: &[u8], element: impl Fn([u8; N]) -> [u8; M]) -> Vec<u8> {
     let (elements, _) = bytes.as_chunks::<N>();
     elements.iter().flat_map(|&value| element(value)).collect()
 }

@@ -3,6 +3,8 @@
 mod config;
 mod fitting;
 mod formats;
+mod hub;
+mod pickles;
 mod sources;
 mod writing;
 
@@ -50,12 +52,7 @@ fn assert_holds(found: &StateDict, content: &Value, kind: Option<&str>) {
         assert_eq!(entry.kind(), kind_named(dtype), "{at}: {name}");
 
         let values = numbers(&entry.tensor().expect("a tensor"));
-        let first: Vec<f64> = tensor["first"]
-            .as_array()
-            .expect("values")
-            .iter()
-            .map(number)
-            .collect();
+        let first: Vec<f64> = tensor["first"].as_array().expect("values").iter().map(number).collect();
         let rounding = match dtype {
             "bfloat16" => 2f64.powi(-8),
             "float16" => 2f64.powi(-11),
@@ -75,10 +72,7 @@ fn assert_holds(found: &StateDict, content: &Value, kind: Option<&str>) {
 }
 
 fn number(value: &Value) -> f64 {
-    value
-        .as_f64()
-        .or_else(|| value.as_bool().map(|value| u8::from(value).into()))
-        .expect("a number")
+    value.as_f64().or_else(|| value.as_bool().map(|value| u8::from(value).into())).expect("a number")
 }
 
 fn numbers(tensor: &Tensor) -> Vec<f64> {

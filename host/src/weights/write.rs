@@ -53,22 +53,14 @@ pub fn write_safetensors(
     metadata: &BTreeMap<String, String>,
     options: &WriteOptions,
 ) -> Result<Written, WeightsError> {
-    let failed = |source: io::Error| WeightsError::Write {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source: io::Error| WeightsError::Write { path: path.to_owned(), source };
     let pieces = pieces(path, tensors, options)?;
     let header = header(&pieces, metadata);
 
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = temporary_in(directory).map_err(failed)?;
     let mut writer = Sha256Writer::new(BufWriter::with_capacity(1 << 20, file.as_file_mut()));
-    writer
-        .write_all(&(header.len() as u64).to_le_bytes())
-        .map_err(failed)?;
+    writer.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;
     writer.write_all(&header).map_err(failed)?;
     for piece in &pieces {
         writer.write_all(&piece.bytes(path)?).map_err(failed)?;
@@ -77,14 +69,8 @@ pub fn write_safetensors(
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     // The new name is only on disk when its directory is.
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(failed)?;
-    Ok(Written {
-        bytes,
-        sha256,
-        tensors: pieces.len(),
-    })
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    Ok(Written { bytes, sha256, tensors: pieces.len() })
 }
 
 /// A file of another name in the same directory, so that renaming it is one step; gone unless renamed.
@@ -107,15 +93,8 @@ struct Piece<'t> {
 }
 
 /// What is written, in the order of the file: larger elements first, so that all are aligned, else as given.
-fn pieces<'t>(
-    path: &Path,
-    tensors: &'t [(String, Tensor)],
-    options: &WriteOptions,
-) -> Result<Vec<Piece<'t>>, WeightsError> {
-    let unwritable = |reason: String| WeightsError::Unwritable {
-        path: path.to_owned(),
-        reason,
-    };
+fn pieces<'t>(path: &Path, tensors: &'t [(String, Tensor)], options: &WriteOptions) -> Result<Vec<Piece<'t>>, WeightsError> {
+    let unwritable = |reason: String| WeightsError::Unwritable { path: path.to_owned(), reason };
     let mut pieces = Vec::new();
     let mut names = HashSet::new();
     for (name, tensor) in tensors {
@@ -130,27 +109,16 @@ fn pieces<'t>(
         }
         let own = tensor.kind();
         let kind = options.kind.filter(|_| is_float(own)).unwrap_or(own);
-        let dtype = dtype(kind).ok_or_else(|| {
-            unwritable(format!(
-                "tensor '{name}' is of type {kind:?}, which the format does not have"
-            ))
-        })?;
+        let dtype =
+            dtype(kind).ok_or_else(|| unwritable(format!("tensor '{name}' is of type {kind:?}, which the format does not have")))?;
         let length = tensor.numel() * kind.elt_size_in_bytes();
-        pieces.push(Piece {
-            name,
-            tensor,
-            kind,
-            dtype,
-            length,
-        });
+        pieces.push(Piece { name, tensor, kind, dtype, length });
     }
     if pieces.is_empty() {
         let what = options
             .module
             .as_ref()
-            .map_or("no tensors were given".to_owned(), |module| {
-                format!("the model has nothing in the module '{module}'")
-            });
+            .map_or("no tensors were given".to_owned(), |module| format!("the model has nothing in the module '{module}'"));
         return Err(unwritable(what));
     }
     pieces.sort_by_key(|piece| std::cmp::Reverse(piece.kind.elt_size_in_bytes()));
@@ -162,11 +130,7 @@ impl Piece<'_> {
     fn bytes(&self, path: &Path) -> Result<Vec<u8>, WeightsError> {
         let copied = || {
             let _no_grad = tch::no_grad_guard();
-            let tensor = self
-                .tensor
-                .f_to_device(Device::Cpu)?
-                .f_to_kind(self.kind)?
-                .f_contiguous()?;
+            let tensor = self.tensor.f_to_device(Device::Cpu)?.f_to_kind(self.kind)?.f_contiguous()?;
             let mut bytes = vec![0; self.length];
             tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
             Ok(bytes)
@@ -174,12 +138,7 @@ impl Piece<'_> {
         copied().map_err(|error: tch::TchError| WeightsError::Tensor {
             path: path.to_owned(),
             tensor: self.name.to_owned(),
-            reason: error
-                .to_string()
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            reason: error.to_string().lines().next().unwrap_or_default().to_owned(),
         })
     }
 }
@@ -187,11 +146,7 @@ impl Piece<'_> {
 fn header(pieces: &[Piece], metadata: &BTreeMap<String, String>) -> Vec<u8> {
     let mut texts = Map::new();
     texts.insert("format".to_owned(), Value::from("pt"));
-    texts.extend(
-        metadata
-            .iter()
-            .map(|(key, value)| (key.clone(), Value::from(value.as_str()))),
-    );
+    texts.extend(metadata.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))));
     let mut header = Map::new();
     header.insert("__metadata__".to_owned(), Value::Object(texts));
     let mut start = 0;
@@ -208,10 +163,7 @@ fn header(pieces: &[Piece], metadata: &BTreeMap<String, String>) -> Vec<u8> {
 }
 
 fn is_float(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double
-    )
+    matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double)
 }
 
 fn dtype(kind: Kind) -> Option<Dtype> {
@@ -255,11 +207,7 @@ pub struct Sha256Writer<W> {
 impl<W: Write> Sha256Writer<W> {
     /// Writes to `inner`.
     pub fn new(inner: W) -> Self {
-        Self {
-            inner,
-            digest: Sha256::new(),
-            bytes: 0,
-        }
+        Self { inner, digest: Sha256::new(), bytes: 0 }
     }
 
     /// Flushes; gives the number of bytes and their SHA-256 in lower-case hexadecimal.

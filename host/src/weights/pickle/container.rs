@@ -42,25 +42,16 @@ impl Container {
         if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
             return Archive::open(path, bytes).map(Self::Zip);
         }
-        if bytes
-            .get(TAR_MAGIC_AT..)
-            .is_some_and(|rest| rest.starts_with(b"ustar"))
-        {
+        if bytes.get(TAR_MAGIC_AT..).is_some_and(|rest| rest.starts_with(b"ustar")) {
             return Ok(Self::Tar);
         }
         let head = &bytes[..bytes.len().min(LEGACY_MAGIC_WITHIN)];
-        if head
-            .windows(LEGACY_MAGIC.len())
-            .any(|window| window == LEGACY_MAGIC)
-        {
+        if head.windows(LEGACY_MAGIC.len()).any(|window| window == LEGACY_MAGIC) {
             return Ok(Self::Stream { pickles: 5 });
         }
         match bytes.first() {
             Some(0x80 | b'(' | b'}' | b']' | b'c') => Ok(Self::Stream { pickles: 1 }),
-            _ => Err(WeightsError::UnknownFormat {
-                path: path.to_owned(),
-                found: "no file of tensors".to_owned(),
-            }),
+            _ => Err(WeightsError::UnknownFormat { path: path.to_owned(), found: "no file of tensors".to_owned() }),
         }
     }
 
@@ -69,68 +60,44 @@ impl Container {
         let Self::Zip(archive) = self else {
             return Ok(None);
         };
-        let opened =
-            ZipArchive::new(BufReader::new(File::open(path)?)).map_err(io::Error::other)?;
-        Ok(Some(ZipChecksums {
-            root: archive.root.clone(),
-            state: Mutex::new((opened, HashSet::new())),
-        }))
+        let opened = ZipArchive::new(BufReader::new(File::open(path)?)).map_err(io::Error::other)?;
+        Ok(Some(ZipChecksums { root: archive.root.clone(), state: Mutex::new((opened, HashSet::new())) }))
     }
 }
 
 impl Archive {
     fn open(path: &Path, bytes: &[u8]) -> Result<Self, WeightsError> {
-        let damaged = |reason: String| WeightsError::Damaged {
-            path: path.to_owned(),
-            tensor: None,
-            reason,
-        };
+        let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), tensor: None, reason };
         let broken = |error: ZipError| match error {
-            ZipError::InvalidArchive(_) => damaged(format!(
-                "the zip archive is cut off or damaged ({error}); its list of contents is at its end"
-            )),
+            ZipError::InvalidArchive(_) => {
+                damaged(format!("the zip archive is cut off or damaged ({error}); its list of contents is at its end"))
+            }
             other => damaged(other.to_string()),
         };
         let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
-        let names: Vec<String> = archive
-            .file_names()
-            .map(|name| name.map(|name| name.to_string()))
-            .collect::<Result<_, _>>()
-            .map_err(broken)?;
-        let mut roots = names
-            .iter()
-            .filter_map(|name| name.strip_suffix("data.pkl"));
-        let mut roots = roots
-            .by_ref()
-            .filter(|root| root.is_empty() || root.ends_with('/'));
+        let names: Vec<String> =
+            archive.file_names().map(|name| name.map(|name| name.to_string())).collect::<Result<_, _>>().map_err(broken)?;
+        let mut roots = names.iter().filter_map(|name| name.strip_suffix("data.pkl"));
+        let mut roots = roots.by_ref().filter(|root| root.is_empty() || root.ends_with('/'));
         let Some(root) = roots.next().map(str::to_owned) else {
             let found = "a zip archive without the data.pkl of torch.save".to_owned();
-            return Err(WeightsError::UnknownFormat {
-                path: path.to_owned(),
-                found,
-            });
+            return Err(WeightsError::UnknownFormat { path: path.to_owned(), found });
         };
         // Two readers could each take another one.
         if roots.next().is_some() {
             return Err(damaged("the archive has more than one data.pkl".to_owned()));
         }
         if names.contains(&format!("{root}constants.pkl")) {
-            return Err(WeightsError::TorchScript {
-                path: path.to_owned(),
-            });
+            return Err(WeightsError::TorchScript { path: path.to_owned() });
         }
-        let entry = archive
-            .by_name(&format!("{root}data.pkl"))
-            .map_err(broken)?;
+        let entry = archive.by_name(&format!("{root}data.pkl")).map_err(broken)?;
         let mut pickle = Vec::new();
         entry
             .take(MAX_PICKLE_SIZE + 1)
             .read_to_end(&mut pickle)
             .map_err(|error| damaged(format!("{root}data.pkl: {error}: the file is damaged")))?;
         if pickle.len() as u64 > MAX_PICKLE_SIZE {
-            return Err(damaged(format!(
-                "{root}data.pkl is larger than {MAX_PICKLE_SIZE} bytes"
-            )));
+            return Err(damaged(format!("{root}data.pkl is larger than {MAX_PICKLE_SIZE} bytes")));
         }
         Ok(Self { pickle, root })
     }
@@ -151,9 +118,7 @@ impl ZipChecksums {
             return Ok(());
         }
         let name = format!("{}data/{storage}", self.root);
-        let fault = |error: &dyn std::fmt::Display| {
-            format!("its storage {name}: {error}: the file is damaged")
-        };
+        let fault = |error: &dyn std::fmt::Display| format!("its storage {name}: {error}: the file is damaged");
         let mut entry = archive.by_name(&name).map_err(|error| fault(&error))?;
         // A checksum of 0 stands for none: torch.save writes it when told not to compute them.
         if entry.size() != tensor_bytes as u64 && entry.crc32() != 0 {

@@ -49,21 +49,9 @@ enum Sketch {
 
 impl Sketch {
     fn tuple(items: Vec<Sketch>) -> Self {
-        let deepest = items
-            .iter()
-            .map(|item| {
-                if let Self::Tuple { depth, .. } = item {
-                    *depth
-                } else {
-                    0
-                }
-            })
-            .max();
+        let deepest = items.iter().map(|item| if let Self::Tuple { depth, .. } = item { *depth } else { 0 }).max();
         match deepest.unwrap_or(0) + 1 {
-            depth if depth <= DEPTH => Self::Tuple {
-                items: items.into(),
-                depth,
-            },
+            depth if depth <= DEPTH => Self::Tuple { items: items.into(), depth },
             _ => Self::Other,
         }
     }
@@ -85,13 +73,7 @@ impl Sketch {
 impl Outline {
     /// Outlines the pickle that `bytes` begin with, as far as it goes, and what stopped it if that was not its end.
     pub fn of(bytes: &[u8]) -> (Self, Option<&'static str>) {
-        let mut machine = Machine {
-            bytes,
-            at: 0,
-            stack: Vec::new(),
-            memo: HashMap::new(),
-            outline: Self::default(),
-        };
+        let mut machine = Machine { bytes, at: 0, stack: Vec::new(), memo: HashMap::new(), outline: Self::default() };
         let fault = machine.run().err();
         machine.outline.end = machine.at;
         (machine.outline, fault)
@@ -159,11 +141,7 @@ impl<'b> Machine<'b> {
             b'S' | b'V' => {
                 let line = self.line()?;
                 let quotes: &[_] = &['\'', '"'];
-                let text = if op == b'S' {
-                    line.trim_matches(quotes)
-                } else {
-                    &line
-                };
+                let text = if op == b'S' { line.trim_matches(quotes) } else { &line };
                 self.push(Sketch::Text(text.into()));
             }
             0x8c | b'U' => self.text(1)?,
@@ -303,10 +281,7 @@ impl<'b> Machine<'b> {
     fn name_tensors(&mut self, pairs: &[Sketch]) {
         for pair in pairs.chunks_exact(2) {
             if let [Sketch::Text(name), Sketch::Tensor(storage)] = pair {
-                self.outline.tensors.push(NamedTensor {
-                    name: name.clone(),
-                    storage: storage.clone(),
-                });
+                self.outline.tensors.push(NamedTensor { name: name.clone(), storage: storage.clone() });
             }
         }
     }
@@ -330,11 +305,7 @@ impl<'b> Machine<'b> {
     }
 
     fn recall(&mut self, index: usize) -> Step<()> {
-        let value = self
-            .memo
-            .get(&index)
-            .ok_or("it recalls a value that it never kept")?
-            .clone();
+        let value = self.memo.get(&index).ok_or("it recalls a value that it never kept")?.clone();
         self.push(value);
         Ok(())
     }
@@ -358,11 +329,7 @@ impl<'b> Machine<'b> {
     }
 
     fn pop_to_mark(&mut self) -> Step<Vec<Sketch>> {
-        let mark = self
-            .stack
-            .iter()
-            .rposition(|value| matches!(value, Sketch::Mark))
-            .ok_or(UNDERFLOW)?;
+        let mark = self.stack.iter().rposition(|value| matches!(value, Sketch::Mark)).ok_or(UNDERFLOW)?;
         let items = self.stack.split_off(mark + 1);
         self.stack.pop();
         Ok(items)
@@ -382,9 +349,7 @@ impl<'b> Machine<'b> {
     }
 
     fn index(&mut self) -> Step<usize> {
-        self.line()?
-            .parse()
-            .map_err(|_| "it keeps or recalls a value under something other than a number")
+        self.line()?.parse().map_err(|_| "it keeps or recalls a value under something other than a number")
     }
 
     fn line(&mut self) -> Step<String> {

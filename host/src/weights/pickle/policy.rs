@@ -43,11 +43,7 @@ const FUNCTIONS: [&str; 32] = [
 ];
 
 /// Functions that rebuild tensors.
-const REBUILD: [&str; 3] = [
-    "torch._utils._rebuild_",
-    "torch._tensor._rebuild_",
-    "torch.nn.parameter._rebuild_",
-];
+const REBUILD: [&str; 3] = ["torch._utils._rebuild_", "torch._tensor._rebuild_", "torch.nn.parameter._rebuild_"];
 
 /// Modules that act on the machine or run code, with all below them; `builtins` but for the listed types.
 const ACTING: [&str; 47] = [
@@ -108,9 +104,7 @@ pub(super) fn objection(outline: &Outline) -> Option<String> {
     if let Some(named) = outline.globals.iter().find(|name| acts(name)) {
         return Some(format!("refers to {}", printable(named)));
     }
-    outline
-        .computed_calls
-        .then(|| "calls the result of another call".to_owned())
+    outline.computed_calls.then(|| "calls the result of another call".to_owned())
 }
 
 fn may_be_called(global: &str) -> bool {
@@ -119,18 +113,12 @@ fn may_be_called(global: &str) -> bool {
     }
     let name = global.rsplit('.').next().unwrap_or_default();
     // By Python's own convention a class begins with a capital. The classes of a module are its data.
-    let class = name
-        .trim_start_matches('_')
-        .starts_with(|first: char| first.is_ascii_uppercase());
+    let class = name.trim_start_matches('_').starts_with(|first: char| first.is_ascii_uppercase());
     class && !acts(global)
 }
 
 fn acts(global: &str) -> bool {
-    let within = |module: &str| {
-        global
-            .strip_prefix(module)
-            .is_some_and(|rest| rest.starts_with('.'))
-    };
+    let within = |module: &str| global.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'));
     ACTING.iter().any(|module| within(module)) && !listed(global)
 }
 
@@ -142,8 +130,5 @@ fn listed(global: &str) -> bool {
 
 /// A name of the file's, fit for a terminal.
 fn printable(name: &str) -> String {
-    name.chars()
-        .take(80)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    name.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

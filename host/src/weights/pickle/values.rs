@@ -13,9 +13,7 @@ pub(super) fn is_tensor(value: &PickleValue) -> bool {
 /// Whether it is a dict with a tensor anywhere in it.
 pub(super) fn holds_tensors(value: &PickleValue) -> bool {
     match value {
-        PickleValue::Dict(entries) => entries
-            .values()
-            .any(|value| is_tensor(value) || holds_tensors(value)),
+        PickleValue::Dict(entries) => entries.values().any(|value| is_tensor(value) || holds_tensors(value)),
         _ => false,
     }
 }
@@ -54,20 +52,14 @@ fn to_json(value: PickleValue) -> Value {
         PickleValue::Bool(value) => Value::Bool(value),
         PickleValue::Int(value) => Value::Number(value.into()),
         // JSON has no NaN or infinity.
-        PickleValue::Float(value) => {
-            Number::from_f64(value).map_or_else(|| Value::String(value.to_string()), Value::Number)
-        }
+        PickleValue::Float(value) => Number::from_f64(value).map_or_else(|| Value::String(value.to_string()), Value::Number),
         PickleValue::String(value) => Value::String(value),
         PickleValue::List(items) => Value::Array(items.into_iter().map(to_json).collect()),
         PickleValue::Bytes(bytes) => Value::Array(bytes.into_iter().map(Value::from).collect()),
         PickleValue::Dict(entries) => {
             let mut entries: Vec<_> = entries.into_iter().collect();
             entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-            Value::Object(Map::from_iter(
-                entries
-                    .into_iter()
-                    .map(|(key, value)| (key, to_json(value))),
-            ))
+            Value::Object(Map::from_iter(entries.into_iter().map(|(key, value)| (key, to_json(value)))))
         }
         PickleValue::Unsupported(name) => Value::String(format!("<{name}>")),
     }

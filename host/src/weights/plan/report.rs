@@ -61,12 +61,7 @@ impl Unmatched {
     }
 
     pub(super) fn renamed(name: &str, in_file: &str, shape: &[i64]) -> Self {
-        Self {
-            name: name.to_owned(),
-            in_file: in_file.to_owned(),
-            shape: shape.to_vec(),
-            nearest: None,
-        }
+        Self { name: name.to_owned(), in_file: in_file.to_owned(), shape: shape.to_vec(), nearest: None }
     }
 }
 
@@ -118,44 +113,26 @@ impl LoadReport {
         let names = self.missing.iter().map(|tensor| &tensor.name);
         let names = names.chain(self.unexpected.iter().map(|tensor| &tensor.name));
         let names = names.chain(self.mismatched.iter().map(|tensor| &tensor.name));
-        let modules: BTreeSet<&str> = names
-            .map(|name| {
-                name.rsplit_once('.')
-                    .map_or(name.as_str(), |(module, _)| module)
-            })
-            .collect();
+        let modules: BTreeSet<&str> = names.map(|name| name.rsplit_once('.').map_or(name.as_str(), |(module, _)| module)).collect();
         if self.matching == 0 || modules.len() > 4 {
             return None;
         }
-        let patterns: Vec<_> = modules
-            .iter()
-            .map(|module| format!("\"{module}\""))
-            .collect();
-        Some(format!(
-            "to leave them as the model made them, add `ignore = [{}]` to the weights",
-            patterns.join(", ")
-        ))
+        let patterns: Vec<_> = modules.iter().map(|module| format!("\"{module}\"")).collect();
+        Some(format!("to leave them as the model made them, add `ignore = [{}]` to the weights", patterns.join(", ")))
     }
 }
 
 /// Of each of `these` the name among `those` that is most like it, a tensor of the same shape before others.
 fn nearest(these: &[Unmatched], those: &[Unmatched]) -> Vec<Option<String>> {
     let of = |tensor: &Unmatched| {
-        let candidates = those
-            .iter()
-            .filter(|other| last_part(&other.name) == last_part(&tensor.name));
+        let candidates = those.iter().filter(|other| last_part(&other.name) == last_part(&tensor.name));
         let rated = candidates.map(|other| {
             let likeness = strsim::normalized_levenshtein(&tensor.name, &other.name);
-            let same_shape = if other.shape == tensor.shape {
-                0.25
-            } else {
-                0.0
-            };
+            let same_shape = if other.shape == tensor.shape { 0.25 } else { 0.0 };
             (likeness + same_shape, other)
         });
         let best = rated.max_by(|(a, x), (b, y)| a.total_cmp(b).then_with(|| y.name.cmp(&x.name)));
-        best.filter(|(rating, _)| *rating >= LIKENESS)
-            .map(|(_, other)| other.name.clone())
+        best.filter(|(rating, _)| *rating >= LIKENESS).map(|(_, other)| other.name.clone())
     };
     these.iter().map(of).collect()
 }
@@ -176,20 +153,12 @@ fn prefix_hint(model: &[&str], file: &[&str]) -> Option<String> {
                 "model." => " (a LightningModule's attribute)",
                 _ => "",
             };
-            let which = if whole == file.len() {
-                "every name".to_owned()
-            } else {
-                format!("{whole} of {} names", file.len())
-            };
-            Some(format!(
-                "{which} in the file begins with \"{prefix}\"{origin}; `strip_prefix = \"{prefix}\"` makes {count} fit"
-            ))
+            let which = if whole == file.len() { "every name".to_owned() } else { format!("{whole} of {} names", file.len()) };
+            Some(format!("{which} in the file begins with \"{prefix}\"{origin}; `strip_prefix = \"{prefix}\"` makes {count} fit"))
         }
         (_, Some((count, prefix))) => {
             let module = prefix.trim_end_matches('.');
-            Some(format!(
-                "the file's names lack the model's \"{prefix}\"; `to = \"{module}\"` makes {count} fit"
-            ))
+            Some(format!("the file's names lack the model's \"{prefix}\"; `to = \"{module}\"` makes {count} fit"))
         }
         _ => None,
     }
@@ -202,14 +171,8 @@ fn fitting(names: &[&str], prefix: &str, others: &HashSet<&str>) -> usize {
 }
 
 /// The prefix without which most of `names` are among `others`, the shortest of equals, if those are more than `now`.
-fn best_prefix<'n>(
-    names: &[&'n str],
-    others: &HashSet<&str>,
-    now: usize,
-) -> Option<(usize, &'n str)> {
-    let rated = prefixes(names)
-        .into_iter()
-        .map(|prefix| (fitting(names, prefix, others), prefix));
+fn best_prefix<'n>(names: &[&'n str], others: &HashSet<&str>, now: usize) -> Option<(usize, &'n str)> {
+    let rated = prefixes(names).into_iter().map(|prefix| (fitting(names, prefix, others), prefix));
     let best = rated.max_by(|(a, x), (b, y)| a.cmp(b).then_with(|| y.len().cmp(&x.len())));
     best.filter(|(count, _)| *count > now)
 }
@@ -217,29 +180,13 @@ fn best_prefix<'n>(
 /// The module paths, each with its dot, that names begin with: all of the first levels.
 fn prefixes<'n>(names: &[&'n str]) -> BTreeSet<&'n str> {
     const LEVELS: usize = 3;
-    names
-        .iter()
-        .flat_map(|name| {
-            name.match_indices('.')
-                .take(LEVELS)
-                .map(|(at, _)| &name[..=at])
-        })
-        .collect()
+    names.iter().flat_map(|name| name.match_indices('.').take(LEVELS).map(|(at, _)| &name[..=at])).collect()
 }
 
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: these weights do not fit the model; {} tensors do",
-            self.path.display(),
-            self.matching
-        )?;
-        let unmatched = |f: &mut fmt::Formatter<'_>,
-                         title: &str,
-                         tensors: &[Unmatched],
-                         side: &str|
-         -> fmt::Result {
+        write!(f, "{}: these weights do not fit the model; {} tensors do", self.path.display(), self.matching)?;
+        let unmatched = |f: &mut fmt::Formatter<'_>, title: &str, tensors: &[Unmatched], side: &str| -> fmt::Result {
             if tensors.is_empty() {
                 return Ok(());
             }
@@ -255,30 +202,14 @@ impl fmt::Display for LoadReport {
             }
             Ok(())
         };
-        unmatched(
-            f,
-            "missing (in the model, not in the file)",
-            &self.missing,
-            "file",
-        )?;
-        unmatched(
-            f,
-            "unexpected (in the file, not in the model)",
-            &self.unexpected,
-            "model",
-        )?;
+        unmatched(f, "missing (in the model, not in the file)", &self.missing, "file")?;
+        unmatched(f, "unexpected (in the file, not in the model)", &self.unexpected, "model")?;
         if !self.mismatched.is_empty() {
             write!(f, "\n  {} of another shape:", self.mismatched.len())?;
             for tensor in &self.mismatched {
-                write!(
-                    f,
-                    "\n    {}: model {:?}, file {:?}",
-                    tensor.name, tensor.model, tensor.file
-                )?;
+                write!(f, "\n    {}: model {:?}, file {:?}", tensor.name, tensor.model, tensor.file)?;
             }
         }
-        self.hints
-            .iter()
-            .try_for_each(|hint| write!(f, "\n  hint: {hint}"))
+        self.hints.iter().try_for_each(|hint| write!(f, "\n  hint: {hint}"))
     }
 }

@@ -6,21 +6,13 @@ use tch::Device;
 /// The tensors that a state dict of the reference set has, all float32.
 fn autoencoder() -> Vec<TensorSpec> {
     let found = read(file("autoencoder.safetensors")).expect("it loads");
-    found
-        .entries()
-        .iter()
-        .map(|entry| TensorSpec::new(entry.name(), entry.shape(), Kind::Float))
-        .collect()
+    found.entries().iter().map(|entry| TensorSpec::new(entry.name(), entry.shape(), Kind::Float)).collect()
 }
 
 fn below(module: &str, prefix: &str) -> Vec<TensorSpec> {
     let model = autoencoder().into_iter().filter_map(|tensor| {
         let name = tensor.name.strip_prefix(module)?;
-        Some(TensorSpec::new(
-            format!("{prefix}{name}"),
-            tensor.shape,
-            tensor.kind,
-        ))
+        Some(TensorSpec::new(format!("{prefix}{name}"), tensor.shape, tensor.kind))
     });
     model.collect()
 }
@@ -46,10 +38,7 @@ fn config() -> WeightsConfig {
 }
 
 fn pairs(plan: &LoadPlan) -> Vec<(&str, &str)> {
-    plan.copies
-        .iter()
-        .map(|copy| (copy.file.as_str(), copy.model.as_str()))
-        .collect()
+    plan.copies.iter().map(|copy| (copy.file.as_str(), copy.model.as_str())).collect()
 }
 
 #[test]
@@ -57,77 +46,41 @@ fn a_model_of_the_same_names_takes_all() {
     let plan = plan(&autoencoder(), &config());
     assert_eq!(plan.copies.len(), 8);
     assert!(pairs(&plan).iter().all(|(file, model)| file == model));
-    assert_eq!(
-        (plan.kept.len(), plan.missing.len(), plan.unused.len()),
-        (0, 0, 0)
-    );
+    assert_eq!((plan.kept.len(), plan.missing.len(), plan.unused.len()), (0, 0, 0));
 }
 
 #[test]
 fn a_part_of_a_checkpoint_loads_into_another_module() {
     let mut model = below("encoder", "feature_extractor");
     model.push(TensorSpec::new("classifier.weight", [10, 100], Kind::Float));
-    let config = WeightsConfig {
-        module: Some("encoder".to_owned()),
-        to: Some("feature_extractor".to_owned()),
-        ..config()
-    };
+    let config = WeightsConfig { module: Some("encoder".to_owned()), to: Some("feature_extractor".to_owned()), ..config() };
     let plan = plan(&model, &config);
     assert_eq!(plan.copies.len(), 4);
-    assert_eq!(
-        pairs(&plan)[0].1,
-        pairs(&plan)[0].0.replace("encoder", "feature_extractor")
-    );
+    assert_eq!(pairs(&plan)[0].1, pairs(&plan)[0].0.replace("encoder", "feature_extractor"));
     assert_eq!(plan.kept, ["classifier.weight"]);
 }
 
 #[test]
 fn a_module_without_a_target_stays_where_it_is() {
-    let plan = plan(
-        &autoencoder(),
-        &WeightsConfig {
-            module: Some("encoder".to_owned()),
-            ..config()
-        },
-    );
-    assert!(
-        pairs(&plan)
-            .iter()
-            .all(|(file, model)| file == model && file.starts_with("encoder."))
-    );
+    let plan = plan(&autoencoder(), &WeightsConfig { module: Some("encoder".to_owned()), ..config() });
+    assert!(pairs(&plan).iter().all(|(file, model)| file == model && file.starts_with("encoder.")));
     assert_eq!((plan.copies.len(), plan.kept.len()), (4, 4));
 }
 
 #[test]
 fn a_module_with_an_empty_target_is_the_whole_model() {
-    let config = WeightsConfig {
-        module: Some("encoder".to_owned()),
-        to: Some(String::new()),
-        ..config()
-    };
+    let config = WeightsConfig { module: Some("encoder".to_owned()), to: Some(String::new()), ..config() };
     assert_eq!(plan(&below("encoder.", ""), &config).copies.len(), 4);
 }
 
 #[test]
 fn names_are_stripped_renamed_mapped_and_prefixed_in_this_order() {
-    let model = [
-        "net.a.0.weight",
-        "net.a.0.bias",
-        "net.a.2.weight",
-        "net.last",
-    ];
+    let model = ["net.a.0.weight", "net.a.0.bias", "net.a.2.weight", "net.last"];
     let shapes: [&[i64]; 4] = [&[4, 3072], &[4], &[100, 4], &[100]];
-    let model: Vec<_> = model
-        .iter()
-        .zip(shapes)
-        .map(|(name, shape)| TensorSpec::new(*name, shape, Kind::Float))
-        .collect();
+    let model: Vec<_> = model.iter().zip(shapes).map(|(name, shape)| TensorSpec::new(*name, shape, Kind::Float)).collect();
     let config = WeightsConfig {
         strip_prefix: "en".to_owned(),
-        rename: vec![Rename {
-            pattern: r"^coder\.(\d)".to_owned(),
-            with: "a.$1".to_owned(),
-        }],
+        rename: vec![Rename { pattern: r"^coder\.(\d)".to_owned(), with: "a.$1".to_owned() }],
         map: [("a.2.bias".to_owned(), "last".to_owned())].into(),
         prefix: "net.".to_owned(),
         ignore: vec!["net.decoder".to_owned()],
@@ -144,26 +97,11 @@ fn ignored_names_keep_their_values_whatever_the_file_has_there() {
     let mut model = below("encoder", "encoder");
     model.push(TensorSpec::new("decoder.0.weight", [7, 7], Kind::Float));
     model.push(TensorSpec::new("head.weight", [2, 4], Kind::Float));
-    for ignore in [
-        ["decoder.*", "head.*"],
-        ["decoder", "head"],
-        ["d*r", "h?ad.w*"],
-    ] {
-        let config = WeightsConfig {
-            ignore: ignore.map(str::to_owned).to_vec(),
-            ..config()
-        };
+    for ignore in [["decoder.*", "head.*"], ["decoder", "head"], ["d*r", "h?ad.w*"]] {
+        let config = WeightsConfig { ignore: ignore.map(str::to_owned).to_vec(), ..config() };
         let plan = plan(&model, &config);
         assert_eq!(plan.kept, ["decoder.0.weight", "head.weight"]);
-        assert_eq!(
-            plan.unused,
-            [
-                "decoder.0.bias",
-                "decoder.0.weight",
-                "decoder.2.bias",
-                "decoder.2.weight"
-            ]
-        );
+        assert_eq!(plan.unused, ["decoder.0.bias", "decoder.0.weight", "decoder.2.bias", "decoder.2.weight"]);
     }
 }
 
@@ -174,32 +112,12 @@ fn everything_that_does_not_fit_is_reported_at_once_and_sorted() {
     model.push(TensorSpec::new("decoder.0.bias", [9], Kind::Float));
     model.push(TensorSpec::new("a.first", [1], Kind::Float));
     let report = report(&model, &config());
-    let names = |tensors: &[crate::weights::Unmatched]| {
-        tensors
-            .iter()
-            .map(|tensor| tensor.name.clone())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        names(&report.missing),
-        ["a.first", "decoder.3.bias", "decoder.3.weight"]
-    );
-    assert_eq!(
-        names(&report.unexpected),
-        ["decoder.0.weight", "decoder.2.bias", "decoder.2.weight"]
-    );
+    let names = |tensors: &[crate::weights::Unmatched]| tensors.iter().map(|tensor| tensor.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&report.missing), ["a.first", "decoder.3.bias", "decoder.3.weight"]);
+    assert_eq!(names(&report.unexpected), ["decoder.0.weight", "decoder.2.bias", "decoder.2.weight"]);
     assert_eq!(report.mismatched.len(), 1);
-    assert_eq!(
-        (
-            &report.mismatched[0].model[..],
-            &report.mismatched[0].file[..]
-        ),
-        (&[9][..], &[4][..])
-    );
-    assert_eq!(
-        report.missing[2].nearest.as_deref(),
-        Some("decoder.2.weight")
-    );
+    assert_eq!((&report.mismatched[0].model[..], &report.mismatched[0].file[..]), (&[9][..], &[4][..]));
+    assert_eq!(report.missing[2].nearest.as_deref(), Some("decoder.2.weight"));
     assert_eq!(report.missing[0].nearest, None);
     assert_eq!(report.matching, 4);
     let text = report.to_string();
@@ -216,24 +134,14 @@ fn everything_that_does_not_fit_is_reported_at_once_and_sorted() {
 
 #[test]
 fn a_prefix_that_keeps_all_names_from_fitting_is_named() {
-    let report_of =
-        |names: Vec<TensorSpec>, config: &WeightsConfig| report(&names, config).hints.join("\n");
-    let wrapped = WeightsConfig {
-        prefix: "module.".to_owned(),
-        ..config()
-    };
+    let report_of = |names: Vec<TensorSpec>, config: &WeightsConfig| report(&names, config).hints.join("\n");
+    let wrapped = WeightsConfig { prefix: "module.".to_owned(), ..config() };
     let hint = report_of(autoencoder(), &wrapped);
-    assert!(
-        hint.contains("`strip_prefix = \"module.\"` makes 8 fit") && hint.contains("data-parallel"),
-        "{hint}"
-    );
+    assert!(hint.contains("`strip_prefix = \"module.\"` makes 8 fit") && hint.contains("data-parallel"), "{hint}");
     let hint = report_of(below("", "backbone."), &config());
     assert!(hint.contains("`to = \"backbone\"` makes 8 fit"), "{hint}");
     let hint = report_of(below("encoder.", ""), &config());
-    assert!(
-        hint.contains("\"encoder.\"") && hint.contains("makes 4 fit"),
-        "{hint}"
-    );
+    assert!(hint.contains("\"encoder.\"") && hint.contains("makes 4 fit"), "{hint}");
 }
 
 #[test]
@@ -242,14 +150,8 @@ fn what_cannot_be_loaded_can_be_ignored_as_the_hint_says() {
     model[6].shape = vec![5, 4];
     let hint = report(&model, &config()).hints.join("\n");
     let module = model[6].name.rsplit_once('.').expect("a module").0;
-    assert!(
-        hint.contains(&format!("`ignore = [\"{module}\"]`")),
-        "{hint}"
-    );
-    let ignoring = WeightsConfig {
-        ignore: vec![module.to_owned()],
-        ..config()
-    };
+    assert!(hint.contains(&format!("`ignore = [\"{module}\"]`")), "{hint}");
+    let ignoring = WeightsConfig { ignore: vec![module.to_owned()], ..config() };
     assert_eq!(plan(&model, &ignoring).copies.len(), 6);
 }
 
@@ -257,10 +159,7 @@ fn what_cannot_be_loaded_can_be_ignored_as_the_hint_says() {
 fn without_strict_names_may_differ_but_not_shapes() {
     let mut model = below("encoder", "encoder");
     model.push(TensorSpec::new("head.weight", [1], Kind::Float));
-    let lenient = WeightsConfig {
-        strict: false,
-        ..config()
-    };
+    let lenient = WeightsConfig { strict: false, ..config() };
     let found = plan(&model, &lenient);
     assert_eq!(found.missing, ["head.weight"]);
     assert_eq!((found.copies.len(), found.unused.len()), (4, 4));
@@ -271,13 +170,7 @@ fn without_strict_names_may_differ_but_not_shapes() {
 #[test]
 fn a_file_of_which_nothing_fits_is_an_error_even_without_strict() {
     let model = [TensorSpec::new("head.weight", [1], Kind::Float)];
-    let report = report(
-        &model,
-        &WeightsConfig {
-            strict: false,
-            ..config()
-        },
-    );
+    let report = report(&model, &WeightsConfig { strict: false, ..config() });
     assert_eq!(report.matching, 0);
 }
 
@@ -290,70 +183,28 @@ fn a_missing_batch_counter_is_tolerated() {
 
 #[test]
 fn a_module_that_is_not_there_is_named_with_those_that_are() {
-    let fault = |config: WeightsConfig| {
-        plan_load(&autoencoder(), &weights(), &config)
-            .expect_err("no such module")
-            .to_string()
-    };
-    let error = fault(WeightsConfig {
-        module: Some("encodr".to_owned()),
-        ..config()
-    });
-    assert!(
-        error.contains("weights.module = \"encodr\"") && error.contains("encoder"),
-        "{error}"
-    );
-    let error = fault(WeightsConfig {
-        to: Some("backbone".to_owned()),
-        ..config()
-    });
-    assert!(
-        error.contains("weights.to = \"backbone\"")
-            && error.contains("the model")
-            && error.contains("decoder"),
-        "{error}"
-    );
+    let fault = |config: WeightsConfig| plan_load(&autoencoder(), &weights(), &config).expect_err("no such module").to_string();
+    let error = fault(WeightsConfig { module: Some("encodr".to_owned()), ..config() });
+    assert!(error.contains("weights.module = \"encodr\"") && error.contains("encoder"), "{error}");
+    let error = fault(WeightsConfig { to: Some("backbone".to_owned()), ..config() });
+    assert!(error.contains("weights.to = \"backbone\"") && error.contains("the model") && error.contains("decoder"), "{error}");
 }
 
 #[test]
 fn malformed_patterns_are_named_with_their_key() {
-    let fault = |config: WeightsConfig| {
-        plan_load(&autoencoder(), &weights(), &config)
-            .expect_err("malformed")
-            .to_string()
-    };
-    let rename = vec![Rename {
-        pattern: "(".to_owned(),
-        with: String::new(),
-    }];
+    let fault = |config: WeightsConfig| plan_load(&autoencoder(), &weights(), &config).expect_err("malformed").to_string();
+    let rename = vec![Rename { pattern: "(".to_owned(), with: String::new() }];
     let error = fault(WeightsConfig { rename, ..config() });
-    assert!(
-        error.contains("weights.rename.pattern: \"(\"") && error.contains("unclosed"),
-        "{error}"
-    );
-    let error = fault(WeightsConfig {
-        ignore: vec!["a[".to_owned()],
-        ..config()
-    });
+    assert!(error.contains("weights.rename.pattern: \"(\"") && error.contains("unclosed"), "{error}");
+    let error = fault(WeightsConfig { ignore: vec!["a[".to_owned()], ..config() });
     assert!(error.contains("weights.ignore: \"a[\""), "{error}");
 }
 
 #[test]
 fn two_names_that_become_one_are_an_error() {
-    let rename = vec![Rename {
-        pattern: "^(en|de)coder".to_owned(),
-        with: "x".to_owned(),
-    }];
-    let error = plan_load(
-        &autoencoder(),
-        &weights(),
-        &WeightsConfig { rename, ..config() },
-    )
-    .expect_err("ambiguous");
-    assert!(
-        matches!(&error, WeightsError::NameTwice { name, .. } if name == "x.0.weight"),
-        "{error}"
-    );
+    let rename = vec![Rename { pattern: "^(en|de)coder".to_owned(), with: "x".to_owned() }];
+    let error = plan_load(&autoencoder(), &weights(), &WeightsConfig { rename, ..config() }).expect_err("ambiguous");
+    assert!(matches!(&error, WeightsError::NameTwice { name, .. } if name == "x.0.weight"), "{error}");
 }
 
 #[test]
@@ -366,35 +217,19 @@ fn applied_weights_are_the_files_in_the_models_own_tensors() {
         ("autoencoder.ckpt", Kind::BFloat16),
     ] {
         let found = read(file(name)).expect("it loads");
-        let model: Vec<_> = autoencoder()
-            .into_iter()
-            .map(|tensor| TensorSpec { kind, ..tensor })
-            .collect();
+        let model: Vec<_> = autoencoder().into_iter().map(|tensor| TensorSpec { kind, ..tensor }).collect();
         let tensors: HashMap<_, _> = model
             .iter()
-            .map(|tensor| {
-                (
-                    tensor.name.clone(),
-                    Tensor::zeros(&tensor.shape[..], (kind, Device::Cpu)).set_requires_grad(true),
-                )
-            })
+            .map(|tensor| (tensor.name.clone(), Tensor::zeros(&tensor.shape[..], (kind, Device::Cpu)).set_requires_grad(true)))
             .collect();
         let plan = plan_load(&model, &found, &config()).expect("it fits");
-        let copied = apply(&plan, &found, |name| {
-            tensors.get(name).map(Tensor::shallow_clone)
-        })
-        .expect("applied");
+        let copied = apply(&plan, &found, |name| tensors.get(name).map(Tensor::shallow_clone)).expect("applied");
         assert_eq!(copied, 8);
         for (name, tensor) in &tensors {
             assert!(tensor.is_leaf() && tensor.requires_grad(), "{name}");
-            let first = expected["contents"]["autoencoder"][name]["first"][0]
-                .as_f64()
-                .expect("a value");
+            let first = expected["contents"]["autoencoder"][name]["first"][0].as_f64().expect("a value");
             let value = tensor.detach().flatten(0, -1).double_value(&[0]);
-            assert!(
-                (value - first).abs() <= first.abs() / 256.0,
-                "{name}: {value} instead of {first}"
-            );
+            assert!((value - first).abs() <= first.abs() / 256.0, "{name}: {value} instead of {first}");
         }
     }
 }
@@ -406,51 +241,31 @@ fn a_view_with_strides_is_filled_in_logical_order() {
     let storage = Tensor::zeros([6, 8], (Kind::Float, Device::Cpu));
     let view = storage.transpose(0, 1);
     let model = [TensorSpec::new("transposed", entry.shape(), Kind::Float)];
-    let lenient = WeightsConfig {
-        strict: false,
-        ..config()
-    };
+    let lenient = WeightsConfig { strict: false, ..config() };
     let plan = plan_load(&model, &found, &lenient).expect("it fits");
     apply(&plan, &found, |_| Some(view.shallow_clone())).expect("applied");
-    let base = found
-        .get("base")
-        .expect("a tensor")
-        .tensor()
-        .expect("its values");
+    let base = found.get("base").expect("a tensor").tensor().expect("its values");
     assert!(storage.equal(&base));
 }
 
 #[test]
 fn damage_found_while_loading_names_the_tensor() {
     let found = read(file("bitflip_data.pt")).expect("its names are intact");
-    let model: Vec<_> = found
-        .entries()
-        .iter()
-        .map(|entry| TensorSpec::new(entry.name(), entry.shape(), entry.kind()))
-        .collect();
+    let model: Vec<_> = found.entries().iter().map(|entry| TensorSpec::new(entry.name(), entry.shape(), entry.kind())).collect();
     let plan = plan_load(&model, &found, &config()).expect("it fits");
     let error = apply(&plan, &found, |name| {
         let tensor = model.iter().find(|tensor| tensor.name == name)?;
         Some(Tensor::zeros(&tensor.shape[..], (tensor.kind, Device::Cpu)))
     });
     let error = error.expect_err("a flipped bit").to_string();
-    assert!(
-        error.contains("bitflip_data.pt: tensor '0.weight'"),
-        "{error}"
-    );
+    assert!(error.contains("bitflip_data.pt: tensor '0.weight'"), "{error}");
 }
 
 #[test]
 fn a_model_that_lacks_a_planned_tensor_is_an_error() {
     let plan = plan(&autoencoder(), &config());
     let error = apply(&plan, &weights(), |_| None).expect_err("no tensors");
-    assert!(
-        error.to_string().contains("the model has no such tensor"),
-        "{error}"
-    );
-    let wrong = apply(&plan, &weights(), |_| {
-        Some(Tensor::zeros([1], (Kind::Float, Device::Cpu)))
-    })
-    .expect_err("wrong shape");
+    assert!(error.to_string().contains("the model has no such tensor"), "{error}");
+    let wrong = apply(&plan, &weights(), |_| Some(Tensor::zeros([1], (Kind::Float, Device::Cpu)))).expect_err("wrong shape");
     assert!(wrong.to_string().contains("planned for shape"), "{wrong}");
 }

@@ -14,11 +14,7 @@ fn every_reference_file_is_read_or_refused_as_it_should_be() {
                 let found = read(&path).unwrap_or_else(|error| panic!("{error}"));
                 found.verify().unwrap_or_else(|error| panic!("{error}"));
                 if let Some(content) = file_expected["content"].as_str() {
-                    assert_holds(
-                        &found,
-                        &expected["contents"][content],
-                        file_expected["dtype"].as_str(),
-                    );
+                    assert_holds(&found, &expected["contents"][content], file_expected["dtype"].as_str());
                 }
             }
             "refused" | "refused by CRC-32" => {
@@ -46,10 +42,7 @@ fn hostile_pickles_are_refused_by_the_name_of_what_they_call() {
         ("hostile_hyper_parameters.ckpt", "calls posix.system"),
     ] {
         let error = refusal(&file(name));
-        assert!(
-            matches!(&error, WeightsError::Refused { what, .. } if what == call),
-            "{name}: {error}"
-        );
+        assert!(matches!(&error, WeightsError::Refused { what, .. } if what == call), "{name}: {error}");
     }
 }
 
@@ -87,10 +80,7 @@ fn a_flipped_bit_in_a_view_of_a_larger_storage_is_found() {
     let path = directory.path().join("flipped.pt");
     std::fs::write(&path, bytes).expect("written");
     let error = refusal(&path);
-    assert!(
-        matches!(&error, WeightsError::Damaged { tensor: Some(tensor), .. } if tensor == "last_element"),
-        "{error}"
-    );
+    assert!(matches!(&error, WeightsError::Damaged { tensor: Some(tensor), .. } if tensor == "last_element"), "{error}");
 }
 
 fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
@@ -103,9 +93,7 @@ fn a_state_dict_keeps_its_order() {
     for name in ["autoencoder.pt", "autoencoder.pth", "autoencoder.ckpt"] {
         let found = read(file(name)).expect("it loads");
         let names: Vec<_> = found.names().collect();
-        let content = expected["contents"]["autoencoder"]
-            .as_object()
-            .expect("tensors");
+        let content = expected["contents"]["autoencoder"].as_object().expect("tensors");
         assert_eq!(names, content.keys().collect::<Vec<_>>(), "{name}");
     }
 }
@@ -114,20 +102,11 @@ fn a_state_dict_keeps_its_order() {
 fn a_lightning_checkpoint_gives_its_hyper_parameters_and_counters() {
     let found = read(file("autoencoder.ckpt")).expect("it loads");
     let expected = json("files/autoencoder.json");
-    assert_eq!(
-        found.hyper_parameters(),
-        Some(expected["hyper_parameters"].clone())
-    );
+    assert_eq!(found.hyper_parameters(), Some(expected["hyper_parameters"].clone()));
     assert_eq!(found.data()["epoch"], expected["epoch"]);
     assert_eq!(found.data()["global_step"], expected["global_step"]);
-    assert_eq!(
-        found.data()["pytorch-lightning_version"],
-        expected["lightning_version"]
-    );
-    assert_eq!(
-        found.data()["lr_schedulers"][0]["_last_lr"],
-        expected["lr_schedulers"][0]["_last_lr"]
-    );
+    assert_eq!(found.data()["pytorch-lightning_version"], expected["lightning_version"]);
+    assert_eq!(found.data()["lr_schedulers"][0]["_last_lr"], expected["lr_schedulers"][0]["_last_lr"]);
     assert!(found.data().get("state_dict").is_none());
 }
 
@@ -138,27 +117,17 @@ fn a_state_dict_alone_has_no_hyper_parameters() {
     assert_eq!(found.data(), &Value::Null);
     assert_eq!(found.metadata().len(), 0);
     let found = read(file("autoencoder.safetensors")).expect("it loads");
-    assert_eq!(
-        found.metadata().get("format").map(String::as_str),
-        Some("pt")
-    );
+    assert_eq!(found.metadata().get("format").map(String::as_str), Some("pt"));
 }
 
 #[test]
 fn half_precision_values_are_the_float32_ones_rounded_to_nearest_even() {
     let full = read(file("autoencoder.safetensors")).expect("it loads");
-    for (name, kind) in [
-        ("autoencoder_fp16.safetensors", Kind::Half),
-        ("autoencoder_bf16.safetensors", Kind::BFloat16),
-    ] {
+    for (name, kind) in [("autoencoder_fp16.safetensors", Kind::Half), ("autoencoder_bf16.safetensors", Kind::BFloat16)] {
         let half = read(file(name)).expect("it loads");
         for entry in full.entries() {
             let rounded = entry.tensor().expect("a tensor").to_kind(kind);
-            let found = half
-                .get(entry.name())
-                .expect("the same names")
-                .tensor()
-                .expect("a tensor");
+            let found = half.get(entry.name()).expect("the same names").tensor().expect("a tensor");
             assert_eq!(found.kind(), kind);
             assert!(found.equal(&rounded), "{name}: {}", entry.name());
         }
@@ -170,10 +139,7 @@ fn a_torchscript_archive_is_refused_with_what_to_do() {
     for name in ["script_classifier.pt", "trace_classifier.pt"] {
         let error = refusal(&file(name));
         assert!(matches!(error, WeightsError::TorchScript { .. }), "{error}");
-        assert!(
-            error.to_string().contains("id = \"torchscript\""),
-            "{error}"
-        );
+        assert!(error.to_string().contains("id = \"torchscript\""), "{error}");
     }
 }
 
@@ -197,11 +163,7 @@ fn unsigned_integers_become_the_next_wider_type() {
         ("u32", Kind::Int64, [u32::MAX.into(), 8.0]),
         ("u16", Kind::Int, [u16::MAX.into(), 9.0]),
     ] {
-        let tensor = found
-            .get(name)
-            .expect("a tensor")
-            .tensor()
-            .expect("its values");
+        let tensor = found.get(name).expect("a tensor").tensor().expect("its values");
         assert_eq!(tensor.kind(), kind);
         assert_eq!(numbers(&tensor), expected, "{name}");
     }
@@ -223,11 +185,7 @@ fn a_bool_that_is_neither_true_nor_false_is_damage() {
 fn an_element_type_that_libtorch_lacks_is_refused_by_name() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("float4.safetensors");
-    write_raw(
-        &path,
-        &value!({ "tiny": { "dtype": "F4", "shape": [2], "data_offsets": [0, 1] } }),
-        &[0],
-    );
+    write_raw(&path, &value!({ "tiny": { "dtype": "F4", "shape": [2], "data_offsets": [0, 1] } }), &[0]);
     let error = refusal(&path).to_string();
     assert!(error.contains("tiny") && error.contains("F4"), "{error}");
 }
@@ -252,10 +210,7 @@ fn no_cut_and_no_flipped_bit_makes_a_reader_panic() {
     for name in ["small.pt", "small.pth", "small.safetensors"] {
         let whole = std::fs::read(file(name)).expect("a fixture");
         for end in (0..whole.len()).step_by(37) {
-            assert!(
-                read_all(name, &whole[..end]).is_err(),
-                "{name} cut at {end} was read"
-            );
+            assert!(read_all(name, &whole[..end]).is_err(), "{name} cut at {end} was read");
         }
         for at in (0..whole.len()).step_by(29) {
             let mut flipped = whole.clone();
