@@ -1,1 +1,19 @@
-//! To come.
+//! Plugins: finding, opening and checking them, and what is made of them.
+//!
+//! [`PluginSet`] holds the plugins of this process; [`Instance`] is a strategy or callback of one. This is the only
+//! module that opens libraries. They are never closed: code, statics and panic hooks of a plugin live as long as the
+//! process.
+
+mod compatibility;
+mod error;
+mod instance;
+mod load;
+mod locate;
+mod log;
+mod set;
+
+pub use error::{Failure, PluginError};
+pub use instance::Instance;
+pub use load::LoadedPlugin;
+pub use locate::SearchPath;
+pub use set::PluginSet;

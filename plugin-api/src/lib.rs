@@ -62,3 +62,6 @@ pub use nearest::nearest;
 #[cfg(feature = "torch")]
 pub use tch;
 pub use {serde, serde_json, tracing};
+
+/// Version of this crate: what plugins are compared by.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

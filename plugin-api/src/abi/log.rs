@@ -15,8 +15,8 @@ use tracing::{Event, Level, Metadata, Subscriber};
 /// The host's log. Levels: 1 error … 5 trace; 0 is off.
 #[repr(C)]
 #[derive(StableAbi)]
-#[sabi(kind(Prefix(prefix_ref = RawLogTable_Ref)))]
-pub struct RawLogTable {
+#[sabi(kind(Prefix(prefix_ref = RawLog_Ref)))]
+pub struct RawLog {
     /// The most detailed level anybody listens to.
     pub max_level: extern "C" fn() -> u8,
     /// Whether a plugin's events of this level and target are listened to.
@@ -25,12 +25,6 @@ pub struct RawLogTable {
     #[sabi(last_prefix_field)]
     pub event: extern "C" fn(u64, u8, RStr<'_>, RStr<'_>),
 }
-
-/// The table as it crosses.
-pub type RawLog_Ref = RawLogTable_Ref;
-
-/// The table as the host makes it.
-pub type RawLog = RawLogTable;
 
 /// Sends this plugin's events to the host. A second call changes nothing.
 pub fn install(log: RawLog_Ref, plugin: u64) {

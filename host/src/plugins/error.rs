@@ -1,0 +1,156 @@
+//! What can be wrong with a plugin.
+
+use std::path::PathBuf;
+
+use thaw_plugin_api::abi::Kind;
+
+/// A plugin that was refused, or one that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// No file of this name.
+    #[error("plugin `{name}` was not found; looked for {names} in {places}")]
+    NotFound {
+        /// As asked for.
+        name: String,
+        /// File names that were tried.
+        names: String,
+        /// Folders that were tried.
+        places: String,
+    },
+    /// The system's loader refuses the file.
+    #[error("{}: not a library that can be loaded: {reason}", path.display())]
+    NoLibrary {
+        /// The file.
+        path: PathBuf,
+        /// The loader's words.
+        reason: String,
+    },
+    /// A library without a root.
+    #[error(
+        "{}: a library, but no Thaw plugin; does its crate say `crate-type = [\"cdylib\"]` and `export_plugin!(…)`?",
+        path.display()
+    )]
+    NoPlugin {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Built against another major version of plugin-api, or with a layout that does not fit.
+    #[error(
+        "{}: built against thaw-plugin-api {found}, this host has {expected}: rebuild the plugin against {major}.x",
+        path.display()
+    )]
+    PluginApi {
+        /// The file.
+        path: PathBuf,
+        /// The plugin's version.
+        found: String,
+        /// The host's version.
+        expected: String,
+        /// The host's major version.
+        major: u64,
+        /// abi_stable's own report, for `-v`.
+        details: String,
+    },
+    /// A panic would end the process.
+    #[error("{}: built with `panic = \"abort\"`; build it with `panic = \"unwind\"`, so that a panic can be reported", path.display())]
+    PanicAborts {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Built for another libtorch.
+    #[error("{}: built for {found}, this host has {expected}: build both with the same libtorch and tch", path.display())]
+    Libtorch {
+        /// The file.
+        path: PathBuf,
+        /// The plugin's versions.
+        found: String,
+        /// The host's versions.
+        expected: String,
+    },
+    /// What the plugin says of itself cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Two plugins offer the same id.
+    #[error("the {kind} `{id}` is offered twice, by {} and by {}: load one of them", first.display(), second.display())]
+    DuplicateId {
+        /// Strategy, callback or model.
+        kind: Kind,
+        /// The id.
+        id: String,
+        /// The plugin loaded first.
+        first: PathBuf,
+        /// The other one.
+        second: PathBuf,
+    },
+    /// No loaded plugin offers the id.
+    #[error("no loaded plugin has a {kind} `{id}`{hint}")]
+    UnknownId {
+        /// What was looked for.
+        kind: String,
+        /// The id.
+        id: String,
+        /// The nearest ids, or those there are.
+        hint: String,
+    },
+    /// A file that is not the one pinned by the run config.
+    #[error("{}: its SHA-256 is {found}, the run config pins {expected}", path.display())]
+    Pin {
+        /// The file.
+        path: PathBuf,
+        /// Of the file.
+        found: String,
+        /// Of the config.
+        expected: String,
+    },
+    /// A file that cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Code of the plugin failed.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+/// An error or panic of a plugin's code: who, in what, and what it said.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind} `{id}` of plugin `{plugin}` failed in `{hook}`: {error}")]
+pub struct Failure {
+    /// Package name of the plugin.
+    pub plugin: String,
+    /// Strategy, callback or model.
+    pub kind: Kind,
+    /// The id.
+    pub id: String,
+    /// The hook, or what else was called.
+    pub hook: String,
+    /// What the plugin said.
+    pub error: thaw_plugin_api::Error,
+}
+
+impl PluginError {
+    /// Whether the run config is at fault rather than the plugin: the exit code is 2 then.
+    pub fn is_config(&self) -> bool {
+        match self {
+            Self::UnknownId { .. } => true,
+            Self::Failed(failure) => failure.error.kind() == thaw_plugin_api::error::ErrorKind::Config,
+            _ => false,
+        }
+    }
+
+    /// More than the message says, for `-v`.
+    pub fn details(&self) -> Option<&str> {
+        match self {
+            Self::PluginApi { details, .. } if !details.is_empty() => Some(details),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Where a plugin named in a config or on the command line lies.
+
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::path::{Path, PathBuf};
+
+use super::PluginError;
+
+/// Folders that plugins are looked for in: `--plugin-dir`, `$THAW_PLUGIN_PATH`, beside the program.
+#[derive(Clone, Debug, Default)]
+pub struct SearchPath(Vec<PathBuf>);
+
+impl SearchPath {
+    /// The search path of this process, `first` before the rest.
+    pub fn of_process(first: &[PathBuf]) -> Self {
+        let mut folders = first.to_vec();
+        if let Some(path) = std::env::var_os("THAW_PLUGIN_PATH") {
+            folders.extend(std::env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty()));
+        }
+        let beside = std::env::current_exe().ok().and_then(|program| program.parent().map(Path::to_path_buf));
+        folders.extend(beside);
+        Self(folders)
+    }
+
+    /// The folders, in the order of the search.
+    pub fn folders(&self) -> &[PathBuf] {
+        &self.0
+    }
+
+    /// The file of a plugin: a path as it is (relative ones from `base`), a name as `libthaw_<name>` or `lib<name>`.
+    ///
+    /// # Errors
+    /// There is no such file.
+    pub fn find(&self, name: &str, base: &Path) -> Result<PathBuf, PluginError> {
+        if name.contains(std::path::MAIN_SEPARATOR) || name.ends_with(DLL_SUFFIX) {
+            let path = base.join(name);
+            return if path.is_file() {
+                Ok(path)
+            } else {
+                Err(PluginError::NotFound { name: name.to_owned(), names: name.to_owned(), places: shown(&[base.to_path_buf()]) })
+            };
+        }
+        let underscored = name.replace('-', "_");
+        let names = [format!("{DLL_PREFIX}thaw_{underscored}{DLL_SUFFIX}"), format!("{DLL_PREFIX}{underscored}{DLL_SUFFIX}")];
+        let mut candidates = self.0.iter().flat_map(|folder| names.iter().map(move |file| folder.join(file)));
+        candidates.find(|path| path.is_file()).ok_or_else(|| PluginError::NotFound {
+            name: name.to_owned(),
+            names: names.join(" and "),
+            places: shown(&self.0),
+        })
+    }
+}
+
+fn shown(folders: &[PathBuf]) -> String {
+    let shown: Vec<String> =
+        folders.iter().map(|folder| if folder.as_os_str().is_empty() { ".".to_owned() } else { folder.display().to_string() }).collect();
+    shown.join(", ")
+}

@@ -1,0 +1,108 @@
+//! The plugins of this process, and what they offer together.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use thaw_plugin_api::abi::{BoxedModel, Item, Kind};
+
+use super::{Instance, LoadedPlugin, PluginError, SearchPath};
+
+/// All plugins that were loaded, in order. An id is offered by one of them only.
+#[derive(Clone, Default)]
+pub struct PluginSet {
+    plugins: Vec<Rc<LoadedPlugin>>,
+}
+
+impl PluginSet {
+    /// Loads plugins by name or path.
+    ///
+    /// # Errors
+    /// One that is not found or refused, or an id that is there twice.
+    pub fn load<'n>(names: impl IntoIterator<Item = &'n str>, search: &SearchPath, base: &Path) -> Result<Self, PluginError> {
+        let mut set = Self::default();
+        for name in names {
+            set.add(&search.find(name, base)?)?;
+        }
+        Ok(set)
+    }
+
+    /// Loads one more file; a file that is there already stays as it is.
+    ///
+    /// # Errors
+    /// The file is refused, or offers an id that is there already.
+    pub fn add(&mut self, path: &Path) -> Result<&LoadedPlugin, PluginError> {
+        let known = path.canonicalize().ok().and_then(|path| self.plugins.iter().position(|plugin| plugin.path() == path));
+        if let Some(index) = known {
+            return Ok(&self.plugins[index]);
+        }
+        let plugin = LoadedPlugin::open(path)?;
+        for item in &plugin.metadata().items {
+            if let Some(first) = self.plugins.iter().find(|first| first.offers(item.kind, &item.id)) {
+                return Err(PluginError::DuplicateId {
+                    kind: item.kind,
+                    id: item.id.clone(),
+                    first: first.path().to_path_buf(),
+                    second: plugin.path().to_path_buf(),
+                });
+            }
+        }
+        self.plugins.push(Rc::new(plugin));
+        Ok(&self.plugins[self.plugins.len() - 1])
+    }
+
+    /// The plugins, in the order in which they were loaded.
+    pub fn plugins(&self) -> impl Iterator<Item = &LoadedPlugin> {
+        self.plugins.iter().map(Rc::as_ref)
+    }
+
+    /// Makes the strategy or callback of an id.
+    ///
+    /// # Errors
+    /// No plugin offers it, or its configuration does not fit.
+    pub fn create(&self, id: &str, config: &Value) -> Result<Instance, PluginError> {
+        let offered = self.plugins.iter().find_map(|plugin| {
+            let kind = [Kind::Strategy, Kind::Callback].into_iter().find(|&kind| plugin.offers(kind, id))?;
+            Some((plugin, kind))
+        });
+        match offered {
+            Some((plugin, kind)) => plugin.create(kind, id, config),
+            None => Err(self.unknown("strategy or callback", id, |item| item.kind != Kind::Model)),
+        }
+    }
+
+    /// Makes the model of an id; gives its plugin's name, too.
+    ///
+    /// # Errors
+    /// No plugin offers it, or its configuration does not fit.
+    pub fn create_model(&self, id: &str, config: &Value) -> Result<(BoxedModel, String), PluginError> {
+        match self.plugins.iter().find(|plugin| plugin.offers(Kind::Model, id)) {
+            Some(plugin) => Ok((plugin.create_model(id, config)?, plugin.metadata().name.clone())),
+            None => Err(self.unknown("model", id, |item| item.kind == Kind::Model)),
+        }
+    }
+
+    fn unknown(&self, kind: &str, id: &str, fits: impl Fn(&Item) -> bool) -> PluginError {
+        let items = self.plugins.iter().flat_map(|plugin| &plugin.metadata().items);
+        let ids: Vec<&str> = items.filter(|item| fits(item)).map(|item| item.id.as_str()).collect();
+        let hint = match thaw_plugin_api::nearest(id, ids.iter().copied()) {
+            Some(nearest) => format!("; did you mean `{nearest}`?"),
+            None if ids.is_empty() => "; name its plugin under `plugins` or with --plugin".to_owned(),
+            None => format!("; there are: {}", ids.join(", ")),
+        };
+        PluginError::UnknownId { kind: kind.to_owned(), id: id.to_owned(), hint }
+    }
+
+    /// What goes into a run's `plugins.json`: path, version and SHA-256 of each.
+    pub fn record(&self) -> Value {
+        let plugins = self.plugins.iter().map(|plugin| {
+            let metadata = plugin.metadata();
+            json!({
+                "name": metadata.name, "version": metadata.version, "plugin_api": metadata.plugin_api, "rustc": metadata.rustc,
+                "path": plugin.path(), "sha256": plugin.sha256(),
+                "ids": metadata.items.iter().map(|item| item.id.as_str()).collect::<Vec<_>>(),
+            })
+        });
+        plugins.collect()
+    }
+}
