@@ -71,32 +71,24 @@ pub type Result<T> = std::result::Result<T, TorchError>;
 /// Holds for plugins too, since they share the one libtorch. Calling it again does no harm.
 pub fn init() -> Result<()> {
     // SAFETY: takes no argument but the place for an error text.
-    call("setting error texts", |error| unsafe {
-        ffi::thaw_no_backtraces(error)
-    })
+    call("setting error texts", |error| unsafe { ffi::thaw_no_backtraces(error) })
 }
 
 /// Seeds the default generators of the CPU and of every CUDA device.
 pub fn manual_seed(seed: u64) -> Result<()> {
     // SAFETY: plain values.
-    call("manual_seed", |error| unsafe {
-        ffi::thaw_manual_seed(seed, error)
-    })
+    call("manual_seed", |error| unsafe { ffi::thaw_manual_seed(seed, error) })
 }
 
 /// Makes libtorch choose deterministic algorithms. With `warn_only`, operations that have none warn instead of failing.
 pub fn set_deterministic(on: bool, warn_only: bool) -> Result<()> {
     // SAFETY: plain values.
-    call("use_deterministic_algorithms", |error| unsafe {
-        ffi::thaw_set_deterministic(on, warn_only, error)
-    })
+    call("use_deterministic_algorithms", |error| unsafe { ffi::thaw_set_deterministic(on, warn_only, error) })
 }
 
 /// First line of a libtorch error text, without the C++ frames that follow it.
 pub fn short_message(message: &str) -> &str {
-    let end = message
-        .find("\nException raised from")
-        .unwrap_or(message.len());
+    let end = message.find("\nException raised from").unwrap_or(message.len());
     message[..end].trim_end()
 }
 
@@ -132,10 +124,7 @@ fn device_index(device: Device) -> Result<i64> {
     match device {
         Device::Cpu => Ok(-1),
         Device::Cuda(index) => Ok(index as i64),
-        other => Err(TorchError::Device {
-            wanted: format!("{other:?}"),
-            reason: "only cpu and cuda devices are supported".to_owned(),
-        }),
+        other => Err(TorchError::Device { wanted: format!("{other:?}"), reason: "only cpu and cuda devices are supported".to_owned() }),
     }
 }
 
@@ -148,13 +137,8 @@ mod tests {
     fn errors_are_one_line_after_init() {
         init().unwrap();
         let a = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
-        let Err(TchError::Torch(text)) = a.f_matmul(&a) else {
-            panic!("2x3 by 2x3 must be refused")
-        };
-        assert!(
-            text.contains("mat1 and mat2 shapes cannot be multiplied"),
-            "{text}"
-        );
+        let Err(TchError::Torch(text)) = a.f_matmul(&a) else { panic!("2x3 by 2x3 must be refused") };
+        assert!(text.contains("mat1 and mat2 shapes cannot be multiplied"), "{text}");
         assert!(!text.contains("frame #"), "no C++ frames in {text}");
         assert!(!short_message(&text).contains('\n'), "{text}");
     }
@@ -163,15 +147,6 @@ mod tests {
     fn the_shim_names_the_operation_that_failed() {
         let bad = Tensor::zeros([3], (Kind::Uint8, Device::Cpu));
         let error = random::set_state(Device::Cpu, &bad).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                TorchError::Operation {
-                    operation: "set_rng_state",
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, TorchError::Operation { operation: "set_rng_state", .. }), "{error}");
     }
 }

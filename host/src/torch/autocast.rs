@@ -28,32 +28,21 @@ impl Autocast {
             other => {
                 return Err(TorchError::Operation {
                     operation: "autocast",
-                    message: format!(
-                        "{other:?} is no precision to cast to: use bf16-mixed or fp16-mixed"
-                    ),
+                    message: format!("{other:?} is no precision to cast to: use bf16-mixed or fp16-mixed"),
                 });
             }
         };
         let (mut was_enabled, mut previous_dtype) = (false, 0i8);
         // SAFETY: plain values and two places to write to.
-        call("autocast", |error| unsafe {
-            ffi::thaw_autocast_enter(cuda, dtype, &mut was_enabled, &mut previous_dtype, error)
-        })?;
-        Ok(Autocast {
-            cuda,
-            was_enabled,
-            previous_dtype,
-            not_send: PhantomData,
-        })
+        call("autocast", |error| unsafe { ffi::thaw_autocast_enter(cuda, dtype, &mut was_enabled, &mut previous_dtype, error) })?;
+        Ok(Autocast { cuda, was_enabled, previous_dtype, not_send: PhantomData })
     }
 }
 
 impl Drop for Autocast {
     fn drop(&mut self) {
         // SAFETY: plain values, on the thread that entered (the guard is not Send).
-        let left = call("autocast", |error| unsafe {
-            ffi::thaw_autocast_leave(self.cuda, self.was_enabled, self.previous_dtype, error)
-        });
+        let left = call("autocast", |error| unsafe { ffi::thaw_autocast_leave(self.cuda, self.was_enabled, self.previous_dtype, error) });
         if let Err(error) = left {
             tracing::error!("mixed precision could not be turned off: {error}");
         }
@@ -80,11 +69,7 @@ mod tests {
                 let _inner = Autocast::new(Device::Cpu, Kind::Half).unwrap();
                 assert_eq!(product_kind(), Kind::Half);
             }
-            assert_eq!(
-                product_kind(),
-                Kind::BFloat16,
-                "the inner guard's end restores the outer one's precision"
-            );
+            assert_eq!(product_kind(), Kind::BFloat16, "the inner guard's end restores the outer one's precision");
         }
         assert_eq!(product_kind(), Kind::Float);
     }

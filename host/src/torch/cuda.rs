@@ -15,9 +15,7 @@ const LIBRARY: &str = "libtorch_cuda.so";
 /// a GPU is wanted. The error is the loader's text, fit to be shown.
 pub fn open() -> std::result::Result<(), String> {
     static OPENED: OnceLock<std::result::Result<(), String>> = OnceLock::new();
-    OPENED
-        .get_or_init(|| load().map_err(|error| error.to_string()))
-        .clone()
+    OPENED.get_or_init(|| load().map_err(|error| error.to_string())).clone()
 }
 
 /// Whether this machine looks as if it had an NVIDIA GPU with its driver. Loads nothing of libtorch.
@@ -27,14 +25,9 @@ pub fn driver_present() -> bool {
 
 fn load() -> Result<()> {
     let path = library_path()?;
-    let refused = |reason: String| TorchError::OpenCuda {
-        path: path.clone(),
-        reason,
-    };
+    let refused = |reason: String| TorchError::OpenCuda { path: path.clone(), reason };
     if !path.exists() {
-        return Err(refused(
-            "no such file: this libtorch was built for the CPU. `cargo xtask libtorch` fetches the CUDA build".to_owned(),
-        ));
+        return Err(refused("no such file: this libtorch was built for the CPU. `cargo xtask libtorch` fetches the CUDA build".to_owned()));
     }
     open_globally(&path).map_err(refused)
 }
@@ -43,9 +36,7 @@ fn load() -> Result<()> {
 fn library_path() -> Result<PathBuf> {
     let mut text = std::ptr::null_mut();
     // SAFETY: on success the shim stores a text that `take_text` frees. It looks an address up and runs nothing of libtorch.
-    call("locating libtorch", |error| unsafe {
-        ffi::thaw_libtorch_path(&mut text, error)
-    })?;
+    call("locating libtorch", |error| unsafe { ffi::thaw_libtorch_path(&mut text, error) })?;
     let libtorch = PathBuf::from(take_text(text));
     Ok(libtorch.parent().unwrap_or(Path::new("")).join(LIBRARY))
 }
@@ -54,8 +45,7 @@ fn library_path() -> Result<PathBuf> {
 fn open_globally(path: &Path) -> std::result::Result<(), String> {
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
     // SAFETY: libtorch's own library; its initialisers register kernels and hooks with the libtorch already loaded.
-    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }
-        .map_err(|error| error.to_string())?;
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| error.to_string())?;
     // Never unloaded: kernels and hooks point into it.
     std::mem::forget(library);
     Ok(())
@@ -85,10 +75,6 @@ mod tests {
     #[test]
     fn libtorch_is_found_where_it_was_loaded_from() {
         let path = library_path().unwrap();
-        assert!(
-            path.with_file_name("libtorch_cpu.so").exists(),
-            "{}",
-            path.display()
-        );
+        assert!(path.with_file_name("libtorch_cpu.so").exists(), "{}", path.display());
     }
 }

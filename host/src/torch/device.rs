@@ -27,10 +27,7 @@ impl std::str::FromStr for DeviceChoice {
                 .strip_prefix("cuda:")
                 .and_then(|n| n.parse().ok())
                 .map(DeviceChoice::Cuda)
-                .ok_or_else(|| TorchError::Device {
-                    wanted: text.to_owned(),
-                    reason: "expected auto, cpu, cuda or cuda:N".to_owned(),
-                }),
+                .ok_or_else(|| TorchError::Device { wanted: text.to_owned(), reason: "expected auto, cpu, cuda or cuda:N".to_owned() }),
         }
     }
 }
@@ -46,15 +43,10 @@ pub fn select(text: &str) -> Result<(Device, Option<String>)> {
             Ok(device) => Ok((device, None)),
             Err(reason) => Err(TorchError::Device {
                 wanted: text.to_owned(),
-                reason: format!(
-                    "{reason}. Use device = \"cpu\", or \"auto\" to take the GPU only where there is one"
-                ),
+                reason: format!("{reason}. Use device = \"cpu\", or \"auto\" to take the GPU only where there is one"),
             }),
         },
-        DeviceChoice::Auto if !cuda::driver_present() => Ok((
-            Device::Cpu,
-            Some("no NVIDIA driver on this machine".to_owned()),
-        )),
+        DeviceChoice::Auto if !cuda::driver_present() => Ok((Device::Cpu, Some("no NVIDIA driver on this machine".to_owned()))),
         DeviceChoice::Auto => Ok(match open_device(0) {
             Ok(device) => (device, None),
             Err(reason) => (Device::Cpu, Some(reason)),
@@ -66,15 +58,10 @@ fn open_device(index: usize) -> std::result::Result<Device, String> {
     cuda::open()?;
     let count = usize::try_from(Cuda::device_count()).unwrap_or(0);
     if !Cuda::is_available() || count == 0 {
-        return Err(
-            "libtorch finds no CUDA device: no NVIDIA driver, or no GPU that it may use".to_owned(),
-        );
+        return Err("libtorch finds no CUDA device: no NVIDIA driver, or no GPU that it may use".to_owned());
     }
     if index >= count {
-        return Err(format!(
-            "there are {count} CUDA devices, cuda:0 to cuda:{}",
-            count - 1
-        ));
+        return Err(format!("there are {count} CUDA devices, cuda:0 to cuda:{}", count - 1));
     }
     Ok(Device::Cuda(index))
 }
@@ -91,10 +78,7 @@ mod tests {
         assert_eq!(parse("cuda:3").unwrap(), DeviceChoice::Cuda(3));
         for wrong in ["", "gpu:", "cuda:", "cuda:-1", "CPU", "tpu"] {
             let error = parse(wrong).unwrap_err().to_string();
-            assert!(
-                error.contains("expected auto, cpu, cuda or cuda:N"),
-                "{error}"
-            );
+            assert!(error.contains("expected auto, cpu, cuda or cuda:N"), "{error}");
         }
     }
 

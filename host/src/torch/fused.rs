@@ -56,10 +56,7 @@ unsafe impl Send for StateColumn {}
 impl StateColumn {
     /// A column for as many parameters, all without state.
     pub fn empty(len: usize) -> StateColumn {
-        StateColumn {
-            tensors: (0..len).map(|_| None).collect(),
-            pointers: vec![std::ptr::null(); len],
-        }
+        StateColumn { tensors: (0..len).map(|_| None).collect(), pointers: vec![std::ptr::null(); len] }
     }
 
     /// Gives the parameter at `index` its state.
@@ -73,56 +70,25 @@ impl StateColumn {
         self.tensors[index].is_some()
     }
 
-    fn checked(
-        &self,
-        parameters: &TensorList,
-        operation: &'static str,
-    ) -> Result<*const *const C_tensor> {
+    fn checked(&self, parameters: &TensorList, operation: &'static str) -> Result<*const *const C_tensor> {
         if self.pointers.len() == parameters.len() {
             return Ok(self.pointers.as_ptr());
         }
-        let message = format!(
-            "{} states for {} parameters",
-            self.pointers.len(),
-            parameters.len()
-        );
+        let message = format!("{} states for {} parameters", self.pointers.len(), parameters.len());
         Err(TorchError::Operation { operation, message })
     }
 }
 
 /// `_fused_sgd_`. `first[i]` says that a buffer has no content yet and takes the gradient as it is.
-pub fn sgd_step(
-    parameters: &TensorList,
-    momentum: Option<&StateColumn>,
-    first: &[bool],
-    options: &SgdOptions,
-) -> Result<()> {
+pub fn sgd_step(parameters: &TensorList, momentum: Option<&StateColumn>, first: &[bool], options: &SgdOptions) -> Result<()> {
     const OPERATION: &str = "the SGD step";
-    let momentum = momentum.map_or(Ok(std::ptr::null()), |column| {
-        column.checked(parameters, OPERATION)
-    })?;
+    let momentum = momentum.map_or(Ok(std::ptr::null()), |column| column.checked(parameters, OPERATION))?;
     if first.len() != parameters.len() {
-        let message = format!(
-            "{} first-step marks for {} parameters",
-            first.len(),
-            parameters.len()
-        );
-        return Err(TorchError::Operation {
-            operation: OPERATION,
-            message,
-        });
+        let message = format!("{} first-step marks for {} parameters", first.len(), parameters.len());
+        return Err(TorchError::Operation { operation: OPERATION, message });
     }
     // SAFETY: all lists are as long as the parameters; their owners live through the call.
-    call(OPERATION, |error| unsafe {
-        ffi::thaw_sgd_step(
-            parameters.as_ptr(),
-            momentum,
-            first.as_ptr(),
-            parameters.len(),
-            options,
-            error,
-        )
-    })
+    call(OPERATION, |error| unsafe { ffi::thaw_sgd_step(parameters.as_ptr(), momentum, first.as_ptr(), parameters.len(), options, error) })
 }
 
 /// The states of an Adam call.
@@ -139,11 +105,7 @@ pub struct AdamStates<'a> {
 }
 
 /// `_fused_adam_` or, decoupled, `_fused_adamw_`. Counts the step first.
-pub fn adam_step(
-    parameters: &TensorList,
-    states: AdamStates<'_>,
-    options: &AdamOptions,
-) -> Result<()> {
+pub fn adam_step(parameters: &TensorList, states: AdamStates<'_>, options: &AdamOptions) -> Result<()> {
     const OPERATION: &str = "the Adam step";
     let step = states.step.checked(parameters, OPERATION)?;
     let exp_avg = states.exp_avg.checked(parameters, OPERATION)?;
@@ -151,29 +113,14 @@ pub fn adam_step(
     let max_exp_avg_sq = states.max_exp_avg_sq.checked(parameters, OPERATION)?;
     // A parameter has all of its states or none; anything else would be read as null.
     let complete = (0..parameters.len()).all(|i| {
-        !states.exp_avg.has(i)
-            || (states.step.has(i)
-                && states.exp_avg_sq.has(i)
-                && (!options.amsgrad || states.max_exp_avg_sq.has(i)))
+        !states.exp_avg.has(i) || (states.step.has(i) && states.exp_avg_sq.has(i) && (!options.amsgrad || states.max_exp_avg_sq.has(i)))
     });
     if !complete {
         let message = "a parameter has only part of its state".to_owned();
-        return Err(TorchError::Operation {
-            operation: OPERATION,
-            message,
-        });
+        return Err(TorchError::Operation { operation: OPERATION, message });
     }
     // SAFETY: all lists are as long as the parameters, states are complete; their owners live through the call.
     call(OPERATION, |error| unsafe {
-        ffi::thaw_adam_step(
-            parameters.as_ptr(),
-            exp_avg,
-            exp_avg_sq,
-            max_exp_avg_sq,
-            step,
-            parameters.len(),
-            options,
-            error,
-        )
+        ffi::thaw_adam_step(parameters.as_ptr(), exp_avg, exp_avg_sq, max_exp_avg_sq, step, parameters.len(), options, error)
     })
 }

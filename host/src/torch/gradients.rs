@@ -58,15 +58,7 @@ impl<'a> FromIterator<&'a Tensor> for TensorList {
 pub fn grad_norm(parameters: &TensorList, norm_type: f64) -> Result<f64> {
     let mut norm = 0.0;
     // SAFETY: the list's pointers are good for its length; `norm` takes one value.
-    call("grad_norm", |error| unsafe {
-        ffi::thaw_grad_norm(
-            parameters.as_ptr(),
-            parameters.len(),
-            norm_type,
-            &mut norm,
-            error,
-        )
-    })?;
+    call("grad_norm", |error| unsafe { ffi::thaw_grad_norm(parameters.as_ptr(), parameters.len(), norm_type, &mut norm, error) })?;
     Ok(norm)
 }
 
@@ -76,14 +68,7 @@ pub fn clip_grad_norm(parameters: &TensorList, max_norm: f64, norm_type: f64) ->
     let mut norm = 0.0;
     // SAFETY: as in `grad_norm`.
     call("clip_grad_norm", |error| unsafe {
-        ffi::thaw_clip_grad_norm(
-            parameters.as_ptr(),
-            parameters.len(),
-            max_norm,
-            norm_type,
-            &mut norm,
-            error,
-        )
+        ffi::thaw_clip_grad_norm(parameters.as_ptr(), parameters.len(), max_norm, norm_type, &mut norm, error)
     })?;
     Ok(norm)
 }
@@ -91,17 +76,13 @@ pub fn clip_grad_norm(parameters: &TensorList, max_norm: f64, norm_type: f64) ->
 /// `torch.nn.utils.clip_grad_value_`: limits every element to `[-limit, limit]`.
 pub fn clip_grad_value(parameters: &TensorList, limit: f64) -> Result<()> {
     // SAFETY: as in `grad_norm`.
-    call("clip_grad_value", |error| unsafe {
-        ffi::thaw_clip_grad_value(parameters.as_ptr(), parameters.len(), limit, error)
-    })
+    call("clip_grad_value", |error| unsafe { ffi::thaw_clip_grad_value(parameters.as_ptr(), parameters.len(), limit, error) })
 }
 
 /// `zero_grad(set_to_none=True)`: drops the gradients, so that those who get none next are left out of the step.
 pub fn zero_grad(parameters: &TensorList) -> Result<()> {
     // SAFETY: as in `grad_norm`.
-    call("zero_grad", |error| unsafe {
-        ffi::thaw_zero_grad(parameters.as_ptr(), parameters.len(), error)
-    })
+    call("zero_grad", |error| unsafe { ffi::thaw_zero_grad(parameters.as_ptr(), parameters.len(), error) })
 }
 
 /// Divides the gradients by a loss scale (`inverse_scale` is 1 / scale). True where one of them is not finite.
@@ -109,13 +90,7 @@ pub fn unscale(parameters: &TensorList, inverse_scale: f64) -> Result<bool> {
     let mut found_inf = false;
     // SAFETY: as in `grad_norm`.
     call("unscale_grads", |error| unsafe {
-        ffi::thaw_unscale_grads(
-            parameters.as_ptr(),
-            parameters.len(),
-            inverse_scale,
-            &mut found_inf,
-            error,
-        )
+        ffi::thaw_unscale_grads(parameters.as_ptr(), parameters.len(), inverse_scale, &mut found_inf, error)
     })?;
     Ok(found_inf)
 }
@@ -124,14 +99,7 @@ pub fn unscale(parameters: &TensorList, inverse_scale: f64) -> Result<bool> {
 pub fn has_grad(parameters: &TensorList) -> Result<Vec<bool>> {
     let mut has = vec![false; parameters.len()];
     // SAFETY: `has` is as long as the list.
-    call("has_grad", |error| unsafe {
-        ffi::thaw_has_grad(
-            parameters.as_ptr(),
-            parameters.len(),
-            has.as_mut_ptr(),
-            error,
-        )
-    })?;
+    call("has_grad", |error| unsafe { ffi::thaw_has_grad(parameters.as_ptr(), parameters.len(), has.as_mut_ptr(), error) })?;
     Ok(has)
 }
 
@@ -147,12 +115,9 @@ mod tests {
                 .iter()
                 .zip(kinds.iter().cycle())
                 .map(|(grad, &kind)| {
-                    let p = Tensor::zeros([grad.len().max(1) as i64], (kind, Device::Cpu))
-                        .set_requires_grad(true);
+                    let p = Tensor::zeros([grad.len().max(1) as i64], (kind, Device::Cpu)).set_requires_grad(true);
                     if !grad.is_empty() {
-                        (&p * Tensor::from_slice(grad).to_kind(kind))
-                            .sum(kind)
-                            .backward();
+                        (&p * Tensor::from_slice(grad).to_kind(kind)).sum(kind).backward();
                     }
                     p
                 })
@@ -166,36 +131,21 @@ mod tests {
 
     #[test]
     fn the_norm_is_that_of_all_gradients_as_one_vector() {
-        for kinds in [
-            &[Kind::Float][..],
-            &[Kind::Double],
-            &[Kind::Float, Kind::Double],
-        ] {
+        for kinds in [&[Kind::Float][..], &[Kind::Double], &[Kind::Float, Kind::Double]] {
             let list = with_grads(&[&[3.0], &[], &[4.0, 12.0]], kinds);
             assert!((grad_norm(&list, 2.0).unwrap() - 13.0).abs() < 1e-5);
             assert!((grad_norm(&list, f64::INFINITY).unwrap() - 12.0).abs() < 1e-12);
             assert!((grad_norm(&list, 1.0).unwrap() - 19.0).abs() < 1e-5);
         }
-        assert_eq!(
-            grad_norm(&with_grads(&[&[]], &[Kind::Float]), 2.0).unwrap(),
-            0.0
-        );
+        assert_eq!(grad_norm(&with_grads(&[&[]], &[Kind::Float]), 2.0).unwrap(), 0.0);
     }
 
     #[test]
     fn clipping_by_norm_scales_only_what_is_too_long() {
-        for kinds in [
-            &[Kind::Float][..],
-            &[Kind::Double],
-            &[Kind::Float, Kind::Double],
-        ] {
+        for kinds in [&[Kind::Float][..], &[Kind::Double], &[Kind::Float, Kind::Double]] {
             let list = with_grads(&[&[3.0], &[4.0, 12.0]], kinds);
             assert!((clip_grad_norm(&list, 26.0, 2.0).unwrap() - 13.0).abs() < 1e-5);
-            assert_eq!(
-                values(&list, 1),
-                [4.0, 12.0],
-                "shorter than the limit: untouched"
-            );
+            assert_eq!(values(&list, 1), [4.0, 12.0], "shorter than the limit: untouched");
             assert!((clip_grad_norm(&list, 6.5, 2.0).unwrap() - 13.0).abs() < 1e-5);
             // The published rule: max_norm / (norm + 1e-6).
             let factor = 6.5 / (13.0 + 1e-6);
@@ -208,10 +158,7 @@ mod tests {
     fn clipping_by_value_limits_each_element() {
         let list = with_grads(&[&[-3.0, 0.5], &[], &[2.0]], &[Kind::Float, Kind::Double]);
         clip_grad_value(&list, 1.0).unwrap();
-        assert_eq!(
-            (values(&list, 0), values(&list, 2)),
-            (vec![-1.0, 0.5], vec![1.0])
-        );
+        assert_eq!((values(&list, 0), values(&list, 2)), (vec![-1.0, 0.5], vec![1.0]));
     }
 
     #[test]
@@ -228,13 +175,7 @@ mod tests {
         let list = with_grads(&[&[8.0], &[2.0]], &[Kind::Float]);
         assert!(!unscale(&list, 0.25).unwrap());
         assert_eq!((values(&list, 0)[0], values(&list, 1)[0]), (2.0, 0.5));
-        assert!(
-            unscale(
-                &with_grads(&[&[f64::INFINITY], &[2.0]], &[Kind::Float]),
-                0.25
-            )
-            .unwrap()
-        );
+        assert!(unscale(&with_grads(&[&[f64::INFINITY], &[2.0]], &[Kind::Float]), 0.25).unwrap());
         assert!(unscale(&with_grads(&[&[1.0], &[f64::NAN]], &[Kind::Float]), 0.25).unwrap());
     }
 }

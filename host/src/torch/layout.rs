@@ -10,10 +10,7 @@ pub fn channels_last(tensor: &Tensor) -> Result<Tensor> {
     if tensor.dim() != 4 {
         return Ok(tensor.shallow_clone());
     }
-    Ok(tensor
-        .f_permute([0, 2, 3, 1])?
-        .f_contiguous()?
-        .f_permute([0, 3, 1, 2])?)
+    Ok(tensor.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
 }
 
 /// Puts a parameter into the channels-last layout where it stands: whoever holds the tensor sees the new layout.
@@ -27,10 +24,7 @@ pub fn make_channels_last(tensor: &mut Tensor) -> Result<()> {
 
 /// Whether a four-dimensional tensor's memory is ordered by sample, row, column, channel.
 pub fn is_channels_last(tensor: &Tensor) -> bool {
-    let (Ok([_, c, h, w]), Ok(strides)) = (
-        <[i64; 4]>::try_from(tensor.size()),
-        <[i64; 4]>::try_from(tensor.stride()),
-    ) else {
+    let (Ok([_, c, h, w]), Ok(strides)) = (<[i64; 4]>::try_from(tensor.size()), <[i64; 4]>::try_from(tensor.stride())) else {
         return false;
     };
     strides == [h * w * c, 1, w * c, c]

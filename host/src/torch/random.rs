@@ -11,9 +11,7 @@ pub fn get_state(device: Device) -> Result<Tensor> {
     let index = device_index(device)?;
     let mut state = std::ptr::null_mut();
     // SAFETY: on success the shim stores a tensor of its own there, which this function takes over.
-    call("get_rng_state", |error| unsafe {
-        ffi::thaw_random_state(index, &mut state, error)
-    })?;
+    call("get_rng_state", |error| unsafe { ffi::thaw_random_state(index, &mut state, error) })?;
     // SAFETY: as above; null is only left there on an error.
     Ok(unsafe { Tensor::from_ptr(state) })
 }
@@ -22,9 +20,7 @@ pub fn get_state(device: Device) -> Result<Tensor> {
 pub fn set_state(device: Device, state: &Tensor) -> Result<()> {
     let index = device_index(device)?;
     // SAFETY: `state` lives through the call, which only reads it.
-    call("set_rng_state", |error| unsafe {
-        ffi::thaw_set_random_state(index, state.as_ptr(), error)
-    })
+    call("set_rng_state", |error| unsafe { ffi::thaw_set_random_state(index, state.as_ptr(), error) })
 }
 
 #[cfg(test)]

@@ -8,9 +8,7 @@ use super::{Result, call, ffi};
 pub fn pin_memory(tensor: &Tensor) -> Result<Tensor> {
     let mut pinned = std::ptr::null_mut();
     // SAFETY: `tensor` lives through the call; on success the shim stores a tensor that this function takes over.
-    call("pin_memory", |error| unsafe {
-        ffi::thaw_pin_memory(tensor.as_ptr(), &mut pinned, error)
-    })?;
+    call("pin_memory", |error| unsafe { ffi::thaw_pin_memory(tensor.as_ptr(), &mut pinned, error) })?;
     // SAFETY: as above.
     Ok(unsafe { Tensor::from_ptr(pinned) })
 }

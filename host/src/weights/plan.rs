@@ -122,7 +122,9 @@ pub fn plan_load(model: &[TensorSpec], file: &StateDict, config: &WeightsConfig)
 
     if report.is_fatal() || (plan.copies.is_empty() && !report.is_empty()) {
         let names: Vec<&str> = model.iter().map(|tensor| tensor.name.as_str()).filter(|name| within(name)).collect();
-        report.complete(&names, &available.keys().map(String::as_str).collect::<Vec<_>>(), plan.copies.len());
+        let found: Vec<&str> = available.keys().map(String::as_str).collect();
+        let fitting: Vec<&str> = plan.copies.iter().map(|copy| copy.model.as_str()).collect();
+        report.complete(&names, &found, &fitting);
         return Err(WeightsError::Mismatch(Box::new(report)));
     }
     plan.missing.extend(report.missing.into_iter().map(|tensor| tensor.name));

@@ -7,8 +7,9 @@
 use super::outline::Outline;
 
 /// Functions that pickles of plain data call.
-const FUNCTIONS: [&str; 32] = [
+const FUNCTIONS: [&str; 33] = [
     "_codecs.encode",
+    "_operator.getitem",
     "argparse.Namespace",
     "builtins.bytearray",
     "builtins.complex",

@@ -1,6 +1,6 @@
 //! Everything that does not fit between a file and a model, and what may help.
 
-use super::last_part;
+use super::{below, last_part};
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -88,9 +88,10 @@ impl LoadReport {
         self.missing.is_empty() && self.unexpected.is_empty() && self.mismatched.is_empty()
     }
 
-    /// Sorts it, and adds nearest names and hints. `model` and `file` are all names, the file's after renaming.
-    pub(super) fn complete(&mut self, model: &[&str], file: &[&str], matching: usize) {
-        self.matching = matching;
+    /// Sorts it, and adds nearest names and hints. `model` and `file` are all names, the file's after renaming; `fitting` those
+    /// that fit.
+    pub(super) fn complete(&mut self, model: &[&str], file: &[&str], fitting: &[&str]) {
+        self.matching = fitting.len();
         self.missing.sort_by(|a, b| a.name.cmp(&b.name));
         self.unexpected.sort_by(|a, b| a.name.cmp(&b.name));
         self.mismatched.sort_by(|a, b| a.name.cmp(&b.name));
@@ -105,21 +106,28 @@ impl LoadReport {
                 tensor.nearest = nearest;
             }
         }
-        self.hints.extend(self.ignore_hint());
+        self.hints.extend(self.ignore_hint(fitting));
     }
 
     /// `ignore` for what cannot be loaded, where that is only a part of what the file offers.
-    fn ignore_hint(&self) -> Option<String> {
-        let names = self.missing.iter().map(|tensor| &tensor.name);
-        let names = names.chain(self.unexpected.iter().map(|tensor| &tensor.name));
-        let names = names.chain(self.mismatched.iter().map(|tensor| &tensor.name));
-        let modules: BTreeSet<&str> = names.map(|name| name.rsplit_once('.').map_or(name.as_str(), |(module, _)| module)).collect();
-        if self.matching == 0 || modules.len() > 4 {
+    fn ignore_hint(&self, fitting: &[&str]) -> Option<String> {
+        const PATTERNS: usize = 4;
+        let names = self.missing.iter().map(|tensor| tensor.name.as_str());
+        let names = names.chain(self.unexpected.iter().map(|tensor| tensor.name.as_str()));
+        let names = names.chain(self.mismatched.iter().map(|tensor| tensor.name.as_str()));
+        let patterns: BTreeSet<&str> = names.map(|name| outermost_without(name, fitting)).collect();
+        if fitting.is_empty() || patterns.len() > PATTERNS {
             return None;
         }
-        let patterns: Vec<_> = modules.iter().map(|module| format!("\"{module}\"")).collect();
+        let patterns: Vec<_> = patterns.iter().map(|pattern| format!("\"{pattern}\"")).collect();
         Some(format!("to leave them as the model made them, add `ignore = [{}]` to the weights", patterns.join(", ")))
     }
+}
+
+/// The outermost module that `name` lies in and no `fitting` name does; `name` itself if there is none.
+fn outermost_without<'n>(name: &'n str, fitting: &[&str]) -> &'n str {
+    let modules = name.match_indices('.').map(|(at, _)| &name[..at]);
+    modules.into_iter().find(|module| !fitting.iter().any(|fits| below(fits, module))).unwrap_or(name)
 }
 
 /// Of each of `these` the name among `those` that is most like it, a tensor of the same shape before others.

@@ -146,13 +146,17 @@ fn a_prefix_that_keeps_all_names_from_fitting_is_named() {
 
 #[test]
 fn what_cannot_be_loaded_can_be_ignored_as_the_hint_says() {
-    let mut model = autoencoder();
-    model[6].shape = vec![5, 4];
-    let hint = report(&model, &config()).hints.join("\n");
-    let module = model[6].name.rsplit_once('.').expect("a module").0;
-    assert!(hint.contains(&format!("`ignore = [\"{module}\"]`")), "{hint}");
-    let ignoring = WeightsConfig { ignore: vec![module.to_owned()], ..config() };
-    assert_eq!(plan(&model, &ignoring).copies.len(), 6);
+    let ignored = |model: &[TensorSpec], pattern: &str| {
+        let hint = report(model, &config()).hints.join("\n");
+        assert!(hint.contains(&format!("`ignore = [\"{pattern}\"]`")), "{hint}");
+        plan(model, &WeightsConfig { ignore: vec![pattern.to_owned()], ..config() }).copies.len()
+    };
+    let mut model = below("encoder", "encoder");
+    assert_eq!(ignored(&model, "decoder"), 4);
+    model.extend(below("decoder", "decoder"));
+    let last = model.iter().position(|tensor| tensor.name == "decoder.2.weight").expect("a tensor");
+    model[last].shape = vec![5, 4];
+    assert_eq!(ignored(&model, "decoder.2.weight"), 7);
 }
 
 #[test]
