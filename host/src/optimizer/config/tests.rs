@@ -1,0 +1,57 @@
+use super::*;
+
+fn parse(toml: &str) -> std::result::Result<OptimizerConfig, String> {
+    toml::from_str(toml).map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
+#[test]
+fn defaults_are_those_of_pytorch() {
+    let sgd = parse("id = 'sgd'").unwrap();
+    assert_eq!(sgd.algorithm, Algorithm::Sgd { momentum: 0.0, dampening: 0.0, nesterov: false });
+    assert_eq!((sgd.lr, sgd.weight_decay, sgd.maximize, sgd.parameters), (1e-3, 0.0, false, None));
+    let adam = parse("id = 'adam'").unwrap();
+    let same = AdamConfig { betas: [0.9, 0.999], eps: 1e-8, amsgrad: false };
+    assert_eq!((adam.algorithm, adam.weight_decay), (Algorithm::Adam(same), 0.0));
+    let adamw = parse("id = 'adamw'").unwrap();
+    assert_eq!((adamw.algorithm, adamw.weight_decay), (Algorithm::AdamW(same), 0.01));
+}
+
+#[test]
+fn every_key_is_read() {
+    let sgd = parse("id='sgd'\nlr=1\nmomentum=0.9\nnesterov=true\nweight_decay=0.1\nmaximize=true\nparameters=['head']").unwrap();
+    assert_eq!(sgd.algorithm, Algorithm::Sgd { momentum: 0.9, dampening: 0.0, nesterov: true });
+    assert_eq!((sgd.lr, sgd.weight_decay, sgd.maximize), (1.0, 0.1, true));
+    assert_eq!(sgd.parameters.as_deref(), Some(&["head".to_owned()][..]));
+    let adam = parse("id='adam'\nbetas=[0.8, 0.9]\neps=1e-6\namsgrad=true").unwrap();
+    assert_eq!(adam.algorithm, Algorithm::Adam(AdamConfig { betas: [0.8, 0.9], eps: 1e-6, amsgrad: true }));
+}
+
+#[test]
+fn a_config_survives_being_written_and_read() {
+    for id in IDS {
+        let config = OptimizerConfig { parameters: Some(vec!["a.*".into()]), ..OptimizerConfig::default_for(id).unwrap() };
+        assert_eq!(parse(&toml::to_string(&config).unwrap()).unwrap(), config);
+    }
+}
+
+#[test]
+fn errors_name_key_value_and_nearest() {
+    for (toml, expected) in [
+        ("lr = 0.1", "optimizer.id: found nothing, expected one of sgd, adam, adamw"),
+        ("id = 'adamv'", "optimizer.id: found \"adamv\", expected one of sgd, adam, adamw; nearest: adam"),
+        ("id = 'sgd'\nmomentun = 1", "optimizer.momentun: found an unknown key, expected one of id, lr"),
+        ("id = 'sgd'\nmomentun = 1", "nearest: momentum"),
+        ("id = 'adam'\nmomentum = 0.9", "optimizer.momentum: found an unknown key"),
+        ("id = 'sgd'\nlr = 'fast'", "optimizer.lr: found \"fast\", expected a number"),
+        ("id = 'sgd'\nlr = -1", "optimizer.lr: found -1, expected a number of 0 or more"),
+        ("id = 'sgd'\nweight_decay = -0.5", "optimizer.weight_decay: found -0.5"),
+        ("id = 'sgd'\nmomentum = -0.5", "optimizer.momentum: found -0.5"),
+        ("id = 'sgd'\nnesterov = true", "optimizer.nesterov: found true with momentum 0 and dampening 0"),
+        ("id = 'adam'\nbetas = [0.9, 1.0]", "optimizer.beta2: found 1, expected 0 or more and below 1"),
+        ("id = 'adam'\nbetas = [0.9]", "optimizer.betas: found [0.9], expected a list of two numbers"),
+        ("id = 'adam'\neps = -1e-8", "optimizer.eps: found -0.00000001"),
+    ] {
+        let error = parse(toml).unwrap_err();
+        assert!(error.contains(expected), "{toml}: {error}");
+    }
+}
