@@ -1,0 +1,189 @@
+//! The `[data]` table.
+
+use super::DataError;
+use super::error::nearest;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+mod kinds;
+mod pictures;
+mod table;
+
+pub use kinds::{
+    Cifar10Config, ImageFolderConfig, ListConfig, Padding, Target, TensorsConfig, TextConfig,
+};
+pub use pictures::{
+    AugmentConfig, ColorJitter, ImageConfig, Interpolation, OnError, RandomResizedCrop, ResizeMode,
+};
+
+/// The `[data]` table of a run config: a `kind` with its own keys, the keys of loading, and for pictures those of
+/// decoding and augmentation, all side by side.
+///
+/// ```toml
+/// [data]
+/// kind = "image-folder"
+/// path = "data/emoji"
+/// val_split = 0.2
+/// batch_size = 32
+/// augment = { horizontal_flip = 0.5, random_resized_crop = { scale = [0.6, 1.0] } }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataConfig {
+    /// Where the samples come from.
+    pub source: Source,
+    /// How they are split, ordered and batched.
+    pub loading: LoadingConfig,
+    /// How pictures are decoded; at its defaults and unused for the other kinds.
+    pub images: ImageConfig,
+}
+
+/// Where samples come from; `kind` in the table.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// `image-folder`: one folder of pictures per class.
+    ImageFolder(ImageFolderConfig),
+    /// `list`: a CSV or TSV file that names pictures and their labels.
+    List(ListConfig),
+    /// `cifar10`: the files of CIFAR-10's binary distribution.
+    Cifar10(Cifar10Config),
+    /// `tensors`: a `.safetensors` or `.npz` file.
+    Tensors(TensorsConfig),
+    /// `text`: rows of a CSV, TSV, JSONL or Parquet file.
+    Text(TextConfig),
+}
+
+/// Names of the kinds.
+const KINDS: [&str; 5] = ["image-folder", "list", "cifar10", "tensors", "text"];
+
+/// Keys that every kind has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LoadingConfig {
+    /// Samples per training step. At least 1, default 32.
+    pub batch_size: usize,
+    /// Samples per validation step. Default: `batch_size`.
+    pub val_batch_size: Option<usize>,
+    /// A new order in every training epoch. Default true. Validation is never shuffled.
+    pub shuffle: bool,
+    /// Leaves out the last training batch if it is not full. Default false.
+    pub drop_last: bool,
+    /// Threads that make batches; 0 makes them in the training thread. Default: the machine's cores, 0 for `tensors`.
+    pub workers: Option<usize>,
+    /// Share of each class that is kept for validation, between 0 and 1. Default: none.
+    pub val_split: Option<f64>,
+    /// Chooses another `val_split`. Default 0; the run's seed plays no part, so that runs with other seeds are comparable.
+    pub split_seed: u64,
+}
+
+impl Default for LoadingConfig {
+    fn default() -> Self {
+        LoadingConfig {
+            batch_size: 32,
+            val_batch_size: None,
+            shuffle: true,
+            drop_last: false,
+            workers: None,
+            val_split: None,
+            split_seed: 0,
+        }
+    }
+}
+
+impl DataConfig {
+    /// The kind as written in the table.
+    pub fn kind(&self) -> &'static str {
+        match self.source {
+            Source::ImageFolder(_) => KINDS[0],
+            Source::List(_) => KINDS[1],
+            Source::Cifar10(_) => KINDS[2],
+            Source::Tensors(_) => KINDS[3],
+            Source::Text(_) => KINDS[4],
+        }
+    }
+
+    /// True if samples are pictures.
+    pub fn has_pictures(&self) -> bool {
+        matches!(
+            self.source,
+            Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_)
+        )
+    }
+
+    /// Puts a folder before every relative path of the table.
+    pub fn resolve_paths(&mut self, base: &Path) {
+        let mut resolve = |path: &mut PathBuf| *path = base.join(&*path);
+        match &mut self.source {
+            Source::ImageFolder(c) => {
+                resolve(&mut c.path);
+                c.val_path.iter_mut().for_each(resolve);
+            }
+            Source::List(c) => {
+                resolve(&mut c.path);
+                c.val_path.iter_mut().for_each(&mut resolve);
+                c.root.iter_mut().for_each(resolve);
+            }
+            Source::Cifar10(c) => resolve(&mut c.path),
+            Source::Tensors(c) => {
+                resolve(&mut c.path);
+                c.val_path.iter_mut().for_each(resolve);
+            }
+            Source::Text(c) => {
+                resolve(&mut c.path);
+                resolve(&mut c.tokenizer);
+                c.val_path.iter_mut().for_each(resolve);
+            }
+        }
+    }
+
+    /// Values that types alone do not exclude.
+    fn check(&self) -> Result<(), DataError> {
+        let loading = &self.loading;
+        for (key, size) in [
+            ("batch_size", Some(loading.batch_size)),
+            ("val_batch_size", loading.val_batch_size),
+        ] {
+            if size == Some(0) {
+                return Err(DataError::value(key, 0, "at least 1"));
+            }
+        }
+        if let Some(share) = loading.val_split
+            && !(share > 0.0 && share < 1.0)
+        {
+            return Err(DataError::value(
+                "val_split",
+                share,
+                "a share above 0 and below 1, such as 0.2",
+            ));
+        }
+        if loading.val_split.is_some() && self.val_path().is_some() {
+            return Err(DataError::value(
+                "val_split",
+                "val_split and val_path",
+                "only one of them",
+            ));
+        }
+        if let Some(workers) = loading.workers
+            && workers > 1024
+        {
+            return Err(DataError::value("workers", workers, "0 to 1024"));
+        }
+        if let Source::Text(text) = &self.source {
+            text.check()?;
+        }
+        self.images.check()
+    }
+
+    pub(crate) fn val_path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::ImageFolder(c) => c.val_path.as_deref(),
+            Source::List(c) => c.val_path.as_deref(),
+            Source::Cifar10(_) => None,
+            Source::Tensors(c) => c.val_path.as_deref(),
+            Source::Text(c) => c.val_path.as_deref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

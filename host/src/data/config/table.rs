@@ -1,0 +1,144 @@
+//! From and to TOML: one flat table is dealt out to the structs that own its keys.
+
+use super::*;
+use serde::{Deserializer, Serializer};
+use toml::{Table, Value};
+
+impl DataConfig {
+    /// Reads the `[data]` table; an unknown key is refused with the nearest one.
+    pub fn from_table(table: &Table) -> Result<DataConfig, DataError> {
+        let mut table = table.clone();
+        let kind = match table.remove("kind") {
+            Some(Value::String(kind)) => kind,
+            Some(other) => return Err(DataError::value("kind", other, one_of_kinds())),
+            None => return Err(DataError::value("kind", "nothing", one_of_kinds())),
+        };
+        let mut keys = Keys {
+            table,
+            known: Vec::new(),
+        };
+        let loading = keys.take::<LoadingConfig>()?;
+        let has_pictures = ["image-folder", "list", "cifar10"].contains(&kind.as_str());
+        let images = if has_pictures {
+            keys.take()?
+        } else {
+            ImageConfig::default()
+        };
+        let source = match kind.as_str() {
+            "image-folder" => Source::ImageFolder(keys.take()?),
+            "list" => Source::List(keys.take()?),
+            "cifar10" => Source::Cifar10(keys.take()?),
+            "tensors" => Source::Tensors(keys.take()?),
+            "text" => Source::Text(keys.take()?),
+            _ => {
+                let hint = format!("{}; {}", one_of_kinds(), nearest(&kind, KINDS));
+                return Err(DataError::value("kind", format!("\"{kind}\""), hint));
+            }
+        };
+        let config = DataConfig {
+            source,
+            loading,
+            images,
+        };
+        if let Some(key) = keys.table.keys().next() {
+            return Err(DataError::UnknownKey {
+                key: key.clone(),
+                kind,
+                hint: nearest(key, keys.known.iter().map(String::as_str)),
+            });
+        }
+        for (key, path) in config.required_paths() {
+            if path.as_os_str().is_empty() {
+                return Err(DataError::value(key, "nothing", "a path"));
+            }
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The table that [`from_table`](Self::from_table) reads back as this config.
+    pub fn to_table(&self) -> Result<Table, toml::ser::Error> {
+        let mut table = Table::new();
+        table.insert("kind".into(), Value::String(self.kind().into()));
+        let own = match &self.source {
+            Source::ImageFolder(c) => Table::try_from(c)?,
+            Source::List(c) => Table::try_from(c)?,
+            Source::Cifar10(c) => Table::try_from(c)?,
+            Source::Tensors(c) => Table::try_from(c)?,
+            Source::Text(c) => Table::try_from(c)?,
+        };
+        table.extend(own);
+        table.extend(Table::try_from(&self.loading)?);
+        if self.has_pictures() {
+            table.extend(Table::try_from(&self.images)?);
+        }
+        Ok(table)
+    }
+
+    fn required_paths(&self) -> Vec<(&'static str, &Path)> {
+        let path = match &self.source {
+            Source::ImageFolder(c) => &c.path,
+            Source::List(c) => &c.path,
+            Source::Cifar10(c) => &c.path,
+            Source::Tensors(c) => &c.path,
+            Source::Text(c) => &c.path,
+        };
+        let mut paths = vec![("path", path.as_path())];
+        if let Source::Text(c) = &self.source {
+            paths.push(("tokenizer", &c.tokenizer));
+        }
+        paths
+    }
+}
+
+fn one_of_kinds() -> String {
+    format!(
+        "one of {}",
+        KINDS.map(|kind| format!("\"{kind}\"")).join(", ")
+    )
+}
+
+/// Keys of the table not yet dealt out, and all keys that some struct knows.
+struct Keys {
+    table: Table,
+    known: Vec<String>,
+}
+
+impl Keys {
+    /// Takes the keys that `T` has. Its default, written out, is the list of them.
+    fn take<T: DeserializeOwned + Serialize + Default>(&mut self) -> Result<T, DataError> {
+        let mut own = Table::new();
+        if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(T::default()) {
+            for key in fields.keys() {
+                self.known.push(key.clone());
+                if let Some(value) = self.table.remove(key) {
+                    // Alone, so that the message of a wrong type can name the key.
+                    let alone = Table::from_iter([(key.clone(), value.clone())]);
+                    if let Err(error) = alone.try_into::<T>() {
+                        let message = error.message().to_string();
+                        return Err(DataError::value(key, &value, message));
+                    }
+                    own.insert(key.clone(), value);
+                }
+            }
+        }
+        let text = own.to_string();
+        own.try_into()
+            .map_err(|e| DataError::value("data", text, e.message().to_string()))
+    }
+}
+
+impl<'de> Deserialize<'de> for DataConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = Table::deserialize(deserializer)?;
+        DataConfig::from_table(&table).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for DataConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_table()
+            .map_err(serde::ser::Error::custom)?
+            .serialize(serializer)
+    }
+}

@@ -1,0 +1,101 @@
+use super::*;
+
+fn parse(text: &str) -> Result<DataConfig, DataError> {
+    DataConfig::from_table(&text.parse().expect("TOML"))
+}
+
+fn message(text: &str) -> String {
+    parse(text).expect_err("refused").to_string()
+}
+
+#[test]
+fn a_table_is_dealt_out_to_source_loading_and_images() {
+    let config = parse(
+        r#"kind = "image-folder"
+        path = "data/emoji"
+        batch_size = 8
+        mean = [0.5, 0.5, 0.5]
+        augment = { horizontal_flip = 0.5, random_resized_crop = { scale = [0.5, 1.0] } }"#,
+    )
+    .expect("valid");
+    let Source::ImageFolder(source) = &config.source else {
+        panic!("{:?}", config.source)
+    };
+    assert_eq!(source.path, Path::new("data/emoji"));
+    assert_eq!(config.loading.batch_size, 8);
+    assert!(config.loading.shuffle);
+    assert_eq!(config.images.mean, Some([0.5; 3]));
+    let crop = config.images.augment.random_resized_crop.expect("set");
+    assert_eq!(crop.scale, [0.5, 1.0]);
+    assert_eq!(crop.ratio, [0.75, 4.0 / 3.0]);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest() {
+    let text = message("kind = \"tensors\"\npath = \"a.npz\"\nbatchsize = 2");
+    assert!(text.contains("`batchsize`"), "{text}");
+    assert!(text.contains("did you mean `batch_size`?"), "{text}");
+    // A key of pictures means nothing to tensors.
+    let text = message("kind = \"tensors\"\npath = \"a.npz\"\nimage_size = 2");
+    assert!(text.contains("`image_size`"), "{text}");
+    let text =
+        message("kind = \"image-folder\"\npath = \"a\"\naugment = { horizontal_flop = 0.5 }");
+    assert!(text.contains("horizontal_flip"), "{text}");
+}
+
+#[test]
+fn an_unknown_or_missing_kind_names_them_all() {
+    let text = message("kind = \"imagefolder\"\npath = \"a\"");
+    assert!(text.contains("did you mean `image-folder`?"), "{text}");
+    let text = message("path = \"a\"");
+    assert!(text.contains("cifar10") && text.contains("text"), "{text}");
+}
+
+#[test]
+fn wrong_types_and_values_out_of_range_name_the_key() {
+    for (line, key) in [
+        ("batch_size = \"many\"", "`batch_size`"),
+        ("batch_size = 0", "`batch_size`"),
+        ("batch_size = -1", "`batch_size`"),
+        ("val_split = 1.5", "`val_split`"),
+        ("crop_pct = 0.0", "`crop_pct`"),
+        ("std = [1.0, 1.0, 0.0]", "`std`"),
+        ("on_error = \"ignore\"", "`on_error`"),
+        ("val_split = 0.1\nval_path = \"b\"", "`val_split`"),
+        ("augment.color_jitter.contrast = -1.0", "contrast"),
+        ("augment.random_resized_crop.scale = [0.9, 0.5]", "scale"),
+    ] {
+        let text = message(&format!("kind = \"image-folder\"\npath = \"a\"\n{line}"));
+        assert!(text.contains(key), "{line}: {text}");
+    }
+    assert!(message("kind = \"cifar10\"").contains("`path`"));
+    assert!(message("kind = \"text\"\npath = \"a.csv\"").contains("`tokenizer`"));
+}
+
+#[test]
+fn a_config_written_out_reads_back_as_itself() {
+    for text in [
+        "kind = \"list\"\npath = \"l.csv\"\nroot = \"p\"\nclasses = [\"b\", \"a\"]\nworkers = 3",
+        "kind = \"cifar10\"\npath = \"c\"\ncrop_pct = 1.0\nresize = \"squash\"",
+        "kind = \"tensors\"\npath = \"d.npz\"\ninputs = [\"a\", \"b\"]",
+        "kind = \"text\"\npath = \"t.jsonl\"\ntokenizer = \"t.json\"\nval_split = 0.25",
+        "kind = \"image-folder\"\npath = \"d\"\naugment.color_jitter.contrast = 0.5",
+    ] {
+        let config = parse(text).expect("valid");
+        let written = toml::to_string(&config).expect("serializes");
+        let back: DataConfig = toml::from_str(&written).expect("reads back");
+        assert_eq!(back, config, "{written}");
+    }
+}
+
+#[test]
+fn relative_paths_start_from_the_given_folder() {
+    let mut config =
+        parse("kind = \"text\"\npath = \"t.csv\"\ntokenizer = \"/m/t.json\"").expect("valid");
+    config.resolve_paths(Path::new("/runs"));
+    let Source::Text(text) = &config.source else {
+        panic!("{:?}", config.source)
+    };
+    assert_eq!(text.path, Path::new("/runs/t.csv"));
+    assert_eq!(text.tokenizer, Path::new("/m/t.json"));
+}

@@ -1,0 +1,164 @@
+//! The samples of one split.
+
+use super::random::{CounterRng, Stream, stable_hash};
+use super::{Batch, DataError};
+use std::sync::Arc;
+
+/// For which pass over the data a batch is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pass {
+    /// The run's seed.
+    pub seed: u64,
+    /// Epoch, from 0.
+    pub epoch: u64,
+    /// True in training: random augmentation. False: the same input for a sample every time.
+    pub augment: bool,
+}
+
+impl Pass {
+    /// The random numbers that augment a sample in this pass.
+    pub(crate) fn sample_rng(&self, sample: usize) -> CounterRng {
+        CounterRng::new(&[self.seed, Stream::Augment as u64, self.epoch, sample as u64])
+    }
+}
+
+/// Samples by index, made into batches on any thread.
+pub trait Dataset: Send + Sync {
+    /// Number of samples.
+    fn len(&self) -> usize;
+
+    /// True if there is no sample; a split that is opened never is.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Class names in the order of their indices; empty if the target is no class.
+    fn class_names(&self) -> &[String];
+
+    /// Class of a sample; None without classes.
+    fn class_of(&self, index: usize) -> Option<usize>;
+
+    /// What the sample is called: the picture's path, or the number of the row, from 0.
+    fn id(&self, index: usize) -> String;
+
+    /// Shape of one sample's inputs, for people.
+    fn input_shape(&self) -> String;
+
+    /// Makes the batch of these samples. `position` is left 0, the loader sets it. The result depends on the arguments alone, except
+    /// that pictures which cannot be read are left out under `on_error = "skip"`.
+    fn batch(&self, indices: &[usize], pass: &Pass) -> Result<Batch, DataError>;
+
+    /// About how long a sample is, for batches of similar length; None where all are alike.
+    fn length_of(&self, _index: usize) -> Option<usize> {
+        None
+    }
+
+    /// True if a sample has the same input in every pass, augmentation included: what is computed from it alone may be kept.
+    fn fixed_inputs(&self, pass: &Pass) -> bool;
+
+    /// True if a batch is made so quickly that threads would only add to it.
+    fn in_memory(&self) -> bool {
+        false
+    }
+
+    /// Pictures that could not be read so far, by id.
+    fn skipped(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Some samples of a dataset, as a dataset.
+pub(crate) struct Subset {
+    inner: Arc<dyn Dataset>,
+    indices: Vec<usize>,
+}
+
+impl Dataset for Subset {
+    fn len(&self) -> usize {
+        self.indices.len()
+    }
+    fn class_names(&self) -> &[String] {
+        self.inner.class_names()
+    }
+    fn class_of(&self, index: usize) -> Option<usize> {
+        self.inner.class_of(self.indices[index])
+    }
+    fn id(&self, index: usize) -> String {
+        self.inner.id(self.indices[index])
+    }
+    fn input_shape(&self) -> String {
+        self.inner.input_shape()
+    }
+    fn batch(&self, indices: &[usize], pass: &Pass) -> Result<Batch, DataError> {
+        let mapped: Vec<usize> = indices.iter().map(|&i| self.indices[i]).collect();
+        let mut batch = self.inner.batch(&mapped, pass)?;
+        let mut kept = batch.indices.iter().peekable();
+        let own = indices
+            .iter()
+            .zip(&mapped)
+            .filter(|&(_, inner)| kept.next_if_eq(&inner).is_some())
+            .map(|(&own, _)| own)
+            .collect();
+        batch.indices = own;
+        Ok(batch)
+    }
+    fn length_of(&self, index: usize) -> Option<usize> {
+        self.inner.length_of(self.indices[index])
+    }
+    fn fixed_inputs(&self, pass: &Pass) -> bool {
+        self.inner.fixed_inputs(pass)
+    }
+    fn in_memory(&self) -> bool {
+        self.inner.in_memory()
+    }
+    fn skipped(&self) -> Vec<String> {
+        self.inner.skipped()
+    }
+}
+
+/// A dataset that loaders and subsets hold together.
+type Shared = Arc<dyn Dataset>;
+
+/// Splits off a share of each class for validation: `(training, validation)`.
+///
+/// Within a class the samples are taken in the order of a hash of their ids, so the rule is the same on every machine, does not
+/// depend on the run's seed, and a new sample moves few others. Each class with at least two samples gives at least one to either
+/// side. Without classes the share is taken of all samples.
+pub(crate) fn split(
+    dataset: Arc<dyn Dataset>,
+    share: f64,
+    split_seed: u64,
+) -> Result<(Shared, Shared), DataError> {
+    let groups = dataset.class_names().len().max(1);
+    let mut members: Vec<Vec<(u64, usize)>> = vec![Vec::new(); groups];
+    for index in 0..dataset.len() {
+        let hash = stable_hash(split_seed, &dataset.id(index));
+        members[dataset.class_of(index).unwrap_or(0)].push((hash, index));
+    }
+    let (mut train, mut val) = (Vec::new(), Vec::new());
+    for mut group in members {
+        group.sort_unstable();
+        let mut taken = (group.len() as f64 * share).round() as usize;
+        if group.len() >= 2 {
+            taken = taken.clamp(1, group.len() - 1);
+        }
+        val.extend(group[..taken].iter().map(|&(_, i)| i));
+        train.extend(group[taken..].iter().map(|&(_, i)| i));
+    }
+    if train.is_empty() || val.is_empty() {
+        return Err(DataError::value(
+            "val_split",
+            format!("{share} of {} samples", dataset.len()),
+            "a share that leaves samples on both sides",
+        ));
+    }
+    train.sort_unstable();
+    val.sort_unstable();
+    let part = |indices| -> Shared {
+        Arc::new(Subset {
+            inner: Arc::clone(&dataset),
+            indices,
+        })
+    };
+    Ok((part(train), part(val)))
+}

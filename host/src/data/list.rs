@@ -1,0 +1,95 @@
+//! A list file of pictures and labels.
+
+use super::DataError;
+use super::config::{ImageConfig, ListConfig, OnError};
+use super::dataset::Dataset;
+use super::folder::require_file;
+use super::image::PictureDefaults;
+use super::pictures::{PictureDataset, PictureFiles};
+use super::table::{Column, Table};
+use super::targets::{Labels, Targets, configured_classes};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Opens one list. `classes` are the training split's, for validation; `labels` false leaves labels unread.
+pub(crate) fn open_list(
+    path: &Path,
+    config: &ListConfig,
+    classes: Option<&[String]>,
+    labels: bool,
+    (images, defaults): (&ImageConfig, &PictureDefaults),
+) -> Result<Arc<dyn Dataset>, DataError> {
+    require_file(path, "path")?;
+    let mut columns = vec![Column::required(&config.path_column, "path_column")];
+    if labels {
+        columns.push(Column::required(&config.label_column, "label_column"));
+    }
+    let table = Table::read_list(path, &columns)?;
+    if table.lines.is_empty() {
+        return Err(DataError::layout(path, "it lists no pictures", "add rows"));
+    }
+    let root = match &config.root {
+        Some(root) => root.clone(),
+        None => path.parent().map(Path::to_path_buf).unwrap_or_default(),
+    };
+    let (mut files, mut lines, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+    for (row, &line) in table.lines.iter().enumerate() {
+        let file = root.join(table.cell(0, row));
+        if let Some(found) = missing(&file) {
+            if images.on_error == OnError::Fail {
+                return Err(DataError::Table {
+                    path: path.to_path_buf(),
+                    place: format!("line {line}"),
+                    found: format!("{} {found}", file.display()),
+                    expected: "a picture (or set on_error = \"skip\" in [data])".to_string(),
+                });
+            }
+            tracing::warn!(
+                "left out: {}, line {line}: {} {found}",
+                path.display(),
+                file.display()
+            );
+            continue;
+        }
+        files.push(file);
+        if labels {
+            lines.push(line);
+            texts.push(table.cell(1, row).to_string());
+        }
+    }
+    if files.is_empty() {
+        let remedy = "correct the paths, or `root` in [data]";
+        return Err(DataError::layout(
+            path,
+            "none of its pictures exists",
+            remedy,
+        ));
+    }
+    let targets = if labels {
+        let classes = match configured_classes(&config.classes)? {
+            Some(names) => Some(names),
+            None => classes,
+        };
+        let labels = Labels {
+            path,
+            texts: &texts,
+            lines: &lines,
+        };
+        Targets::parse(&labels, config.target, classes)?
+    } else {
+        Targets::None
+    };
+    let store = Box::new(PictureFiles(files));
+    Ok(Arc::new(PictureDataset::new(
+        store, targets, images, defaults,
+    )))
+}
+
+fn missing(file: &PathBuf) -> Option<&'static str> {
+    match std::fs::metadata(file) {
+        Ok(meta) if meta.is_file() && meta.len() == 0 => Some("is empty (0 bytes)"),
+        Ok(meta) if meta.is_file() => None,
+        Ok(_) => Some("is a folder"),
+        Err(_) => Some("does not exist"),
+    }
+}

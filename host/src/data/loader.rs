@@ -1,0 +1,242 @@
+//! Batches of one epoch, made ahead of the step by threads.
+
+use super::DataError;
+use super::batch::Batch;
+use super::dataset::{Dataset, Pass};
+use super::random::{CounterRng, Stream};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// How an epoch is walked through.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Walk {
+    pub(crate) pass: Pass,
+    pub(crate) batch_size: usize,
+    pub(crate) shuffle: bool,
+    pub(crate) drop_last: bool,
+    /// Threads; 0 makes each batch when it is asked for.
+    pub(crate) workers: usize,
+    /// The first batch to yield; those before it are never made.
+    pub(crate) start_batch: usize,
+}
+
+/// Iterates over the batches of one epoch of a split.
+///
+/// Threads make up to two batches each ahead of the one that is asked for; dropping the loader ends them. A batch in which
+/// every picture was skipped is passed over (its position stays taken). After an error the loader yields nothing more.
+pub struct Loader {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    next: usize,
+}
+
+struct Shared {
+    dataset: Arc<dyn Dataset>,
+    pass: Pass,
+    order: Vec<usize>,
+    batch_size: usize,
+    batches: usize,
+    ahead: usize,
+    state: Mutex<State>,
+    /// A batch was made.
+    made: Condvar,
+    /// A batch was taken, or the loader is gone.
+    taken: Condvar,
+}
+
+struct State {
+    /// The next batch that a thread will make.
+    claim: usize,
+    /// The next batch that the loader will yield.
+    wanted: usize,
+    made: BTreeMap<usize, Result<Batch, DataError>>,
+    stopped: bool,
+}
+
+impl Loader {
+    pub(crate) fn new(dataset: Arc<dyn Dataset>, walk: Walk) -> Result<Loader, DataError> {
+        let order = order(dataset.as_ref(), &walk);
+        let full = order.len() / walk.batch_size;
+        let batches = if walk.drop_last {
+            full
+        } else {
+            order.len().div_ceil(walk.batch_size)
+        };
+        let workers = walk.workers.min(batches.saturating_sub(walk.start_batch));
+        let shared = Arc::new(Shared {
+            dataset,
+            pass: walk.pass,
+            order,
+            batch_size: walk.batch_size,
+            batches,
+            ahead: workers * 2,
+            state: Mutex::new(State {
+                claim: walk.start_batch,
+                wanted: walk.start_batch,
+                made: BTreeMap::new(),
+                stopped: false,
+            }),
+            made: Condvar::new(),
+            taken: Condvar::new(),
+        });
+        let mut loader = Loader {
+            shared: Arc::clone(&shared),
+            threads: Vec::new(),
+            next: walk.start_batch,
+        };
+        for number in 0..workers {
+            let shared = Arc::clone(&shared);
+            let thread = std::thread::Builder::new()
+                .name(format!("data-{number}"))
+                .spawn(move || shared.work())
+                .map_err(|e| DataError::Worker(format!("{e}; set `workers` in [data] lower")))?;
+            loader.threads.push(thread);
+        }
+        Ok(loader)
+    }
+
+    /// Batches of the whole epoch, whatever the start.
+    pub fn batches(&self) -> usize {
+        self.shared.batches
+    }
+
+    /// Gets the batch at `self.next`, waiting for it if it is not there yet.
+    fn fetch(&self) -> Result<Batch, DataError> {
+        if self.threads.is_empty() {
+            return self.shared.make(self.next);
+        }
+        let shared = &self.shared;
+        let mut state = shared.lock();
+        let result = loop {
+            match state.made.remove(&self.next) {
+                Some(result) => break result,
+                None => state = wait(&shared.made, state),
+            }
+        };
+        state.wanted = self.next + 1;
+        state.stopped |= result.is_err();
+        drop(state);
+        shared.taken.notify_all();
+        result
+    }
+}
+
+impl Iterator for Loader {
+    type Item = Result<Batch, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.next < self.shared.batches {
+            let result = self.fetch();
+            self.next = match result {
+                Ok(_) => self.next + 1,
+                Err(_) => self.shared.batches,
+            };
+            match result {
+                Ok(batch) if batch.is_empty() => {}
+                result => return Some(result),
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        self.shared.lock().stopped = true;
+        self.shared.taken.notify_all();
+        for thread in self.threads.drain(..) {
+            // A thread ends with its result in `made`; it has nothing else to say.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes batches until there are none left or the loader is gone.
+    fn work(&self) {
+        loop {
+            let mut state = self.lock();
+            while !state.stopped
+                && state.claim < self.batches
+                && state.claim >= state.wanted + self.ahead
+            {
+                state = wait(&self.taken, state);
+            }
+            if state.stopped || state.claim >= self.batches {
+                return;
+            }
+            let position = state.claim;
+            state.claim += 1;
+            drop(state);
+            // Without a result for each position the loader would wait for ever.
+            let result = catch_unwind(AssertUnwindSafe(|| self.make(position)))
+                .unwrap_or_else(|panic| Err(DataError::Worker(panic_text(panic.as_ref()))));
+            self.lock().made.insert(position, result);
+            self.made.notify_one();
+        }
+    }
+
+    fn make(&self, position: usize) -> Result<Batch, DataError> {
+        let start = position * self.batch_size;
+        let end = (start + self.batch_size).min(self.order.len());
+        let mut batch = self.dataset.batch(&self.order[start..end], &self.pass)?;
+        batch.position = position;
+        Ok(batch)
+    }
+}
+
+fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    condition
+        .wait(state)
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()))
+        .unwrap_or_else(|| "it panicked".to_string())
+}
+
+/// Batches among which lengths are sorted: more pad less, fewer mix better.
+const BUCKET_BATCHES: usize = 50;
+
+/// Order of the samples, a function of seed and epoch.
+fn order(dataset: &dyn Dataset, walk: &Walk) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..dataset.len()).collect();
+    let lengths = !order.is_empty() && dataset.length_of(0).is_some();
+    let length = |&index: &usize| dataset.length_of(index).unwrap_or(0);
+    if !walk.shuffle {
+        if lengths {
+            order.sort_by_cached_key(length);
+        }
+        return order;
+    }
+    let Pass { seed, epoch, .. } = walk.pass;
+    CounterRng::new(&[seed, Stream::Order as u64, epoch]).shuffle(&mut order);
+    if lengths {
+        for bucket in order.chunks_mut(walk.batch_size * BUCKET_BATCHES) {
+            bucket.sort_by_cached_key(length);
+        }
+        // Whole batches change places, so that the steps of an epoch do not go from short to long.
+        let full = order.len() / walk.batch_size;
+        let mut places: Vec<usize> = (0..full).collect();
+        CounterRng::new(&[seed, Stream::Buckets as u64, epoch]).shuffle(&mut places);
+        let rest = order.split_off(full * walk.batch_size);
+        let batches: Vec<&[usize]> = order.chunks(walk.batch_size).collect();
+        let mut mixed: Vec<usize> = places.iter().flat_map(|&p| batches[p]).copied().collect();
+        mixed.extend(rest);
+        return mixed;
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! Samples to predict on, whose labels nobody needs to know.
+
+use super::DataError;
+use super::cifar10::{files_folder, open_cifar10, training_files};
+use super::config::{DataConfig, ListConfig, Source};
+use super::dataset::{Dataset, Pass};
+use super::folder::find_pictures;
+use super::image::{PictureDefaults, has_picture_extension};
+use super::list::open_list;
+use super::loader::{Loader, Walk};
+use super::module::workers;
+use super::pictures::{PictureDataset, PictureFiles};
+use super::targets::Targets;
+use super::tensor_file::TensorFile;
+use super::tensors::{Keys, open_tensors};
+use super::text::{TextEncoder, open_texts};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Samples in their own order, prepared as in validation, without targets.
+pub struct PredictData {
+    dataset: Arc<dyn Dataset>,
+    batch_size: usize,
+    workers: Option<usize>,
+}
+
+impl PredictData {
+    /// Opens an input of the kind that the config trains on; of the config's own paths only the tokenizer is read.
+    ///
+    /// Pictures: a picture, a folder (with all below it), a `.csv` or `.tsv` list with the config's columns (or `path`), or CIFAR-10's
+    /// files. Texts: a table with the config's columns, or a `.txt` file of one text per line. Tensors: a file with the config's inputs.
+    pub fn open(
+        config: &DataConfig,
+        input: &Path,
+        defaults: &PictureDefaults,
+    ) -> Result<PredictData, DataError> {
+        if !input.exists() {
+            return Err(DataError::NotFound {
+                path: input.to_path_buf(),
+                remedy: "name an existing file or folder with --input".to_string(),
+            });
+        }
+        let dataset = match &config.source {
+            Source::Tensors(source) => {
+                let keys = Keys {
+                    config: source,
+                    prefix: "",
+                    target: false,
+                };
+                open_tensors(&TensorFile::open(input)?, keys, None)?
+            }
+            Source::Text(source) => {
+                open_texts(input, Arc::new(TextEncoder::open(source)?), None, false)?
+            }
+            Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_) => {
+                open_pictures(config, input, defaults)?
+            }
+        };
+        let loading = &config.loading;
+        Ok(PredictData {
+            dataset,
+            batch_size: loading.val_batch_size.unwrap_or(loading.batch_size),
+            workers: loading.workers,
+        })
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.dataset.len()
+    }
+
+    /// True without samples; an input that opened has some.
+    pub fn is_empty(&self) -> bool {
+        self.dataset.is_empty()
+    }
+
+    /// The picture's path, or the number of the row from 0. The index is that in [`Batch::indices`](super::Batch::indices).
+    pub fn id(&self, index: usize) -> String {
+        self.dataset.id(index)
+    }
+
+    /// Pictures that could not be read so far, by id (`on_error = "skip"`).
+    pub fn skipped(&self) -> Vec<String> {
+        self.dataset.skipped()
+    }
+
+    /// All batches. Texts come sorted by length unless `bucket = false`; `indices` tells which rows they are.
+    pub fn loader(&self) -> Result<Loader, DataError> {
+        let walk = Walk {
+            pass: Pass {
+                seed: 0,
+                epoch: 0,
+                augment: false,
+            },
+            batch_size: self.batch_size,
+            shuffle: false,
+            drop_last: false,
+            workers: workers(self.workers, self.dataset.as_ref()),
+            start_batch: 0,
+        };
+        Loader::new(Arc::clone(&self.dataset), walk)
+    }
+}
+
+fn open_pictures(
+    config: &DataConfig,
+    input: &Path,
+    defaults: &PictureDefaults,
+) -> Result<Arc<dyn Dataset>, DataError> {
+    let own_size;
+    let mut images = &config.images;
+    let cifar10 = matches!(config.source, Source::Cifar10(_));
+    if cifar10 {
+        // Pictures to predict on get the size that the model was trained with.
+        own_size = super::cifar10::own_size(images, defaults);
+        images = &own_size;
+    }
+    let extension = input.extension().and_then(|e| e.to_str()).unwrap_or("");
+    if input.is_file() && ["csv", "tsv"].contains(&extension) {
+        let list = match &config.source {
+            Source::List(list) => list.clone(),
+            _ => ListConfig::default(),
+        };
+        return open_list(input, &list, None, false, (images, defaults));
+    }
+    if cifar10 {
+        if input.is_file() && extension == "bin" {
+            return open_cifar10(&[input.to_path_buf()], false, images, defaults);
+        }
+        let folder = files_folder(input);
+        let test = folder.join("test_batch.bin");
+        if test.is_file() {
+            return open_cifar10(&[test], false, images, defaults);
+        }
+        if let Ok(files) = training_files(&folder) {
+            return open_cifar10(&files, false, images, defaults);
+        }
+    }
+    let files = if input.is_dir() {
+        let found = find_pictures(input, None)?;
+        if found.pictures.is_empty() {
+            let others = format!("no pictures (found: {} other files)", found.others);
+            return Err(DataError::layout(
+                input,
+                others,
+                "name a folder with pictures",
+            ));
+        }
+        found.pictures
+    } else if has_picture_extension(input) {
+        vec![input.to_path_buf()]
+    } else {
+        return Err(DataError::layout(
+            input,
+            "it is not named like a picture or a list of pictures",
+            "name a picture, a folder of pictures, or a .csv or .tsv list",
+        ));
+    };
+    Ok(Arc::new(PictureDataset::new(
+        Box::new(PictureFiles(files)),
+        Targets::None,
+        images,
+        defaults,
+    )))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! Texts and pairs of texts as token ids.
+
+use super::DataError;
+use super::batch::{Batch, i64_tensor};
+use super::config::{Padding, TextConfig};
+use super::dataset::{Dataset, Pass};
+use super::folder::require_file;
+use super::table::{Column, Table};
+use super::targets::{Labels, Targets, configured_classes};
+use std::path::Path;
+use std::sync::Arc;
+use tokenizers::{EncodeInput, Encoding, Tokenizer, TruncationParams, TruncationStrategy};
+
+/// Columns of the config if it does not name them and the file has them.
+const DEFAULT_PAIR: &str = "text_pair";
+/// Longest row if neither config nor tokenizer has a say.
+const DEFAULT_MAX_LENGTH: usize = 512;
+
+/// The tokenizer with what it takes to make batches; shared by all splits.
+pub(crate) struct TextEncoder {
+    tokenizer: Tokenizer,
+    config: TextConfig,
+    max_length: usize,
+    pad_token_id: i64,
+    pad_type_id: i64,
+}
+
+impl TextEncoder {
+    pub(crate) fn open(config: &TextConfig) -> Result<TextEncoder, DataError> {
+        let path = &config.tokenizer;
+        require_file(path, "tokenizer")?;
+        let fail = |message: String| DataError::Tokenizer {
+            path: path.clone(),
+            message,
+        };
+        let mut tokenizer = Tokenizer::from_file(path)
+            .map_err(|e| fail(format!("not readable as a tokenizer.json: {e}")))?;
+        let max_length = config
+            .max_length
+            .or(tokenizer.get_truncation().map(|t| t.max_length))
+            .unwrap_or(DEFAULT_MAX_LENGTH);
+        let padding = tokenizer.get_padding().cloned();
+        let pad_token_id = config
+            .pad_token_id
+            .or(padding.as_ref().map(|p| p.pad_id))
+            .or_else(|| tokenizer.token_to_id("[PAD]"))
+            .or_else(|| tokenizer.token_to_id("<pad>"))
+            .ok_or_else(|| {
+                fail("it has no padding token; set `pad_token_id` in [data]".to_string())
+            })?;
+        let truncation = TruncationParams {
+            max_length,
+            strategy: TruncationStrategy::LongestFirst,
+            stride: 0,
+            ..TruncationParams::default()
+        };
+        tokenizer
+            .with_truncation(Some(truncation))
+            .map_err(|e| fail(format!("max_length {max_length}: {e}")))?;
+        // Rows are padded per batch, here.
+        tokenizer.with_padding(None);
+        Ok(TextEncoder {
+            tokenizer,
+            config: config.clone(),
+            max_length,
+            pad_token_id: i64::from(pad_token_id),
+            pad_type_id: padding.map_or(0, |p| i64::from(p.pad_type_id)),
+        })
+    }
+
+    fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding, String> {
+        let input = match pair {
+            Some(pair) => EncodeInput::Dual(text.into(), pair.into()),
+            None => EncodeInput::Single(text.into()),
+        };
+        let encoding = self
+            .tokenizer
+            .encode_fast(input, true)
+            .map_err(|e| e.to_string())?;
+        if encoding.is_empty() {
+            return Err("the tokenizer makes no token of it".to_string());
+        }
+        Ok(encoding)
+    }
+}
+
+struct TextDataset {
+    path: std::path::PathBuf,
+    encoder: Arc<TextEncoder>,
+    texts: Vec<String>,
+    pairs: Option<Vec<String>>,
+    lines: Vec<u64>,
+    /// Number of each row in the file, from 0; rows may be left out by their labels.
+    rows: Vec<usize>,
+    targets: Targets,
+}
+
+/// Opens one file of texts. `classes` are the training split's, for validation; `labels` false leaves labels unread.
+pub(crate) fn open_texts(
+    path: &Path,
+    encoder: Arc<TextEncoder>,
+    classes: Option<&[String]>,
+    labels: bool,
+) -> Result<Arc<dyn Dataset>, DataError> {
+    require_file(path, "path")?;
+    let config = &encoder.config;
+    let pair = match &config.text_pair {
+        Some(name) => Column::required(name, "text_pair"),
+        None => Column::optional(DEFAULT_PAIR, "text_pair"),
+    };
+    let mut columns = vec![Column::required(&config.text, "text"), pair];
+    if labels {
+        columns.push(Column::required(&config.label, "label"));
+    }
+    let table = Table::read(path, &columns)?;
+    let kept: Vec<usize> = (0..table.lines.len())
+        .filter(|&row| !labels || !config.ignore_labels.iter().any(|l| l == table.cell(2, row)))
+        .collect();
+    if kept.is_empty() {
+        return Err(DataError::layout(path, "it has no rows to use", "add rows"));
+    }
+    let column = |i: usize| -> Vec<String> {
+        kept.iter()
+            .map(|&row| table.cell(i, row).to_string())
+            .collect()
+    };
+    let lines: Vec<u64> = kept.iter().map(|&row| table.lines[row]).collect();
+    let targets = if labels {
+        let classes = configured_classes(&config.classes)?.or(classes);
+        let labels = Labels {
+            path,
+            texts: &column(2),
+            lines: &lines,
+        };
+        Targets::parse(&labels, config.target, classes)?
+    } else {
+        Targets::None
+    };
+    Ok(Arc::new(TextDataset {
+        path: path.to_path_buf(),
+        texts: column(0),
+        pairs: table.has(1).then(|| column(1)),
+        lines,
+        rows: kept,
+        targets,
+        encoder,
+    }))
+}
+
+impl Dataset for TextDataset {
+    fn len(&self) -> usize {
+        self.texts.len()
+    }
+    fn class_names(&self) -> &[String] {
+        self.targets.names()
+    }
+    fn class_of(&self, index: usize) -> Option<usize> {
+        self.targets.class_of(index)
+    }
+    fn id(&self, index: usize) -> String {
+        self.rows[index].to_string()
+    }
+    fn input_shape(&self) -> String {
+        let kind = if self.pairs.is_some() {
+            "pairs of texts"
+        } else {
+            "texts"
+        };
+        format!("{kind}, up to {} tokens", self.encoder.max_length)
+    }
+    fn batch(&self, indices: &[usize], _pass: &Pass) -> Result<Batch, DataError> {
+        let mut rows = Vec::with_capacity(indices.len());
+        for &index in indices {
+            let pair = self.pairs.as_ref().map(|pairs| pairs[index].as_str());
+            let encoding = self.encoder.encode(&self.texts[index], pair);
+            rows.push(encoding.map_err(|found| DataError::Table {
+                path: self.path.clone(),
+                place: format!("line {}", self.lines[index]),
+                found,
+                expected: "a text that can be tokenized".to_string(),
+            })?);
+        }
+        let longest = rows.iter().map(Encoding::len).max().unwrap_or(0);
+        let length = match self.encoder.config.padding {
+            Padding::Longest => longest,
+            Padding::MaxLength => self.encoder.max_length.max(longest),
+        };
+        let shape = [rows.len() as i64, length as i64];
+        let padded = |values: fn(&Encoding) -> &[u32], pad: i64| {
+            let mut flat = Vec::with_capacity(rows.len() * length);
+            for row in &rows {
+                flat.extend(values(row).iter().map(|&v| i64::from(v)));
+                flat.resize(flat.len() + length - row.len(), pad);
+            }
+            i64_tensor(&flat, &shape)
+        };
+        let inputs = vec![
+            (
+                "input_ids".to_string(),
+                padded(Encoding::get_ids, self.encoder.pad_token_id)?,
+            ),
+            (
+                "attention_mask".to_string(),
+                padded(Encoding::get_attention_mask, 0)?,
+            ),
+            (
+                "token_type_ids".to_string(),
+                padded(Encoding::get_type_ids, self.encoder.pad_type_id)?,
+            ),
+        ];
+        Ok(Batch {
+            inputs,
+            targets: self.targets.tensor(indices)?,
+            indices: indices.to_vec(),
+            position: 0,
+        })
+    }
+    fn length_of(&self, index: usize) -> Option<usize> {
+        // Characters stand for tokens: they are known without tokenizing everything first.
+        let pair = self.pairs.as_ref().map_or(0, |pairs| pairs[index].len());
+        self.encoder
+            .config
+            .bucket
+            .then(|| self.texts[index].len() + pair)
+    }
+    fn fixed_inputs(&self, _pass: &Pass) -> bool {
+        // Padded to the longest row, a sample's input depends on the rest of its batch.
+        self.encoder.config.padding == Padding::MaxLength
+    }
+}
+
+#[cfg(test)]
+mod tests;
