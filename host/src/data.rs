@@ -31,9 +31,8 @@ mod text;
 
 pub use batch::{Batch, PICTURE_INPUT};
 pub use config::{
-    AugmentConfig, Cifar10Config, ColorJitter, DataConfig, ImageConfig, ImageFolderConfig,
-    Interpolation, ListConfig, LoadingConfig, OnError, Padding, RandomResizedCrop, ResizeMode,
-    Source, Target, TensorsConfig, TextConfig,
+    AugmentConfig, Cifar10Config, ColorJitter, DataConfig, ImageConfig, ImageFolderConfig, Interpolation, ListConfig, LoadingConfig,
+    OnError, Padding, RandomResizedCrop, ResizeMode, Source, Target, TensorsConfig, TextConfig,
 };
 pub use dataset::{Dataset, Pass};
 pub use error::DataError;

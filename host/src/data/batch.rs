@@ -48,9 +48,7 @@ pub(crate) fn fill_rows(
     row_shape: &[i64],
     mut fill: impl FnMut(usize, &mut [f32]) -> Result<bool, DataError>,
 ) -> Result<Tensor, DataError> {
-    let shape: Vec<i64> = std::iter::once(count as i64)
-        .chain(row_shape.iter().copied())
-        .collect();
+    let shape: Vec<i64> = std::iter::once(count as i64).chain(row_shape.iter().copied()).collect();
     let stride = row_shape.iter().product::<i64>() as usize;
     let tensor = Tensor::f_empty(&shape, (Kind::Float, Device::Cpu))?;
     let length = count * stride;

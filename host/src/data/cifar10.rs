@@ -14,27 +14,12 @@ const AREA: usize = SIDE * SIDE;
 /// A label byte, then the red, green and blue plane, rows from the top.
 const RECORD: usize = 1 + 3 * AREA;
 
-const CLASSES: [&str; 10] = [
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-];
+const CLASSES: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// The folder that holds the files: `path` or `cifar-10-batches-bin/` inside it.
 pub(crate) fn files_folder(path: &Path) -> PathBuf {
     let inner = path.join("cifar-10-batches-bin");
-    if inner.is_dir() {
-        inner
-    } else {
-        path.to_path_buf()
-    }
+    if inner.is_dir() { inner } else { path.to_path_buf() }
 }
 
 /// The training files that are there, sorted.
@@ -94,17 +79,8 @@ pub(crate) fn open_cifar10(
         store.files.push((store.count, path.clone(), bytes));
         store.count += count;
     }
-    let targets = if labels {
-        Targets::Classes(indices, names)
-    } else {
-        Targets::None
-    };
-    Ok(Arc::new(PictureDataset::new(
-        Box::new(store),
-        targets,
-        &own_size(images, defaults),
-        defaults,
-    )))
+    let targets = if labels { Targets::Classes(indices, names) } else { Targets::None };
+    Ok(Arc::new(PictureDataset::new(Box::new(store), targets, &own_size(images, defaults), defaults)))
 }
 
 /// A model and a config without an opinion get the pictures at their own size, uncropped.
@@ -125,12 +101,7 @@ fn class_names(folder: &Path) -> Result<Vec<String>, DataError> {
         return Ok(CLASSES.map(str::to_string).to_vec());
     }
     let text = std::fs::read_to_string(&path).map_err(DataError::io(&path))?;
-    let names: Vec<String> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(str::to_string)
-        .collect();
+    let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
     if names.is_empty() {
         let remedy = "it needs one class per line; remove it to get CIFAR-10's own names";
         return Err(DataError::layout(&path, "no class names", remedy));
@@ -166,11 +137,7 @@ impl PictureStore for Records {
                 pixel[channel] = level;
             }
         }
-        Ok(Picture {
-            width: SIDE as u32,
-            height: SIDE as u32,
-            pixels,
-        })
+        Ok(Picture { width: SIDE as u32, height: SIDE as u32, pixels })
     }
     fn id(&self, index: usize) -> String {
         let (record, path, _) = self.find(index);
@@ -186,11 +153,7 @@ mod tests {
     use super::*;
     use crate::data::Pass;
 
-    const PASS: Pass = Pass {
-        seed: 0,
-        epoch: 0,
-        augment: false,
-    };
+    const PASS: Pass = Pass { seed: 0, epoch: 0, augment: false };
 
     fn record(label: u8, [r, g, b]: [u8; 3]) -> Vec<u8> {
         let mut bytes = vec![label];
@@ -205,31 +168,19 @@ mod tests {
     #[test]
     fn records_are_a_label_and_three_planes() {
         let dir = tempfile::tempdir().expect("folder");
-        let files = [
-            dir.path().join("data_batch_1.bin"),
-            dir.path().join("data_batch_2.bin"),
-        ];
+        let files = [dir.path().join("data_batch_1.bin"), dir.path().join("data_batch_2.bin")];
         let bytes = [record(3, [10, 20, 30]), record(9, [0, 0, 0])].concat();
         std::fs::write(&files[0], bytes).expect("written");
         std::fs::write(&files[1], record(0, [250, 0, 100])).expect("written");
         assert_eq!(training_files(dir.path()).expect("found"), files);
-        let config = ImageConfig {
-            mean: Some([0.0; 3]),
-            std: Some([1.0 / 255.0; 3]),
-            ..ImageConfig::default()
-        };
+        let config = ImageConfig { mean: Some([0.0; 3]), std: Some([1.0 / 255.0; 3]), ..ImageConfig::default() };
         let data = open_cifar10(&files, true, &config, &PictureDefaults::default()).expect("opens");
         assert_eq!(data.len(), 3);
         assert_eq!(data.class_names()[3], "cat");
         assert!(data.id(2).ends_with("data_batch_2.bin#0"), "{}", data.id(2));
         let batch = data.batch(&[2, 0], &PASS).expect("batch");
         assert_eq!(batch.inputs[0].1.size(), [2, 3, 32, 32]);
-        let targets: Vec<i64> = batch
-            .targets
-            .as_ref()
-            .expect("targets")
-            .try_into()
-            .expect("i64");
+        let targets: Vec<i64> = batch.targets.as_ref().expect("targets").try_into().expect("i64");
         assert_eq!(targets, [0, 3]);
         let at = |c, y, x| batch.inputs[0].1.double_value(&[1, c, y, x]).round();
         for (channel, level) in [(0, 10.0), (1, 20.0), (2, 30.0)] {
@@ -245,28 +196,17 @@ mod tests {
         let file = dir.path().join("data_batch_1.bin");
         let open = || {
             let files = [file.clone()];
-            match open_cifar10(
-                &files,
-                true,
-                &ImageConfig::default(),
-                &PictureDefaults::default(),
-            ) {
+            match open_cifar10(&files, true, &ImageConfig::default(), &PictureDefaults::default()) {
                 Ok(_) => panic!("accepted"),
                 Err(error) => error.to_string(),
             }
         };
         std::fs::write(&file, &record(1, [0; 3])[..3000]).expect("written");
         let text = open();
-        assert!(
-            text.contains("data_batch_1.bin") && text.contains("3000 bytes"),
-            "{text}"
-        );
+        assert!(text.contains("data_batch_1.bin") && text.contains("3000 bytes"), "{text}");
         std::fs::write(&file, [record(1, [0; 3]), record(10, [0; 3])].concat()).expect("written");
         let text = open();
-        assert!(
-            text.contains("record 1") && text.contains("label 10"),
-            "{text}"
-        );
+        assert!(text.contains("record 1") && text.contains("label 10"), "{text}");
         let empty = tempfile::tempdir().expect("folder");
         let text = training_files(empty.path()).expect_err("empty").to_string();
         assert!(text.contains("data_batch_*.bin"), "{text}");

@@ -10,12 +10,8 @@ mod kinds;
 mod pictures;
 mod table;
 
-pub use kinds::{
-    Cifar10Config, ImageFolderConfig, ListConfig, Padding, Target, TensorsConfig, TextConfig,
-};
-pub use pictures::{
-    AugmentConfig, ColorJitter, ImageConfig, Interpolation, OnError, RandomResizedCrop, ResizeMode,
-};
+pub use kinds::{Cifar10Config, ImageFolderConfig, ListConfig, Padding, Target, TensorsConfig, TextConfig};
+pub use pictures::{AugmentConfig, ColorJitter, ImageConfig, Interpolation, OnError, RandomResizedCrop, ResizeMode};
 
 /// The `[data]` table of a run config: a `kind` with its own keys, the keys of loading, and for pictures those of
 /// decoding and augmentation, all side by side.
@@ -104,10 +100,7 @@ impl DataConfig {
 
     /// True if samples are pictures.
     pub fn has_pictures(&self) -> bool {
-        matches!(
-            self.source,
-            Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_)
-        )
+        matches!(self.source, Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_))
     }
 
     /// Puts a folder before every relative path of the table.
@@ -139,10 +132,7 @@ impl DataConfig {
     /// Values that types alone do not exclude.
     fn check(&self) -> Result<(), DataError> {
         let loading = &self.loading;
-        for (key, size) in [
-            ("batch_size", Some(loading.batch_size)),
-            ("val_batch_size", loading.val_batch_size),
-        ] {
+        for (key, size) in [("batch_size", Some(loading.batch_size)), ("val_batch_size", loading.val_batch_size)] {
             if size == Some(0) {
                 return Err(DataError::value(key, 0, "at least 1"));
             }
@@ -150,18 +140,10 @@ impl DataConfig {
         if let Some(share) = loading.val_split
             && !(share > 0.0 && share < 1.0)
         {
-            return Err(DataError::value(
-                "val_split",
-                share,
-                "a share above 0 and below 1, such as 0.2",
-            ));
+            return Err(DataError::value("val_split", share, "a share above 0 and below 1, such as 0.2"));
         }
         if loading.val_split.is_some() && self.val_path().is_some() {
-            return Err(DataError::value(
-                "val_split",
-                "val_split and val_path",
-                "only one of them",
-            ));
+            return Err(DataError::value("val_split", "val_split and val_path", "only one of them"));
         }
         if let Some(workers) = loading.workers
             && workers > 1024

@@ -93,12 +93,7 @@ impl Dataset for Subset {
         let mapped: Vec<usize> = indices.iter().map(|&i| self.indices[i]).collect();
         let mut batch = self.inner.batch(&mapped, pass)?;
         let mut kept = batch.indices.iter().peekable();
-        let own = indices
-            .iter()
-            .zip(&mapped)
-            .filter(|&(_, inner)| kept.next_if_eq(&inner).is_some())
-            .map(|(&own, _)| own)
-            .collect();
+        let own = indices.iter().zip(&mapped).filter(|&(_, inner)| kept.next_if_eq(&inner).is_some()).map(|(&own, _)| own).collect();
         batch.indices = own;
         Ok(batch)
     }
@@ -124,11 +119,7 @@ type Shared = Arc<dyn Dataset>;
 /// Within a class the samples are taken in the order of a hash of their ids, so the rule is the same on every machine, does not
 /// depend on the run's seed, and a new sample moves few others. Each class with at least two samples gives at least one to either
 /// side. Without classes the share is taken of all samples.
-pub(crate) fn split(
-    dataset: Arc<dyn Dataset>,
-    share: f64,
-    split_seed: u64,
-) -> Result<(Shared, Shared), DataError> {
+pub(crate) fn split(dataset: Arc<dyn Dataset>, share: f64, split_seed: u64) -> Result<(Shared, Shared), DataError> {
     let groups = dataset.class_names().len().max(1);
     let mut members: Vec<Vec<(u64, usize)>> = vec![Vec::new(); groups];
     for index in 0..dataset.len() {
@@ -154,11 +145,6 @@ pub(crate) fn split(
     }
     train.sort_unstable();
     val.sort_unstable();
-    let part = |indices| -> Shared {
-        Arc::new(Subset {
-            inner: Arc::clone(&dataset),
-            indices,
-        })
-    };
+    let part = |indices| -> Shared { Arc::new(Subset { inner: Arc::clone(&dataset), indices }) };
     Ok((part(train), part(val)))
 }

@@ -108,9 +108,7 @@ pub enum DataError {
         message: String,
     },
     /// More classes in the data than in the model.
-    #[error(
-        "the data has {found} classes ({names}) but the model has {expected}; set the model's num_classes to {found}"
-    )]
+    #[error("the data has {found} classes ({names}) but the model has {expected}; set the model's num_classes to {found}")]
     TooManyClasses {
         /// Classes of the data.
         found: usize,
@@ -130,46 +128,24 @@ pub enum DataError {
 impl DataError {
     /// An input or output error with its path.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> DataError + '_ {
-        move |source| DataError::Io {
-            path: path.to_path_buf(),
-            source,
-        }
+        move |source| DataError::Io { path: path.to_path_buf(), source }
     }
 
     /// A folder or file with unusable contents.
-    pub(crate) fn layout(
-        path: &Path,
-        found: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> DataError {
-        DataError::Layout {
-            path: path.to_path_buf(),
-            found: found.into(),
-            remedy: remedy.into(),
-        }
+    pub(crate) fn layout(path: &Path, found: impl Into<String>, remedy: impl Into<String>) -> DataError {
+        DataError::Layout { path: path.to_path_buf(), found: found.into(), remedy: remedy.into() }
     }
 
     /// A config value that cannot be used.
-    pub(crate) fn value(
-        key: &str,
-        found: impl std::fmt::Display,
-        expected: impl Into<String>,
-    ) -> DataError {
-        DataError::Value {
-            key: key.to_string(),
-            found: found.to_string(),
-            expected: expected.into(),
-        }
+    pub(crate) fn value(key: &str, found: impl std::fmt::Display, expected: impl Into<String>) -> DataError {
+        DataError::Value { key: key.to_string(), found: found.to_string(), expected: expected.into() }
     }
 }
 
 /// `did you mean …?` if a name is near, else the list of all.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let best = known
-        .iter()
-        .map(|&k| (strsim::damerau_levenshtein(name, k), k))
-        .min_by_key(|&(distance, _)| distance);
+    let best = known.iter().map(|&k| (strsim::damerau_levenshtein(name, k), k)).min_by_key(|&(distance, _)| distance);
     match best {
         Some((distance, k)) if distance <= 1 + name.len() / 3 => format!("did you mean `{k}`?"),
         Some(_) => format!("there are: {}", first_names(&known, 20)),
@@ -180,9 +156,5 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 /// The first names of a list, for messages.
 pub(crate) fn first_names<S: AsRef<str>>(names: &[S], limit: usize) -> String {
     let shown: Vec<&str> = names.iter().take(limit).map(AsRef::as_ref).collect();
-    if names.len() > limit {
-        format!("{}, … {} in all", shown.join(", "), names.len())
-    } else {
-        shown.join(", ")
-    }
+    if names.len() > limit { format!("{}, … {} in all", shown.join(", "), names.len()) } else { shown.join(", ") }
 }

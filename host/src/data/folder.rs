@@ -11,10 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where the training and validation folders are.
-pub(crate) fn split_folders(
-    config: &ImageFolderConfig,
-    val_split: bool,
-) -> Result<(PathBuf, Option<PathBuf>), DataError> {
+pub(crate) fn split_folders(config: &ImageFolderConfig, val_split: bool) -> Result<(PathBuf, Option<PathBuf>), DataError> {
     require_folder(&config.path, "path")?;
     if let Some(val) = &config.val_path {
         require_folder(val, "val_path")?;
@@ -57,17 +54,11 @@ pub(crate) fn open_folder(
         return Err(DataError::layout(root, found, remedy));
     }
     if loose > 0 {
-        tracing::warn!(
-            "{}: {loose} pictures beside the class folders belong to no class and are not used",
-            root.display()
-        );
+        tracing::warn!("{}: {loose} pictures beside the class folders belong to no class and are not used", root.display());
     }
     let known = classes.unwrap_or(&names);
     if let Some(name) = names.iter().find(|name| !known.contains(name)) {
-        let found = format!(
-            "class `{name}` is not among the training classes ({})",
-            first_names(known, 12)
-        );
+        let found = format!("class `{name}` is not among the training classes ({})", first_names(known, 12));
         let remedy = "rename or remove the folder";
         return Err(DataError::layout(&root.join(name), found, remedy));
     }
@@ -92,9 +83,7 @@ pub(crate) fn open_folder(
     }
     let targets = Targets::Classes(indices, known.to_vec());
     let store = Box::new(PictureFiles(files));
-    Ok(Arc::new(PictureDataset::new(
-        store, targets, images, defaults,
-    )))
+    Ok(Arc::new(PictureDataset::new(store, targets, images, defaults)))
 }
 
 /// What a walk through a folder found.
@@ -108,10 +97,7 @@ pub(crate) struct Found {
 /// Pictures in a folder and below. Hidden files and those that systems leave behind are passed over. With `on_error`,
 /// other files and empty pictures are errors, or left out with a warning.
 pub(crate) fn find_pictures(folder: &Path, on_error: Option<OnError>) -> Result<Found, DataError> {
-    let mut found = Found {
-        pictures: Vec::new(),
-        others: 0,
-    };
+    let mut found = Found { pictures: Vec::new(), others: 0 };
     walk(folder, on_error, &mut found, 0)?;
     Ok(found)
 }
@@ -119,19 +105,10 @@ pub(crate) fn find_pictures(folder: &Path, on_error: Option<OnError>) -> Result<
 /// Deeper folders are a link that leads back.
 const MAX_DEPTH: usize = 32;
 
-fn walk(
-    folder: &Path,
-    on_error: Option<OnError>,
-    found: &mut Found,
-    depth: usize,
-) -> Result<(), DataError> {
+fn walk(folder: &Path, on_error: Option<OnError>, found: &mut Found, depth: usize) -> Result<(), DataError> {
     if depth > MAX_DEPTH {
         let text = format!("folders lie more than {MAX_DEPTH} deep");
-        return Err(DataError::layout(
-            folder,
-            text,
-            "look for a link that leads back",
-        ));
+        return Err(DataError::layout(folder, text, "look for a link that leads back"));
     }
     for (_, path) in entries(folder)? {
         if path.is_dir() {
@@ -167,11 +144,7 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
     for entry in std::fs::read_dir(folder).map_err(DataError::io(folder))? {
         let path = entry.map_err(DataError::io(folder))?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Err(DataError::layout(
-                &path,
-                "its name is not Unicode",
-                "rename it",
-            ));
+            return Err(DataError::layout(&path, "its name is not Unicode", "rename it"));
         };
         if !name.starts_with('.') && !["Thumbs.db", "desktop.ini", "__MACOSX"].contains(&name) {
             entries.push((name.to_string(), path));
@@ -186,16 +159,9 @@ pub(crate) fn require_folder(path: &Path, key: &str) -> Result<(), DataError> {
     if path.is_dir() {
         Ok(())
     } else if path.exists() {
-        Err(DataError::layout(
-            path,
-            "it is a file",
-            format!("set `{key}` in [data] to a folder"),
-        ))
+        Err(DataError::layout(path, "it is a file", format!("set `{key}` in [data] to a folder")))
     } else {
-        Err(DataError::NotFound {
-            path: path.to_path_buf(),
-            remedy: format!("set `{key}` in [data] to an existing folder"),
-        })
+        Err(DataError::NotFound { path: path.to_path_buf(), remedy: format!("set `{key}` in [data] to an existing folder") })
     }
 }
 
@@ -204,16 +170,9 @@ pub(crate) fn require_file(path: &Path, key: &str) -> Result<(), DataError> {
     if path.is_file() {
         Ok(())
     } else if path.exists() {
-        Err(DataError::layout(
-            path,
-            "it is a folder",
-            format!("set `{key}` in [data] to a file"),
-        ))
+        Err(DataError::layout(path, "it is a folder", format!("set `{key}` in [data] to a file")))
     } else {
-        Err(DataError::NotFound {
-            path: path.to_path_buf(),
-            remedy: format!("set `{key}` in [data] to an existing file"),
-        })
+        Err(DataError::NotFound { path: path.to_path_buf(), remedy: format!("set `{key}` in [data] to an existing file") })
     }
 }
 

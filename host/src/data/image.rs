@@ -57,11 +57,7 @@ impl Transform {
                 *value = (level as f32 / 255.0 - mean[channel]) / std[channel];
             }
         }
-        let filter = match config
-            .interpolation
-            .or(defaults.interpolation)
-            .unwrap_or_default()
-        {
+        let filter = match config.interpolation.or(defaults.interpolation).unwrap_or_default() {
             Interpolation::Bilinear => fir::FilterType::Bilinear,
             Interpolation::Bicubic => fir::FilterType::CatmullRom,
         };
@@ -86,11 +82,7 @@ impl Transform {
     }
 
     /// The pixels of the model's input, `size * size` times red, green, blue. With random numbers: augmented.
-    pub(crate) fn pixels(
-        &self,
-        picture: &Picture,
-        rng: Option<&mut CounterRng>,
-    ) -> Result<Vec<u8>, String> {
+    pub(crate) fn pixels(&self, picture: &Picture, rng: Option<&mut CounterRng>) -> Result<Vec<u8>, String> {
         let (width, height) = (picture.width, picture.height);
         let still = || match self.resize {
             ResizeMode::Squash => CropBox::whole(width, height),
@@ -121,25 +113,14 @@ impl Transform {
     /// Resizes a part of the picture to the input size.
     fn cut(&self, picture: &Picture, part: CropBox) -> Result<Vec<u8>, String> {
         let size = self.size as u32;
-        if part == CropBox::whole(picture.width, picture.height)
-            && (picture.width, picture.height) == (size, size)
-        {
+        if part == CropBox::whole(picture.width, picture.height) && (picture.width, picture.height) == (size, size) {
             return Ok(picture.pixels.clone());
         }
-        let source = fir::images::ImageRef::new(
-            picture.width,
-            picture.height,
-            &picture.pixels,
-            fir::PixelType::U8x3,
-        )
-        .map_err(|e| e.to_string())?;
+        let source =
+            fir::images::ImageRef::new(picture.width, picture.height, &picture.pixels, fir::PixelType::U8x3).map_err(|e| e.to_string())?;
         let mut target = fir::images::Image::new(size, size, fir::PixelType::U8x3);
-        let options = self
-            .options
-            .crop(part.left, part.top, part.width, part.height);
-        RESIZER
-            .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
-            .map_err(|e| e.to_string())?;
+        let options = self.options.crop(part.left, part.top, part.width, part.height);
+        RESIZER.with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options)).map_err(|e| e.to_string())?;
         Ok(target.into_vec())
     }
 

@@ -44,11 +44,7 @@ pub(crate) fn open_list(
                     expected: "a picture (or set on_error = \"skip\" in [data])".to_string(),
                 });
             }
-            tracing::warn!(
-                "left out: {}, line {line}: {} {found}",
-                path.display(),
-                file.display()
-            );
+            tracing::warn!("left out: {}, line {line}: {} {found}", path.display(), file.display());
             continue;
         }
         files.push(file);
@@ -59,30 +55,20 @@ pub(crate) fn open_list(
     }
     if files.is_empty() {
         let remedy = "correct the paths, or `root` in [data]";
-        return Err(DataError::layout(
-            path,
-            "none of its pictures exists",
-            remedy,
-        ));
+        return Err(DataError::layout(path, "none of its pictures exists", remedy));
     }
     let targets = if labels {
         let classes = match configured_classes(&config.classes)? {
             Some(names) => Some(names),
             None => classes,
         };
-        let labels = Labels {
-            path,
-            texts: &texts,
-            lines: &lines,
-        };
+        let labels = Labels { path, texts: &texts, lines: &lines };
         Targets::parse(&labels, config.target, classes)?
     } else {
         Targets::None
     };
     let store = Box::new(PictureFiles(files));
-    Ok(Arc::new(PictureDataset::new(
-        store, targets, images, defaults,
-    )))
+    Ok(Arc::new(PictureDataset::new(store, targets, images, defaults)))
 }
 
 fn missing(file: &PathBuf) -> Option<&'static str> {

@@ -59,11 +59,7 @@ impl Loader {
     pub(crate) fn new(dataset: Arc<dyn Dataset>, walk: Walk) -> Result<Loader, DataError> {
         let order = order(dataset.as_ref(), &walk);
         let full = order.len() / walk.batch_size;
-        let batches = if walk.drop_last {
-            full
-        } else {
-            order.len().div_ceil(walk.batch_size)
-        };
+        let batches = if walk.drop_last { full } else { order.len().div_ceil(walk.batch_size) };
         let workers = walk.workers.min(batches.saturating_sub(walk.start_batch));
         let shared = Arc::new(Shared {
             dataset,
@@ -72,20 +68,11 @@ impl Loader {
             batch_size: walk.batch_size,
             batches,
             ahead: workers * 2,
-            state: Mutex::new(State {
-                claim: walk.start_batch,
-                wanted: walk.start_batch,
-                made: BTreeMap::new(),
-                stopped: false,
-            }),
+            state: Mutex::new(State { claim: walk.start_batch, wanted: walk.start_batch, made: BTreeMap::new(), stopped: false }),
             made: Condvar::new(),
             taken: Condvar::new(),
         });
-        let mut loader = Loader {
-            shared: Arc::clone(&shared),
-            threads: Vec::new(),
-            next: walk.start_batch,
-        };
+        let mut loader = Loader { shared: Arc::clone(&shared), threads: Vec::new(), next: walk.start_batch };
         for number in 0..workers {
             let shared = Arc::clone(&shared);
             let thread = std::thread::Builder::new()
@@ -162,10 +149,7 @@ impl Shared {
     fn work(&self) {
         loop {
             let mut state = self.lock();
-            while !state.stopped
-                && state.claim < self.batches
-                && state.claim >= state.wanted + self.ahead
-            {
+            while !state.stopped && state.claim < self.batches && state.claim >= state.wanted + self.ahead {
                 state = wait(&self.taken, state);
             }
             if state.stopped || state.claim >= self.batches {
@@ -192,9 +176,7 @@ impl Shared {
 }
 
 fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-    condition
-        .wait(state)
-        .unwrap_or_else(PoisonError::into_inner)
+    condition.wait(state).unwrap_or_else(PoisonError::into_inner)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -39,11 +39,7 @@ impl DataModule {
     /// Opens the data that the config names: paths, labels and rows are checked now, pictures when they are met.
     ///
     /// `seed` is the run's; `defaults` is what the model says about its pictures.
-    pub fn open(
-        config: &DataConfig,
-        seed: u64,
-        defaults: &PictureDefaults,
-    ) -> Result<DataModule, DataError> {
+    pub fn open(config: &DataConfig, seed: u64, defaults: &PictureDefaults) -> Result<DataModule, DataError> {
         let (train, val) = open_splits(config, defaults)?;
         let (train, val) = match config.loading.val_split {
             Some(share) => {
@@ -57,19 +53,10 @@ impl DataModule {
             return Err(DataError::value(
                 "drop_last",
                 format!("{} training samples", train.len()),
-                format!(
-                    "at least one batch of {} (lower batch_size)",
-                    loading.batch_size
-                ),
+                format!("at least one batch of {} (lower batch_size)", loading.batch_size),
             ));
         }
-        Ok(DataModule {
-            kind: config.kind(),
-            loading,
-            seed,
-            train,
-            val,
-        })
+        Ok(DataModule { kind: config.kind(), loading, seed, train, val })
     }
 
     /// The samples of a split; None if there is no validation data.
@@ -89,21 +76,14 @@ impl DataModule {
     pub fn batch_size(&self, split: Split) -> usize {
         match split {
             Split::Train => self.loading.batch_size,
-            Split::Val => self
-                .loading
-                .val_batch_size
-                .unwrap_or(self.loading.batch_size),
+            Split::Val => self.loading.val_batch_size.unwrap_or(self.loading.batch_size),
         }
     }
 
     /// Batches per epoch.
     pub fn batches(&self, split: Split) -> usize {
         let (samples, size) = (self.samples(split), self.batch_size(split));
-        if split == Split::Train && self.loading.drop_last {
-            samples / size
-        } else {
-            samples.div_ceil(size)
-        }
+        if split == Split::Train && self.loading.drop_last { samples / size } else { samples.div_ceil(size) }
     }
 
     /// Class names in the order of their indices; empty if the target is no class.
@@ -115,11 +95,7 @@ impl DataModule {
     pub fn check_num_classes(&self, num_classes: usize) -> Result<(), DataError> {
         let names = self.class_names();
         if names.len() > num_classes {
-            return Err(DataError::TooManyClasses {
-                found: names.len(),
-                expected: num_classes,
-                names: first_names(names, 12),
-            });
+            return Err(DataError::TooManyClasses { found: names.len(), expected: num_classes, names: first_names(names, 12) });
         }
         Ok(())
     }
@@ -145,12 +121,7 @@ impl DataModule {
     }
 
     /// Walks through an epoch of a split from its batch `start_batch` on; without validation data, through nothing.
-    pub fn loader(
-        &self,
-        split: Split,
-        epoch: u64,
-        start_batch: usize,
-    ) -> Result<Option<Loader>, DataError> {
+    pub fn loader(&self, split: Split, epoch: u64, start_batch: usize) -> Result<Option<Loader>, DataError> {
         let Some(dataset) = self.dataset(split) else {
             return Ok(None);
         };
@@ -167,11 +138,7 @@ impl DataModule {
     }
 
     fn pass(&self, split: Split, epoch: u64) -> Pass {
-        Pass {
-            seed: self.seed,
-            epoch,
-            augment: split == Split::Train,
-        }
+        Pass { seed: self.seed, epoch, augment: split == Split::Train }
     }
 
     /// What there is, for the head of a run.
@@ -183,10 +150,7 @@ impl DataModule {
                     per_class[class] += 1;
                 }
             }
-            SplitSummary {
-                samples: dataset.len(),
-                per_class,
-            }
+            SplitSummary { samples: dataset.len(), per_class }
         };
         Summary {
             kind: self.kind,
@@ -200,13 +164,7 @@ impl DataModule {
 
 /// Threads for a dataset if the config leaves it open.
 pub(crate) fn workers(configured: Option<usize>, dataset: &dyn Dataset) -> usize {
-    configured.unwrap_or_else(|| {
-        if dataset.in_memory() {
-            0
-        } else {
-            std::thread::available_parallelism().map_or(1, usize::from)
-        }
-    })
+    configured.unwrap_or_else(|| if dataset.in_memory() { 0 } else { std::thread::available_parallelism().map_or(1, usize::from) })
 }
 
 fn open_splits(config: &DataConfig, defaults: &PictureDefaults) -> Result<Splits, DataError> {
@@ -218,9 +176,7 @@ fn open_splits(config: &DataConfig, defaults: &PictureDefaults) -> Result<Splits
             let (train, val) = split_folders(source, val_split)?;
             let train = open_folder(&train, None, images, defaults)?;
             let classes = Some(train.class_names());
-            let val = val
-                .map(|v| open_folder(&v, classes, images, defaults))
-                .transpose()?;
+            let val = val.map(|v| open_folder(&v, classes, images, defaults)).transpose()?;
             Ok((train, val))
         }
         Source::List(source) => {
@@ -235,21 +191,13 @@ fn open_splits(config: &DataConfig, defaults: &PictureDefaults) -> Result<Splits
             let folder = files_folder(&source.path);
             let train = open_cifar10(&training_files(&folder)?, true, images, defaults)?;
             let test = folder.join("test_batch.bin");
-            let val = if !val_split && test.is_file() {
-                Some(open_cifar10(&[test], true, images, defaults)?)
-            } else {
-                None
-            };
+            let val = if !val_split && test.is_file() { Some(open_cifar10(&[test], true, images, defaults)?) } else { None };
             Ok((train, val))
         }
         Source::Tensors(source) => {
             super::folder::require_file(&source.path, "path")?;
             let file = TensorFile::open(&source.path)?;
-            let keys = |prefix| Keys {
-                config: source,
-                prefix,
-                target: true,
-            };
+            let keys = |prefix| Keys { config: source, prefix, target: true };
             let train = open_tensors(&file, keys(""), None)?;
             let classes = known(&train);
             let first = format!("{}{}", source.val_prefix, source.inputs[0]);

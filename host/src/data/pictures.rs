@@ -40,10 +40,7 @@ impl PictureStore for PictureFiles {
             },
             Err(error) => error.to_string(),
         };
-        Err(DataError::Picture {
-            path: path.clone(),
-            found,
-        })
+        Err(DataError::Picture { path: path.clone(), found })
     }
     fn id(&self, index: usize) -> String {
         self.0[index].display().to_string()
@@ -64,17 +61,8 @@ pub(crate) struct PictureDataset {
 }
 
 impl PictureDataset {
-    pub(crate) fn new(
-        store: Box<dyn PictureStore>,
-        targets: Targets,
-        config: &ImageConfig,
-        defaults: &PictureDefaults,
-    ) -> PictureDataset {
-        let limit = if config.cache {
-            config.cache_mib.saturating_mul(1 << 20)
-        } else {
-            0
-        };
+    pub(crate) fn new(store: Box<dyn PictureStore>, targets: Targets, config: &ImageConfig, defaults: &PictureDefaults) -> PictureDataset {
+        let limit = if config.cache { config.cache_mib.saturating_mul(1 << 20) } else { 0 };
         PictureDataset {
             cache: Cache::new(store.len(), limit, !store.is_decoded()),
             store,
@@ -99,10 +87,7 @@ impl PictureDataset {
         let pixels = self
             .transform
             .pixels(&picture, rng.as_mut())
-            .map_err(|found| DataError::Picture {
-                path: PathBuf::from(self.store.id(index)),
-                found,
-            })?;
+            .map_err(|found| DataError::Picture { path: PathBuf::from(self.store.id(index)), found })?;
         if fixed {
             self.cache.keep_finished(index, &pixels);
         } else if let Cow::Owned(picture) = picture {
@@ -155,12 +140,7 @@ impl Dataset for PictureDataset {
                 Err(error) => Err(error),
             }
         })?;
-        Ok(Batch {
-            inputs: vec![(PICTURE_INPUT.to_string(), pictures)],
-            targets: self.targets.tensor(&kept)?,
-            indices: kept,
-            position: 0,
-        })
+        Ok(Batch { inputs: vec![(PICTURE_INPUT.to_string(), pictures)], targets: self.targets.tensor(&kept)?, indices: kept, position: 0 })
     }
     fn fixed_inputs(&self, pass: &Pass) -> bool {
         !(pass.augment && self.transform.augments())
@@ -190,11 +170,7 @@ const MAX_CACHED_BYTES: usize = 1 << 20;
 impl Cache {
     fn new(pictures: usize, limit: usize, keeps_decoded: bool) -> Cache {
         let slots = if limit == 0 { 0 } else { pictures };
-        Cache {
-            slots: (0..slots).map(|_| Slot::default()).collect(),
-            left: AtomicUsize::new(limit),
-            keeps_decoded,
-        }
+        Cache { slots: (0..slots).map(|_| Slot::default()).collect(), left: AtomicUsize::new(limit), keeps_decoded }
     }
 
     fn decoded(&self, index: usize) -> Option<&Picture> {
@@ -224,12 +200,6 @@ impl Cache {
 
     /// Reserves memory, if there is any left.
     fn take(&self, bytes: usize) -> bool {
-        bytes <= MAX_CACHED_BYTES
-            && self
-                .left
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                    left.checked_sub(bytes)
-                })
-                .is_ok()
+        bytes <= MAX_CACHED_BYTES && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
     }
 }

@@ -29,11 +29,7 @@ impl PredictData {
     ///
     /// Pictures: a picture, a folder (with all below it), a `.csv` or `.tsv` list with the config's columns (or `path`), or CIFAR-10's
     /// files. Texts: a table with the config's columns, or a `.txt` file of one text per line. Tensors: a file with the config's inputs.
-    pub fn open(
-        config: &DataConfig,
-        input: &Path,
-        defaults: &PictureDefaults,
-    ) -> Result<PredictData, DataError> {
+    pub fn open(config: &DataConfig, input: &Path, defaults: &PictureDefaults) -> Result<PredictData, DataError> {
         if !input.exists() {
             return Err(DataError::NotFound {
                 path: input.to_path_buf(),
@@ -42,26 +38,14 @@ impl PredictData {
         }
         let dataset = match &config.source {
             Source::Tensors(source) => {
-                let keys = Keys {
-                    config: source,
-                    prefix: "",
-                    target: false,
-                };
+                let keys = Keys { config: source, prefix: "", target: false };
                 open_tensors(&TensorFile::open(input)?, keys, None)?
             }
-            Source::Text(source) => {
-                open_texts(input, Arc::new(TextEncoder::open(source)?), None, false)?
-            }
-            Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_) => {
-                open_pictures(config, input, defaults)?
-            }
+            Source::Text(source) => open_texts(input, Arc::new(TextEncoder::open(source)?), None, false)?,
+            Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_) => open_pictures(config, input, defaults)?,
         };
         let loading = &config.loading;
-        Ok(PredictData {
-            dataset,
-            batch_size: loading.val_batch_size.unwrap_or(loading.batch_size),
-            workers: loading.workers,
-        })
+        Ok(PredictData { dataset, batch_size: loading.val_batch_size.unwrap_or(loading.batch_size), workers: loading.workers })
     }
 
     /// Number of samples.
@@ -87,11 +71,7 @@ impl PredictData {
     /// All batches. Texts come sorted by length unless `bucket = false`; `indices` tells which rows they are.
     pub fn loader(&self) -> Result<Loader, DataError> {
         let walk = Walk {
-            pass: Pass {
-                seed: 0,
-                epoch: 0,
-                augment: false,
-            },
+            pass: Pass { seed: 0, epoch: 0, augment: false },
             batch_size: self.batch_size,
             shuffle: false,
             drop_last: false,
@@ -102,11 +82,7 @@ impl PredictData {
     }
 }
 
-fn open_pictures(
-    config: &DataConfig,
-    input: &Path,
-    defaults: &PictureDefaults,
-) -> Result<Arc<dyn Dataset>, DataError> {
+fn open_pictures(config: &DataConfig, input: &Path, defaults: &PictureDefaults) -> Result<Arc<dyn Dataset>, DataError> {
     let own_size;
     let mut images = &config.images;
     let cifar10 = matches!(config.source, Source::Cifar10(_));
@@ -140,11 +116,7 @@ fn open_pictures(
         let found = find_pictures(input, None)?;
         if found.pictures.is_empty() {
             let others = format!("no pictures (found: {} other files)", found.others);
-            return Err(DataError::layout(
-                input,
-                others,
-                "name a folder with pictures",
-            ));
+            return Err(DataError::layout(input, others, "name a folder with pictures"));
         }
         found.pictures
     } else if has_picture_extension(input) {
@@ -156,12 +128,7 @@ fn open_pictures(
             "name a picture, a folder of pictures, or a .csv or .tsv list",
         ));
     };
-    Ok(Arc::new(PictureDataset::new(
-        Box::new(PictureFiles(files)),
-        Targets::None,
-        images,
-        defaults,
-    )))
+    Ok(Arc::new(PictureDataset::new(Box::new(PictureFiles(files)), Targets::None, images, defaults)))
 }
 
 #[cfg(test)]

@@ -29,9 +29,7 @@ fn mix(mut x: u64) -> u64 {
 impl CounterRng {
     /// The stream of a key, for instance seed, purpose, epoch and sample.
     pub fn new(key: &[u64]) -> CounterRng {
-        let key = key.iter().fold(GOLDEN, |key, &word| {
-            mix(key ^ mix(word.wrapping_add(GOLDEN)).wrapping_add(GOLDEN))
-        });
+        let key = key.iter().fold(GOLDEN, |key, &word| mix(key ^ mix(word.wrapping_add(GOLDEN)).wrapping_add(GOLDEN)));
         CounterRng { key, counter: 0 }
     }
 
@@ -114,10 +112,7 @@ mod tests {
             })
             .sum();
         assert!(ones.abs_diff(32_000) < 1000, "{ones}");
-        assert_ne!(
-            CounterRng::new(&[1, 2]).next_u64(),
-            CounterRng::new(&[2, 1]).next_u64()
-        );
+        assert_ne!(CounterRng::new(&[1, 2]).next_u64(), CounterRng::new(&[2, 1]).next_u64());
     }
 
     #[test]
@@ -129,10 +124,7 @@ mod tests {
             *counts.entry(items).or_insert(0u32) += 1;
         }
         assert_eq!(counts.len(), 6);
-        assert!(
-            counts.values().all(|&n| n.abs_diff(1000) < 200),
-            "{counts:?}"
-        );
+        assert!(counts.values().all(|&n| n.abs_diff(1000) < 200), "{counts:?}");
     }
 
     #[test]

@@ -18,19 +18,11 @@ pub(crate) struct Column<'a> {
 
 impl<'a> Column<'a> {
     pub(crate) fn required(name: &'a str, key: &'a str) -> Column<'a> {
-        Column {
-            name,
-            key,
-            required: true,
-        }
+        Column { name, key, required: true }
     }
 
     pub(crate) fn optional(name: &'a str, key: &'a str) -> Column<'a> {
-        Column {
-            name,
-            key,
-            required: false,
-        }
+        Column { name, key, required: false }
     }
 }
 
@@ -51,11 +43,7 @@ impl Table {
             "jsonl" | "ndjson" => read_jsonl(path, columns),
             "txt" => read_lines(path, columns),
             "parquet" => parquet::read(path, columns),
-            other => Err(unknown_extension(
-                path,
-                other,
-                ".csv, .tsv, .jsonl or .parquet",
-            )),
+            other => Err(unknown_extension(path, other, ".csv, .tsv, .jsonl or .parquet")),
         }
     }
 
@@ -85,11 +73,7 @@ fn extension(path: &Path) -> String {
 }
 
 fn unknown_extension(path: &Path, found: &str, expected: &str) -> DataError {
-    DataError::layout(
-        path,
-        format!("its kind is not known by the ending `.{found}`"),
-        format!("use {expected}"),
-    )
+    DataError::layout(path, format!("its kind is not known by the ending `.{found}`"), format!("use {expected}"))
 }
 
 /// Collects rows for the columns that the file has.
@@ -103,11 +87,7 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// `names` are the file's columns.
-    fn new(
-        path: &'a Path,
-        wanted: &'a [Column<'a>],
-        names: &[String],
-    ) -> Result<Builder<'a>, DataError> {
+    fn new(path: &'a Path, wanted: &'a [Column<'a>], names: &[String]) -> Result<Builder<'a>, DataError> {
         let mut present = Vec::new();
         for column in wanted {
             let found = names.iter().any(|name| name == column.name);
@@ -117,29 +97,16 @@ impl<'a> Builder<'a> {
                     path: path.to_path_buf(),
                     place: format!("column `{}`", column.name),
                     found: "it is missing".to_string(),
-                    expected: format!(
-                        "it, or another one named by `{}` in [data]; {hint}",
-                        column.key
-                    ),
+                    expected: format!("it, or another one named by `{}` in [data]; {hint}", column.key),
                 });
             }
             present.push(found);
         }
-        Ok(Builder {
-            path,
-            wanted,
-            present,
-            columns: vec![Vec::new(); wanted.len()],
-            lines: Vec::new(),
-        })
+        Ok(Builder { path, wanted, present, columns: vec![Vec::new(); wanted.len()], lines: Vec::new() })
     }
 
     /// Adds a row: `cell` gives the text of a column by its place in `wanted`, None where there is none.
-    fn push(
-        &mut self,
-        line: u64,
-        mut cell: impl FnMut(usize) -> Option<String>,
-    ) -> Result<(), DataError> {
+    fn push(&mut self, line: u64, mut cell: impl FnMut(usize) -> Option<String>) -> Result<(), DataError> {
         for (i, column) in self.wanted.iter().enumerate() {
             if !self.present[i] {
                 continue;
@@ -164,21 +131,11 @@ impl<'a> Builder<'a> {
 
     fn finish(self) -> Table {
         let columns = self.columns.into_iter().zip(self.present);
-        Table {
-            columns: columns
-                .map(|(texts, there)| there.then_some(texts))
-                .collect(),
-            lines: self.lines,
-        }
+        Table { columns: columns.map(|(texts, there)| there.then_some(texts)).collect(), lines: self.lines }
     }
 }
 
-fn read_csv(
-    path: &Path,
-    delimiter: u8,
-    wanted: &[Column<'_>],
-    may_lack_names: bool,
-) -> Result<Table, DataError> {
+fn read_csv(path: &Path, delimiter: u8, wanted: &[Column<'_>], may_lack_names: bool) -> Result<Table, DataError> {
     let broken = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(source) => DataError::io(path)(source),
         kind => {
@@ -189,23 +146,13 @@ fn read_csv(
             };
             let line = line.map_or(0, csv::Position::line);
             let (found, expected) = match kind {
-                csv::ErrorKind::UnequalLengths {
-                    expected_len, len, ..
-                } => (
-                    format!("{len} fields"),
-                    format!(
-                        "{expected_len} as in the first line (quote texts that hold the separator)"
-                    ),
-                ),
+                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                    (format!("{len} fields"), format!("{expected_len} as in the first line (quote texts that hold the separator)"))
+                }
                 csv::ErrorKind::Utf8 { .. } => ("bytes that are not UTF-8".into(), "UTF-8".into()),
                 other => (format!("{other:?}"), "a table".into()),
             };
-            DataError::Table {
-                path: path.to_path_buf(),
-                place: format!("line {line}"),
-                found,
-                expected,
-            }
+            DataError::Table { path: path.to_path_buf(), place: format!("line {line}"), found, expected }
         }
     };
     let mut reader = csv::ReaderBuilder::new()
@@ -222,15 +169,9 @@ fn read_csv(
     let first = first.map_err(broken)?;
     let mut names: Vec<String> = first.iter().map(|name| name.trim().to_string()).collect();
     if let Some(name) = names.first_mut() {
-        *name = name
-            .trim_start_matches('\u{feff}')
-            .trim_matches('"')
-            .to_string();
+        *name = name.trim_start_matches('\u{feff}').trim_matches('"').to_string();
     }
-    let named = !may_lack_names
-        || wanted
-            .iter()
-            .any(|column| names.iter().any(|n| n == column.name));
+    let named = !may_lack_names || wanted.iter().any(|column| names.iter().any(|n| n == column.name));
     if !named {
         if names.len() < wanted.len() {
             return Err(DataError::Table {
@@ -240,21 +181,11 @@ fn read_csv(
                 expected: format!("{}", wanted.len()),
             });
         }
-        names = wanted
-            .iter()
-            .map(|column| column.name.to_string())
-            .collect();
+        names = wanted.iter().map(|column| column.name.to_string()).collect();
     }
     let mut builder = Builder::new(path, wanted, &names)?;
-    let places: Vec<Option<usize>> = wanted
-        .iter()
-        .map(|column| names.iter().position(|name| name == column.name))
-        .collect();
-    let cell = |record: &csv::StringRecord, i: usize| {
-        places[i]
-            .and_then(|place| record.get(place))
-            .map(str::to_string)
-    };
+    let places: Vec<Option<usize>> = wanted.iter().map(|column| names.iter().position(|name| name == column.name)).collect();
+    let cell = |record: &csv::StringRecord, i: usize| places[i].and_then(|place| record.get(place)).map(str::to_string);
     if !named {
         builder.push(1, |i| cell(&first, i))?;
     }
@@ -279,8 +210,7 @@ fn read_jsonl(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
             found,
             expected: "one JSON object".to_string(),
         };
-        let row: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        let row: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         let builder = match &mut builder {
             Some(builder) => builder,
             None => {
@@ -300,9 +230,7 @@ fn read_jsonl(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
         }
         builder.push(line, |i| match row.get(wanted[i].name)? {
             serde_json::Value::String(text) => Some(text.clone()),
-            value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => {
-                Some(value.to_string())
-            }
+            value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => Some(value.to_string()),
             _ => None,
         })?;
     }
@@ -313,11 +241,7 @@ fn read_jsonl(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
 }
 
 fn read_lines(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
-    let names: Vec<String> = wanted
-        .first()
-        .map(|c| c.name.to_string())
-        .into_iter()
-        .collect();
+    let names: Vec<String> = wanted.first().map(|c| c.name.to_string()).into_iter().collect();
     let mut builder = Builder::new(path, wanted, &names)?;
     for (line, text) in text_lines(path)? {
         let text = text?;
@@ -332,9 +256,7 @@ fn text_lines(path: &Path) -> Result<impl Iterator<Item = NumberedLine>, DataErr
     let file = std::fs::File::open(path).map_err(DataError::io(path))?;
     let owner: PathBuf = path.to_path_buf();
     let lines = BufReader::new(file).lines();
-    Ok((1..)
-        .zip(lines)
-        .map(move |(number, line)| (number, line.map_err(DataError::io(&owner)))))
+    Ok((1..).zip(lines).map(move |(number, line)| (number, line.map_err(DataError::io(&owner)))))
 }
 
 #[cfg(test)]

@@ -42,11 +42,7 @@ impl Labels<'_> {
 
 impl Targets {
     /// Makes targets of labels. `classes` are the names that the config or the training split gives.
-    pub(crate) fn parse(
-        labels: &Labels<'_>,
-        target: Target,
-        classes: Option<&[String]>,
-    ) -> Result<Targets, DataError> {
+    pub(crate) fn parse(labels: &Labels<'_>, target: Target, classes: Option<&[String]>) -> Result<Targets, DataError> {
         match target {
             Target::Value => {
                 let parse = |(row, text): (usize, &String)| {
@@ -64,23 +60,14 @@ impl Targets {
                     Some(names) => names.to_vec(),
                     None => class_names(labels)?,
                 };
-                let by_name: HashMap<&str, usize> = names
-                    .iter()
-                    .enumerate()
-                    .map(|(i, n)| (n.as_str(), i))
-                    .collect();
+                let by_name: HashMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
                 let find = |(row, text): (usize, &String)| {
                     let text = text.trim();
                     let index = || text.parse::<usize>().ok().filter(|&i| i < names.len());
                     by_name.get(text).copied().or_else(index).ok_or_else(|| {
                         let count = names.len();
                         let shown = first_names(&names, 12);
-                        labels.error(
-                            row,
-                            format!(
-                                "one of the {count} classes ({shown}) or an index below {count}"
-                            ),
-                        )
+                        labels.error(row, format!("one of the {count} classes ({shown}) or an index below {count}"))
                     })
                 };
                 let indices: Result<_, _> = labels.texts.iter().enumerate().map(find).collect();
@@ -132,9 +119,7 @@ fn class_names(labels: &Labels<'_>) -> Result<Vec<String>, DataError> {
         }
         match text.parse::<usize>() {
             Ok(index) if whole_numbers && index > MAX_CLASS_INDEX => {
-                let expected = format!(
-                    "an index up to {MAX_CLASS_INDEX} or a name; list the labels under `classes` if it is a name"
-                );
+                let expected = format!("an index up to {MAX_CLASS_INDEX} or a name; list the labels under `classes` if it is a name");
                 return Err(labels.error(row, expected));
             }
             Ok(index) => largest = largest.max(index),
@@ -149,19 +134,13 @@ fn class_names(labels: &Labels<'_>) -> Result<Vec<String>, DataError> {
 }
 
 /// The `classes` key, checked.
-pub(crate) fn configured_classes(
-    classes: &Option<Vec<String>>,
-) -> Result<Option<&[String]>, DataError> {
+pub(crate) fn configured_classes(classes: &Option<Vec<String>>) -> Result<Option<&[String]>, DataError> {
     let Some(names) = classes else {
         return Ok(None);
     };
     let unique: BTreeSet<&String> = names.iter().collect();
     if names.is_empty() || unique.len() != names.len() {
-        return Err(DataError::value(
-            "classes",
-            format!("{names:?}"),
-            "at least one name, each once",
-        ));
+        return Err(DataError::value("classes", format!("{names:?}"), "at least one name, each once"));
     }
     Ok(Some(names))
 }
@@ -170,49 +149,28 @@ pub(crate) fn configured_classes(
 mod tests {
     use super::*;
 
-    fn parse(
-        texts: &[&str],
-        target: Target,
-        classes: Option<&[&str]>,
-    ) -> Result<Targets, DataError> {
+    fn parse(texts: &[&str], target: Target, classes: Option<&[&str]>) -> Result<Targets, DataError> {
         let texts: Vec<String> = texts.iter().map(|s| s.to_string()).collect();
         let lines: Vec<u64> = (2..).take(texts.len()).collect();
-        let labels = Labels {
-            path: Path::new("list.csv"),
-            texts: &texts,
-            lines: &lines,
-        };
-        let classes: Option<Vec<String>> =
-            classes.map(|c| c.iter().map(|s| s.to_string()).collect());
+        let labels = Labels { path: Path::new("list.csv"), texts: &texts, lines: &lines };
+        let classes: Option<Vec<String>> = classes.map(|c| c.iter().map(|s| s.to_string()).collect());
         Targets::parse(&labels, target, classes.as_deref())
     }
 
     fn classes(indices: &[usize], names: &[&str]) -> Targets {
-        Targets::Classes(
-            indices.to_vec(),
-            names.iter().map(|s| s.to_string()).collect(),
-        )
+        Targets::Classes(indices.to_vec(), names.iter().map(|s| s.to_string()).collect())
     }
 
     #[test]
     fn whole_numbers_are_indices_and_other_labels_sorted_names() {
-        assert_eq!(
-            parse(&["2", "0", "2"], Target::Class, None).expect("valid"),
-            classes(&[2, 0, 2], &["0", "1", "2"])
-        );
-        assert_eq!(
-            parse(&["dog", "cat", " dog"], Target::Class, None).expect("valid"),
-            classes(&[1, 0, 1], &["cat", "dog"])
-        );
+        assert_eq!(parse(&["2", "0", "2"], Target::Class, None).expect("valid"), classes(&[2, 0, 2], &["0", "1", "2"]));
+        assert_eq!(parse(&["dog", "cat", " dog"], Target::Class, None).expect("valid"), classes(&[1, 0, 1], &["cat", "dog"]));
     }
 
     #[test]
     fn a_given_list_of_classes_orders_them() {
         let names = ["dog", "cat"];
-        assert_eq!(
-            parse(&["dog", "1"], Target::Class, Some(&names)).expect("valid"),
-            classes(&[0, 1], &names)
-        );
+        assert_eq!(parse(&["dog", "1"], Target::Class, Some(&names)).expect("valid"), classes(&[0, 1], &names));
         for wrong in ["2", "cow", "-1", ""] {
             let error = parse(&["dog", wrong], Target::Class, Some(&names)).expect_err(wrong);
             let text = error.to_string();
@@ -223,10 +181,7 @@ mod tests {
 
     #[test]
     fn values_are_numbers() {
-        assert_eq!(
-            parse(&["1.5", "-2"], Target::Value, None).expect("valid"),
-            Targets::Values(vec![1.5, -2.0])
-        );
+        assert_eq!(parse(&["1.5", "-2"], Target::Value, None).expect("valid"), Targets::Values(vec![1.5, -2.0]));
         for wrong in ["much", "NaN", "inf"] {
             let error = parse(&[wrong], Target::Value, None).expect_err(wrong);
             assert!(error.to_string().contains("a number"), "{error}");

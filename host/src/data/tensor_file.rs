@@ -32,11 +32,7 @@ enum Bytes {
 
 impl RawTensor {
     fn owned(kind: Kind, shape: Vec<usize>, bytes: Vec<u8>) -> RawTensor {
-        RawTensor {
-            kind,
-            shape,
-            bytes: Bytes::Owned(bytes.into()),
-        }
+        RawTensor { kind, shape, bytes: Bytes::Owned(bytes.into()) }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -87,10 +83,7 @@ impl TensorFile {
                 return Err(DataError::layout(path, found, "use .safetensors or .npz"));
             }
         };
-        Ok(TensorFile {
-            path: path.to_path_buf(),
-            tensors,
-        })
+        Ok(TensorFile { path: path.to_path_buf(), tensors })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -112,18 +105,8 @@ impl TensorFile {
         }
     }
 
-    pub(crate) fn error(
-        &self,
-        name: &str,
-        found: impl Into<String>,
-        expected: impl Into<String>,
-    ) -> DataError {
-        DataError::Tensor {
-            path: self.path.clone(),
-            name: name.to_string(),
-            found: found.into(),
-            expected: expected.into(),
-        }
+    pub(crate) fn error(&self, name: &str, found: impl Into<String>, expected: impl Into<String>) -> DataError {
+        DataError::Tensor { path: self.path.clone(), name: name.to_string(), found: found.into(), expected: expected.into() }
     }
 }
 
@@ -133,13 +116,8 @@ fn safetensors_file(path: &Path) -> Result<Vec<(String, RawTensor)>, DataError> 
     // SAFETY: the bytes are only read; a file that another program changes meanwhile gives wrong samples, as any reader of it would see.
     let map = unsafe { Mmap::map(&file) }.map_err(DataError::io(path))?;
     let map = Arc::new(map);
-    let contents = SafeTensors::deserialize(&map).map_err(|e| {
-        DataError::layout(
-            path,
-            format!("not readable as safetensors: {e}"),
-            "write it again",
-        )
-    })?;
+    let contents = SafeTensors::deserialize(&map)
+        .map_err(|e| DataError::layout(path, format!("not readable as safetensors: {e}"), "write it again"))?;
     let mut tensors = Vec::new();
     for (name, view) in contents.tensors() {
         let kind = match view.dtype() {

@@ -31,11 +31,7 @@ struct TensorDataset {
 }
 
 /// Opens the tensors of a split. `classes` are the training split's, for validation.
-pub(crate) fn open_tensors(
-    file: &TensorFile,
-    keys: Keys<'_>,
-    classes: Option<&[String]>,
-) -> Result<Arc<dyn Dataset>, DataError> {
+pub(crate) fn open_tensors(file: &TensorFile, keys: Keys<'_>, classes: Option<&[String]>) -> Result<Arc<dyn Dataset>, DataError> {
     let config = keys.config;
     if config.inputs.is_empty() {
         return Err(DataError::value("inputs", "[]", "at least one key"));
@@ -68,11 +64,7 @@ pub(crate) fn open_tensors(
     let target_key = config.target.as_deref().unwrap_or(DEFAULT_TARGET);
     let full_key = format!("{}{target_key}", keys.prefix);
     let wanted = keys.target && (config.target.is_some() || file.has(&full_key));
-    let target = if wanted {
-        Some(load(target_key)?)
-    } else {
-        None
-    };
+    let target = if wanted { Some(load(target_key)?) } else { None };
     let mut names = Vec::new();
     if let Some(target) = &target
         && target.kind == Kind::Int64
@@ -107,12 +99,7 @@ pub(crate) fn open_tensors(
             None => (0..=largest).map(|i| i.to_string()).collect(),
         };
     }
-    Ok(Arc::new(TensorDataset {
-        rows: rows.map_or(0, |(_, n)| n),
-        inputs,
-        target,
-        classes: names,
-    }))
+    Ok(Arc::new(TensorDataset { rows: rows.map_or(0, |(_, n)| n), inputs, target, classes: names }))
 }
 
 impl TensorDataset {
@@ -174,12 +161,7 @@ impl Dataset for TensorDataset {
             inputs.push((name.clone(), Self::rows_of(tensor, indices)?));
         }
         let target = self.target.as_ref();
-        Ok(Batch {
-            inputs,
-            targets: target.map(|t| Self::rows_of(t, indices)).transpose()?,
-            indices: indices.to_vec(),
-            position: 0,
-        })
+        Ok(Batch { inputs, targets: target.map(|t| Self::rows_of(t, indices)).transpose()?, indices: indices.to_vec(), position: 0 })
     }
     fn fixed_inputs(&self, _pass: &Pass) -> bool {
         true

@@ -29,34 +29,19 @@ impl TextEncoder {
     pub(crate) fn open(config: &TextConfig) -> Result<TextEncoder, DataError> {
         let path = &config.tokenizer;
         require_file(path, "tokenizer")?;
-        let fail = |message: String| DataError::Tokenizer {
-            path: path.clone(),
-            message,
-        };
-        let mut tokenizer = Tokenizer::from_file(path)
-            .map_err(|e| fail(format!("not readable as a tokenizer.json: {e}")))?;
-        let max_length = config
-            .max_length
-            .or(tokenizer.get_truncation().map(|t| t.max_length))
-            .unwrap_or(DEFAULT_MAX_LENGTH);
+        let fail = |message: String| DataError::Tokenizer { path: path.clone(), message };
+        let mut tokenizer = Tokenizer::from_file(path).map_err(|e| fail(format!("not readable as a tokenizer.json: {e}")))?;
+        let max_length = config.max_length.or(tokenizer.get_truncation().map(|t| t.max_length)).unwrap_or(DEFAULT_MAX_LENGTH);
         let padding = tokenizer.get_padding().cloned();
         let pad_token_id = config
             .pad_token_id
             .or(padding.as_ref().map(|p| p.pad_id))
             .or_else(|| tokenizer.token_to_id("[PAD]"))
             .or_else(|| tokenizer.token_to_id("<pad>"))
-            .ok_or_else(|| {
-                fail("it has no padding token; set `pad_token_id` in [data]".to_string())
-            })?;
-        let truncation = TruncationParams {
-            max_length,
-            strategy: TruncationStrategy::LongestFirst,
-            stride: 0,
-            ..TruncationParams::default()
-        };
-        tokenizer
-            .with_truncation(Some(truncation))
-            .map_err(|e| fail(format!("max_length {max_length}: {e}")))?;
+            .ok_or_else(|| fail("it has no padding token; set `pad_token_id` in [data]".to_string()))?;
+        let truncation =
+            TruncationParams { max_length, strategy: TruncationStrategy::LongestFirst, stride: 0, ..TruncationParams::default() };
+        tokenizer.with_truncation(Some(truncation)).map_err(|e| fail(format!("max_length {max_length}: {e}")))?;
         // Rows are padded per batch, here.
         tokenizer.with_padding(None);
         Ok(TextEncoder {
@@ -73,10 +58,7 @@ impl TextEncoder {
             Some(pair) => EncodeInput::Dual(text.into(), pair.into()),
             None => EncodeInput::Single(text.into()),
         };
-        let encoding = self
-            .tokenizer
-            .encode_fast(input, true)
-            .map_err(|e| e.to_string())?;
+        let encoding = self.tokenizer.encode_fast(input, true).map_err(|e| e.to_string())?;
         if encoding.is_empty() {
             return Err("the tokenizer makes no token of it".to_string());
         }
@@ -113,25 +95,16 @@ pub(crate) fn open_texts(
         columns.push(Column::required(&config.label, "label"));
     }
     let table = Table::read(path, &columns)?;
-    let kept: Vec<usize> = (0..table.lines.len())
-        .filter(|&row| !labels || !config.ignore_labels.iter().any(|l| l == table.cell(2, row)))
-        .collect();
+    let kept: Vec<usize> =
+        (0..table.lines.len()).filter(|&row| !labels || !config.ignore_labels.iter().any(|l| l == table.cell(2, row))).collect();
     if kept.is_empty() {
         return Err(DataError::layout(path, "it has no rows to use", "add rows"));
     }
-    let column = |i: usize| -> Vec<String> {
-        kept.iter()
-            .map(|&row| table.cell(i, row).to_string())
-            .collect()
-    };
+    let column = |i: usize| -> Vec<String> { kept.iter().map(|&row| table.cell(i, row).to_string()).collect() };
     let lines: Vec<u64> = kept.iter().map(|&row| table.lines[row]).collect();
     let targets = if labels {
         let classes = configured_classes(&config.classes)?.or(classes);
-        let labels = Labels {
-            path,
-            texts: &column(2),
-            lines: &lines,
-        };
+        let labels = Labels { path, texts: &column(2), lines: &lines };
         Targets::parse(&labels, config.target, classes)?
     } else {
         Targets::None
@@ -161,11 +134,7 @@ impl Dataset for TextDataset {
         self.rows[index].to_string()
     }
     fn input_shape(&self) -> String {
-        let kind = if self.pairs.is_some() {
-            "pairs of texts"
-        } else {
-            "texts"
-        };
+        let kind = if self.pairs.is_some() { "pairs of texts" } else { "texts" };
         format!("{kind}, up to {} tokens", self.encoder.max_length)
     }
     fn batch(&self, indices: &[usize], _pass: &Pass) -> Result<Batch, DataError> {
@@ -195,33 +164,16 @@ impl Dataset for TextDataset {
             i64_tensor(&flat, &shape)
         };
         let inputs = vec![
-            (
-                "input_ids".to_string(),
-                padded(Encoding::get_ids, self.encoder.pad_token_id)?,
-            ),
-            (
-                "attention_mask".to_string(),
-                padded(Encoding::get_attention_mask, 0)?,
-            ),
-            (
-                "token_type_ids".to_string(),
-                padded(Encoding::get_type_ids, self.encoder.pad_type_id)?,
-            ),
+            ("input_ids".to_string(), padded(Encoding::get_ids, self.encoder.pad_token_id)?),
+            ("attention_mask".to_string(), padded(Encoding::get_attention_mask, 0)?),
+            ("token_type_ids".to_string(), padded(Encoding::get_type_ids, self.encoder.pad_type_id)?),
         ];
-        Ok(Batch {
-            inputs,
-            targets: self.targets.tensor(indices)?,
-            indices: indices.to_vec(),
-            position: 0,
-        })
+        Ok(Batch { inputs, targets: self.targets.tensor(indices)?, indices: indices.to_vec(), position: 0 })
     }
     fn length_of(&self, index: usize) -> Option<usize> {
         // Characters stand for tokens: they are known without tokenizing everything first.
         let pair = self.pairs.as_ref().map_or(0, |pairs| pairs[index].len());
-        self.encoder
-            .config
-            .bucket
-            .then(|| self.texts[index].len() + pair)
+        self.encoder.config.bucket.then(|| self.texts[index].len() + pair)
     }
     fn fixed_inputs(&self, _pass: &Pass) -> bool {
         // Padded to the longest row, a sample's input depends on the rest of its batch.

@@ -110,10 +110,7 @@ pub struct RandomResizedCrop {
 
 impl Default for RandomResizedCrop {
     fn default() -> Self {
-        RandomResizedCrop {
-            scale: [0.08, 1.0],
-            ratio: [3.0 / 4.0, 4.0 / 3.0],
-        }
+        RandomResizedCrop { scale: [0.08, 1.0], ratio: [3.0 / 4.0, 4.0 / 3.0] }
     }
 }
 
@@ -131,8 +128,7 @@ pub struct ColorJitter {
 
 impl ImageConfig {
     pub(super) fn check(&self) -> Result<(), DataError> {
-        let fail =
-            |key: &str, found: String, expected: &str| Err(DataError::value(key, found, expected));
+        let fail = |key: &str, found: String, expected: &str| Err(DataError::value(key, found, expected));
         match self.image_size {
             Some(size) if size == 0 || size > 16_384 => {
                 return fail("image_size", size.to_string(), "1 to 16384");
@@ -166,28 +162,16 @@ impl ImageConfig {
             let [low, high] = crop.scale;
             if !(low > 0.0 && low <= high && high <= 1.0) {
                 let found = format!("{:?}", crop.scale);
-                return fail(
-                    "augment.random_resized_crop.scale",
-                    found,
-                    "[least, largest], above 0 and at most 1",
-                );
+                return fail("augment.random_resized_crop.scale", found, "[least, largest], above 0 and at most 1");
             }
             let [low, high] = crop.ratio;
             if !(low > 0.0 && low <= high && high.is_finite()) {
                 let found = format!("{:?}", crop.ratio);
-                return fail(
-                    "augment.random_resized_crop.ratio",
-                    found,
-                    "[least, largest], above 0",
-                );
+                return fail("augment.random_resized_crop.ratio", found, "[least, largest], above 0");
             }
         }
         if let Some(jitter) = &augment.color_jitter {
-            for (key, value) in [
-                ("brightness", jitter.brightness),
-                ("contrast", jitter.contrast),
-                ("saturation", jitter.saturation),
-            ] {
+            for (key, value) in [("brightness", jitter.brightness), ("contrast", jitter.contrast), ("saturation", jitter.saturation)] {
                 if !(value >= 0.0 && value.is_finite()) {
                     let key = format!("augment.color_jitter.{key}");
                     return fail(&key, value.to_string(), "at least 0");

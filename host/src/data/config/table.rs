@@ -13,17 +13,10 @@ impl DataConfig {
             Some(other) => return Err(DataError::value("kind", other, one_of_kinds())),
             None => return Err(DataError::value("kind", "nothing", one_of_kinds())),
         };
-        let mut keys = Keys {
-            table,
-            known: Vec::new(),
-        };
+        let mut keys = Keys { table, known: Vec::new() };
         let loading = keys.take::<LoadingConfig>()?;
         let has_pictures = ["image-folder", "list", "cifar10"].contains(&kind.as_str());
-        let images = if has_pictures {
-            keys.take()?
-        } else {
-            ImageConfig::default()
-        };
+        let images = if has_pictures { keys.take()? } else { ImageConfig::default() };
         let source = match kind.as_str() {
             "image-folder" => Source::ImageFolder(keys.take()?),
             "list" => Source::List(keys.take()?),
@@ -35,17 +28,9 @@ impl DataConfig {
                 return Err(DataError::value("kind", format!("\"{kind}\""), hint));
             }
         };
-        let config = DataConfig {
-            source,
-            loading,
-            images,
-        };
+        let config = DataConfig { source, loading, images };
         if let Some(key) = keys.table.keys().next() {
-            return Err(DataError::UnknownKey {
-                key: key.clone(),
-                kind,
-                hint: nearest(key, keys.known.iter().map(String::as_str)),
-            });
+            return Err(DataError::UnknownKey { key: key.clone(), kind, hint: nearest(key, keys.known.iter().map(String::as_str)) });
         }
         for (key, path) in config.required_paths() {
             if path.as_os_str().is_empty() {
@@ -92,10 +77,7 @@ impl DataConfig {
 }
 
 fn one_of_kinds() -> String {
-    format!(
-        "one of {}",
-        KINDS.map(|kind| format!("\"{kind}\"")).join(", ")
-    )
+    format!("one of {}", KINDS.map(|kind| format!("\"{kind}\"")).join(", "))
 }
 
 /// Keys of the table not yet dealt out, and all keys that some struct knows.
@@ -123,8 +105,7 @@ impl Keys {
             }
         }
         let text = own.to_string();
-        own.try_into()
-            .map_err(|e| DataError::value("data", text, e.message().to_string()))
+        own.try_into().map_err(|e| DataError::value("data", text, e.message().to_string()))
     }
 }
 
@@ -137,8 +118,6 @@ impl<'de> Deserialize<'de> for DataConfig {
 
 impl Serialize for DataConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_table()
-            .map_err(serde::ser::Error::custom)?
-            .serialize(serializer)
+        self.to_table().map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }

@@ -18,9 +18,7 @@ fn a_table_is_dealt_out_to_source_loading_and_images() {
         augment = { horizontal_flip = 0.5, random_resized_crop = { scale = [0.5, 1.0] } }"#,
     )
     .expect("valid");
-    let Source::ImageFolder(source) = &config.source else {
-        panic!("{:?}", config.source)
-    };
+    let Source::ImageFolder(source) = &config.source else { panic!("{:?}", config.source) };
     assert_eq!(source.path, Path::new("data/emoji"));
     assert_eq!(config.loading.batch_size, 8);
     assert!(config.loading.shuffle);
@@ -38,8 +36,7 @@ fn an_unknown_key_is_refused_with_the_nearest() {
     // A key of pictures means nothing to tensors.
     let text = message("kind = \"tensors\"\npath = \"a.npz\"\nimage_size = 2");
     assert!(text.contains("`image_size`"), "{text}");
-    let text =
-        message("kind = \"image-folder\"\npath = \"a\"\naugment = { horizontal_flop = 0.5 }");
+    let text = message("kind = \"image-folder\"\npath = \"a\"\naugment = { horizontal_flop = 0.5 }");
     assert!(text.contains("horizontal_flip"), "{text}");
 }
 
@@ -90,12 +87,9 @@ fn a_config_written_out_reads_back_as_itself() {
 
 #[test]
 fn relative_paths_start_from_the_given_folder() {
-    let mut config =
-        parse("kind = \"text\"\npath = \"t.csv\"\ntokenizer = \"/m/t.json\"").expect("valid");
+    let mut config = parse("kind = \"text\"\npath = \"t.csv\"\ntokenizer = \"/m/t.json\"").expect("valid");
     config.resolve_paths(Path::new("/runs"));
-    let Source::Text(text) = &config.source else {
-        panic!("{:?}", config.source)
-    };
+    let Source::Text(text) = &config.source else { panic!("{:?}", config.source) };
     assert_eq!(text.path, Path::new("/runs/t.csv"));
     assert_eq!(text.tokenizer, Path::new("/m/t.json"));
 }

@@ -13,27 +13,15 @@ fn class_indices_follow_the_sorted_folder_names() {
     let data = open(dir.path(), PLAIN).expect("opens");
     assert_eq!(data.class_names(), ["Bee", "ant", "zebra"]);
     let summary = data.summary();
-    assert_eq!(
-        summary.train,
-        SplitSummary {
-            samples: 7,
-            per_class: vec![3, 2, 2]
-        }
-    );
+    assert_eq!(summary.train, SplitSummary { samples: 7, per_class: vec![3, 2, 2] });
     assert_eq!(summary.val, None);
     assert!(data.id(Split::Train, 0).ends_with("Bee/000.png"));
     let text = summary.to_string();
     assert!(text.contains("3 classes: Bee 3, ant 2, zebra 2"), "{text}");
-    assert!(
-        text.contains("7 training samples, no validation (x 3x8x8)"),
-        "{text}"
-    );
+    assert!(text.contains("7 training samples, no validation (x 3x8x8)"), "{text}");
     assert!(data.check_num_classes(3).is_ok());
     let text = data.check_num_classes(2).expect_err("too few").to_string();
-    assert!(
-        text.contains("3 classes") && text.contains("Bee, ant, zebra"),
-        "{text}"
-    );
+    assert!(text.contains("3 classes") && text.contains("Bee, ant, zebra"), "{text}");
 }
 
 #[test]
@@ -49,10 +37,7 @@ fn train_and_val_folders_are_found() {
     assert!(text.contains("val_split"), "{text}");
     picture_folder(&dir.path().join("val"), &[("other", 1)]);
     let text = refusal(dir.path(), PLAIN);
-    assert!(
-        text.contains("val/other") && text.contains("a, b"),
-        "{text}"
-    );
+    assert!(text.contains("val/other") && text.contains("a, b"), "{text}");
 }
 
 #[test]
@@ -69,20 +54,14 @@ fn folders_that_cannot_be_used_are_named() {
     picture_folder(path, &[("a", 1)]);
     std::fs::create_dir(path.join("b")).expect("folder");
     let text = refusal(path, PLAIN);
-    assert!(
-        text.contains("/b: the class folder has no pictures (found: nothing)"),
-        "{text}"
-    );
+    assert!(text.contains("/b: the class folder has no pictures (found: nothing)"), "{text}");
 }
 
 #[test]
 fn files_that_are_no_pictures_fail_or_are_left_out() {
     let dir = tempfile::tempdir().expect("folder");
     picture_folder(dir.path(), &[("a", 2)]);
-    for (name, content, word) in [
-        ("notes.txt", &b"x"[..], "not named like"),
-        ("empty.png", b"", "0 bytes"),
-    ] {
+    for (name, content, word) in [("notes.txt", &b"x"[..], "not named like"), ("empty.png", b"", "0 bytes")] {
         let file = dir.path().join("a").join(name);
         std::fs::write(&file, content).expect("written");
         let text = refusal(dir.path(), PLAIN);

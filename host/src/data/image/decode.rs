@@ -20,9 +20,7 @@ const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "gif", "bmp", "webp", "tif"
 
 /// True if the file's name ends like a picture's.
 pub(crate) fn has_picture_extension(path: &Path) -> bool {
-    path.extension()
-        .and_then(|e| e.to_str())
-        .is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
+    path.extension().and_then(|e| e.to_str()).is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
 /// Decodes a picture of any supported format (recognised by its contents), turned upright by its EXIF
@@ -32,21 +30,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, String> {
         return Err("the file is empty (0 bytes)".to_string());
     }
     // A decoder that panics at a damaged file must cost one picture, not the run.
-    catch_unwind(AssertUnwindSafe(|| decode_upright(bytes)))
-        .unwrap_or_else(|_| Err("the decoder broke down".to_string()))
-        .map(over_white)
+    catch_unwind(AssertUnwindSafe(|| decode_upright(bytes))).unwrap_or_else(|_| Err("the decoder broke down".to_string())).map(over_white)
 }
 
 fn decode_upright(bytes: &[u8]) -> Result<DynamicImage, String> {
-    let reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|e| e.to_string())?;
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
     if reader.format().is_none() {
-        return Err(format!(
-            "{} bytes in none of the formats {}",
-            bytes.len(),
-            EXTENSIONS.join(", ")
-        ));
+        return Err(format!("{} bytes in none of the formats {}", bytes.len(), EXTENSIONS.join(", ")));
     }
     let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
     if decoder.total_bytes() > MAX_DECODED_BYTES {
@@ -65,11 +55,7 @@ fn decode_upright(bytes: &[u8]) -> Result<DynamicImage, String> {
 fn over_white(picture: DynamicImage) -> Picture {
     let (width, height) = (picture.width(), picture.height());
     if !picture.color().has_alpha() {
-        return Picture {
-            width,
-            height,
-            pixels: picture.into_rgb8().into_raw(),
-        };
+        return Picture { width, height, pixels: picture.into_rgb8().into_raw() };
     }
     let rgba = picture.into_rgba8().into_raw();
     let mut pixels = Vec::with_capacity(rgba.len() / 4 * 3);
@@ -80,9 +66,5 @@ fn over_white(picture: DynamicImage) -> Picture {
             pixels.push(((sum + 127) / 255) as u8);
         }
     }
-    Picture {
-        width,
-        height,
-        pixels,
-    }
+    Picture { width, height, pixels }
 }

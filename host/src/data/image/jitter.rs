@@ -71,10 +71,7 @@ mod tests {
 
     #[test]
     fn saturation_keeps_greys() {
-        let config = ColorJitter {
-            saturation: 0.9,
-            ..ColorJitter::default()
-        };
+        let config = ColorJitter { saturation: 0.9, ..ColorJitter::default() };
         let mut pixels = vec![128; 30];
         apply(&mut pixels, &config, &mut CounterRng::new(&[3]));
         assert!(pixels.iter().all(|&p| p.abs_diff(128) <= 1), "{pixels:?}");

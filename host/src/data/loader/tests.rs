@@ -11,10 +11,7 @@ augment = { horizontal_flip = 0.5, random_resized_crop = {}, color_jitter = { br
 "#;
 
 fn walk(data: &DataModule, split: Split, epoch: u64, start: usize) -> Vec<Batch> {
-    let loader = data
-        .loader(split, epoch, start)
-        .expect("starts")
-        .expect("there");
+    let loader = data.loader(split, epoch, start).expect("starts").expect("there");
     loader.map(|batch| batch.expect("made")).collect()
 }
 
@@ -32,20 +29,11 @@ fn open_with(dir: &Path, more: &str) -> DataModule {
 fn pictures_and_order_do_not_depend_on_the_number_of_threads_or_the_cache() {
     let dir = folder();
     let one = open_with(dir.path(), "workers = 0\ncache = false");
-    for more in [
-        "workers = 1",
-        "workers = 7",
-        "workers = 2\ncache = false",
-        "workers = 3\ncache_mib = 1",
-    ] {
+    for more in ["workers = 1", "workers = 7", "workers = 2\ncache = false", "workers = 3\ncache_mib = 1"] {
         let other = open_with(dir.path(), more);
         for epoch in [0, 1, 2] {
             let expected = contents(&walk(&one, Split::Train, epoch, 0));
-            assert_eq!(
-                contents(&walk(&other, Split::Train, epoch, 0)),
-                expected,
-                "{more}"
-            );
+            assert_eq!(contents(&walk(&other, Split::Train, epoch, 0)), expected, "{more}");
         }
     }
 }
@@ -59,10 +47,7 @@ fn an_epoch_taken_up_in_the_middle_goes_on_as_if_it_had_not_stopped() {
     for start in 0..=6 {
         // A fresh process has neither the cache nor the epochs before.
         let fresh = open_with(dir.path(), "workers = 2");
-        assert_eq!(
-            contents(&walk(&fresh, Split::Train, 3, start)),
-            whole[start..]
-        );
+        assert_eq!(contents(&walk(&fresh, Split::Train, 3, start)), whole[start..]);
     }
     assert!(walk(&data, Split::Train, 3, 7).is_empty());
 }
@@ -73,10 +58,7 @@ fn each_epoch_has_each_sample_once_in_an_order_of_its_own() {
     let data = open_with(dir.path(), "");
     let order = |epoch| -> Vec<usize> {
         let batches = walk(&data, Split::Train, epoch, 0);
-        batches
-            .into_iter()
-            .flat_map(|batch| batch.indices)
-            .collect()
+        batches.into_iter().flat_map(|batch| batch.indices).collect()
     };
     let (first, second) = (order(0), order(1));
     assert_ne!(first, second);
@@ -108,17 +90,11 @@ fn augmentation_differs_between_epochs_and_samples_stay_still_without_it() {
 fn the_last_batch_is_smaller_or_dropped() {
     let dir = folder();
     let data = open_with(dir.path(), "");
-    let sizes: Vec<usize> = walk(&data, Split::Train, 0, 0)
-        .iter()
-        .map(Batch::len)
-        .collect();
+    let sizes: Vec<usize> = walk(&data, Split::Train, 0, 0).iter().map(Batch::len).collect();
     assert_eq!(sizes, [4, 4, 4, 4, 4, 2]);
     assert_eq!(data.batches(Split::Train), 6);
     let data = open_with(dir.path(), "drop_last = true");
-    let sizes: Vec<usize> = walk(&data, Split::Train, 0, 0)
-        .iter()
-        .map(Batch::len)
-        .collect();
+    let sizes: Vec<usize> = walk(&data, Split::Train, 0, 0).iter().map(Batch::len).collect();
     assert_eq!(sizes, [4, 4, 4, 4, 4]);
     assert_eq!(data.batches(Split::Train), 5);
 }
@@ -129,10 +105,7 @@ fn dropping_a_loader_ends_its_threads() {
     let data = open_with(dir.path(), "workers = 4");
     let dataset = data.dataset(Split::Train).expect("there");
     let before = Arc::strong_count(dataset);
-    let mut loader = data
-        .loader(Split::Train, 0, 0)
-        .expect("starts")
-        .expect("there");
+    let mut loader = data.loader(Split::Train, 0, 0).expect("starts").expect("there");
     assert!(loader.next().is_some());
     assert!(Arc::strong_count(dataset) > before);
     drop(loader);
@@ -145,20 +118,14 @@ fn an_unreadable_picture_ends_the_epoch_with_its_name() {
     std::fs::write(dir.path().join("b").join("bad.png"), b"no picture").expect("written");
     for workers in [0, 3] {
         let data = open_with(dir.path(), &format!("shuffle = false\nworkers = {workers}"));
-        let mut loader = data
-            .loader(Split::Train, 0, 0)
-            .expect("starts")
-            .expect("there");
+        let mut loader = data.loader(Split::Train, 0, 0).expect("starts").expect("there");
         let results: Vec<_> = loader.by_ref().collect();
         let (last, before) = results.split_last().expect("some");
         assert!(before.iter().all(Result::is_ok));
         // Sample 16 (9 of a, 7 of b before it) is in batch 4.
         assert_eq!(before.len(), 4);
         let text = last.as_ref().expect_err("unreadable").to_string();
-        assert!(
-            text.contains("bad.png") && text.contains("on_error"),
-            "{text}"
-        );
+        assert!(text.contains("bad.png") && text.contains("on_error"), "{text}");
         assert!(loader.next().is_none());
     }
 }
@@ -172,10 +139,7 @@ fn skipped_pictures_leave_the_other_batches_as_they_are() {
     std::fs::write(&bad, b"no picture").expect("written");
     let mut orders = Vec::new();
     for workers in [0, 1, 4] {
-        let data = open_with(
-            dir.path(),
-            &format!("on_error = \"skip\"\nworkers = {workers}"),
-        );
+        let data = open_with(dir.path(), &format!("on_error = \"skip\"\nworkers = {workers}"));
         assert_eq!(data.samples(Split::Train), 23);
         let batches = contents(&walk(&data, Split::Train, 0, 0));
         assert_eq!(batches.len(), good.len());
@@ -230,12 +194,7 @@ impl Dataset for Breaks {
         if indices[0] == 4 {
             panic!("lost my footing");
         }
-        Ok(Batch {
-            inputs: Vec::new(),
-            targets: None,
-            indices: indices.to_vec(),
-            position: 0,
-        })
+        Ok(Batch { inputs: Vec::new(), targets: None, indices: indices.to_vec(), position: 0 })
     }
     fn fixed_inputs(&self, _pass: &Pass) -> bool {
         true
@@ -245,20 +204,14 @@ impl Dataset for Breaks {
 #[test]
 fn a_thread_that_panics_is_an_error_not_a_wait_for_ever() {
     let walk = Walk {
-        pass: Pass {
-            seed: 0,
-            epoch: 0,
-            augment: false,
-        },
+        pass: Pass { seed: 0, epoch: 0, augment: false },
         batch_size: 2,
         shuffle: false,
         drop_last: false,
         workers: 2,
         start_batch: 0,
     };
-    let results: Vec<_> = Loader::new(Arc::new(Breaks), walk)
-        .expect("starts")
-        .collect();
+    let results: Vec<_> = Loader::new(Arc::new(Breaks), walk).expect("starts").collect();
     assert_eq!(results.len(), 3);
     let text = results[2].as_ref().expect_err("broke").to_string();
     assert!(text.contains("lost my footing"), "{text}");

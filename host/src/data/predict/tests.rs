@@ -10,17 +10,12 @@ fn open(lines: &str, input: &Path) -> Result<PredictData, DataError> {
 }
 
 fn batches(data: &PredictData) -> Vec<Batch> {
-    data.loader()
-        .expect("starts")
-        .map(|b| b.expect("made"))
-        .collect()
+    data.loader().expect("starts").map(|b| b.expect("made")).collect()
 }
 
 fn names(data: &PredictData, root: &Path) -> Vec<String> {
     let root = format!("{}/", root.display());
-    (0..data.len())
-        .map(|i| data.id(i).replace(&root, ""))
-        .collect()
+    (0..data.len()).map(|i| data.id(i).replace(&root, "")).collect()
 }
 
 fn refusal(lines: &str, input: &Path) -> String {
@@ -37,10 +32,7 @@ fn folders_pictures_and_lists_can_be_predicted_on() {
     picture_folder(root, &[("b", 2), ("a/deep", 1)]);
     std::fs::write(root.join("notes.txt"), "x").expect("written");
     let data = open(PICTURES, root).expect("opens");
-    assert_eq!(
-        names(&data, root),
-        ["a/deep/000.png", "b/000.png", "b/001.png"]
-    );
+    assert_eq!(names(&data, root), ["a/deep/000.png", "b/000.png", "b/001.png"]);
     let all = batches(&data);
     assert_eq!(all.len(), 2);
     assert_eq!(all[0].inputs[0].1.size(), [2, 3, 8, 8]);
@@ -65,10 +57,7 @@ fn inputs_that_cannot_be_used_are_named() {
     let text = refusal(PICTURES, dir.path());
     assert!(text.contains("1 other files"), "{text}");
     let text = refusal(PICTURES, &dir.path().join("notes.txt"));
-    assert!(
-        text.contains("notes.txt") && text.contains(".csv"),
-        "{text}"
-    );
+    assert!(text.contains("notes.txt") && text.contains(".csv"), "{text}");
 }
 
 #[test]
@@ -78,11 +67,7 @@ fn unreadable_pictures_can_be_skipped_and_are_told() {
     let bad = dir.path().join("b.png");
     std::fs::write(&bad, b"").expect("written");
     let data = open(PICTURES, dir.path()).expect("opens");
-    let error = data
-        .loader()
-        .expect("starts")
-        .find_map(Result::err)
-        .expect("fails");
+    let error = data.loader().expect("starts").find_map(Result::err).expect("fails");
     assert!(error.to_string().contains("b.png"), "{error}");
     let data = open(&format!("{PICTURES}on_error = \"skip\""), dir.path()).expect("opens");
     assert_eq!(batches(&data)[0].indices, [0]);

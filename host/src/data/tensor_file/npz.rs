@@ -11,13 +11,8 @@ const MAX_HEADER: usize = 1 << 20;
 
 pub(super) fn read(path: &Path) -> Result<Vec<(String, RawTensor)>, DataError> {
     let file = std::fs::File::open(path).map_err(DataError::io(path))?;
-    let broken = |error: zip::result::ZipError| {
-        DataError::layout(
-            path,
-            format!("not readable as npz: {error}"),
-            "write it again with numpy.savez",
-        )
-    };
+    let broken =
+        |error: zip::result::ZipError| DataError::layout(path, format!("not readable as npz: {error}"), "write it again with numpy.savez");
     let mut archive = zip::ZipArchive::new(std::io::BufReader::new(file)).map_err(broken)?;
     let mut tensors = Vec::new();
     for i in 0..archive.len() {
@@ -59,14 +54,9 @@ fn read_npy(mut entry: impl Read) -> Result<RawTensor, Mismatch> {
     let (kind, shape) = parse_header(&header)?;
     let mut bytes = Vec::new();
     entry.read_to_end(&mut bytes).map_err(broken)?;
-    let expected = shape
-        .iter()
-        .try_fold(kind.elt_size_in_bytes(), |n, &size| n.checked_mul(size));
+    let expected = shape.iter().try_fold(kind.elt_size_in_bytes(), |n, &size| n.checked_mul(size));
     if expected != Some(bytes.len()) {
-        return Err((
-            format!("{} bytes", bytes.len()),
-            format!("what {kind:?} {shape:?} takes"),
-        ));
+        return Err((format!("{} bytes", bytes.len()), format!("what {kind:?} {shape:?} takes")));
     }
     Ok(RawTensor::owned(kind, shape, bytes))
 }
@@ -76,14 +66,9 @@ fn parse_header(header: &str) -> Result<(Kind, Vec<usize>), Mismatch> {
     let wrong = |expected: &str| (format!("header {}", header.trim()), expected.to_string());
     let after = |key: &str| {
         let start = header.find(&format!("'{key}'"))? + key.len() + 2;
-        header[start..]
-            .trim_start()
-            .strip_prefix(':')
-            .map(str::trim_start)
+        header[start..].trim_start().strip_prefix(':').map(str::trim_start)
     };
-    let descr = after("descr")
-        .and_then(|rest| rest.strip_prefix('\'')?.split('\'').next())
-        .ok_or_else(|| wrong("a plain element type"))?;
+    let descr = after("descr").and_then(|rest| rest.strip_prefix('\'')?.split('\'').next()).ok_or_else(|| wrong("a plain element type"))?;
     let kind = match descr.trim_start_matches(['<', '|', '=']) {
         "f2" => Kind::Half,
         "f4" => Kind::Float,
@@ -106,10 +91,7 @@ fn parse_header(header: &str) -> Result<(Kind, Vec<usize>), Mismatch> {
     let shape = after("shape")
         .and_then(|rest| rest.strip_prefix('(')?.split_once(')'))
         .and_then(|(sizes, _)| {
-            let sizes = sizes
-                .split(',')
-                .map(str::trim)
-                .filter(|size| !size.is_empty());
+            let sizes = sizes.split(',').map(str::trim).filter(|size| !size.is_empty());
             sizes.map(|size| size.parse().ok()).collect()
         })
         .ok_or_else(|| wrong("a shape"))?;
@@ -134,10 +116,7 @@ mod tests {
         let tensor = read_npy(&npy(header, &[1, 0, 0, 0, 255, 255, 255, 255])[..]).expect("reads");
         assert_eq!((tensor.kind, &tensor.shape[..]), (Kind::Int, &[2, 1][..]));
         let wide = tensor.widened().expect("widens");
-        assert_eq!(
-            (wide.i64_value(0), wide.i64_value(1), wide.i64_value(2)),
-            (Some(1), Some(-1), None)
-        );
+        assert_eq!((wide.i64_value(0), wide.i64_value(1), wide.i64_value(2)), (Some(1), Some(-1), None));
         let header = "{'descr': '|b1', 'fortran_order': False, 'shape': (3,), }\n";
         let tensor = read_npy(&npy(header, &[1, 0, 1])[..]).expect("reads");
         assert_eq!(tensor.shape, [3]);
@@ -146,38 +125,16 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         for (header, data, word) in [
-            (
-                "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
-                &[0u8; 4][..],
-                "4 bytes",
-            ),
-            (
-                "{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }",
-                &[0; 4],
-                ">f4",
-            ),
-            (
-                "{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }",
-                &[0; 4],
-                "True",
-            ),
-            (
-                "{'descr': '<U3', 'fortran_order': False, 'shape': (1,), }",
-                &[0; 12],
-                "<U3",
-            ),
-            (
-                "{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999999, 9999999999999), }",
-                &[0; 4],
-                "4 bytes",
-            ),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", &[0u8; 4][..], "4 bytes"),
+            ("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", &[0; 4], ">f4"),
+            ("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", &[0; 4], "True"),
+            ("{'descr': '<U3', 'fortran_order': False, 'shape': (1,), }", &[0; 12], "<U3"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999999, 9999999999999), }", &[0; 4], "4 bytes"),
             ("{}", &[], "header {}"),
         ] {
             let (found, _) = read_npy(&npy(header, data)[..]).err().expect(header);
             assert!(found.contains(word), "{header}: {found}");
         }
-        read_npy(&b"\x93NUMPY\x02\x00\xff\xff\xff\xff"[..])
-            .err()
-            .expect("giant header");
+        read_npy(&b"\x93NUMPY\x02\x00\xff\xff\xff\xff"[..]).err().expect("giant header");
     }
 }

@@ -20,12 +20,7 @@ fn integers<'a>(name: &'a str, values: &[i64]) -> Entry<'a> {
 }
 
 fn write(dir: &Path, entries: &[Entry<'_>]) {
-    let views = entries.iter().map(|(name, dtype, shape, bytes)| {
-        (
-            *name,
-            TensorView::new(*dtype, shape.clone(), bytes).expect("fits"),
-        )
-    });
+    let views = entries.iter().map(|(name, dtype, shape, bytes)| (*name, TensorView::new(*dtype, shape.clone(), bytes).expect("fits")));
     serialize_to_file(views, None, &dir.join("d.safetensors")).expect("written");
 }
 
@@ -41,12 +36,7 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 #[test]
 fn without_shuffling_batches_are_consecutive_slices() {
     let dir = tempfile::tempdir().expect("folder");
-    let entries = [
-        floats("x", [5, 3]),
-        integers("y", &[0, 1, 2, 1, 0]),
-        floats("val_x", [2, 3]),
-        integers("val_y", &[1, 1]),
-    ];
+    let entries = [floats("x", [5, 3]), integers("y", &[0, 1, 2, 1, 0]), floats("val_x", [2, 3]), integers("val_y", &[1, 1])];
     write(dir.path(), &entries);
     for workers in ["", "workers = 2"] {
         let data = open(dir.path(), &format!("{PLAIN}shuffle = false\n{workers}")).expect("opens");
@@ -54,12 +44,7 @@ fn without_shuffling_batches_are_consecutive_slices() {
         let shapes: Vec<Vec<i64>> = batches.iter().map(|b| b.inputs[0].1.size()).collect();
         assert_eq!(shapes, [[2, 3], [2, 3], [1, 3]]);
         assert_eq!(values(&batches[1].inputs[0].1), [6., 7., 8., 9., 10., 11.]);
-        let targets: Vec<i64> = batches[1]
-            .targets
-            .as_ref()
-            .expect("y")
-            .try_into()
-            .expect("i64");
+        let targets: Vec<i64> = batches[1].targets.as_ref().expect("y").try_into().expect("i64");
         assert_eq!(targets, [2, 1]);
         assert_eq!(batches[0].inputs[0].0, "x");
         assert_eq!(data.class_names(), ["0", "1", "2"]);
@@ -95,15 +80,7 @@ fn element_types_become_f32_and_i64() {
         ("half", Dtype::F16, vec![2], vec![0x00, 0x3c, 0x00, 0xc0]),
         ("brain", Dtype::BF16, vec![2], vec![0x80, 0x3f, 0x00, 0xc0]),
         ("byte", Dtype::U8, vec![2], vec![7, 255]),
-        (
-            "y",
-            Dtype::F64,
-            vec![2, 1],
-            [1.5f64, -2.0]
-                .iter()
-                .flat_map(|v| v.to_le_bytes())
-                .collect(),
-        ),
+        ("y", Dtype::F64, vec![2, 1], [1.5f64, -2.0].iter().flat_map(|v| v.to_le_bytes()).collect()),
     ];
     write(dir.path(), &entries);
     let lines = format!("{PLAIN}shuffle = false\ninputs = [\"half\", \"brain\", \"byte\"]");
@@ -145,35 +122,14 @@ fn tensors_that_do_not_fit_are_named() {
         }
     };
     let x = || floats("x", [3, 2]);
-    refused(
-        &[x(), integers("y", &[0, 1])],
-        "",
-        &["`y`", "2 samples", "3 as in `x`"],
-    );
+    refused(&[x(), integers("y", &[0, 1])], "", &["`y`", "2 samples", "3 as in `x`"]);
     refused(&[floats("X", [3, 2])], "", &["`x`", "missing", "`X`"]);
     refused(&[x()], "target = \"z\"", &["`z`", "missing"]);
     refused(&[("x", Dtype::F32, vec![], vec![0; 4])], "", &["shape []"]);
-    refused(
-        &[("x", Dtype::F32, vec![0, 4], vec![])],
-        "",
-        &["[0, 4]", "at least one sample"],
-    );
-    refused(
-        &[x(), integers("y", &[0, -1, 2])],
-        "",
-        &["tensor `y`, row 1", "-1"],
-    );
-    refused(
-        &[x(), integers("y", &[0, 1, 2])],
-        "classes = [\"a\", \"b\"]",
-        &["row 2", "0 to 1"],
-    );
-    let val = [
-        x(),
-        integers("y", &[0, 1, 1]),
-        floats("val_x", [1, 2]),
-        integers("val_y", &[2]),
-    ];
+    refused(&[("x", Dtype::F32, vec![0, 4], vec![])], "", &["[0, 4]", "at least one sample"]);
+    refused(&[x(), integers("y", &[0, -1, 2])], "", &["tensor `y`, row 1", "-1"]);
+    refused(&[x(), integers("y", &[0, 1, 2])], "classes = [\"a\", \"b\"]", &["row 2", "0 to 1"]);
+    let val = [x(), integers("y", &[0, 1, 1]), floats("val_x", [1, 2]), integers("val_y", &[2])];
     refused(&val, "", &["`val_y`, row 0", "0 to 1"]);
     std::fs::write(path.join("d.safetensors"), [9; 20]).expect("written");
     assert!(refusal(path, PLAIN).contains("not readable as safetensors"));

@@ -27,10 +27,7 @@ fn folder(table: &str, content: &str) -> tempfile::TempDir {
 }
 
 fn walk(data: &DataModule, epoch: u64) -> Vec<Batch> {
-    let loader = data
-        .loader(Split::Train, epoch, 0)
-        .expect("starts")
-        .expect("there");
+    let loader = data.loader(Split::Train, epoch, 0).expect("starts").expect("there");
     loader.map(|batch| batch.expect("made")).collect()
 }
 
@@ -45,21 +42,10 @@ fn texts_become_ids_padded_to_the_longest_of_the_batch() {
     let batch = &walk(&data, 0)[0];
     let names: Vec<&str> = batch.inputs.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["input_ids", "attention_mask", "token_type_ids"]);
-    assert_eq!(
-        rows(&batch.inputs[0].1),
-        [[1, 4, 5, 7, 6, 2], [1, 8, 2, 9, 9, 9]]
-    );
-    assert_eq!(
-        rows(&batch.inputs[1].1),
-        [[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0]]
-    );
+    assert_eq!(rows(&batch.inputs[0].1), [[1, 4, 5, 7, 6, 2], [1, 8, 2, 9, 9, 9]]);
+    assert_eq!(rows(&batch.inputs[1].1), [[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0]]);
     assert_eq!(rows(&batch.inputs[2].1), [[0; 6], [0; 6]]);
-    let targets: Vec<i64> = batch
-        .targets
-        .as_ref()
-        .expect("labels")
-        .try_into()
-        .expect("i64");
+    let targets: Vec<i64> = batch.targets.as_ref().expect("labels").try_into().expect("i64");
     assert_eq!(targets, [1, 0]);
     assert_eq!(data.class_names(), ["no", "yes"]);
 }
@@ -77,12 +63,7 @@ fn pairs_get_type_ids_and_the_longer_text_is_cut_first() {
     let batch = &walk(&data, 0)[0];
     assert_eq!(rows(&batch.inputs[0].1), [[1, 4, 5, 6, 2, 8, 2]]);
     assert_eq!(rows(&batch.inputs[2].1), [[0, 0, 0, 0, 0, 1, 1]]);
-    let targets: Vec<i64> = batch
-        .targets
-        .as_ref()
-        .expect("labels")
-        .try_into()
-        .expect("i64");
+    let targets: Vec<i64> = batch.targets.as_ref().expect("labels").try_into().expect("i64");
     assert_eq!(targets, [1]);
     let data = open(dir.path(), &format!("{lines}max_length = 6")).expect("opens");
     let batch = &walk(&data, 0)[0];
@@ -92,8 +73,7 @@ fn pairs_get_type_ids_and_the_longer_text_is_cut_first() {
 #[test]
 fn rows_can_all_have_one_length() {
     let dir = folder("t.csv", "text,label\nthe cat sat the cat,0\ndog,1\n");
-    let lines =
-        format!("{TEXT}max_length = 5\npadding = \"max-length\"\npad_token_id = 0\nbatch_size = 1");
+    let lines = format!("{TEXT}max_length = 5\npadding = \"max-length\"\npad_token_id = 0\nbatch_size = 1");
     let data = open(dir.path(), &lines).expect("opens");
     let batches = walk(&data, 0);
     assert_eq!(rows(&batches[0].inputs[0].1), [[1, 4, 5, 6, 2]]);
@@ -104,9 +84,7 @@ fn rows_can_all_have_one_length() {
 #[test]
 fn buckets_put_similar_lengths_together_and_lose_nothing() {
     let words = |n: usize| vec!["cat"; n].join(" ");
-    let rows_: Vec<String> = (0..41)
-        .map(|i| format!("{},0", words(1 + i * 7 % 13)))
-        .collect();
+    let rows_: Vec<String> = (0..41).map(|i| format!("{},0", words(1 + i * 7 % 13))).collect();
     let dir = folder("t.csv", &format!("text,label\n{}\n", rows_.join("\n")));
     let padded = |lines: &str| {
         let data = open(dir.path(), lines).expect("opens");
@@ -137,11 +115,7 @@ fn what_cannot_be_tokenized_or_opened_is_named() {
     assert!(text.contains("not readable as a tokenizer.json"), "{text}");
     let text = refusal(dir.path(), &TEXT.replace("tokenizer.json", "gone.json"));
     assert!(text.contains("gone.json"), "{text}");
-    std::fs::write(
-        dir.path().join("tokenizer.json"),
-        TOKENIZER.replace("[PAD]", "[FILL]"),
-    )
-    .expect("written");
+    std::fs::write(dir.path().join("tokenizer.json"), TOKENIZER.replace("[PAD]", "[FILL]")).expect("written");
     let text = refusal(dir.path(), TEXT);
     assert!(text.contains("pad_token_id"), "{text}");
 }
@@ -152,21 +126,45 @@ fn texts_to_predict_on_come_from_tables_and_plain_lines() {
     std::fs::write(dir.path().join("p.csv"), "id,text\n7,the cat\n8,dog\n").expect("written");
     let config = config(dir.path(), TEXT);
     for input in ["t.txt", "p.csv"] {
-        let data = PredictData::open(
-            &config,
-            &dir.path().join(input),
-            &PictureDefaults::default(),
-        );
+        let data = PredictData::open(&config, &dir.path().join(input), &PictureDefaults::default());
         let data = data.expect(input);
-        let batch = data
-            .loader()
-            .expect("starts")
-            .next()
-            .expect("one")
-            .expect("made");
+        let batch = data.loader().expect("starts").next().expect("one").expect("made");
         assert_eq!(rows(&batch.inputs[0].1), [[1, 4, 5, 2], [1, 8, 2, 9]]);
         assert!(batch.targets.is_none());
         assert_eq!(data.id(1), "1");
     }
     assert!(Path::new(&dir.path().join("t.txt")).is_file());
+}
+
+#[test]
+fn reference_texts_get_the_reference_ids() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
+    let reference = std::fs::read(fixtures.join("models/arch/minilm.json")).expect("a fixture");
+    let reference: serde_json::Value = serde_json::from_slice(&reference).expect("JSON");
+    let dir = tempfile::tempdir().expect("folder");
+    let tokenizer = fixtures.join("text/tokenizer.json");
+    for (key, columns) in [("sentences", &["text"][..]), ("pairs", &["a", "b"])] {
+        let rows_ = reference[key].as_array().expect("rows");
+        let lines: String = rows_
+            .iter()
+            .map(|row| {
+                let texts = columns.iter().zip(["text", "text_pair"]);
+                let row: serde_json::Map<_, _> = texts.map(|(from, to)| (to.to_string(), row[from].clone())).collect();
+                serde_json::to_string(&row).expect("JSON") + "\n"
+            })
+            .collect();
+        let path = dir.path().join(format!("{key}.jsonl"));
+        std::fs::write(&path, lines).expect("written");
+        let table = format!("kind = \"text\"\npath = \"nowhere.csv\"\nbucket = false\ntokenizer = \"{}\"", tokenizer.display());
+        let data = PredictData::open(&config(dir.path(), &table), &path, &PictureDefaults::default()).expect("opens");
+        let batch = data.loader().expect("starts").next().expect("one").expect("made");
+        let [ids, mask, types] = [0, 1, 2].map(|i| rows(&batch.inputs[i].1));
+        for (i, row) in rows_.iter().enumerate() {
+            let length = mask[i].iter().sum::<i64>() as usize;
+            let list = |name: &str| -> Vec<i64> { serde_json::from_value(row[name].clone()).expect("integers") };
+            assert_eq!(ids[i][..length], list("ids"), "{row}");
+            assert_eq!(types[i][..length], list("type_ids"), "{row}");
+            assert!(ids[i][length..].iter().all(|&id| id == 0));
+        }
+    }
 }
