@@ -10,6 +10,7 @@ mod error;
 mod parameters;
 mod plan;
 mod state;
+pub(crate) mod table;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use error::OptimizerError;
 pub use parameters::Parameters;
 use plan::Plan;
 use state::ParameterState;
+pub use table::KeyError;
 
 /// Result of everything in [`crate::optimizer`].
 pub type Result<T> = std::result::Result<T, OptimizerError>;

@@ -2,8 +2,9 @@
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Map;
 
+use super::table::{KeyError, Table};
 use super::{OptimizerError, ParamGroup, Result};
 
 mod groups;
@@ -85,8 +86,8 @@ impl Algorithm {
     /// Keys that its table may have.
     fn keys(id: &str) -> &'static [&'static str] {
         match id {
-            "sgd" => &["id", "lr", "weight_decay", "momentum", "dampening", "nesterov", "maximize", "parameters"],
-            _ => &["id", "lr", "weight_decay", "betas", "eps", "amsgrad", "maximize", "parameters"],
+            "sgd" => &["lr", "weight_decay", "momentum", "dampening", "nesterov", "maximize", "parameters"],
+            _ => &["lr", "weight_decay", "betas", "eps", "amsgrad", "maximize", "parameters"],
         }
     }
 
@@ -143,7 +144,8 @@ impl OptimizerConfig {
     /// Checks every value with PyTorch's limits.
     pub fn check(&self) -> Result<()> {
         let refuse = |key: &str, found: String, expected: &str| {
-            Err(OptimizerError::Config { key: key.to_owned(), found, expected: expected.to_owned() })
+            let (path, key, expected) = ("optimizer".to_owned(), key.to_owned(), expected.to_owned());
+            Err(KeyError { path, key, found, expected }.into())
         };
         for (key, value) in [("lr", self.lr), ("weight_decay", self.weight_decay)] {
             if !not_negative(value) {
@@ -158,37 +160,24 @@ impl OptimizerConfig {
         }
     }
 
-    fn from_map(mut table: Map<String, Value>) -> Result<OptimizerConfig> {
-        let refuse = |key: &str, found: String, expected: String| Err(OptimizerError::Config { key: key.to_owned(), found, expected });
-        let one_of = || format!("one of {}", IDS.join(", "));
-        let id = match table.get("id") {
-            Some(Value::String(id)) => id.clone(),
-            Some(other) => return refuse("id", other.to_string(), one_of()),
-            None => return refuse("id", "nothing".to_owned(), one_of()),
-        };
-        let Some(mut config) = OptimizerConfig::default_for(&id) else {
-            let hint = nearest(&id, IDS.into_iter());
-            return refuse("id", format!("{id:?}"), one_of() + &hint);
-        };
-        let keys = Algorithm::keys(&id);
-        if let Some(key) = table.keys().find(|key| !keys.contains(&key.as_str())) {
-            let hint = nearest(key, keys.iter().copied());
-            return refuse(key, "an unknown key".to_owned(), format!("one of {} for {id}{hint}", keys.join(", ")));
-        }
-        read(&mut table, "lr", "a number", &mut config.lr)?;
-        read(&mut table, "weight_decay", "a number", &mut config.weight_decay)?;
-        read(&mut table, "maximize", "true or false", &mut config.maximize)?;
-        read(&mut table, "parameters", "a list of module paths or globs", &mut config.parameters)?;
+    fn from_table(mut table: Table) -> Result<OptimizerConfig> {
+        let id = table.id(&IDS)?;
+        let mut config = OptimizerConfig::default_for(id).ok_or_else(|| table.error("id", id, "a known optimizer"))?;
+        table.only(id, Algorithm::keys(id))?;
+        config.lr = table.or("lr", "a number", config.lr)?;
+        config.weight_decay = table.or("weight_decay", "a number", config.weight_decay)?;
+        config.maximize = table.or("maximize", FLAG, config.maximize)?;
+        config.parameters = table.get("parameters", "a list of module paths or globs")?;
         match &mut config.algorithm {
             Algorithm::Sgd { momentum, dampening, nesterov } => {
-                read(&mut table, "momentum", "a number", momentum)?;
-                read(&mut table, "dampening", "a number", dampening)?;
-                read(&mut table, "nesterov", "true or false", nesterov)?;
+                *momentum = table.or("momentum", "a number", *momentum)?;
+                *dampening = table.or("dampening", "a number", *dampening)?;
+                *nesterov = table.or("nesterov", FLAG, *nesterov)?;
             }
             Algorithm::Adam(adam) | Algorithm::AdamW(adam) => {
-                read(&mut table, "betas", "a list of two numbers", &mut adam.betas)?;
-                read(&mut table, "eps", "a number", &mut adam.eps)?;
-                read(&mut table, "amsgrad", "true or false", &mut adam.amsgrad)?;
+                adam.betas = table.or("betas", "a list of two numbers", adam.betas)?;
+                adam.eps = table.or("eps", "a number", adam.eps)?;
+                adam.amsgrad = table.or("amsgrad", FLAG, adam.amsgrad)?;
             }
         }
         config.check()?;
@@ -198,28 +187,15 @@ impl OptimizerConfig {
 
 impl<'de> Deserialize<'de> for OptimizerConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        OptimizerConfig::from_map(Map::deserialize(deserializer)?).map_err(D::Error::custom)
+        OptimizerConfig::from_table(Table::new("optimizer", Map::deserialize(deserializer)?)).map_err(D::Error::custom)
     }
 }
 
-/// Takes a key out of the table where it is there.
-fn read<T: serde::de::DeserializeOwned>(table: &mut Map<String, Value>, key: &str, expected: &str, into: &mut T) -> Result<()> {
-    let Some(value) = table.remove(key) else { return Ok(()) };
-    let found = value.to_string();
-    *into =
-        serde_json::from_value(value).map_err(|_| OptimizerError::Config { key: key.to_owned(), found, expected: expected.to_owned() })?;
-    Ok(())
-}
-
+const FLAG: &str = "true or false";
 const NOT_NEGATIVE: &str = "a number of 0 or more";
 
 fn not_negative(value: f64) -> bool {
     value.is_finite() && value >= 0.0
-}
-
-/// `"; nearest: …"` for a name that is not among those there are, or nothing where none is near.
-pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
-    thaw_plugin_api::nearest(name, candidates).map_or(String::new(), |nearest| format!("; nearest: {nearest}"))
 }
 
 #[cfg(test)]

@@ -1,20 +1,14 @@
 //! What can be wrong with an optimizer's settings, groups and state.
 
+use super::table::KeyError;
 use crate::torch::TorchError;
 
 /// What can fail in an optimizer.
 #[derive(Debug, thiserror::Error)]
 pub enum OptimizerError {
     /// A key or value of the `[optimizer]` table.
-    #[error("optimizer.{key}: found {found}, expected {expected}")]
-    Config {
-        /// The key.
-        key: String,
-        /// Its value, or what is wrong with it.
-        found: String,
-        /// What it may be.
-        expected: String,
-    },
+    #[error(transparent)]
+    Config(#[from] KeyError),
     /// A value or option of a parameter group.
     #[error("parameter group {group:?}, {key}: found {found}, expected {expected}")]
     Group {

@@ -62,6 +62,6 @@ impl Parameters {
 
     /// `"; nearest: …"` for a name that is not there, or nothing where no name is near.
     pub(super) fn nearest(&self, name: &str) -> String {
-        super::config::nearest(name, self.entries.iter().map(|(name, _)| name.as_str()))
+        super::table::nearest(name, self.entries.iter().map(|(name, _)| name.as_str()))
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{AdamConfig, Algorithm, NOT_NEGATIVE, OptimizerConfig, nearest, not_negative};
+use super::{AdamConfig, Algorithm, NOT_NEGATIVE, OptimizerConfig, not_negative};
+use crate::optimizer::table::nearest;
 use crate::optimizer::{OptimizerError, ParamGroup, Result};
 use crate::torch::fused::{AdamOptions, SgdOptions};
 

@@ -39,7 +39,7 @@ fn errors_name_key_value_and_nearest() {
     for (toml, expected) in [
         ("lr = 0.1", "optimizer.id: found nothing, expected one of sgd, adam, adamw"),
         ("id = 'adamv'", "optimizer.id: found \"adamv\", expected one of sgd, adam, adamw; nearest: adam"),
-        ("id = 'sgd'\nmomentun = 1", "optimizer.momentun: found an unknown key, expected one of id, lr"),
+        ("id = 'sgd'\nmomentun = 1", "optimizer.momentun: found an unknown key, expected one of lr, "),
         ("id = 'sgd'\nmomentun = 1", "nearest: momentum"),
         ("id = 'adam'\nmomentum = 0.9", "optimizer.momentum: found an unknown key"),
         ("id = 'sgd'\nlr = 'fast'", "optimizer.lr: found \"fast\", expected a number"),

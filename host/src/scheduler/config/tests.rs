@@ -1,0 +1,85 @@
+use super::*;
+
+fn parse(toml: &str) -> std::result::Result<SchedulerConfig, String> {
+    toml::from_str(toml).map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
+/// Every schedule with every key.
+const FULL: [&str; 13] = [
+    "id='constant'\nfactor=0.5\ntotal_iters=3",
+    "id='step'\nstep_size=2\ngamma=0.3\ninterval='step'\nfrequency=2",
+    "id='multi-step'\nmilestones=[1, 4]\ngamma=0.3",
+    "id='exponential'\ngamma=0.9",
+    "id='cosine'\nT_max=4\neta_min=0.1",
+    "id='cosine-warm-restarts'\nT_0=4\nT_mult=2\neta_min=0.1",
+    "id='linear'\nstart_factor=0.5\nend_factor=0.25\ntotal_iters=3",
+    "id='polynomial'\ntotal_iters=3\npower=2.5",
+    "id='lambda'\nlambda='0.9 ^ epoch'",
+    "id='one-cycle'\nmax_lr=[0.1, 0.2]\ntotal_steps=9\nepochs=3\nsteps_per_epoch=3\npct_start=0.5\nanneal_strategy='linear'\n\
+     cycle_momentum=false\nbase_momentum=0.5\nmax_momentum=0.6\ndiv_factor=2\nfinal_div_factor=3\nthree_phase=true",
+    "id='reduce-on-plateau'\nmonitor='val_acc'\nmode='max'\nfactor=0.5\npatience=2\nthreshold=0.1\nthreshold_mode='abs'\n\
+     cooldown=1\nmin_lr=0.001\neps=0.0",
+    "id='sequential'\nmilestones=[3]\nschedulers=[{id='linear'}, {id='cosine'}]",
+    "id='warmup'\ntotal_iters=3\nstart_factor=0.5\nscheduler={id='step', step_size=2}",
+];
+
+#[test]
+fn a_config_survives_being_written_and_read() {
+    for (toml, id) in FULL.iter().zip(Schedule::IDS) {
+        let config = parse(toml).unwrap_or_else(|error| panic!("{toml}: {error}"));
+        assert_eq!(config.schedule.id(), id);
+        let written = toml::to_string(&config).unwrap();
+        assert_eq!(parse(&written).unwrap(), config, "{written}");
+    }
+}
+
+#[test]
+fn defaults_are_those_of_pytorch() {
+    let schedule = |toml: &str| parse(toml).unwrap().schedule;
+    assert_eq!(schedule("id='step'\nstep_size=3"), Schedule::Step(Step { step_size: 3, gamma: 0.1 }));
+    let Schedule::Linear(linear) = schedule("id='linear'") else { panic!() };
+    assert_eq!((linear.start_factor, linear.end_factor, linear.total_iters), (1.0 / 3.0, 1.0, 5));
+    assert_eq!(schedule("id='polynomial'"), Schedule::Polynomial(Polynomial { total_iters: 5, power: 1.0 }));
+    let Schedule::OneCycle(cycle) = schedule("id='one-cycle'\nmax_lr=1") else { panic!() };
+    assert_eq!((cycle.pct_start, cycle.div_factor, cycle.final_div_factor), (0.3, 25.0, 1e4));
+    assert_eq!((cycle.cycle_momentum, cycle.base_momentum, cycle.max_momentum), (true, 0.85, 0.95));
+    let Schedule::ReduceOnPlateau(plateau) = schedule("id='reduce-on-plateau'") else { panic!() };
+    assert_eq!((plateau.factor, plateau.patience, plateau.threshold, plateau.eps), (0.1, 10, 1e-4, 1e-8));
+}
+
+#[test]
+fn schedules_advance_per_epoch_unless_told_otherwise() {
+    assert_eq!(parse("id='cosine'").unwrap().interval, Interval::Epoch);
+    assert_eq!(parse("id='one-cycle'").unwrap().interval, Interval::Step);
+    assert_eq!(parse("id='one-cycle'\ninterval='epoch'").unwrap().interval, Interval::Epoch);
+}
+
+#[test]
+fn errors_name_key_value_and_nearest() {
+    for (toml, expected) in [
+        ("gamma=1", "scheduler.id: found nothing, expected one of constant, step,"),
+        ("id='cosin'", "scheduler.id: found \"cosin\""),
+        ("id='cosin'", "; nearest: cosine"),
+        ("id='step'\nstepsize=3", "scheduler.stepsize: found an unknown key, expected one of step_size, gamma, interval"),
+        ("id='step'\nstepsize=3", "; nearest: step_size"),
+        ("id='step'", "scheduler.step_size: found nothing, expected a whole number of 1 or more"),
+        ("id='step'\nstep_size=0", "scheduler.step_size: found 0, expected a whole number of 1 or more"),
+        ("id='step'\nstep_size=-1", "scheduler.step_size: found -1, expected a whole number of 1 or more"),
+        ("id='cosine'\nmonitor='val_loss'", "scheduler.monitor: found an unknown key"),
+        ("id='cosine'\ninterval='batch'", "scheduler.interval: found \"batch\", expected epoch or step"),
+        ("id='cosine'\nfrequency=0", "scheduler.frequency: found 0"),
+        ("id='linear'\nstart_factor=0", "scheduler.start_factor: found 0, expected a number above 0 and at most 1"),
+        ("id='linear'\nend_factor=1.5", "scheduler.end_factor: found 1.5, expected a number from 0 to 1"),
+        ("id='reduce-on-plateau'\nfactor=1", "scheduler.factor: found 1, expected a number of 0 or more and below 1"),
+        ("id='lambda'", "scheduler.lambda: found nothing"),
+        ("id='sequential'\nschedulers=[]\nmilestones=[]", "scheduler.schedulers: found none, expected at least one"),
+        ("id='sequential'\nschedulers=[{id='linear'}]\nmilestones=[1]", "scheduler.milestones: found 1 for 1 schedulers"),
+        ("id='sequential'\nschedulers=[{id='step'}]\nmilestones=[]", "scheduler.schedulers[0].step_size: found nothing"),
+        ("id='sequential'\nschedulers=[{id='reduce-on-plateau'}]\nmilestones=[]", "scheduler.schedulers[0].id: found reduce-on"),
+        ("id='warmup'\ntotal_iters=1\nscheduler={id='cosine', interval='step'}", "scheduler.scheduler.interval: found an unknown key"),
+        ("id='one-cycle'\nepochs=3", "scheduler.epochs: found it or steps_per_epoch alone"),
+    ] {
+        let error = parse(toml).unwrap_err();
+        assert!(error.contains(expected), "{toml}: {error}");
+    }
+}

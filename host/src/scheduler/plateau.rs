@@ -1,0 +1,94 @@
+//! Reducing rates when a metric stops improving (PyTorch's `ReduceLROnPlateau`).
+
+use serde::{Deserialize, Serialize};
+
+use super::config::{MinLr, PlateauMode, ReduceOnPlateau, ThresholdMode};
+
+/// Settings and what has been seen.
+#[derive(Debug)]
+pub(super) struct Plateau {
+    settings: ReduceOnPlateau,
+    counters: Counters,
+}
+
+/// What has been seen, for a checkpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Counters {
+    /// Best value so far; none before the first that is better than infinitely bad.
+    best: Option<f64>,
+    num_bad_epochs: usize,
+    cooldown_counter: usize,
+}
+
+impl Plateau {
+    pub(super) fn new(settings: ReduceOnPlateau) -> Plateau {
+        Plateau { settings, counters: Counters::default() }
+    }
+
+    pub(super) fn monitor(&self) -> &str {
+        &self.settings.monitor
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.counters = Counters::default();
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    pub(super) fn restore(&mut self, counters: Counters) {
+        self.counters = counters;
+    }
+
+    /// Lower limit of the group at this position; those past a list's end take its last value.
+    pub(super) fn min_lr(&self, index: usize) -> f64 {
+        match &self.settings.min_lr {
+            MinLr::All(value) => *value,
+            MinLr::Each(list) => list.get(index).or(list.last()).copied().unwrap_or(0.0),
+        }
+    }
+
+    /// Takes a value and tells whether rates are to be reduced.
+    pub(super) fn observe(&mut self, value: f64) -> bool {
+        let better = self.is_better(value);
+        let counters = &mut self.counters;
+        if better {
+            counters.best = Some(value);
+            counters.num_bad_epochs = 0;
+        } else {
+            counters.num_bad_epochs += 1;
+        }
+        if counters.cooldown_counter > 0 {
+            counters.cooldown_counter -= 1;
+            counters.num_bad_epochs = 0;
+        }
+        if counters.num_bad_epochs <= self.settings.patience {
+            return false;
+        }
+        counters.cooldown_counter = self.settings.cooldown;
+        counters.num_bad_epochs = 0;
+        true
+    }
+
+    /// A rate after a reduction; changes of `eps` or less are left out.
+    pub(super) fn reduced(&self, lr: f64, min_lr: f64) -> f64 {
+        let reduced = (lr * self.settings.factor).max(min_lr);
+        if lr - reduced > self.settings.eps { reduced } else { lr }
+    }
+
+    fn is_better(&self, value: f64) -> bool {
+        let ReduceOnPlateau { mode, threshold, threshold_mode, .. } = &self.settings;
+        let worst = match mode {
+            PlateauMode::Min => f64::INFINITY,
+            PlateauMode::Max => f64::NEG_INFINITY,
+        };
+        let best = self.counters.best.unwrap_or(worst);
+        match (mode, threshold_mode) {
+            (PlateauMode::Min, ThresholdMode::Rel) => value < best * (1.0 - threshold),
+            (PlateauMode::Min, ThresholdMode::Abs) => value < best - threshold,
+            (PlateauMode::Max, ThresholdMode::Rel) => value > best * (1.0 + threshold),
+            (PlateauMode::Max, ThresholdMode::Abs) => value > best + threshold,
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Schedules as functions of their count: the rate at the start, the next rate from the one before, and the closed form.
+
+use std::f64::consts::PI;
+
+use super::config::{Cosine, CosineWarmRestarts, Interval, Linear, MultiStep, Polynomial, Schedule, SchedulerConfig, Step};
+use super::expression::Expression;
+use super::one_cycle::Curve;
+use super::{Result, RunLength};
+
+/// A schedule with all its defaults filled in.
+#[derive(Clone, Debug)]
+pub(super) enum Rule {
+    /// Leaves rates alone (reduce-on-plateau waits for a metric instead).
+    Hold,
+    /// A factor until `total_iters`.
+    Constant {
+        factor: f64,
+        total_iters: usize,
+    },
+    Step(Step),
+    MultiStep(MultiStep),
+    Exponential {
+        gamma: f64,
+    },
+    Cosine {
+        t_max: usize,
+        eta_min: f64,
+    },
+    CosineWarmRestarts(CosineWarmRestarts),
+    Linear(Linear),
+    Polynomial(Polynomial),
+    Lambda {
+        factor: Expression,
+        interval: Interval,
+        steps: f64,
+    },
+    OneCycle(Box<Curve>),
+    /// Children with the count at which each begins.
+    Sequential(Vec<(usize, Rule)>),
+}
+
+/// A group at a moment of a schedule.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    /// The schedule's count.
+    t: usize,
+    /// Rate that the closed form scales.
+    base: f64,
+    /// Rate before this count.
+    lr: f64,
+}
+
+impl At {
+    pub(super) fn of(t: usize, base: f64, lr: f64) -> At {
+        At { t, base, lr }
+    }
+}
+
+/// What a schedule may span: how often it advances, and how.
+#[derive(Clone, Copy)]
+struct Span {
+    advances: usize,
+    interval: Interval,
+    /// Optimizer steps of an epoch over how many of them make one advance.
+    steps: f64,
+}
+
+impl Rule {
+    pub(super) fn new(config: &SchedulerConfig, length: RunLength) -> Result<Rule> {
+        let RunLength { max_epochs, steps_per_epoch } = length;
+        let events = match config.interval {
+            Interval::Epoch => max_epochs,
+            Interval::Step => max_epochs.saturating_mul(steps_per_epoch),
+        };
+        let advances = (events / config.frequency).max(1);
+        let steps = match config.interval {
+            Interval::Epoch => (steps_per_epoch * config.frequency) as f64,
+            Interval::Step => steps_per_epoch.max(1) as f64 / config.frequency as f64,
+        };
+        Rule::of(&config.schedule, Span { advances, interval: config.interval, steps })
+    }
+
+    fn of(schedule: &Schedule, span: Span) -> Result<Rule> {
+        Ok(match schedule {
+            Schedule::Constant { factor, total_iters } => Rule::Constant { factor: *factor, total_iters: *total_iters },
+            Schedule::Step(step) => Rule::Step(*step),
+            Schedule::MultiStep(steps) => Rule::MultiStep(steps.clone()),
+            Schedule::Exponential { gamma } => Rule::Exponential { gamma: *gamma },
+            Schedule::Cosine(Cosine { t_max, eta_min }) => Rule::Cosine { t_max: t_max.unwrap_or(span.advances), eta_min: *eta_min },
+            Schedule::CosineWarmRestarts(restarts) => Rule::CosineWarmRestarts(*restarts),
+            Schedule::Linear(linear) => Rule::Linear(*linear),
+            Schedule::Polynomial(polynomial) => Rule::Polynomial(*polynomial),
+            Schedule::Lambda(lambda) => {
+                Rule::Lambda { factor: Box::new(Expression::parse(&lambda.text())?), interval: span.interval, steps: span.steps }
+            }
+            Schedule::OneCycle(cycle) => Rule::OneCycle(Box::new(Curve::new(cycle.clone(), cycle.length().unwrap_or(span.advances)))),
+            Schedule::ReduceOnPlateau(_) => Rule::Hold,
+            Schedule::Sequential(sequential) => {
+                let starts = std::iter::once(0).chain(sequential.milestones.iter().copied());
+                Rule::sequence(starts.zip(&sequential.schedulers), span)?
+            }
+            Schedule::Warmup(warmup) => {
+                let rise = Schedule::Linear(Linear { start_factor: warmup.start_factor, end_factor: 1.0, total_iters: warmup.total_iters });
+                let hold = Schedule::Constant { factor: 1.0, total_iters: 0 };
+                let after = warmup.scheduler.as_deref().unwrap_or(&hold);
+                Rule::sequence([(0, &rise), (warmup.total_iters, after)].into_iter(), span)?
+            }
+        })
+    }
+
+    fn sequence<'a>(children: impl Iterator<Item = (usize, &'a Schedule)>, span: Span) -> Result<Rule> {
+        let children: Vec<_> = children.collect();
+        let ends = children.iter().skip(1).map(|(start, _)| *start).chain([span.advances]);
+        let rules = children.iter().zip(ends).map(|((start, schedule), end)| {
+            let advances = end.saturating_sub(*start).max(1);
+            Ok((*start, Rule::of(schedule, Span { advances, ..span })?))
+        });
+        Ok(Rule::Sequential(rules.collect::<Result<_>>()?))
+    }
+
+    /// What the schedule scales of a group that is there from the start.
+    pub(super) fn start_base(&self, index: usize, initial_lr: f64) -> f64 {
+        match self {
+            Rule::OneCycle(curve) => curve.max_lr(index, initial_lr),
+            _ => initial_lr,
+        }
+    }
+
+    /// The first rate, as PyTorch's constructor sets it.
+    pub(super) fn initial(&self, at: At) -> Result<f64> {
+        Ok(match self {
+            Rule::Constant { factor, .. } => at.lr * factor,
+            Rule::Linear(linear) => at.lr * linear.start_factor,
+            Rule::MultiStep(steps) => at.lr * steps.factor_at(0),
+            Rule::Sequential(children) => children[0].1.initial(At { lr: at.base, ..at })?,
+            Rule::Lambda { .. } | Rule::CosineWarmRestarts(_) | Rule::OneCycle(_) => self.closed(0, at.base)?,
+            _ => at.lr,
+        })
+    }
+
+    /// The rate at count `at.t`, from the one before.
+    pub(super) fn next(&self, at: At) -> Result<f64> {
+        let At { t, base, lr } = at;
+        Ok(match self {
+            Rule::Hold => lr,
+            Rule::Constant { factor, total_iters } => {
+                if t == *total_iters {
+                    lr * (1.0 / factor)
+                } else {
+                    lr
+                }
+            }
+            Rule::Step(step) => {
+                if t.is_multiple_of(step.step_size) {
+                    lr * step.gamma
+                } else {
+                    lr
+                }
+            }
+            Rule::MultiStep(steps) => lr * steps.factor_at(t),
+            Rule::Exponential { gamma } => lr * gamma,
+            Rule::Cosine { t_max, eta_min } => {
+                let (count, period) = (t as f64, *t_max as f64);
+                // One past a minimum the ratio below would divide by zero.
+                if t > *t_max && (t - 1 - t_max).is_multiple_of(2 * t_max) {
+                    lr + (base - eta_min) * (1.0 - (PI / period).cos()) / 2.0
+                } else {
+                    (1.0 + (PI * count / period).cos()) / (1.0 + (PI * (count - 1.0) / period).cos()) * (lr - eta_min) + eta_min
+                }
+            }
+            Rule::Linear(Linear { start_factor, end_factor, total_iters }) => {
+                if t > *total_iters {
+                    return Ok(lr);
+                }
+                let rise = end_factor - start_factor;
+                lr * (1.0 + rise / (*total_iters as f64 * start_factor + (t - 1) as f64 * rise))
+            }
+            Rule::Polynomial(Polynomial { total_iters, power }) => {
+                if t > *total_iters {
+                    return Ok(lr);
+                }
+                let left = |t: usize| 1.0 - t as f64 / *total_iters as f64;
+                lr * (left(t) / left(t - 1)).powf(*power)
+            }
+            Rule::Sequential(_) => {
+                let (child, t, begins) = self.child(t);
+                if begins { child.initial(At { t: 0, base, lr: base })? } else { child.next(At { t, base, lr })? }
+            }
+            Rule::CosineWarmRestarts(_) | Rule::Lambda { .. } | Rule::OneCycle(_) => self.closed(t, base)?,
+        })
+    }
+
+    /// The rate at count `t` that nobody has interfered with. Linear in `base` plus a constant, for every schedule.
+    fn closed(&self, t: usize, base: f64) -> Result<f64> {
+        let cosine = |eta_min: f64, done: f64| eta_min + (base - eta_min) * (1.0 + (PI * done).cos()) / 2.0;
+        Ok(match self {
+            Rule::Hold => base,
+            Rule::Constant { factor, total_iters } => {
+                if t < *total_iters {
+                    base * factor
+                } else {
+                    base
+                }
+            }
+            Rule::Step(step) => base * step.gamma.powf((t / step.step_size) as f64),
+            Rule::MultiStep(steps) => base * (0..=t).map(|t| steps.factor_at(t)).product::<f64>(),
+            Rule::Exponential { gamma } => base * gamma.powf(t as f64),
+            Rule::Cosine { t_max, eta_min } => cosine(*eta_min, t as f64 / *t_max as f64),
+            Rule::CosineWarmRestarts(restarts) => cosine(restarts.eta_min, restarts.done(t)),
+            Rule::Linear(Linear { start_factor, end_factor, total_iters }) => {
+                let done = t.min(*total_iters) as f64 / *total_iters as f64;
+                base * (start_factor + (end_factor - start_factor) * done)
+            }
+            Rule::Polynomial(Polynomial { total_iters, power }) => {
+                base * (1.0 - t.min(*total_iters) as f64 / *total_iters as f64).powf(*power)
+            }
+            Rule::Lambda { factor, interval, steps } => {
+                let count = t as f64;
+                base * match interval {
+                    Interval::Epoch => factor.eval(count, count * steps)?,
+                    Interval::Step => factor.eval((count / steps).floor(), count)?,
+                }
+            }
+            Rule::OneCycle(curve) => curve.lr(t, base),
+            Rule::Sequential(_) => {
+                let (child, t, _) = self.child(t);
+                child.closed(t, base)?
+            }
+        })
+    }
+
+    /// What the schedule has to scale for a group to have the rate `lr` at count `t`. Where the factor is 0, `lr` itself.
+    pub(super) fn base_of(&self, t: usize, lr: f64) -> Result<f64> {
+        let constant = self.closed(t, 0.0)?;
+        let factor = self.closed(t, 1.0)? - constant;
+        let base = (lr - constant) / factor;
+        Ok(if factor.abs() > f64::EPSILON && base.is_finite() { base } else { lr })
+    }
+
+    /// The momentum at count `t`, where the schedule cycles it.
+    pub(super) fn momentum(&self, t: usize) -> Option<f64> {
+        match self {
+            Rule::OneCycle(curve) => curve.momentum(t),
+            Rule::Sequential(_) => {
+                let (child, t, _) = self.child(t);
+                child.momentum(t)
+            }
+            _ => None,
+        }
+    }
+
+    /// The child of a sequence at count `t`, its own count, and whether it begins there.
+    fn child(&self, t: usize) -> (&Rule, usize, bool) {
+        let Rule::Sequential(children) = self else { return (self, t, false) };
+        let index = children.partition_point(|(start, _)| *start <= t).saturating_sub(1);
+        let (start, child) = &children[index];
+        (child, t - start, index > 0 && t == *start)
+    }
+}
+
+impl MultiStep {
+    /// Factor that count `t` brings: `gamma` once for each time it is a milestone.
+    fn factor_at(&self, t: usize) -> f64 {
+        let times = self.milestones.iter().filter(|milestone| **milestone == t).count();
+        self.gamma.powf(times as f64)
+    }
+}
+
+impl CosineWarmRestarts {
+    /// Share of the period that `t` lies in.
+    fn done(&self, mut t: usize) -> f64 {
+        let mut period = self.t_0;
+        while t >= period {
+            t -= period;
+            period = period.saturating_mul(self.t_mult);
+        }
+        t as f64 / period as f64
+    }
+}
