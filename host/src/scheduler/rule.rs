@@ -30,7 +30,7 @@ pub(super) enum Rule {
     Linear(Linear),
     Polynomial(Polynomial),
     Lambda {
-        factor: Expression,
+        factor: Box<Expression>,
         interval: Interval,
         steps: f64,
     },
