@@ -24,7 +24,7 @@ pub use log::{RawLog, RawLog_Ref, install as install_log};
 pub use metadata::{Item, Kind, Metadata, TorchVersions};
 #[cfg(feature = "torch")]
 pub use model_adapter::{create as create_model, torch_versions};
-pub use panic::{contain, install_hook};
+pub use panic::{DropContained, contain, install_hook};
 pub use raw_model::{RawModel, RawModel_TO, RawNamedTensor, RawStep, RawTensor};
 pub use root::{BoxedInstance, BoxedModel, PluginRoot, PluginRoot_Ref};
 pub use services::{RawServices, ServicesTable, ServicesTable_Ref};

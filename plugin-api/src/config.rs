@@ -9,6 +9,7 @@
 //! | `flatten` | the keys of a nested configuration, at this level |
 //! | `state` | no key: part of what is saved in checkpoints and restored (`Default + serde`) |
 //! | `skip` | no key and no state: `Default` |
+//! | `check = PATH` (on the type) | function `fn(&mut Self) -> Result<()>`, called when all keys are read |
 //!
 //! ```
 //! use thaw_plugin_api::prelude::*;
@@ -70,7 +71,7 @@ pub trait Config: Sized {
     /// Restores the fields marked `#[config(state)]`; takes its entries out of `state`.
     ///
     /// # Errors
-    /// A missing field, or one of another type; nothing is changed then.
+    /// A missing field, or one of another type; no field of this type is changed then.
     fn load_state(&mut self, state: &mut Map<String, Value>) -> crate::Result<()> {
         let _ = state;
         Ok(())

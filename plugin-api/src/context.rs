@@ -1,12 +1,15 @@
 //! What a hook sees of the run, and what it can ask for.
 
 mod progress;
+mod request;
 mod services;
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 
 pub use progress::{Progress, Stage};
-use serde_json::{Value, json};
+pub use request::{Request, number_from_json, number_to_json};
+use serde_json::Value;
 pub use services::Services;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -23,13 +26,14 @@ pub struct Context<'a> {
     services: &'a mut dyn Services,
     model: Option<ModuleTree>,
     optimizer: Option<Optimizer>,
-    implemented: bool,
+    /// The type whose default body ran, if one did.
+    not_implemented: Option<TypeId>,
 }
 
 impl<'a> Context<'a> {
     /// A context over what a host offers.
     pub fn new(progress: Progress, services: &'a mut dyn Services) -> Self {
-        Self { progress, services, model: None, optimizer: None, implemented: true }
+        Self { progress, services, model: None, optimizer: None, not_implemented: None }
     }
 
     /// Where the run stands.
@@ -66,7 +70,7 @@ impl<'a> Context<'a> {
     /// There is no optimizer yet (in `setup`).
     pub fn optimizer(&mut self) -> Result<&mut Optimizer> {
         if self.optimizer.is_none() {
-            self.optimizer = Some(serde_json::from_value(self.services.request("optimizer", Value::Null)?)?);
+            self.optimizer = Some(serde_json::from_value(Request::Optimizer.send(self.services)?)?);
         }
         self.optimizer.as_mut().ok_or_else(|| Error::new("there is no optimizer yet"))
     }
@@ -85,7 +89,7 @@ impl<'a> Context<'a> {
 
     fn loaded(&mut self) -> Result<(&mut ModuleTree, Option<&mut Optimizer>)> {
         if self.model.is_none() {
-            self.model = Some(serde_json::from_value(self.services.request("model", Value::Null)?)?);
+            self.model = Some(serde_json::from_value(Request::Model.send(self.services)?)?);
         }
         match self.model.as_mut() {
             Some(model) => Ok((model, self.optimizer.as_mut())),
@@ -98,7 +102,8 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The host cannot give them.
     pub fn metrics(&mut self) -> Result<BTreeMap<String, f64>> {
-        Ok(serde_json::from_value(self.services.request("metrics", Value::Null)?)?)
+        let metrics: BTreeMap<String, Value> = serde_json::from_value(Request::Metrics.send(self.services)?)?;
+        Ok(metrics.into_iter().map(|(name, value)| (name, number_from_json(&value).unwrap_or(f64::NAN))).collect())
     }
 
     /// The latest value of one metric; `None` if it was not logged yet.
@@ -114,7 +119,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The host cannot give it.
     pub fn loss(&mut self) -> Result<Option<f64>> {
-        Ok(self.services.request("loss", Value::Null)?.as_f64())
+        Ok(number_from_json(&Request::Loss.send(self.services)?))
     }
 
     /// Why the run ends, in `on_exception`.
@@ -122,7 +127,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The host cannot give it.
     pub fn exception(&mut self) -> Result<Option<String>> {
-        Ok(self.services.request("exception", Value::Null)?.as_str().map(str::to_owned))
+        Ok(Request::Exception.send(self.services)?.as_str().map(str::to_owned))
     }
 
     /// Logs a metric: it goes into `metrics.jsonl` with this epoch and step, and to the progress line.
@@ -130,7 +135,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// A name that the host reserves.
     pub fn log(&mut self, name: &str, value: f64) -> Result<()> {
-        self.services.request("log", json!({ "name": name, "value": finite_or_text(value) })).map(drop)
+        Request::Log { name: name.to_owned(), value }.send(self.services).map(drop)
     }
 
     /// Asks the run to stop after this batch.
@@ -138,7 +143,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The host cannot stop.
     pub fn stop(&mut self, reason: &str) -> Result<()> {
-        self.services.request("stop", json!({ "reason": reason })).map(drop)
+        Request::Stop { reason: reason.to_owned() }.send(self.services).map(drop)
     }
 
     /// Asks for a checkpoint of this name, after this batch or epoch.
@@ -146,7 +151,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// A name that is no file name.
     pub fn save_checkpoint(&mut self, name: &str) -> Result<()> {
-        self.services.request("save-checkpoint", json!({ "name": name })).map(drop)
+        Request::SaveCheckpoint { name: name.to_owned() }.send(self.services).map(drop)
     }
 
     /// Asks for a validation after this batch.
@@ -154,7 +159,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The run has no validation data.
     pub fn validate(&mut self) -> Result<()> {
-        self.services.request("validate", Value::Null).map(drop)
+        Request::Validate.send(self.services).map(drop)
     }
 
     /// Puts the weights and buffers of a checkpoint of this run back (`best`, `last`, or one of your own) at once;
@@ -163,7 +168,22 @@ impl<'a> Context<'a> {
     /// # Errors
     /// No such checkpoint.
     pub fn restore_weights(&mut self, checkpoint: &str) -> Result<()> {
-        self.services.request("restore-weights", json!({ "checkpoint": checkpoint })).map(drop)
+        Request::RestoreWeights { checkpoint: checkpoint.to_owned() }.send(self.services).map(drop)
+    }
+
+    /// Sets a group's rate, without asking for model and groups: for rates that change at every step.
+    ///
+    /// # Errors
+    /// No group has this name, or the rate is negative or not a number.
+    pub fn set_lr(&mut self, group: &str, lr: f64) -> Result<()> {
+        if !(lr >= 0.0 && lr.is_finite()) {
+            return Err(Error::new(format_args!("the rate of group `{group}` is {lr}, expected a number of at least 0")));
+        }
+        if let Some(optimizer) = &mut self.optimizer {
+            optimizer.group_named(group)?.lr = lr;
+            return Ok(());
+        }
+        Request::SetLr { group: group.to_owned(), lr }.send(self.services).map(drop)
     }
 
     /// Asks the host for something that this version of the API has no method for.
@@ -180,17 +200,18 @@ impl<'a> Context<'a> {
         self.services.tensor(name)
     }
 
-    /// What the default body of every hook does.
+    /// What the default body of every hook does: says that this type did not write it.
     #[doc(hidden)]
-    pub fn not_implemented(&mut self) -> Result<()> {
-        self.implemented = false;
+    pub fn not_implemented<T: 'static>(&mut self) -> Result<()> {
+        self.not_implemented = Some(TypeId::of::<T>());
         Ok(())
     }
 
-    /// Whether the hook was written by the author.
+    /// Whether the hook was written by the author of `T`. A hook of `T` that hands on to one of another type, which
+    /// that one did not write, is written.
     #[doc(hidden)]
-    pub fn is_implemented(&self) -> bool {
-        self.implemented
+    pub fn is_implemented<T: 'static>(&self) -> bool {
+        self.not_implemented != Some(TypeId::of::<T>())
     }
 
     /// Gives the changes to the host.
@@ -201,13 +222,10 @@ impl<'a> Context<'a> {
         if model.is_none() && optimizer.is_none() {
             return Ok(());
         }
-        self.services.request("apply", json!({ "model": model, "optimizer": optimizer })).map(drop)
+        // Here and not in the host alone: JSON would turn a rate that is not a number into a riddle.
+        optimizer.as_ref().map_or(Ok(()), Optimizer::check)?;
+        Request::Apply { model, optimizer }.send(self.services).map(drop)
     }
-}
-
-/// JSON has no infinities and no NaN; the host reads them as text.
-fn finite_or_text(value: f64) -> Value {
-    if value.is_finite() { json!(value) } else { json!(value.to_string()) }
 }
 
 /// The error of a host that does not know an operation.

@@ -5,8 +5,35 @@
 /// The lists may be left out; what is named must be in scope. Name, version, description and authors come from the
 /// crate's `Cargo.toml`. Once per library.
 ///
-/// ```ignore
-/// export_plugin!(strategies: [TopDown], callbacks: [StopAt], models: [TinyCnn]);
+/// ```
+/// use thaw_plugin_api::prelude::*;
+///
+/// /// Does nothing.
+/// #[derive(Config)]
+/// struct Idle {}
+///
+/// impl Callback for Idle {
+///     const ID: &'static str = "idle";
+/// }
+///
+/// /// Trains everything.
+/// #[derive(Config)]
+/// struct Everything {}
+///
+/// impl Strategy for Everything {
+///     const ID: &'static str = "everything";
+///
+///     fn freeze_before_training(&mut self, _: &mut ModuleTree) -> Result<()> {
+///         Ok(())
+///     }
+///
+///     fn finetune(&mut self, _: usize, _: &mut ModuleTree, _: &mut Optimizer) -> Result<()> {
+///         Ok(())
+///     }
+/// }
+///
+/// export_plugin!(strategies: [Everything], callbacks: [Idle]);
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! export_plugin {
@@ -16,20 +43,20 @@ macro_rules! export_plugin {
             use abi_stable::std_types::{RBox, RResult, RStr, RString};
 
             extern "C" fn metadata() -> RString {
-                let mut items = ::std::vec::Vec::new();
-                let mut torch = ::core::option::Option::None;
-                $($($crate::export_plugin!(@describe $list, $item, items, torch);)*)*
-                $crate::__private::metadata_text(
-                    $crate::__private::Package {
-                        name: ::core::env!("CARGO_PKG_NAME"),
-                        version: ::core::env!("CARGO_PKG_VERSION"),
-                        description: ::core::env!("CARGO_PKG_DESCRIPTION"),
-                        authors: ::core::env!("CARGO_PKG_AUTHORS"),
-                        panic_unwinds: ::core::cfg!(panic = "unwind"),
-                    },
-                    torch,
-                    items,
-                )
+                let package = $crate::__private::Package {
+                    name: ::core::env!("CARGO_PKG_NAME"),
+                    version: ::core::env!("CARGO_PKG_VERSION"),
+                    description: ::core::env!("CARGO_PKG_DESCRIPTION"),
+                    authors: ::core::env!("CARGO_PKG_AUTHORS"),
+                    panic_unwinds: ::core::cfg!(panic = "unwind"),
+                };
+                #[allow(unused_mut)]
+                $crate::__private::metadata_text(package, || {
+                    let mut items = ::std::vec::Vec::new();
+                    let mut torch = ::core::option::Option::None;
+                    $($($crate::export_plugin!(@describe $list, $item, items, torch);)*)*
+                    (items, torch)
+                })
             }
 
             extern "C" fn initialise(log: $crate::abi::RawLog_Ref, plugin: u64) {
@@ -109,7 +136,13 @@ pub mod private {
         pub panic_unwinds: bool,
     }
 
-    pub fn metadata_text(package: Package, torch: Option<TorchVersions>, items: Vec<Item>) -> RString {
+    /// Schemas may be written by the author, so that asking for them may panic: the metadata then says so.
+    pub fn metadata_text(package: Package, describe: impl FnOnce() -> (Vec<Item>, Option<TorchVersions>)) -> RString {
+        let described = contain(|| Ok(describe()));
+        let (error, (items, torch)) = match described {
+            Ok(described) => (None, described),
+            Err(error) => (Some(error.to_string()), (Vec::new(), None)),
+        };
         let metadata = Metadata {
             name: package.name.to_owned(),
             version: package.version.to_owned(),
@@ -121,6 +154,7 @@ pub mod private {
             panic_unwinds: package.panic_unwinds,
             torch,
             items,
+            error,
         };
         serde_json::to_string(&metadata).unwrap_or_default().into()
     }
@@ -147,12 +181,12 @@ pub mod private {
 
     pub fn create_strategy<S: Strategy>(config: RStr<'_>) -> RawResult<BoxedInstance> {
         let strategy = contain(|| parse::<S>(config.as_str())).map_err(RawError::from);
-        strategy.map(|strategy| RawInstance_TO::from_ptr(RBox::new(StrategyAdapter(strategy)), TD_Opaque)).into()
+        strategy.map(|strategy| RawInstance_TO::from_ptr(RBox::new(StrategyAdapter::new(strategy)), TD_Opaque)).into()
     }
 
     pub fn create_callback<C: Callback>(config: RStr<'_>) -> RawResult<BoxedInstance> {
         let callback = contain(|| parse::<C>(config.as_str())).map_err(RawError::from);
-        callback.map(|callback| RawInstance_TO::from_ptr(RBox::new(CallbackAdapter(callback)), TD_Opaque)).into()
+        callback.map(|callback| RawInstance_TO::from_ptr(RBox::new(CallbackAdapter::new(callback)), TD_Opaque)).into()
     }
 
     pub fn unknown_id(kind: &str, id: &str) -> RawError {

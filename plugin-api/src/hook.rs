@@ -123,7 +123,7 @@ macro_rules! default_hooks {
             /// # Errors
             /// What the author returns; it ends the run with exit code 3.
             fn $method(&mut self, context: &mut $crate::context::Context<'_>) -> $crate::error::Result<()> {
-                context.not_implemented()
+                context.not_implemented::<Self>()
             }
         )*
     };

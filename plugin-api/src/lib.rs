@@ -31,6 +31,7 @@
 //!
 //! - [`strategy`] and [`callback`]: the traits; [`hook`]: when each hook runs; [`context`]: what it sees;
 //! - [`module_tree`] and [`optimizer`]: what trains and at which rate, with Lightning's `BaseFinetuning` functions;
+//! - [`mod@audit`]: the invariant that every trainable parameter is in exactly one group;
 //! - [`config`]: typed configuration; [`error`]: errors;
 //! - [`testing`]: run a strategy in an ordinary `cargo test`, without libtorch;
 //! - with the feature `torch`: [`model`](mod@model) and [`nn`].
@@ -38,6 +39,7 @@
 //! Plugins are native code with all rights of the program that loads them.
 
 pub mod abi;
+pub mod audit;
 pub mod callback;
 pub mod config;
 pub mod context;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+pub use crate::module_tree::Stage;
 use crate::nn;
 
 /// What the model is trained for: the loss and the metrics where the model has no step of its own.
@@ -21,22 +22,6 @@ pub enum Task {
     Regression,
     /// The first input itself: mean squared error of the first output.
     Reconstruction,
-}
-
-/// A part of a model's forward, with the modules it uses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stage {
-    /// Name of the stage: `stem`, `layer1`, `head`, ….
-    pub name: String,
-    /// Paths of the modules that the stage runs.
-    pub modules: Vec<String>,
-}
-
-impl Stage {
-    /// A stage over these modules.
-    pub fn new<M: Into<String>>(name: impl Into<String>, modules: impl IntoIterator<Item = M>) -> Self {
-        Self { name: name.into(), modules: modules.into_iter().map(Into::into).collect() }
-    }
 }
 
 /// What the model expects of its data, where the run config does not say.

@@ -2,7 +2,10 @@
 
 mod batch_norm;
 mod finetuning;
+mod freeze_state;
 mod module;
+mod select;
+mod stage;
 mod targets;
 
 use std::collections::HashMap;
@@ -10,7 +13,9 @@ use std::collections::HashMap;
 pub use batch_norm::BatchNorm;
 pub use finetuning::filter_on_optimizer;
 pub use module::{Module, ModuleMut, Parameter, TensorInfo};
+pub use select::Selection;
 use serde::{Deserialize, Serialize};
+pub use stage::Stage;
 pub use targets::Targets;
 
 use crate::error::{Error, Result};
@@ -19,12 +24,20 @@ use crate::error::{Error, Result};
 ///
 /// A strategy reads it and changes it; the host applies the changes to the tensors when the hook returns. Parameters
 /// that share storage (tied weights) share `requires_grad`, whichever name is used.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModuleTree {
     modules: Vec<Module>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stages: Vec<Stage>,
     #[serde(skip)]
     changed: bool,
+}
+
+/// Equal are trees of equal modules and stages, whether or not somebody changed them to become so.
+impl PartialEq for ModuleTree {
+    fn eq(&self, other: &Self) -> bool {
+        self.modules == other.modules && self.stages == other.stages
+    }
 }
 
 impl ModuleTree {
@@ -46,7 +59,19 @@ impl ModuleTree {
         if modules.first().is_none_or(|root| !root.path.is_empty()) {
             return Err(Error::new("the first module of a tree is its root, with the empty path"));
         }
-        Ok(Self { modules, changed: false })
+        Ok(Self { modules, stages: Vec::new(), changed: false })
+    }
+
+    /// The tree with the stages that its model declares.
+    #[must_use]
+    pub fn with_stages(mut self, stages: Vec<Stage>) -> Self {
+        self.stages = stages;
+        self
+    }
+
+    /// The model's forward as an ordered split, first stage first. Empty for a model that declares none.
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
     }
 
     /// Every module, parents before children, in registration order.
@@ -99,6 +124,14 @@ impl ModuleTree {
     /// Every parameter in state_dict order; a tied one under each of its names.
     pub fn parameters(&self) -> impl Iterator<Item = &Parameter> + Clone {
         self.modules.iter().flat_map(|module| &module.parameters)
+    }
+
+    /// Parameters of a module and of everything below it, in state_dict order.
+    ///
+    /// # Errors
+    /// No module has this path; the nearest is named.
+    pub fn parameters_of(&self, path: &str) -> Result<impl Iterator<Item = &Parameter>> {
+        Ok(self.subtree(path)?.flat_map(|module| &module.parameters))
     }
 
     /// One parameter by its full name, such as `backbone.0.weight`.

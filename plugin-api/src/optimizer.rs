@@ -1,6 +1,6 @@
 //! Parameter groups: which parameters train together, at which rate.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub struct ParamGroup {
 /// The optimizer as a strategy sees it: its groups, which it may change and add to.
 ///
 /// The host keeps moments and steps by parameter name and applies the changes when the hook returns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Optimizer {
     /// `sgd`, `adam`, `adamw`, ….
     id: String,
@@ -38,6 +38,13 @@ pub struct Optimizer {
     groups: Vec<ParamGroup>,
     #[serde(skip)]
     changed: bool,
+}
+
+/// Equal are optimizers of equal groups and settings, whether or not somebody changed them to become so.
+impl PartialEq for Optimizer {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.id, self.lr, self.weight_decay, &self.groups) == (&other.id, other.lr, other.weight_decay, &other.groups)
+    }
 }
 
 impl Optimizer {
@@ -109,36 +116,31 @@ impl Optimizer {
     /// Adds a group (PyTorch's `optimizer.add_param_group`). Its optimizer state starts empty.
     ///
     /// # Errors
-    /// The name is taken, a parameter is in a group already, or the rate is negative or not a number.
+    /// The name is taken, a parameter is in a group already, or a number is out of its range.
     pub fn add_param_group(&mut self, group: ParamGroup) -> Result<()> {
-        if self.groups.iter().any(|known| known.name == group.name) {
-            return Err(Error::new(format_args!("there is a group `{}` already", group.name)));
-        }
-        // Not `< 0.0`: NaN is to be refused, too.
-        if !(group.lr >= 0.0 && group.lr.is_finite()) {
-            return Err(Error::new(format_args!("the rate of group `{}` is {}, expected a number of at least 0", group.name, group.lr)));
-        }
-        for name in &group.parameters {
-            if let Some(known) = self.group_of(name) {
-                return Err(Error::new(format_args!("parameter `{name}` of group `{}` is in group `{}` already", group.name, known.name)));
-            }
-        }
-        self.changed = true;
-        self.groups.push(group);
-        Ok(())
+        let mut groups = self.groups.clone();
+        groups.push(group);
+        self.set_groups(groups)
     }
 
-    /// Replaces all groups: for strategies that lay the groups out anew.
+    /// Replaces all groups: for strategies that lay the groups out anew. Optimizer state goes with the parameters.
     ///
     /// # Errors
     /// As [`Self::add_param_group`].
     pub fn set_groups(&mut self, groups: Vec<ParamGroup>) -> Result<()> {
-        let mut fresh = Self { groups: Vec::new(), ..self.clone() };
-        for group in groups {
-            fresh.add_param_group(group)?;
-        }
-        *self = Self { changed: true, ..fresh };
+        check_groups(&groups)?;
+        self.groups = groups;
+        self.changed = true;
         Ok(())
+    }
+
+    /// Checks what [`Self::groups_mut`] leaves to its caller: names are unique, a parameter is in one group, rates and
+    /// weight decays are numbers of at least 0. The host does so whenever a hook changed something.
+    ///
+    /// # Errors
+    /// The first group that does not fit, and why.
+    pub fn check(&self) -> Result<()> {
+        check_groups(&self.groups)
     }
 
     /// Whether anything was changed since it was made or [`Self::mark_unchanged`] was called.
@@ -150,4 +152,30 @@ impl Optimizer {
     pub fn mark_unchanged(&mut self) {
         self.changed = false;
     }
+}
+
+fn check_groups(groups: &[ParamGroup]) -> Result<()> {
+    let mut names = BTreeSet::new();
+    let mut homes: HashMap<&str, &str> = HashMap::new();
+    for group in groups {
+        let name = group.name.as_str();
+        if !names.insert(name) {
+            return Err(Error::new(format_args!("there are two groups `{name}`")).help("`Optimizer::new_group` finds a free name"));
+        }
+        for (what, number) in [("lr", group.lr), ("initial_lr", group.initial_lr), ("weight_decay", group.weight_decay)] {
+            // Not `< 0.0`: NaN is to be refused, too.
+            if !(number >= 0.0 && number.is_finite()) {
+                return Err(Error::new(format_args!("`{what}` of group `{name}` is {number}, expected a number of at least 0")));
+            }
+        }
+        if let Some((option, number)) = group.options.iter().find(|(_, number)| !number.is_finite()) {
+            return Err(Error::new(format_args!("`{option}` of group `{name}` is {number}, expected a number")));
+        }
+        for parameter in &group.parameters {
+            if let Some(known) = homes.insert(parameter, name) {
+                return Err(Error::new(format_args!("parameter `{parameter}` of group `{name}` is in group `{known}` already")));
+            }
+        }
+    }
+    Ok(())
 }

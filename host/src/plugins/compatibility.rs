@@ -49,6 +49,9 @@ pub fn check_metadata(path: &Path, metadata: &Metadata) -> Result<(), PluginErro
     if !metadata.panic_unwinds {
         return Err(PluginError::PanicAborts { path: path.to_path_buf() });
     }
+    if let Some(error) = &metadata.error {
+        return Err(refused(format!("it cannot say what it offers: {error}")));
+    }
     let ours = torch_versions();
     if let Some(theirs) = metadata.torch.as_ref().filter(|theirs| **theirs != ours) {
         let text = |versions: &thaw_plugin_api::abi::TorchVersions| {

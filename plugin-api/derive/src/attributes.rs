@@ -12,6 +12,7 @@ pub struct Attributes {
     pub flatten: bool,
     pub state: bool,
     pub skip: bool,
+    pub check: Option<syn::Path>,
     pub krate: Option<syn::Path>,
 }
 
@@ -30,11 +31,13 @@ impl Attributes {
                     read.state = true;
                 } else if meta.path.is_ident("skip") {
                     read.skip = true;
+                } else if meta.path.is_ident("check") {
+                    read.check = Some(meta.value()?.parse()?);
                 } else if meta.path.is_ident("crate") {
                     meta.input.parse::<Token![=]>()?;
                     read.krate = Some(syn::Path::parse_mod_style(meta.input)?);
                 } else {
-                    return Err(meta.error("expected default, range, flatten, state or skip"));
+                    return Err(meta.error("expected default, range, flatten, state or skip; check or crate on the type"));
                 }
                 Ok(())
             })?;

@@ -31,7 +31,11 @@ fn rows(data: &DataStruct) -> Result<Vec<Row<'_>>> {
 }
 
 pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
-    let api = Attributes::read(&input.attrs)?.api();
+    let attributes = Attributes::read(&input.attrs)?;
+    let api = attributes.api();
+    let check_all = attributes.check.as_ref().map(|check| {
+        quote!(#check(&mut config).map_err(|error| #api::config::ConfigError::Invalid { key: key.clone(), reason: error.to_string() })?;)
+    });
     let (name, help_text) = (&input.ident, help(&input.attrs));
     let rows = rows(data)?;
     let reads = rows.iter().map(|row| read(row, &api));
@@ -39,7 +43,8 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
     let writes = rows.iter().map(|row| write(row, &api));
     let saves = rows.iter().map(|row| save(row, &api));
     let checks = rows.iter().map(|row| check(row, &api));
-    let restores = rows.iter().map(|row| restore(row));
+    let flattened = rows.iter().filter(|row| row.attributes.flatten).map(|row| restore(row, &api));
+    let restores = rows.iter().filter(|row| row.attributes.state).map(|row| restore(row, &api));
     let idents = rows.iter().map(|row| row.ident);
     Ok(quote! {
         #[automatically_derived]
@@ -59,7 +64,9 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
                 let mut reader = #api::config::ObjectReader::new(value, key)?;
                 #(#reads)*
                 reader.finish()?;
-                ::core::result::Result::Ok(Self { #(#idents),* })
+                let mut config = Self { #(#idents),* };
+                #check_all
+                ::core::result::Result::Ok(config)
             }
 
             fn to_value(&self) -> #api::serde_json::Value {
@@ -76,6 +83,7 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
 
             fn load_state(&mut self, state: &mut #api::serde_json::Map<::std::string::String, #api::serde_json::Value>) -> #api::Result<()> {
                 #(#checks)*
+                #(#flattened)*
                 #(#restores)*
                 ::core::result::Result::Ok(())
             }
@@ -170,13 +178,12 @@ fn check(row: &Row<'_>, api: &TokenStream) -> TokenStream {
     if attributes.state { quote!(let #ident: #kind = #api::__private::state_entry(state, #key)?;) } else { TokenStream::new() }
 }
 
-fn restore(row: &Row<'_>) -> TokenStream {
-    let Row { ident, attributes, .. } = row;
-    if attributes.flatten {
-        quote!(self.#ident.load_state(state)?;)
-    } else if attributes.state {
-        quote!(self.#ident = #ident;)
+fn restore(row: &Row<'_>, api: &TokenStream) -> TokenStream {
+    let ident = row.ident;
+    if row.attributes.flatten {
+        // By the trait's name: a strategy used as a part has a `load_state` of its own, too.
+        quote!(#api::config::Config::load_state(&mut self.#ident, state)?;)
     } else {
-        TokenStream::new()
+        quote!(self.#ident = #ident;)
     }
 }

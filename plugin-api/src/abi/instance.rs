@@ -5,7 +5,7 @@ use abi_stable::std_types::{RSlice, RStr, RString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{RawError, RawResult, RawServices, contain};
+use super::{DropContained, RawError, RawResult, RawServices, contain};
 use crate::callback::Callback;
 use crate::context::{Context, Progress};
 use crate::error::{Error, ErrorKind, Result};
@@ -51,7 +51,7 @@ fn read_state(
     if saved.version == current { Ok(saved.state) } else { migrate(saved.version, saved.state) }
 }
 
-fn run_hook(
+fn run_hook<T: 'static>(
     number: u32,
     progress: &[u64],
     mut services: RawServices<'_>,
@@ -61,17 +61,26 @@ fn run_hook(
     let Some(hook) = Hook::from_number(number) else { return Ok(false) };
     let mut context = Context::new(Progress::from_numbers(progress), &mut services);
     call(hook, &mut context)?;
-    let implemented = context.is_implemented();
+    let implemented = context.is_implemented::<T>();
     context.finish()?;
     Ok(implemented)
 }
 
 /// A [`Callback`] behind the boundary.
-pub struct CallbackAdapter<C>(pub C);
+pub struct CallbackAdapter<C>(DropContained<C>);
+
+impl<C: Callback> CallbackAdapter<C> {
+    /// Takes over the author's instance.
+    pub fn new(callback: C) -> Self {
+        Self(DropContained::new(callback))
+    }
+}
 
 impl<C: Callback> RawInstance for CallbackAdapter<C> {
     fn hook(&mut self, hook: u32, progress: RSlice<'_, u64>, services: RawServices<'_>) -> RawResult<bool> {
-        raw(contain(|| run_hook(hook, progress.as_slice(), services, |hook, context| crate::callback::call(&mut self.0, hook, context))))
+        raw(contain(|| {
+            run_hook::<C>(hook, progress.as_slice(), services, |hook, context| crate::callback::call(&mut *self.0, hook, context))
+        }))
     }
 
     fn freeze_before_training(&mut self, _: RawServices<'_>) -> RawResult<()> {
@@ -87,20 +96,29 @@ impl<C: Callback> RawInstance for CallbackAdapter<C> {
     }
 
     fn state(&self) -> RawResult<RString> {
-        raw(contain(|| Ok(serde_json::to_string(&SavedState { version: C::STATE_VERSION, state: Callback::state(&self.0)? })?)))
+        raw(contain(|| Ok(serde_json::to_string(&SavedState { version: C::STATE_VERSION, state: Callback::state(&*self.0)? })?)))
     }
 
     fn load_state(&mut self, state: RStr<'_>) -> RawResult<()> {
-        raw(contain(|| Callback::load_state(&mut self.0, read_state(state.as_str(), C::STATE_VERSION, C::migrate_state)?)))
+        raw(contain(|| Callback::load_state(&mut *self.0, read_state(state.as_str(), C::STATE_VERSION, C::migrate_state)?)))
     }
 }
 
 /// A [`Strategy`] behind the boundary.
-pub struct StrategyAdapter<S>(pub S);
+pub struct StrategyAdapter<S>(DropContained<S>);
+
+impl<S: Strategy> StrategyAdapter<S> {
+    /// Takes over the author's instance.
+    pub fn new(strategy: S) -> Self {
+        Self(DropContained::new(strategy))
+    }
+}
 
 impl<S: Strategy> RawInstance for StrategyAdapter<S> {
     fn hook(&mut self, hook: u32, progress: RSlice<'_, u64>, services: RawServices<'_>) -> RawResult<bool> {
-        raw(contain(|| run_hook(hook, progress.as_slice(), services, |hook, context| crate::strategy::call(&mut self.0, hook, context))))
+        raw(contain(|| {
+            run_hook::<S>(hook, progress.as_slice(), services, |hook, context| crate::strategy::call(&mut *self.0, hook, context))
+        }))
     }
 
     fn freeze_before_training(&mut self, mut services: RawServices<'_>) -> RawResult<()> {
@@ -125,10 +143,10 @@ impl<S: Strategy> RawInstance for StrategyAdapter<S> {
     }
 
     fn state(&self) -> RawResult<RString> {
-        raw(contain(|| Ok(serde_json::to_string(&SavedState { version: S::STATE_VERSION, state: Strategy::state(&self.0)? })?)))
+        raw(contain(|| Ok(serde_json::to_string(&SavedState { version: S::STATE_VERSION, state: Strategy::state(&*self.0)? })?)))
     }
 
     fn load_state(&mut self, state: RStr<'_>) -> RawResult<()> {
-        raw(contain(|| Strategy::load_state(&mut self.0, read_state(state.as_str(), S::STATE_VERSION, S::migrate_state)?)))
+        raw(contain(|| Strategy::load_state(&mut *self.0, read_state(state.as_str(), S::STATE_VERSION, S::migrate_state)?)))
     }
 }

@@ -30,6 +30,9 @@ pub struct Metadata {
     pub torch: Option<TorchVersions>,
     /// What the file offers.
     pub items: Vec<Item>,
+    /// Why it cannot say what it offers; `items` is empty then, and the plugin is to be refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// What must be equal on both sides before a tensor crosses.

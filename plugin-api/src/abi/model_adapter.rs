@@ -80,7 +80,7 @@ impl<M: Model> RawModel for Adapter<M> {
     fn describe(&self) -> RawResult<RString> {
         let text = contain(|| {
             let description = Description {
-                tree: self.registry.tree()?,
+                tree: self.registry.tree()?.with_stages(self.model.stages()),
                 stages: self.model.stages(),
                 task: self.model.task(),
                 input: self.model.input_defaults(),

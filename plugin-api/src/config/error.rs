@@ -12,6 +12,11 @@ impl Key {
         Self::default()
     }
 
+    /// Whether it is the configuration itself.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A key of this table.
     #[must_use]
     pub fn child(&self, name: &str) -> Self {
@@ -61,5 +66,13 @@ pub enum ConfigError {
         found: String,
         /// What it takes.
         expected: String,
+    },
+    /// Values that do not go together: what a type's own `check` says.
+    #[error("{}{reason}", if key.is_root() { String::new() } else { format!("`{key}`: ") })]
+    Invalid {
+        /// The table.
+        key: Key,
+        /// What is wrong.
+        reason: String,
     },
 }

@@ -79,6 +79,10 @@ pub(super) fn expectation(schema: &Value) -> String {
         let names: Vec<String> = values.iter().map(Value::to_string).collect();
         return format!("one of {}", names.join(", "));
     }
+    if let Some(types) = schema.get("type").and_then(Value::as_array) {
+        let words: Vec<String> = types.iter().map(|kind| expectation(&serde_json::json!({ "type": kind }))).collect();
+        return words.join(" or ");
+    }
     match schema.get("type").and_then(Value::as_str) {
         Some("integer") => "a whole number".to_owned(),
         Some("number") => "a number".to_owned(),

@@ -3,6 +3,8 @@
 //! Two things differ, on purpose: `filter_on_optimizer` goes by a parameter's identity, not by its value, and
 //! `make_trainable` puts modules that were frozen in evaluation mode back into training mode.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{BatchNorm, Module, ModuleTree, Parameter, Targets};
 use crate::error::Result;
 use crate::optimizer::{Optimizer, ParamGroup};
@@ -13,25 +15,23 @@ impl ModuleTree {
     /// An iterable container given as the target is walked through its children, so that a parameter that the
     /// container owns itself is not reached: Lightning's `flatten_modules` does the same.
     fn flatten(&self, targets: &Targets) -> Result<Vec<usize>> {
-        match targets {
-            Targets::List(list) => {
-                let parts = list.iter().map(|target| self.flatten(target));
-                Ok(parts.collect::<Result<Vec<_>>>()?.concat())
-            }
-            Targets::Module(path) => {
-                let index = self.index_of(path)?;
-                if self.modules()[index].iterable {
-                    return self.flatten(&Targets::from(self.children(path)?));
-                }
-                let within = self.modules().iter().enumerate().filter(|(_, module)| super::is_within(&module.path, path));
-                let is_wanted = |module: &Module| !module.parameters.is_empty() || self.is_leaf(&module.path);
-                Ok(within.filter(|(_, module)| is_wanted(module)).map(|(index, _)| index).collect())
-            }
-        }
+        let parents: HashSet<&str> = self.modules().iter().filter_map(|module| super::parent_of(&module.path)).collect();
+        let mut flat = Vec::new();
+        self.flatten_into(&mut flat, targets, &parents)?;
+        Ok(flat)
     }
 
-    fn is_leaf(&self, path: &str) -> bool {
-        !self.modules().iter().any(|module| super::parent_of(&module.path) == Some(path))
+    fn flatten_into(&self, flat: &mut Vec<usize>, targets: &Targets, parents: &HashSet<&str>) -> Result<()> {
+        match targets {
+            Targets::List(list) => list.iter().try_for_each(|target| self.flatten_into(flat, target, parents)),
+            Targets::Module(path) if self.get(path)?.iterable => self.flatten_into(flat, &Targets::from(self.children(path)?), parents),
+            Targets::Module(path) => {
+                let within = self.modules().iter().enumerate().filter(|(_, module)| super::is_within(&module.path, path));
+                let is_wanted = |module: &Module| !module.parameters.is_empty() || !parents.contains(module.path.as_str());
+                flat.extend(within.filter(|(_, module)| is_wanted(module)).map(|(index, _)| index));
+                Ok(())
+            }
+        }
     }
 
     /// The leaf modules of the targets, and the modules that own parameters themselves (`BaseFinetuning.flatten_modules`).
@@ -48,9 +48,14 @@ impl ModuleTree {
     /// # Errors
     /// A path that the model does not have.
     pub fn filter_params(&self, targets: impl Into<Targets>, train_bn: bool, requires_grad: bool) -> Result<Vec<String>> {
-        let modules = self.flatten_modules(targets)?;
-        let parameters = modules.into_iter().filter(|module| train_bn || !module.is_batch_norm()).flat_map(|module| &module.parameters);
-        Ok(parameters.filter(|parameter| parameter.requires_grad == requires_grad).map(|parameter| parameter.name.clone()).collect())
+        let parameters = self.filtered(&targets.into(), train_bn, requires_grad)?;
+        Ok(parameters.into_iter().map(|parameter| parameter.name.clone()).collect())
+    }
+
+    fn filtered(&self, targets: &Targets, train_bn: bool, requires_grad: bool) -> Result<Vec<&Parameter>> {
+        let modules = self.flatten(targets)?.into_iter().map(|index| &self.modules()[index]);
+        let parameters = modules.filter(|module| train_bn || !module.is_batch_norm()).flat_map(|module| &module.parameters);
+        Ok(parameters.filter(|parameter| parameter.requires_grad == requires_grad).collect())
     }
 
     /// Makes the targets trainable, in training mode, their batch norms tracking statistics (`BaseFinetuning.make_trainable`).
@@ -59,24 +64,23 @@ impl ModuleTree {
     /// A path that the model does not have.
     pub fn make_trainable(&mut self, targets: impl Into<Targets>) -> Result<()> {
         let targets = targets.into();
-        let mut modules = self.flatten(&targets)?;
-        modules.extend(self.containers(&targets));
-        self.make_trainable_resolved(&modules);
+        let flat = self.flatten(&targets)?;
+        let all = self.within(&targets);
+        self.make_trainable_resolved(&flat, &all);
         Ok(())
     }
 
     /// Freezes the targets (`BaseFinetuning.freeze`): with [`BatchNorm::Train`] as `train_bn=True`, with
-    /// [`BatchNorm::BatchStats`] as `train_bn=False`. [`BatchNorm::Eval`] puts them into evaluation mode.
+    /// [`BatchNorm::BatchStats`] as `train_bn=False`. [`BatchNorm::Eval`] puts them into evaluation mode, the others
+    /// into training mode.
     ///
     /// # Errors
     /// A path that the model does not have.
     pub fn freeze(&mut self, targets: impl Into<Targets>, batch_norm: BatchNorm) -> Result<()> {
         let targets = targets.into();
-        let mut modules = self.flatten(&targets)?;
-        if batch_norm == BatchNorm::Eval {
-            modules.extend(self.containers(&targets));
-        }
-        self.freeze_resolved(&modules, batch_norm);
+        let flat = self.flatten(&targets)?;
+        let all = self.within(&targets);
+        self.freeze_resolved(&flat, &all, batch_norm);
         Ok(())
     }
 
@@ -95,19 +99,14 @@ impl ModuleTree {
         train_bn: bool,
     ) -> Result<()> {
         let targets = targets.into();
-        self.make_trainable(targets.clone())?;
         let rate = match lr {
             Some(lr) => lr,
             None => optimizer.group(0)?.lr / initial_denom_lr,
         };
-        let named = self.filter_params(targets.clone(), train_bn, true)?;
-        let mut parameters: Vec<String> = Vec::new();
-        for name in named {
-            let storage = self.parameter(&name)?.storage();
-            if optimizer.group_of(storage).is_none() && !parameters.iter().any(|known| known == storage) {
-                parameters.push(storage.to_owned());
-            }
-        }
+        self.make_trainable(targets.clone())?;
+        let mut seen = HashSet::new();
+        let fresh = filter_on_optimizer(optimizer, self.filtered(&targets, train_bn, true)?).into_iter().map(Parameter::storage);
+        let parameters: Vec<String> = fresh.filter(|storage| seen.insert(*storage)).map(str::to_owned).collect();
         if parameters.is_empty() {
             tracing::warn!("every trainable parameter of {} is in a group already: no group was added", targets.paths().join(", "));
             return Ok(());
@@ -120,46 +119,57 @@ impl ModuleTree {
         optimizer.add_param_group(ParamGroup { parameters, ..optimizer.new_group(&name, rate) })
     }
 
-    /// Modules around the flattened ones, below the targets: they have no parameters but a mode.
-    fn containers(&self, targets: &Targets) -> Vec<usize> {
+    /// Freezes the batch norms of the targets alone, in the mode that `batch_norm` means: for those that stay as they
+    /// are while the rest trains. [`BatchNorm::Train`] changes nothing, as `train_bn=False` does in Lightning: such
+    /// batch norms keep `requires_grad` without being in a group.
+    ///
+    /// # Errors
+    /// A path that the model does not have.
+    pub fn freeze_batch_norms(&mut self, targets: impl Into<Targets>, batch_norm: BatchNorm) -> Result<()> {
+        let within = self.flatten(&targets.into())?;
+        if batch_norm != BatchNorm::Train {
+            let norms: Vec<usize> = within.into_iter().filter(|&index| self.modules()[index].is_batch_norm()).collect();
+            self.freeze_resolved(&norms, &norms, batch_norm);
+        }
+        Ok(())
+    }
+
+    /// The targets and everything below them: what a mode applies to.
+    fn within(&self, targets: &Targets) -> Vec<usize> {
         let tops = targets.paths();
-        let within = |module: &Module| module.parameters.is_empty() && tops.iter().any(|top| super::is_within(&module.path, top));
+        let within = |module: &Module| tops.iter().any(|top| super::is_within(&module.path, top));
         self.modules().iter().enumerate().filter(|(_, module)| within(module)).map(|(index, _)| index).collect()
     }
 
-    pub(super) fn make_trainable_resolved(&mut self, modules: &[usize]) {
-        self.set_requires_grad_of(modules, |_| true);
-        for &index in modules {
+    /// Parameters of `owners` train; `all` of the modules go into training mode.
+    pub(super) fn make_trainable_resolved(&mut self, owners: &[usize], all: &[usize]) {
+        self.set_requires_grad_of(owners, |_| true);
+        for &index in all {
             let module = &mut self.modules_mut()[index];
             module.training = true;
             module.track_running_stats = module.track_running_stats.map(|_| true);
         }
     }
 
-    pub(super) fn freeze_resolved(&mut self, modules: &[usize], batch_norm: BatchNorm) {
-        self.set_requires_grad_of(modules, |module| module.is_batch_norm() && batch_norm == BatchNorm::Train);
-        for &index in modules {
+    /// Parameters of `owners` freeze; `all` of the modules go into the mode that `batch_norm` means.
+    pub(super) fn freeze_resolved(&mut self, owners: &[usize], all: &[usize], batch_norm: BatchNorm) {
+        self.set_requires_grad_of(owners, |module| module.is_batch_norm() && batch_norm == BatchNorm::Train);
+        for &index in all {
             let module = &mut self.modules_mut()[index];
+            module.training = batch_norm != BatchNorm::Eval;
             module.track_running_stats = module.track_running_stats.map(|tracks| match batch_norm {
                 BatchNorm::Train => true,
                 BatchNorm::BatchStats => false,
                 BatchNorm::Eval => tracks,
             });
-            if batch_norm == BatchNorm::Eval {
-                module.training = false;
-            }
         }
     }
 
     fn set_requires_grad_of(&mut self, modules: &[usize], requires_grad: impl Fn(&Module) -> bool) {
         let chosen = modules.iter().map(|&index| &self.modules()[index]);
-        let storages: Vec<(String, bool)> = chosen
+        let wanted: HashMap<String, bool> = chosen
             .flat_map(|module| module.parameters.iter().map(|parameter| (parameter.storage().to_owned(), requires_grad(module))))
             .collect();
-        if storages.is_empty() {
-            return;
-        }
-        let wanted: std::collections::HashMap<String, bool> = storages.into_iter().collect();
         for parameter in self.modules_mut().iter_mut().flat_map(|module| &mut module.parameters) {
             if let Some(&requires_grad) = wanted.get(parameter.storage()) {
                 parameter.requires_grad = requires_grad;
@@ -171,5 +181,6 @@ impl ModuleTree {
 /// The parameters that no group of the optimizer has (`BaseFinetuning.filter_on_optimizer`), by identity: equal values
 /// do not make two parameters one.
 pub fn filter_on_optimizer<'p>(optimizer: &Optimizer, parameters: impl IntoIterator<Item = &'p Parameter>) -> Vec<&'p Parameter> {
-    parameters.into_iter().filter(|parameter| optimizer.group_of(parameter.storage()).is_none()).collect()
+    let held: HashSet<&str> = optimizer.groups().iter().flat_map(|group| &group.parameters).map(String::as_str).collect();
+    parameters.into_iter().filter(|parameter| !held.contains(parameter.storage())).collect()
 }

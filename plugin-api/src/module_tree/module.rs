@@ -105,13 +105,13 @@ impl<'t> ModuleMut<'t> {
     /// Freezes everything in the module; `batch_norm` says what its batch norms do meanwhile.
     pub fn freeze(&mut self, batch_norm: BatchNorm) {
         let target = self.target();
-        self.tree.freeze_resolved(&target, batch_norm);
+        self.tree.freeze_resolved(&target, &target, batch_norm);
     }
 
     /// Makes everything in the module trainable and puts it into training mode.
     pub fn make_trainable(&mut self) {
         let target = self.target();
-        self.tree.make_trainable_resolved(&target);
+        self.tree.make_trainable_resolved(&target, &target);
     }
 
     /// Makes everything in the module trainable and gives what no group has yet a group of its own, named after the
