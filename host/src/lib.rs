@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod data;
+pub mod error;
 pub mod fit;
 pub mod freeze;
 pub mod model;
@@ -15,3 +16,5 @@ pub mod run_dir;
 pub mod scheduler;
 pub mod torch;
 pub mod weights;
+
+pub use error::Error;

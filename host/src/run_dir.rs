@@ -1,1 +1,168 @@
-//! To come.
+//! The run directory: everything that a run writes.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use crate::error::{Error, io};
+
+/// Records of metrics.
+pub const METRICS: &str = "metrics.jsonl";
+/// Records of groups and freeze state.
+pub const GROUPS: &str = "groups.jsonl";
+/// The resolved run config.
+pub const CONFIG: &str = "config.toml";
+/// What was loaded.
+pub const PLUGINS: &str = "plugins.json";
+/// Folder of checkpoints.
+pub const CHECKPOINTS: &str = "checkpoints";
+
+/// A run directory, open for writing.
+pub struct RunDir {
+    path: PathBuf,
+    metrics: Records,
+    groups: Records,
+}
+
+/// Length of the files of records, for a resumed run to go on from.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Position {
+    metrics: u64,
+    groups: u64,
+}
+
+impl RunDir {
+    /// The default place: `runs/<name>-<time>`.
+    pub fn default_path(name: &str) -> PathBuf {
+        let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+        let time = now.format(format_description!("[year][month][day]-[hour][minute][second]")).unwrap_or_else(|_| now.unix_timestamp().to_string());
+        let path = PathBuf::from("runs").join(format!("{name}-{time}"));
+        let mut unique = path.clone();
+        let mut count = 2;
+        while unique.exists() {
+            unique = path.with_file_name(format!("{name}-{time}-{count}"));
+            count += 1;
+        }
+        unique
+    }
+
+    /// A new run directory; an existing one must be empty.
+    ///
+    /// # Errors
+    /// It cannot be made, or holds something already.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let holds_something = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+        if holds_something {
+            let reason = "the run directory holds something already; take another, or --resume it";
+            return Err(io(path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason)));
+        }
+        Self::open(path, Position::default())
+    }
+
+    /// The run directory of an earlier run, with the records after `position` taken off.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn open(path: &Path, position: Position) -> Result<Self, Error> {
+        let checkpoints = path.join(CHECKPOINTS);
+        std::fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            metrics: Records::open(path.join(METRICS), position.metrics)?,
+            groups: Records::open(path.join(GROUPS), position.groups)?,
+        })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Folder of checkpoints.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join(CHECKPOINTS)
+    }
+
+    /// Writes a whole file; it appears under its name when it is complete.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, name: &str, text: &str) -> Result<(), Error> {
+        let path = self.path.join(name);
+        write_whole(&path, text.as_bytes()).map_err(io(&path))
+    }
+
+    /// Appends a record of metrics.
+    ///
+    /// # Errors
+    /// The disk is full, for instance.
+    pub fn log_metrics(&mut self, record: Map<String, Value>) -> Result<(), Error> {
+        self.metrics.append(&Value::Object(record))
+    }
+
+    /// Appends a record of groups and freeze state.
+    ///
+    /// # Errors
+    /// The disk is full, for instance.
+    pub fn log_groups(&mut self, record: &Value) -> Result<(), Error> {
+        self.groups.append(record)
+    }
+
+    /// Writes what is buffered.
+    ///
+    /// # Errors
+    /// The disk is full, for instance.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.metrics.flush()?;
+        self.groups.flush()
+    }
+
+    /// Where the records end now.
+    pub fn position(&self) -> Position {
+        Position { metrics: self.metrics.length, groups: self.groups.length }
+    }
+}
+
+/// Writes beside and renames.
+///
+/// # Errors
+/// The folder cannot be written, or the disk is full.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+struct Records {
+    path: PathBuf,
+    file: BufWriter<File>,
+    length: u64,
+}
+
+impl Records {
+    fn open(path: PathBuf, length: u64) -> Result<Self, Error> {
+        let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(&path))?;
+        file.set_len(length).map_err(io(&path))?;
+        file.seek(SeekFrom::End(0)).map_err(io(&path))?;
+        Ok(Self { path, file: BufWriter::new(file), length })
+    }
+
+    fn append(&mut self, record: &Value) -> Result<(), Error> {
+        let mut line = record.to_string();
+        line.push('\n');
+        self.file.write_all(line.as_bytes()).map_err(io(&self.path))?;
+        self.length += line.len() as u64;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.file.flush().map_err(io(&self.path))
+    }
+}

@@ -1,0 +1,80 @@
+//! Finding and reading checkpoints.
+
+use std::path::{Path, PathBuf};
+
+use tch::Tensor;
+
+use super::{BEST, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
+use crate::run_dir::CHECKPOINTS;
+use crate::weights::{read, sha256_file};
+
+/// A checkpoint on disk, with its state read.
+#[derive(Debug)]
+pub struct Checkpoint {
+    folder: PathBuf,
+    /// Everything but the tensors.
+    pub state: SavedState,
+}
+
+/// The folder of a checkpoint: a run directory stands for its `preferred` one (`last` or `best`), or else the other.
+///
+/// # Errors
+/// There is none.
+pub fn locate(path: &Path, preferred: &str) -> Result<PathBuf, CheckpointError> {
+    let names = if preferred == BEST { [BEST, LAST] } else { [LAST, BEST] };
+    let of_run = names.iter().map(|name| path.join(CHECKPOINTS).join(name));
+    let found = std::iter::once(path.to_path_buf()).chain(of_run).find(|folder| folder.join(STATE).is_file());
+    found.ok_or_else(|| CheckpointError::NotFound { path: path.to_path_buf() })
+}
+
+impl Checkpoint {
+    /// Reads the state of a checkpoint and checks its files against their checksums.
+    ///
+    /// # Errors
+    /// There is none, or a file of it is damaged.
+    pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
+        let path = folder.join(STATE);
+        let text = std::fs::read_to_string(&path).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
+        let state: SavedState =
+            serde_json::from_str(&text).map_err(|error| CheckpointError::State { path: path.clone(), reason: error.to_string() })?;
+        if state.format != 1 {
+            let reason = format!("the checkpoint has format {}, this program reads format 1", state.format);
+            return Err(CheckpointError::State { path, reason });
+        }
+        for (file, expected) in &state.files {
+            let path = folder.join(file);
+            let found = sha256_file(&path).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
+            if found != *expected {
+                return Err(CheckpointError::Damaged { path, found, expected: expected.clone() });
+            }
+        }
+        Ok(Self { folder: folder.to_path_buf(), state })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The run directory that it lies in, if it does.
+    pub fn run_dir(&self) -> Option<PathBuf> {
+        let folder = self.folder.canonicalize().ok()?;
+        let checkpoints = folder.parent()?;
+        (checkpoints.file_name()? == CHECKPOINTS).then(|| checkpoints.parent().map(Path::to_path_buf)).flatten()
+    }
+
+    /// The file of weights and buffers.
+    pub fn model_file(&self) -> PathBuf {
+        self.folder.join(MODEL)
+    }
+
+    /// Optimizer state and random numbers by name.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn optimizer(&self) -> Result<Vec<(String, Tensor)>, CheckpointError> {
+        let file = read(self.folder.join(OPTIMIZER))?;
+        let entries = file.entries().iter().map(|entry| Ok((entry.name().to_owned(), entry.tensor()?)));
+        entries.collect()
+    }
+}

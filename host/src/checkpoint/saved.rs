@@ -1,0 +1,76 @@
+//! What `state.json` holds.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thaw_plugin_api::module_tree::Module;
+use thaw_plugin_api::optimizer::ParamGroup;
+
+use crate::fit::{Best, Meter};
+use crate::run_dir::Position;
+
+/// The state of a run besides its tensors.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SavedState {
+    /// Version of this form.
+    pub format: u32,
+    /// Version of the program.
+    pub thaw: String,
+    /// SHA-256 of the other files.
+    pub files: BTreeMap<String, String>,
+    /// The epoch to go on with.
+    pub epoch: usize,
+    /// The batch of that epoch to go on with; 0 starts the epoch.
+    pub batch: usize,
+    /// Optimizer steps so far.
+    pub global_step: usize,
+    /// The model and its configuration.
+    pub model: SavedModel,
+    /// Names of the classes, where the target is one.
+    pub class_names: Vec<String>,
+    /// The run config.
+    pub config: Value,
+    /// Modules with modes and `requires_grad`.
+    pub modules: Vec<Module>,
+    /// Groups with their rates.
+    pub groups: Vec<ParamGroup>,
+    /// State of the scheduler.
+    pub scheduler: Option<Value>,
+    /// State of strategies and callbacks.
+    pub callbacks: Vec<SavedCallback>,
+    /// Latest value of each metric.
+    pub metrics: BTreeMap<String, f64>,
+    /// Sums of the epoch that is under way.
+    pub meter: Meter,
+    /// The best checkpoint so far.
+    pub best: Option<Best>,
+    /// Where the files of records end.
+    pub records: Position,
+    /// Scale of the loss, in half precision.
+    #[serde(default)]
+    pub loss_scale: Option<Value>,
+    /// Strategies that were replaced in the running process, in order.
+    #[serde(default)]
+    pub swaps: Vec<Value>,
+}
+
+/// Which model it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedModel {
+    /// Id.
+    pub id: String,
+    /// Its configuration.
+    pub config: Value,
+}
+
+/// State of a strategy or callback.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedCallback {
+    /// Id.
+    pub id: String,
+    /// Its plugin.
+    pub plugin: String,
+    /// What it gave.
+    pub state: Value,
+}

@@ -1,0 +1,144 @@
+//! Writing checkpoints: into a folder beside, which is then renamed.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tch::Tensor;
+
+use super::{CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
+use crate::weights::{WriteOptions, write_safetensors};
+
+/// What a checkpoint is made of.
+pub struct Snapshot {
+    /// Weights and buffers in state_dict order.
+    pub model: Vec<(String, Tensor)>,
+    /// Optimizer state and random numbers.
+    pub optimizer: Vec<(String, Tensor)>,
+    /// Everything else.
+    pub state: SavedState,
+}
+
+/// The folder `checkpoints` of a run.
+#[derive(Clone, Debug)]
+pub struct CheckpointStore {
+    folder: PathBuf,
+}
+
+impl CheckpointStore {
+    /// A store in this folder, which exists.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes a checkpoint; one of the same name is replaced when the new one is complete.
+    ///
+    /// # Errors
+    /// A bad name, a full disk, …; what was there before is as it was.
+    pub fn save(&self, name: &str, mut snapshot: Snapshot) -> Result<PathBuf, CheckpointError> {
+        let is_name = !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_=.".contains(c));
+        if !is_name {
+            return Err(CheckpointError::Name { name: name.to_owned() });
+        }
+        let written = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source| CheckpointError::Write { path, source }
+        };
+        let folder = tempfile::Builder::new().prefix(".writing-").tempdir_in(&self.folder).map_err(written(&self.folder))?;
+        for (file, tensors) in [(MODEL, &snapshot.model), (OPTIMIZER, &snapshot.optimizer)] {
+            let path = folder.path().join(file);
+            let result = write_safetensors(&path, tensors, &BTreeMap::new(), &WriteOptions::default())?;
+            snapshot.state.files.insert(file.to_owned(), result.sha256);
+        }
+        let path = folder.path().join(STATE);
+        let text = serde_json::to_vec_pretty(&snapshot.state)
+            .map_err(|error| CheckpointError::State { path: path.clone(), reason: error.to_string() })?;
+        crate::run_dir::write_whole(&path, &text).map_err(written(&path))?;
+        File::open(folder.path()).and_then(|folder| folder.sync_all()).map_err(written(folder.path()))?;
+
+        let target = self.folder.join(name);
+        readable(folder.path()).map_err(written(folder.path()))?;
+        replace_folder(folder, &target).map_err(written(&target))?;
+        Ok(target)
+    }
+
+    /// Makes `alias` (`last`, `best`) stand for the checkpoint `name`, at once.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn alias(&self, alias: &str, name: &str) -> Result<(), CheckpointError> {
+        let link = self.folder.join(alias);
+        let beside = self.folder.join(format!(".{alias}-{}", std::process::id()));
+        let result = symlink(Path::new(name), &beside).and_then(|()| fs::rename(&beside, &link));
+        result.map_err(|source| CheckpointError::Write { path: link, source })
+    }
+
+    /// What an alias stands for.
+    pub fn target_of(&self, alias: &str) -> Option<String> {
+        let target = fs::read_link(self.folder.join(alias)).ok()?;
+        target.file_name().map(|name| name.to_string_lossy().into_owned())
+    }
+
+    /// Removes a checkpoint, unless an alias stands for it.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(&self, name: &str) -> Result<(), CheckpointError> {
+        let is_used = [LAST, super::BEST].iter().any(|alias| self.target_of(alias).as_deref() == Some(name));
+        let path = self.folder.join(name);
+        if is_used || !path.is_dir() {
+            return Ok(());
+        }
+        fs::remove_dir_all(&path).map_err(|source| CheckpointError::Write { path, source })
+    }
+}
+
+/// `tempdir` makes folders for its owner only; a checkpoint is as readable as the files around it.
+fn readable(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    }
+    let _ = folder;
+    Ok(())
+}
+
+fn replace_folder(fresh: tempfile::TempDir, target: &Path) -> io::Result<()> {
+    let old = target.with_file_name(format!(".replaced-{}", std::process::id()));
+    let replaced = target.exists();
+    if replaced {
+        fs::rename(target, &old)?;
+    }
+    if let Err(error) = fs::rename(fresh.path(), target) {
+        if replaced {
+            fs::rename(&old, target)?;
+        }
+        return Err(error);
+    }
+    // It has another name now: nothing is left to clean up.
+    let _ = fresh.keep();
+    if replaced {
+        fs::remove_dir_all(&old)?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    if link.symlink_metadata().is_ok() {
+        fs::remove_file(link)?;
+    }
+    std::os::unix::fs::symlink(target, link)
+}
+
+#[cfg(not(unix))]
+fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_dir(target, link)
+}

@@ -1,0 +1,128 @@
+//! Freeze state and modes, applied to tensors and modules.
+
+use tch::Device;
+use thaw_plugin_api::module_tree::{Module, ModuleTree};
+
+use super::{HostModel, ModelError, Phase};
+
+const TRAINING: u8 = 1;
+const TRACKING: u8 = 2;
+
+impl HostModel {
+    /// Moves every tensor; those shared with the plugin's layers stay shared.
+    ///
+    /// # Errors
+    /// The device's memory is too small.
+    pub fn to_device(&mut self, device: Device) -> Result<(), ModelError> {
+        if device == self.device {
+            return Ok(());
+        }
+        let _guard = tch::no_grad_guard();
+        for index in 0..self.tensors.len() {
+            let (name, tensor) = &self.tensors[index];
+            let what = format!("moving `{name}` to {device:?}");
+            let moved = tensor.f_to_device(device).map_err(self.torch_error(&what))?;
+            self.tensors[index].1.f_set_data(&moved).map_err(|error| ModelError::Torch {
+                model: self.id.clone(),
+                what,
+                message: crate::torch::short_message(&error.to_string()).to_owned(),
+            })?;
+        }
+        self.device = device;
+        Ok(())
+    }
+
+    /// Puts four-dimensional weights into the channels-last layout.
+    ///
+    /// # Errors
+    /// libtorch refuses one.
+    pub fn channels_last(&mut self) -> Result<(), crate::torch::TorchError> {
+        let _guard = tch::no_grad_guard();
+        for (_, tensor) in self.tensors.iter_mut().filter(|(_, tensor)| tensor.dim() == 4) {
+            crate::torch::layout::make_channels_last(tensor)?;
+        }
+        Ok(())
+    }
+
+    /// Switches between training and validation.
+    pub fn set_phase(&mut self, phase: Phase) {
+        if phase != self.phase {
+            self.phase = phase;
+            self.push_modes();
+        }
+    }
+
+    /// Takes over freeze state and modes of `tree`, which must be this model's.
+    ///
+    /// # Errors
+    /// Another model's tree, or a parameter that cannot have gradients.
+    pub fn apply_tree(&mut self, tree: ModuleTree) -> Result<(), ModelError> {
+        let wrong = |reason: String| ModelError::Tree { model: self.id.clone(), reason };
+        if tree.modules().len() != self.tree.modules().len() {
+            return Err(wrong(format!("expected {} modules, found {}", self.tree.modules().len(), tree.modules().len())));
+        }
+        for (ours, theirs) in self.tree.modules().iter().zip(tree.modules()) {
+            if ours.path != theirs.path || !ours.parameters.iter().map(|p| &p.name).eq(theirs.parameters.iter().map(|p| &p.name)) {
+                return Err(wrong(format!("expected module `{}`, found `{}` or other parameters in it", ours.path, theirs.path)));
+            }
+        }
+        self.tree = tree;
+        self.tree.mark_unchanged();
+        self.push_requires_grad()?;
+        self.push_modes();
+        Ok(())
+    }
+
+    /// Restores freeze state by name from what a checkpoint keeps.
+    ///
+    /// # Errors
+    /// As [`Self::apply_tree`].
+    pub fn restore_freeze_state(&mut self, saved: &[Module]) -> Result<(), ModelError> {
+        let wrong = |reason: String| ModelError::Tree { model: self.id.clone(), reason };
+        let mut modules = self.tree.modules().to_vec();
+        for module in &mut modules {
+            let path = &module.path;
+            let known = saved.iter().find(|known| known.path == *path).ok_or_else(|| wrong(format!("the checkpoint has no module `{path}`")))?;
+            module.training = known.training;
+            module.track_running_stats = known.track_running_stats;
+            for parameter in &mut module.parameters {
+                let saved = known.parameters.iter().find(|saved| saved.name == parameter.name);
+                parameter.requires_grad = saved.ok_or_else(|| wrong(format!("the checkpoint has no parameter `{}`", parameter.name)))?.requires_grad;
+            }
+        }
+        let tree = ModuleTree::new(modules).map_err(|error| wrong(error.to_string()))?;
+        self.apply_tree(tree)
+    }
+
+    fn push_requires_grad(&mut self) -> Result<(), ModelError> {
+        let wanted: Vec<(String, bool)> = self.tree.parameters().map(|parameter| (parameter.name.clone(), parameter.requires_grad)).collect();
+        for (name, requires_grad) in wanted {
+            let tensor = self.tensor(&name)?;
+            if tensor.requires_grad() == requires_grad {
+                continue;
+            }
+            let tensor = tensor.f_set_requires_grad(requires_grad).map_err(self.torch_error(&format!("requires_grad of `{name}`")))?;
+            if !requires_grad {
+                // A gradient from before would still be stepped on.
+                let frozen = crate::torch::gradients::TensorList::new(vec![tensor]);
+                crate::torch::gradients::zero_grad(&frozen).map_err(|error| ModelError::Torch {
+                    model: self.id.clone(),
+                    what: format!("clearing the gradient of `{name}`"),
+                    message: error.to_string(),
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn push_modes(&mut self) {
+        let phase = self.phase;
+        let mode = |module: &Module| {
+            let training = if phase == Phase::Train && module.training { TRAINING } else { 0 };
+            let tracking = if module.track_running_stats.unwrap_or(true) { TRACKING } else { 0 };
+            training | tracking
+        };
+        let modes: Vec<u8> = self.tree.modules().iter().map(mode).collect();
+        self.raw.set_modes(modes[..].into());
+    }
+}

@@ -1,0 +1,68 @@
+//! Loss and metrics of the tasks that ship.
+
+use tch::{Kind, Reduction, Tensor};
+use thaw_plugin_api::model::{Batch, StepOutput, Task, Tensors};
+
+/// Loss and metrics of a batch for a model without a step of its own; the error says what does not fit.
+pub fn step(task: Task, batch: &Batch, outputs: Tensors) -> Result<StepOutput, String> {
+    let text = |error: thaw_plugin_api::Error| error.to_string();
+    let target = match task {
+        Task::Reconstruction => batch.inputs.first().map_err(text)?,
+        _ => batch.target.as_ref().ok_or("the data has no target: name its labels in [data]")?,
+    };
+    let output = outputs.first().map_err(text)?;
+    let (loss, metrics) = match task {
+        Task::Classification => classification(output, target)?,
+        Task::Regression => regression(output, target)?,
+        Task::Reconstruction => (mean_squared_error(output, target)?, Vec::new()),
+    };
+    Ok(StepOutput { loss, outputs, metrics })
+}
+
+fn torch(error: tch::TchError) -> String {
+    crate::torch::short_message(&error.to_string()).to_owned()
+}
+
+fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<(String, f64)>), String> {
+    let shape = logits.size();
+    let (batch, classes) = match shape.as_slice() {
+        [batch, classes] => (*batch, *classes),
+        other => return Err(format!("classification needs logits of shape [batch, classes], found {other:?}")),
+    };
+    if labels.kind() != Kind::Int64 || labels.size() != [batch] {
+        return Err(format!("classification needs one i64 label per sample ({batch}), found {:?} of shape {:?}", labels.kind(), labels.size()));
+    }
+    let logits = logits.f_to_kind(Kind::Float).map_err(torch)?;
+    let loss = logits.f_cross_entropy_loss(labels, None::<Tensor>, Reduction::Mean, -100, 0.0).map_err(|error| {
+        let message = torch(error);
+        if message.contains("out of bounds") {
+            format!("a label is outside 0..{classes}: the model has {classes} classes, set num_classes to the number of classes in the data")
+        } else {
+            message
+        }
+    })?;
+    Ok((loss, vec![("acc".to_owned(), accuracy(&logits, labels, batch)?)]))
+}
+
+/// Share of samples whose highest logit is the label's.
+fn accuracy(logits: &Tensor, labels: &Tensor, batch: i64) -> Result<f64, String> {
+    let hits = tch::no_grad(|| logits.f_argmax(-1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Float)?.f_double_value(&[])).map_err(torch)?;
+    Ok(if batch == 0 { 0.0 } else { hits / batch as f64 })
+}
+
+fn regression(output: &Tensor, target: &Tensor) -> Result<(Tensor, Vec<(String, f64)>), String> {
+    let loss = mean_squared_error(output, target)?;
+    let absolute = tch::no_grad(|| {
+        let target = target.f_view(output.size().as_slice())?;
+        output.f_l1_loss(&target, Reduction::Mean)?.f_double_value(&[])
+    });
+    Ok((loss, vec![("mae".to_owned(), absolute.map_err(torch)?)]))
+}
+
+fn mean_squared_error(output: &Tensor, target: &Tensor) -> Result<Tensor, String> {
+    if output.numel() != target.numel() {
+        return Err(format!("the output has shape {:?}, the target {:?}: they need as many elements", output.size(), target.size()));
+    }
+    let target = target.f_view(output.size().as_slice()).and_then(|target| target.f_to_kind(Kind::Float)).map_err(torch)?;
+    output.f_to_kind(Kind::Float).and_then(|output| output.f_mse_loss(&target, Reduction::Mean)).map_err(torch)
+}

@@ -1,0 +1,17 @@
+//! Weights from a file into a model.
+
+use super::HostModel;
+use crate::weights::{LoadPlan, TensorSpec, WeightsConfig, WeightsError, apply, plan_load, read};
+
+/// Loads what `[model] weights` names, strictly unless it says otherwise.
+///
+/// # Errors
+/// A file that cannot be read, or tensors that do not fit: all of them are named.
+pub fn load_weights(model: &HostModel, config: &WeightsConfig) -> Result<LoadPlan, WeightsError> {
+    let file = read(&config.path)?;
+    let specs: Vec<TensorSpec> =
+        model.state_dict().iter().map(|(name, tensor)| TensorSpec::new(name.clone(), tensor.size(), tensor.kind())).collect();
+    let plan = plan_load(&specs, &file, config)?;
+    apply(&plan, &file, |name| model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
+    Ok(plan)
+}
