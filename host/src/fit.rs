@@ -1,1 +1,105 @@
-//! To come.
+//! Training: the loop, in Lightning's order of hooks.
+//!
+//! [`Fit`] holds a run: its state and its strategies and callbacks. [`Fit::run`] trains it from where it stands.
+
+mod audit;
+mod checkpoints;
+mod build;
+mod epoch;
+mod error;
+mod evaluate;
+mod groups;
+mod hooks;
+mod meter;
+mod resume;
+mod scaler;
+mod services;
+mod state;
+mod step;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use build::FitOptions;
+pub use checkpoints::Best;
+pub use error::FitError;
+pub use evaluate::{Evaluation, evaluate};
+pub use groups::initial_groups;
+pub use meter::Meter;
+pub use state::RunState;
+use thaw_plugin_api::hook::Hook;
+
+use crate::Error;
+use crate::plugins::{Instance, PluginSet};
+use crate::progress::Reporter;
+
+/// Set by the first Ctrl-C: the run ends after its step, with a checkpoint.
+pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// A run.
+pub struct Fit {
+    state: RunState,
+    callbacks: Vec<Instance>,
+    plugins: PluginSet,
+    reporter: Reporter,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Epochs that are complete.
+    pub epochs: usize,
+    /// Optimizer steps.
+    pub global_step: usize,
+    /// The best checkpoint.
+    pub best: Option<Best>,
+    /// Why the run stopped before its last epoch.
+    pub stopped: Option<String>,
+}
+
+impl Fit {
+    /// Trains to the end. Whatever happens, hooks `on_exception` and `teardown` run, and the checkpoints written so far stay.
+    ///
+    /// # Errors
+    /// What ended the run.
+    pub fn run(&mut self) -> Result<Outcome, Error> {
+        let result = self.train();
+        if let Err(error) = &result {
+            self.state.exception = Some(error.to_string());
+            self.hooks_after_failure(Hook::Exception);
+        }
+        let flushed = self.state.run_dir.flush();
+        if result.is_ok() {
+            self.hooks(Hook::Teardown)?;
+        } else {
+            self.hooks_after_failure(Hook::Teardown);
+        }
+        self.reporter.finish();
+        let outcome = result?;
+        flushed?;
+        Ok(outcome)
+    }
+
+    fn train(&mut self) -> Result<Outcome, Error> {
+        self.hooks(Hook::FitStart)?;
+        if self.state.is_fresh() {
+            self.sanity_check()?;
+        }
+        self.hooks(Hook::TrainStart)?;
+        let mut stopped = None;
+        while self.state.progress.epoch < self.state.config.trainer.max_epochs && stopped.is_none() && !self.state.reached_max_steps() {
+            stopped = self.run_epoch()?;
+        }
+        self.hooks(Hook::TrainEnd)?;
+        self.hooks(Hook::FitEnd)?;
+        Ok(Outcome { epochs: self.state.progress.epoch, global_step: self.state.progress.global_step, best: self.state.best.clone(), stopped })
+    }
+
+    /// The state of the run.
+    pub fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    fn is_interrupted() -> bool {
+        INTERRUPTED.load(Ordering::Relaxed)
+    }
+}

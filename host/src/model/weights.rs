@@ -9,9 +9,14 @@ use crate::weights::{LoadPlan, TensorSpec, WeightsConfig, WeightsError, apply, p
 /// A file that cannot be read, or tensors that do not fit: all of them are named.
 pub fn load_weights(model: &HostModel, config: &WeightsConfig) -> Result<LoadPlan, WeightsError> {
     let file = read(&config.path)?;
-    let specs: Vec<TensorSpec> =
-        model.state_dict().iter().map(|(name, tensor)| TensorSpec::new(name.clone(), tensor.size(), tensor.kind())).collect();
-    let plan = plan_load(&specs, &file, config)?;
+    let plan = plan_load(&model.tensor_specs(), &file, config)?;
     apply(&plan, &file, |name| model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
     Ok(plan)
+}
+
+impl HostModel {
+    /// Names, shapes and types of the state_dict, as a file has to have them.
+    pub fn tensor_specs(&self) -> Vec<TensorSpec> {
+        self.state_dict().iter().map(|(name, tensor)| TensorSpec::new(name.clone(), tensor.size(), tensor.kind())).collect()
+    }
 }

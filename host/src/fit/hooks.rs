@@ -1,0 +1,79 @@
+//! Every hook of a run is called from here.
+
+use thaw_plugin_api::abi::Kind;
+use thaw_plugin_api::hook::Hook;
+
+use super::Fit;
+use crate::Error;
+
+impl Fit {
+    /// Runs a hook of every strategy and callback, in the run config's order.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub(super) fn hooks(&mut self, hook: Hook) -> Result<(), Error> {
+        for callback in &mut self.callbacks {
+            if callback.wants(hook) {
+                let progress = self.state.progress;
+                callback.hook(hook, &progress, &mut self.state)?;
+            }
+        }
+        if self.state.changed {
+            self.after_change(hook)?;
+        }
+        Ok(())
+    }
+
+    /// The hooks of a run that failed: their own failures are told and change nothing.
+    pub(super) fn hooks_after_failure(&mut self, hook: Hook) {
+        let progress = self.state.progress;
+        for callback in &mut self.callbacks {
+            if let Err(failure) = callback.hook(hook, &progress, &mut self.state) {
+                tracing::warn!("{failure}");
+            }
+        }
+    }
+
+    /// `setup` of all, and what strategies freeze before training.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub(super) fn setup(&mut self, fresh: bool) -> Result<(), Error> {
+        let progress = self.state.progress;
+        for callback in &mut self.callbacks {
+            callback.hook(Hook::Setup, &progress, &mut self.state)?;
+            if fresh && callback.kind() == Kind::Strategy {
+                callback.freeze_before_training(&mut self.state)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Start of an epoch: strategies fine-tune, then the hook.
+    ///
+    /// # Errors
+    /// The first failure, or a disagreement that the audit finds.
+    pub(super) fn start_epoch(&mut self) -> Result<(), Error> {
+        let progress = self.state.progress;
+        for callback in &mut self.callbacks {
+            if callback.kind() == Kind::Strategy {
+                callback.finetune(&progress, &mut self.state)?;
+            }
+            callback.hook(Hook::TrainEpochStart, &progress, &mut self.state)?;
+        }
+        self.state.audit()?;
+        self.state.check_something_trains()?;
+        self.report_groups()
+    }
+
+    /// Freeze state or groups changed outside the start of an epoch.
+    fn after_change(&mut self, hook: Hook) -> Result<(), Error> {
+        // Before the first epoch strategies are still laying out groups, and its start reports anyway.
+        let in_epoch = !matches!(hook, Hook::Setup | Hook::FitStart | Hook::TrainStart | Hook::SanityCheckStart | Hook::SanityCheckEnd);
+        if in_epoch && self.state.optimizer.is_some() {
+            self.state.audit()?;
+            self.report_groups()?;
+        }
+        Ok(())
+    }
+}

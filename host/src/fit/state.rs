@@ -1,0 +1,153 @@
+//! The state of a run, without the plugins that act on it.
+
+use std::collections::BTreeMap;
+
+use thaw_plugin_api::context::Progress;
+
+use super::audit::Frozen;
+use super::scaler::LossScaler;
+use super::{Best, FitError, Meter};
+use crate::Error;
+use crate::checkpoint::CheckpointStore;
+use crate::config::{Audit, RunConfig};
+use crate::data::DataModule;
+use crate::model::HostModel;
+use crate::optimizer::{Optimizer, Parameters};
+use crate::run_dir::RunDir;
+use crate::scheduler::Scheduler;
+
+/// Everything of a run that checkpoints keep or hooks can see.
+pub struct RunState {
+    /// The run config.
+    pub config: RunConfig,
+    /// The model with its freeze state.
+    pub model: HostModel,
+    /// Training and validation data.
+    pub data: DataModule,
+    /// The optimizer; not there in `setup`.
+    pub optimizer: Option<Optimizer>,
+    /// The model's parameters by name, tied ones once.
+    pub parameters: Parameters,
+    /// The scheduler.
+    pub scheduler: Option<Scheduler>,
+    /// Where the run stands.
+    pub progress: Progress,
+    /// Latest value of each metric.
+    pub metrics: BTreeMap<String, f64>,
+    /// The last batch's loss.
+    pub loss: Option<f64>,
+    /// Why the run ends.
+    pub exception: Option<String>,
+    /// What hooks asked for.
+    pub requests: Requests,
+    /// Sums of the epoch.
+    pub meter: Meter,
+    /// The best checkpoint.
+    pub best: Option<Best>,
+    /// Epoch checkpoints that are kept, best first.
+    pub kept: Vec<Best>,
+    /// Where everything is written.
+    pub run_dir: RunDir,
+    /// Checkpoints of the run.
+    pub store: CheckpointStore,
+    /// Loss scaling, in float16.
+    pub scaler: Option<LossScaler>,
+    /// Whether freeze state or groups changed since they were reported.
+    pub changed: bool,
+    /// Whether gradients are to be audited after the next backward.
+    pub audit_gradients: bool,
+    /// Digests of what is frozen.
+    pub frozen: Frozen,
+    /// Strategies replaced while running.
+    pub swaps: Vec<serde_json::Value>,
+    /// Results of the last validation.
+    pub validation: Option<super::Evaluation>,
+    /// Samples in the present accumulation window.
+    pub window_samples: usize,
+}
+
+/// What hooks asked for, done as soon as the loop allows.
+#[derive(Debug, Default)]
+pub struct Requests {
+    /// Why to stop.
+    pub stop: Option<String>,
+    /// Names of checkpoints to write.
+    pub checkpoints: Vec<String>,
+    /// Whether to validate.
+    pub validate: bool,
+    /// Metrics logged since the last record.
+    pub logged: BTreeMap<String, f64>,
+}
+
+impl RunState {
+    /// Whether nothing was trained yet.
+    pub fn is_fresh(&self) -> bool {
+        self.progress.global_step == 0 && self.progress.epoch == 0 && self.progress.batch_index == 0
+    }
+
+    /// Whether the limit of steps is reached.
+    pub fn reached_max_steps(&self) -> bool {
+        self.config.trainer.max_steps.is_some_and(|steps| self.progress.global_step >= steps)
+    }
+
+    /// The optimizer.
+    ///
+    /// # Errors
+    /// It is not built yet.
+    pub fn optimizer(&mut self) -> Result<&mut Optimizer, FitError> {
+        self.optimizer.as_mut().ok_or_else(|| FitError::Config("there is no optimizer yet".to_owned()))
+    }
+
+    /// Reports findings as `trainer.audit` says.
+    ///
+    /// # Errors
+    /// There are some, and the audit is strict.
+    pub fn report_findings(&self, findings: Vec<String>) -> Result<(), Error> {
+        if findings.is_empty() {
+            return Ok(());
+        }
+        match self.config.trainer.audit {
+            Audit::Error => return Err(FitError::Audit(findings).into()),
+            Audit::Warn => findings.iter().for_each(|finding| tracing::warn!("{finding}")),
+            Audit::Off => {}
+        }
+        Ok(())
+    }
+
+    /// Checks freeze state against groups.
+    ///
+    /// # Errors
+    /// They disagree, and the audit is strict; or nothing trains at all.
+    pub fn audit(&mut self) -> Result<(), Error> {
+        let Some(optimizer) = &self.optimizer else { return Ok(()) };
+        if self.config.trainer.audit == Audit::Off {
+            return Ok(());
+        }
+        self.report_findings(super::audit::groups(self.model.tree(), optimizer.groups()))?;
+        let frozen = self.model.tree().parameters().filter(|parameter| !parameter.requires_grad);
+        let frozen = frozen.filter_map(|parameter| Some((parameter.name.as_str(), self.model.tensor(&parameter.name).ok()?)));
+        self.frozen = Frozen::of(frozen);
+        self.audit_gradients = true;
+        Ok(())
+    }
+
+    /// Ends a run in which nothing trains, at its first step.
+    ///
+    /// # Errors
+    /// No parameter of a group requires a gradient.
+    pub fn check_something_trains(&self) -> Result<(), FitError> {
+        let Some(optimizer) = &self.optimizer else { return Ok(()) };
+        let grouped = optimizer.groups().iter().flat_map(|group| &group.parameters);
+        let trains = grouped.filter_map(|name| self.model.tree().parameter(name).ok()).any(|parameter| parameter.requires_grad);
+        if trains {
+            return Ok(());
+        }
+        let trainable = self.model.tree().trainable().len();
+        let reason = if trainable == 0 {
+            "everything is frozen. Leave a head trainable, or unfreeze from epoch 0".to_owned()
+        } else {
+            format!("{trainable} parameters are trainable, but none of them is in a group; see [optimizer] parameters")
+        };
+        Err(FitError::NothingTrains { reason })
+    }
+}
