@@ -1,1 +1,156 @@
-//! To come.
+//! How a run is shown: a line of progress, a table whenever something else trains, the end.
+
+mod table;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use thaw_plugin_api::context::Progress;
+use thaw_plugin_api::module_tree::ModuleTree;
+use thaw_plugin_api::optimizer::ParamGroup;
+
+use crate::fit::RunState;
+
+/// One batch, as the line of progress shows it.
+pub struct BatchLine<'b> {
+    /// Where the run stands.
+    pub progress: &'b Progress,
+    /// The batch's loss.
+    pub loss: f64,
+    /// Accuracy over the epoch so far.
+    pub accuracy: Option<f64>,
+    /// Samples in the batch.
+    pub samples: usize,
+}
+
+/// Shows a run on the terminal, or writes a line per epoch where there is none.
+pub struct Reporter {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    started: std::time::Instant,
+    samples: usize,
+    trained: std::time::Duration,
+    epoch_started: std::time::Instant,
+    last_table: Option<String>,
+    shown: std::time::Instant,
+}
+
+/// Time between two refreshes of the line.
+const REFRESH: Duration = Duration::from_millis(100);
+
+impl Reporter {
+    /// A reporter; a quiet one shows nothing.
+    pub fn new(quiet: bool) -> Self {
+        let now = std::time::Instant::now();
+        Self { bar: None, quiet, started: now, samples: 0, trained: Duration::ZERO, epoch_started: now, last_table: None, shown: now }
+    }
+
+    /// The head of a run.
+    pub fn start<'p>(&mut self, state: &RunState, plugins: impl Iterator<Item = &'p str>) {
+        self.started = std::time::Instant::now();
+        if self.quiet {
+            return;
+        }
+        let tree = state.model.tree();
+        let total: u64 = tree.parameters().filter(|parameter| parameter.tied_to.is_none()).map(|parameter| parameter.numel()).sum();
+        println!("model      {} ({} parameters) on {}", state.model.id(), table::count(total), device_name(state.model.device()));
+        println!("data       {}", state.data.summary());
+        println!("plugins    {}", plugins.collect::<Vec<_>>().join(", "));
+        println!("run        {}", state.run_dir.path().display());
+        if !state.is_fresh() {
+            println!("resumed at epoch {}, batch {}, step {}", state.progress.epoch, state.progress.batch_index, state.progress.global_step);
+        }
+    }
+
+    /// An epoch starts.
+    pub fn start_epoch(&mut self, progress: &Progress) {
+        self.samples = 0;
+        self.epoch_started = std::time::Instant::now();
+        if self.quiet {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(Some(progress.num_training_batches as u64), ProgressDrawTarget::stderr_with_hz(10));
+        let style = ProgressStyle::with_template("epoch {prefix} {bar:24} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style);
+        bar.set_prefix(format!("{}/{}", progress.epoch + 1, progress.max_epochs));
+        self.bar = Some(bar);
+    }
+
+    /// A batch was trained.
+    pub fn batch(&mut self, line: &BatchLine<'_>) {
+        self.samples += line.samples;
+        let Some(bar) = &self.bar else { return };
+        if self.shown.elapsed() < REFRESH {
+            return;
+        }
+        self.shown = std::time::Instant::now();
+        let seconds = self.epoch_started.elapsed().as_secs_f64();
+        let rate = self.samples as f64 / seconds.max(1e-9);
+        let done = line.progress.batch_index + 1;
+        let left_in_epoch = line.progress.num_training_batches.saturating_sub(done) as f64;
+        let epochs_left = line.progress.max_epochs.saturating_sub(line.progress.epoch + 1) as f64;
+        let per_batch = seconds / done as f64;
+        let left = per_batch * (left_in_epoch + epochs_left * line.progress.num_training_batches as f64);
+        let accuracy = line.accuracy.map(|accuracy| format!(" acc {accuracy:.3}")).unwrap_or_default();
+        bar.set_message(format!("step {} loss {:.4}{accuracy} {rate:.0}/s, {} left", line.progress.global_step, line.loss, table::duration(left)));
+        bar.set_position(done as u64);
+    }
+
+    /// An epoch is complete.
+    pub fn end_epoch(&mut self, progress: &Progress, metrics: &BTreeMap<String, f64>) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        let seconds = self.epoch_started.elapsed().as_secs_f64();
+        self.trained += self.epoch_started.elapsed();
+        if self.quiet {
+            return;
+        }
+        let known = ["train_loss", "train_acc", "val_loss", "val_acc"];
+        let shown = metrics.iter().filter(|(name, _)| known.contains(&name.as_str()));
+        let values: Vec<String> = shown.map(|(name, value)| format!("{name} {value:.4}")).collect();
+        let rate = self.samples as f64 / seconds.max(1e-9);
+        let epochs_left = progress.max_epochs.saturating_sub(progress.epoch + 1) as f64;
+        let left = table::duration(self.trained.as_secs_f64() / (progress.epoch + 1) as f64 * epochs_left);
+        println!(
+            "epoch {:>3}/{}  step {:>5}  {}  {rate:.0} samples/s  {}, {left} left",
+            progress.epoch + 1,
+            progress.max_epochs,
+            progress.global_step,
+            values.join("  "),
+            table::duration(seconds),
+        );
+    }
+
+    /// What trains at which rate; shown where something else trains than before.
+    pub fn groups(&mut self, progress: &Progress, tree: &ModuleTree, groups: &[ParamGroup]) {
+        if self.quiet {
+            return;
+        }
+        let (what, text) = table::groups(tree, groups);
+        if self.last_table.as_ref() == Some(&what) {
+            return;
+        }
+        self.last_table = Some(what);
+        let text = format!("\nepoch {}: what trains\n{text}", progress.epoch + 1);
+        match &self.bar {
+            Some(bar) => bar.suspend(|| println!("{text}")),
+            None => println!("{text}"),
+        }
+    }
+
+    /// The run is over.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn device_name(device: tch::Device) -> String {
+    match device {
+        tch::Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
+    }
+}

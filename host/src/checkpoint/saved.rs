@@ -45,6 +45,9 @@ pub struct SavedState {
     pub meter: Meter,
     /// The best checkpoint so far.
     pub best: Option<Best>,
+    /// Epoch checkpoints kept for their rank, best first.
+    #[serde(default)]
+    pub kept: Vec<Best>,
     /// Where the files of records end.
     pub records: Position,
     /// Scale of the loss, in half precision.

@@ -1,0 +1,209 @@
+//! From run config to run: plugins, model, data, optimizer, scheduler.
+
+use std::path::PathBuf;
+
+use thaw_plugin_api::context::{Progress, Stage};
+use thaw_plugin_api::module_tree::ModuleTree;
+
+use super::audit::Frozen;
+use super::scaler::LossScaler;
+use super::state::Requests;
+use super::{Fit, FitError, Meter, RunState, initial_groups};
+use crate::Error;
+use crate::checkpoint::{Checkpoint, CheckpointStore};
+use crate::config::{ConfigError, Precision, RunConfig};
+use crate::data::{DataModule, PictureDefaults, Split};
+use crate::model::{HostModel, load_weights};
+use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
+use crate::plugins::{Instance, PluginSet};
+use crate::progress::Reporter;
+use crate::run_dir::{self, RunDir};
+use crate::scheduler::{RunLength, Scheduler};
+
+/// Where a run writes, and what it goes on from.
+pub struct FitOptions {
+    /// The run directory; made where it is missing.
+    pub run_dir: PathBuf,
+    /// A checkpoint to go on from.
+    pub resume: Option<Checkpoint>,
+    /// How the run is shown.
+    pub reporter: Reporter,
+}
+
+impl Fit {
+    /// Builds a run, up to and including `setup`, `freeze_before_training` and the optimizer.
+    ///
+    /// # Errors
+    /// Anything of the run config that cannot be had.
+    pub fn build(config: RunConfig, plugins: PluginSet, device: tch::Device, options: FitOptions) -> Result<Self, Error> {
+        crate::torch::manual_seed(config.seed)?;
+        if config.trainer.deterministic {
+            crate::torch::set_deterministic(true, true)?;
+        }
+        if let Some(threads) = config.trainer.threads {
+            tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+        }
+        if config.trainer.precision == Precision::Fp16Mixed && !device.is_cuda() {
+            return Err(FitError::Config("precision = \"fp16-mixed\" needs a GPU; use \"bf16-mixed\" or \"fp32\"".to_owned()).into());
+        }
+        let callbacks = create_callbacks(&config, &plugins)?;
+        let model = build_model(&config, &plugins, device, options.resume.is_none())?;
+        let data = open_data(&config, &model)?;
+        let fresh = options.resume.is_none();
+        let run_dir = match &options.resume {
+            Some(checkpoint) => RunDir::open(&options.run_dir, checkpoint.state.records)?,
+            None => RunDir::create(&options.run_dir)?,
+        };
+        let store = CheckpointStore::new(run_dir.checkpoints());
+        let progress = lengths(&config, &data);
+        if progress.num_training_batches == 0 {
+            return Err(FitError::NoBatches("use a smaller batch_size, or drop_last = false".to_owned()).into());
+        }
+        let parameters = Parameters::new(storages(&model)).map_err(FitError::from)?;
+        let scaler = (config.trainer.precision == Precision::Fp16Mixed).then(LossScaler::default);
+        let state = RunState {
+            config,
+            model,
+            data,
+            optimizer: None,
+            parameters,
+            scheduler: None,
+            progress,
+            metrics: std::collections::BTreeMap::new(),
+            loss: None,
+            exception: None,
+            requests: Requests::default(),
+            meter: Meter::default(),
+            best: None,
+            kept: Vec::new(),
+            run_dir,
+            store,
+            scaler,
+            changed: false,
+            audit_gradients: false,
+            frozen: Frozen::default(),
+            swaps: Vec::new(),
+            validation: None,
+            window_samples: 0,
+        };
+        let mut fit = Self { state, callbacks, plugins, reporter: options.reporter };
+        fit.write_head()?;
+        fit.setup(fresh)?;
+        fit.build_optimizer()?;
+        if let Some(checkpoint) = &options.resume {
+            fit.restore(checkpoint)?;
+        }
+        fit.reporter.start(&fit.state, fit.plugins.plugins().map(|plugin| plugin.metadata().name.as_str()));
+        Ok(fit)
+    }
+
+    /// What a run directory starts with.
+    fn write_head(&mut self) -> Result<(), Error> {
+        let mut config = self.state.config.clone();
+        for (table, callback) in config.callbacks.iter_mut().zip(&mut self.callbacks) {
+            table.config = callback.config()?;
+        }
+        self.state.run_dir.write(run_dir::CONFIG, &config.resolved()?)?;
+        let record = serde_json::to_string_pretty(&self.plugins.record()).unwrap_or_default();
+        self.state.run_dir.write(run_dir::PLUGINS, &record)
+    }
+
+    fn build_optimizer(&mut self) -> Result<(), Error> {
+        let state = &mut self.state;
+        let config = optimizer_config(&state.config, &state.model)?;
+        let groups = initial_groups(state.model.tree(), &config)?;
+        let mut optimizer = Optimizer::new(config, groups).map_err(FitError::from)?;
+        if let Some(config) = &state.config.scheduler {
+            let mut scheduler = Scheduler::new(config, run_length(&state.config, &state.progress)).map_err(FitError::from)?;
+            scheduler.start(optimizer.groups_mut());
+            state.scheduler = Some(scheduler);
+        }
+        state.optimizer = Some(optimizer);
+        state.changed = false;
+        Ok(())
+    }
+}
+
+/// Strategies and callbacks in the run config's order.
+///
+/// # Errors
+/// An id that no plugin offers, or a configuration that does not fit.
+pub fn create_callbacks(config: &RunConfig, plugins: &PluginSet) -> Result<Vec<Instance>, Error> {
+    config.callbacks.iter().map(|table| Ok(plugins.create(&table.id, &table.config)?)).collect()
+}
+
+/// The model on its device, with its weights unless a checkpoint brings them.
+///
+/// # Errors
+/// An unknown id, weights that do not fit, a device that is too small.
+pub fn build_model(config: &RunConfig, plugins: &PluginSet, device: tch::Device, with_weights: bool) -> Result<HostModel, Error> {
+    let mut model = HostModel::create(plugins, &config.model.id, &config.model.config)?;
+    if let Some(weights) = config.model.weights.as_ref().filter(|_| with_weights) {
+        let plan = load_weights(&model, weights)?;
+        tracing::info!("{}: {} tensors loaded, {} keep their initial values", weights.path.display(), plan.copies.len(), plan.kept.len());
+    }
+    model.to_device(device)?;
+    if config.trainer.channels_last.unwrap_or(device.is_cuda()) {
+        model.channels_last()?;
+    }
+    Ok(model)
+}
+
+/// The data with what the model says of its pictures.
+///
+/// # Errors
+/// There is no `[data]`, or it cannot be read.
+pub fn open_data(config: &RunConfig, model: &HostModel) -> Result<DataModule, Error> {
+    let data = config.data.as_ref().ok_or_else(|| ConfigError::Incomplete {
+        path: config.path.clone(),
+        message: "there is no table [data], so that there is nothing to train on".to_owned(),
+    })?;
+    Ok(DataModule::open(data, config.seed, &picture_defaults(model))?)
+}
+
+/// The run config's optimizer, or the model's own choice, or AdamW.
+///
+/// # Errors
+/// The model's choice is none.
+pub fn optimizer_config(config: &RunConfig, model: &HostModel) -> Result<OptimizerConfig, Error> {
+    if let Some(optimizer) = &config.optimizer {
+        return Ok(optimizer.clone());
+    }
+    let choice = model.description().optimizer.clone().map(serde_json::from_value::<OptimizerConfig>).transpose();
+    let choice = choice.map_err(|error| FitError::Config(format!("the optimizer that model `{}` chooses: {error}", model.id())))?;
+    let default = || OptimizerConfig::default_for("adamw").ok_or_else(|| FitError::Config("[optimizer] is missing".to_owned()));
+    Ok(choice.map_or_else(default, Ok)?)
+}
+
+/// What the model says of its pictures, as the data side takes it.
+pub fn picture_defaults(model: &HostModel) -> PictureDefaults {
+    let input = &model.description().input;
+    let narrow = |values: Option<[f64; 3]>| values.map(|values| values.map(|value| value as f32));
+    let _ = narrow;
+    PictureDefaults { image_size: input.image_size, mean: input.mean, std: input.std, crop_pct: input.crop_pct, ..PictureDefaults::default() }
+}
+
+/// The run's length for schedulers.
+pub fn run_length(config: &RunConfig, progress: &Progress) -> RunLength {
+    let steps_per_epoch = progress.num_training_batches.div_ceil(config.trainer.accumulate_grad_batches);
+    RunLength { max_epochs: config.trainer.max_epochs, steps_per_epoch }
+}
+
+fn lengths(config: &RunConfig, data: &DataModule) -> Progress {
+    let limited = |batches: usize, limit: Option<usize>| limit.map_or(batches, |limit| batches.min(limit));
+    Progress {
+        stage: Stage::Fit,
+        max_epochs: config.trainer.max_epochs,
+        max_steps: config.trainer.max_steps,
+        num_training_batches: limited(data.batches(Split::Train), config.trainer.limit_train_batches),
+        num_validation_batches: limited(data.batches(Split::Val), config.trainer.limit_val_batches),
+        ..Progress::default()
+    }
+}
+
+/// The model's parameters by name, tied ones once.
+fn storages(model: &HostModel) -> Vec<(String, tch::Tensor)> {
+    let tree: &ModuleTree = model.tree();
+    let firsts = tree.parameters().filter(|parameter| parameter.tied_to.is_none());
+    firsts.filter_map(|parameter| Some((parameter.name.clone(), model.tensor(&parameter.name).ok()?.shallow_clone()))).collect()
+}

@@ -1,0 +1,185 @@
+//! When checkpoints are written, and which are kept.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
+use thaw_plugin_api::hook::Hook;
+
+use super::{Fit, RunState};
+use crate::Error;
+use crate::checkpoint::{BEST, CheckpointError, LAST, SavedCallback, SavedModel, SavedState, Snapshot};
+use crate::config::Mode;
+use crate::torch::random;
+
+/// Names of the random states in `optimizer.safetensors`.
+pub const RANDOM_CPU: &str = "random_state/cpu";
+/// The device's own, on a GPU.
+pub const RANDOM_CUDA: &str = "random_state/cuda";
+
+/// A checkpoint with the value that ranks it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Best {
+    /// Name of its folder.
+    pub name: String,
+    /// The metric.
+    pub monitor: String,
+    /// Its value.
+    pub value: f64,
+    /// The epoch after which it was written.
+    pub epoch: usize,
+    /// Hits and samples of each class in that epoch's validation.
+    #[serde(default)]
+    pub classes: Vec<(u64, u64)>,
+}
+
+impl Fit {
+    /// The checkpoint at the end of an epoch: `last`, and `best` where it is.
+    pub(super) fn checkpoint_epoch(&mut self, epoch: usize) -> Result<(), Error> {
+        let config = &self.state.config.checkpoint;
+        let is_last = epoch + 1 == self.state.config.trainer.max_epochs;
+        if !config.enabled || ((epoch + 1) % config.every_n_epochs != 0 && !is_last) {
+            return self.requested_checkpoints();
+        }
+        let name = format!("epoch={epoch}-step={}", self.state.progress.global_step);
+        let ranked = self.rank(&name, epoch);
+        let is_best = ranked.as_ref().is_some_and(|new| self.state.best.as_ref().is_none_or(|best| self.is_better(new.value, best.value)));
+        if is_best {
+            self.state.best.clone_from(&ranked);
+        }
+        self.save(&name, is_best)?;
+        if let Some(ranked) = ranked {
+            self.keep(ranked);
+        }
+        self.requested_checkpoints()
+    }
+
+    /// A checkpoint between two batches, as `last`.
+    pub(super) fn checkpoint_inside_epoch(&mut self) -> Result<(), Error> {
+        if !self.state.config.checkpoint.enabled {
+            return Ok(());
+        }
+        let name = format!("epoch={}-step={}", self.state.progress.epoch, self.state.progress.global_step);
+        self.save(&name, false)
+    }
+
+    /// Checkpoints that hooks asked for, under their names.
+    pub(super) fn requested_checkpoints(&mut self) -> Result<(), Error> {
+        for name in std::mem::take(&mut self.state.requests.checkpoints) {
+            let snapshot = self.snapshot()?;
+            self.written(self.state.store.save(&name, snapshot).map(drop))?;
+        }
+        Ok(())
+    }
+
+    fn rank(&self, name: &str, epoch: usize) -> Option<Best> {
+        let has_validation = self.state.progress.num_validation_batches > 0;
+        let default = if has_validation { "val_loss" } else { "train_loss" };
+        let monitor = self.state.config.checkpoint.monitor.clone().unwrap_or_else(|| default.to_owned());
+        let Some(value) = self.state.metrics.get(&monitor).copied() else {
+            let known: Vec<&str> = self.state.metrics.keys().map(String::as_str).collect();
+            tracing::warn!("checkpoint.monitor = \"{monitor}\" is no metric of this run, so that no checkpoint is the best; there are: {}", known.join(", "));
+            return None;
+        };
+        let classes = self.state.validation.as_ref().map(|validation| validation.classes.clone()).unwrap_or_default();
+        value.is_finite().then(|| Best { name: name.to_owned(), monitor, value, epoch, classes })
+    }
+
+    fn is_better(&self, new: f64, old: f64) -> bool {
+        match self.state.config.checkpoint.mode {
+            Mode::Min => new < old,
+            Mode::Max => new > old,
+        }
+    }
+
+    fn save(&mut self, name: &str, is_best: bool) -> Result<(), Error> {
+        let previous = self.state.store.target_of(LAST);
+        let snapshot = self.snapshot()?;
+        let store = &self.state.store;
+        let result = store.save(name, snapshot).and_then(|_| {
+            store.alias(LAST, name)?;
+            if is_best { store.alias(BEST, name) } else { Ok(()) }
+        });
+        let result = result.and_then(|()| match previous {
+            Some(previous) if previous != name && !self.state.is_kept(&previous) => store.remove(&previous),
+            _ => Ok(()),
+        });
+        self.written(result)
+    }
+
+    /// A checkpoint that cannot be written does not end the run: the one before is intact.
+    fn written(&self, result: Result<(), CheckpointError>) -> Result<(), Error> {
+        match result {
+            Err(error @ CheckpointError::Name { .. }) => Err(error.into()),
+            Err(error) => {
+                let previous = self.state.store.target_of(LAST);
+                let previous = previous.map_or_else(|| "there is none before it".to_owned(), |name| format!("the previous one, `{name}`, is intact"));
+                tracing::error!("{error}; the run goes on, {previous}");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Keeps the `save_top_k` best, and removes the others.
+    fn keep(&mut self, ranked: Best) {
+        let top = self.state.config.checkpoint.save_top_k;
+        let mode = self.state.config.checkpoint.mode;
+        self.state.kept.push(ranked);
+        self.state.kept.sort_by(|a, b| if mode == Mode::Min { a.value.total_cmp(&b.value) } else { b.value.total_cmp(&a.value) });
+        let Ok(top) = usize::try_from(top) else { return };
+        for dropped in self.state.kept.split_off(top.min(self.state.kept.len())) {
+            if let Err(error) = self.state.store.remove(&dropped.name) {
+                tracing::warn!("{error}");
+            }
+        }
+    }
+
+    fn snapshot(&mut self) -> Result<Snapshot, Error> {
+        self.hooks(Hook::SaveCheckpoint)?;
+        self.state.run_dir.flush()?;
+        let mut callbacks = Vec::with_capacity(self.callbacks.len());
+        for callback in &mut self.callbacks {
+            let state = callback.state()?;
+            callbacks.push(SavedCallback { id: callback.id().to_owned(), plugin: callback.plugin().to_owned(), state });
+        }
+        self.state.snapshot(callbacks)
+    }
+}
+
+impl RunState {
+    /// Whether a checkpoint is kept for its rank.
+    fn is_kept(&self, name: &str) -> bool {
+        self.config.checkpoint.save_top_k < 0 || self.kept.iter().any(|kept| kept.name == name)
+    }
+
+    fn snapshot(&self, callbacks: Vec<SavedCallback>) -> Result<Snapshot, Error> {
+        let mut optimizer = self.optimizer.as_ref().map(crate::optimizer::Optimizer::state_dict).unwrap_or_default();
+        optimizer.push((RANDOM_CPU.to_owned(), random::get_state(Device::Cpu)?));
+        if self.model.device().is_cuda() {
+            optimizer.push((RANDOM_CUDA.to_owned(), random::get_state(self.model.device())?));
+        }
+        let share = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
+        let state = SavedState {
+            format: 1,
+            thaw: env!("CARGO_PKG_VERSION").to_owned(),
+            files: std::collections::BTreeMap::new(),
+            epoch: self.progress.epoch,
+            batch: self.progress.batch_index,
+            global_step: self.progress.global_step,
+            model: SavedModel { id: self.config.model.id.clone(), config: self.config.model.config.clone() },
+            class_names: self.data.class_names().to_vec(),
+            config: self.config.table.clone(),
+            modules: self.model.tree().modules().to_vec(),
+            groups: self.optimizer.as_ref().map(|optimizer| optimizer.groups().to_vec()).unwrap_or_default(),
+            scheduler: self.scheduler.as_ref().map(crate::scheduler::Scheduler::state),
+            callbacks,
+            metrics: self.metrics.iter().filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.clone(), *value)).collect(),
+            meter: self.meter.clone(),
+            best: self.best.clone(),
+            kept: self.kept.clone(),
+            records: self.run_dir.position(),
+            loss_scale: self.scaler.as_ref().map(super::scaler::LossScaler::state),
+            swaps: self.swaps.clone(),
+        };
+        Ok(Snapshot { model: self.model.state_dict().iter().map(share).collect(), optimizer, state })
+    }
+}

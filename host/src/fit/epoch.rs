@@ -1,0 +1,218 @@
+//! One epoch: its batches, schedulers, validation, records and checkpoint.
+
+use serde_json::{Map, Value, json};
+use thaw_plugin_api::hook::Hook;
+
+use super::step::{BatchResult, to_device};
+use super::{Fit, FitError};
+use crate::Error;
+use crate::data::{Loader, Split};
+use crate::progress::BatchLine;
+
+/// Why the batches of an epoch ended.
+enum Ended {
+    /// All were trained.
+    Complete,
+    /// A hook, the limit of steps or the user stopped them.
+    Stopped(String),
+}
+
+impl Fit {
+    /// Trains an epoch from where it stands; gives why the run stops, if it does.
+    pub(super) fn run_epoch(&mut self) -> Result<Option<String>, Error> {
+        let start = self.state.progress.batch_index;
+        if start == 0 {
+            self.state.meter.clear();
+            self.start_epoch()?;
+        } else {
+            self.state.audit()?;
+        }
+        self.reporter.start_epoch(&self.state.progress);
+        let ended = self.train_batches(start)?;
+        if let (Ended::Stopped(_), true) = (&ended, Self::is_interrupted()) {
+            self.checkpoint_inside_epoch()?;
+            return Err(Error::Interrupted);
+        }
+        self.end_epoch()?;
+        Ok(match ended {
+            Ended::Complete => self.state.requests.stop.take(),
+            Ended::Stopped(reason) => Some(reason),
+        })
+    }
+
+    fn train_batches(&mut self, start: usize) -> Result<Ended, Error> {
+        let batches = self.state.progress.num_training_batches;
+        let epoch = self.state.progress.epoch as u64;
+        let Some(mut loader) = self.state.data.loader(Split::Train, epoch, start)? else {
+            return Err(FitError::NoBatches("there are no samples".to_owned()).into());
+        };
+        while self.state.progress.batch_index < batches {
+            let Some(()) = self.next_batch(&mut loader, batches)? else { break };
+            let stepped = self.state.window_samples == 0;
+            if let Some(reason) = self.state.requests.stop.take() {
+                return Ok(Ended::Stopped(reason));
+            }
+            if self.state.reached_max_steps() {
+                return Ok(Ended::Stopped(format!("max_steps = {} is reached", self.state.progress.global_step)));
+            }
+            // Gradients of an unfinished window are in no checkpoint: it is finished first.
+            if stepped && Self::is_interrupted() {
+                return Ok(Ended::Stopped("interrupted".to_owned()));
+            }
+        }
+        Ok(Ended::Complete)
+    }
+
+    fn next_batch(&mut self, loader: &mut Loader, batches: usize) -> Result<Option<()>, Error> {
+        let Some(batch) = loader.next() else { return Ok(None) };
+        let (batch, samples) = to_device(batch?, self.state.model.device())?;
+        self.hooks(Hook::TrainBatchStart)?;
+        let index = self.state.progress.batch_index;
+        let every = self.state.config.trainer.log_every_n_steps;
+        let is_logged = every > 0 && (index + 1) % every == 0;
+        // Schedulers move the rates at the end of a step; the record has those that the step used.
+        let rates = if is_logged { self.rates() } else { Map::new() };
+        let result = self.train_batch(&batch, samples, index + 1 == batches)?;
+        if result.stepped {
+            self.state.window_samples = 0;
+        }
+        if index + 1 == batches {
+            self.epoch_schedulers();
+        }
+        self.hooks(Hook::TrainBatchEnd)?;
+        if is_logged {
+            self.log_batch(index, &result, rates)?;
+        }
+        self.reporter.batch(&BatchLine { progress: &self.state.progress, loss: result.loss, accuracy: self.state.meter.mean("train_acc"), samples });
+        self.state.progress.batch_index += 1;
+        self.after_batch(result.stepped)?;
+        Ok(Some(()))
+    }
+
+    fn after_batch(&mut self, stepped: bool) -> Result<(), Error> {
+        if self.state.requests.validate {
+            self.state.requests.validate = false;
+            self.validate()?;
+            self.log_metrics_so_far()?;
+        }
+        let at_end = self.state.progress.batch_index >= self.state.progress.num_training_batches;
+        let every = self.state.config.checkpoint.every_n_train_steps;
+        if stepped && !at_end && every.is_some_and(|every| self.state.progress.global_step % every == 0) {
+            self.checkpoint_inside_epoch()?;
+        }
+        if stepped && !at_end {
+            self.requested_checkpoints()?;
+        }
+        Ok(())
+    }
+
+    fn epoch_schedulers(&mut self) {
+        let state = &mut self.state;
+        if let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) {
+            scheduler.on_epoch_end(optimizer.groups_mut());
+        }
+    }
+
+    fn end_epoch(&mut self) -> Result<(), Error> {
+        let means: Vec<(String, f64)> = self.state.meter.means().map(|(name, mean)| (name.to_owned(), mean)).collect();
+        self.state.metrics.extend(means);
+        let epoch = self.state.progress.epoch;
+        let validates = (epoch + 1) % self.state.config.trainer.check_val_every_n_epoch == 0;
+        self.state.validation = None;
+        if validates {
+            self.validate()?;
+        }
+        let moved = self.state.frozen.moved();
+        self.state.report_findings(moved)?;
+        self.hooks(Hook::TrainEpochEnd)?;
+        self.log_epoch(validates)?;
+        self.plateau_scheduler();
+        self.reporter.end_epoch(&self.state.progress, &self.state.metrics);
+        self.state.progress.epoch += 1;
+        self.state.progress.batch_index = 0;
+        self.state.run_dir.flush()?;
+        self.checkpoint_epoch(epoch)
+    }
+
+    fn plateau_scheduler(&mut self) {
+        let state = &mut self.state;
+        if let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) {
+            let value = scheduler.monitor().and_then(|name| state.metrics.get(name).copied());
+            if let Some(value) = value {
+                scheduler.on_metric(value, optimizer.groups_mut());
+            }
+        }
+    }
+
+    fn rates(&self) -> Map<String, Value> {
+        let groups = self.state.optimizer.iter().flat_map(|optimizer| optimizer.groups());
+        groups.map(|group| (format!("lr-{}", group.name), json!(group.lr))).collect()
+    }
+
+    fn log_batch(&mut self, index: usize, result: &BatchResult, rates: Map<String, Value>) -> Result<(), Error> {
+        let progress = &self.state.progress;
+        let mut record = Map::new();
+        record.insert("epoch".to_owned(), json!(progress.epoch));
+        record.insert("step".to_owned(), json!(progress.global_step));
+        record.insert("batch".to_owned(), json!(index));
+        record.insert("train_loss_step".to_owned(), json!(result.loss));
+        if let Some(norm) = result.grad_norm {
+            record.insert("grad_norm".to_owned(), json!(norm));
+        }
+        record.extend(rates);
+        record.extend(std::mem::take(&mut self.state.requests.logged).into_iter().map(|(name, value)| (name, json!(value))));
+        self.state.run_dir.log_metrics(record)
+    }
+
+    fn log_epoch(&mut self, validated: bool) -> Result<(), Error> {
+        let state = &self.state;
+        let mut record = Map::new();
+        record.insert("epoch".to_owned(), json!(state.progress.epoch));
+        record.insert("step".to_owned(), json!(state.progress.global_step));
+        let of_epoch = |name: &str| state.meter.mean(name).is_some() || (validated && state.validation.as_ref().is_some_and(|v| v.metrics.mean(name).is_some()));
+        record.extend(state.metrics.iter().filter(|(name, _)| of_epoch(name)).map(|(name, value)| (name.clone(), json!(value))));
+        record.extend(self.rates());
+        record.extend(std::mem::take(&mut self.state.requests.logged).into_iter().map(|(name, value)| (name, json!(value))));
+        self.state.run_dir.log_metrics(record)
+    }
+
+    /// A validation that a hook asked for inside an epoch.
+    fn log_metrics_so_far(&mut self) -> Result<(), Error> {
+        let Some(validation) = &self.state.validation else { return Ok(()) };
+        let mut record = Map::new();
+        record.insert("epoch".to_owned(), json!(self.state.progress.epoch));
+        record.insert("step".to_owned(), json!(self.state.progress.global_step));
+        record.extend(validation.metrics.means().map(|(name, mean)| (name.to_owned(), json!(mean))));
+        self.state.run_dir.log_metrics(record)
+    }
+
+    /// Writes what trains at which rate, and shows it where it changed.
+    pub(super) fn report_groups(&mut self) -> Result<(), Error> {
+        let Some(optimizer) = &self.state.optimizer else { return Ok(()) };
+        let tree = self.state.model.tree();
+        let batch_norm: Map<String, Value> = tree
+            .modules()
+            .iter()
+            .filter(|module| module.is_batch_norm())
+            .map(|module| {
+                let tracked = self.state.model.tensor(&format!("{}.num_batches_tracked", module.path));
+                let tracked = tracked.ok().and_then(|tensor| tensor.f_int64_value(&[]).ok());
+                let modes = json!({
+                    "training": module.training, "track_running_stats": module.track_running_stats, "num_batches_tracked": tracked,
+                });
+                (module.path.clone(), modes)
+            })
+            .collect();
+        let record = json!({
+            "epoch": self.state.progress.epoch,
+            "step": self.state.progress.global_step,
+            "groups": optimizer.groups(),
+            "trainable": tree.trainable(),
+            "batch_norm": batch_norm,
+        });
+        self.state.run_dir.log_groups(&record)?;
+        self.reporter.groups(&self.state.progress, tree, optimizer.groups());
+        self.state.changed = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! Going on from a checkpoint.
+
+use tch::Device;
+use thaw_plugin_api::hook::Hook;
+
+use super::checkpoints::{RANDOM_CPU, RANDOM_CUDA};
+use super::scaler::LossScaler;
+use super::{Fit, FitError};
+use crate::Error;
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::torch::random;
+use crate::weights::{WeightsConfig, apply, plan_load, read};
+
+impl Fit {
+    /// Puts everything back: weights, freeze state, groups, optimizer, schedulers, callbacks, random numbers, position.
+    ///
+    /// # Errors
+    /// The checkpoint is another run's, or damaged.
+    pub(super) fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let saved = &checkpoint.state;
+        self.restore_model(checkpoint)?;
+        self.restore_optimizer(checkpoint)?;
+        self.restore_callbacks(checkpoint)?;
+        let state = &mut self.state;
+        state.progress.epoch = saved.epoch;
+        state.progress.batch_index = saved.batch;
+        state.progress.global_step = saved.global_step;
+        state.metrics.clone_from(&saved.metrics);
+        state.meter = saved.meter.clone();
+        state.best.clone_from(&saved.best);
+        state.kept = saved.kept.iter().filter(|kept| state.store.folder().join(&kept.name).is_dir()).cloned().collect();
+        state.swaps.clone_from(&saved.swaps);
+        if let Some(scaler) = saved.loss_scale.as_ref().and_then(LossScaler::from_state) {
+            state.scaler = Some(scaler);
+        }
+        state.changed = false;
+        Ok(())
+    }
+
+    fn restore_model(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let state = &mut self.state;
+        let file = read(checkpoint.model_file())?;
+        let plan = plan_load(&state.model.tensor_specs(), &file, &WeightsConfig::new(checkpoint.folder()))?;
+        apply(&plan, &file, |name| state.model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
+        Ok(state.model.restore_freeze_state(&checkpoint.state.modules)?)
+    }
+
+    fn restore_optimizer(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let state = &mut self.state;
+        let mut tensors = checkpoint.optimizer()?;
+        let mut take = |name: &str| tensors.iter().position(|(known, _)| known == name).map(|index| tensors.remove(index).1);
+        let (cpu, cuda) = (take(RANDOM_CPU), take(RANDOM_CUDA));
+        if let Some(optimizer) = &mut state.optimizer {
+            optimizer.set_groups(checkpoint.state.groups.clone()).map_err(FitError::from)?;
+            let device = state.model.device();
+            let tensors = tensors.into_iter().map(|(name, tensor)| {
+                // Step counters live on the CPU, moments beside their parameters.
+                let tensor = if name.ends_with("/step") { tensor } else { tensor.f_to_device(device)? };
+                Ok((name, tensor))
+            });
+            let tensors: Vec<_> = tensors.collect::<Result<_, _>>().map_err(super::error::torch("moving optimizer state"))?;
+            optimizer.load_state_dict(tensors).map_err(FitError::from)?;
+        }
+        if let (Some(scheduler), Some(saved)) = (&mut state.scheduler, &checkpoint.state.scheduler) {
+            scheduler.load_state(saved).map_err(FitError::from)?;
+        }
+        if let Some(cpu) = cpu {
+            random::set_state(Device::Cpu, &cpu)?;
+        }
+        if let Some(cuda) = cuda.filter(|_| state.model.device().is_cuda()) {
+            random::set_state(state.model.device(), &cuda)?;
+        }
+        Ok(())
+    }
+
+    fn restore_callbacks(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.hooks(Hook::LoadCheckpoint)?;
+        let mut saved = checkpoint.state.callbacks.clone();
+        for callback in &mut self.callbacks {
+            let Some(index) = saved.iter().position(|saved| saved.id == callback.id()) else {
+                tracing::warn!("the checkpoint has no state of `{}`: it starts anew", callback.id());
+                continue;
+            };
+            callback.load_state(&saved.remove(index).state)?;
+        }
+        if let Some(left) = saved.first() {
+            let reason = format!("it has state of `{}`, which the run config does not name under [[callbacks]]", left.id);
+            return Err(CheckpointError::State { path: checkpoint.folder().join(crate::checkpoint::STATE), reason }.into());
+        }
+        Ok(())
+    }
+}
