@@ -1,1 +1,71 @@
-//! To come.
+//! The command line: options, commands, exit codes.
+
+mod fit;
+mod logging;
+mod session;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::Error;
+
+/// Fine-tunes pretrained PyTorch models, with strategies and models loaded as plugins.
+#[derive(Parser)]
+#[command(name = "host", version, about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Loads a plugin: a file, or a name that is looked for. Before those of the run config.
+    #[arg(long = "plugin", value_name = "FILE|NAME", global = true)]
+    plugins: Vec<String>,
+    /// Looks for plugins in this folder, before $THAW_PLUGIN_PATH and the program's own folder.
+    #[arg(long = "plugin-dir", value_name = "DIR", global = true)]
+    plugin_dirs: Vec<PathBuf>,
+    /// Says more (twice: everything).
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+    /// Says only what goes wrong.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Trains a model as a run config says.
+    Fit(fit::FitArgs),
+}
+
+/// Runs the program; gives its exit code: 0 done, 1 the run failed, 2 usage or config, 3 a plugin was refused or
+/// failed, 130 interrupted.
+pub fn main() -> u8 {
+    let cli = Cli::parse();
+    logging::init(&cli.options);
+    let result = match cli.command {
+        Some(Command::Fit(args)) => fit::run(&cli.options, args),
+        None => Ok(()),
+    };
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            report(&error, &cli.options);
+            error.exit_code()
+        }
+    }
+}
+
+fn report(error: &Error, options: &Options) {
+    eprintln!("error: {error}");
+    if let (Error::Plugin(error), true) = (error, options.verbose > 0)
+        && let Some(details) = error.details()
+    {
+        eprintln!("\n{details}");
+    }
+}

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `host`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(thaw_host::cli::main())
+}

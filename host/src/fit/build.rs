@@ -12,7 +12,7 @@ use super::{Fit, FitError, Meter, RunState, initial_groups};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::config::{ConfigError, Precision, RunConfig};
-use crate::data::{DataModule, PictureDefaults, Split};
+use crate::data::{DataModule, Interpolation, PictureDefaults, Split};
 use crate::model::{HostModel, load_weights};
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
 use crate::plugins::{Instance, PluginSet};
@@ -179,8 +179,12 @@ pub fn optimizer_config(config: &RunConfig, model: &HostModel) -> Result<Optimiz
 pub fn picture_defaults(model: &HostModel) -> PictureDefaults {
     let input = &model.description().input;
     let narrow = |values: Option<[f64; 3]>| values.map(|values| values.map(|value| value as f32));
-    let _ = narrow;
-    PictureDefaults { image_size: input.image_size, mean: input.mean, std: input.std, crop_pct: input.crop_pct, ..PictureDefaults::default() }
+    let interpolation = match input.interpolation.as_deref() {
+        Some("bicubic") => Some(Interpolation::Bicubic),
+        Some("bilinear") => Some(Interpolation::Bilinear),
+        _ => None,
+    };
+    PictureDefaults { image_size: input.image_size, mean: narrow(input.mean), std: narrow(input.std), crop_pct: input.crop_pct, interpolation }
 }
 
 /// The run's length for schedulers.

@@ -64,10 +64,15 @@ impl Fit {
     }
 
     fn next_batch(&mut self, loader: &mut Loader, batches: usize) -> Result<Option<()>, Error> {
-        let Some(batch) = loader.next() else { return Ok(None) };
-        let (batch, samples) = to_device(batch?, self.state.model.device())?;
+        let Some(batch) = loader.next().transpose()? else { return Ok(None) };
+        // Not counted: a batch whose pictures could not be read keeps its place.
+        let index = batch.position;
+        if index >= batches {
+            return Ok(None);
+        }
+        self.state.progress.batch_index = index;
+        let (batch, samples) = to_device(batch, self.state.model.device())?;
         self.hooks(Hook::TrainBatchStart)?;
-        let index = self.state.progress.batch_index;
         let every = self.state.config.trainer.log_every_n_steps;
         let is_logged = every > 0 && (index + 1) % every == 0;
         // Schedulers move the rates at the end of a step; the record has those that the step used.

@@ -70,7 +70,7 @@ pub fn evaluate(model: &mut HostModel, data: &DataModule, split: Split, precisio
     let _guard = tch::no_grad_guard();
     model.set_phase(Phase::Validate);
     let mut evaluation = Evaluation::default();
-    for batch in data.loader(split, 0, 0)? {
+    for batch in data.loader(split, 0, 0)?.into_iter().flatten() {
         let (batch, samples) = to_device(batch?, model.device())?;
         evaluate_batch(model, &batch, samples, precision, &mut evaluation)?;
     }
@@ -113,8 +113,8 @@ impl Fit {
     fn validation_batches(&mut self, batches: usize, sanity: bool) -> Result<(), Error> {
         self.hooks(Hook::ValidationEpochStart)?;
         let mut evaluation = Evaluation::default();
-        let loader = self.state.data.loader(Split::Val, self.state.progress.epoch, 0)?;
-        for (index, batch) in loader.take(batches).enumerate() {
+        let loader = self.state.data.loader(Split::Val, self.state.progress.epoch as u64, 0)?;
+        for (index, batch) in loader.into_iter().flatten().take(batches).enumerate() {
             let (batch, samples) = to_device(batch?, self.state.model.device())?;
             self.state.progress.batch_index = index;
             self.hooks(Hook::ValidationBatchStart)?;

@@ -60,7 +60,7 @@ impl RunState {
             Error::new("there is no optimizer yet").help("it is built after `setup` and `freeze_before_training`; use `on_fit_start`")
         })?;
         let config = optimizer.config();
-        Ok(thaw_plugin_api::optimizer::Optimizer::new(config.id(), config.lr, config.weight_decay, optimizer.groups().to_vec()))
+        Ok(thaw_plugin_api::optimizer::Optimizer::new(config.algorithm.id(), config.lr, config.weight_decay, optimizer.groups().to_vec()))
     }
 
     fn apply(&mut self, mut payload: Value) -> Result<Value> {

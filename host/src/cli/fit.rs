@@ -1,0 +1,98 @@
+//! `host fit`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Options, session};
+use crate::Error;
+use crate::checkpoint::{Checkpoint, LAST, locate};
+use crate::config::RunConfig;
+use crate::fit::{Fit, FitOptions, Outcome};
+use crate::progress::Reporter;
+use crate::run_dir::RunDir;
+
+/// Arguments of `host fit`.
+#[derive(Args)]
+pub struct FitArgs {
+    /// The run config; with --resume it may be left out.
+    #[arg(value_name = "CONFIG", required_unless_present = "resume")]
+    config: Option<PathBuf>,
+    /// Sets a key of the run config, such as trainer.max_epochs=5 or callbacks.0.lambda_func=1.5.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Where the run writes. Default: runs/<config name>-<time>, or the run that is resumed.
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    /// Goes on from a run directory's last checkpoint, or from this checkpoint.
+    #[arg(long, value_name = "RUN_DIR|CHECKPOINT")]
+    resume: Option<PathBuf>,
+}
+
+/// Trains.
+///
+/// # Errors
+/// What ended the run.
+pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
+    let resume = args.resume.as_deref().map(|path| Checkpoint::open(&locate(path, LAST)?)).transpose()?;
+    let config = match (&args.config, &resume) {
+        (Some(path), _) => RunConfig::read(path, &args.set)?,
+        (None, Some(checkpoint)) => {
+            let path = checkpoint.run_dir().unwrap_or_else(|| checkpoint.folder().to_path_buf()).join(crate::run_dir::CONFIG);
+            RunConfig::from_table(&path, checkpoint.state.config.clone(), &args.set)?
+        }
+        (None, None) => return Ok(()),
+    };
+    let run_dir = match (args.run_dir, &resume) {
+        (Some(run_dir), _) => run_dir,
+        (None, Some(checkpoint)) => checkpoint.run_dir().unwrap_or_else(|| RunDir::default_path(&config.name())),
+        (None, None) => RunDir::default_path(&config.name()),
+    };
+    let device = session::device(&config.trainer.device)?;
+    let plugins = session::plugins(options, Some(&config))?;
+    session::watch_interrupts();
+    let shown = run_dir.clone();
+    let mut fit = Fit::build(config, plugins, device, FitOptions { run_dir, resume, reporter: Reporter::new(options.quiet) })?;
+    let result = fit.run();
+    if let Err(error) = &result {
+        tell_last_checkpoint(&shown, error);
+    }
+    if !options.quiet {
+        summary(&fit, &result?, &shown);
+        return Ok(());
+    }
+    result.map(drop)
+}
+
+fn tell_last_checkpoint(run_dir: &Path, error: &Error) {
+    match locate(run_dir, LAST) {
+        Ok(checkpoint) if matches!(error, Error::Interrupted) => {
+            eprintln!("stopped; go on with: host fit --resume {}", run_dir.display());
+            tracing::debug!("checkpoint: {}", checkpoint.display());
+        }
+        Ok(checkpoint) => eprintln!("the last good checkpoint is {}", checkpoint.display()),
+        Err(_) => {}
+    }
+}
+
+fn summary(fit: &Fit, outcome: &Outcome, run_dir: &Path) {
+    let stopped = outcome.stopped.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    println!("\n{} epochs, {} steps{stopped}", outcome.epochs, outcome.global_step);
+    if let Some(best) = &outcome.best {
+        println!("best {} {:.4} in epoch {}", best.monitor, best.value, best.epoch + 1);
+        let names = fit.state().data.class_names();
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+        for (name, (hits, samples)) in names.iter().zip(&best.classes).filter(|(_, (_, samples))| *samples > 0) {
+            println!("  {name:<width$}  {:.3}  ({hits} of {samples})", *hits as f64 / *samples as f64);
+        }
+        let total = best.classes.iter().fold((0, 0), |sum, class| (sum.0 + class.0, sum.1 + class.1));
+        if total.1 > 0 {
+            println!("  {:<width$}  {:.3}  ({} of {})", "all", total.0 as f64 / total.1 as f64, total.0, total.1);
+        }
+    }
+    let checkpoint = run_dir.join(crate::run_dir::CHECKPOINTS).join(if outcome.best.is_some() { crate::checkpoint::BEST } else { LAST });
+    if checkpoint.exists() {
+        println!("checkpoint {}", checkpoint.display());
+        println!("predict    host predict --checkpoint {} --input PATH --output predictions.csv", checkpoint.display());
+    }
+}

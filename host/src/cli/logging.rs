@@ -1,0 +1,19 @@
+//! The program's log, on stderr: warnings, with -v more, with -q errors only; `THAW_LOG` overrides.
+
+use tracing_subscriber::EnvFilter;
+
+use super::Options;
+
+/// Sets the log up. Has to come before plugins are loaded: they learn its level then.
+pub fn init(options: &Options) {
+    let default = match (options.quiet, options.verbose) {
+        (true, _) => "error",
+        (_, 0) => "warn,thaw_host=info,plugin=info",
+        (_, 1) => "warn,thaw_host=debug,plugin=debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("THAW_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time();
+    // Set already when the program runs inside a test.
+    let _ = if options.verbose > 0 { format.try_init() } else { format.with_target(false).try_init() };
+}
