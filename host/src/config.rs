@@ -83,7 +83,8 @@ impl RunConfig {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
         let table: toml::Table =
             text.parse().map_err(|error: toml::de::Error| ConfigError::Toml { path: path.to_path_buf(), message: error.to_string() })?;
-        let table = serde_json::to_value(table).map_err(|error| ConfigError::Toml { path: path.to_path_buf(), message: error.to_string() })?;
+        let table =
+            serde_json::to_value(table).map_err(|error| ConfigError::Toml { path: path.to_path_buf(), message: error.to_string() })?;
         Self::from_table(path, table, overrides)
     }
 
@@ -108,9 +109,12 @@ impl RunConfig {
         let model = ModelTable { id, weights, config: Value::Object(rest) };
 
         let data = part("data").map(serde_json::from_value).transpose().map_err(|error| section("data", error.to_string()))?;
-        let optimizer = part("optimizer").map(serde_json::from_value).transpose().map_err(|error| section("optimizer", error.to_string()))?;
-        let scheduler = part("scheduler").map(serde_json::from_value).transpose().map_err(|error| section("scheduler", error.to_string()))?;
-        let callbacks = Vec::<Value>::from_value(&part("callbacks").unwrap_or_else(|| json!([])), &root.child("callbacks")).map_err(wrong)?;
+        let optimizer =
+            part("optimizer").map(serde_json::from_value).transpose().map_err(|error| section("optimizer", error.to_string()))?;
+        let scheduler =
+            part("scheduler").map(serde_json::from_value).transpose().map_err(|error| section("scheduler", error.to_string()))?;
+        let callbacks =
+            Vec::<Value>::from_value(&part("callbacks").unwrap_or_else(|| json!([])), &root.child("callbacks")).map_err(wrong)?;
         let callbacks = callbacks.iter().enumerate().map(|(index, table)| {
             let (id, rest) = split_id(table, &root.child("callbacks").element(index))?;
             Ok(CallbackTable { id, config: Value::Object(rest) })
@@ -126,7 +130,8 @@ impl RunConfig {
             scheduler,
             callbacks: callbacks.collect::<Result<_, _>>().map_err(wrong)?,
             trainer: TrainerConfig::from_value(&part("trainer").unwrap_or_else(empty), &root.child("trainer")).map_err(wrong)?,
-            checkpoint: CheckpointConfig::from_value(&part("checkpoint").unwrap_or_else(empty), &root.child("checkpoint")).map_err(wrong)?,
+            checkpoint: CheckpointConfig::from_value(&part("checkpoint").unwrap_or_else(empty), &root.child("checkpoint"))
+                .map_err(wrong)?,
             table,
         })
     }

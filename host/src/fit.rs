@@ -3,8 +3,8 @@
 //! [`Fit`] holds a run: its state and its strategies and callbacks. [`Fit::run`] trains it from where it stands.
 
 mod audit;
-mod checkpoints;
 mod build;
+mod checkpoints;
 mod epoch;
 mod error;
 mod evaluate;
@@ -91,7 +91,12 @@ impl Fit {
         }
         self.hooks(Hook::TrainEnd)?;
         self.hooks(Hook::FitEnd)?;
-        Ok(Outcome { epochs: self.state.progress.epoch, global_step: self.state.progress.global_step, best: self.state.best.clone(), stopped })
+        Ok(Outcome {
+            epochs: self.state.progress.epoch,
+            global_step: self.state.progress.global_step,
+            best: self.state.best.clone(),
+            stopped,
+        })
     }
 
     /// The state of the run.

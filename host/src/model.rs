@@ -90,7 +90,9 @@ impl HostModel {
     /// No plugin offers the id, or its configuration does not fit.
     pub fn create(plugins: &PluginSet, id: &str, config: &Value) -> Result<Self, crate::Error> {
         let (raw, plugin) = plugins.create_model(id, config)?;
-        let failure = |error| PluginError::from(Failure { plugin: plugin.clone(), kind: Kind::Model, id: id.to_owned(), hook: "describe".to_owned(), error });
+        let failure = |error| {
+            PluginError::from(Failure { plugin: plugin.clone(), kind: Kind::Model, id: id.to_owned(), hook: "describe".to_owned(), error })
+        };
         let text = contain(|| Ok(raw.describe().into_result()?)).map_err(failure)?;
         let description: Description = serde_json::from_str(&text).map_err(|error| failure(error.into()))?;
         let tensors: Vec<(String, Tensor)> = Tensors::from(raw.tensors()).into_iter().collect();

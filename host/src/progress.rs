@@ -59,7 +59,10 @@ impl Reporter {
         println!("plugins    {}", plugins.collect::<Vec<_>>().join(", "));
         println!("run        {}", state.run_dir.path().display());
         if !state.is_fresh() {
-            println!("resumed at epoch {}, batch {}, step {}", state.progress.epoch, state.progress.batch_index, state.progress.global_step);
+            println!(
+                "resumed at epoch {}, batch {}, step {}",
+                state.progress.epoch, state.progress.batch_index, state.progress.global_step
+            );
         }
     }
 
@@ -71,7 +74,8 @@ impl Reporter {
             return;
         }
         let bar = ProgressBar::with_draw_target(Some(progress.num_training_batches as u64), ProgressDrawTarget::stderr_with_hz(10));
-        let style = ProgressStyle::with_template("epoch {prefix} {bar:24} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template("epoch {prefix} {bar:24} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
         bar.set_prefix(format!("{}/{}", progress.epoch + 1, progress.max_epochs));
         self.bar = Some(bar);
@@ -93,7 +97,12 @@ impl Reporter {
         let per_batch = seconds / done as f64;
         let left = per_batch * (left_in_epoch + epochs_left * line.progress.num_training_batches as f64);
         let accuracy = line.accuracy.map(|accuracy| format!(" acc {accuracy:.3}")).unwrap_or_default();
-        bar.set_message(format!("step {} loss {:.4}{accuracy} {rate:.0}/s, {} left", line.progress.global_step, line.loss, table::duration(left)));
+        bar.set_message(format!(
+            "step {} loss {:.4}{accuracy} {rate:.0}/s, {} left",
+            line.progress.global_step,
+            line.loss,
+            table::duration(left)
+        ));
         bar.set_position(done as u64);
     }
 

@@ -39,7 +39,9 @@ impl RunDir {
     /// The default place: `runs/<name>-<time>`.
     pub fn default_path(name: &str) -> PathBuf {
         let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
-        let time = now.format(format_description!("[year][month][day]-[hour][minute][second]")).unwrap_or_else(|_| now.unix_timestamp().to_string());
+        let time = now
+            .format(format_description!("[year][month][day]-[hour][minute][second]"))
+            .unwrap_or_else(|_| now.unix_timestamp().to_string());
         let path = PathBuf::from("runs").join(format!("{name}-{time}"));
         let mut unique = path.clone();
         let mut count = 2;

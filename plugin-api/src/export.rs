@@ -82,7 +82,7 @@ macro_rules! export_plugin {
 
             // The name that abi_stable looks a root up by.
             #[unsafe(no_mangle)]
-            static _1as_0lib_1header: abi_stable::library::LibHeader =
+            static _1as_0lib_1header_0root_bmodule_bloader: abi_stable::library::LibHeader =
                 // SAFETY: the constructor gives the module of the type it is declared with.
                 unsafe { abi_stable::library::LibHeader::from_constructor::<$crate::abi::PluginRoot_Ref>(root, abi_stable::library::CheckTypeLayout::Yes) };
         };

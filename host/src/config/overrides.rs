@@ -15,7 +15,8 @@ pub fn apply(table: &mut Value, text: &str) -> Result<(), ConfigError> {
         target = match target {
             Value::Array(elements) => {
                 let count = elements.len();
-                let index: usize = part.parse().map_err(|_| wrong(format!("`{part}` is in a list; expected a number from 0 to {}", count.max(1) - 1)))?;
+                let index: usize =
+                    part.parse().map_err(|_| wrong(format!("`{part}` is in a list; expected a number from 0 to {}", count.max(1) - 1)))?;
                 elements.get_mut(index).ok_or_else(|| wrong(format!("the list has {count} elements, there is no element {index}")))?
             }
             other => {
@@ -23,7 +24,8 @@ pub fn apply(table: &mut Value, text: &str) -> Result<(), ConfigError> {
                     *other = Value::Object(Map::new());
                 }
                 let found = other.to_string();
-                let object = other.as_object_mut().ok_or_else(|| wrong(format!("`{part}` would be a key of {found}, which is no table")))?;
+                let object =
+                    other.as_object_mut().ok_or_else(|| wrong(format!("`{part}` would be a key of {found}, which is no table")))?;
                 object.entry(part).or_insert(Value::Null)
             }
         };

@@ -184,7 +184,13 @@ pub fn picture_defaults(model: &HostModel) -> PictureDefaults {
         Some("bilinear") => Some(Interpolation::Bilinear),
         _ => None,
     };
-    PictureDefaults { image_size: input.image_size, mean: narrow(input.mean), std: narrow(input.std), crop_pct: input.crop_pct, interpolation }
+    PictureDefaults {
+        image_size: input.image_size,
+        mean: narrow(input.mean),
+        std: narrow(input.std),
+        crop_pct: input.crop_pct,
+        interpolation,
+    }
 }
 
 /// The run's length for schedulers.

@@ -76,7 +76,10 @@ impl Fit {
         let monitor = self.state.config.checkpoint.monitor.clone().unwrap_or_else(|| default.to_owned());
         let Some(value) = self.state.metrics.get(&monitor).copied() else {
             let known: Vec<&str> = self.state.metrics.keys().map(String::as_str).collect();
-            tracing::warn!("checkpoint.monitor = \"{monitor}\" is no metric of this run, so that no checkpoint is the best; there are: {}", known.join(", "));
+            tracing::warn!(
+                "checkpoint.monitor = \"{monitor}\" is no metric of this run, so that no checkpoint is the best; there are: {}",
+                known.join(", ")
+            );
             return None;
         };
         let classes = self.state.validation.as_ref().map(|validation| validation.classes.clone()).unwrap_or_default();
@@ -111,7 +114,8 @@ impl Fit {
             Err(error @ CheckpointError::Name { .. }) => Err(error.into()),
             Err(error) => {
                 let previous = self.state.store.target_of(LAST);
-                let previous = previous.map_or_else(|| "there is none before it".to_owned(), |name| format!("the previous one, `{name}`, is intact"));
+                let previous =
+                    previous.map_or_else(|| "there is none before it".to_owned(), |name| format!("the previous one, `{name}`, is intact"));
                 tracing::error!("{error}; the run goes on, {previous}");
                 Ok(())
             }

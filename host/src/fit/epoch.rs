@@ -88,7 +88,12 @@ impl Fit {
         if is_logged {
             self.log_batch(index, &result, rates)?;
         }
-        self.reporter.batch(&BatchLine { progress: &self.state.progress, loss: result.loss, accuracy: self.state.meter.mean("train_acc"), samples });
+        self.reporter.batch(&BatchLine {
+            progress: &self.state.progress,
+            loss: result.loss,
+            accuracy: self.state.meter.mean("train_acc"),
+            samples,
+        });
         self.state.progress.batch_index += 1;
         self.after_batch(result.stepped)?;
         Ok(Some(()))
@@ -174,7 +179,9 @@ impl Fit {
         let mut record = Map::new();
         record.insert("epoch".to_owned(), json!(state.progress.epoch));
         record.insert("step".to_owned(), json!(state.progress.global_step));
-        let of_epoch = |name: &str| state.meter.mean(name).is_some() || (validated && state.validation.as_ref().is_some_and(|v| v.metrics.mean(name).is_some()));
+        let of_epoch = |name: &str| {
+            state.meter.mean(name).is_some() || (validated && state.validation.as_ref().is_some_and(|v| v.metrics.mean(name).is_some()))
+        };
         record.extend(state.metrics.iter().filter(|(name, _)| of_epoch(name)).map(|(name, value)| (name.clone(), json!(value))));
         record.extend(self.rates());
         record.extend(std::mem::take(&mut self.state.requests.logged).into_iter().map(|(name, value)| (name, json!(value))));

@@ -25,7 +25,13 @@ pub struct Evaluation {
 ///
 /// # Errors
 /// The model refuses the batch.
-pub fn evaluate_batch(model: &mut HostModel, batch: &Batch, samples: usize, precision: Precision, evaluation: &mut Evaluation) -> Result<(), Error> {
+pub fn evaluate_batch(
+    model: &mut HostModel,
+    batch: &Batch,
+    samples: usize,
+    precision: Precision,
+    evaluation: &mut Evaluation,
+) -> Result<(), Error> {
     let kind = match precision {
         Precision::Fp32 => None,
         Precision::Bf16Mixed => Some(tch::Kind::BFloat16),

@@ -82,12 +82,14 @@ impl HostModel {
         let mut modules = self.tree.modules().to_vec();
         for module in &mut modules {
             let path = &module.path;
-            let known = saved.iter().find(|known| known.path == *path).ok_or_else(|| wrong(format!("the checkpoint has no module `{path}`")))?;
+            let known =
+                saved.iter().find(|known| known.path == *path).ok_or_else(|| wrong(format!("the checkpoint has no module `{path}`")))?;
             module.training = known.training;
             module.track_running_stats = known.track_running_stats;
             for parameter in &mut module.parameters {
                 let saved = known.parameters.iter().find(|saved| saved.name == parameter.name);
-                parameter.requires_grad = saved.ok_or_else(|| wrong(format!("the checkpoint has no parameter `{}`", parameter.name)))?.requires_grad;
+                parameter.requires_grad =
+                    saved.ok_or_else(|| wrong(format!("the checkpoint has no parameter `{}`", parameter.name)))?.requires_grad;
             }
         }
         let tree = ModuleTree::new(modules).map_err(|error| wrong(error.to_string()))?;
@@ -95,7 +97,8 @@ impl HostModel {
     }
 
     fn push_requires_grad(&mut self) -> Result<(), ModelError> {
-        let wanted: Vec<(String, bool)> = self.tree.parameters().map(|parameter| (parameter.name.clone(), parameter.requires_grad)).collect();
+        let wanted: Vec<(String, bool)> =
+            self.tree.parameters().map(|parameter| (parameter.name.clone(), parameter.requires_grad)).collect();
         for (name, requires_grad) in wanted {
             let tensor = self.tensor(&name)?;
             if tensor.requires_grad() == requires_grad {

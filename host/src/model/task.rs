@@ -30,13 +30,19 @@ fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<(Stri
         other => return Err(format!("classification needs logits of shape [batch, classes], found {other:?}")),
     };
     if labels.kind() != Kind::Int64 || labels.size() != [batch] {
-        return Err(format!("classification needs one i64 label per sample ({batch}), found {:?} of shape {:?}", labels.kind(), labels.size()));
+        return Err(format!(
+            "classification needs one i64 label per sample ({batch}), found {:?} of shape {:?}",
+            labels.kind(),
+            labels.size()
+        ));
     }
     let logits = logits.f_to_kind(Kind::Float).map_err(torch)?;
     let loss = logits.f_cross_entropy_loss(labels, None::<Tensor>, Reduction::Mean, -100, 0.0).map_err(|error| {
         let message = torch(error);
         if message.contains("out of bounds") {
-            format!("a label is outside 0..{classes}: the model has {classes} classes, set num_classes to the number of classes in the data")
+            format!(
+                "a label is outside 0..{classes}: the model has {classes} classes, set num_classes to the number of classes in the data"
+            )
         } else {
             message
         }
