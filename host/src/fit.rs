@@ -13,6 +13,7 @@ mod hooks;
 mod meter;
 mod resume;
 mod scaler;
+mod schedule;
 mod services;
 mod state;
 mod step;

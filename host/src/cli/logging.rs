@@ -1,5 +1,7 @@
 //! The program's log, on stderr: warnings, with -v more, with -q errors only; `THAW_LOG` overrides.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use super::Options;
@@ -13,7 +15,11 @@ pub fn init(options: &Options) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("THAW_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time();
+    let format = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time();
     // Set already when the program runs inside a test.
     let _ = if options.verbose > 0 { format.try_init() } else { format.with_target(false).try_init() };
 }

@@ -114,8 +114,9 @@ impl Fit {
         let groups = initial_groups(state.model.tree(), &config)?;
         let mut optimizer = Optimizer::new(config, groups).map_err(FitError::from)?;
         if let Some(config) = &state.config.scheduler {
-            let mut scheduler = Scheduler::new(config, run_length(&state.config, &state.progress)).map_err(FitError::from)?;
-            scheduler.start(optimizer.groups_mut());
+            let length = run_length(&state.config, &state.progress);
+            let mut scheduler = Scheduler::new(config.clone(), length, optimizer.config()).map_err(FitError::from)?;
+            scheduler.start(optimizer.groups_mut()).map_err(FitError::from)?;
             state.scheduler = Some(scheduler);
         }
         state.optimizer = Some(optimizer);

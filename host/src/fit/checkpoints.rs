@@ -174,7 +174,7 @@ impl RunState {
             config: self.config.table.clone(),
             modules: self.model.tree().modules().to_vec(),
             groups: self.optimizer.as_ref().map(|optimizer| optimizer.groups().to_vec()).unwrap_or_default(),
-            scheduler: self.scheduler.as_ref().map(crate::scheduler::Scheduler::state),
+            scheduler: self.scheduler.as_ref().map(crate::scheduler::Scheduler::state).transpose().map_err(super::FitError::from)?,
             callbacks,
             metrics: self.metrics.iter().filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.clone(), *value)).collect(),
             meter: self.meter.clone(),

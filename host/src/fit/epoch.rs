@@ -82,7 +82,7 @@ impl Fit {
             self.state.window_samples = 0;
         }
         if index + 1 == batches {
-            self.epoch_schedulers();
+            self.epoch_schedulers()?;
         }
         self.hooks(Hook::TrainBatchEnd)?;
         if is_logged {
@@ -116,13 +116,6 @@ impl Fit {
         Ok(())
     }
 
-    fn epoch_schedulers(&mut self) {
-        let state = &mut self.state;
-        if let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) {
-            scheduler.on_epoch_end(optimizer.groups_mut());
-        }
-    }
-
     fn end_epoch(&mut self) -> Result<(), Error> {
         let means: Vec<(String, f64)> = self.state.meter.means().map(|(name, mean)| (name.to_owned(), mean)).collect();
         self.state.metrics.extend(means);
@@ -136,22 +129,12 @@ impl Fit {
         self.state.report_findings(moved)?;
         self.hooks(Hook::TrainEpochEnd)?;
         self.log_epoch(validates)?;
-        self.plateau_scheduler();
+        self.plateau_scheduler()?;
         self.reporter.end_epoch(&self.state.progress, &self.state.metrics);
         self.state.progress.epoch += 1;
         self.state.progress.batch_index = 0;
         self.state.run_dir.flush()?;
         self.checkpoint_epoch(epoch)
-    }
-
-    fn plateau_scheduler(&mut self) {
-        let state = &mut self.state;
-        if let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) {
-            let value = scheduler.monitor().and_then(|name| state.metrics.get(name).copied());
-            if let Some(value) = value {
-                scheduler.on_metric(value, optimizer.groups_mut());
-            }
-        }
     }
 
     fn rates(&self) -> Map<String, Value> {

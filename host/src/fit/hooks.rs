@@ -61,6 +61,7 @@ impl Fit {
             }
             callback.hook(Hook::TrainEpochStart, &progress, &mut self.state)?;
         }
+        self.adopt_groups()?;
         self.state.audit()?;
         self.state.check_something_trains()?;
         self.report_groups()
@@ -71,6 +72,7 @@ impl Fit {
         // Before the first epoch strategies are still laying out groups, and its start reports anyway.
         let in_epoch = !matches!(hook, Hook::Setup | Hook::FitStart | Hook::TrainStart | Hook::SanityCheckStart | Hook::SanityCheckEnd);
         if in_epoch && self.state.optimizer.is_some() {
+            self.adopt_groups()?;
             self.state.audit()?;
             self.report_groups()?;
         }

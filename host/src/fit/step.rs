@@ -122,10 +122,7 @@ impl Fit {
         }
         state.progress.global_step += 1;
         self.hooks(Hook::AfterOptimizerStep)?;
-        let state = &mut self.state;
-        if let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) {
-            scheduler.on_step(optimizer.groups_mut());
-        }
+        self.step_schedulers()?;
         Ok(grad_norm)
     }
 

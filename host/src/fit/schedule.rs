@@ -1,0 +1,57 @@
+//! When the scheduler acts.
+
+use super::{Fit, FitError};
+use crate::scheduler::Interval;
+
+impl Fit {
+    /// After an optimizer step. Groups are touched only by a schedule of steps: others would make the optimizer read
+    /// them anew for nothing.
+    pub(super) fn step_schedulers(&mut self) -> Result<(), FitError> {
+        let state = &mut self.state;
+        let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) else { return Ok(()) };
+        if scheduler.config().interval != Interval::Step {
+            return Ok(());
+        }
+        let batch = state.progress.batch_index;
+        match scheduler.monitor().map(|(name, _)| name.to_owned()) {
+            None => scheduler.on_step(optimizer.groups_mut(), batch)?,
+            Some(name) => {
+                let value = if name == "train_loss" { state.loss } else { state.metrics.get(&name).copied() };
+                if let Some(value) = value {
+                    scheduler.on_metric(value, optimizer.groups_mut(), batch)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// After an epoch's last optimizer step.
+    pub(super) fn epoch_schedulers(&mut self) -> Result<(), FitError> {
+        let state = &mut self.state;
+        if let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) {
+            scheduler.on_epoch_end(optimizer.groups_mut(), state.progress.epoch)?;
+        }
+        Ok(())
+    }
+
+    /// After the hooks of an epoch's end: reduce-on-plateau sees this epoch's metrics.
+    pub(super) fn plateau_scheduler(&mut self) -> Result<(), FitError> {
+        let state = &mut self.state;
+        let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) else { return Ok(()) };
+        let Some((name, Interval::Epoch)) = scheduler.monitor().map(|(name, interval)| (name.to_owned(), interval)) else { return Ok(()) };
+        match state.metrics.get(&name).copied() {
+            Some(value) => drop(scheduler.on_metric(value, optimizer.groups_mut(), state.progress.epoch)?),
+            None => tracing::warn!("scheduler.monitor = \"{name}\" is no metric of this run: rates stay as they are"),
+        }
+        Ok(())
+    }
+
+    /// Groups that appeared start at their own rate and follow the schedule from here.
+    pub(super) fn adopt_groups(&mut self) -> Result<(), FitError> {
+        let state = &mut self.state;
+        if let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) {
+            scheduler.adopt(optimizer.groups_mut())?;
+        }
+        Ok(())
+    }
+}
