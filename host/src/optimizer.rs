@@ -7,6 +7,7 @@
 
 mod config;
 mod error;
+mod grad_scaler;
 mod parameters;
 mod plan;
 mod state;
@@ -24,6 +25,7 @@ use crate::torch::gradients;
 
 pub use config::{AdamConfig, Algorithm, OptimizerConfig};
 pub use error::OptimizerError;
+pub use grad_scaler::{GradScaler, ScaledStep};
 pub use parameters::Parameters;
 use plan::Plan;
 use state::ParameterState;

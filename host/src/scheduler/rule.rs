@@ -74,7 +74,7 @@ impl Rule {
         };
         let advances = (events / config.frequency).max(1);
         let steps = match config.interval {
-            Interval::Epoch => (steps_per_epoch * config.frequency) as f64,
+            Interval::Epoch => steps_per_epoch.saturating_mul(config.frequency) as f64,
             Interval::Step => steps_per_epoch.max(1) as f64 / config.frequency as f64,
         };
         Rule::of(&config.schedule, Span { advances, interval: config.interval, steps })
@@ -203,7 +203,7 @@ impl Rule {
                 }
             }
             Rule::Step(step) => base * step.gamma.powf((t / step.step_size) as f64),
-            Rule::MultiStep(steps) => base * (0..=t).map(|t| steps.factor_at(t)).product::<f64>(),
+            Rule::MultiStep(steps) => base * steps.factor_until(t),
             Rule::Exponential { gamma } => base * gamma.powf(t as f64),
             Rule::Cosine { t_max, eta_min } => cosine(*eta_min, t as f64 / *t_max as f64),
             Rule::CosineWarmRestarts(restarts) => cosine(restarts.eta_min, restarts.done(t)),
@@ -264,12 +264,21 @@ impl MultiStep {
         let times = self.milestones.iter().filter(|milestone| **milestone == t).count();
         self.gamma.powf(times as f64)
     }
+
+    /// Product of the factors up to count `t`.
+    fn factor_until(&self, t: usize) -> f64 {
+        let times = self.milestones.iter().filter(|milestone| **milestone <= t).count();
+        self.gamma.powf(times as f64)
+    }
 }
 
 impl CosineWarmRestarts {
     /// Share of the period that `t` lies in.
     fn done(&self, mut t: usize) -> f64 {
         let mut period = self.t_0;
+        if self.t_mult == 1 {
+            t %= period;
+        }
         while t >= period {
             t -= period;
             period = period.saturating_mul(self.t_mult);

@@ -96,4 +96,14 @@ mod tests {
         assert_eq!(device, Device::Cpu);
         assert!(note.unwrap().contains("driver"));
     }
+
+    #[test]
+    fn an_explicit_gpu_that_is_not_there_is_an_error_that_says_why() {
+        if cuda::driver_present() {
+            return;
+        }
+        let error = select("cuda:1").unwrap_err().to_string();
+        assert!(error.starts_with("device \"cuda:1\" cannot be used: "), "{error}");
+        assert!(error.ends_with("Use device = \"cpu\", or \"auto\" to take the GPU only where there is one"), "{error}");
+    }
 }

@@ -207,7 +207,7 @@ pub struct OneCycle {
 impl OneCycle {
     /// Its length, where the settings say one.
     pub(in crate::scheduler) fn length(&self) -> Option<usize> {
-        self.total_steps.or(self.epochs.zip(self.steps_per_epoch).map(|(epochs, steps)| epochs * steps))
+        self.total_steps.or(self.epochs.zip(self.steps_per_epoch).map(|(epochs, steps)| epochs.saturating_mul(steps)))
     }
 }
 
