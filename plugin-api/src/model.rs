@@ -143,6 +143,15 @@ pub trait Model: Sized + Send + 'static {
         InputDefaults::default()
     }
 
+    /// What the model's pretrained files call its modules, where the names differ: from and to, both module paths.
+    ///
+    /// When weights are loaded, a name that is not the model's own and lies at or below `from` moves to `to`; the
+    /// longest `from` counts. So `("fc", "head.1")` takes `fc.weight` as `head.1.weight`, and a checkpoint under the
+    /// model's own names loads all the same.
+    fn weight_aliases(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// The run config's table `[optimizer]` where there is none.
     fn default_optimizer(&self) -> Option<Value> {
         None
@@ -180,4 +189,7 @@ pub struct Description {
     pub input: InputDefaults,
     #[serde(default)]
     pub optimizer: Option<Value>,
+    /// As [`Model::weight_aliases`].
+    #[serde(default)]
+    pub weight_aliases: Vec<(String, String)>,
 }

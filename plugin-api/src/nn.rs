@@ -26,7 +26,7 @@ pub use embedding::Embedding;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use path::Path;
-pub use pool::{AdaptiveAvgPool2d, Flatten, MaxPool2d};
+pub use pool::{AdaptiveAvgPool2d, Flatten, Identity, MaxPool2d};
 pub use registry::{Mode, ModuleBuilder, Registry};
 pub use sequential::{Sequential, SequentialBuilder};
 use tch::Tensor;

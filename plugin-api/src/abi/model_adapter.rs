@@ -85,6 +85,7 @@ impl<M: Model> RawModel for Adapter<M> {
                 task: self.model.task(),
                 input: self.model.input_defaults(),
                 optimizer: self.model.default_optimizer(),
+                weight_aliases: self.model.weight_aliases(),
             };
             Ok(serde_json::to_string(&description)?)
         });

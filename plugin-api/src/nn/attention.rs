@@ -20,20 +20,18 @@ impl MultiheadAttention {
     /// Attention of `heads` heads over `embed_dim` features.
     ///
     /// # Errors
-    /// `embed_dim` is no multiple of `heads`.
+    /// `embed_dim` is no multiple of `heads`, or `dropout` lies outside of 0..=1.
     pub fn new(path: &Path, embed_dim: i64, heads: i64, dropout: f64) -> Result<Self> {
         if heads < 1 || embed_dim % heads != 0 {
             return Err(Error::new(format_args!("{embed_dim} features cannot be split among {heads} heads")));
         }
         let module = path.module("MultiheadAttention")?;
-        // Xavier uniform over the three projections at once, as PyTorch has it.
-        let bound = (6.0 / (4 * embed_dim) as f64).sqrt();
-        let in_proj_weight = module.parameter("in_proj_weight", init::uniform(&[3 * embed_dim, embed_dim], -bound, bound)?)?;
+        // Xavier over the three projections at once, as PyTorch has it.
+        let in_proj_weight = module.parameter("in_proj_weight", init::xavier_uniform(&[3 * embed_dim, embed_dim])?)?;
         let in_proj_bias = module.parameter("in_proj_bias", init::zeros(&[3 * embed_dim])?)?;
-        let out_proj = Linear::new(&(path / "out_proj"), embed_dim, embed_dim)?;
-        if let Some(bias) = out_proj.bias() {
-            let _ = tch::no_grad(|| bias.shallow_clone().f_zero_())?;
-        }
+        let (weight, bias) = (init::kaiming_uniform(&[embed_dim, embed_dim])?, init::zeros(&[embed_dim])?);
+        let out_proj = Linear::of_kind(&(path / "out_proj"), "NonDynamicallyQuantizableLinear", weight, Some(bias))?;
+        let dropout = super::dropout::check(dropout)?;
         Ok(Self { in_proj_weight, in_proj_bias, out_proj, heads, dropout, mode: module.mode() })
     }
 }

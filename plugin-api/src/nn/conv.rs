@@ -39,10 +39,28 @@ impl Conv2d {
     /// # Errors
     /// Sizes that libtorch refuses.
     pub fn new(path: &Path, in_channels: i64, out_channels: i64, kernel_size: i64, options: Conv2dOptions) -> Result<Self> {
-        let module = path.module("Conv2d")?;
         let shape = [out_channels, in_channels / options.groups.max(1), kernel_size, kernel_size];
-        let weight = module.parameter("weight", init::kaiming_uniform(&shape)?)?;
-        let bias = if options.bias { Some(module.parameter("bias", init::bias_for(&shape)?)?) } else { None };
+        let bias = if options.bias { Some(init::bias_for(&shape)?) } else { None };
+        Self::with_values(path, init::kaiming_uniform(&shape)?, bias, options)
+    }
+
+    /// With these initial values: weight `[out, in / groups, k, k]`, bias `[out]`; they decide on `options.bias`.
+    ///
+    /// # Errors
+    /// There is a module at this place already.
+    pub fn with_values(path: &Path, weight: Tensor, bias: Option<Tensor>, options: Conv2dOptions) -> Result<Self> {
+        Self::of_kind(path, "Conv2d", weight, bias, options)
+    }
+
+    /// Under PyTorch's class name `kind`, with these initial values.
+    ///
+    /// # Errors
+    /// There is a module at this place already.
+    pub fn of_kind(path: &Path, kind: &str, weight: Tensor, bias: Option<Tensor>, options: Conv2dOptions) -> Result<Self> {
+        let module = path.module(kind)?;
+        let weight = module.parameter("weight", weight)?;
+        let bias = bias.map(|bias| module.parameter("bias", bias)).transpose()?;
+        let options = Conv2dOptions { bias: bias.is_some(), ..options };
         Ok(Self { weight, bias, options })
     }
 

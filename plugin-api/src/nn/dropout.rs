@@ -2,10 +2,10 @@
 
 use tch::{Kind, Tensor};
 
-use super::{Mode, Module, Path};
+use super::{Mode, Module, ModuleBuilder, Path};
 use crate::error::{Error, Result};
 
-fn check(probability: f64) -> Result<f64> {
+pub(super) fn check(probability: f64) -> Result<f64> {
     if (0.0..=1.0).contains(&probability) {
         return Ok(probability);
     }
@@ -49,7 +49,15 @@ impl StochasticDepth {
     /// # Errors
     /// A probability outside of 0..=1.
     pub fn new(path: &Path, probability: f64) -> Result<Self> {
-        Ok(Self { probability: check(probability)?, mode: path.module("StochasticDepth")?.mode() })
+        Self::within(&path.module("StochasticDepth")?, probability)
+    }
+
+    /// As part of another module, whose mode it follows: no module of its own.
+    ///
+    /// # Errors
+    /// A probability outside of 0..=1.
+    pub fn within(module: &ModuleBuilder, probability: f64) -> Result<Self> {
+        Ok(Self { probability: check(probability)?, mode: module.mode() })
     }
 }
 

@@ -18,7 +18,15 @@ impl LayerNorm {
     /// # Errors
     /// Sizes that libtorch refuses.
     pub fn new(path: &Path, size: i64, eps: f64) -> Result<Self> {
-        let module = path.module("LayerNorm")?;
+        Self::of_kind(path, "LayerNorm", size, eps)
+    }
+
+    /// Under PyTorch's class name `kind`.
+    ///
+    /// # Errors
+    /// Sizes that libtorch refuses.
+    pub fn of_kind(path: &Path, kind: &str, size: i64, eps: f64) -> Result<Self> {
+        let module = path.module(kind)?;
         Ok(Self { weight: module.parameter("weight", init::ones(&[size])?)?, bias: module.parameter("bias", init::zeros(&[size])?)?, eps })
     }
 }

@@ -25,10 +25,27 @@ impl Linear {
     /// # Errors
     /// Sizes that libtorch refuses.
     pub fn with_bias(path: &Path, in_features: i64, out_features: i64, bias: bool) -> Result<Self> {
-        let module = path.module("Linear")?;
         let shape = [out_features, in_features];
-        let weight = module.parameter("weight", init::kaiming_uniform(&shape)?)?;
-        let bias = if bias { Some(module.parameter("bias", init::bias_for(&shape)?)?) } else { None };
+        let bias = if bias { Some(init::bias_for(&shape)?) } else { None };
+        Self::with_values(path, init::kaiming_uniform(&shape)?, bias)
+    }
+
+    /// With these initial values: weight `[out_features, in_features]`, bias `[out_features]`.
+    ///
+    /// # Errors
+    /// There is a module at this place already.
+    pub fn with_values(path: &Path, weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
+        Self::of_kind(path, "Linear", weight, bias)
+    }
+
+    /// Under PyTorch's class name `kind`, with these initial values.
+    ///
+    /// # Errors
+    /// There is a module at this place already.
+    pub fn of_kind(path: &Path, kind: &str, weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
+        let module = path.module(kind)?;
+        let weight = module.parameter("weight", weight)?;
+        let bias = bias.map(|bias| module.parameter("bias", bias)).transpose()?;
         Ok(Self { weight, bias })
     }
 

@@ -17,7 +17,7 @@ pub struct Path {
 impl Path {
     /// The place of the whole model.
     pub fn root() -> Self {
-        Self { registry: Rc::new(RefCell::new(Registry::new())), path: String::new() }
+        Self { registry: Rc::default(), path: String::new() }
     }
 
     /// Dotted path; empty for the whole model.
@@ -32,14 +32,23 @@ impl Path {
         Self { registry: Rc::clone(&self.registry), path }
     }
 
-    /// Registers a module here, with PyTorch's class name. Parents are registered before their children: those that
-    /// were not yet are now, as plain modules.
+    /// Registers a module here, with PyTorch's class name. Its place among its siblings is that of the first
+    /// registration here or below. Parents that were not registered yet are now, as plain modules; they can still get a
+    /// class of their own.
     ///
     /// # Errors
     /// There is a module here already.
     pub fn module(&self, kind: &str) -> Result<ModuleBuilder> {
-        self.registry.borrow_mut().add(&self.path, kind)?;
-        Ok(ModuleBuilder::new(Rc::clone(&self.registry), self.path.clone()))
+        ModuleBuilder::new(Rc::clone(&self.registry), &self.path, kind)
+    }
+
+    /// Takes everything that is registered here and below out of training: its parameters get no gradient, its modules
+    /// start in evaluation mode. A strategy can make it trainable again.
+    ///
+    /// # Errors
+    /// libtorch refuses.
+    pub fn freeze(&self) -> Result<()> {
+        self.registry.borrow().freeze(&self.path)
     }
 
     /// What was registered, once the model is built.

@@ -1,4 +1,4 @@
-//! Pooling and flattening as modules.
+//! Modules without parameters: pooling, flattening, nothing.
 
 use tch::Tensor;
 
@@ -67,5 +67,25 @@ impl Flatten {
 impl Module for Flatten {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         Ok(input.f_flatten(1, -1)?)
+    }
+}
+
+/// `nn.Identity`: its input.
+pub struct Identity(());
+
+impl Identity {
+    /// Registers the module.
+    ///
+    /// # Errors
+    /// There is a module at this place already.
+    pub fn new(path: &Path) -> Result<Self> {
+        path.module("Identity")?;
+        Ok(Self(()))
+    }
+}
+
+impl Module for Identity {
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        Ok(input.shallow_clone())
     }
 }

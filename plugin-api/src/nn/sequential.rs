@@ -27,7 +27,15 @@ impl Sequential {
     /// # Errors
     /// There is a module at this place already, or a layer cannot be built.
     pub fn new(path: &Path, build: impl FnOnce(&mut SequentialBuilder<'_>) -> Result<()>) -> Result<Self> {
-        path.module("Sequential")?;
+        Self::of_kind(path, "Sequential", build)
+    }
+
+    /// Under the class name `kind`, for a class that derives from `nn.Sequential`.
+    ///
+    /// # Errors
+    /// There is a module at this place already, or a layer cannot be built.
+    pub fn of_kind(path: &Path, kind: &str, build: impl FnOnce(&mut SequentialBuilder<'_>) -> Result<()>) -> Result<Self> {
+        path.module(kind)?.iterable();
         let mut builder = SequentialBuilder { path, layers: Vec::new() };
         build(&mut builder)?;
         Ok(Self { layers: builder.layers })
