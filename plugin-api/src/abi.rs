@@ -20,7 +20,7 @@ mod services;
 pub use abi_stable;
 pub use error::{RawError, RawResult};
 pub use instance::{CallbackAdapter, RawInstance, RawInstance_TO, StrategyAdapter};
-pub use log::{RawLog, RawLog_Ref, install as install_log};
+pub use log::{RawLog, RawLog_Ref, install as install_log, subscriber as log_subscriber};
 pub use metadata::{Item, Kind, Metadata, TorchVersions};
 #[cfg(feature = "torch")]
 pub use model_adapter::{create as create_model, torch_versions};

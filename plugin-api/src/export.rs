@@ -181,12 +181,20 @@ pub mod private {
 
     pub fn create_strategy<S: Strategy>(config: RStr<'_>) -> RawResult<BoxedInstance> {
         let strategy = contain(|| parse::<S>(config.as_str())).map_err(RawError::from);
-        strategy.map(|strategy| RawInstance_TO::from_ptr(RBox::new(StrategyAdapter::new(strategy)), TD_Opaque)).into()
+        strategy.map(box_strategy).into()
     }
 
     pub fn create_callback<C: Callback>(config: RStr<'_>) -> RawResult<BoxedInstance> {
         let callback = contain(|| parse::<C>(config.as_str())).map_err(RawError::from);
-        callback.map(|callback| RawInstance_TO::from_ptr(RBox::new(CallbackAdapter::new(callback)), TD_Opaque)).into()
+        callback.map(box_callback).into()
+    }
+
+    pub fn box_strategy<S: Strategy>(strategy: S) -> BoxedInstance {
+        RawInstance_TO::from_ptr(RBox::new(StrategyAdapter::new(strategy)), TD_Opaque)
+    }
+
+    pub fn box_callback<C: Callback>(callback: C) -> BoxedInstance {
+        RawInstance_TO::from_ptr(RBox::new(CallbackAdapter::new(callback)), TD_Opaque)
     }
 
     pub fn unknown_id(kind: &str, id: &str) -> RawError {

@@ -29,7 +29,12 @@ pub struct RawLog {
 /// Sends this plugin's events to the host. A second call changes nothing.
 pub fn install(log: RawLog_Ref, plugin: u64) {
     // An error means that the plugin set a subscriber of its own: that is then its author's choice.
-    let _ = tracing::subscriber::set_global_default(Forwarder { log, plugin });
+    let _ = tracing::subscriber::set_global_default(subscriber(log, plugin));
+}
+
+/// The subscriber that sends events to a host's log.
+pub fn subscriber(log: RawLog_Ref, plugin: u64) -> impl Subscriber {
+    Forwarder { log, plugin }
 }
 
 struct Forwarder {
