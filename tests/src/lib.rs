@@ -1,1 +1,44 @@
-//! What the end-to-end tests share.
+//! What end-to-end tests share: the built program and plugins, a run in a temporary folder, and what came of it.
+//!
+//! ```no_run
+//! use thaw_tests::{Run, case};
+//!
+//! let run = Run::new(&(case("bb_steplr") + "[trainer]\nmax_epochs = 1\n"));
+//! run.fit(&[]).succeeded();
+//! assert_eq!(run.groups().len(), 1);
+//! run.fit(&["--set", "trainer.max_epochs=many"]).failed(2, &["run.toml", "`trainer.max_epochs`", "a whole number"]);
+//! ```
+
+mod built;
+mod finished;
+mod run;
+
+use std::path::{Path, PathBuf};
+
+pub use built::{build, host, plugin};
+pub use finished::Finished;
+pub use run::Run;
+
+/// The workspace's folder.
+pub fn workspace() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests).to_path_buf()
+}
+
+/// `tests/fixtures`.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+/// Model, weights and data of a reference case, as the beginning of a run config: `plugins`, `[model]` and `[data]`
+/// with a `batch_size` of 8, in the file's order. Keys of `[data]` may follow.
+pub fn case(name: &str) -> String {
+    let folder = fixtures().join("parity").join(name);
+    format!(
+        "seed = 1\nplugins = [\"case_model\"]\n\n[model]\nid = \"case-model\"\ncase = {:?}\nweights = {:?}\n\n\
+         [data]\nkind = \"tensors\"\npath = {:?}\nbatch_size = 8\nshuffle = false\n",
+        folder.join("case.json"),
+        folder.join("init.safetensors"),
+        folder.join("data.safetensors"),
+    )
+}

@@ -1,0 +1,112 @@
+//! A run of the program in a temporary folder.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Finished, host};
+
+/// A temporary folder with a run config, for one or more commands. The program runs in it, on the CPU with one thread,
+/// and finds the workspace's plugins by name.
+pub struct Run {
+    folder: TempDir,
+    environment: Vec<(String, String)>,
+    largest_file: Option<u64>,
+}
+
+impl Run {
+    /// A folder with this text as `run.toml`.
+    pub fn new(config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let run = Self { folder, environment: Vec::new(), largest_file: None };
+        run.write("run.toml", config);
+        run
+    }
+
+    /// Sets an environment variable of the commands to come.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Files of the commands to come cannot grow beyond this many KiB, or any number again: a disk that is full.
+    pub fn limit_files(&mut self, kib: Option<u64>) {
+        self.largest_file = kib;
+    }
+
+    /// The folder that the program runs in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where `fit` writes.
+    pub fn run_dir(&self) -> PathBuf {
+        self.folder().join("run")
+    }
+
+    /// Writes a file, with the folders that it lies in; gives its path.
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder().join(name);
+        let folder = path.parent().expect("a file lies in a folder");
+        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, contents)).expect("a temporary file can be written");
+        path
+    }
+
+    /// `host fit run.toml --run-dir run` and more arguments.
+    pub fn fit(&self, more: &[&str]) -> Finished {
+        self.host(["fit", "run.toml", "--run-dir", "run"].iter().chain(more))
+    }
+
+    /// `host fit --resume` of this folder's run and more arguments.
+    pub fn resume(&self, more: &[&str]) -> Finished {
+        self.host(["fit", "--resume", "run"].iter().chain(more))
+    }
+
+    /// `host` with any arguments.
+    pub fn host(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Finished {
+        let mut command = match self.largest_file {
+            None => Command::new(host()),
+            Some(kib) => {
+                // POSIX counts in blocks of 512 bytes.
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(format!("ulimit -f {} && exec \"$@\"", kib * 2)).arg("sh").arg(host());
+                shell
+            }
+        };
+        command.args(arguments).current_dir(self.folder()).env_remove("THAW_LOG").env_remove("THAW_PLUGIN_PATH");
+        command.env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        Finished::run(command)
+    }
+
+    /// A JSON file of the run directory.
+    pub fn json(&self, name: &str) -> Value {
+        let text = self.text(name);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("run/{name} is no JSON: {error}\n{text}"))
+    }
+
+    /// The records of `metrics.jsonl`.
+    pub fn metrics(&self) -> Vec<Value> {
+        self.records("metrics.jsonl")
+    }
+
+    /// The records of `groups.jsonl`.
+    pub fn groups(&self) -> Vec<Value> {
+        self.records("groups.jsonl")
+    }
+
+    fn records(&self, name: &str) -> Vec<Value> {
+        let text = self.text(name);
+        let record = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("run/{name}: {error}\n{line}"));
+        text.lines().map(record).collect()
+    }
+
+    fn text(&self, name: &str) -> String {
+        let path = self.run_dir().join(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+}
