@@ -50,24 +50,16 @@ pub struct Args {
 
 /// Builds the workspace in release and measures.
 pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
-    let bench = BENCHES
-        .into_iter()
-        .find(|bench| bench.name() == args.name)
-        .with_context(|| format!("there is no benchmark `{}`", args.name))?;
-    stage("Building the workspace in release", || {
-        workspace.build_all(Profile::Release)
-    })?;
+    let bench =
+        BENCHES.into_iter().find(|bench| bench.name() == args.name).with_context(|| format!("there is no benchmark `{}`", args.name))?;
+    stage("Building the workspace in release", || workspace.build_all(Profile::Release))?;
     let mut samples: Vec<Vec<f64>> = vec![Vec::new(); bench.variants().len()];
     for round in 0..args.warm_up + args.repeats {
         for (variant, samples) in bench.variants().iter().zip(&mut samples) {
             let value = measure(&mut bench.program(workspace, variant))?;
             let warm = round >= args.warm_up;
             let what = if warm { "measured" } else { "warm-up" };
-            eprintln!(
-                "{} {variant}: {what} {value:.3} {}",
-                bench.name(),
-                bench.unit()
-            );
+            eprintln!("{} {variant}: {what} {value:.3} {}", bench.name(), bench.unit());
             if warm {
                 samples.push(value);
             }
@@ -104,10 +96,7 @@ fn report(bench: &dyn Bench, samples: Vec<Vec<f64>>) {
 
 /// Runs a program and reads the last line that it printed as a number.
 fn measure(program: &mut Command) -> Result<f64> {
-    let output = program
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("cannot run {}", show(program)))?;
+    let output = program.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run {}", show(program)))?;
     if !output.status.success() {
         bail!("{} failed ({})", show(program), output.status);
     }
@@ -115,10 +104,7 @@ fn measure(program: &mut Command) -> Result<f64> {
     let line = text.trim_end().lines().last().unwrap_or_default();
     match line.trim().parse() {
         Ok(value) if f64::is_finite(value) => Ok(value),
-        _ => bail!(
-            "{} printed `{line}` at its end, expected a number",
-            show(program)
-        ),
+        _ => bail!("{} printed `{line}` at its end, expected a number", show(program)),
     }
 }
 
@@ -138,12 +124,7 @@ impl Summary {
         let (min, max) = (*values.first()?, *values.last()?);
         let repeats = values.len();
         let median = (values[(repeats - 1) / 2] + values[repeats / 2]) / 2.0;
-        Some(Self {
-            median,
-            min,
-            max,
-            repeats,
-        })
+        Some(Self { median, min, max, repeats })
     }
 }
 
@@ -154,36 +135,21 @@ mod tests {
     #[test]
     fn the_median_lies_in_the_middle() {
         let odd = Summary::of(vec![9.0, 1.0, 2.0]).unwrap();
-        assert_eq!(
-            odd,
-            Summary {
-                median: 2.0,
-                min: 1.0,
-                max: 9.0,
-                repeats: 3
-            }
-        );
+        assert_eq!(odd, Summary { median: 2.0, min: 1.0, max: 9.0, repeats: 3 });
         assert_eq!(Summary::of(vec![4.0, 1.0, 2.0, 9.0]).unwrap().median, 3.0);
         assert_eq!(Summary::of(vec![]), None);
     }
 
     #[test]
     fn the_last_line_is_the_number() {
-        assert_eq!(
-            measure(Command::new("sh").args(["-c", "echo noise; echo ' 12.5 '"])).unwrap(),
-            12.5
-        );
+        assert_eq!(measure(Command::new("sh").args(["-c", "echo noise; echo ' 12.5 '"])).unwrap(), 12.5);
     }
 
     #[test]
     fn a_program_that_fails_or_prints_no_number_is_named() {
-        let text = measure(Command::new("sh").args(["-c", "exit 3"]))
-            .unwrap_err()
-            .to_string();
+        let text = measure(Command::new("sh").args(["-c", "exit 3"])).unwrap_err().to_string();
         assert!(text.contains("`sh -c exit 3` failed"), "{text}");
-        let text = measure(Command::new("sh").args(["-c", "echo fast"]))
-            .unwrap_err()
-            .to_string();
+        let text = measure(Command::new("sh").args(["-c", "echo fast"])).unwrap_err().to_string();
         assert!(text.contains("printed `fast`"), "{text}");
     }
 }

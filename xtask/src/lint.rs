@@ -11,35 +11,17 @@ use crate::workspace::{Workspace, succeed};
 /// Runs every check, whatever fails on the way.
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     let mut stages = Stages::default();
-    stages.run("Format", || {
-        succeed(workspace.cargo().args(["fmt", "--all", "--check"]))
-    });
-    stages.run("Clippy", || {
-        succeed(workspace.cargo().args([
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]))
-    });
+    stages.run("Format", || succeed(workspace.cargo().args(["fmt", "--all", "--check"])));
+    stages.run("Clippy", || succeed(workspace.cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])));
     stages.run("Documentation", || {
         let mut command = workspace.cargo();
-        command
-            .args(["doc", "--workspace", "--no-deps"])
-            .env("RUSTDOCFLAGS", "-D warnings");
+        command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
         succeed(&mut command)
     });
     for example in Example::all(workspace)? {
         stages.run(&format!("Format and clippy of {}", example.name()), || {
             succeed(example.cargo(workspace, "fmt").arg("--check"))?;
-            succeed(example.cargo(workspace, "clippy").args([
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ]))
+            succeed(example.cargo(workspace, "clippy").args(["--all-targets", "--", "-D", "warnings"]))
         });
     }
     stages.finish()?;

@@ -20,14 +20,7 @@ pub fn install(requirements: &[&str], folder: &Path) -> Result<()> {
     let scratch = folder.join(".pip");
     fs::create_dir_all(&scratch).with_context(|| format!("cannot create {}", scratch.display()))?;
     let status = Command::new(&python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--no-deps",
-            "--no-compile",
-            "--only-binary=:all:",
-        ])
+        .args(["-m", "pip", "install", "--no-deps", "--no-compile", "--only-binary=:all:"])
         .args(["--implementation=cp", "--python-version", PYTHON_OF_WHEELS])
         .arg("--target")
         .arg(folder)
@@ -58,9 +51,7 @@ pub fn install(requirements: &[&str], folder: &Path) -> Result<()> {
 fn python() -> Result<std::ffi::OsString> {
     let python = env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     let name = python.to_string_lossy().into_owned();
-    let output = Command::new(&python)
-        .args(["-m", "pip", "--version"])
-        .output();
+    let output = Command::new(&python).args(["-m", "pip", "--version"]).output();
     match output {
         Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
             "{name} was not found. Install Python 3 with pip (Debian: apt-get install python3 python3-pip), \
@@ -70,11 +61,7 @@ fn python() -> Result<std::ffi::OsString> {
         Ok(output) if !output.status.success() => bail!(
             "`{name} -m pip` does not work: {}. Install pip (Debian: apt-get install python3-pip), \
              or name another Python by the variable PYTHON",
-            String::from_utf8_lossy(&output.stderr)
-                .trim()
-                .lines()
-                .last()
-                .unwrap_or("no message")
+            String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or("no message")
         ),
         Ok(_) => Ok(python),
     }

@@ -9,21 +9,15 @@ use anyhow::{Context, Result};
 ///
 /// Two processes that want the same path wait for each other. What a killed process left is removed.
 /// Something incomplete under the final name is replaced.
-pub fn publish(
-    path: &Path,
-    complete: impl Fn(&Path) -> bool,
-    make: impl FnOnce(&Path) -> Result<()>,
-) -> Result<()> {
+pub fn publish(path: &Path, complete: impl Fn(&Path) -> bool, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     if complete(path) {
         return Ok(());
     }
     let folder = path.parent().context("the path to publish has no parent")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let lock_path = sibling(path, "lock")?;
-    let lock = File::create(&lock_path)
-        .with_context(|| format!("cannot create {}", lock_path.display()))?;
-    lock.lock()
-        .with_context(|| format!("cannot lock {}", lock_path.display()))?;
+    let lock = File::create(&lock_path).with_context(|| format!("cannot create {}", lock_path.display()))?;
+    lock.lock().with_context(|| format!("cannot lock {}", lock_path.display()))?;
     if complete(path) {
         return Ok(());
     }
@@ -44,27 +38,19 @@ pub fn publish(
 
 /// `folder/.name.suffix` for `folder/name` (a leading dot is not doubled).
 fn sibling(path: &Path, suffix: &str) -> Result<PathBuf> {
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .with_context(|| format!("{} has no usable name", path.display()))?;
+    let name = path.file_name().and_then(|name| name.to_str()).with_context(|| format!("{} has no usable name", path.display()))?;
     Ok(path.with_file_name(format!(".{}.{suffix}", name.trim_start_matches('.'))))
 }
 
 fn rename(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to)
-        .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
+    fs::rename(from, to).with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
 }
 
 fn remove(path: &Path) -> Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else {
         return Ok(());
     };
-    let result = if metadata.is_dir() {
-        fs::remove_dir_all(path)
-    } else {
-        fs::remove_file(path)
-    };
+    let result = if metadata.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     result.with_context(|| format!("cannot remove {}", path.display()))
 }
 
@@ -93,10 +79,7 @@ mod tests {
         assert!(!path.exists());
         assert!(!folder.path().join(".data.partial").exists());
         publish(&path, has_mark, folder_with_mark).unwrap();
-        assert!(
-            has_mark(&path),
-            "what the failed attempt left must not stop the next"
-        );
+        assert!(has_mark(&path), "what the failed attempt left must not stop the next");
     }
 
     #[test]
@@ -116,14 +99,7 @@ mod tests {
         publish(&path, has_mark, folder_with_mark).unwrap();
         assert!(has_mark(&path));
         assert!(!path.join("half").exists());
-        let names: Vec<_> = fs::read_dir(folder.path())
-            .unwrap()
-            .map(|e| e.unwrap().file_name())
-            .collect();
-        assert_eq!(
-            names.len(),
-            2,
-            "only the folder and its lock stay: {names:?}"
-        );
+        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names.len(), 2, "only the folder and its lock stay: {names:?}");
     }
 }

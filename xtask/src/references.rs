@@ -40,32 +40,19 @@ impl References {
 }
 
 /// Builds everything and compares. Exits with the comparing program's own code.
-pub fn run(
-    workspace: &Workspace,
-    references: References,
-    dir: Option<PathBuf>,
-) -> Result<ExitCode> {
+pub fn run(workspace: &Workspace, references: References, dir: Option<PathBuf>) -> Result<ExitCode> {
     let name = references.name();
     let dir = match dir.or_else(|| env::var_os(references.variable()).map(PathBuf::from)) {
         // The program runs in the workspace's folder, we may have been started in another.
-        Some(dir) => {
-            std::path::absolute(&dir).with_context(|| format!("{} is no path", dir.display()))?
-        }
+        Some(dir) => std::path::absolute(&dir).with_context(|| format!("{} is no path", dir.display()))?,
         None => workspace.path("tests/fixtures").join(name),
     };
     if !dir.is_dir() {
-        bail!(
-            "{} is not a folder. Name a folder of {name} references, or none for tests/fixtures/{name}",
-            dir.display()
-        );
+        bail!("{} is not a folder. Name a folder of {name} references, or none for tests/fixtures/{name}", dir.display());
     }
-    stage("Building the workspace", || {
-        workspace.build_all(Profile::Dev)
-    })?;
+    stage("Building the workspace", || workspace.build_all(Profile::Dev))?;
     let mut program = workspace.program(Profile::Dev, name);
     program.arg(&dir);
-    let status = program
-        .status()
-        .with_context(|| format!("cannot run {}", show(&program)))?;
+    let status = program.status().with_context(|| format!("cannot run {}", show(&program)))?;
     Ok(exit_code(status))
 }

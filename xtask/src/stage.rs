@@ -10,10 +10,7 @@ pub fn stage<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     eprintln!("==> {name}");
     let result = work();
     let outcome = if result.is_ok() { "done" } else { "FAILED" };
-    eprintln!(
-        "<== {name}: {outcome} in {:.1} s",
-        started.elapsed().as_secs_f64()
-    );
+    eprintln!("<== {name}: {outcome} in {:.1} s", started.elapsed().as_secs_f64());
     result
 }
 

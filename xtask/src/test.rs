@@ -10,27 +10,15 @@ use crate::workspace::{Profile, Workspace, succeed};
 
 /// Builds all that end-to-end tests start or load, then runs everything, whatever fails on the way.
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
-    stage("Building the workspace", || {
-        workspace.build_all(Profile::Dev)
-    })?;
+    stage("Building the workspace", || workspace.build_all(Profile::Dev))?;
     let examples = Example::all(workspace)?;
     let mut stages = Stages::default();
     for example in &examples {
-        stages.run(&format!("Building {}", example.name()), || {
-            succeed(&mut example.cargo(workspace, "build"))
-        });
+        stages.run(&format!("Building {}", example.name()), || succeed(&mut example.cargo(workspace, "build")));
     }
-    stages.run("Testing the workspace", || {
-        succeed(
-            workspace
-                .cargo()
-                .args(["test", "--workspace", "--no-fail-fast"]),
-        )
-    });
+    stages.run("Testing the workspace", || succeed(workspace.cargo().args(["test", "--workspace", "--no-fail-fast"])));
     for example in &examples {
-        stages.run(&format!("Testing {}", example.name()), || {
-            succeed(example.cargo(workspace, "test").arg("--no-fail-fast"))
-        });
+        stages.run(&format!("Testing {}", example.name()), || succeed(example.cargo(workspace, "test").arg("--no-fail-fast")));
     }
     stages.finish()?;
     eprintln!("All tests passed.");

@@ -9,11 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 /// The variable that names folders of shared libraries.
-const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
-    "DYLD_LIBRARY_PATH"
-} else {
-    "LD_LIBRARY_PATH"
-};
+const LIBRARY_PATH: &str = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
 
 /// How cargo builds.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,23 +45,11 @@ struct Package {
 impl Workspace {
     /// Asks cargo for the folders and packages of the workspace.
     pub fn open() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .context("xtask lies in no workspace")?
-            .to_owned();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in no workspace")?.to_owned();
         let metadata = metadata(cargo_in(&root).arg("--no-deps"))?;
-        let target = metadata["target_directory"]
-            .as_str()
-            .context("`cargo metadata` names no target_directory")?;
-        let packages = metadata["packages"]
-            .as_array()
-            .context("`cargo metadata` lists no packages")?;
-        Ok(Self {
-            target: PathBuf::from(target),
-            packages: packages.iter().filter_map(Package::read).collect(),
-            root,
-            library_path: None,
-        })
+        let target = metadata["target_directory"].as_str().context("`cargo metadata` names no target_directory")?;
+        let packages = metadata["packages"].as_array().context("`cargo metadata` lists no packages")?;
+        Ok(Self { target: PathBuf::from(target), packages: packages.iter().filter_map(Package::read).collect(), root, library_path: None })
     }
 
     /// Cargo's target folder.
@@ -81,13 +65,10 @@ impl Workspace {
     /// Lets child processes find the shared libraries of this libtorch, wherever their binaries lie.
     pub fn use_libraries_of(&mut self, libtorch: &Path) -> Result<()> {
         let inherited = env::var_os(LIBRARY_PATH).unwrap_or_default();
-        let folders = [libtorch.join("lib")]
-            .into_iter()
-            .chain(env::split_paths(&inherited).filter(|folder| !folder.as_os_str().is_empty()));
+        let folders =
+            [libtorch.join("lib")].into_iter().chain(env::split_paths(&inherited).filter(|folder| !folder.as_os_str().is_empty()));
         self.library_path =
-            Some(env::join_paths(folders).with_context(|| {
-                format!("{} cannot stand in {LIBRARY_PATH}", libtorch.display())
-            })?);
+            Some(env::join_paths(folders).with_context(|| format!("{} cannot stand in {LIBRARY_PATH}", libtorch.display()))?);
         Ok(())
     }
 
@@ -111,11 +92,7 @@ impl Workspace {
     pub fn build_host_and_plugins(&self, profile: Profile) -> Result<()> {
         let mut command = self.build(profile);
         for package in &self.packages {
-            if ["host", "plugins"]
-                .map(|top| self.path(top))
-                .iter()
-                .any(|top| package.folder.starts_with(top))
-            {
+            if ["host", "plugins"].map(|top| self.path(top)).iter().any(|top| package.folder.starts_with(top)) {
                 command.args(["--package", &package.name]);
             }
         }
@@ -146,10 +123,7 @@ impl Workspace {
 impl Package {
     fn read(package: &Value) -> Option<Self> {
         let manifest = Path::new(package["manifest_path"].as_str()?);
-        Some(Self {
-            name: package["name"].as_str()?.to_owned(),
-            folder: manifest.parent()?.to_owned(),
-        })
+        Some(Self { name: package["name"].as_str()?.to_owned(), folder: manifest.parent()?.to_owned() })
     }
 }
 
@@ -168,25 +142,16 @@ pub fn metadata(cargo: &mut Command) -> Result<Value> {
             None => command.env_remove(key),
         };
     }
-    let output = command
-        .output()
-        .with_context(|| format!("cannot run {}", show(&command)))?;
+    let output = command.output().with_context(|| format!("cannot run {}", show(&command)))?;
     if !output.status.success() {
-        bail!(
-            "{} failed:\n{}",
-            show(&command),
-            String::from_utf8_lossy(&output.stderr).trim_end()
-        );
+        bail!("{} failed:\n{}", show(&command), String::from_utf8_lossy(&output.stderr).trim_end());
     }
-    serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("{} printed no JSON", show(&command)))
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{} printed no JSON", show(&command)))
 }
 
 /// Runs a command to its end; an exit code other than 0 is an error that shows the command.
 pub fn succeed(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot run {}", show(command)))?;
+    let status = command.status().with_context(|| format!("cannot run {}", show(command)))?;
     if !status.success() {
         bail!("{} failed ({status})", show(command));
     }

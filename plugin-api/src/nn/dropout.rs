@@ -26,14 +26,19 @@ impl Dropout {
     pub fn new(path: &Path, probability: f64) -> Result<Self> {
         Ok(Self { probability: check(probability)?, mode: path.module("Dropout")?.mode() })
     }
+
+    /// The probability in the present mode, for functions with a dropout of their own: 0 in evaluation.
+    pub fn active_probability(&self) -> f64 {
+        if self.mode.is_training() { self.probability } else { 0.0 }
+    }
 }
 
 impl Module for Dropout {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        if !self.mode.is_training() || self.probability == 0.0 {
-            return Ok(input.shallow_clone());
+        match self.active_probability() {
+            0.0 => Ok(input.shallow_clone()),
+            probability => Ok(input.f_dropout(probability, true)?),
         }
-        Ok(input.f_dropout(self.probability, true)?)
     }
 }
 

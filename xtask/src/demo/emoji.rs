@@ -66,17 +66,14 @@ pub fn write_names(folder: &Path) -> Result<()> {
     write(folder, "Writing the emoji names", |partial| {
         for split in Split::BOTH {
             let path = partial.join(format!("{}.csv", split.name()));
-            let mut table = csv::Writer::from_path(&path)
-                .with_context(|| format!("cannot create {}", path.display()))?;
+            let mut table = csv::Writer::from_path(&path).with_context(|| format!("cannot create {}", path.display()))?;
             table.write_record(["text", "label"])?;
             for group in groups() {
                 for emoji in group.emojis().filter(|emoji| split_of(emoji) == split) {
                     table.write_record([emoji.name(), group_name(group)])?;
                 }
             }
-            table
-                .flush()
-                .with_context(|| format!("cannot write {}", path.display()))?;
+            table.flush().with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())
     })
@@ -84,8 +81,7 @@ pub fn write_names(folder: &Path) -> Result<()> {
 
 fn write(folder: &Path, what: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let note = "SOURCE.txt";
-    let complete =
-        |folder: &Path| fs::read_to_string(folder.join(note)).is_ok_and(|text| text == SOURCE);
+    let complete = |folder: &Path| fs::read_to_string(folder.join(note)).is_ok_and(|text| text == SOURCE);
     publish(folder, complete, |partial| {
         stage(&format!("{what} to {}", folder.display()), || {
             make_folder(partial)?;
@@ -117,21 +113,13 @@ fn group_name(group: Group) -> &'static str {
 /// characters too gets its code points, so that no two emoji share a file.
 fn file_name(emoji: &Emoji) -> String {
     let mut name = String::new();
-    for word in emoji
-        .name()
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty())
-    {
+    for word in emoji.name().split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
         if !name.is_empty() {
             name.push('-');
         }
         name.push_str(&word.to_ascii_lowercase());
     }
-    if !emoji
-        .name()
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | ':'))
-    {
+    if !emoji.name().chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | ':')) {
         for c in emoji.as_str().chars() {
             // Writing to a string cannot fail.
             let _ = write!(name, "-{:x}", u32::from(c));
@@ -142,19 +130,13 @@ fn file_name(emoji: &Emoji) -> String {
 
 /// By a hash of the name alone: an emoji stays on its side whatever others there are, in whatever order.
 fn split_of(emoji: &Emoji) -> Split {
-    if hash(emoji.name()).is_multiple_of(VAL_ONE_IN) {
-        Split::Val
-    } else {
-        Split::Train
-    }
+    if hash(emoji.name()).is_multiple_of(VAL_ONE_IN) { Split::Val } else { Split::Train }
 }
 
 /// FNV-1a of the seed and the name, mixed as splitmix64 does, since the low bits of FNV alone are poor.
 fn hash(name: &str) -> u64 {
     let bytes = SEED.to_le_bytes().into_iter().chain(name.bytes());
-    let fnv = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let fnv = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let mixed = (fnv ^ (fnv >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
@@ -167,10 +149,8 @@ fn make_folder(path: &Path) -> Result<()> {
 /// Refuses to write over a file: two emoji of one name would be one picture fewer.
 fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write as _;
-    let mut file =
-        fs::File::create_new(path).with_context(|| format!("cannot create {}", path.display()))?;
-    file.write_all(bytes)
-        .with_context(|| format!("cannot write {}", path.display()))
+    let mut file = fs::File::create_new(path).with_context(|| format!("cannot create {}", path.display()))?;
+    file.write_all(bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]
@@ -198,21 +178,13 @@ mod tests {
         let found = pictures(&data);
         let total: usize = found.iter().map(|(_, _, count)| count).sum();
         assert_eq!((found.len(), total), (18, 1694));
-        let val: usize = found
-            .iter()
-            .filter(|(split, ..)| *split == Split::Val)
-            .map(|(_, _, count)| count)
-            .sum();
-        assert!(
-            (0.18..0.22).contains(&(val as f64 / total as f64)),
-            "{val} of {total} are for validation"
-        );
+        let val: usize = found.iter().filter(|(split, ..)| *split == Split::Val).map(|(_, _, count)| count).sum();
+        assert!((0.18..0.22).contains(&(val as f64 / total as f64)), "{val} of {total} are for validation");
         for (_, class, count) in &found {
             assert!(*count >= 10, "{class} has {count} pictures in one part");
         }
-        let png = fs::read(data.join("train/flags/flag-germany.png"))
-            .or_else(|_| fs::read(data.join("val/flags/flag-germany.png")))
-            .unwrap();
+        let png =
+            fs::read(data.join("train/flags/flag-germany.png")).or_else(|_| fs::read(data.join("val/flags/flag-germany.png"))).unwrap();
         assert_eq!(&png[1..4], b"PNG");
     }
 
@@ -223,14 +195,11 @@ mod tests {
         write_names(&data).unwrap();
         let mut rows = 0;
         for split in Split::BOTH {
-            let mut table =
-                csv::Reader::from_path(data.join(format!("{}.csv", split.name()))).unwrap();
+            let mut table = csv::Reader::from_path(data.join(format!("{}.csv", split.name()))).unwrap();
             assert_eq!(table.headers().unwrap(), vec!["text", "label"]);
             for row in table.records() {
                 let row = row.unwrap();
-                let emoji = emojis::iter()
-                    .find(|emoji| emoji.name() == &row[0])
-                    .unwrap();
+                let emoji = emojis::iter().find(|emoji| emoji.name() == &row[0]).unwrap();
                 assert_eq!(split_of(emoji), split);
                 assert_eq!(group_name(emoji.group()), &row[1]);
                 rows += 1;

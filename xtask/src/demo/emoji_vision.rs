@@ -24,14 +24,8 @@ impl Demo for EmojiVision {
 
     fn next(&self) -> Vec<(&'static str, String)> {
         vec![
-            (
-                "See what trains at which rate in which epoch:",
-                format!("{HOST} plan examples/emoji-vision.toml"),
-            ),
-            (
-                "See what a plugin offers, with its parameters:",
-                format!("{HOST} --plugin target/release/libthaw_layerwise_finetuning.so"),
-            ),
+            ("See what trains at which rate in which epoch:", format!("{HOST} plan examples/emoji-vision.toml")),
+            ("See what a plugin offers, with its parameters:", format!("{HOST} --plugin target/release/libthaw_layerwise_finetuning.so")),
         ]
     }
 }

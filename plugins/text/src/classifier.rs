@@ -1,0 +1,248 @@
+//! The models: an encoder, a pooling, a head.
+
+mod forward;
+mod head;
+
+use head::Head;
+use thaw_plugin_api::model::InputDefaults;
+use thaw_plugin_api::nn;
+use thaw_plugin_api::prelude::*;
+
+use crate::config::{BertSizes, ClassifierConfig, DistilBertSizes, HubConfig, Layout, Pooling, SizeError};
+use crate::encoder::{Encoder, EncoderConfig, EncoderKind, HiddenActivation};
+
+/// An encoder with a pooling and a head: what all four models are.
+pub struct TextClassifier {
+    encoder: Encoder,
+    /// Path of the encoder.
+    base: &'static str,
+    pooling: Pooling,
+    /// None where the pooled vector is the output.
+    head: Option<Head>,
+    normalize: bool,
+    output_attentions: bool,
+    output_last_hidden_state: bool,
+    num_classes: i64,
+}
+
+/// Configuration of `bert-classifier`, `roberta-classifier` and `minilm-classifier`.
+#[derive(Config, Clone, Debug)]
+pub struct BertConfig {
+    /// Keys of all models.
+    #[config(flatten)]
+    pub classifier: ClassifierConfig,
+    /// Sizes and rates.
+    #[config(flatten)]
+    pub sizes: BertSizes,
+}
+
+/// Configuration of `distilbert-classifier`.
+#[derive(Config, Clone, Debug)]
+pub struct DistilBertConfig {
+    /// Keys of all models.
+    #[config(flatten)]
+    pub classifier: ClassifierConfig,
+    /// Sizes and rates.
+    #[config(flatten)]
+    pub sizes: DistilBertSizes,
+}
+
+/// What `model_type` of a `config.json` goes with which model.
+const IDS: [(&str, &str); 5] = [
+    ("bert", "bert-classifier"),
+    ("distilbert", "distilbert-classifier"),
+    ("roberta", "roberta-classifier"),
+    ("xlm-roberta", "roberta-classifier"),
+    ("camembert", "roberta-classifier"),
+];
+
+/// bert-base-uncased.
+const BERT: EncoderConfig = EncoderConfig {
+    kind: EncoderKind::Bert,
+    vocab_size: 30522,
+    hidden_size: 768,
+    layers: 12,
+    heads: 12,
+    intermediate_size: 3072,
+    activation: HiddenActivation::Gelu,
+    max_positions: 512,
+    token_types: 2,
+    layer_norm_eps: 1e-12,
+    pad_token_id: 0,
+    hidden_dropout: 0.1,
+    attention_dropout: 0.1,
+    initializer_range: 0.02,
+    pooler: false,
+};
+
+/// all-MiniLM-L6-v2.
+const MINILM: EncoderConfig = EncoderConfig { hidden_size: 384, layers: 6, intermediate_size: 1536, ..BERT };
+
+/// roberta-base.
+const ROBERTA: EncoderConfig = EncoderConfig {
+    kind: EncoderKind::Roberta,
+    vocab_size: 50265,
+    max_positions: 514,
+    token_types: 1,
+    layer_norm_eps: 1e-5,
+    pad_token_id: 1,
+    ..BERT
+};
+
+/// distilbert-base-uncased.
+const DISTIL_BERT: EncoderConfig = EncoderConfig { kind: EncoderKind::DistilBert, layers: 6, token_types: 0, ..BERT };
+
+impl TextClassifier {
+    fn new(
+        root: &nn::Path,
+        config: &ClassifierConfig,
+        families: &[&str],
+        pooling: Pooling,
+        resolve: impl FnOnce(&HubConfig) -> Result<(EncoderConfig, f64), SizeError>,
+    ) -> Result<Self> {
+        let hub = match &config.config {
+            Some(path) => HubConfig::read(path, families, &IDS).map_err(SizeError::into_config_error)?,
+            None => HubConfig::default(),
+        };
+        let (mut sizes, dropout) = resolve(&hub).map_err(SizeError::into_config_error)?;
+        let pooling = pooling_of(config, sizes.kind, pooling).map_err(SizeError::into_config_error)?;
+        sizes.pooler = has_pooler(config, sizes.kind, pooling).map_err(SizeError::into_config_error)?;
+        let num_classes = config.num_classes.or(hub.num_labels()).unwrap_or(2);
+        root.module(&class_of(config.layout, sizes.kind))?;
+        let base = match config.layout {
+            Layout::Backbone => "backbone",
+            Layout::SequenceClassification => sizes.kind.base(),
+            Layout::Mnli => "bert",
+        };
+        let encoder = Encoder::new(&(root / base), &sizes)?;
+        let head = match num_classes {
+            0 => None,
+            classes => Some(Head::new(root, config.layout, &sizes, dropout, classes)?),
+        };
+        Ok(Self {
+            encoder,
+            base,
+            pooling,
+            head,
+            normalize: config.normalize,
+            output_attentions: config.output_attentions,
+            output_last_hidden_state: config.output_last_hidden_state,
+            num_classes,
+        })
+    }
+
+    fn of_bert(root: &nn::Path, config: &BertConfig, families: &[&str], pooling: Pooling, usual: &EncoderConfig) -> Result<Self> {
+        Self::new(root, &config.classifier, families, pooling, |hub| {
+            let sizes = config.sizes.resolve(hub, usual)?;
+            let dropout = hub.fraction("classifier_dropout", config.classifier.classifier_dropout, sizes.hidden_dropout)?;
+            Ok((sizes, dropout))
+        })
+    }
+
+    fn of_distil_bert(root: &nn::Path, config: &DistilBertConfig) -> Result<Self> {
+        Self::new(root, &config.classifier, &["distilbert"], Pooling::Cls, |hub| {
+            let given = config.classifier.classifier_dropout.or(config.sizes.seq_classif_dropout);
+            Ok((config.sizes.resolve(hub, &DISTIL_BERT)?, hub.fraction("seq_classif_dropout", given, 0.2)?))
+        })
+    }
+
+    fn task(&self) -> Task {
+        if self.num_classes == 1 { Task::Regression } else { Task::Classification }
+    }
+
+    fn input_defaults(&self) -> InputDefaults {
+        let longest = usize::try_from(self.encoder.config().longest()).ok();
+        InputDefaults { max_length: longest, ..InputDefaults::default() }
+    }
+}
+
+/// The class that PyTorch would name.
+fn class_of(layout: Layout, kind: EncoderKind) -> String {
+    match layout {
+        Layout::Backbone => "TextClassifier".to_owned(),
+        Layout::SequenceClassification => kind.class("ForSequenceClassification"),
+        Layout::Mnli => "BertMNLIFinetuner".to_owned(),
+    }
+}
+
+/// The layout's own pooling, or the one that was chosen.
+fn pooling_of(config: &ClassifierConfig, kind: EncoderKind, usual: Pooling) -> Result<Pooling, SizeError> {
+    let own = match config.layout {
+        Layout::Backbone => return Ok(config.pooling.unwrap_or(usual)),
+        Layout::SequenceClassification if kind == EncoderKind::Bert => Pooling::Pooler,
+        Layout::SequenceClassification | Layout::Mnli => Pooling::Cls,
+    };
+    match config.pooling {
+        Some(chosen) if chosen != own => {
+            let (chosen, own) = (chosen.to_value(), own.to_value());
+            Err(SizeError::Sizes(format!("`pooling` is {chosen}, but this layout's is {own}; only layout \"backbone\" leaves the choice")))
+        }
+        _ => Ok(own),
+    }
+}
+
+/// Whether the encoder has a pooler. One that nothing runs would be trainable without ever getting a gradient.
+fn has_pooler(config: &ClassifierConfig, kind: EncoderKind, pooling: Pooling) -> Result<bool, SizeError> {
+    let runs = pooling == Pooling::Pooler;
+    let can = kind != EncoderKind::DistilBert;
+    let usual = runs || (config.layout == Layout::Mnli && can);
+    match config.add_pooling_layer.unwrap_or(usual) {
+        true if !can => {
+            Err(SizeError::Sizes("DistilBERT has no pooler: expected `pooling` cls or mean, `add_pooling_layer` false".to_owned()))
+        }
+        false if runs => Err(SizeError::Sizes("`add_pooling_layer` is false, but the pooling is `pooler`".to_owned())),
+        has => Ok(has),
+    }
+}
+
+macro_rules! classifiers {
+    ($($(#[$doc:meta])* $name:ident, $id:literal, $config:ty, $description:literal, $new:expr;)*) => {$(
+        $(#[$doc])*
+        pub struct $name(TextClassifier);
+
+        impl Model for $name {
+            const ID: &'static str = $id;
+            const DESCRIPTION: &'static str = $description;
+            type Config = $config;
+
+            fn new(config: $config, root: &nn::Path) -> Result<Self> {
+                let new: fn(&nn::Path, &$config) -> Result<TextClassifier> = $new;
+                new(root, &config).map(Self)
+            }
+
+            fn stages(&self) -> Vec<Stage> {
+                self.0.stages()
+            }
+
+            fn run_stage(&self, stage: &str, inputs: Tensors) -> Result<Tensors> {
+                self.0.run_stage(stage, inputs)
+            }
+
+            fn task(&self) -> Task {
+                self.0.task()
+            }
+
+            fn input_defaults(&self) -> InputDefaults {
+                self.0.input_defaults()
+            }
+        }
+    )*};
+}
+
+classifiers! {
+    /// BERT (Devlin et al. 2018).
+    BertClassifier, "bert-classifier", BertConfig, "BERT for text classification and sentence pairs",
+        |root, config| TextClassifier::of_bert(root, config, &["bert"], Pooling::Cls, &BERT);
+    /// MiniLM (Wang et al. 2020): a small BERT, by default the one for sentence embeddings, pooled by the mean.
+    MiniLmClassifier, "minilm-classifier", BertConfig, "MiniLM (all-MiniLM-L6-v2's sizes) for text classification and sentence pairs",
+        |root, config| TextClassifier::of_bert(root, config, &["bert"], Pooling::Mean, &MINILM);
+    /// RoBERTa (Liu et al. 2019); XLM-RoBERTa and CamemBERT are the same with other vocabularies.
+    RobertaClassifier, "roberta-classifier", BertConfig, "RoBERTa for text classification and sentence pairs",
+        |root, config| TextClassifier::of_bert(root, config, &["roberta", "xlm-roberta", "camembert"], Pooling::Cls, &ROBERTA);
+    /// DistilBERT (Sanh et al. 2019).
+    DistilBertClassifier, "distilbert-classifier", DistilBertConfig, "DistilBERT for text classification and sentence pairs",
+        TextClassifier::of_distil_bert;
+}
+
+#[cfg(test)]
+mod tests;

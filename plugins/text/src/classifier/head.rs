@@ -1,0 +1,83 @@
+//! From the pooled vector to logits.
+
+use thaw_plugin_api::nn::{self, Dropout, Linear, Module};
+use thaw_plugin_api::prelude::*;
+use thaw_plugin_api::tch::Tensor;
+
+use crate::config::Layout;
+use crate::encoder::{EncoderConfig, EncoderKind, linear};
+
+/// A head: `[N, hidden]` to `[N, classes]`.
+pub(super) struct Head {
+    layers: Layers,
+    modules: &'static [&'static str],
+}
+
+/// The layers that the layouts have.
+enum Layers {
+    /// One linear layer, in most layouts after dropout.
+    Linear { dropout: Option<Dropout>, linear: Linear },
+    /// RoBERTa's: dropout, a layer with tanh, dropout, a layer.
+    Dense { dropout: Dropout, dense: Linear, out_proj: Linear },
+    /// DistilBERT's: a layer with ReLU, dropout, a layer.
+    PreClassifier { pre_classifier: Linear, dropout: Dropout, classifier: Linear },
+}
+
+impl Head {
+    /// The head of a layout, in its order of modules.
+    pub(super) fn new(root: &nn::Path, layout: Layout, sizes: &EncoderConfig, rate: f64, classes: i64) -> Result<Self> {
+        let EncoderConfig { hidden_size, initializer_range: std, .. } = *sizes;
+        let dropout = |path: &nn::Path| Dropout::new(&(path / "dropout"), rate);
+        let to_logits = |path: nn::Path| linear(&path, hidden_size, classes, std);
+        Ok(match (layout, sizes.kind) {
+            (Layout::Backbone, _) => Self {
+                layers: Layers::Linear { dropout: Some(dropout(root)?), linear: to_logits(root / "head")? },
+                modules: &["dropout", "head"],
+            },
+            (Layout::Mnli, _) => Self {
+                // PyTorch's own initial values, as the guide's `nn.Linear`.
+                layers: Layers::Linear { dropout: None, linear: Linear::new(&(root / "W"), hidden_size, classes)? },
+                modules: &["W"],
+            },
+            (Layout::SequenceClassification, EncoderKind::Bert) => Self {
+                layers: Layers::Linear { dropout: Some(dropout(root)?), linear: to_logits(root / "classifier")? },
+                modules: &["dropout", "classifier"],
+            },
+            (Layout::SequenceClassification, EncoderKind::Roberta) => {
+                let path = root / "classifier";
+                path.module("RobertaClassificationHead")?;
+                let dense = linear(&(&path / "dense"), hidden_size, hidden_size, std)?;
+                let dropout = dropout(&path)?;
+                Self { layers: Layers::Dense { dropout, dense, out_proj: to_logits(&path / "out_proj")? }, modules: &["classifier"] }
+            }
+            (Layout::SequenceClassification, EncoderKind::DistilBert) => {
+                let pre_classifier = linear(&(root / "pre_classifier"), hidden_size, hidden_size, std)?;
+                let classifier = to_logits(root / "classifier")?;
+                let layers = Layers::PreClassifier { pre_classifier, classifier, dropout: dropout(root)? };
+                Self { layers, modules: &["pre_classifier", "classifier", "dropout"] }
+            }
+        })
+    }
+
+    /// Paths of the head's top modules.
+    pub(super) fn modules(&self) -> &'static [&'static str] {
+        self.modules
+    }
+}
+
+impl Module for Head {
+    fn forward(&self, pooled: &Tensor) -> Result<Tensor> {
+        match &self.layers {
+            Layers::Linear { dropout: None, linear } => linear.forward(pooled),
+            Layers::Linear { dropout: Some(dropout), linear } => linear.forward(&dropout.forward(pooled)?),
+            Layers::Dense { dropout, dense, out_proj } => {
+                let between = dense.forward(&dropout.forward(pooled)?)?.f_tanh()?;
+                out_proj.forward(&dropout.forward(&between)?)
+            }
+            Layers::PreClassifier { pre_classifier, dropout, classifier } => {
+                let between = pre_classifier.forward(pooled)?.f_relu()?;
+                classifier.forward(&dropout.forward(&between)?)
+            }
+        }
+    }
+}

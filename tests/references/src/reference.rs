@@ -1,0 +1,140 @@
+//! One reference file.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use thaw_plugin_api::model::Tensors;
+use thaw_plugin_api::tch::{Kind, Tensor};
+
+use crate::{Outcome, close, formula};
+
+/// The folder of the references.
+pub fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/models")
+}
+
+/// A JSON file of `tests/fixtures/models`.
+pub struct Reference {
+    name: String,
+    json: Value,
+}
+
+impl Reference {
+    /// Reads `arch/NAME.json`.
+    pub fn arch(name: &str) -> Self {
+        Self::read(&format!("arch/{name}.json"))
+    }
+
+    /// Reads a file by its path in the folder.
+    pub fn read(path: &str) -> Self {
+        let file = fixtures().join(path);
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        Self { name: path.to_owned(), json: serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}")) }
+    }
+
+    /// A part of the file that has the same form as a whole one.
+    pub fn part(&self, key: &str) -> Self {
+        Self { name: format!("{}, {key}", self.name), json: self.json[key].clone() }
+    }
+
+    /// Where it was read.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The whole of it.
+    pub fn json(&self) -> &Value {
+        &self.json
+    }
+
+    /// Factor of the weights' formula.
+    pub fn gain(&self) -> f64 {
+        self.json["init"]["gain"].as_f64().unwrap_or(1.0)
+    }
+
+    /// The recorded inputs: token ids as they stand there, pictures by formula.
+    pub fn inputs(&self) -> Tensors {
+        let inputs = self.json["inputs"].as_object().unwrap_or_else(|| panic!("{} has no inputs", self.name));
+        inputs.iter().map(|(name, input)| (name.clone(), tensor(input))).collect()
+    }
+
+    /// The recorded labels; none for a reconstruction.
+    pub fn labels(&self) -> Option<Tensor> {
+        self.json["labels"].as_array().map(|labels| integers(labels))
+    }
+
+    /// Compares an output, by name, with `eval`: shape, first values, mean, standard deviation, length.
+    pub fn check_output(&self, name: &str, ours: &Tensor) -> Outcome {
+        let eval = &self.json["eval"];
+        let tolerance = eval["tolerance"].as_f64().unwrap_or(1e-4);
+        check_summary(&format!("output `{name}`"), ours, &eval["outputs"][name], tolerance)
+    }
+
+    /// Names of the recorded outputs, in order.
+    pub fn output_names(&self) -> Vec<String> {
+        let outputs = self.json["eval"]["outputs"].as_object();
+        outputs.into_iter().flatten().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Compares a module's output with `eval.activations`; the name is relative to the backbone.
+    pub fn check_activation(&self, name: &str, ours: &Tensor) -> Outcome {
+        let rows = self.json["eval"]["activations"].as_array();
+        let row = rows.into_iter().flatten().find(|row| row["name"] == name);
+        check_summary(&format!("module `{name}`"), ours, row.unwrap_or(&Value::Null), 1e-3)
+    }
+}
+
+fn tensor(input: &Value) -> Tensor {
+    match input.as_array() {
+        Some(rows) => {
+            let rows: Vec<Tensor> = rows.iter().map(|row| integers(row.as_array().map_or(&[], Vec::as_slice))).collect();
+            Tensor::stack(&rows, 0)
+        }
+        None => formula::images(&shape(&input["shape"])),
+    }
+}
+
+fn integers(values: &[Value]) -> Tensor {
+    let values: Vec<i64> = values.iter().filter_map(Value::as_i64).collect();
+    Tensor::from_slice(&values)
+}
+
+/// A recorded shape.
+pub(crate) fn shape(value: &Value) -> Vec<i64> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_i64).collect()
+}
+
+/// Shape, mean, standard deviation and length, and the first values where they are recorded. Values may differ by
+/// `tolerance` standard deviations.
+fn check_summary(what: &str, ours: &Tensor, theirs: &Value, tolerance: f64) -> Outcome {
+    if theirs.is_null() {
+        return Err(format!("{what} is not in the reference"));
+    }
+    if ours.size() != shape(&theirs["shape"]) {
+        return Err(format!("{what} has shape {:?}, the reference {}", ours.size(), theirs["shape"]));
+    }
+    let exact = ours.detach().to_kind(Kind::Double);
+    let number = |key: &str| theirs[key].as_f64().unwrap_or(f64::NAN);
+    let std = number("std");
+    let deviation = |place: &str, ours: f64, theirs: f64| {
+        if (ours - theirs).abs() <= tolerance * std {
+            return Ok(());
+        }
+        let off = (ours - theirs).abs() / std;
+        Err(format!(
+            "{what}, {place}: {ours}, the reference has {theirs}: off by {off:.3e} standard deviations, allowed are {tolerance:.0e}"
+        ))
+    };
+    deviation("mean", exact.mean(Kind::Double).double_value(&[]), number("mean"))?;
+    deviation("standard deviation", exact.std(false).double_value(&[]), std)?;
+    close(&format!("{what}, length"), exact.norm().double_value(&[]), number("l2"), tolerance)?;
+    let rows = theirs["first16"].as_array().or(theirs["values"].as_array());
+    for (item, row) in rows.into_iter().flatten().enumerate() {
+        let ours = exact.select(0, item as i64).flatten(0, -1);
+        for (index, value) in row.as_array().into_iter().flatten().enumerate() {
+            let place = format!("sample {item}, value {index}");
+            deviation(&place, ours.double_value(&[index as i64]), value.as_f64().unwrap_or(f64::NAN))?;
+        }
+    }
+    Ok(())
+}
