@@ -28,11 +28,15 @@
 //! ```
 
 mod error;
+#[cfg(feature = "expression")]
+mod expression;
 mod field;
 mod object;
 mod range;
 
 pub use error::{ConfigError, Key};
+#[cfg(feature = "expression")]
+pub use expression::{Epoch, Expression, Variables};
 pub use object::ObjectReader;
 pub use range::Number;
 use serde_json::{Map, Value};
