@@ -1,8 +1,13 @@
 //! The command line: options, commands, exit codes.
 
+mod classes;
+mod export;
 mod fit;
 mod logging;
+mod predict;
 mod session;
+mod trained;
+mod validate;
 
 use std::path::PathBuf;
 
@@ -41,6 +46,12 @@ pub struct Options {
 enum Command {
     /// Trains a model as a run config says.
     Fit(fit::FitArgs),
+    /// Repeats the validation of a checkpoint.
+    Validate(validate::ValidateArgs),
+    /// Predicts with a checkpoint; writes a row per sample.
+    Predict(predict::PredictArgs),
+    /// Writes a checkpoint's weights as .safetensors that PyTorch loads.
+    Export(export::ExportArgs),
 }
 
 /// Runs the program; gives its exit code: 0 done, 1 the run failed, 2 usage or config, 3 a plugin was refused or
@@ -50,6 +61,9 @@ pub fn main() -> u8 {
     logging::init(&cli.options);
     let result = match cli.command {
         Some(Command::Fit(args)) => fit::run(&cli.options, args),
+        Some(Command::Validate(args)) => validate::run(&cli.options, args),
+        Some(Command::Predict(args)) => predict::run(&cli.options, args),
+        Some(Command::Export(args)) => export::run(&cli.options, args),
         None => Ok(()),
     };
     match result {

@@ -8,6 +8,7 @@ use crate::data::DataError;
 use crate::fit::FitError;
 use crate::model::ModelError;
 use crate::plugins::{Failure, PluginError};
+use crate::predict::PredictError;
 use crate::torch::TorchError;
 use crate::weights::WeightsError;
 
@@ -35,6 +36,9 @@ pub enum Error {
     /// A checkpoint that cannot be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// Predictions that cannot be read off the outputs or written.
+    #[error(transparent)]
+    Predict(#[from] PredictError),
     /// libtorch.
     #[error(transparent)]
     Torch(#[from] TorchError),
@@ -67,6 +71,7 @@ impl Error {
             Self::Model(ModelError::Plugin(_)) => 3,
             Self::Fit(FitError::Plugin(_)) => 3,
             Self::Fit(FitError::Config(_)) => 2,
+            Self::Predict(PredictError::Format { .. } | PredictError::NoOutput { .. }) => 2,
             Self::Interrupted => 130,
             _ => 1,
         }

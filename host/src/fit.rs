@@ -20,13 +20,14 @@ mod step;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use build::FitOptions;
+pub use build::{FitOptions, build_model, create_callbacks, open_data, optimizer_config, picture_defaults, prepare_torch};
 pub use checkpoints::Best;
 pub use error::FitError;
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate_batch};
 pub use groups::initial_groups;
 pub use meter::Meter;
 pub use state::RunState;
+pub use step::to_device;
 use thaw_plugin_api::hook::Hook;
 
 use crate::Error;

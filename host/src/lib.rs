@@ -6,7 +6,7 @@ pub mod config;
 pub mod data;
 pub mod error;
 pub mod fit;
-pub mod freeze;
+pub mod inference;
 pub mod model;
 pub mod optimizer;
 pub mod plugins;

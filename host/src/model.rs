@@ -13,7 +13,7 @@ use thaw_plugin_api::abi::{BoxedModel, Kind, RawTensor, contain};
 use thaw_plugin_api::model::{Batch, Description, Stage, StepOutput, Task, Tensors};
 use thaw_plugin_api::module_tree::ModuleTree;
 
-pub use weights::load_weights;
+pub use weights::{load_checkpoint, load_weights};
 
 use crate::plugins::{Failure, PluginError, PluginSet};
 

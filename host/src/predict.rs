@@ -1,1 +1,57 @@
-//! To come.
+//! Predictions as rows, and the file they are written to.
+
+mod file;
+mod rows;
+
+use std::path::PathBuf;
+
+pub use file::{Format, write};
+pub use rows::{Predictions, Row};
+
+/// A prediction that cannot be made into rows or written.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictError {
+    /// The file's name says no format.
+    #[error("{}: expected a file that ends in .csv or .jsonl", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Outputs of a shape that means nothing for the model's task.
+    #[error("the model's output `{name}` has shape {found:?}, expected {expected}")]
+    Shape {
+        /// The output.
+        name: String,
+        /// Its shape.
+        found: Vec<i64>,
+        /// What would do.
+        expected: String,
+    },
+    /// An output that was asked for and is not there.
+    #[error("--outputs {name}: the model has no such output; it gave: {known}{hint}")]
+    NoOutput {
+        /// As asked for.
+        name: String,
+        /// Those there are.
+        known: String,
+        /// What might help.
+        hint: String,
+    },
+    /// It cannot be written.
+    #[error("{}: cannot write the predictions: {reason}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// libtorch.
+    #[error("reading the model's outputs: {0}")]
+    Torch(String),
+}
+
+impl From<tch::TchError> for PredictError {
+    fn from(error: tch::TchError) -> Self {
+        Self::Torch(crate::torch::short_message(&error.to_string()).to_owned())
+    }
+}

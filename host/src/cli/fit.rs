@@ -81,14 +81,7 @@ fn summary(fit: &Fit, outcome: &Outcome, run_dir: &Path) {
     if let Some(best) = &outcome.best {
         println!("best {} {:.4} in epoch {}", best.monitor, best.value, best.epoch + 1);
         let names = fit.state().data.class_names();
-        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
-        for (name, (hits, samples)) in names.iter().zip(&best.classes).filter(|(_, (_, samples))| *samples > 0) {
-            println!("  {name:<width$}  {:.3}  ({hits} of {samples})", *hits as f64 / *samples as f64);
-        }
-        let total = best.classes.iter().fold((0, 0), |sum, class| (sum.0 + class.0, sum.1 + class.1));
-        if total.1 > 0 {
-            println!("  {:<width$}  {:.3}  ({} of {})", "all", total.0 as f64 / total.1 as f64, total.0, total.1);
-        }
+        print!("{}", super::classes::table(&best.classes, |index| names.get(index).cloned().unwrap_or_else(|| index.to_string())));
     }
     let checkpoint = run_dir.join(crate::run_dir::CHECKPOINTS).join(if outcome.best.is_some() { crate::checkpoint::BEST } else { LAST });
     if checkpoint.exists() {

@@ -36,16 +36,7 @@ impl Fit {
     /// # Errors
     /// Anything of the run config that cannot be had.
     pub fn build(config: RunConfig, plugins: PluginSet, device: tch::Device, options: FitOptions) -> Result<Self, Error> {
-        crate::torch::manual_seed(config.seed)?;
-        if config.trainer.deterministic {
-            crate::torch::set_deterministic(true, true)?;
-        }
-        if let Some(threads) = config.trainer.threads {
-            tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
-        }
-        if config.trainer.precision == Precision::Fp16Mixed && !device.is_cuda() {
-            return Err(FitError::Config("precision = \"fp16-mixed\" needs a GPU; use \"bf16-mixed\" or \"fp32\"".to_owned()).into());
-        }
+        prepare_torch(&config, device)?;
         let callbacks = create_callbacks(&config, &plugins)?;
         let model = build_model(&config, &plugins, device, options.resume.is_none())?;
         let data = open_data(&config, &model)?;
@@ -123,6 +114,24 @@ impl Fit {
         state.changed = false;
         Ok(())
     }
+}
+
+/// Seeds libtorch and sets it up as `[trainer]` says.
+///
+/// # Errors
+/// A precision that the device does not have.
+pub fn prepare_torch(config: &RunConfig, device: tch::Device) -> Result<(), Error> {
+    crate::torch::manual_seed(config.seed)?;
+    if config.trainer.deterministic {
+        crate::torch::set_deterministic(true, true)?;
+    }
+    if let Some(threads) = config.trainer.threads {
+        tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+    }
+    if config.trainer.precision == Precision::Fp16Mixed && !device.is_cuda() {
+        return Err(FitError::Config("precision = \"fp16-mixed\" needs a GPU; use \"bf16-mixed\" or \"fp32\"".to_owned()).into());
+    }
+    Ok(())
 }
 
 /// Strategies and callbacks in the run config's order.

@@ -7,7 +7,7 @@ use super::step::to_device;
 use super::{Fit, Meter};
 use crate::Error;
 use crate::config::Precision;
-use crate::data::{DataModule, Split};
+use crate::data::Split;
 use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
 use crate::torch::Autocast;
@@ -66,21 +66,6 @@ fn count_classes(outputs: &thaw_plugin_api::model::Tensors, batch: &Batch, class
         classes[index].1 += 1;
     }
     Ok(())
-}
-
-/// A whole pass without hooks: what `host validate` does.
-///
-/// # Errors
-/// The data or the model.
-pub fn evaluate(model: &mut HostModel, data: &DataModule, split: Split, precision: Precision) -> Result<Evaluation, Error> {
-    let _guard = tch::no_grad_guard();
-    model.set_phase(Phase::Validate);
-    let mut evaluation = Evaluation::default();
-    for batch in data.loader(split, 0, 0)?.into_iter().flatten() {
-        let (batch, samples) = to_device(batch?, model.device())?;
-        evaluate_batch(model, &batch, samples, precision, &mut evaluation)?;
-    }
-    Ok(evaluation)
 }
 
 impl Fit {

@@ -8,8 +8,8 @@ use super::scaler::LossScaler;
 use super::{Fit, FitError};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::model::load_checkpoint;
 use crate::torch::random;
-use crate::weights::{WeightsConfig, apply, plan_load, read};
 
 impl Fit {
     /// Puts everything back: weights, freeze state, groups, optimizer, schedulers, callbacks, random numbers, position.
@@ -18,7 +18,7 @@ impl Fit {
     /// The checkpoint is another run's, or damaged.
     pub(super) fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let saved = &checkpoint.state;
-        self.restore_model(checkpoint)?;
+        load_checkpoint(&mut self.state.model, checkpoint)?;
         self.restore_optimizer(checkpoint)?;
         self.restore_callbacks(checkpoint)?;
         let state = &mut self.state;
@@ -35,14 +35,6 @@ impl Fit {
         }
         state.changed = false;
         Ok(())
-    }
-
-    fn restore_model(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let state = &mut self.state;
-        let file = read(checkpoint.model_file())?;
-        let plan = plan_load(&state.model.tensor_specs(), &file, &WeightsConfig::new(checkpoint.folder()))?;
-        apply(&plan, &file, |name| state.model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
-        Ok(state.model.restore_freeze_state(&checkpoint.state.modules)?)
     }
 
     fn restore_optimizer(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {

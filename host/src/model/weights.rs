@@ -1,6 +1,8 @@
 //! Weights from a file into a model.
 
 use super::HostModel;
+use crate::Error;
+use crate::checkpoint::Checkpoint;
 use crate::weights::{LoadPlan, TensorSpec, WeightsConfig, WeightsError, apply, plan_load, read};
 
 /// Loads what `[model] weights` names, strictly unless it says otherwise.
@@ -12,6 +14,17 @@ pub fn load_weights(model: &HostModel, config: &WeightsConfig) -> Result<LoadPla
     let plan = plan_load(&model.tensor_specs(), &file, config)?;
     apply(&plan, &file, |name| model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
     Ok(plan)
+}
+
+/// Loads a checkpoint's weights and freeze state.
+///
+/// # Errors
+/// The checkpoint is another model's, or damaged.
+pub fn load_checkpoint(model: &mut HostModel, checkpoint: &Checkpoint) -> Result<(), Error> {
+    let file = read(checkpoint.model_file())?;
+    let plan = plan_load(&model.tensor_specs(), &file, &WeightsConfig::new(checkpoint.folder()))?;
+    apply(&plan, &file, |name| model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
+    Ok(model.restore_freeze_state(&checkpoint.state.modules)?)
 }
 
 impl HostModel {

@@ -56,6 +56,21 @@ impl PluginSet {
         self.plugins.iter().map(Rc::as_ref)
     }
 
+    /// Whether a loaded plugin offers the strategy or callback.
+    pub fn offers_instance(&self, id: &str) -> bool {
+        self.plugins.iter().any(|plugin| plugin.offers(Kind::Strategy, id) || plugin.offers(Kind::Callback, id))
+    }
+
+    /// Whether a loaded plugin offers the model.
+    pub fn offers_model(&self, id: &str) -> bool {
+        self.plugins.iter().any(|plugin| plugin.offers(Kind::Model, id))
+    }
+
+    /// Whether a loaded plugin offers the id, as whatever.
+    pub fn offers_any(&self, id: &str) -> bool {
+        self.offers_model(id) || self.offers_instance(id)
+    }
+
     /// Makes the strategy or callback of an id.
     ///
     /// # Errors

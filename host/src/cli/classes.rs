@@ -1,0 +1,26 @@
+//! Accuracy per class, as text.
+
+/// A line per class that has samples, and one for all: share, hits, samples. Nothing without classes.
+pub fn table(classes: &[(u64, u64)], name: impl Fn(usize) -> String) -> String {
+    let total = classes.iter().fold((0, 0), |sum, class| (sum.0 + class.0, sum.1 + class.1));
+    if total.1 == 0 {
+        return String::new();
+    }
+    let met = classes.iter().enumerate().filter(|(_, (_, samples))| *samples > 0);
+    let mut lines: Vec<(String, (u64, u64))> = met.map(|(index, counts)| (name(index), *counts)).collect();
+    lines.push(("all".to_owned(), total));
+    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    let line = |(name, (hits, samples)): (String, (u64, u64))| {
+        format!("  {name:<width$}  {:.3}  ({hits} of {samples})\n", hits as f64 / samples as f64)
+    };
+    lines.into_iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn classes_without_samples_are_left_out() {
+        let text = super::table(&[(1, 2), (0, 0), (2, 2)], |index| format!("c{index}"));
+        assert_eq!(text, "  c0   0.500  (1 of 2)\n  c2   1.000  (2 of 2)\n  all  0.750  (3 of 4)\n");
+    }
+}

@@ -1,0 +1,69 @@
+//! `host predict`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use thaw_plugin_api::context::Stage;
+
+use super::Options;
+use super::trained::TrainedArgs;
+use crate::Error;
+use crate::config::ConfigError;
+use crate::data::PredictData;
+use crate::fit::picture_defaults;
+use crate::inference::PredictOptions;
+use crate::predict::{Format, Predictions, write};
+
+/// Arguments of `host predict`.
+#[derive(Args)]
+pub struct PredictArgs {
+    /// The run config; without it the checkpoint's own.
+    #[arg(value_name = "CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    trained: TrainedArgs,
+    /// What to predict on, of the kind that the run trained on: a picture, a folder, a table, a tensor file.
+    #[arg(long, value_name = "PATH")]
+    input: PathBuf,
+    /// Where the predictions go: .csv or .jsonl.
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+    /// Writes the probability of every class.
+    #[arg(long)]
+    all: bool,
+    /// Writes a further output of the model under its name, such as attentions.
+    #[arg(long, value_name = "NAME")]
+    outputs: Vec<String>,
+    /// Stops after this many batches.
+    #[arg(long, value_name = "N")]
+    limit_batches: Option<usize>,
+}
+
+/// Predicts and writes a row per sample.
+///
+/// # Errors
+/// What ended the prediction; the output file is then not there, or as it was.
+pub fn run(options: &Options, args: PredictArgs) -> Result<(), Error> {
+    Format::of(&args.output)?;
+    let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Predict)?;
+    let inference = &mut trained.inference;
+    let config = inference.config();
+    let data = config.data.as_ref().ok_or_else(|| ConfigError::Incomplete {
+        path: config.path.clone(),
+        message: "there is no table [data]: `host predict` needs its kind to read the input".to_owned(),
+    })?;
+    let sample = if data.has_pictures() { "file" } else { "row" };
+    let data = PredictData::open(data, &args.input, &picture_defaults(inference.model()))?;
+    let class_names = trained.checkpoint.state.class_names.clone();
+    let mut predictions = Predictions::new(inference.model().task(), class_names, args.outputs);
+    let limits = PredictOptions { limit_batches: args.limit_batches };
+    inference.predict(&data, limits, |batch| Ok(predictions.add(&batch)?))?;
+    for id in data.skipped() {
+        tracing::warn!("{id}: could not be read, no prediction");
+    }
+    write(&args.output, sample, |index| data.id(index), &predictions, args.all)?;
+    if !options.quiet {
+        println!("{}: {} predictions", args.output.display(), predictions.len());
+    }
+    Ok(())
+}

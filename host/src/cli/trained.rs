@@ -1,0 +1,95 @@
+//! A checkpoint named on the command line, with the plugins and the config that belong to it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::Value;
+use thaw_plugin_api::context::Stage;
+
+use super::{Options, session};
+use crate::Error;
+use crate::checkpoint::{BEST, Checkpoint, locate};
+use crate::config::RunConfig;
+use crate::inference::Inference;
+use crate::plugins::{PluginSet, SearchPath};
+
+/// Which checkpoint, and what is changed of its run config.
+#[derive(Args)]
+pub struct TrainedArgs {
+    /// A checkpoint, or a run directory for its best one (its last where none is the best).
+    #[arg(long, value_name = "CHECKPOINT|RUN_DIR")]
+    checkpoint: PathBuf,
+    /// Sets a key of the run config.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// A model ready to be used.
+pub struct Trained {
+    /// The model, loaded.
+    pub inference: Inference,
+    /// The checkpoint it came from.
+    pub checkpoint: Checkpoint,
+}
+
+impl TrainedArgs {
+    /// Opens the checkpoint and builds its model. Without a config the one of its run is taken.
+    ///
+    /// # Errors
+    /// No checkpoint, plugins that are not found, a config or model that does not fit.
+    pub fn open(&self, options: &Options, config: Option<&Path>, stage: Stage) -> Result<Trained, Error> {
+        let checkpoint = Checkpoint::open(&locate(&self.checkpoint, BEST)?)?;
+        let config = match config {
+            Some(path) => RunConfig::read(path, &self.set)?,
+            None => {
+                let path = checkpoint.run_dir().unwrap_or_else(|| checkpoint.folder().to_path_buf()).join(crate::run_dir::CONFIG);
+                RunConfig::from_table(&path, checkpoint.state.config.clone(), &self.set)?
+            }
+        };
+        let device = session::device(&config.trainer.device)?;
+        let plugins = plugins(options, &config, &checkpoint)?;
+        let inference = Inference::new(config, &plugins, device, &checkpoint, stage)?;
+        Ok(Trained { inference, checkpoint })
+    }
+}
+
+/// The plugins of the command line; then those of the run, by the paths in its `plugins.json`, else by name. One that
+/// offers an id which is there already is left out: the command line wins.
+fn plugins(options: &Options, config: &RunConfig, checkpoint: &Checkpoint) -> Result<PluginSet, Error> {
+    let search = SearchPath::of_process(&options.plugin_dirs);
+    let mut set = PluginSet::load(options.plugins.iter().map(String::as_str), &search, Path::new(""))?;
+    for record in recorded(checkpoint) {
+        let is_there = record.ids.iter().any(|id| set.offers_any(id));
+        let found = if record.path.is_file() { Ok(record.path.clone()) } else { search.find(&record.name, Path::new("")) };
+        match found {
+            _ if is_there => {}
+            Ok(path) => drop(set.add(&path)?),
+            Err(error) => tracing::warn!("{error} (and {} is gone)", record.path.display()),
+        }
+    }
+    if !set.offers_model(&config.model.id) {
+        for entry in &config.plugins {
+            set.add(&search.find(&entry.path, Path::new(""))?)?;
+        }
+    }
+    Ok(set)
+}
+
+struct Recorded {
+    name: String,
+    path: PathBuf,
+    ids: Vec<String>,
+}
+
+/// What the run's `plugins.json` names; nothing where the checkpoint was taken out of its run.
+fn recorded(checkpoint: &Checkpoint) -> Vec<Recorded> {
+    let text = checkpoint.run_dir().and_then(|run_dir| std::fs::read_to_string(run_dir.join(crate::run_dir::PLUGINS)).ok());
+    let entries: Vec<Value> = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let read = |entry: &Value| {
+        let name = entry.get("name")?.as_str()?;
+        let ids = entry.get("ids")?.as_array()?.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect();
+        let name = name.strip_prefix("thaw-").unwrap_or(name).to_owned();
+        Some(Recorded { name, path: PathBuf::from(entry.get("path")?.as_str()?), ids })
+    };
+    entries.iter().filter_map(read).collect()
+}

@@ -1,0 +1,100 @@
+//! A trained model out of a checkpoint: what `host validate` and `host predict` run.
+
+mod predict;
+mod services;
+mod validate;
+
+use thaw_plugin_api::context::{Progress, Stage};
+use thaw_plugin_api::hook::Hook;
+
+pub use predict::{BatchOutputs, PredictOptions};
+
+use crate::Error;
+use crate::checkpoint::Checkpoint;
+use crate::config::RunConfig;
+use crate::fit::{build_model, prepare_torch};
+use crate::model::{HostModel, Phase, load_checkpoint};
+use crate::plugins::{Instance, PluginSet};
+use services::View;
+
+/// A model with a checkpoint's weights and freeze state, and the run's strategies and callbacks with their state.
+pub struct Inference {
+    config: RunConfig,
+    model: HostModel,
+    callbacks: Vec<Instance>,
+    progress: Progress,
+    metrics: std::collections::BTreeMap<String, f64>,
+}
+
+impl Inference {
+    /// Builds the config's model and loads the checkpoint into it. Strategies and callbacks that no loaded plugin
+    /// offers are left out with a warning: a model can be used without what trained it.
+    ///
+    /// # Errors
+    /// No plugin offers the model, or the checkpoint is another model's.
+    pub fn new(config: RunConfig, plugins: &PluginSet, device: tch::Device, checkpoint: &Checkpoint, stage: Stage) -> Result<Self, Error> {
+        prepare_torch(&config, device)?;
+        let mut model = build_model(&config, plugins, device, false)?;
+        load_checkpoint(&mut model, checkpoint)?;
+        model.set_phase(Phase::Validate);
+        let progress = Progress {
+            stage,
+            epoch: checkpoint.state.epoch,
+            global_step: checkpoint.state.global_step,
+            max_epochs: config.trainer.max_epochs,
+            max_steps: config.trainer.max_steps,
+            ..Progress::default()
+        };
+        let mut callbacks = Vec::new();
+        for table in &config.callbacks {
+            if !plugins.offers_instance(&table.id) {
+                tracing::warn!("no loaded plugin has `{}` of the run: going on without it", table.id);
+                continue;
+            }
+            callbacks.push(plugins.create(&table.id, &table.config)?);
+        }
+        let metrics = checkpoint.state.metrics.clone();
+        let mut inference = Self { config, model, callbacks, progress, metrics };
+        inference.hooks(Hook::Setup)?;
+        inference.hooks(Hook::LoadCheckpoint)?;
+        inference.restore_callbacks(checkpoint)?;
+        Ok(inference)
+    }
+
+    /// The run config.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// The model.
+    pub fn model(&self) -> &HostModel {
+        &self.model
+    }
+
+    fn restore_callbacks(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let mut saved = checkpoint.state.callbacks.clone();
+        for callback in &mut self.callbacks {
+            if let Some(index) = saved.iter().position(|saved| saved.id == callback.id()) {
+                callback.load_state(&saved.remove(index).state)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hooks(&mut self, hook: Hook) -> Result<(), Error> {
+        let mut view = View { model: &mut self.model, metrics: &mut self.metrics };
+        for callback in &mut self.callbacks {
+            callback.hook(hook, &self.progress, &mut view)?;
+        }
+        Ok(())
+    }
+
+    /// Runs `work`, and whatever comes of it `teardown`.
+    fn with_teardown<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        let result = work(self);
+        let teardown = self.hooks(Hook::Teardown);
+        let value = result?;
+        teardown?;
+        Ok(value)
+    }
+}

@@ -1,0 +1,55 @@
+//! A validation of the whole validation data, as the run makes one after an epoch.
+
+use thaw_plugin_api::hook::Hook;
+
+use super::Inference;
+use crate::Error;
+use crate::data::{DataModule, Split};
+use crate::fit::{Evaluation, FitError, evaluate_batch, open_data, to_device};
+
+impl Inference {
+    /// Opens the run's data and repeats its validation; gives the data, too, for the names of its classes.
+    ///
+    /// # Errors
+    /// No validation data, classes other than those of the checkpoint, or what a model, a hook or the data fail with.
+    pub fn validate(&mut self, class_names: &[String]) -> Result<(Evaluation, DataModule), Error> {
+        let data = open_data(&self.config, &self.model)?;
+        if !class_names.is_empty() && data.class_names() != class_names {
+            return Err(FitError::Config(format!(
+                "[data] has the classes {}, the checkpoint was trained on {}: their order decides what an output means",
+                data.class_names().join(", "),
+                class_names.join(", ")
+            ))
+            .into());
+        }
+        let batches = data.batches(Split::Val);
+        if batches == 0 {
+            return Err(FitError::NoBatches("there is no validation data; name some in [data] (val_path, val_split)".to_owned()).into());
+        }
+        self.progress.num_validation_batches = self.config.trainer.limit_val_batches.map_or(batches, |limit| batches.min(limit));
+        let evaluation = self.with_teardown(|inference| inference.validation_pass(&data))?;
+        Ok((evaluation, data))
+    }
+
+    fn validation_pass(&mut self, data: &DataModule) -> Result<Evaluation, Error> {
+        self.hooks(Hook::ValidationStart)?;
+        self.hooks(Hook::ValidationEpochStart)?;
+        let mut evaluation = Evaluation::default();
+        let batches = self.progress.num_validation_batches;
+        let loader = data.loader(Split::Val, self.progress.epoch as u64, 0)?;
+        for (index, batch) in loader.into_iter().flatten().take(batches).enumerate() {
+            let (batch, samples) = to_device(batch?, self.model.device())?;
+            self.progress.batch_index = index;
+            self.hooks(Hook::ValidationBatchStart)?;
+            {
+                let _guard = tch::no_grad_guard();
+                evaluate_batch(&mut self.model, &batch, samples, self.config.trainer.precision, &mut evaluation)?;
+            }
+            self.hooks(Hook::ValidationBatchEnd)?;
+        }
+        self.metrics.extend(evaluation.metrics.means().map(|(name, mean)| (name.to_owned(), mean)));
+        self.hooks(Hook::ValidationEpochEnd)?;
+        self.hooks(Hook::ValidationEnd)?;
+        Ok(evaluation)
+    }
+}
