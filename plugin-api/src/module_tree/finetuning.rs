@@ -48,14 +48,14 @@ impl ModuleTree {
     /// # Errors
     /// A path that the model does not have.
     pub fn filter_params(&self, targets: impl Into<Targets>, train_bn: bool, requires_grad: bool) -> Result<Vec<String>> {
-        let parameters = self.filtered(&targets.into(), train_bn, requires_grad)?;
-        Ok(parameters.into_iter().map(|parameter| parameter.name.clone()).collect())
+        let owners = self.flatten(&targets.into())?;
+        Ok(self.filter_owners(&owners, train_bn, requires_grad).map(|parameter| parameter.name.clone()).collect())
     }
 
-    fn filtered(&self, targets: &Targets, train_bn: bool, requires_grad: bool) -> Result<Vec<&Parameter>> {
-        let modules = self.flatten(targets)?.into_iter().map(|index| &self.modules()[index]);
-        let parameters = modules.filter(|module| train_bn || !module.is_batch_norm()).flat_map(|module| &module.parameters);
-        Ok(parameters.filter(|parameter| parameter.requires_grad == requires_grad).collect())
+    fn filter_owners(&self, owners: &[usize], train_bn: bool, requires_grad: bool) -> impl Iterator<Item = &Parameter> {
+        let modules = owners.iter().map(|&index| &self.modules()[index]);
+        let parameters = modules.filter(move |module| train_bn || !module.is_batch_norm()).flat_map(|module| &module.parameters);
+        parameters.filter(move |parameter| parameter.requires_grad == requires_grad)
     }
 
     /// Makes the targets trainable, in training mode, their batch norms tracking statistics (`BaseFinetuning.make_trainable`).
@@ -104,19 +104,26 @@ impl ModuleTree {
             None => optimizer.group(0)?.lr / initial_denom_lr,
         };
         self.make_trainable(targets.clone())?;
-        let mut seen = HashSet::new();
-        let fresh = filter_on_optimizer(optimizer, self.filtered(&targets, train_bn, true)?).into_iter().map(Parameter::storage);
-        let parameters: Vec<String> = fresh.filter(|storage| seen.insert(*storage)).map(str::to_owned).collect();
-        if parameters.is_empty() {
-            tracing::warn!("every trainable parameter of {} is in a group already: no group was added", targets.paths().join(", "));
-            return Ok(());
-        }
-        let name = match targets.paths().as_slice() {
+        let paths = targets.paths();
+        let name = match paths.as_slice() {
             [] | [""] => "model".to_owned(),
             [path] => (*path).to_owned(),
             [first, .., last] => format!("{first}..{last}"),
         };
-        optimizer.add_param_group(ParamGroup { parameters, ..optimizer.new_group(&name, rate) })
+        let owners = self.flatten(&targets)?;
+        self.add_group(&name, &owners, optimizer, rate, train_bn)
+    }
+
+    /// Gives the trainable parameters of `owners` that are in no group yet a group of their own.
+    pub(super) fn add_group(&self, name: &str, owners: &[usize], optimizer: &mut Optimizer, lr: f64, train_bn: bool) -> Result<()> {
+        let mut seen = HashSet::new();
+        let fresh = filter_on_optimizer(optimizer, self.filter_owners(owners, train_bn, true)).into_iter().map(Parameter::storage);
+        let parameters: Vec<String> = fresh.filter(|storage| seen.insert(*storage)).map(str::to_owned).collect();
+        if parameters.is_empty() {
+            tracing::warn!("every trainable parameter of `{name}` is in a group already: no group was added");
+            return Ok(());
+        }
+        optimizer.add_param_group(ParamGroup { parameters, ..optimizer.new_group(name, lr) })
     }
 
     /// Freezes the batch norms of the targets alone, in the mode that `batch_norm` means: for those that stay as they

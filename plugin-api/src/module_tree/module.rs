@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BatchNorm, ModuleTree, Targets};
+use super::{BatchNorm, ModuleTree};
 use crate::error::Result;
 use crate::optimizer::Optimizer;
 
@@ -120,8 +120,27 @@ impl<'t> ModuleMut<'t> {
     /// # Errors
     /// The rate is negative or not a number.
     pub fn unfreeze_and_add_param_group(&mut self, optimizer: &mut Optimizer, lr: f64) -> Result<()> {
-        let target = Targets::from(self.path().to_owned());
-        self.tree.unfreeze_and_add_param_group(target, optimizer, Some(lr), 10.0, true)
+        self.make_trainable();
+        self.add_group(optimizer, lr, true)
+    }
+
+    /// As [`Self::unfreeze_and_add_param_group`], but the module's batch norms stay frozen as `batch_norm` says. With
+    /// [`BatchNorm::Train`] they keep `requires_grad` and are in no group, as Lightning's `train_bn=False` leaves them.
+    ///
+    /// # Errors
+    /// The rate is negative or not a number.
+    pub fn unfreeze_without_batch_norms(&mut self, optimizer: &mut Optimizer, lr: f64, batch_norm: BatchNorm) -> Result<()> {
+        self.make_trainable();
+        if batch_norm != BatchNorm::Train {
+            let norms: Vec<usize> = self.target().into_iter().filter(|&index| self.tree.modules()[index].is_batch_norm()).collect();
+            self.tree.freeze_resolved(&norms, &norms, batch_norm);
+        }
+        self.add_group(optimizer, lr, false)
+    }
+
+    fn add_group(&self, optimizer: &mut Optimizer, lr: f64, train_bn: bool) -> Result<()> {
+        let name = if self.path().is_empty() { "model" } else { self.path() };
+        self.tree.add_group(name, &self.target(), optimizer, lr, train_bn)
     }
 
     fn target(&self) -> Vec<usize> {
