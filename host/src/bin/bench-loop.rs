@@ -1,0 +1,117 @@
+//! Measures the training loop: `bench-loop bare|host STEPS` prints microseconds per step.
+//!
+//! Both train a 32→32→2 perceptron on batches of 2 with Adam, over the same kernels and the same data. `bare` is the
+//! least that can be written by hand; `host` is the program's loop, with the model and a strategy loaded as plugins,
+//! metrics written and progress kept.
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::json;
+use tch::{Device, Kind, Reduction, Tensor};
+use thaw_host::config::RunConfig;
+use thaw_host::fit::{Fit, FitOptions};
+use thaw_host::optimizer::{Optimizer, OptimizerConfig, Parameters};
+use thaw_host::plugins::{PluginSet, SearchPath};
+use thaw_host::progress::Reporter;
+use thaw_host::weights::{WriteOptions, write_safetensors};
+
+const SAMPLES: i64 = 4000;
+const FEATURES: i64 = 32;
+const CLASSES: i64 = 2;
+const BATCH: i64 = 2;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [variant, steps] = arguments.as_slice() else { return Err("usage: bench-loop bare|host STEPS".into()) };
+    let steps: usize = steps.parse()?;
+    thaw_host::torch::init()?;
+    tch::set_num_threads(1);
+    thaw_host::torch::manual_seed(0)?;
+    let x = Tensor::f_randn([SAMPLES, FEATURES], (Kind::Float, Device::Cpu))?;
+    let y = Tensor::f_randint(CLASSES, [SAMPLES], (Kind::Int64, Device::Cpu))?;
+    let microseconds = match variant.as_str() {
+        "bare" => bare(&x, &y, steps)?,
+        "host" => host(x, y, steps)?,
+        other => return Err(format!("unknown variant `{other}`").into()),
+    };
+    println!("{microseconds:.3}");
+    Ok(())
+}
+
+/// A parameter of a linear layer, with PyTorch's initial values.
+fn parameter(shape: &[i64]) -> Result<Tensor, tch::TchError> {
+    let bound = 1.0 / (FEATURES as f64).sqrt();
+    Tensor::f_empty(shape, (Kind::Float, Device::Cpu))?.f_uniform_(-bound, bound)?.f_set_requires_grad(true)
+}
+
+fn bare(x: &Tensor, y: &Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
+    let names = ["backbone.0.weight", "backbone.0.bias", "head.weight", "head.bias"];
+    let weights = [
+        parameter(&[FEATURES, FEATURES])?,
+        parameter(&[FEATURES])?,
+        parameter(&[CLASSES, FEATURES])?,
+        parameter(&[CLASSES])?,
+    ];
+    let named = names.iter().zip(&weights).map(|(name, tensor)| ((*name).to_owned(), tensor.shallow_clone()));
+    let parameters = Parameters::new(named)?;
+    let config: OptimizerConfig = serde_json::from_value(json!({ "id": "adam", "lr": 1e-3 }))?;
+    let group = config.group("default", names.map(str::to_owned).to_vec());
+    let mut optimizer = Optimizer::new(config, vec![group])?;
+    let mut sum = 0.0;
+    let start = Instant::now();
+    for step in 0..steps as i64 {
+        let first = step * BATCH % SAMPLES;
+        let (x, y) = (x.f_narrow(0, first, BATCH)?, y.f_narrow(0, first, BATCH)?);
+        optimizer.zero_grad(&parameters)?;
+        let hidden = x.f_linear(&weights[0], Some(&weights[1]))?.f_relu()?;
+        let logits = hidden.f_linear(&weights[2], Some(&weights[3]))?;
+        let loss = logits.f_cross_entropy_loss(&y, None::<Tensor>, Reduction::Mean, -100, 0.0)?;
+        loss.f_backward()?;
+        optimizer.step(&parameters)?;
+        sum += loss.f_double_value(&[])?;
+    }
+    let elapsed = start.elapsed();
+    eprintln!("mean loss {:.4}", sum / steps as f64);
+    Ok(elapsed.as_secs_f64() * 1e6 / steps as f64)
+}
+
+fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data.safetensors");
+    write_safetensors(&data, &[("x".to_owned(), x), ("y".to_owned(), y)], &Default::default(), &WriteOptions::default())?;
+    let case = folder.path().join("case.json");
+    std::fs::write(&case, perceptron().to_string())?;
+    let steps_per_epoch = (SAMPLES / BATCH) as usize;
+    let table = json!({
+        "plugins": ["case_model", "backbone_finetuning"],
+        "model": { "id": "case-model", "case": case },
+        "data": { "kind": "tensors", "path": data, "batch_size": BATCH },
+        "optimizer": { "id": "adam", "lr": 1e-3 },
+        "callbacks": [{ "id": "backbone-finetuning", "unfreeze_backbone_at_epoch": 0 }],
+        "trainer": { "max_epochs": steps.div_ceil(steps_per_epoch), "max_steps": steps, "device": "cpu", "threads": 1 },
+    });
+    let config = RunConfig::from_table(Path::new("bench.toml"), table, &[])?;
+    let search = SearchPath::of_process(&[]);
+    let plugins = PluginSet::load(config.plugins.iter().map(|entry| entry.path.as_str()), &search, Path::new(""))?;
+    let options = FitOptions { run_dir: folder.path().join("run"), resume: None, reporter: Reporter::new(false) };
+    let mut fit = Fit::build(config, plugins, Device::Cpu, options)?;
+    let start = Instant::now();
+    let outcome = fit.run()?;
+    let elapsed = start.elapsed();
+    Ok(elapsed.as_secs_f64() * 1e6 / outcome.global_step as f64)
+}
+
+/// The perceptron, as the test model reads it.
+fn perceptron() -> serde_json::Value {
+    json!({
+        "model": { "kind": "mlp" },
+        "modules": [
+            { "name": "backbone", "type": "Sequential" },
+            { "name": "backbone.0", "type": "Linear", "in_features": FEATURES, "out_features": FEATURES, "bias": true },
+            { "name": "backbone.1", "type": "ReLU" },
+            { "name": "head", "type": "Linear", "in_features": FEATURES, "out_features": CLASSES, "bias": true },
+        ],
+    })
+}
