@@ -57,6 +57,18 @@ impl ActivationKind {
             Self::Tanh => input.f_tanh()?,
         })
     }
+
+    /// Applies it to a tensor that nothing else needs, in place where autograd can do without the input.
+    ///
+    /// # Errors
+    /// libtorch refuses the input.
+    pub fn apply_in_place(self, mut input: Tensor) -> Result<Tensor> {
+        match self {
+            Self::ReLU => Ok(input.f_relu_()?),
+            Self::ReLU6 => Ok(input.f_relu6_()?),
+            _ => self.apply(&input),
+        }
+    }
 }
 
 /// An activation with a place in the module tree.

@@ -26,7 +26,7 @@ impl Mode {
     /// The mode as it crosses the boundary: bit 0 training, bit 1 tracking.
     #[doc(hidden)]
     pub fn to_bits(training: bool, tracking: bool) -> u8 {
-        u8::from(training) * Self::TRAINING | u8::from(tracking) * Self::TRACKING
+        (u8::from(training) * Self::TRAINING) | (u8::from(tracking) * Self::TRACKING)
     }
 
     /// Whether the module is in training mode (PyTorch's `training`).

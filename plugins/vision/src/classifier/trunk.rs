@@ -1,0 +1,153 @@
+//! Building a model in its layout.
+
+use tch::Tensor;
+use thaw_plugin_api::prelude::*;
+
+use super::head::{LastLayer, head_at, last_layer_in_place};
+use super::{Head, Layout, Options, RunStage};
+
+/// A model being built: it puts the original's layers where the layout has them and sorts them into stages.
+pub struct Trunk {
+    options: Options,
+    root: nn::Path,
+    /// The root in the original's layout, else `backbone`.
+    top: nn::Path,
+    module: nn::ModuleBuilder,
+    stages: Vec<RunStage>,
+    /// The original's children, and where they stand.
+    children: Vec<(String, String)>,
+    aliases: Vec<(String, String)>,
+    last: Option<LastLayer>,
+}
+
+impl Trunk {
+    pub(super) fn new(root: &nn::Path, options: &Options, kind: &str) -> Result<Self> {
+        let is_original = options.layout == Layout::Original;
+        ensure!(!is_original || !options.freeze_features, "`freeze_features` needs a backbone: choose another `layout` than `original`");
+        ensure!(
+            !is_original || options.head == Head::Linear,
+            "`head = \"mlp\"` needs another `layout` than `original`, which has a head of its own"
+        );
+        let top = if is_original { root.clone() } else { root / "backbone" };
+        let module = top.module(if options.layout == Layout::Sequential { "Sequential" } else { kind })?;
+        Ok(Self {
+            options: options.clone(),
+            root: root.clone(),
+            top,
+            module,
+            stages: Vec::new(),
+            children: Vec::new(),
+            aliases: Vec::new(),
+            last: None,
+        })
+    }
+
+    /// The original itself, for parameters of its own.
+    pub fn module(&self) -> &nn::ModuleBuilder {
+        &self.module
+    }
+
+    /// Where the layout has what the original calls `name`.
+    pub fn place(&mut self, name: &str) -> nn::Path {
+        let (child, rest) = name.split_once('.').map_or((name, None), |(child, rest)| (child, Some(rest)));
+        let index = self.children.iter().position(|(known, _)| known == child);
+        let index = index.unwrap_or_else(|| {
+            let place = match self.options.layout {
+                Layout::Sequential => &self.top / self.children.len(),
+                Layout::BackboneHead | Layout::Original => &self.top / child,
+            };
+            self.children.push((child.to_owned(), place.as_str().to_owned()));
+            self.children.len() - 1
+        });
+        let place = self.root.child(&self.children[index].1);
+        rest.map_or_else(|| place.clone(), |rest| place.child(rest))
+    }
+
+    /// Starts the next stage; layers are added to it from now on.
+    pub fn stage(&mut self, name: impl Into<String>) {
+        self.stages.push(RunStage { stage: Stage::new(name, Vec::<String>::new()), layers: Vec::new() });
+    }
+
+    /// Builds what the original calls `name`, as the next layer to run.
+    ///
+    /// # Errors
+    /// The layer cannot be built.
+    pub fn layer<M: nn::Module + 'static>(&mut self, name: &str, build: impl FnOnce(&nn::Path) -> Result<M>) -> Result<()> {
+        let place = self.place(name);
+        let layer = build(&place)?;
+        self.run([name], layer);
+        Ok(())
+    }
+
+    /// Adds a layer that uses the modules of these names, which are built already.
+    pub fn run<'n, M: nn::Module + 'static>(&mut self, names: impl IntoIterator<Item = &'n str>, layer: M) {
+        let modules: Vec<String> = names.into_iter().map(|name| self.place(name).as_str().to_owned()).collect();
+        if self.stages.is_empty() {
+            self.stage("stem");
+        }
+        if let Some(stage) = self.stages.last_mut() {
+            stage.stage.modules.extend(modules);
+            stage.layers.push(Box::new(layer));
+        }
+    }
+
+    /// Adds a step without modules.
+    pub fn function(&mut self, function: impl Fn(&Tensor) -> Result<Tensor> + Send + 'static) {
+        self.run([], Function(function));
+    }
+
+    /// Ends the features, `[N, last.features]`: registers the original's last layers in its own layout, and has the head
+    /// take their place in the others.
+    ///
+    /// # Errors
+    /// The layers cannot be built.
+    pub fn classify(&mut self, last: LastLayer) -> Result<()> {
+        if self.options.layout == Layout::Original && !self.options.features_only {
+            let mut modules = Vec::new();
+            for name in last.dropout.iter().chain([&last.layer]) {
+                modules.push(self.place(name));
+            }
+            let paths = modules.iter().map(|path| path.as_str().to_owned()).collect::<Vec<_>>();
+            let layers = last_layer_in_place(&last, &modules, &self.options)?;
+            self.stages.push(RunStage { stage: Stage::new("head", paths), layers });
+        }
+        self.last = Some(last);
+        Ok(())
+    }
+
+    /// Tells of another name, `from`, that files have for what the original calls `name`.
+    pub fn alias(&mut self, from: impl Into<String>, name: &str) {
+        let place = self.place(name);
+        self.aliases.push((from.into(), place.as_str().to_owned()));
+    }
+
+    pub(super) fn finish(mut self) -> Result<(Vec<RunStage>, Vec<(String, String)>)> {
+        let last = self.last.take().ok_or_else(|| Error::new("the architecture says nothing of its last layer"))?;
+        if self.options.layout == Layout::Original {
+            return Ok((self.stages, self.aliases));
+        }
+        if self.options.freeze_features {
+            self.top.freeze()?;
+        }
+        let mut aliases = std::mem::take(&mut self.children);
+        aliases.append(&mut self.aliases);
+        let head = &self.root / "head";
+        if !self.options.features_only {
+            let layers = head_at(&head, last.features, &self.options)?;
+            self.stages.push(RunStage { stage: Stage::new("head", ["head"]), layers });
+        }
+        // The original's last layer has the shape of the linear head's; of another head it has no part.
+        let to = if self.options.head == Head::Linear { "head.1" } else { "head" };
+        aliases.push((last.layer, to.to_owned()));
+        Ok((self.stages, aliases))
+    }
+}
+
+/// A step without modules.
+struct Function<F>(F);
+
+impl<F: Fn(&Tensor) -> Result<Tensor> + Send> nn::Module for Function<F> {
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        (self.0)(input)
+    }
+}
