@@ -48,12 +48,7 @@ fn parameter(shape: &[i64]) -> Result<Tensor, tch::TchError> {
 
 fn bare(x: &Tensor, y: &Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
     let names = ["backbone.0.weight", "backbone.0.bias", "head.weight", "head.bias"];
-    let weights = [
-        parameter(&[FEATURES, FEATURES])?,
-        parameter(&[FEATURES])?,
-        parameter(&[CLASSES, FEATURES])?,
-        parameter(&[CLASSES])?,
-    ];
+    let weights = [parameter(&[FEATURES, FEATURES])?, parameter(&[FEATURES])?, parameter(&[CLASSES, FEATURES])?, parameter(&[CLASSES])?];
     let named = names.iter().zip(&weights).map(|(name, tensor)| ((*name).to_owned(), tensor.shallow_clone()));
     let parameters = Parameters::new(named)?;
     let config: OptimizerConfig = serde_json::from_value(json!({ "id": "adam", "lr": 1e-3 }))?;

@@ -36,7 +36,7 @@ impl Fit {
     pub(super) fn checkpoint_epoch(&mut self, epoch: usize) -> Result<(), Error> {
         let config = &self.state.config.checkpoint;
         let is_last = epoch + 1 == self.state.config.trainer.max_epochs;
-        if !config.enabled || ((epoch + 1) % config.every_n_epochs != 0 && !is_last) {
+        if !config.enabled || (!(epoch + 1).is_multiple_of(config.every_n_epochs) && !is_last) {
             return self.requested_checkpoints();
         }
         let name = format!("epoch={epoch}-step={}", self.state.progress.global_step);

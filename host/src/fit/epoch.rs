@@ -74,7 +74,7 @@ impl Fit {
         let (batch, samples) = to_device(batch, self.state.model.device())?;
         self.hooks(Hook::TrainBatchStart)?;
         let every = self.state.config.trainer.log_every_n_steps;
-        let is_logged = every > 0 && (index + 1) % every == 0;
+        let is_logged = every > 0 && (index + 1).is_multiple_of(every);
         // Schedulers move the rates at the end of a step; the record has those that the step used.
         let rates = if is_logged { self.rates() } else { Map::new() };
         let result = self.train_batch(&batch, samples, index + 1 == batches)?;
@@ -107,7 +107,7 @@ impl Fit {
         }
         let at_end = self.state.progress.batch_index >= self.state.progress.num_training_batches;
         let every = self.state.config.checkpoint.every_n_train_steps;
-        if stepped && !at_end && every.is_some_and(|every| self.state.progress.global_step % every == 0) {
+        if stepped && !at_end && every.is_some_and(|every| self.state.progress.global_step.is_multiple_of(every)) {
             self.checkpoint_inside_epoch()?;
         }
         if stepped && !at_end {
@@ -120,7 +120,7 @@ impl Fit {
         let means: Vec<(String, f64)> = self.state.meter.means().map(|(name, mean)| (name.to_owned(), mean)).collect();
         self.state.metrics.extend(means);
         let epoch = self.state.progress.epoch;
-        let validates = (epoch + 1) % self.state.config.trainer.check_val_every_n_epoch == 0;
+        let validates = (epoch + 1).is_multiple_of(self.state.config.trainer.check_val_every_n_epoch);
         self.state.validation = None;
         if validates {
             self.validate()?;

@@ -55,7 +55,7 @@ fn count_classes(outputs: &thaw_plugin_api::model::Tensors, batch: &Batch, class
     if logits.dim() != 2 || target.dim() != 1 {
         return Ok(());
     }
-    let predicted = logits.f_argmax(-1, false).and_then(|indices| Vec::<i64>::try_from(indices)).map_err(torch("predicted classes"))?;
+    let predicted = logits.f_argmax(-1, false).and_then(Vec::<i64>::try_from).map_err(torch("predicted classes"))?;
     let labels = Vec::<i64>::try_from(target).map_err(torch("labels"))?;
     for (predicted, label) in predicted.into_iter().zip(labels) {
         let Ok(index) = usize::try_from(label) else { continue };

@@ -50,7 +50,7 @@ impl Fit {
         }
         self.record(loss, &output, samples);
 
-        if index % window == 0 {
+        if index.is_multiple_of(window) {
             self.hooks(Hook::BeforeZeroGrad)?;
             self.zero_grad()?;
             self.state.window_samples = 0;
@@ -60,7 +60,7 @@ impl Fit {
         self.backward(&output.loss, samples)?;
         self.hooks(Hook::AfterBackward)?;
 
-        let stepped = (index + 1) % window == 0 || is_last;
+        let stepped = (index + 1).is_multiple_of(window) || is_last;
         let grad_norm = if stepped { self.optimizer_step()? } else { None };
         Ok(BatchResult { loss, grad_norm, stepped })
     }

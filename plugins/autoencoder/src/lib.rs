@@ -1,1 +1,0 @@
-//! An autoencoder, and the classifier on its encoder.

@@ -1,1 +1,0 @@
-//! Rates that fall with the depth of a layer.

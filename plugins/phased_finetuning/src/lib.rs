@@ -1,1 +1,0 @@
-//! Phases of fine-tuning from a schedule file.

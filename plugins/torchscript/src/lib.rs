@@ -1,1 +1,0 @@
-//! Any module exported with torch.jit.script or torch.jit.trace.
