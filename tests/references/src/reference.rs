@@ -1,12 +1,12 @@
 //! One reference file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use thaw_plugin_api::model::Tensors;
 use thaw_plugin_api::tch::{Kind, Tensor};
 
-use crate::{Outcome, close, formula};
+use crate::{Deviation, Outcome, formula};
 
 /// The folder of the references.
 pub fn fixtures() -> PathBuf {
@@ -30,6 +30,24 @@ impl Reference {
         let file = fixtures().join(path);
         let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         Self { name: path.to_owned(), json: serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}")) }
+    }
+
+    /// Reads a file of any folder; its name is the file's.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or no JSON.
+    pub fn open(file: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let json = serde_json::from_str(&text).map_err(|error| format!("{} is no JSON: {error}", file.display()))?;
+        Ok(Self { name: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(), json })
+    }
+
+    /// The same with other `inputs` and `eval`, which the file has under `key`.
+    pub fn with_eval(&self, key: &str) -> Self {
+        let mut json = self.json.clone();
+        json["inputs"] = json[key]["inputs"].clone();
+        json["eval"] = json[key].clone();
+        Self { name: format!("{}, {key}", self.name), json }
     }
 
     /// A part of the file that has the same form as a whole one.
@@ -116,25 +134,20 @@ fn check_summary(what: &str, ours: &Tensor, theirs: &Value, tolerance: f64) -> O
     let exact = ours.detach().to_kind(Kind::Double);
     let number = |key: &str| theirs[key].as_f64().unwrap_or(f64::NAN);
     let std = number("std");
-    let deviation = |place: &str, ours: f64, theirs: f64| {
-        if (ours - theirs).abs() <= tolerance * std {
-            return Ok(());
-        }
-        let off = (ours - theirs).abs() / std;
-        Err(format!(
-            "{what}, {place}: {ours}, the reference has {theirs}: off by {off:.3e} standard deviations, allowed are {tolerance:.0e}"
-        ))
+    let mut deviation = Deviation::default();
+    let mut compare = |place: &str, ours: f64, theirs: f64| {
+        deviation.compare(&format!("{what}, {place}, in standard deviations"), ours, theirs, tolerance, std)
     };
-    deviation("mean", exact.mean(Kind::Double).double_value(&[]), number("mean"))?;
-    deviation("standard deviation", exact.std(false).double_value(&[]), std)?;
-    close(&format!("{what}, length"), exact.norm().double_value(&[]), number("l2"), tolerance)?;
     let rows = theirs["first16"].as_array().or(theirs["values"].as_array());
     for (item, row) in rows.into_iter().flatten().enumerate() {
         let ours = exact.select(0, item as i64).flatten(0, -1);
         for (index, value) in row.as_array().into_iter().flatten().enumerate() {
             let place = format!("sample {item}, value {index}");
-            deviation(&place, ours.double_value(&[index as i64]), value.as_f64().unwrap_or(f64::NAN))?;
+            compare(&place, ours.double_value(&[index as i64]), value.as_f64().unwrap_or(f64::NAN))?;
         }
     }
-    Ok(())
+    compare("mean", exact.mean(Kind::Double).double_value(&[]), number("mean"))?;
+    compare("standard deviation", exact.std(false).double_value(&[]), std)?;
+    deviation.close(&format!("{what}, length"), exact.norm().double_value(&[]), number("l2"), tolerance)?;
+    Ok(deviation)
 }

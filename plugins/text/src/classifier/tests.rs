@@ -19,25 +19,25 @@ fn config(reference: &Reference, layout: &str) -> Value {
     Value::Object(config)
 }
 
-fn built<M: Model>(reference: &Reference, layout: &str) -> Built<M> {
-    let built = Built::<M>::new(&config(reference, layout)).unwrap();
+fn built<M: Model>(reference: &Reference, layout: &str) -> Built {
+    let mut built = Built::new::<M>(&config(reference, layout)).unwrap();
     built.fill(reference.gain(), str::to_owned);
     built
 }
 
 fn check<M: Model>(arch: &str, layout: &str) {
     let reference = Reference::arch(arch);
-    let built = built::<M>(&reference, layout);
+    let mut built = built::<M>(&reference, layout);
     let stack = if arch.starts_with("distilbert") { "transformer" } else { "encoder" };
-    let module_of = |stage: &str| match stage.strip_prefix("layer") {
+    let module_of = |stage: &Stage| match stage.name.strip_prefix("layer") {
         Some(index) => Some(format!("{stack}.layer.{index}")),
-        None => (stage == "embeddings").then(|| stage.to_owned()),
+        None => (stage.name == "embeddings").then(|| stage.name.clone()),
     };
     let outcome = built
         .check_names(&reference)
-        .and_then(|()| built.check_stages(&reference, module_of))
-        .and_then(|()| built.check_eval(&reference))
-        .and_then(|()| built.check_train(&reference));
+        .and_then(|_| built.check_stages(&reference, module_of))
+        .and_then(|_| built.check_eval(&reference))
+        .and_then(|_| built.check_train(&reference));
     outcome.unwrap_or_else(|difference| panic!("{arch}: {difference}"));
 }
 
