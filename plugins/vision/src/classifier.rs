@@ -8,7 +8,7 @@ mod trunk;
 use std::marker::PhantomData;
 
 pub use config::ClassifierConfig;
-pub use head::LastLayer;
+pub use head::{InitialWeight, LastLayer};
 pub use options::{Head, Layout, Options};
 use thaw_plugin_api::config::Config;
 use thaw_plugin_api::model::InputDefaults;
@@ -25,6 +25,9 @@ pub trait Architecture: Send + 'static {
 
     /// Class name of the original, which its backbone goes by in the module tree.
     const KIND: &'static str;
+
+    /// Whether the original runs its children one after the other, as a sequence of them does.
+    const IS_SEQUENTIAL: bool = true;
 
     /// The model's configuration: [`Options`] and keys of its own.
     type Options: Config;
@@ -82,6 +85,10 @@ impl<A: Architecture> Model for Classifier<A> {
 
     fn new(config: Self::Config, root: &nn::Path) -> Result<Self> {
         let options = A::options(&config.0);
+        if options.layout == Layout::Sequential && !A::IS_SEQUENTIAL {
+            let misfit = "`layout = \"sequential\"` is for models that run their children one after the other";
+            return Err(Error::of(ErrorKind::Config, format_args!("{misfit}, which `{}` does not", A::ID)));
+        }
         let mut trunk = Trunk::new(root, options, A::KIND)?;
         A::build(&config.0, &mut trunk)?;
         let (stages, weight_aliases) = trunk.finish()?;

@@ -124,6 +124,7 @@ macro_rules! variants {
             const ID: &'static str = $id;
             const DESCRIPTION: &'static str = $description;
             const KIND: &'static str = "EfficientNet";
+            const IS_SEQUENTIAL: bool = false;
             type Options = LiteOptions;
 
             fn defaults() -> Map<String, Value> {

@@ -1,1 +1,164 @@
+//! What holds for every model; the numbers are held against the references through the built plugin by `models`.
 
+use tch::{Kind, Tensor};
+use thaw_plugin_api::model::Tensors;
+use thaw_plugin_api::serde_json::{Value, json};
+use thaw_test_references::{Built, formula};
+
+use crate::classifier::{Architecture, Classifier};
+use crate::efficientnet_lite::{EfficientNetLite0, EfficientNetLite4};
+use crate::resnet::{ResNet18, ResNet50};
+
+fn built<A: Architecture>(config: Value) -> Built {
+    Built::new::<Classifier<A>>(&config).unwrap()
+}
+
+fn refused<A: Architecture>(config: Value) -> String {
+    Built::new::<Classifier<A>>(&config).err().unwrap()
+}
+
+fn pictures(size: i64) -> Tensors {
+    Tensors::one("image", formula::images(&[2, 3, size, size]))
+}
+
+fn names(built: &Built) -> Vec<&str> {
+    built.tensors().iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// The model takes pictures to logits, its stages one by one give the same, and every parameter gets a gradient.
+fn check_layouts<A: Architecture>(config: &Value, size: i64) {
+    for layout in ["backbone-head", "original", "sequential"] {
+        let mut config = config.clone();
+        config["layout"] = json!(layout);
+        config["num_classes"] = json!(5);
+        let Ok(mut built) = Built::new::<Classifier<A>>(&config) else {
+            assert!(layout == "sequential" && !A::IS_SEQUENTIAL, "{} refuses the layout {layout}", A::ID);
+            continue;
+        };
+        let outputs = built.forward(pictures(size)).unwrap();
+        assert_eq!(outputs.get("logits").unwrap().size(), [2, 5], "{} {layout}", A::ID);
+        built.set_training(false);
+        let whole = tch::no_grad(|| built.forward(pictures(size)).unwrap());
+        let mut by_stage = pictures(size);
+        for index in 0..built.stages().len() {
+            by_stage = tch::no_grad(|| built.run_stages(index, index + 1, by_stage).unwrap());
+        }
+        assert_eq!(by_stage.first().unwrap(), whole.first().unwrap(), "{} {layout}", A::ID);
+        let names = built.tree().trainable();
+        let parameters: Vec<&Tensor> = names.iter().map(|name| built.tensor(name)).collect();
+        let loss = outputs.first().unwrap().logsumexp([1], false).sum(Kind::Float);
+        let gradients = Tensor::run_backward(&[loss], &parameters, false, false);
+        let without = names.iter().zip(&gradients).find(|(_, gradient)| !gradient.defined());
+        assert!(without.is_none(), "{} {layout}: {without:?} has no gradient", A::ID);
+        check_stages_cover_the_model(&built, A::ID);
+    }
+}
+
+/// Every parameter belongs to exactly one stage.
+fn check_stages_cover_the_model(built: &Built, id: &str) {
+    let within = |name: &str, module: &str| name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'));
+    for name in built.tree().parameters().map(|parameter| parameter.name.as_str()) {
+        let stages = built.stages().iter().filter(|stage| stage.modules.iter().any(|module| within(name, module)));
+        assert_eq!(stages.count(), 1, "{id}: {name}");
+    }
+}
+
+#[test]
+fn resnet_works_in_every_layout() {
+    check_layouts::<ResNet18>(&json!({}), 32);
+}
+
+#[test]
+fn efficientnet_lite_works_in_every_layout_that_it_has() {
+    check_layouts::<EfficientNetLite0>(&json!({ "image_size": 64 }), 64);
+}
+
+#[test]
+fn a_model_is_a_backbone_of_the_originals_names_and_a_head() {
+    let built = built::<ResNet18>(json!({ "num_classes": 9 }));
+    assert_eq!(built.tree().children("").unwrap(), ["backbone", "head"]);
+    let names = names(&built);
+    assert_eq!(names[0], "backbone.conv1.weight");
+    assert_eq!(names[names.len() - 2..], ["head.1.weight", "head.1.bias"]);
+    let stages: Vec<&str> = built.stages().iter().map(|stage| stage.name.as_str()).collect();
+    assert_eq!(stages, ["stem", "layer1", "layer2", "layer3", "layer4", "pool", "head"]);
+}
+
+#[test]
+fn pretrained_files_know_their_way_into_the_backbone() {
+    let aliases = |config| built::<ResNet18>(config).description().weight_aliases.clone();
+    let has = |aliases: &[(String, String)], from: &str, to: &str| aliases.iter().any(|alias| alias.0 == from && alias.1 == to);
+    let usual = aliases(json!({}));
+    assert!(has(&usual, "layer3", "backbone.layer3") && has(&usual, "fc", "head.1"));
+    let mlp = aliases(json!({ "head": "mlp", "layout": "sequential" }));
+    assert!(has(&mlp, "layer3", "backbone.6") && has(&mlp, "fc", "head"));
+    assert!(aliases(json!({ "layout": "original" })).is_empty());
+}
+
+#[test]
+fn every_entry_of_the_original_has_a_place_in_the_backbone_head_layout() {
+    let original = built::<EfficientNetLite0>(json!({ "layout": "original" }));
+    let ours = built::<EfficientNetLite0>(json!({}));
+    let moved = |name: &str| {
+        let within = |from: &str| name.strip_prefix(from).filter(|rest| rest.starts_with('.'));
+        let (rest, to) = ours.description().weight_aliases.iter().find_map(|(from, to)| Some((within(from)?, to))).unwrap();
+        format!("{to}{rest}")
+    };
+    for (name, tensor) in original.tensors() {
+        assert_eq!(ours.tensor(&moved(name)).size(), tensor.size(), "{name}");
+    }
+    assert_eq!(original.tensors().len(), ours.tensors().len());
+}
+
+#[test]
+fn without_a_head_the_model_gives_features() {
+    let mut built = built::<ResNet18>(json!({ "features_only": true }));
+    assert!(names(&built).iter().all(|name| name.starts_with("backbone.")));
+    let outputs = built.forward(pictures(32)).unwrap();
+    assert_eq!(outputs.get("features").unwrap().size(), [2, 512]);
+}
+
+#[test]
+fn frozen_features_have_no_gradient_graph() {
+    let mut built = built::<ResNet18>(json!({ "freeze_features": true, "num_classes": 3 }));
+    assert_eq!(built.tree().trainable(), ["head.1.weight", "head.1.bias"]);
+    let is_training: Vec<&str> =
+        built.tree().modules().iter().filter(|module| module.training).map(|module| module.path.as_str()).collect();
+    assert_eq!(is_training, ["", "head", "head.0", "head.1"]);
+    let before_head = built.stages().len() - 1;
+    let features = built.run_stages(0, before_head, pictures(32)).unwrap();
+    assert!(!features.first().unwrap().requires_grad());
+    let logits = built.run_stages(before_head, before_head + 1, features).unwrap();
+    assert!(logits.first().unwrap().requires_grad());
+}
+
+#[test]
+fn what_a_layout_cannot_have_is_refused() {
+    assert!(refused::<ResNet18>(json!({ "layout": "original", "freeze_features": true })).contains("`freeze_features`"));
+    assert!(refused::<ResNet18>(json!({ "layout": "original", "head": "mlp" })).contains("`head = \"mlp\"`"));
+    assert!(refused::<EfficientNetLite0>(json!({ "layout": "sequential" })).contains("\"sequential\""));
+}
+
+#[test]
+fn architectures_have_their_own_defaults_and_keys() {
+    use thaw_plugin_api::config::{Config, parse};
+    use thaw_plugin_api::prelude::Model;
+    type Lite4 = <Classifier<EfficientNetLite4> as Model>::Config;
+
+    let schema = Lite4::schema();
+    assert_eq!(schema["properties"]["image_size"]["default"], json!(300));
+    assert_eq!(schema["properties"]["dropout"]["default"], json!(0.3));
+    assert_eq!(parse::<Lite4>("{}").unwrap().to_value()["image_size"], json!(300));
+    assert_eq!(parse::<Lite4>(r#"{ "dropout": 0.1 }"#).unwrap().to_value()["dropout"], json!(0.1));
+    let error = refused::<ResNet50>(json!({ "drop_connect_rate": 0.1 }));
+    assert!(error.contains("unknown key `drop_connect_rate`"), "{error}");
+    let error = refused::<ResNet50>(json!({ "num_classes": 0 }));
+    assert!(error.contains("`num_classes`"), "{error}");
+}
+
+#[test]
+fn something_else_than_pictures_is_refused() {
+    let mut built = built::<ResNet18>(json!({}));
+    let error = built.forward(Tensors::one("image", Tensor::zeros([2, 1, 32, 32], (Kind::Float, tch::Device::Cpu)))).unwrap_err();
+    assert!(error.contains("pictures [N, 3, H, W], found a tensor [2, 1, 32, 32]"), "{error}");
+}

@@ -186,7 +186,9 @@ impl Built {
         let whole = self.forward(reference.inputs())?;
         let same = |name: &str, ours: &Tensor| tensors.find(name).is_some_and(|theirs| theirs.equal(ours));
         match whole.iter().find(|(name, output)| !same(name, output)) {
-            Some((name, _)) if !self.stages().is_empty() => Err(format!("output `{name}` of the stages, one by one, is not that of the forward")),
+            Some((name, _)) if !self.stages().is_empty() => {
+                Err(format!("output `{name}` of the stages, one by one, is not that of the forward"))
+            }
             _ => Ok(deviation),
         }
     }

@@ -5,6 +5,9 @@ use thaw_plugin_api::prelude::*;
 
 use super::{Head, Options};
 
+/// Makes the initial values of a weight of this shape.
+pub type InitialWeight = fn(&[i64]) -> Result<Tensor>;
+
 /// The original's way from features to logits.
 pub struct LastLayer {
     /// Name of its last linear layer.
@@ -14,7 +17,7 @@ pub struct LastLayer {
     /// Features that go in.
     pub features: i64,
     /// Initial weight `[classes, features]` in the original, with a bias of zeros; none is PyTorch's own.
-    pub weight: Option<fn(&[i64]) -> Result<Tensor>>,
+    pub weight: Option<InitialWeight>,
 }
 
 impl LastLayer {

@@ -6,6 +6,9 @@ use thaw_plugin_api::prelude::*;
 use super::head::{LastLayer, head_at, last_layer_in_place};
 use super::{Head, Layout, Options, RunStage};
 
+/// Names of modules in files of weights, and where the model has them.
+pub(super) type Aliases = Vec<(String, String)>;
+
 /// A model being built: it puts the original's layers where the layout has them and sorts them into stages.
 pub struct Trunk {
     options: Options,
@@ -16,18 +19,22 @@ pub struct Trunk {
     stages: Vec<RunStage>,
     /// The original's children, and where they stand.
     children: Vec<(String, String)>,
-    aliases: Vec<(String, String)>,
+    aliases: Aliases,
     last: Option<LastLayer>,
 }
 
 impl Trunk {
     pub(super) fn new(root: &nn::Path, options: &Options, kind: &str) -> Result<Self> {
         let is_original = options.layout == Layout::Original;
-        ensure!(!is_original || !options.freeze_features, "`freeze_features` needs a backbone: choose another `layout` than `original`");
-        ensure!(
-            !is_original || options.head == Head::Linear,
-            "`head = \"mlp\"` needs another `layout` than `original`, which has a head of its own"
-        );
+        let misfit = match options.head {
+            _ if !is_original => None,
+            _ if options.freeze_features => Some("`freeze_features` needs a backbone: choose another `layout` than `original`"),
+            Head::Mlp => Some("`head = \"mlp\"` needs another `layout` than `original`, which has a head of its own"),
+            Head::Linear => None,
+        };
+        if let Some(misfit) = misfit {
+            return Err(Error::of(ErrorKind::Config, misfit));
+        }
         let top = if is_original { root.clone() } else { root / "backbone" };
         let module = top.module(if options.layout == Layout::Sequential { "Sequential" } else { kind })?;
         Ok(Self {
@@ -121,7 +128,7 @@ impl Trunk {
         self.aliases.push((from.into(), place.as_str().to_owned()));
     }
 
-    pub(super) fn finish(mut self) -> Result<(Vec<RunStage>, Vec<(String, String)>)> {
+    pub(super) fn finish(mut self) -> Result<(Vec<RunStage>, Aliases)> {
         let last = self.last.take().ok_or_else(|| Error::new("the architecture says nothing of its last layer"))?;
         if self.options.layout == Layout::Original {
             return Ok((self.stages, self.aliases));

@@ -1,0 +1,91 @@
+//! Which model of which plugin a reference is of.
+
+use serde_json::{Map, Value, json};
+
+/// A model of a plugin, in the layout of the original and without randomness.
+pub struct Target {
+    /// The plugin by name.
+    pub plugin: &'static str,
+    /// The model's id.
+    pub id: String,
+    /// Its configuration.
+    pub config: Value,
+}
+
+/// Finds the model for a reference's `config`.
+///
+/// # Errors
+/// No plugin here has it.
+pub fn target(config: &Value) -> Result<Target, String> {
+    let text = |key: &str| config[key].as_str().unwrap_or_default();
+    let model = text("model");
+    match (text("library"), model) {
+        ("efficientnet_lite_pytorch", _) => Ok(vision(model, config, &config["padding_for_image_size"])),
+        ("torchvision", _) => Ok(vision(&model.replace('_', "-"), config, &config["image_size"])),
+        (_, "ResNetClassifier") => Ok(resnet_classifier(config)),
+        ("transformers", "BertMNLIFinetuner") => text_model(config, "mnli"),
+        ("transformers", _) => text_model(config, "sequence-classification"),
+        _ if text("model_type") == "bert" => Ok(sentence_model(config)),
+        (library, _) => Err(format!("no plugin is known for the model `{model}` of the library `{library}`")),
+    }
+}
+
+fn vision(id: &str, config: &Value, image_size: &Value) -> Target {
+    let mut own = json!({
+        "layout": "original", "num_classes": config["num_classes"], "image_size": image_size, "dropout": 0.0,
+    });
+    match id {
+        id if id.starts_with("efficientnet-lite") => own["drop_connect_rate"] = json!(0.0),
+        id if id.starts_with("efficientnet") || id.starts_with("convnext") => own["stochastic_depth_prob"] = json!(0.0),
+        id if id.starts_with("vit") => own["attention_dropout"] = json!(0.0),
+        _ => {}
+    }
+    Target { plugin: "vision", id: id.to_owned(), config: own }
+}
+
+fn resnet_classifier(config: &Value) -> Target {
+    let own = json!({
+        "layout": "sequential", "head": "mlp", "mlp_dropout": 0.0, "num_classes": config["num_classes"], "image_size": config["image_size"],
+    });
+    Target { plugin: "vision", id: "resnet50".to_owned(), config: own }
+}
+
+/// Sizes go by transformers' names here as there.
+fn text_model(config: &Value, layout: &str) -> Result<Target, String> {
+    let family = config["model_type"].as_str().unwrap_or_default();
+    let id = match family {
+        "bert" | "distilbert" | "roberta" => format!("{family}-classifier"),
+        other => return Err(format!("no model is known for the encoder `{other}`")),
+    };
+    let mut own = sizes(config);
+    own.insert("layout".to_owned(), json!(layout));
+    own.insert("num_classes".to_owned(), config["num_labels"].clone());
+    own.insert("classifier_dropout".to_owned(), json!(0.0));
+    own.insert("output_attentions".to_owned(), json!(layout == "mnli"));
+    own.insert("output_last_hidden_state".to_owned(), json!(layout == "mnli"));
+    Ok(Target { plugin: "text", id, config: Value::Object(own) })
+}
+
+fn sentence_model(config: &Value) -> Target {
+    let mut own = sizes(config);
+    own.insert("num_classes".to_owned(), json!(0));
+    own.insert("normalize".to_owned(), json!(true));
+    own.insert("output_last_hidden_state".to_owned(), json!(true));
+    Target { plugin: "text", id: "minilm-classifier".to_owned(), config: Value::Object(own) }
+}
+
+fn sizes(config: &Value) -> Map<String, Value> {
+    let foreign = [
+        "library",
+        "model",
+        "model_type",
+        "num_labels",
+        "sinusoidal_pos_embds",
+        "architectures",
+        "gradient_checkpointing",
+        "position_embedding_type",
+        "use_cache",
+    ];
+    let sizes = config.as_object().into_iter().flatten().filter(|(key, _)| !foreign.contains(&key.as_str()));
+    sizes.map(|(key, value)| (key.clone(), if key.contains("dropout") { json!(0.0) } else { value.clone() })).collect()
+}

@@ -1,0 +1,169 @@
+//! All comparisons of one reference.
+
+use std::fmt;
+use std::path::Path;
+
+use serde_json::Value;
+use thaw_host::plugins::{PluginSet, SearchPath};
+use thaw_plugin_api::model::{Stage, Tensors};
+use thaw_plugin_api::tch::{self, Tensor};
+use thaw_test_references::{Built, Deviation, Reference};
+
+use crate::catalog::{self, Target};
+use crate::weights;
+
+/// What came of a reference that nothing spoke against.
+pub enum Verdict {
+    /// Everything is within its tolerance.
+    Passed(Deviations),
+    /// Not at hand, and why.
+    Skipped(String),
+}
+
+/// The largest deviation of each part.
+#[derive(Default)]
+pub struct Deviations(Vec<(String, Deviation)>);
+
+impl fmt::Display for Deviations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<String> = self.0.iter().map(|(part, deviation)| format!("{part} {:.3}", deviation.share())).collect();
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// Compares everything that a reference has.
+///
+/// # Errors
+/// The first difference, or what kept the model from being built.
+pub fn run(reference: &Reference, search: &SearchPath) -> Result<Verdict, String> {
+    let target = catalog::target(&reference.json()["config"])?;
+    let source = match &reference.json()["weights"] {
+        Value::Null => None,
+        weights => match weights::of(weights) {
+            Ok(file) => Some(file),
+            Err(reason) => return Ok(Verdict::Skipped(reason)),
+        },
+    };
+    let mut subject = Subject { built: build(&target, search)?, reference, weights: source.as_deref() };
+    let deviations = if reference.json()["sentences"].is_array() { subject.sentences()? } else { subject.all()? };
+    Ok(Verdict::Passed(deviations))
+}
+
+fn build(target: &Target, search: &SearchPath) -> Result<Built, String> {
+    let plugins = PluginSet::load([target.plugin], search, Path::new("")).map_err(|error| error.to_string())?;
+    let (raw, _) = plugins.create_model(&target.id, &target.config).map_err(|error| error.to_string())?;
+    Built::from_raw(raw)
+}
+
+/// A model with the reference that it is compared with.
+struct Subject<'r> {
+    built: Built,
+    reference: &'r Reference,
+    /// Real weights; without them the formula's.
+    weights: Option<&'r Path>,
+}
+
+impl Subject<'_> {
+    fn all(&mut self) -> Result<Deviations, String> {
+        self.built.check_names(self.reference)?;
+        self.reset()?;
+        let keys: Vec<&String> = self.reference.json().as_object().into_iter().flatten().map(|(key, _)| key).collect();
+        let mut deviations = Deviations::default();
+        for key in keys.iter().filter(|key| key.starts_with("eval")) {
+            let reference = if *key == "eval" { self.reference } else { &self.reference.with_eval(key) };
+            let deviation = self.built.check_eval(reference).map_err(|difference| self.located(reference, difference))?;
+            self.built.check_stages(reference, |_| None)?;
+            deviations.0.push(((*key).clone(), deviation));
+        }
+        // A reference with outputs for several inputs has its steps for the first ones.
+        let first = keys.iter().find(|key| key.starts_with("eval")).filter(|key| **key != "eval");
+        let inputs = first.map(|key| self.reference.with_eval(key));
+        for key in keys.iter().filter(|key| key.starts_with("train")) {
+            let step = self.step(inputs.as_ref().unwrap_or(self.reference), key);
+            deviations.0.push(((*key).clone(), step.map_err(|difference| format!("{key}: {difference}"))?));
+        }
+        Ok(deviations)
+    }
+
+    fn step(&mut self, reference: &Reference, key: &str) -> Result<Deviation, String> {
+        self.reset()?;
+        let backbone = reference.json()["backbone"].as_str().unwrap_or_default().to_owned() + ".";
+        match key {
+            "train" => self.built.set_training(true),
+            "train_frozen_batch_norm" => self.built.set_modes(|module| !module.is_batch_norm()),
+            "train_frozen_backbone" => {
+                self.built.set_training(true);
+                self.built.set_trainable(|name| !name.starts_with(&backbone));
+            }
+            other => return Err(format!("no such step is known: {other}")),
+        }
+        let deviation = self.built.check_step(reference, key);
+        self.built.set_trainable(|_| true);
+        deviation
+    }
+
+    /// Gives the model the weights of the reference.
+    fn reset(&mut self) -> Result<(), String> {
+        let json = self.reference.json();
+        if let Some(file) = self.weights {
+            return weights::load(&self.built, file.to_path_buf(), &json["weights"]);
+        }
+        let renamed = json["init"]["renamed"].as_object();
+        let renamed: Vec<(&String, &str)> = renamed.into_iter().flatten().filter_map(|(from, to)| Some((from, to.as_str()?))).collect();
+        self.built.fill(self.reference.gain(), |name| {
+            let new = renamed.iter().find_map(|(from, to)| Some(format!("{to}{}", name.strip_prefix(from.as_str())?)));
+            new.unwrap_or_else(|| name.to_owned())
+        });
+        Ok(())
+    }
+
+    /// Adds to a difference in an output which stage differs first.
+    fn located(&mut self, reference: &Reference, difference: String) -> String {
+        let json = reference.json();
+        let backbone = json["backbone"].as_str().unwrap_or_default();
+        let recorded: Vec<&str> =
+            json["eval"]["activations"].as_array().into_iter().flatten().filter_map(|row| row["name"].as_str()).collect();
+        let module_of = |stage: &Stage| {
+            let path = stage.modules.last()?.strip_prefix(backbone)?.trim_start_matches('.');
+            (recorded.iter().filter(|name| **name == path).count() == 1).then(|| path.to_owned())
+        };
+        match self.built.check_stages(reference, module_of) {
+            Ok(_) => difference,
+            Err(first) => format!("{difference}; first in {first}"),
+        }
+    }
+
+    /// Sentences and pairs to vectors, and how near they are to each other.
+    fn sentences(&mut self) -> Result<Deviations, String> {
+        self.reset()?;
+        self.built.set_training(false);
+        let json = self.reference.json();
+        let tolerance = json["tolerance"].as_f64().unwrap_or(1e-3);
+        let mut deviations = Deviations::default();
+        for part in ["sentences", "pairs"] {
+            let mut deviation = Deviation::default();
+            for row in json[part].as_array().into_iter().flatten() {
+                let outputs = tch::no_grad(|| self.built.forward(tokens(row)))?;
+                for (output, recorded) in [("last_hidden_state", "cls_first8"), ("embedding", "embedding_first8")] {
+                    let ours = outputs.get(output).map_err(|error| error.to_string())?.flatten(0, -1);
+                    for (index, theirs) in row[recorded].as_array().into_iter().flatten().enumerate() {
+                        let what = format!("{part}, {}, {output} {index}", row["text"].as_str().or(row["a"].as_str()).unwrap_or_default());
+                        let (ours, theirs) = (ours.double_value(&[index as i64]), theirs.as_f64().unwrap_or(f64::NAN));
+                        deviation.compare(&what, ours, theirs, tolerance, 1.0)?;
+                    }
+                }
+            }
+            deviations.0.push((part.to_owned(), deviation));
+        }
+        Ok(deviations)
+    }
+}
+
+/// The tokens of one text or pair, without padding.
+fn tokens(row: &Value) -> Tensors {
+    let list = |key: &str| {
+        let values: Vec<i64> = row[key].as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+        Tensor::from_slice(&values).unsqueeze(0)
+    };
+    Tensors::one("input_ids", list("ids")).with("token_type_ids", list("type_ids"))
+}
