@@ -6,7 +6,7 @@
 //!
 //! | module | ids |
 //! |---|---|
-//! | [`resnet`] | `resnet18` … `resnet152` |
+//! | [`resnet`] | `resnet18` … `resnet152`, `resnext50-32x4d`, `wide-resnet50-2` |
 //! | [`efficientnet_lite`] | `efficientnet-lite0` … `efficientnet-lite4` |
 
 pub mod classifier;
@@ -21,7 +21,7 @@ mod export {
 
     use crate::classifier::Classifier;
     use crate::efficientnet_lite::{EfficientNetLite0, EfficientNetLite1, EfficientNetLite2, EfficientNetLite3, EfficientNetLite4};
-    use crate::resnet::{ResNet18, ResNet34, ResNet50, ResNet101, ResNet152};
+    use crate::resnet::{ResNet18, ResNet34, ResNet50, ResNet101, ResNet152, ResNext50, WideResNet50};
 
     export_plugin!(models: [
         Classifier<EfficientNetLite0>,
@@ -34,6 +34,8 @@ mod export {
         Classifier<ResNet50>,
         Classifier<ResNet101>,
         Classifier<ResNet152>,
+        Classifier<ResNext50>,
+        Classifier<WideResNet50>,
     ]);
 }
 

@@ -7,7 +7,7 @@ use thaw_test_references::{Built, formula};
 
 use crate::classifier::{Architecture, Classifier};
 use crate::efficientnet_lite::{EfficientNetLite0, EfficientNetLite4};
-use crate::resnet::{ResNet18, ResNet50};
+use crate::resnet::{ResNet18, ResNet50, ResNext50, WideResNet50};
 
 fn built<A: Architecture>(config: Value) -> Built {
     Built::new::<Classifier<A>>(&config).unwrap()
@@ -71,6 +71,20 @@ fn resnet_works_in_every_layout() {
 #[test]
 fn efficientnet_lite_works_in_every_layout_that_it_has() {
     check_layouts::<EfficientNetLite0>(&json!({ "image_size": 64 }), 64);
+}
+
+/// torchvision's `num_params`, for the models without a reference.
+#[test]
+fn models_without_a_reference_have_torchvisions_number_of_parameters() {
+    let count = |built: &Built| built.tree().parameters().map(|parameter| parameter.numel()).sum::<u64>();
+    assert_eq!(count(&built::<ResNext50>(json!({}))), 25_028_904);
+    assert_eq!(count(&built::<WideResNet50>(json!({}))), 68_883_240);
+}
+
+#[test]
+fn grouped_and_wide_resnets_work_in_every_layout() {
+    check_layouts::<ResNext50>(&json!({}), 32);
+    check_layouts::<WideResNet50>(&json!({}), 32);
 }
 
 #[test]
