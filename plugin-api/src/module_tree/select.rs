@@ -68,4 +68,20 @@ impl ModuleTree {
         }
         Ok(selection)
     }
+
+    /// Makes the chosen parameters trainable and puts the chosen modules into training mode, their batch norms tracking
+    /// statistics.
+    pub fn make_selection_trainable(&mut self, selection: &Selection) {
+        let modules: HashSet<&str> = selection.modules.iter().map(String::as_str).collect();
+        let parameters: HashSet<&str> = selection.parameters.iter().map(String::as_str).collect();
+        for module in self.modules_mut() {
+            if modules.contains(module.path.as_str()) {
+                module.training = true;
+                module.track_running_stats = module.track_running_stats.map(|_| true);
+            }
+            for parameter in &mut module.parameters {
+                parameter.requires_grad |= parameters.contains(parameter.storage());
+            }
+        }
+    }
 }
