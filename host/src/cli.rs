@@ -4,6 +4,7 @@ mod classes;
 mod export;
 mod fit;
 mod logging;
+mod plugin;
 mod predict;
 mod session;
 mod trained;
@@ -11,7 +12,7 @@ mod validate;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::Error;
 
@@ -52,6 +53,8 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Writes a checkpoint's weights as .safetensors that PyTorch loads.
     Export(export::ExportArgs),
+    /// Lists and shows plugins.
+    Plugin(plugin::PluginArgs),
 }
 
 /// Runs the program; gives its exit code: 0 done, 1 the run failed, 2 usage or config, 3 a plugin was refused or
@@ -64,7 +67,9 @@ pub fn main() -> u8 {
         Some(Command::Validate(args)) => validate::run(&cli.options, args),
         Some(Command::Predict(args)) => predict::run(&cli.options, args),
         Some(Command::Export(args)) => export::run(&cli.options, args),
-        None => Ok(()),
+        Some(Command::Plugin(args)) => plugin::run(&cli.options, args),
+        None if cli.options.plugins.is_empty() => return usage(),
+        None => plugin::show_named(&cli.options),
     };
     match result {
         Ok(()) => 0,
@@ -73,6 +78,12 @@ pub fn main() -> u8 {
             error.exit_code()
         }
     }
+}
+
+/// No command and nothing to show: says what there is.
+fn usage() -> u8 {
+    let _ = Cli::command().print_help();
+    2
 }
 
 fn report(error: &Error, options: &Options) {

@@ -7,6 +7,7 @@ pub mod data;
 pub mod error;
 pub mod fit;
 pub mod inference;
+pub mod inspect;
 pub mod model;
 pub mod optimizer;
 pub mod plugins;

@@ -1,0 +1,50 @@
+//! `host plugin …`: what an author and a user of plugins need around them.
+
+mod inspect;
+mod list;
+
+use std::io::Write as _;
+
+use clap::{Args, Subcommand};
+
+use super::Options;
+use crate::Error;
+
+/// Arguments of `host plugin`.
+#[derive(Args)]
+pub struct PluginArgs {
+    #[command(subcommand)]
+    command: PluginCommand,
+}
+
+#[derive(Subcommand)]
+enum PluginCommand {
+    /// Lists the plugins that the search path offers.
+    List(list::ListArgs),
+    /// Shows what a plugin offers: ids, versions, parameters.
+    Inspect(inspect::InspectArgs),
+}
+
+/// Runs `host plugin …`.
+///
+/// # Errors
+/// Those of the command.
+pub fn run(options: &Options, args: PluginArgs) -> Result<(), Error> {
+    match args.command {
+        PluginCommand::List(args) => list::run(options, &args),
+        PluginCommand::Inspect(args) => inspect::run(options, &args),
+    }
+}
+
+/// `host --plugin FILE` without a command: what the files offer.
+///
+/// # Errors
+/// A plugin that is not found or refused.
+pub fn show_named(options: &Options) -> Result<(), Error> {
+    inspect::show(options, &options.plugins)
+}
+
+/// Writes to standard output; a reader that went away (`| head`) is none of our business.
+fn print(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}

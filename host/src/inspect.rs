@@ -1,0 +1,81 @@
+//! What a plugin file offers, as text for people and as JSON for programs.
+
+mod parameters;
+mod table;
+
+use std::fmt::Write as _;
+
+pub use parameters::{Parameter, parameters};
+use serde_json::{Value, json};
+use thaw_plugin_api::abi::Item;
+
+use crate::plugins::LoadedPlugin;
+
+/// Widest line that is written, where the terminal does not say.
+pub const WIDTH: usize = 110;
+
+/// Everything about a plugin: versions, then each id with its parameters.
+pub fn text(plugin: &LoadedPlugin, width: usize) -> String {
+    let metadata = plugin.metadata();
+    let mut text = format!("{} {}", metadata.name, metadata.version);
+    if !metadata.description.is_empty() {
+        let _ = write!(text, " – {}", metadata.description);
+    }
+    text.push('\n');
+    let libtorch = metadata.torch.as_ref().map_or_else(
+        || "not used".to_owned(),
+        |torch| format!("{} (tch {}, {} C++ ABI)", torch.libtorch, torch.tch, if torch.cxx11_abi { "C++11" } else { "old" }),
+    );
+    let rows = [
+        ("file", plugin.path().display().to_string()),
+        ("sha256", plugin.sha256().to_owned()),
+        ("authors", metadata.authors.clone()),
+        ("plugin-api", metadata.plugin_api.clone()),
+        ("rustc", metadata.rustc.trim_start_matches("rustc ").to_owned()),
+        ("target", metadata.target.clone()),
+        ("libtorch", libtorch),
+    ];
+    for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+        let _ = writeln!(text, "  {name:<10}  {value}");
+    }
+    for item in &metadata.items {
+        text.push('\n');
+        text.push_str(&item_text(item, width));
+    }
+    text
+}
+
+fn item_text(item: &Item, width: usize) -> String {
+    let mut text = format!("{} {}\n", item.kind, item.id);
+    for line in table::wrap(&item.description, width.saturating_sub(2)) {
+        let _ = writeln!(text, "  {line}");
+    }
+    let rows = parameters(&item.schema);
+    if rows.is_empty() {
+        text.push_str("  takes no parameters\n");
+    } else {
+        text.push_str(&table::text(&rows, width));
+    }
+    text
+}
+
+/// The same for programs.
+pub fn json(plugin: &LoadedPlugin) -> Value {
+    let metadata = plugin.metadata();
+    let items = metadata.items.iter().map(|item| {
+        json!({
+            "kind": item.kind, "id": item.id, "description": item.description,
+            "parameters": parameters(&item.schema).iter().map(Parameter::to_json).collect::<Vec<_>>(),
+            "schema": item.schema,
+        })
+    });
+    json!({
+        "file": plugin.path(), "sha256": plugin.sha256(), "name": metadata.name, "version": metadata.version,
+        "description": metadata.description, "authors": metadata.authors, "plugin_api": metadata.plugin_api,
+        "rustc": metadata.rustc, "target": metadata.target, "libtorch": metadata.torch,
+        "items": items.collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests;
