@@ -1,0 +1,135 @@
+//! A strategy and a callback that panic or return an error in the hook that their configuration names, from an epoch on.
+
+use thaw_plugin_api::prelude::*;
+
+/// How to fail.
+#[derive(Config, Clone, Copy)]
+enum How {
+    /// Returns an error.
+    Error,
+    /// Panics.
+    Panic,
+}
+
+/// Where and how to fail.
+#[derive(Config)]
+struct Fault {
+    /// The hook to fail in, by its name; none by default.
+    #[config(default = "")]
+    hook: String,
+    /// How to fail.
+    #[config(default = How::Error)]
+    how: How,
+    /// The epoch from which on it fails.
+    #[config(default = 0, range = ..100)]
+    epoch: usize,
+    /// Calls so far, so that there is a state.
+    #[config(state)]
+    calls: u64,
+    /// The epoch, as far as hooks have said it.
+    #[config(skip)]
+    now: usize,
+}
+
+impl Fault {
+    fn hook(&mut self, hook: &str, context: &Context) -> Result<()> {
+        self.calls += 1;
+        self.now = context.epoch();
+        self.fail_in(hook)
+    }
+
+    fn fail_in(&self, hook: &str) -> Result<()> {
+        if hook != self.hook || self.now < self.epoch {
+            return Ok(());
+        }
+        match self.how {
+            How::Error => Err(Error::new(format_args!("told to fail in {hook}")).help("tell it otherwise")),
+            How::Panic => panic!("told to panic in {hook}"),
+        }
+    }
+}
+
+macro_rules! hooks {
+    ($($hook:ident),* $(,)?) => {
+        $(fn $hook(&mut self, context: &mut Context) -> Result<()> {
+            self.fault.hook(stringify!($hook), context)
+        })*
+    };
+}
+
+macro_rules! every_hook {
+    () => {
+        fn state(&self) -> Result<Map<String, Value>> {
+            self.fault.fail_in("state")?;
+            Config::state(self)
+        }
+
+        fn load_state(&mut self, mut state: Map<String, Value>) -> Result<()> {
+            self.fault.fail_in("load_state")?;
+            Config::load_state(self, &mut state)
+        }
+
+        hooks! {
+            setup, on_fit_start, on_sanity_check_start, on_sanity_check_end, on_train_start, on_train_epoch_start, on_train_batch_start,
+            on_before_zero_grad, on_before_backward, on_after_backward, on_before_optimizer_step, on_after_optimizer_step,
+            on_train_batch_end, on_validation_start, on_validation_epoch_start, on_validation_batch_start, on_validation_batch_end,
+            on_validation_epoch_end, on_validation_end, on_train_epoch_end, on_save_checkpoint, on_load_checkpoint, on_train_end,
+            on_fit_end, on_exception, teardown, on_predict_start, on_predict_epoch_start, on_predict_batch_start, on_predict_batch_end,
+            on_predict_epoch_end, on_predict_end,
+        }
+    };
+}
+
+/// A strategy that fails where it is told to, and else does nothing.
+#[derive(Config)]
+struct Faulty {
+    #[config(flatten)]
+    fault: Fault,
+}
+
+impl Strategy for Faulty {
+    const ID: &'static str = "faulty";
+
+    fn freeze_before_training(&mut self, _: &mut ModuleTree) -> Result<()> {
+        self.fault.fail_in("freeze_before_training")
+    }
+
+    fn finetune(&mut self, epoch: usize, _: &mut ModuleTree, _: &mut Optimizer) -> Result<()> {
+        self.fault.now = epoch;
+        self.fault.fail_in("finetune")
+    }
+
+    every_hook!();
+}
+
+/// A callback that fails where it is told to, and else does nothing.
+#[derive(Config)]
+struct FaultyCallback {
+    #[config(flatten)]
+    fault: Fault,
+}
+
+impl Callback for FaultyCallback {
+    const ID: &'static str = "faulty-callback";
+
+    every_hook!();
+}
+
+/// A strategy that freezes everything.
+#[derive(Config)]
+struct FreezeAll {}
+
+impl Strategy for FreezeAll {
+    const ID: &'static str = "freeze-all";
+
+    fn freeze_before_training(&mut self, model: &mut ModuleTree) -> Result<()> {
+        model.module("")?.freeze(BatchNorm::Eval);
+        Ok(())
+    }
+
+    fn finetune(&mut self, _: usize, _: &mut ModuleTree, _: &mut Optimizer) -> Result<()> {
+        Ok(())
+    }
+}
+
+export_plugin!(strategies: [Faulty, FreezeAll], callbacks: [FaultyCallback]);
