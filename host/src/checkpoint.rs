@@ -57,7 +57,7 @@ pub enum CheckpointError {
         name: String,
     },
     /// It cannot be written.
-    #[error("{}: cannot write the checkpoint: {source}", path.display())]
+    #[error("{}: cannot be written: {source}", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,

@@ -69,16 +69,14 @@ impl Fit {
             self.state.exception = Some(error.to_string());
             self.hooks_after_failure(Hook::Exception);
         }
-        let flushed = self.state.run_dir.flush();
+        self.state.run_dir.flush();
         if result.is_ok() {
             self.hooks(Hook::Teardown)?;
         } else {
             self.hooks_after_failure(Hook::Teardown);
         }
         self.reporter.finish();
-        let outcome = result?;
-        flushed?;
-        Ok(outcome)
+        result
     }
 
     fn train(&mut self) -> Result<Outcome, Error> {

@@ -1,7 +1,7 @@
 //! The run directory: everything that a run writes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -98,32 +98,23 @@ impl RunDir {
         write_whole(&path, text.as_bytes()).map_err(io(&path))
     }
 
-    /// Appends a record of metrics.
-    ///
-    /// # Errors
-    /// The disk is full, for instance.
-    pub fn log_metrics(&mut self, record: Map<String, Value>) -> Result<(), Error> {
-        self.metrics.append(&Value::Object(record))
+    /// Appends a record of metrics. Where the disk is full, the log says so once.
+    pub fn log_metrics(&mut self, record: Map<String, Value>) {
+        self.metrics.append(&Value::Object(record));
     }
 
-    /// Appends a record of groups and freeze state.
-    ///
-    /// # Errors
-    /// The disk is full, for instance.
-    pub fn log_groups(&mut self, record: &Value) -> Result<(), Error> {
-        self.groups.append(record)
+    /// Appends a record of groups and freeze state. Where the disk is full, the log says so once.
+    pub fn log_groups(&mut self, record: &Value) {
+        self.groups.append(record);
     }
 
-    /// Writes what is buffered.
-    ///
-    /// # Errors
-    /// The disk is full, for instance.
-    pub fn flush(&mut self) -> Result<(), Error> {
-        self.metrics.flush()?;
-        self.groups.flush()
+    /// Writes the records that wait.
+    pub fn flush(&mut self) {
+        self.metrics.flush();
+        self.groups.flush();
     }
 
-    /// Where the records end now.
+    /// Where the records in the files end.
     pub fn position(&self) -> Position {
         Position { metrics: self.metrics.length, groups: self.groups.length }
     }
@@ -142,29 +133,58 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// A file of records. What cannot be written is lost, told once, and the run goes on.
 struct Records {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: File,
+    /// Length of the file in whole records.
     length: u64,
+    /// Records that are not in the file yet.
+    waiting: Vec<u8>,
+    /// Whether a failure was told.
+    told: bool,
 }
+
+/// Records are written when so many bytes wait, and at the end of each epoch.
+const WAITING: usize = 8 << 10;
 
 impl Records {
     fn open(path: PathBuf, length: u64) -> Result<Self, Error> {
         let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(&path))?;
         file.set_len(length).map_err(io(&path))?;
         file.seek(SeekFrom::End(0)).map_err(io(&path))?;
-        Ok(Self { path, file: BufWriter::new(file), length })
+        Ok(Self { path, file, length, waiting: Vec::new(), told: false })
     }
 
-    fn append(&mut self, record: &Value) -> Result<(), Error> {
-        let mut line = record.to_string();
-        line.push('\n');
-        self.file.write_all(line.as_bytes()).map_err(io(&self.path))?;
-        self.length += line.len() as u64;
-        Ok(())
+    fn append(&mut self, record: &Value) {
+        self.waiting.extend_from_slice(record.to_string().as_bytes());
+        self.waiting.push(b'\n');
+        if self.waiting.len() >= WAITING {
+            self.flush();
+        }
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
-        self.file.flush().map_err(io(&self.path))
+    fn flush(&mut self) {
+        match self.file.write_all(&self.waiting) {
+            Ok(()) => self.length += self.waiting.len() as u64,
+            Err(error) => {
+                // What was written of them would be half a record.
+                let cut = self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::Start(self.length)));
+                if !self.told {
+                    tracing::error!("{}: {error}; the run goes on without these records", self.path.display());
+                    self.told = true;
+                }
+                if let Err(error) = cut {
+                    tracing::debug!("{}: {error}", self.path.display());
+                }
+            }
+        }
+        self.waiting.clear();
+    }
+}
+
+impl Drop for Records {
+    fn drop(&mut self) {
+        self.flush();
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tch::Tensor;
 
 use super::{CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
-use crate::weights::{WriteOptions, write_safetensors};
+use crate::weights::{WeightsError, WriteOptions, write_safetensors};
 
 /// What a checkpoint is made of.
 pub struct Snapshot {
@@ -50,19 +50,22 @@ impl CheckpointStore {
             let path = path.to_path_buf();
             move |source| CheckpointError::Write { path, source }
         };
+        let target = self.folder.join(name);
         let folder = tempfile::Builder::new().prefix(".writing-").tempdir_in(&self.folder).map_err(written(&self.folder))?;
         for (file, tensors) in [(MODEL, &snapshot.model), (OPTIMIZER, &snapshot.optimizer)] {
             let path = folder.path().join(file);
-            let result = write_safetensors(&path, tensors, &BTreeMap::new(), &WriteOptions::default())?;
+            let result = write_safetensors(&path, tensors, &BTreeMap::new(), &WriteOptions::default()).map_err(|error| match error {
+                WeightsError::Write { source, .. } => CheckpointError::Write { path: target.join(file), source },
+                other => other.into(),
+            })?;
             snapshot.state.files.insert(file.to_owned(), result.sha256);
         }
         let path = folder.path().join(STATE);
         let text = serde_json::to_vec_pretty(&snapshot.state)
             .map_err(|error| CheckpointError::State { path: path.clone(), reason: error.to_string() })?;
-        crate::run_dir::write_whole(&path, &text).map_err(written(&path))?;
+        crate::run_dir::write_whole(&path, &text).map_err(written(&target.join(STATE)))?;
         File::open(folder.path()).and_then(|folder| folder.sync_all()).map_err(written(folder.path()))?;
 
-        let target = self.folder.join(name);
         readable(folder.path()).map_err(written(folder.path()))?;
         replace_folder(folder, &target).map_err(written(&target))?;
         Ok(target)

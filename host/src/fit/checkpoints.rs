@@ -42,12 +42,15 @@ impl Fit {
         let name = format!("epoch={epoch}-step={}", self.state.progress.global_step);
         let ranked = self.rank(&name, epoch);
         let is_best = ranked.as_ref().is_some_and(|new| self.state.best.as_ref().is_none_or(|best| self.is_better(new.value, best.value)));
+        // The checkpoint says itself whether it is the best; one that was not written is not.
+        let before = self.state.best.clone();
         if is_best {
             self.state.best.clone_from(&ranked);
         }
-        self.save(&name, is_best)?;
-        if let Some(ranked) = ranked {
-            self.keep(ranked);
+        match (self.save(&name, is_best)?, ranked) {
+            (true, Some(ranked)) => self.keep(ranked),
+            (true, None) => {}
+            (false, _) => self.state.best = before,
         }
         self.requested_checkpoints()
     }
@@ -58,14 +61,14 @@ impl Fit {
             return Ok(());
         }
         let name = format!("epoch={}-step={}", self.state.progress.epoch, self.state.progress.global_step);
-        self.save(&name, false)
+        self.save(&name, false).map(drop)
     }
 
     /// Checkpoints that hooks asked for, under their names.
     pub(super) fn requested_checkpoints(&mut self) -> Result<(), Error> {
         for name in std::mem::take(&mut self.state.requests.checkpoints) {
             let snapshot = self.snapshot()?;
-            self.written(self.state.store.save(&name, snapshot).map(drop))?;
+            self.written(&name, self.state.store.save(&name, snapshot).map(drop))?;
         }
         Ok(())
     }
@@ -93,7 +96,8 @@ impl Fit {
         }
     }
 
-    fn save(&mut self, name: &str, is_best: bool) -> Result<(), Error> {
+    /// Writes a checkpoint as `last`; false where the disk did not take it.
+    fn save(&mut self, name: &str, is_best: bool) -> Result<bool, Error> {
         let previous = self.state.store.target_of(LAST);
         let snapshot = self.snapshot()?;
         let store = &self.state.store;
@@ -105,21 +109,21 @@ impl Fit {
             Some(previous) if previous != name && !self.state.is_kept(&previous) => store.remove(&previous),
             _ => Ok(()),
         });
-        self.written(result)
+        self.written(name, result)
     }
 
     /// A checkpoint that cannot be written does not end the run: the one before is intact.
-    fn written(&self, result: Result<(), CheckpointError>) -> Result<(), Error> {
+    fn written(&self, name: &str, result: Result<(), CheckpointError>) -> Result<bool, Error> {
         match result {
             Err(error @ CheckpointError::Name { .. }) => Err(error.into()),
             Err(error) => {
                 let previous = self.state.store.target_of(LAST);
                 let previous =
                     previous.map_or_else(|| "there is none before it".to_owned(), |name| format!("the previous one, `{name}`, is intact"));
-                tracing::error!("{error}; the run goes on, {previous}");
-                Ok(())
+                tracing::error!("checkpoint `{name}` is not written: {error}; the run goes on, {previous}");
+                Ok(false)
             }
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
         }
     }
 
@@ -139,7 +143,7 @@ impl Fit {
 
     fn snapshot(&mut self) -> Result<Snapshot, Error> {
         self.hooks(Hook::SaveCheckpoint)?;
-        self.state.run_dir.flush()?;
+        self.state.run_dir.flush();
         let mut callbacks = Vec::with_capacity(self.callbacks.len());
         for callback in &mut self.callbacks {
             let state = callback.state()?;

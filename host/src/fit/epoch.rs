@@ -133,7 +133,7 @@ impl Fit {
         self.reporter.end_epoch(&self.state.progress, &self.state.metrics);
         self.state.progress.epoch += 1;
         self.state.progress.batch_index = 0;
-        self.state.run_dir.flush()?;
+        self.state.run_dir.flush();
         self.checkpoint_epoch(epoch)
     }
 
@@ -154,7 +154,8 @@ impl Fit {
         }
         record.extend(rates);
         record.extend(std::mem::take(&mut self.state.requests.logged).into_iter().map(|(name, value)| (name, json!(value))));
-        self.state.run_dir.log_metrics(record)
+        self.state.run_dir.log_metrics(record);
+        Ok(())
     }
 
     fn log_epoch(&mut self, validated: bool) -> Result<(), Error> {
@@ -168,7 +169,8 @@ impl Fit {
         record.extend(state.metrics.iter().filter(|(name, _)| of_epoch(name)).map(|(name, value)| (name.clone(), json!(value))));
         record.extend(self.rates());
         record.extend(std::mem::take(&mut self.state.requests.logged).into_iter().map(|(name, value)| (name, json!(value))));
-        self.state.run_dir.log_metrics(record)
+        self.state.run_dir.log_metrics(record);
+        Ok(())
     }
 
     /// A validation that a hook asked for inside an epoch.
@@ -178,7 +180,8 @@ impl Fit {
         record.insert("epoch".to_owned(), json!(self.state.progress.epoch));
         record.insert("step".to_owned(), json!(self.state.progress.global_step));
         record.extend(validation.metrics.means().map(|(name, mean)| (name.to_owned(), json!(mean))));
-        self.state.run_dir.log_metrics(record)
+        self.state.run_dir.log_metrics(record);
+        Ok(())
     }
 
     /// Writes what trains at which rate, and shows it where it changed.
@@ -205,7 +208,7 @@ impl Fit {
             "trainable": tree.trainable(),
             "batch_norm": batch_norm,
         });
-        self.state.run_dir.log_groups(&record)?;
+        self.state.run_dir.log_groups(&record);
         self.reporter.groups(&self.state.progress, tree, optimizer.groups());
         self.state.changed = false;
         Ok(())
