@@ -11,6 +11,7 @@ mod load;
 mod locate;
 mod log;
 mod set;
+mod whole;
 
 pub use error::{Failure, PluginError};
 pub use instance::Instance;

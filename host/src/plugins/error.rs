@@ -8,7 +8,10 @@ use thaw_plugin_api::abi::Kind;
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
     /// No file of this name.
-    #[error("plugin `{name}` was not found; looked for {names} in {places}")]
+    #[error(
+        "plugin `{name}` was not found; looked for {names} in {places}{hint}; build it, or name its folder with --plugin-dir or \
+         $THAW_PLUGIN_PATH"
+    )]
     NotFound {
         /// As asked for.
         name: String,
@@ -16,9 +19,11 @@ pub enum PluginError {
         names: String,
         /// Folders that were tried.
         places: String,
+        /// The nearest name among the plugins there.
+        hint: String,
     },
     /// The system's loader refuses the file.
-    #[error("{}: not a library that can be loaded: {reason}", path.display())]
+    #[error("{}: not a library that can be loaded here: {reason}; expected what cargo builds of a crate with `crate-type = [\"cdylib\"]`", path.display())]
     NoLibrary {
         /// The file.
         path: PathBuf,

@@ -7,7 +7,7 @@ use thaw_plugin_api::abi::abi_stable::library::{LibraryError, lib_header_from_pa
 use thaw_plugin_api::abi::{Kind, Metadata, PluginRoot_Ref, contain};
 
 use super::compatibility::{check_metadata, root_of};
-use super::{Failure, Instance, PluginError, log};
+use super::{Failure, Instance, PluginError, log, whole};
 use crate::weights::sha256_file;
 
 /// A plugin of this process.
@@ -28,6 +28,9 @@ impl LoadedPlugin {
         let io = |source| PluginError::Io { path: path.to_path_buf(), source };
         let path_found = path.canonicalize().map_err(io)?;
         let sha256 = sha256_file(&path_found).map_err(io)?;
+        if let Some(reason) = whole::missing(&path_found).map_err(io)? {
+            return Err(PluginError::NoLibrary { path: path.to_path_buf(), reason });
+        }
         open_now(&path_found)?;
         let header = lib_header_from_path(&path_found).map_err(|error| match error {
             LibraryError::GetSymbolError { .. } => PluginError::NoPlugin { path: path.to_path_buf() },
@@ -110,8 +113,11 @@ fn open_now(path: &Path) -> Result<(), PluginError> {
     #[cfg(not(unix))]
     // SAFETY: as above.
     let opened = unsafe { Library::new(path) };
-    let library =
-        opened.map_err(|error| PluginError::NoLibrary { path: path.to_path_buf(), reason: error.to_string().replace('\n', " ") })?;
+    let library = opened.map_err(|error| {
+        let reason = error.to_string().replace('\n', " ");
+        let reason = reason.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&reason);
+        PluginError::NoLibrary { path: path.to_path_buf(), reason: reason.to_owned() }
+    })?;
     std::mem::forget(library);
     Ok(())
 }

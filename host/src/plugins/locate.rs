@@ -36,7 +36,12 @@ impl SearchPath {
             return if path.is_file() {
                 Ok(path)
             } else {
-                Err(PluginError::NotFound { name: name.to_owned(), names: name.to_owned(), places: shown(&[base.to_path_buf()]) })
+                Err(PluginError::NotFound {
+                    name: name.to_owned(),
+                    names: name.to_owned(),
+                    places: shown(&[base.to_path_buf()]),
+                    hint: String::new(),
+                })
             };
         }
         let underscored = name.replace('-', "_");
@@ -46,7 +51,22 @@ impl SearchPath {
             name: name.to_owned(),
             names: names.join(" and "),
             places: shown(&self.0),
+            hint: self.nearest(name),
         })
+    }
+
+    /// The name most like this one among the libraries of the folders.
+    fn nearest(&self, name: &str) -> String {
+        let entries = self.0.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
+        let files = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let names: Vec<String> = files
+            .filter_map(|file| {
+                let stem = file.strip_prefix(DLL_PREFIX)?.strip_suffix(DLL_SUFFIX)?;
+                Some(stem.strip_prefix("thaw_").unwrap_or(stem).to_owned())
+            })
+            .collect();
+        let nearest = thaw_plugin_api::nearest(name, names.iter().map(String::as_str));
+        nearest.map(|nearest| format!("; there is `{nearest}`")).unwrap_or_default()
     }
 }
 
