@@ -105,7 +105,7 @@ impl RunConfig {
         let model = part("model").ok_or_else(|| wrong(missing("model")))?;
         let (id, mut rest) = split_id(&model, &root.child("model")).map_err(wrong)?;
         let weights = rest.remove("weights").map(serde_json::from_value).transpose();
-        let weights = weights.map_err(|error| section("model.weights", error.to_string()))?;
+        let weights = weights.map_err(|error: serde_json::Error| section("model.weights", with_nearest(&error.to_string())))?;
         let model = ModelTable { id, weights, config: Value::Object(rest) };
 
         let data = part("data").map(serde_json::from_value).transpose().map_err(|error| section("data", error.to_string()))?;
@@ -163,6 +163,14 @@ fn refuse_unknown(table: &Value) -> Result<(), thaw_plugin_api::config::ConfigEr
         reader.field::<Option<Value>>(key, None)?;
     }
     reader.finish()
+}
+
+/// serde's message of an unknown field, with the nearest of the fields that it lists.
+fn with_nearest(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = names.next().filter(|_| message.starts_with("unknown field"));
+    let nearest = unknown.and_then(|unknown| thaw_plugin_api::nearest(unknown, names));
+    nearest.map_or_else(|| message.to_owned(), |nearest| format!("{message}; did you mean `{nearest}`?"))
 }
 
 fn missing(key: &str) -> thaw_plugin_api::config::ConfigError {

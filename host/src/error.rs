@@ -71,6 +71,7 @@ impl Error {
             Self::Model(ModelError::Plugin(_)) => 3,
             Self::Fit(FitError::Plugin(_)) => 3,
             Self::Fit(FitError::Config(_)) => 2,
+            Self::Torch(TorchError::Device { .. }) => 2,
             Self::Predict(PredictError::Format { .. } | PredictError::NoOutput { .. }) => 2,
             Self::Interrupted => 130,
             _ => 1,

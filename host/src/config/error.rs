@@ -29,8 +29,18 @@ pub enum ConfigError {
         /// Key, found, expected.
         error: thaw_plugin_api::config::ConfigError,
     },
+    /// A table that a plugin's strategy, callback or model does not take, or an id that no plugin offers.
+    #[error("{}: {table}: {message}", path.display())]
+    Plugin {
+        /// The file.
+        path: PathBuf,
+        /// The table, such as `[model]` or `callbacks[0]`.
+        table: String,
+        /// Who refuses it, the key, found, expected.
+        message: String,
+    },
     /// A table that does not fit.
-    #[error("{}: [{section}]: {message}", path.display())]
+    #[error("{}: {}{message}", path.display(), if message.contains(section.as_str()) { String::new() } else { format!("[{section}]: ") })]
     Section {
         /// The file.
         path: PathBuf,

@@ -15,7 +15,7 @@ use crate::config::{ConfigError, Precision, RunConfig};
 use crate::data::{DataModule, Interpolation, PictureDefaults, Split};
 use crate::model::{HostModel, load_weights};
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
-use crate::plugins::{Instance, PluginSet};
+use crate::plugins::{Instance, PluginError, PluginSet};
 use crate::progress::Reporter;
 use crate::run_dir::{self, RunDir};
 use crate::scheduler::{RunLength, Scheduler};
@@ -139,7 +139,23 @@ pub fn prepare_torch(config: &RunConfig, device: tch::Device) -> Result<(), Erro
 /// # Errors
 /// An id that no plugin offers, or a configuration that does not fit.
 pub fn create_callbacks(config: &RunConfig, plugins: &PluginSet) -> Result<Vec<Instance>, Error> {
-    config.callbacks.iter().map(|table| Ok(plugins.create(&table.id, &table.config)?)).collect()
+    let callbacks = config.callbacks.iter().enumerate();
+    let created = callbacks.map(|(index, table)| {
+        plugins.create(&table.id, &table.config).map_err(|error| of_table(config, &format!("callbacks[{index}]"), error.into()))
+    });
+    created.collect()
+}
+
+/// Errors of a plugin that lie in the run config name the file and the table.
+fn of_table(config: &RunConfig, table: &str, error: Error) -> Error {
+    let message = match &error {
+        Error::Plugin(PluginError::Failed(failure)) if error.exit_code() == 2 => {
+            format!("{} `{}` of plugin `{}`: {}", failure.kind, failure.id, failure.plugin, failure.error)
+        }
+        Error::Plugin(unknown @ PluginError::UnknownId { .. }) => unknown.to_string(),
+        _ => return error,
+    };
+    ConfigError::Plugin { path: config.path.clone(), table: table.to_owned(), message }.into()
 }
 
 /// The model on its device, with its weights unless a checkpoint brings them.
@@ -147,7 +163,8 @@ pub fn create_callbacks(config: &RunConfig, plugins: &PluginSet) -> Result<Vec<I
 /// # Errors
 /// An unknown id, weights that do not fit, a device that is too small.
 pub fn build_model(config: &RunConfig, plugins: &PluginSet, device: tch::Device, with_weights: bool) -> Result<HostModel, Error> {
-    let mut model = HostModel::create(plugins, &config.model.id, &config.model.config)?;
+    let mut model =
+        HostModel::create(plugins, &config.model.id, &config.model.config).map_err(|error| of_table(config, "[model]", error))?;
     if let Some(weights) = config.model.weights.as_ref().filter(|_| with_weights) {
         let plan = load_weights(&model, weights)?;
         tracing::info!("{}: {} tensors loaded, {} keep their initial values", weights.path.display(), plan.copies.len(), plan.kept.len());

@@ -22,7 +22,7 @@ impl std::str::FromStr for DeviceChoice {
         match text {
             "auto" => Ok(DeviceChoice::Auto),
             "cpu" => Ok(DeviceChoice::Cpu),
-            "cuda" | "gpu" => Ok(DeviceChoice::Cuda(0)),
+            "cuda" => Ok(DeviceChoice::Cuda(0)),
             _ => text
                 .strip_prefix("cuda:")
                 .and_then(|n| n.parse().ok())

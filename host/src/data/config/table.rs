@@ -80,6 +80,18 @@ fn one_of_kinds() -> String {
     format!("one of {}", KINDS.map(|kind| format!("\"{kind}\"")).join(", "))
 }
 
+/// What serde expected, in words for people; the value that it found is named by who reports it.
+fn expected(message: &str) -> String {
+    let wanted = message.rsplit_once(", expected ").map_or(message, |(_, wanted)| wanted);
+    match wanted.trim() {
+        "usize" | "u64" | "u32" => "a whole number of at least 0".to_owned(),
+        "f32" | "f64" => "a number".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a string" | "path string" => "a text".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
 /// Keys of the table not yet dealt out, and all keys that some struct knows.
 struct Keys {
     table: Table,
@@ -97,8 +109,7 @@ impl Keys {
                     // Alone, so that the message of a wrong type can name the key.
                     let alone = Table::from_iter([(key.clone(), value.clone())]);
                     if let Err(error) = alone.try_into::<T>() {
-                        let message = error.message().to_string();
-                        return Err(DataError::value(key, &value, message));
+                        return Err(DataError::value(key, &value, expected(error.message())));
                     }
                     own.insert(key.clone(), value);
                 }
