@@ -2,7 +2,7 @@
 
 mod layer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use layer::{Layer, ModuleEntry};
 use serde::Deserialize;
@@ -27,6 +27,11 @@ struct Spec {
     kind: String,
 }
 
+fn read_case(path: &Path) -> Result<Case> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::from(error).context(path.display()))?;
+    serde_json::from_str(&text).map_err(|error| Error::from(error).context(path.display()))
+}
+
 struct CaseModel {
     kind: String,
     /// Leaf modules by path, in registration order.
@@ -47,7 +52,7 @@ impl Model for CaseModel {
     type Config = CaseConfig;
 
     fn new(config: CaseConfig, root: &nn::Path) -> Result<Self> {
-        let case: Case = serde_json::from_str(&std::fs::read_to_string(&config.case)?)?;
+        let case: Case = read_case(&config.case)?;
         let mut layers = Vec::new();
         for entry in &case.modules {
             let path = entry.name.split('.').fold(root.clone(), |path, name| path / name);

@@ -1,0 +1,69 @@
+//! Disks that are full, and checkpoints that are damaged.
+
+use thaw_tests::{Run, case};
+
+fn run() -> Run {
+    Run::new(&(case("bb_steplr") + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nmomentum = 0.9\n[trainer]\nmax_epochs = 1\n"))
+}
+
+fn names(run: &Run) -> Vec<String> {
+    let entries = std::fs::read_dir(run.run_dir().join("checkpoints")).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_full_disk_costs_the_checkpoint_and_not_the_run() {
+    let mut run = run();
+    run.fit(&[]).succeeded();
+    let before = names(&run);
+
+    run.limit_files(Some(6));
+    let finished = run.resume(&["--set", "trainer.max_epochs=3"]).succeeded();
+    finished.says("checkpoint `epoch=2-step=12` is not written").says("the run goes on").says("`epoch=0-step=4`, is intact");
+    assert_eq!(names(&run), before, "nothing half written is left, and the checkpoint before is there");
+
+    run.limit_files(None);
+    run.resume(&["--set", "trainer.max_epochs=3"]).succeeded();
+    assert_eq!(run.json("checkpoints/last/state.json")["epoch"], 3);
+    let epochs: Vec<u64> = run.groups().iter().map(|record| record["epoch"].as_u64().unwrap()).collect();
+    assert_eq!(epochs, [0, 1, 2], "records go on where the checkpoint was written");
+}
+
+#[test]
+fn a_checkpoint_that_was_not_written_is_not_the_best() {
+    let mut run = run();
+    run.limit_files(Some(6));
+    let finished = run.fit(&[]).succeeded().says("there is none before it");
+    assert!(!finished.stdout.contains("best"), "{finished}");
+    assert_eq!(names(&run), Vec::<String>::new());
+}
+
+#[test]
+fn records_that_cannot_be_written_are_told_once_and_the_run_goes_on() {
+    let mut run = Run::new(&(case("bb_steplr") + "[trainer]\nmax_epochs = 40\nlog_every_n_steps = 1\n[checkpoint]\nenabled = false\n"));
+    run.limit_files(Some(4));
+    let finished = run.fit(&["-q"]).succeeded().says("metrics.jsonl: ").says("the run goes on without these records");
+    assert_eq!(finished.stderr.matches("metrics.jsonl").count(), 1, "{finished}");
+    let records = run.metrics();
+    assert!(!records.is_empty(), "what there was room for is there, in whole lines");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_refused_with_its_file() {
+    let run = run();
+    run.fit(&[]).succeeded();
+    let path = run.run_dir().join("checkpoints/last/model.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    run.resume(&["--set", "trainer.max_epochs=2"]).failed(1, &["model.safetensors", "damaged", "SHA-256"]);
+}
+
+#[test]
+fn a_folder_without_a_checkpoint_is_named() {
+    let run = Run::new("");
+    run.host(["fit", "--resume", "nowhere"]).failed(1, &["nowhere", "no checkpoint", "model.safetensors"]);
+}

@@ -1,0 +1,44 @@
+//! Models whose code fails: named with plugin, id, function and message, exit code 3.
+
+use thaw_tests::{Run, case, fixtures};
+
+fn run(function: &str, how: &str) -> Run {
+    let data = fixtures().join("parity/bb_steplr/data.safetensors");
+    Run::new(&format!(
+        "plugins = [\"faulty_model\"]\n[model]\nid = \"faulty-model\"\nfunction = \"{function}\"\nhow = \"{how}\"\n\
+         [data]\nkind = \"tensors\"\npath = {data:?}\n[trainer]\nmax_epochs = 1\n"
+    ))
+}
+
+#[test]
+fn a_model_that_fails_is_named_with_what_failed() {
+    for (function, shown) in
+        [("new", "new"), ("run_stage", "forward"), ("training_step", "training_step"), ("validation_step", "validation_step")]
+    {
+        let who = format!("model `faulty-model` of plugin `thaw-faulty-model` failed in `{shown}`");
+        run(function, "error").fit(&[]).failed(3, &[&who, &format!("told to fail in {function}")]);
+        run(function, "panic").fit(&[]).failed(3, &[&who, &format!("panicked: told to panic in {function}"), "faulty_model/src/lib.rs"]);
+    }
+}
+
+#[test]
+fn a_panic_of_tch_is_contained_as_well() {
+    let finished = run("run_stage", "torch").fit(&[]);
+    finished.failed(3, &["model `faulty-model` of plugin `thaw-faulty-model` failed in `forward`", "mat1 and mat2"]);
+}
+
+#[test]
+fn data_that_does_not_fit_the_model_is_named() {
+    let run = run("", "error");
+    run.fit(&["--set", "model.features=7"]).failed(3, &["model `faulty-model`", "forward", "mat1 and mat2"]);
+    std::fs::remove_dir_all(run.run_dir()).unwrap();
+    run.fit(&["--set", "model.num_classes=2"]).failed(1, &["a label is outside 0..2", "the model has 2 classes"]);
+    std::fs::remove_dir_all(run.run_dir()).unwrap();
+    run.fit(&[]).succeeded();
+}
+
+#[test]
+fn a_case_that_is_not_there_is_named() {
+    let run = Run::new(&case("bb_steplr"));
+    run.fit(&["--set", "model.case=nowhere/case.json"]).failed(3, &["case-model", "nowhere/case.json"]);
+}

@@ -1,0 +1,86 @@
+//! Folders of pictures, from the file to the checkpoint, and what can be wrong with them.
+
+use image::{Rgba, RgbaImage};
+use thaw_tests::{Run, fixtures};
+
+const CLASSES: [(&str, [u8; 3]); 3] = [("blue", [20, 30, 220]), ("green", [30, 200, 40]), ("red", [230, 20, 10])];
+
+/// A run of the small convolutional case on pictures that are told apart by their colour.
+fn run() -> Run {
+    let case = fixtures().join("parity/bb_adamw_conv");
+    let run = Run::new(&format!(
+        "plugins = [\"case_model\"]\n\
+         [model]\nid = \"case-model\"\ncase = {:?}\nweights = {:?}\n\
+         [data]\nkind = \"image-folder\"\npath = \"pictures\"\nimage_size = 12\nval_split = 0.25\nbatch_size = 6\nworkers = 2\n\
+         [optimizer]\nid = \"adamw\"\nlr = 0.01\n\
+         [trainer]\nmax_epochs = 2\n",
+        case.join("case.json"),
+        case.join("init.safetensors"),
+    ));
+    for (class, color) in CLASSES {
+        for number in 0..8 {
+            // Sizes, brightness and alpha differ.
+            let (width, height) = (14 + number % 3, 20 - number % 5);
+            let picture = RgbaImage::from_fn(width, height, |x, y| {
+                let [r, g, b] = color.map(|value| value.saturating_sub((x * 3 + y + number * 2) as u8));
+                Rgba([r, g, b, if number == 5 && x < 3 { 0 } else { 255 }])
+            });
+            let path = run.write(&format!("pictures/{class}/{number}.png"), "");
+            picture.save(path).unwrap();
+        }
+    }
+    run
+}
+
+#[test]
+fn pictures_train_a_model_from_the_file_to_the_checkpoint() {
+    let run = run();
+    run.fit(&["--set", "trainer.max_epochs=8"]).succeeded();
+    let last = run.metrics().pop().unwrap();
+    assert!(last["val_acc"].as_f64().unwrap() > 0.9, "three plain colours are easy: {last}");
+    let state = run.json("checkpoints/last/state.json");
+    assert_eq!(state["class_names"].as_array().unwrap(), &CLASSES.map(|(name, _)| name));
+}
+
+#[test]
+fn an_empty_class_folder_is_named() {
+    let run = run();
+    std::fs::create_dir(run.folder().join("pictures/yellow")).unwrap();
+    run.fit(&[]).failed(1, &["pictures/yellow", "no pictures", "add pictures or remove the folder"]);
+}
+
+#[test]
+fn a_folder_without_classes_is_named() {
+    let run = run();
+    run.fit(&["--set", "data.path=pictures/red"]).failed(1, &["pictures/red", "no class folders"]);
+    run.fit(&["--set", "data.path=nowhere"]).failed(1, &["nowhere", "`path` in [data]"]);
+}
+
+#[test]
+fn an_unreadable_picture_is_named() {
+    let run = run();
+    run.write("pictures/red/3.png", b"\x89PNG\r\n\x1a\nno picture");
+    run.fit(&[]).failed(1, &["pictures/red/3.png", "skip"]);
+}
+
+#[test]
+fn an_unreadable_picture_can_be_left_out() {
+    let run = run();
+    run.write("pictures/red/3.png", b"\x89PNG\r\n\x1a\nno picture");
+    run.write("pictures/green/1.png", "");
+    let finished = run.fit(&["--set", "data.on_error=skip"]).succeeded();
+    let finished = finished.says("left out").says("pictures/red/3.png").says("pictures/green/1.png");
+    assert_eq!(finished.stderr.matches("pictures/red/3.png").count(), 1, "once, whatever the number of epochs: {finished}");
+}
+
+#[test]
+fn more_classes_than_the_model_has_outputs_are_counted() {
+    let run = run();
+    for class in ["white", "yellow"] {
+        for number in 0..2 {
+            let path = run.write(&format!("pictures/{class}/{number}.png"), "");
+            std::fs::copy(run.folder().join("pictures/red/0.png"), path).unwrap();
+        }
+    }
+    run.fit(&[]).failed(1, &["a label is outside 0..4", "the model has 4 classes", "num_classes"]);
+}

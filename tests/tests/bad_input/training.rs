@@ -1,0 +1,38 @@
+//! Runs that cannot train, or train to nothing.
+
+use thaw_tests::{Run, case};
+
+fn run(more: &str) -> Run {
+    Run::new(&(case("bb_steplr") + "[optimizer]\nid = \"sgd\"\nlr = 0.1\n[trainer]\nmax_epochs = 3\n" + more))
+}
+
+#[test]
+fn a_model_that_is_frozen_whole_does_not_train() {
+    let run = run("[[callbacks]]\nid = \"freeze-all\"\n");
+    run.fit(&["--plugin", "faulty"]).failed(1, &["no parameter trains", "everything is frozen"]);
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint() {
+    let run = run("[scheduler]\nid = \"exponential\"\ngamma = 1e30\n");
+    let finished = run.fit(&[]).failed(1, &["the loss is", "epoch 1", "lower the learning rate", "gradient_clip_val"]);
+    finished.says("the last good checkpoint is run/checkpoints/last");
+    assert_eq!(run.json("checkpoints/last/state.json")["epoch"], 1);
+    run.host(["validate", "--checkpoint", "run/checkpoints/last"]).succeeded();
+}
+
+#[test]
+fn a_loss_that_is_no_number_can_be_let_pass() {
+    let run = run("detect_anomaly = false\n[scheduler]\nid = \"exponential\"\ngamma = 1e30\n");
+    run.fit(&[]).succeeded();
+    let last = run.metrics().pop().unwrap();
+    assert!(last["train_loss"].is_null(), "JSON has no NaN: {last}");
+}
+
+#[test]
+fn a_run_directory_that_holds_something_is_not_overwritten() {
+    let run = run("");
+    run.write("run/precious.txt", "mine");
+    run.fit(&[]).failed(1, &["run", "holds something already", "--resume"]);
+    assert_eq!(std::fs::read(run.run_dir().join("precious.txt")).unwrap(), b"mine");
+}
