@@ -10,12 +10,14 @@
 //! ```
 
 mod built;
+mod example;
 mod finished;
 mod run;
 
 use std::path::{Path, PathBuf};
 
 pub use built::{build, host, plugin};
+pub use example::example;
 pub use finished::Finished;
 pub use run::Run;
 
