@@ -4,6 +4,7 @@ mod classes;
 mod export;
 mod fit;
 mod logging;
+mod plan;
 mod plugin;
 mod predict;
 mod session;
@@ -53,6 +54,8 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Writes a checkpoint's weights as .safetensors that PyTorch loads.
     Export(export::ExportArgs),
+    /// Shows what trains at which rate in which epoch, without data.
+    Plan(plan::PlanArgs),
     /// Lists and shows plugins.
     Plugin(plugin::PluginArgs),
 }
@@ -67,6 +70,7 @@ pub fn main() -> u8 {
         Some(Command::Validate(args)) => validate::run(&cli.options, args),
         Some(Command::Predict(args)) => predict::run(&cli.options, args),
         Some(Command::Export(args)) => export::run(&cli.options, args),
+        Some(Command::Plan(args)) => plan::run(&cli.options, args),
         Some(Command::Plugin(args)) => plugin::run(&cli.options, args),
         None if cli.options.plugins.is_empty() => return usage(),
         None => plugin::show_named(&cli.options),

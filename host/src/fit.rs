@@ -2,7 +2,7 @@
 //!
 //! [`Fit`] holds a run: its state and its strategies and callbacks. [`Fit::run`] trains it from where it stands.
 
-mod audit;
+pub(crate) mod audit;
 mod build;
 mod checkpoints;
 mod epoch;
@@ -20,7 +20,7 @@ mod step;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use build::{FitOptions, build_model, create_callbacks, open_data, optimizer_config, picture_defaults, prepare_torch};
+pub use build::{FitOptions, build_model, create_callbacks, open_data, optimizer_config, picture_defaults, prepare_torch, run_length};
 pub use checkpoints::Best;
 pub use error::FitError;
 pub use evaluate::{Evaluation, evaluate_batch};

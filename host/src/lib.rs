@@ -10,6 +10,7 @@ pub mod inference;
 pub mod inspect;
 pub mod model;
 pub mod optimizer;
+pub mod plan;
 pub mod plugins;
 pub mod predict;
 pub mod progress;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+pub use table::{batch_norms, count};
 use thaw_plugin_api::context::Progress;
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::ParamGroup;

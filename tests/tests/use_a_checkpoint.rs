@@ -121,3 +121,10 @@ fn an_export_has_the_keys_of_the_state_dict() {
     }
     run.host(["export", "--checkpoint", "run", "--output", "x.safetensors", "--module", "nose"]).failed(1, &["nose"]);
 }
+
+#[test]
+fn a_pin_holds_for_a_checkpoint_too() {
+    let run = trained();
+    let pin = format!("plugins=[{{ path = \"case_model\", sha256 = \"{}\" }}]", "0".repeat(64));
+    run.host(["validate", "--checkpoint", "run", "--set", &pin]).failed(3, &["case_model", "SHA-256", "pins"]);
+}

@@ -8,7 +8,7 @@ use tch::Device;
 
 use super::Options;
 use crate::Error;
-use crate::config::RunConfig;
+use crate::config::{PluginEntry, RunConfig};
 use crate::fit::INTERRUPTED;
 use crate::plugins::{PluginError, PluginSet, SearchPath};
 
@@ -33,16 +33,25 @@ pub fn plugins(options: &Options, config: Option<&RunConfig>) -> Result<PluginSe
     let search = SearchPath::of_process(&options.plugin_dirs);
     let mut set = PluginSet::load(options.plugins.iter().map(String::as_str), &search, Path::new(""))?;
     for entry in config.map(|config| config.plugins.as_slice()).unwrap_or_default() {
-        let path = search.find(&entry.path, Path::new(""))?;
-        if let Some(expected) = &entry.sha256 {
-            let found = crate::weights::sha256_file(&path).map_err(|source| PluginError::Io { path: path.clone(), source })?;
-            if !found.eq_ignore_ascii_case(expected) {
-                return Err(PluginError::Pin { path, found, expected: expected.clone() }.into());
-            }
-        }
-        set.add(&path)?;
+        add(&mut set, &search, entry)?;
     }
     Ok(set)
+}
+
+/// Loads a plugin of a run config; a pinned file is compared with its pin before it is opened.
+///
+/// # Errors
+/// It is not found, refused, or not the one that is pinned.
+pub fn add(set: &mut PluginSet, search: &SearchPath, entry: &PluginEntry) -> Result<(), Error> {
+    let path = search.find(&entry.path, Path::new(""))?;
+    if let Some(expected) = &entry.sha256 {
+        let found = crate::weights::sha256_file(&path).map_err(|source| PluginError::Io { path: path.clone(), source })?;
+        if !found.eq_ignore_ascii_case(expected) {
+            return Err(PluginError::Pin { path, found, expected: expected.clone() }.into());
+        }
+    }
+    set.add(&path)?;
+    Ok(())
 }
 
 /// The first Ctrl-C ends the run after its step, with a checkpoint; the second ends the program.

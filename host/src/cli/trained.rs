@@ -58,6 +58,10 @@ impl TrainedArgs {
 fn plugins(options: &Options, config: &RunConfig, checkpoint: &Checkpoint) -> Result<PluginSet, Error> {
     let search = SearchPath::of_process(&options.plugin_dirs);
     let mut set = PluginSet::load(options.plugins.iter().map(String::as_str), &search, Path::new(""))?;
+    // A pin says which file it has to be: the paths of the run do not get around it.
+    for entry in config.plugins.iter().filter(|entry| entry.sha256.is_some()) {
+        session::add(&mut set, &search, entry)?;
+    }
     for record in recorded(checkpoint) {
         let is_there = record.ids.iter().any(|id| set.offers_any(id));
         let found = if record.path.is_file() { Ok(record.path.clone()) } else { search.find(&record.name, Path::new("")) };
@@ -69,7 +73,7 @@ fn plugins(options: &Options, config: &RunConfig, checkpoint: &Checkpoint) -> Re
     }
     if !set.offers_model(&config.model.id) {
         for entry in &config.plugins {
-            set.add(&search.find(&entry.path, Path::new(""))?)?;
+            session::add(&mut set, &search, entry)?;
         }
     }
     Ok(set)

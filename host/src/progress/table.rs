@@ -37,7 +37,8 @@ pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> (String, String) {
     (what, text)
 }
 
-fn batch_norms(tree: &ModuleTree) -> String {
+/// How many batch norms are in which mode.
+pub fn batch_norms(tree: &ModuleTree) -> String {
     let norms: Vec<&Module> = tree.modules().iter().filter(|module| module.is_batch_norm()).collect();
     let of = |name: &str, fits: &dyn Fn(&Module) -> bool| {
         let count = norms.iter().filter(|module| fits(module)).count();
