@@ -152,6 +152,12 @@ pub trait Model: Sized + Send + 'static {
         Vec::new()
     }
 
+    /// What the model's pretrained files hold besides, by module path or whole name: heads of other tasks, tables that are
+    /// computed. It is left alone when weights are loaded; everything else that does not fit is an error.
+    fn unused_weights(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The run config's table `[optimizer]` where there is none.
     fn default_optimizer(&self) -> Option<Value> {
         None
@@ -192,4 +198,7 @@ pub struct Description {
     /// As [`Model::weight_aliases`].
     #[serde(default)]
     pub weight_aliases: Vec<(String, String)>,
+    /// As [`Model::unused_weights`].
+    #[serde(default)]
+    pub unused_weights: Vec<String>,
 }

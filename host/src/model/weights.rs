@@ -3,21 +3,15 @@
 use super::HostModel;
 use crate::Error;
 use crate::checkpoint::Checkpoint;
-use crate::weights::{LoadPlan, TensorSpec, WeightsConfig, WeightsError, apply, plan_load, read};
+use crate::weights::{LoadPlan, PretrainedNames, TensorSpec, WeightsConfig, WeightsError, apply, plan_load, plan_pretrained, read};
 
-/// Loads what `[model] weights` names, strictly unless it says otherwise.
+/// Loads what `[model] weights` names, strictly unless it says otherwise; the names may be those of the model's pretrained files.
 ///
 /// # Errors
 /// A file that cannot be read, or tensors that do not fit: all of them are named.
 pub fn load_weights(model: &HostModel, config: &WeightsConfig) -> Result<LoadPlan, WeightsError> {
     let file = read(&config.path)?;
-    let mut config = config.clone();
-    for name in file.names().filter(|name| model.tensor(name).is_err()) {
-        if let Some(own) = aliased(name, &model.description().weight_aliases) {
-            config.map.entry(name.to_owned()).or_insert(own);
-        }
-    }
-    let plan = plan_load(&model.tensor_specs(), &file, &config)?;
+    let plan = plan_pretrained(&model.tensor_specs(), &file, config, &PretrainedNames::from(model.description()))?;
     apply(&plan, &file, |name| model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
     Ok(plan)
 }
@@ -37,29 +31,5 @@ impl HostModel {
     /// Names, shapes and types of the state_dict, as a file has to have them.
     pub fn tensor_specs(&self) -> Vec<TensorSpec> {
         self.state_dict().iter().map(|(name, tensor)| TensorSpec::new(name.clone(), tensor.size(), tensor.kind())).collect()
-    }
-}
-
-/// The model's own name for a pretrained file's: the longest alias that the name lies at or below counts.
-fn aliased(name: &str, aliases: &[(String, String)]) -> Option<String> {
-    let rest_of = |from: &str| match name.strip_prefix(from)? {
-        rest if from.is_empty() => Some(format!(".{rest}")),
-        rest => (rest.is_empty() || rest.starts_with('.')).then(|| rest.to_owned()),
-    };
-    let fitting = aliases.iter().filter_map(|(from, to)| Some((from.len(), format!("{to}{}", rest_of(from)?))));
-    fitting.max_by_key(|(length, _)| *length).map(|(_, own)| own.trim_start_matches('.').to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longest_alias_of_whole_path_parts_counts() {
-        let aliases = [("fc", "head"), ("layer1", "backbone.layer1"), ("layer1.0", "backbone.first")];
-        let aliases = aliases.map(|(from, to)| (from.to_owned(), to.to_owned()));
-        assert_eq!(aliased("fc.weight", &aliases).as_deref(), Some("head.weight"));
-        assert_eq!(aliased("layer1.0.bn.bias", &aliases).as_deref(), Some("backbone.first.bn.bias"));
-        assert_eq!(aliased("layer10.weight", &aliases), None);
     }
 }

@@ -1,7 +1,9 @@
 //! Which tensor of a file goes where in a model.
 
+mod pretrained;
 mod report;
 
+pub use pretrained::PretrainedNames;
 pub use report::{LoadReport, Mismatch, Unmatched};
 
 use super::config::WeightsConfig;
@@ -53,7 +55,8 @@ pub struct LoadPlan {
     /// Names of the model that the file does not have and that may be missing: with `strict = false` any, else batch norm's
     /// `num_batches_tracked`, which files of PyTorch before 0.4.1 lack. Sorted.
     pub missing: Vec<String>,
-    /// Names of the file, as in the file, that the model does not have (`strict = false`) or ignores, sorted.
+    /// Names of the file, as in the file, that the model does not have (`strict = false`), ignores or says it has no use for,
+    /// sorted.
     pub unused: Vec<String>,
 }
 
@@ -68,8 +71,22 @@ const MAY_BE_MISSING: &str = "num_batches_tracked";
 /// [`WeightsError::Mismatch`] with everything that does not fit; a malformed pattern; a `module` or `to` that is not there; two
 /// tensors that would get one name.
 pub fn plan_load(model: &[TensorSpec], file: &StateDict, config: &WeightsConfig) -> Result<LoadPlan, WeightsError> {
+    plan_pretrained(model, file, config, &PretrainedNames::default())
+}
+
+/// The same for a file that may have the names of the model's pretrained files.
+///
+/// # Errors
+/// As [`plan_load`].
+pub fn plan_pretrained(
+    model: &[TensorSpec],
+    file: &StateDict,
+    config: &WeightsConfig,
+    pretrained: &PretrainedNames,
+) -> Result<LoadPlan, WeightsError> {
     let ignored = config.ignored()?;
-    let available = available(file, config)?;
+    let own = model.iter().map(|tensor| tensor.name.as_str()).collect();
+    let Available { tensors: available, unused } = available(file, config, |name| pretrained.apply(name, &own))?;
     let target = config.target();
     let within = |name: &str| target.is_empty() || below(name, target);
     if !model.iter().any(|tensor| within(&tensor.name)) {
@@ -77,7 +94,7 @@ pub fn plan_load(model: &[TensorSpec], file: &StateDict, config: &WeightsConfig)
         return Err(no_such_module("to", target, "the model".to_owned(), names));
     }
 
-    let mut plan = LoadPlan::default();
+    let mut plan = LoadPlan { unused, ..LoadPlan::default() };
     let mut report = LoadReport::new(file.path(), config.strict);
     let mut wanted: BTreeSet<&str> = BTreeSet::new();
     for tensor in model {
@@ -135,23 +152,39 @@ pub fn plan_load(model: &[TensorSpec], file: &StateDict, config: &WeightsConfig)
     Ok(plan)
 }
 
-/// The file's tensors by the names they have for the model; the names in the file are the values.
-fn available<'f>(file: &'f StateDict, config: &WeightsConfig) -> Result<BTreeMap<String, &'f str>, WeightsError> {
+/// What a file has for a model.
+struct Available<'f> {
+    /// The file's tensors by the names they have for the model; the names in the file are the values.
+    tensors: BTreeMap<String, &'f str>,
+    /// Names in the file that the model has no use for.
+    unused: Vec<String>,
+}
+
+fn available<'f>(
+    file: &'f StateDict,
+    config: &WeightsConfig,
+    own_name: impl Fn(String) -> Option<String>,
+) -> Result<Available<'f>, WeightsError> {
     let naming = config.naming()?;
     let mut available: BTreeMap<String, &str> = BTreeMap::new();
+    let mut unused = Vec::new();
     for found in file.names() {
         let Some(name) = naming.apply(found) else {
+            continue;
+        };
+        let Some(name) = own_name(name) else {
+            unused.push(found.to_owned());
             continue;
         };
         if let Some(first) = available.insert(name.clone(), found) {
             return Err(WeightsError::NameTwice { path: file.path().to_owned(), first: first.to_owned(), second: found.to_owned(), name });
         }
     }
-    if let (true, Some(module)) = (available.is_empty(), &config.module) {
+    if let (true, Some(module)) = (available.is_empty() && unused.is_empty(), &config.module) {
         let place = file.path().display().to_string();
         return Err(no_such_module("module", module, place, file.names()));
     }
-    Ok(available)
+    Ok(Available { tensors: available, unused })
 }
 
 fn no_such_module<'n>(key: &'static str, module: &str, place: String, names: impl Iterator<Item = &'n str>) -> WeightsError {

@@ -86,6 +86,7 @@ impl<M: Model> RawModel for Adapter<M> {
                 input: self.model.input_defaults(),
                 optimizer: self.model.default_optimizer(),
                 weight_aliases: self.model.weight_aliases(),
+                unused_weights: self.model.unused_weights(),
             };
             Ok(serde_json::to_string(&description)?)
         });

@@ -2,6 +2,7 @@
 
 mod forward;
 mod head;
+mod pretrained;
 
 use head::Head;
 use thaw_plugin_api::model::InputDefaults;
@@ -110,11 +111,14 @@ impl TextClassifier {
         let num_classes = config.num_classes.or(hub.num_labels()).unwrap_or(2);
         root.module(&class_of(config.layout, sizes.kind))?;
         let base = match config.layout {
-            Layout::Backbone => "backbone",
+            Layout::BackboneHead => "backbone",
             Layout::SequenceClassification => sizes.kind.base(),
             Layout::Mnli => "bert",
         };
         let encoder = Encoder::new(&(root / base), &sizes)?;
+        if config.freeze_features {
+            (root / base).freeze()?;
+        }
         let head = match num_classes {
             0 => None,
             classes => Some(Head::new(root, config.layout, &sizes, dropout, classes)?),
@@ -159,7 +163,7 @@ impl TextClassifier {
 /// The class that PyTorch would name.
 fn class_of(layout: Layout, kind: EncoderKind) -> String {
     match layout {
-        Layout::Backbone => "TextClassifier".to_owned(),
+        Layout::BackboneHead => "TextClassifier".to_owned(),
         Layout::SequenceClassification => kind.class("ForSequenceClassification"),
         Layout::Mnli => "BertMNLIFinetuner".to_owned(),
     }
@@ -168,14 +172,16 @@ fn class_of(layout: Layout, kind: EncoderKind) -> String {
 /// The layout's own pooling, or the one that was chosen.
 fn pooling_of(config: &ClassifierConfig, kind: EncoderKind, usual: Pooling) -> Result<Pooling, SizeError> {
     let own = match config.layout {
-        Layout::Backbone => return Ok(config.pooling.unwrap_or(usual)),
+        Layout::BackboneHead => return Ok(config.pooling.unwrap_or(usual)),
         Layout::SequenceClassification if kind == EncoderKind::Bert => Pooling::Pooler,
         Layout::SequenceClassification | Layout::Mnli => Pooling::Cls,
     };
     match config.pooling {
         Some(chosen) if chosen != own => {
             let (chosen, own) = (chosen.to_value(), own.to_value());
-            Err(SizeError::Sizes(format!("`pooling` is {chosen}, but this layout's is {own}; only layout \"backbone\" leaves the choice")))
+            Err(SizeError::Sizes(format!(
+                "`pooling` is {chosen}, but this layout's is {own}; only layout \"backbone-head\" leaves the choice"
+            )))
         }
         _ => Ok(own),
     }
@@ -224,6 +230,14 @@ macro_rules! classifiers {
 
             fn input_defaults(&self) -> InputDefaults {
                 self.0.input_defaults()
+            }
+
+            fn weight_aliases(&self) -> Vec<(String, String)> {
+                self.0.weight_aliases()
+            }
+
+            fn unused_weights(&self) -> Vec<String> {
+                self.0.unused_weights()
             }
         }
     )*};

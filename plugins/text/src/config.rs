@@ -15,7 +15,7 @@ use thaw_plugin_api::prelude::*;
 #[derive(Config, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// `backbone` and `head`: one linear layer after dropout.
-    Backbone,
+    BackboneHead,
     /// As transformers' `…ForSequenceClassification`: `bert`, `distilbert` or `roberta`, and its own head over the pooler
     /// (BERT) or the first token.
     SequenceClassification,
@@ -44,9 +44,9 @@ pub struct ClassifierConfig {
     /// A `config.json` of Hugging Face; it gives the sizes that the keys below do not.
     pub config: Option<PathBuf>,
     /// Names of encoder and head.
-    #[config(default = Layout::Backbone)]
+    #[config(default = Layout::BackboneHead)]
     pub layout: Layout,
-    /// How the tokens become one vector; only with layout `backbone`, the others have their own.
+    /// How the tokens become one vector; only with layout `backbone-head`, the others have their own.
     /// Default: `cls`, for MiniLM `mean`.
     pub pooling: Option<Pooling>,
     /// Whether the encoder has a pooler (BERT alone has one). Default: where something runs it, and with layout `mnli`.
@@ -54,6 +54,9 @@ pub struct ClassifierConfig {
     /// Dropout before the head. Default: that of `config`, else the hidden layers'.
     #[config(range = 0.0..=1.0)]
     pub classifier_dropout: Option<f64>,
+    /// Whether the encoder starts frozen and in evaluation mode: no gradients, and none computed. A strategy can still thaw it.
+    #[config(default = false)]
+    pub freeze_features: bool,
     /// Scales the pooled vector to length 1, as sentence embeddings are compared.
     #[config(default = false)]
     pub normalize: bool,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::weights::{LoadPlan, LoadReport, Rename, TensorSpec, WeightsConfig, apply, plan_load};
+use crate::weights::{LoadPlan, LoadReport, PretrainedNames, Rename, TensorSpec, WeightsConfig, apply, plan_load, plan_pretrained};
 use std::collections::HashMap;
 use tch::Device;
 
@@ -272,4 +272,41 @@ fn a_model_that_lacks_a_planned_tensor_is_an_error() {
     assert!(error.to_string().contains("the model has no such tensor"), "{error}");
     let wrong = apply(&plan, &weights(), |_| Some(Tensor::zeros([1], (Kind::Float, Device::Cpu)))).expect_err("wrong shape");
     assert!(wrong.to_string().contains("planned for shape"), "{wrong}");
+}
+
+/// The auto-encoder under `backbone`, without its decoder, which its files call by other names.
+fn pretrained(aliases: &[(&str, &str)], unused: &[&str]) -> Result<LoadPlan, WeightsError> {
+    let aliases = aliases.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
+    let names = PretrainedNames { aliases, unused: unused.iter().map(|path| (*path).to_owned()).collect() };
+    plan_pretrained(&below("encoder", "backbone"), &weights(), &config(), &names)
+}
+
+#[test]
+fn names_of_pretrained_files_move_to_the_models_own() {
+    let plan = pretrained(&[("encoder", "backbone")], &["decoder"]).unwrap();
+    assert_eq!(plan.copies.len(), 4);
+    assert!(pairs(&plan).contains(&("encoder.0.weight", "backbone.0.weight")));
+    assert!(plan.unused.iter().all(|name| name.starts_with("decoder.")) && plan.unused.len() == 4);
+    // The longest of several counts, a whole name at last.
+    let report = match pretrained(&[("encoder", "backbone"), ("encoder.0.weight", "backbone.2.bias")], &["decoder"]) {
+        Err(WeightsError::NameTwice { name, .. }) => name,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(report, "backbone.2.bias");
+}
+
+#[test]
+fn what_no_alias_and_no_unused_module_covers_is_still_unexpected() {
+    let Err(WeightsError::Mismatch(report)) = pretrained(&[("encoder", "backbone")], &["deco", "decoder.0"]) else {
+        panic!("the decoder's second layer is asked for");
+    };
+    let unexpected: Vec<_> = report.unexpected.iter().map(|tensor| tensor.in_file.as_str()).collect();
+    assert_eq!(unexpected, ["decoder.2.bias", "decoder.2.weight"]);
+}
+
+#[test]
+fn the_models_own_names_need_no_alias() {
+    let names = PretrainedNames { aliases: vec![("encoder".to_owned(), "decoder".to_owned())], unused: vec!["decoder".to_owned()] };
+    let plan = plan_pretrained(&autoencoder(), &weights(), &config(), &names).unwrap();
+    assert_eq!((plan.copies.len(), plan.unused.len()), (8, 0));
 }

@@ -30,7 +30,7 @@ impl Head {
         let dropout = |path: &nn::Path| Dropout::new(&(path / "dropout"), rate);
         let to_logits = |path: nn::Path| linear(&path, hidden_size, classes, std);
         Ok(match (layout, sizes.kind) {
-            (Layout::Backbone, _) => Self {
+            (Layout::BackboneHead, _) => Self {
                 layers: Layers::Linear { dropout: Some(dropout(root)?), linear: to_logits(root / "head")? },
                 modules: &["dropout", "head"],
             },

@@ -1,0 +1,68 @@
+//! What Hugging Face's files call things.
+
+use super::TextClassifier;
+use crate::encoder::EncoderKind;
+
+impl TextClassifier {
+    /// Files hold the encoder alone (`embeddings`, …), or below what transformers calls it within a model (`bert`), or as this
+    /// plugin's layouts do.
+    pub(super) fn weight_aliases(&self) -> Vec<(String, String)> {
+        let config = self.encoder.config();
+        let base = self.base;
+        let places = [config.kind.base(), "backbone", "bert"].into_iter().filter(|place| *place != base);
+        let mut aliases: Vec<(String, String)> = places.map(|place| (place.to_owned(), base.to_owned())).collect();
+        for part in self.encoder_parts() {
+            aliases.push((part.to_owned(), format!("{base}.{part}")));
+        }
+        if config.kind == EncoderKind::Bert {
+            // Files made from TensorFlow's name the parameters of layer norms otherwise.
+            for norm in self.layer_norms() {
+                for (old, new) in [("gamma", "weight"), ("beta", "bias")] {
+                    let own = format!("{base}.{norm}.{new}");
+                    aliases.push((format!("{norm}.{old}"), own.clone()));
+                    aliases.push((format!("bert.{norm}.{old}"), own));
+                }
+            }
+        }
+        let heads: &[&str] = match (self.base, config.kind) {
+            ("backbone", EncoderKind::Bert) => &["classifier", "W"],
+            ("backbone", _) => &["W"],
+            _ => &[],
+        };
+        aliases.extend(heads.iter().map(|head| ((*head).to_owned(), "head".to_owned())));
+        aliases
+    }
+
+    /// Computed tables that older files hold, heads of the pretraining tasks, and the pooler where nothing runs it.
+    pub(super) fn unused_weights(&self) -> Vec<String> {
+        let config = self.encoder.config();
+        let heads: &[&str] = match config.kind {
+            EncoderKind::Bert => &["cls"],
+            EncoderKind::Roberta => &["lm_head"],
+            EncoderKind::DistilBert => &["vocab_transform", "vocab_layer_norm", "vocab_projector"],
+        };
+        let mut parts = vec!["embeddings.position_ids", "embeddings.token_type_ids"];
+        if !config.pooler {
+            parts.push("pooler");
+        }
+        let places = ["", "backbone.", "bert.", "roberta.", "distilbert."];
+        let parts = places.iter().flat_map(|place| parts.iter().map(move |part| format!("{place}{part}")));
+        heads.iter().map(|head| (*head).to_owned()).chain(parts).collect()
+    }
+
+    fn encoder_parts(&self) -> Vec<&'static str> {
+        let config = self.encoder.config();
+        let mut parts = vec!["embeddings", config.kind.stack()];
+        if config.pooler {
+            parts.push("pooler");
+        }
+        parts
+    }
+
+    /// Paths of BERT's layer norms within the encoder.
+    fn layer_norms(&self) -> Vec<String> {
+        let layers = 0..self.encoder.layers().len();
+        let within = |index| ["attention.output", "output"].map(|part| format!("encoder.layer.{index}.{part}.LayerNorm"));
+        layers.flat_map(within).chain(["embeddings.LayerNorm".to_owned()]).collect()
+    }
+}
