@@ -12,6 +12,7 @@
 mod built;
 mod example;
 mod finished;
+pub mod parity;
 mod run;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,16 @@
+//! The strategies of reference cases, written as an author writes them, and callbacks that record for the tests what a
+//! run directory does not hold.
+
+mod functions;
+mod record;
+mod strategies;
+
+use functions::CaseFunctions;
+use record::{CaseHooks, CaseMetric, CaseRecorder};
+use strategies::{AddGroup, LastChildrenFinetuning, LayerEachEpoch, MilestonesFinetuning};
+use thaw_plugin_api::prelude::*;
+
+export_plugin!(
+    strategies: [LayerEachEpoch, LastChildrenFinetuning, MilestonesFinetuning, AddGroup],
+    callbacks: [CaseFunctions, CaseMetric, CaseRecorder, CaseHooks]
+);

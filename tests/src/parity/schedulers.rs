@@ -1,0 +1,131 @@
+//! `schedulers.json`: the rate of every step, alone and with a group that joins.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::compare::{Comparison, Tolerance};
+use super::program::{Program, write_config, write_data};
+use super::{config, read_records, spelling};
+
+/// The epoch at whose start the second group joined.
+pub const ADDED_AT: usize = 4;
+
+const EPOCHS: usize = 10;
+const BATCHES: usize = 5;
+
+/// One schedule; `added_at` lets a second group join.
+pub fn run(program: &Program, entry: &Value, added_at: Option<usize>) -> Result<Comparison> {
+    let temporary = tempfile::tempdir()?;
+    let file = |name: &str| temporary.path().join(name);
+    std::fs::write(file("case.json"), model().to_string())?;
+    let x: Vec<f32> = (0..BATCHES).map(|batch| 0.5 + 0.25 * batch as f32).collect();
+    write_data(&file("data.safetensors"), &[BATCHES, 1], &x, &[0, 1, 0, 1, 0])?;
+    let mut callbacks = vec![json!({ "id": "case-recorder", "momentum": true })];
+    callbacks.extend(added_at.map(|epoch| json!({ "id": "add-group", "module": "layer.1", "at_epoch": epoch })));
+    if !entry["metric_per_epoch"].is_null() {
+        callbacks.push(json!({ "id": "case-metric", "values": entry["metric_per_epoch"] }));
+    }
+    let mut optimizer = spelling::optimizer(&entry["optimizer"])?;
+    optimizer["parameters"] = json!(["layer.0"]);
+    let config = json!({
+        "plugins": config::plugins(&callbacks),
+        "model": { "id": "case-model", "case": file("case.json") },
+        "data": { "kind": "tensors", "path": file("data.safetensors"), "batch_size": 1, "shuffle": false },
+        "optimizer": optimizer,
+        "scheduler": spelling::scheduler(&entry["scheduler"])?,
+        "callbacks": callbacks,
+        "trainer": {
+            "max_epochs": EPOCHS,
+            "accumulate_grad_batches": entry["accumulate_grad_batches"],
+            "log_every_n_steps": 1,
+            "device": "cpu",
+            "threads": 1,
+            "audit": "warn",
+        },
+        "checkpoint": { "enabled": false },
+    });
+    write_config(&file("run.toml"), config)?;
+    program.fit(&["run.toml", "--run-dir", "run"], temporary.path())?;
+    let records = read_records(&file("run").join("metrics.jsonl"))?;
+    let mut comparison = Comparison::default();
+    match added_at {
+        None => alone(&mut comparison, &records, entry)?,
+        Some(epoch) => joined(&mut comparison, &records, entry, epoch)?,
+    }
+    Ok(comparison)
+}
+
+/// Two linear layers, of which the optimizer has the first.
+fn model() -> Value {
+    json!({
+        "model": { "kind": "layers" },
+        "modules": [
+            { "name": "layer", "type": "Sequential", "own_parameters": [] },
+            { "name": "layer.0", "type": "Linear", "in_features": 1, "out_features": 1, "bias": false },
+            { "name": "layer.1", "type": "Linear", "in_features": 1, "out_features": 2, "bias": false },
+        ],
+    })
+}
+
+fn record(records: &[Value], epoch: usize, batch: Option<usize>) -> Result<&Value> {
+    let batch = batch.map_or(Value::Null, |batch| json!(batch));
+    let found = records.iter().find(|record| record["epoch"] == json!(epoch) && record["batch"] == batch);
+    found.with_context(|| format!("metrics.jsonl has no record of epoch {epoch}, batch {batch}"))
+}
+
+const FIRST: &str = "lr-layer.0";
+const SECOND: &str = "lr-layer.1";
+
+fn alone(comparison: &mut Comparison, records: &[Value], entry: &Value) -> Result<()> {
+    for epoch in 0..EPOCHS {
+        for batch in 0..BATCHES {
+            let at = format!("epoch {epoch}, batch {batch}");
+            let found = record(records, epoch, Some(batch))?;
+            comparison.number(&format!("{at}, lr"), &found[FIRST], &entry["lr"][epoch][batch], Tolerance::Rate);
+            if !entry["momentum"].is_null() {
+                comparison.number(&format!("{at}, momentum"), &found["momentum"], &entry["momentum"][epoch][batch], Tolerance::Rate);
+            }
+        }
+        let at_end = &entry["lr_at_epoch_end"][epoch];
+        if !at_end.is_null() {
+            comparison.number(&format!("epoch {epoch}, lr at its end"), &record(records, epoch, None)?[FIRST], at_end, Tolerance::Rate);
+        }
+    }
+    Ok(())
+}
+
+/// As far as the record goes. Where PyTorch raised an error instead, the first group goes on as it does alone, and the new
+/// one keeps its share of it.
+fn joined(comparison: &mut Comparison, records: &[Value], entry: &Value, added_at: usize) -> Result<()> {
+    let added = &entry["added_group"];
+    let start = record(records, added_at, Some(0))?;
+    let share = start[SECOND].as_f64().zip(start[FIRST].as_f64()).map_or(f64::NAN, |(second, first)| second / first);
+    for epoch in added_at..EPOCHS {
+        for batch in 0..BATCHES {
+            let at = format!("epoch {epoch}, batch {batch}");
+            let found = record(records, epoch, Some(batch))?;
+            let expected = &added["lr"][epoch - added_at][batch];
+            if !expected.is_null() {
+                comparison.number(&format!("{at}, lr of the first group"), &found[FIRST], &expected[0], Tolerance::Rate);
+                comparison.number(&format!("{at}, lr of the new group"), &found[SECOND], &expected[1], Tolerance::Rate);
+                continue;
+            }
+            if added["error"].is_null() {
+                comparison.note(format!("{at}: nothing was recorded, and no error that says why"));
+            }
+            comparison.number(&format!("{at}, lr of the first group"), &found[FIRST], &entry["lr"][epoch][batch], Tolerance::Rate);
+            let own = found[FIRST].as_f64().unwrap_or(f64::NAN) * share;
+            // A group that joined at a rate of 0 has no share of anything.
+            let own = if share.is_finite() { own } else { 0.0 };
+            // Both are computed by themselves, each with its own rounding.
+            let limit = own.abs().max(1e-15) * 1e-9;
+            comparison.close(
+                &format!("{at}, share of the new group"),
+                found[SECOND].as_f64().unwrap_or(f64::NAN),
+                own,
+                Tolerance::Absolute(limit),
+            );
+        }
+    }
+    Ok(())
+}
