@@ -40,6 +40,8 @@ impl fmt::Display for Report {
 /// # Errors
 /// The folder cannot be read, or has no case.
 pub fn run(cases: &Path, built: &Path, mut tell: impl FnMut(String)) -> Result<Report> {
+    // The program runs in other folders than this one.
+    let cases = &std::path::absolute(cases)?;
     let program = Program::new(built)?;
     let mut report = Report::default();
     let mut count = |name: &str, result: Result<Comparison>| {
@@ -47,16 +49,16 @@ pub fn run(cases: &Path, built: &Path, mut tell: impl FnMut(String)) -> Result<R
             Ok(comparison) => match comparison.first_difference() {
                 None => {
                     report.passed += 1;
-                    format!("ok    {name:<40} {comparison}")
+                    format!("ok    {name:<52} {comparison}")
                 }
                 Some(difference) => {
                     report.failed += 1;
-                    format!("FAIL  {name:<40} {difference}")
+                    format!("FAIL  {name:<52} {difference}")
                 }
             },
             Err(error) => {
                 report.failed += 1;
-                format!("FAIL  {name:<40} {error:#}")
+                format!("FAIL  {name:<52} {error:#}")
             }
         };
         tell(line);

@@ -17,8 +17,10 @@ pub enum Tolerance {
 #[derive(Default)]
 pub struct Comparison {
     values: usize,
-    /// Share of the tolerance, the deviation, and where.
-    worst: Option<(f64, f64, String)>,
+    /// Share of the tolerance, the deviation, the tolerance, and where; rates apart from it.
+    worst: Option<(f64, f64, f64, String)>,
+    /// Largest relative deviation of a rate.
+    worst_rate: f64,
     first: Option<String>,
 }
 
@@ -41,15 +43,17 @@ impl Comparison {
             Tolerance::Absolute(limit) => limit,
         };
         let deviation = (found - expected).abs();
-        // Not `>`: NaN is a difference.
-        if !(deviation <= limit) {
+        if deviation > limit || deviation.is_nan() {
             self.note(format!("{at}: found {found}, expected {expected}, off by {deviation:.2e}, tolerance {limit:.0e}"));
             return;
         }
+        if matches!(tolerance, Tolerance::Rate) {
+            self.worst_rate = self.worst_rate.max(if expected == 0.0 { 0.0 } else { deviation / expected.abs() });
+            return;
+        }
         let share = if limit > 0.0 { deviation / limit } else { 0.0 };
-        // Deviations of rates are below what is worth telling beside those of tensors.
-        if matches!(tolerance, Tolerance::Absolute(_)) && self.worst.as_ref().is_none_or(|(worst, ..)| share > *worst) {
-            self.worst = Some((share, deviation, at.to_owned()));
+        if self.worst.as_ref().is_none_or(|(worst, ..)| share > *worst) {
+            self.worst = Some((share, deviation, limit, at.to_owned()));
         }
     }
 
@@ -78,10 +82,10 @@ impl Comparison {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} values", self.values)?;
+        write!(f, "{} values, rates {:.0e}", self.values, self.worst_rate)?;
         match &self.worst {
-            Some((_, deviation, at)) => write!(f, ", largest deviation {deviation:.1e} ({at})"),
-            None => write!(f, ", exact"),
+            Some((_, deviation, limit, at)) => write!(f, ", others {deviation:.1e} of {limit:.0e} ({at})"),
+            None => Ok(()),
         }
     }
 }
