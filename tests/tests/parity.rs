@@ -30,13 +30,22 @@ fn difference(cases: &Path) -> String {
     lines.remove(0)
 }
 
-#[test]
-fn every_recorded_run_is_repeated() {
+fn repeats(folder: &str, cases: usize) {
     let mut lines = Vec::new();
-    let report = parity::run(&fixtures().join("parity"), build(), |line| lines.push(line)).unwrap();
+    let report = parity::run(&fixtures().join(folder), build(), |line| lines.push(line)).unwrap();
     println!("{}", lines.join("\n"));
     assert_eq!(report.failed, 0, "{}", lines.iter().filter(|line| line.starts_with("FAIL")).cloned().collect::<Vec<_>>().join("\n"));
-    assert!(report.passed >= 52, "{report}");
+    assert_eq!(report.passed, cases);
+}
+
+#[test]
+fn every_recorded_run_is_repeated() {
+    repeats("parity", 52);
+}
+
+#[test]
+fn runs_with_other_options_are_repeated() {
+    repeats("parity_more", 54);
 }
 
 #[test]

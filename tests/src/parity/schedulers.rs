@@ -99,7 +99,9 @@ fn alone(comparison: &mut Comparison, records: &[Value], entry: &Value) -> Resul
 fn joined(comparison: &mut Comparison, records: &[Value], entry: &Value, added_at: usize) -> Result<()> {
     let added = &entry["added_group"];
     let start = record(records, added_at, Some(0))?;
-    let share = start[SECOND].as_f64().zip(start[FIRST].as_f64()).map_or(f64::NAN, |(second, first)| second / first);
+    // A cosine scales what lies above its minimum.
+    let floor = entry["scheduler"]["eta_min"].as_f64().unwrap_or(0.0);
+    let share = start[SECOND].as_f64().zip(start[FIRST].as_f64()).map_or(f64::NAN, |(second, first)| (second - floor) / (first - floor));
     for epoch in added_at..EPOCHS {
         for batch in 0..BATCHES {
             let at = format!("epoch {epoch}, batch {batch}");
@@ -114,9 +116,9 @@ fn joined(comparison: &mut Comparison, records: &[Value], entry: &Value, added_a
                 comparison.note(format!("{at}: nothing was recorded, and no error that says why"));
             }
             comparison.number(&format!("{at}, lr of the first group"), &found[FIRST], &entry["lr"][epoch][batch], Tolerance::Rate);
-            let own = found[FIRST].as_f64().unwrap_or(f64::NAN) * share;
+            let own = floor + (found[FIRST].as_f64().unwrap_or(f64::NAN) - floor) * share;
             // A group that joined at a rate of 0 has no share of anything.
-            let own = if share.is_finite() { own } else { 0.0 };
+            let own = if share.is_finite() { own } else { floor };
             // Both are computed by themselves, each with its own rounding.
             let limit = own.abs().max(1e-15) * 1e-9;
             comparison.close(
