@@ -4,8 +4,9 @@ use std::ffi::c_void;
 
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::RawTensor;
-use thaw_plugin_api::context::{Services, unknown_operation};
+use thaw_plugin_api::context::{Request, Services, number_to_json};
 use thaw_plugin_api::module_tree::ModuleTree;
+use thaw_plugin_api::optimizer::Optimizer as View;
 use thaw_plugin_api::{Error, Result};
 
 use super::RunState;
@@ -16,32 +17,29 @@ const RESERVED: [&str; 3] = ["epoch", "step", "batch"];
 
 impl Services for RunState {
     fn request(&mut self, operation: &str, payload: Value) -> Result<Value> {
-        match operation {
-            "model" => Ok(serde_json::to_value(self.model.tree())?),
-            "optimizer" => Ok(serde_json::to_value(self.optimizer_view()?)?),
-            "apply" => self.apply(payload),
-            "metrics" => Ok(serde_json::to_value(&self.metrics)?),
-            "loss" => Ok(json!(self.loss)),
-            "exception" => Ok(json!(self.exception)),
-            "log" => self.log(&payload),
-            "stop" => {
-                self.requests.stop = Some(text(&payload, "reason")?.to_owned());
-                Ok(Value::Null)
+        match Request::parse(operation, payload)? {
+            Request::Model => return Ok(serde_json::to_value(self.model.tree())?),
+            Request::Optimizer => return Ok(serde_json::to_value(self.optimizer_view()?)?),
+            Request::Metrics => {
+                let metrics = self.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value)));
+                return Ok(Value::Object(metrics.collect()));
             }
-            "save-checkpoint" => {
-                self.requests.checkpoints.push(text(&payload, "name")?.to_owned());
-                Ok(Value::Null)
-            }
-            "validate" => {
+            Request::Loss => return Ok(self.loss.map_or(Value::Null, number_to_json)),
+            Request::Exception => return Ok(json!(self.exception)),
+            Request::Log { name, value } => self.log(name, value)?,
+            Request::Stop { reason } => drop(self.requests.stop.get_or_insert(reason)),
+            Request::SaveCheckpoint { name } => self.requests.checkpoints.push(name),
+            Request::Validate => {
                 if self.progress.num_validation_batches == 0 {
                     return Err(Error::new("the run has no validation data"));
                 }
                 self.requests.validate = true;
-                Ok(Value::Null)
             }
-            "restore-weights" => self.restore_weights(text(&payload, "checkpoint")?),
-            other => Err(unknown_operation(other)),
+            Request::RestoreWeights { checkpoint } => self.restore_weights(&checkpoint)?,
+            Request::SetLr { group, lr } => self.set_lr(&group, lr)?,
+            Request::Apply { model, optimizer } => self.apply(model, optimizer)?,
         }
+        Ok(Value::Null)
     }
 
     fn tensor(&mut self, name: &str) -> Result<*mut c_void> {
@@ -50,53 +48,49 @@ impl Services for RunState {
     }
 }
 
-fn text<'p>(payload: &'p Value, key: &str) -> Result<&'p str> {
-    payload.get(key).and_then(Value::as_str).ok_or_else(|| Error::new(format_args!("the request lacks a text `{key}`")))
-}
-
 impl RunState {
-    fn optimizer_view(&self) -> Result<thaw_plugin_api::optimizer::Optimizer> {
-        let optimizer = self.optimizer.as_ref().ok_or_else(|| {
-            Error::new("there is no optimizer yet").help("it is built after `setup` and `freeze_before_training`; use `on_fit_start`")
-        })?;
+    fn optimizer_view(&self) -> Result<View> {
+        let optimizer = self.optimizer.as_ref().ok_or_else(no_optimizer)?;
         let config = optimizer.config();
-        Ok(thaw_plugin_api::optimizer::Optimizer::new(config.algorithm.id(), config.lr, config.weight_decay, optimizer.groups().to_vec()))
+        Ok(View::new(config.algorithm.id(), config.lr, config.weight_decay, optimizer.groups().to_vec()))
     }
 
-    fn apply(&mut self, mut payload: Value) -> Result<Value> {
-        let model = payload.get_mut("model").map(Value::take).filter(|value| !value.is_null());
-        if let Some(model) = model {
-            let tree: ModuleTree = serde_json::from_value(model)?;
+    fn apply(&mut self, model: Option<ModuleTree>, optimizer: Option<View>) -> Result<()> {
+        if let Some(tree) = model {
             self.model.apply_tree(tree)?;
             self.changed = true;
         }
-        let optimizer = payload.get_mut("optimizer").map(Value::take).filter(|value| !value.is_null());
-        if let Some(optimizer) = optimizer {
-            let view: thaw_plugin_api::optimizer::Optimizer = serde_json::from_value(optimizer)?;
-            let ours = self.optimizer.as_mut().ok_or_else(|| Error::new("there is no optimizer yet"))?;
-            ours.set_groups(view.groups().to_vec())?;
+        if let Some(view) = optimizer {
+            self.optimizer.as_mut().ok_or_else(no_optimizer)?.set_groups(view.groups().to_vec())?;
             self.changed = true;
         }
-        Ok(Value::Null)
+        Ok(())
     }
 
-    fn log(&mut self, payload: &Value) -> Result<Value> {
-        let name = text(payload, "name")?;
-        if RESERVED.contains(&name) {
+    /// Rates alone: nothing to audit or to show.
+    fn set_lr(&mut self, group: &str, lr: f64) -> Result<()> {
+        // Not `lr < 0.0`: NaN is to be refused, too.
+        if !(lr >= 0.0 && lr.is_finite()) {
+            return Err(Error::new(format_args!("the rate of group `{group}` is {lr}, expected a number of at least 0")));
+        }
+        let groups = self.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut();
+        let names: Vec<String> = groups.iter().map(|group| group.name.clone()).collect();
+        let found = groups.iter_mut().find(|known| known.name == group);
+        found.ok_or_else(|| Error::new(format_args!("the optimizer has no group `{group}`; its groups are: {}", names.join(", "))))?.lr =
+            lr;
+        Ok(())
+    }
+
+    fn log(&mut self, name: String, value: f64) -> Result<()> {
+        if RESERVED.contains(&name.as_str()) {
             return Err(Error::new(format_args!("`{name}` is a name of the loop's own; log under another one")));
         }
-        let value = match payload.get("value") {
-            Some(Value::Number(number)) => number.as_f64(),
-            Some(Value::String(text)) => text.parse().ok(),
-            _ => None,
-        };
-        let value = value.ok_or_else(|| Error::new(format_args!("the value of `{name}` is no number")))?;
-        self.metrics.insert(name.to_owned(), value);
-        self.requests.logged.insert(name.to_owned(), value);
-        Ok(Value::Null)
+        self.metrics.insert(name.clone(), value);
+        self.requests.logged.insert(name, value);
+        Ok(())
     }
 
-    fn restore_weights(&mut self, checkpoint: &str) -> Result<Value> {
+    fn restore_weights(&mut self, checkpoint: &str) -> Result<()> {
         let folder = self.store.folder().join(checkpoint);
         if !folder.is_dir() {
             return Err(Error::new(format_args!("this run has no checkpoint `{checkpoint}`")));
@@ -105,6 +99,10 @@ impl RunState {
         let plan = plan_load(&self.model.tensor_specs(), &file, &WeightsConfig::new(&folder))?;
         apply(&plan, &file, |name| self.model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
         tracing::info!("weights of checkpoint `{checkpoint}` restored");
-        Ok(Value::Null)
+        Ok(())
     }
+}
+
+fn no_optimizer() -> Error {
+    Error::new("there is no optimizer yet").help("it is built after `setup` and `freeze_before_training`; use `on_fit_start`")
 }

@@ -78,21 +78,8 @@ impl HostModel {
     /// # Errors
     /// As [`Self::apply_tree`].
     pub fn restore_freeze_state(&mut self, saved: &[Module]) -> Result<(), ModelError> {
-        let wrong = |reason: String| ModelError::Tree { model: self.id.clone(), reason };
-        let mut modules = self.tree.modules().to_vec();
-        for module in &mut modules {
-            let path = &module.path;
-            let known =
-                saved.iter().find(|known| known.path == *path).ok_or_else(|| wrong(format!("the checkpoint has no module `{path}`")))?;
-            module.training = known.training;
-            module.track_running_stats = known.track_running_stats;
-            for parameter in &mut module.parameters {
-                let saved = known.parameters.iter().find(|saved| saved.name == parameter.name);
-                parameter.requires_grad =
-                    saved.ok_or_else(|| wrong(format!("the checkpoint has no parameter `{}`", parameter.name)))?.requires_grad;
-            }
-        }
-        let tree = ModuleTree::new(modules).map_err(|error| wrong(error.to_string()))?;
+        let mut tree = self.tree.clone();
+        tree.restore_freeze_state(saved).map_err(|error| ModelError::Tree { model: self.id.clone(), reason: error.to_string() })?;
         self.apply_tree(tree)
     }
 

@@ -3,8 +3,7 @@
 use std::ffi::c_void;
 
 use serde_json::{Value, json};
-use thaw_plugin_api::context::{Services, unknown_operation};
-use thaw_plugin_api::module_tree::ModuleTree;
+use thaw_plugin_api::context::{Request, Services};
 use thaw_plugin_api::optimizer::Optimizer as View;
 use thaw_plugin_api::{Error, Result};
 
@@ -12,21 +11,37 @@ use super::Simulation;
 
 impl Services for Simulation {
     fn request(&mut self, operation: &str, payload: Value) -> Result<Value> {
-        match operation {
-            "model" => Ok(serde_json::to_value(self.model.tree())?),
-            "optimizer" => {
-                let optimizer = self.optimizer.as_ref().ok_or_else(|| Error::new("there is no optimizer yet"))?;
+        match Request::parse(operation, payload)? {
+            Request::Model => return Ok(serde_json::to_value(self.model.tree())?),
+            Request::Optimizer => {
+                let optimizer = self.optimizer.as_ref().ok_or_else(no_optimizer)?;
                 let config = optimizer.config();
                 let view = View::new(config.algorithm.id(), config.lr, config.weight_decay, optimizer.groups().to_vec());
-                Ok(serde_json::to_value(view)?)
+                return Ok(serde_json::to_value(view)?);
             }
-            "apply" => self.apply(payload),
-            "metrics" => Ok(json!({})),
-            "loss" | "exception" => Ok(Value::Null),
-            // Nothing trains: what would be written, stopped or restored is not.
-            "log" | "stop" | "save-checkpoint" | "validate" | "restore-weights" => Ok(Value::Null),
-            other => Err(unknown_operation(other)),
+            Request::Metrics => return Ok(json!({})),
+            Request::SetLr { group, lr } => {
+                let groups = self.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut();
+                groups.iter_mut().filter(|known| known.name == group).for_each(|known| known.lr = lr);
+            }
+            Request::Apply { model, optimizer } => {
+                if let Some(tree) = model {
+                    self.model.apply_tree(tree)?;
+                }
+                if let Some(view) = optimizer {
+                    self.optimizer.as_mut().ok_or_else(no_optimizer)?.set_groups(view.groups().to_vec())?;
+                }
+            }
+            // Nothing trains: there is nothing to tell, to write, to stop or to restore.
+            Request::Loss
+            | Request::Exception
+            | Request::Log { .. }
+            | Request::Stop { .. }
+            | Request::SaveCheckpoint { .. }
+            | Request::Validate
+            | Request::RestoreWeights { .. } => {}
         }
+        Ok(Value::Null)
     }
 
     fn tensor(&mut self, name: &str) -> Result<*mut c_void> {
@@ -34,19 +49,6 @@ impl Services for Simulation {
     }
 }
 
-impl Simulation {
-    fn apply(&mut self, mut payload: Value) -> Result<Value> {
-        let mut part = |name: &str| payload.get_mut(name).map(Value::take).filter(|value| !value.is_null());
-        let (model, optimizer) = (part("model"), part("optimizer"));
-        if let Some(model) = model {
-            let tree: ModuleTree = serde_json::from_value(model)?;
-            self.model.apply_tree(tree)?;
-        }
-        if let Some(optimizer) = optimizer {
-            let view: View = serde_json::from_value(optimizer)?;
-            let ours = self.optimizer.as_mut().ok_or_else(|| Error::new("there is no optimizer yet"))?;
-            ours.set_groups(view.groups().to_vec())?;
-        }
-        Ok(Value::Null)
-    }
+fn no_optimizer() -> Error {
+    Error::new("there is no optimizer yet")
 }
