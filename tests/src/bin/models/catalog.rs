@@ -23,6 +23,10 @@ pub fn target(config: &Value) -> Result<Target, String> {
         ("efficientnet_lite_pytorch", _) => Ok(vision(model, config, &config["padding_for_image_size"])),
         ("torchvision", _) => Ok(vision(&model.replace('_', "-"), config, &config["image_size"])),
         (_, "ResNetClassifier") => Ok(resnet_classifier(config)),
+        (_, "AutoEncoder") => Ok(autoencoder("autoencoder", config, &["image_shape", "hidden_dim", "latent_dim"])),
+        (_, "CIFAR10Classifier") => {
+            Ok(autoencoder("autoencoder-classifier", config, &["image_shape", "hidden_dim", "latent_dim", "num_classes"]))
+        }
         ("transformers", "BertMNLIFinetuner") => text_model(config, "mnli"),
         ("transformers", _) => text_model(config, "sequence-classification"),
         _ if text("model_type") == "bert" => Ok(sentence_model(config)),
@@ -48,6 +52,11 @@ fn resnet_classifier(config: &Value) -> Target {
         "layout": "sequential", "head": "mlp", "mlp_dropout": 0.0, "num_classes": config["num_classes"], "image_size": config["image_size"],
     });
     Target { plugin: "vision", id: "resnet50".to_owned(), config: own }
+}
+
+fn autoencoder(id: &str, config: &Value, keys: &[&str]) -> Target {
+    let own = keys.iter().map(|key| ((*key).to_owned(), config[*key].clone())).collect();
+    Target { plugin: "autoencoder", id: id.to_owned(), config: Value::Object(own) }
 }
 
 /// Sizes go by transformers' names here as there.
