@@ -65,11 +65,23 @@ impl RunDir {
         Self::open(path, Position::default())
     }
 
-    /// The run directory of an earlier run, with the records after `position` taken off.
+    /// The run directory that a run goes on in, with the records after `position` taken off. One that has none yet gets
+    /// those of `earlier`, the run directory of the checkpoint.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn open(path: &Path, position: Position) -> Result<Self, Error> {
+    pub fn resume(path: &Path, earlier: Option<&Path>, position: Position) -> Result<Self, Error> {
+        std::fs::create_dir_all(path).map_err(io(path))?;
+        for name in [METRICS, GROUPS] {
+            let (to, from) = (path.join(name), earlier.map(|earlier| earlier.join(name)));
+            if let Some(from) = from.filter(|from| from.is_file() && !to.exists()) {
+                std::fs::copy(&from, &to).map_err(io(&to))?;
+            }
+        }
+        Self::open(path, position)
+    }
+
+    fn open(path: &Path, position: Position) -> Result<Self, Error> {
         let checkpoints = path.join(CHECKPOINTS);
         std::fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
         Ok(Self {
@@ -151,6 +163,7 @@ const WAITING: usize = 8 << 10;
 impl Records {
     fn open(path: PathBuf, length: u64) -> Result<Self, Error> {
         let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(&path))?;
+        let length = file.metadata().map_err(io(&path))?.len().min(length);
         file.set_len(length).map_err(io(&path))?;
         file.seek(SeekFrom::End(0)).map_err(io(&path))?;
         Ok(Self { path, file, length, waiting: Vec::new(), told: false })

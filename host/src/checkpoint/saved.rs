@@ -43,6 +43,12 @@ pub struct SavedState {
     pub metrics: BTreeMap<String, f64>,
     /// Sums of the epoch that is under way.
     pub meter: Meter,
+    /// The last batch's loss.
+    #[serde(default)]
+    pub loss: Option<f64>,
+    /// Metrics that hooks logged and no record has yet.
+    #[serde(default)]
+    pub logged: BTreeMap<String, f64>,
     /// The best checkpoint so far.
     pub best: Option<Best>,
     /// Epoch checkpoints kept for their rank, best first.

@@ -42,7 +42,7 @@ impl Fit {
         let data = open_data(&config, &model)?;
         let fresh = options.resume.is_none();
         let run_dir = match &options.resume {
-            Some(checkpoint) => RunDir::open(&options.run_dir, checkpoint.state.records)?,
+            Some(checkpoint) => RunDir::resume(&options.run_dir, checkpoint.run_dir().as_deref(), checkpoint.state.records)?,
             None => RunDir::create(&options.run_dir)?,
         };
         let store = CheckpointStore::new(run_dir.checkpoints());

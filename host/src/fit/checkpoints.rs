@@ -1,5 +1,7 @@
 //! When checkpoints are written, and which are kept.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 use thaw_plugin_api::hook::Hook;
@@ -35,24 +37,42 @@ impl Fit {
     /// The checkpoint at the end of an epoch: `last`, and `best` where it is.
     pub(super) fn checkpoint_epoch(&mut self, epoch: usize) -> Result<(), Error> {
         let config = &self.state.config.checkpoint;
-        let is_last = epoch + 1 == self.state.config.trainer.max_epochs;
+        let is_last = epoch + 1 == self.state.config.trainer.max_epochs || self.is_to_stop();
         if !config.enabled || (!(epoch + 1).is_multiple_of(config.every_n_epochs) && !is_last) {
             return self.requested_checkpoints();
         }
         let name = format!("epoch={epoch}-step={}", self.state.progress.global_step);
         let ranked = self.rank(&name, epoch);
         let is_best = ranked.as_ref().is_some_and(|new| self.state.best.as_ref().is_none_or(|best| self.is_better(new.value, best.value)));
-        // The checkpoint says itself whether it is the best; one that was not written is not.
-        let before = self.state.best.clone();
+        // The checkpoint says itself whether it is the best and which are kept; one that was not written is neither.
+        let before = (self.state.best.clone(), self.state.kept.clone());
         if is_best {
             self.state.best.clone_from(&ranked);
         }
-        match (self.save(&name, is_best)?, ranked) {
-            (true, Some(ranked)) => self.keep(ranked),
-            (true, None) => {}
-            (false, _) => self.state.best = before,
+        let dropped = ranked.map(|ranked| self.keep(ranked)).unwrap_or_default();
+        if self.save(&name, is_best)? {
+            for dropped in dropped {
+                if let Err(error) = self.state.store.remove(&dropped.name) {
+                    tracing::warn!("{error}");
+                }
+            }
+        } else {
+            (self.state.best, self.state.kept) = before;
         }
         self.requested_checkpoints()
+    }
+
+    /// After a stop inside an epoch: the checkpoint of it may be the best one.
+    pub(super) fn mark_best(&mut self) -> Result<(), Error> {
+        let Some(name) = self.state.store.target_of(LAST).filter(|_| self.state.config.checkpoint.enabled) else { return Ok(()) };
+        let Some(ranked) = self.rank(&name, self.state.progress.epoch) else { return Ok(()) };
+        if self.state.best.as_ref().is_some_and(|best| !self.is_better(ranked.value, best.value)) {
+            return Ok(());
+        }
+        if self.written(&name, self.state.store.alias(BEST, &name))? {
+            self.state.best = Some(ranked);
+        }
+        Ok(())
     }
 
     /// A checkpoint between two batches, as `last`.
@@ -127,17 +147,15 @@ impl Fit {
         }
     }
 
-    /// Keeps the `save_top_k` best, and removes the others.
-    fn keep(&mut self, ranked: Best) {
+    /// Takes a checkpoint among the `save_top_k` best; gives those that are so no more.
+    fn keep(&mut self, ranked: Best) -> Vec<Best> {
         let top = self.state.config.checkpoint.save_top_k;
         let mode = self.state.config.checkpoint.mode;
         self.state.kept.push(ranked);
         self.state.kept.sort_by(|a, b| if mode == Mode::Min { a.value.total_cmp(&b.value) } else { b.value.total_cmp(&a.value) });
-        let Ok(top) = usize::try_from(top) else { return };
-        for dropped in self.state.kept.split_off(top.min(self.state.kept.len())) {
-            if let Err(error) = self.state.store.remove(&dropped.name) {
-                tracing::warn!("{error}");
-            }
+        match usize::try_from(top) {
+            Ok(top) => self.state.kept.split_off(top.min(self.state.kept.len())),
+            Err(_) => Vec::new(),
         }
     }
 
@@ -169,7 +187,7 @@ impl RunState {
         let state = SavedState {
             format: 1,
             thaw: env!("CARGO_PKG_VERSION").to_owned(),
-            files: std::collections::BTreeMap::new(),
+            files: BTreeMap::new(),
             epoch: self.progress.epoch,
             batch: self.progress.batch_index,
             global_step: self.progress.global_step,
@@ -180,8 +198,10 @@ impl RunState {
             groups: self.optimizer.as_ref().map(|optimizer| optimizer.groups().to_vec()).unwrap_or_default(),
             scheduler: self.scheduler.as_ref().map(crate::scheduler::Scheduler::state).transpose().map_err(super::FitError::from)?,
             callbacks,
-            metrics: self.metrics.iter().filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.clone(), *value)).collect(),
+            metrics: finite(&self.metrics),
             meter: self.meter.clone(),
+            loss: self.loss.filter(|loss| loss.is_finite()),
+            logged: finite(&self.requests.logged),
             best: self.best.clone(),
             kept: self.kept.clone(),
             records: self.run_dir.position(),
@@ -190,4 +210,9 @@ impl RunState {
         };
         Ok(Snapshot { model: self.model.state_dict().iter().map(share).collect(), optimizer, state })
     }
+}
+
+/// JSON has no other numbers.
+fn finite(metrics: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    metrics.iter().filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.clone(), *value)).collect()
 }

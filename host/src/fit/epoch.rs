@@ -9,14 +9,6 @@ use crate::Error;
 use crate::data::{Loader, Split};
 use crate::progress::BatchLine;
 
-/// Why the batches of an epoch ended.
-enum Ended {
-    /// All were trained.
-    Complete,
-    /// A hook, the limit of steps or the user stopped them.
-    Stopped(String),
-}
-
 impl Fit {
     /// Trains an epoch from where it stands; gives why the run stops, if it does.
     pub(super) fn run_epoch(&mut self) -> Result<Option<String>, Error> {
@@ -28,39 +20,61 @@ impl Fit {
             self.state.audit()?;
         }
         self.reporter.start_epoch(&self.state.progress);
-        let ended = self.train_batches(start)?;
-        if let (Ended::Stopped(_), true) = (&ended, Self::is_interrupted()) {
-            self.checkpoint_inside_epoch()?;
-            return Err(Error::Interrupted);
+        self.train_batches(start)?;
+        if self.state.progress.batch_index < self.state.progress.num_training_batches {
+            self.stop_inside_epoch()?;
+        } else {
+            self.end_epoch()?;
+            if Self::is_interrupted() && self.state.progress.epoch < self.state.config.trainer.max_epochs {
+                return Err(Error::Interrupted);
+            }
         }
-        self.end_epoch()?;
-        Ok(match ended {
-            Ended::Complete => self.state.requests.stop.take(),
-            Ended::Stopped(reason) => Some(reason),
-        })
+        let limit = self.state.reached_max_steps().then(|| format!("max_steps = {} is reached", self.state.progress.global_step));
+        Ok(self.state.requests.stop.take().or(limit))
     }
 
-    fn train_batches(&mut self, start: usize) -> Result<Ended, Error> {
+    /// Batches up to the end of the epoch, or to where the run stops.
+    fn train_batches(&mut self, start: usize) -> Result<(), Error> {
         let batches = self.state.progress.num_training_batches;
         let epoch = self.state.progress.epoch as u64;
         let Some(mut loader) = self.state.data.loader(Split::Train, epoch, start)? else {
             return Err(FitError::NoBatches("there are no samples".to_owned()).into());
         };
         while self.state.progress.batch_index < batches {
-            let Some(()) = self.next_batch(&mut loader, batches)? else { break };
-            let stepped = self.state.window_samples == 0;
-            if let Some(reason) = self.state.requests.stop.take() {
-                return Ok(Ended::Stopped(reason));
-            }
-            if self.state.reached_max_steps() {
-                return Ok(Ended::Stopped(format!("max_steps = {} is reached", self.state.progress.global_step)));
-            }
+            let Some(()) = self.next_batch(&mut loader, batches)? else { return self.end_without_last_batch() };
             // Gradients of an unfinished window are in no checkpoint: it is finished first.
-            if stepped && Self::is_interrupted() {
-                return Ok(Ended::Stopped("interrupted".to_owned()));
+            if self.state.window_samples == 0 && self.is_to_stop() {
+                return Ok(());
             }
         }
-        Ok(Ended::Complete)
+        Ok(())
+    }
+
+    /// Whether a hook, the limit of steps or the user asks for an end.
+    pub(super) fn is_to_stop(&self) -> bool {
+        self.state.requests.stop.is_some() || self.state.reached_max_steps() || Self::is_interrupted()
+    }
+
+    /// None of the last batch's samples could be read: what was accumulated is stepped on all the same.
+    fn end_without_last_batch(&mut self) -> Result<(), Error> {
+        if self.state.window_samples > 0 {
+            self.optimizer_step()?;
+            self.state.window_samples = 0;
+        }
+        self.epoch_schedulers()?;
+        self.state.progress.batch_index = self.state.progress.num_training_batches;
+        Ok(())
+    }
+
+    /// The run stops here. The checkpoint says so, and what follows is not in it: a resumed run goes on with the next batch.
+    fn stop_inside_epoch(&mut self) -> Result<(), Error> {
+        self.checkpoint_inside_epoch()?;
+        if Self::is_interrupted() {
+            return Err(Error::Interrupted);
+        }
+        self.close_epoch()?;
+        self.state.run_dir.flush();
+        self.mark_best()
     }
 
     fn next_batch(&mut self, loader: &mut Loader, batches: usize) -> Result<Option<()>, Error> {
@@ -117,6 +131,16 @@ impl Fit {
     }
 
     fn end_epoch(&mut self) -> Result<(), Error> {
+        let epoch = self.state.progress.epoch;
+        self.close_epoch()?;
+        self.state.progress.epoch += 1;
+        self.state.progress.batch_index = 0;
+        self.state.run_dir.flush();
+        self.checkpoint_epoch(epoch)
+    }
+
+    /// Validation, records and hooks of an epoch's end.
+    fn close_epoch(&mut self) -> Result<(), Error> {
         let means: Vec<(String, f64)> = self.state.meter.means().map(|(name, mean)| (name.to_owned(), mean)).collect();
         self.state.metrics.extend(means);
         let epoch = self.state.progress.epoch;
@@ -131,10 +155,7 @@ impl Fit {
         self.log_epoch(validates)?;
         self.plateau_scheduler()?;
         self.reporter.end_epoch(&self.state.progress, &self.state.metrics);
-        self.state.progress.epoch += 1;
-        self.state.progress.batch_index = 0;
-        self.state.run_dir.flush();
-        self.checkpoint_epoch(epoch)
+        Ok(())
     }
 
     fn rates(&self) -> Map<String, Value> {

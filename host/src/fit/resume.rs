@@ -7,7 +7,7 @@ use super::checkpoints::{RANDOM_CPU, RANDOM_CUDA};
 use super::scaler::LossScaler;
 use super::{Fit, FitError};
 use crate::Error;
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{BEST, Checkpoint, CheckpointError};
 use crate::model::load_checkpoint;
 use crate::torch::random;
 
@@ -27,7 +27,13 @@ impl Fit {
         state.progress.global_step = saved.global_step;
         state.metrics.clone_from(&saved.metrics);
         state.meter = saved.meter.clone();
+        state.loss = saved.loss;
+        state.requests.logged.clone_from(&saved.logged);
         state.best.clone_from(&saved.best);
+        if let Some(best) = state.best.as_ref().filter(|best| state.store.folder().join(&best.name).is_dir()) {
+            // What was trained after this checkpoint does not count.
+            state.store.alias(BEST, &best.name)?;
+        }
         state.kept = saved.kept.iter().filter(|kept| state.store.folder().join(&kept.name).is_dir()).cloned().collect();
         state.swaps.clone_from(&saved.swaps);
         if let Some(scaler) = saved.loss_scale.as_ref().and_then(LossScaler::from_state) {

@@ -50,10 +50,9 @@ impl Fit {
         }
         self.record(loss, &output, samples);
 
-        if index.is_multiple_of(window) {
+        if self.state.window_samples == 0 {
             self.hooks(Hook::BeforeZeroGrad)?;
             self.zero_grad()?;
-            self.state.window_samples = 0;
         }
         self.state.window_samples += samples;
         self.hooks(Hook::BeforeBackward)?;
@@ -109,7 +108,7 @@ impl Fit {
     }
 
     /// The step, with everything around it; gives the gradients' norm where clipping computed it.
-    fn optimizer_step(&mut self) -> Result<Option<f64>, Error> {
+    pub(super) fn optimizer_step(&mut self) -> Result<Option<f64>, Error> {
         if self.state.audit_gradients {
             self.audit_gradients()?;
         }

@@ -35,6 +35,8 @@ pub struct ModuleEntry {
     eps: f64,
     #[serde(default)]
     momentum: f64,
+    #[serde(default)]
+    p: f64,
 }
 
 fn one() -> i64 {
@@ -57,6 +59,7 @@ impl ModuleEntry {
                 Box::new(nn::BatchNorm2d::of_kind(path, kind, self.num_features, self.eps, self.momentum)?)
             }
             "ReLU" => Box::new(nn::Activation::new(path, nn::ActivationKind::ReLU)?),
+            "Dropout" => Box::new(nn::Dropout::new(path, self.p)?),
             kind => {
                 let module = path.module(kind)?;
                 if kind.contains("Sequential") {

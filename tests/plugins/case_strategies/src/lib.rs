@@ -3,14 +3,16 @@
 
 mod functions;
 mod record;
+mod stop;
 mod strategies;
 
 use functions::CaseFunctions;
 use record::{CaseHooks, CaseMetric, CaseRecorder};
+use stop::CaseStop;
 use strategies::{AddGroup, LastChildrenFinetuning, LayerEachEpoch, MilestonesFinetuning};
 use thaw_plugin_api::prelude::*;
 
 export_plugin!(
     strategies: [LayerEachEpoch, LastChildrenFinetuning, MilestonesFinetuning, AddGroup],
-    callbacks: [CaseFunctions, CaseMetric, CaseRecorder, CaseHooks]
+    callbacks: [CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseStop]
 );
