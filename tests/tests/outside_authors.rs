@@ -45,3 +45,52 @@ fn a_model_from_outside_trains_on_pictures_under_a_strategy_of_ours() {
     let last = run.metrics().pop().unwrap();
     assert!(last["val_acc"].as_f64().unwrap() > 0.9, "dark and light are easy: {last}");
 }
+
+/// A run of the reference model, five layers with a batch norm between two of them, and this callback's table.
+fn run_with(plugin: &str, callback: &str, epochs: usize) -> Run {
+    let folder = example(plugin);
+    let config = case("bb_steplr").replace("plugins = [", &format!("plugins = [\"{plugin}\", "));
+    let run = Run::new(&format!(
+        "{config}[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = {epochs}\n\
+         [[callbacks]]\n{callback}\n"
+    ));
+    run.env("THAW_PLUGIN_PATH", &folder.display().to_string())
+}
+
+fn rates(groups: &[Value], name: &str) -> Vec<f64> {
+    let named = |epoch: &Value| epoch["groups"].as_array()?.iter().find(|group| group["name"] == name)?["lr"].as_f64();
+    groups.iter().filter_map(named).collect()
+}
+
+#[test]
+fn a_strategy_that_wraps_ours_with_a_closure_resumes_from_the_config_it_wrote() {
+    let callback = "id = \"fading-backbone\"\nunfreeze_backbone_at_epoch = 1\nlambda_func = 3.0\nhalf_life = 1.0\nshould_align = false\nfrozen_bn = \"train\"";
+    let run = run_with("fading-backbone", callback, 3);
+    run.fit(&["--set", "trainer.audit=\"warn\""]).succeeded();
+    run.resume(&["--set", "trainer.max_epochs=4"]).succeeded();
+    let rates = rates(&run.groups(), "backbone");
+    assert_eq!(rates.len(), 3, "{rates:?}");
+    for (rate, expected) in rates.iter().zip([0.01, 0.02, 0.03]) {
+        assert!((rate - expected).abs() < 1e-12, "{rates:?}");
+    }
+}
+
+#[test]
+fn a_callback_freezes_batch_norms_that_are_in_a_group() {
+    let run = run_with("gradual-batch-norm", "id = \"gradual-batch-norm\"\nstart_epoch = 1", 2);
+    run.fit(&["--set", "optimizer.parameters=[\"\"]"]).succeeded();
+    let groups = run.groups();
+    let modes = |epoch: &Value| epoch["batch_norm"].as_object().unwrap().values().map(|norm| norm["training"] == true).collect::<Vec<_>>();
+    assert!(!modes(&groups[0]).is_empty() && modes(&groups[0]).iter().all(|training| *training));
+    assert!(modes(&groups[1]).iter().all(|training| !training));
+}
+
+#[test]
+fn a_metric_that_stalls_thaws_a_layer() {
+    let run = run_with("plateau-thawing", "id = \"plateau-thawing\"\npatience = 1", 4);
+    // Nothing improves at a rate of 0.
+    run.fit(&["--set", "optimizer.lr=0.0"]).succeeded();
+    let groups = run.groups();
+    let thawed = |epoch: usize| names(&groups[epoch]["trainable"]).iter().any(|name| name.starts_with("backbone."));
+    assert!(!thawed(1) && thawed(2), "{groups:?}");
+}

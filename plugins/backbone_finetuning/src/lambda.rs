@@ -6,17 +6,18 @@ use thaw_plugin_api::config::{ConfigError, Epoch, Expression};
 use thaw_plugin_api::prelude::*;
 
 /// The factor on the backbone's rate, by the epoch counted from 1.
-pub struct Lambda(Form);
-
-enum Form {
-    Expression(Expression<Epoch>),
-    Function(Box<dyn Fn(usize) -> f64 + Send>),
+pub struct Lambda {
+    expression: Expression<Epoch>,
+    map: Option<Map>,
 }
 
+type Map = Box<dyn Fn(usize, f64) -> f64 + Send>;
+
 impl Lambda {
-    /// A function in Rust. In a resolved configuration it shows as `"fn"`.
-    pub fn from_fn(function: impl Fn(usize) -> f64 + Send + 'static) -> Self {
-        Self(Form::Function(Box::new(function)))
+    /// Passes the factor through a function in Rust, with the epoch it is for. The resolved configuration still shows
+    /// what was configured, so that a run can go on from it.
+    pub fn set_map(&mut self, map: impl Fn(usize, f64) -> f64 + Send + 'static) {
+        self.map = Some(Box::new(map));
     }
 
     /// The factor.
@@ -24,27 +25,28 @@ impl Lambda {
     /// # Errors
     /// It is negative or no finite number.
     pub fn factor(&self, epoch: usize) -> Result<f64> {
-        let factor = match &self.0 {
-            Form::Expression(expression) => expression.value(&[epoch as f64])?,
-            Form::Function(function) => function(epoch),
-        };
+        let written = self.expression.value(&[epoch as f64])?;
+        let factor = self.map.as_ref().map_or(written, |map| map(epoch, written));
         ensure!(factor >= 0.0 && factor.is_finite(), "`lambda_func` is {factor} for epoch = {epoch}, expected a number of at least 0");
         Ok(factor)
     }
 }
 
+impl From<Expression<Epoch>> for Lambda {
+    fn from(expression: Expression<Epoch>) -> Self {
+        Self { expression, map: None }
+    }
+}
+
 impl From<f64> for Lambda {
     fn from(factor: f64) -> Self {
-        Self(Form::Expression(factor.into()))
+        Expression::from(factor).into()
     }
 }
 
 impl fmt::Debug for Lambda {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Form::Expression(expression) => expression.fmt(f),
-            Form::Function(_) => f.write_str("fn"),
-        }
+        self.expression.fmt(f)
     }
 }
 
@@ -54,13 +56,10 @@ impl Config for Lambda {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        Ok(Self(Form::Expression(Expression::from_value(value, key)?)))
+        Expression::from_value(value, key).map(Self::from)
     }
 
     fn to_value(&self) -> Value {
-        match &self.0 {
-            Form::Expression(expression) => expression.to_value(),
-            Form::Function(_) => Value::from("fn"),
-        }
+        self.expression.to_value()
     }
 }

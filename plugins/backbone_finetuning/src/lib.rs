@@ -69,8 +69,13 @@ impl BackboneFinetuning {
     /// Takes a function for `lambda_func`: the factor for `epoch + 1`, as Lightning calls it.
     #[must_use]
     pub fn with_lambda(mut self, lambda: impl Fn(usize) -> f64 + Send + 'static) -> Self {
-        self.lambda_func = Lambda::from_fn(lambda);
+        self.map_lambda(move |epoch, _| lambda(epoch));
         self
+    }
+
+    /// Passes what `lambda_func` gives for an epoch, counted from 1, through a function.
+    pub fn map_lambda(&mut self, map: impl Fn(usize, f64) -> f64 + Send + 'static) {
+        self.lambda_func.set_map(map);
     }
 
     /// The backbone's rate at the last epoch's start; `None` while it is frozen.
