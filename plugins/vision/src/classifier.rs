@@ -26,7 +26,8 @@ pub trait Architecture: Send + 'static {
     /// Class name of the original, which its backbone goes by in the module tree.
     const KIND: &'static str;
 
-    /// Whether the original runs its children one after the other, as a sequence of them does.
+    /// Whether the original runs its children one after the other, and the last of them is no more than what the head
+    /// replaces: a dropout, a linear layer.
     const IS_SEQUENTIAL: bool = true;
 
     /// The model's configuration: [`Options`] and keys of its own.
@@ -86,8 +87,8 @@ impl<A: Architecture> Model for Classifier<A> {
     fn new(config: Self::Config, root: &nn::Path) -> Result<Self> {
         let options = A::options(&config.0);
         if options.layout == Layout::Sequential && !A::IS_SEQUENTIAL {
-            let misfit = "`layout = \"sequential\"` is for models that run their children one after the other";
-            return Err(Error::of(ErrorKind::Config, format_args!("{misfit}, which `{}` does not", A::ID)));
+            let misfit = "`layout = \"sequential\"` is for models that run their children one after the other up to a last linear layer";
+            return Err(Error::of(ErrorKind::Config, format_args!("{misfit}, as `{}` does not: leave `layout` out", A::ID)));
         }
         let mut trunk = Trunk::new(root, options, A::KIND)?;
         A::build(&config.0, &mut trunk)?;

@@ -11,7 +11,9 @@ use thaw_plugin_api::config::Config;
 use thaw_plugin_api::model::InputDefaults;
 use thaw_plugin_api::prelude::*;
 
+use crate::channels::make_divisible;
 use crate::classifier::{Architecture, LastLayer, Options, Trunk};
+use crate::conv_norm_activation::Norm;
 
 /// The keys of EfficientNet-Lite.
 #[derive(Config, Clone, Debug)]
@@ -34,11 +36,8 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// Channels scaled to the nearest multiple of eight, and not by less than nine tenths.
     fn channels(self, channels: i64) -> i64 {
-        let wanted = channels as f64 * self.width;
-        let rounded = (((wanted + 4.0) / 8.0) as i64 * 8).max(8);
-        if (rounded as f64) < 0.9 * wanted { rounded + 8 } else { rounded }
+        make_divisible(channels as f64 * self.width, 8)
     }
 
     fn blocks(self, blocks: i64) -> i64 {
@@ -55,7 +54,7 @@ const STEM: i64 = 32;
 const TOP: i64 = 1280;
 
 fn norm(path: &nn::Path, channels: i64) -> Result<nn::BatchNorm2d> {
-    nn::BatchNorm2d::with(path, channels, 1e-3, 0.01)
+    Norm::TENSORFLOW.layer(path, channels)
 }
 
 fn relu6(input: &Tensor) -> Result<Tensor> {
@@ -107,9 +106,7 @@ pub fn build(scale: Scale, options: &LiteOptions, trunk: &mut Trunk) -> Result<(
     trunk.layer("_conv_head", |path| SamePaddingConv2d::new(path, channels, TOP, 1, 1, 1, &mut size))?;
     trunk.layer("_bn1", |path| norm(path, TOP))?;
     trunk.function(relu6);
-    trunk.stage("pool");
-    trunk.layer("_avg_pooling", |path| nn::AdaptiveAvgPool2d::new(path, 1))?;
-    trunk.function(|features| Ok(features.f_flatten(1, -1)?));
+    trunk.pool("_avg_pooling")?;
     trunk.classify(LastLayer { dropout: Some("_dropout".to_owned()), ..LastLayer::new("_fc", TOP) })?;
     nn::Activation::new(&trunk.place("_swish"), nn::ActivationKind::ReLU6)?;
     Ok(())

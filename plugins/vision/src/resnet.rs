@@ -6,6 +6,7 @@ use block::{Block, BlockKind, Width};
 use thaw_plugin_api::prelude::*;
 
 use crate::classifier::{Architecture, LastLayer, Options, Trunk};
+use crate::conv_norm_activation::convolution;
 
 /// What tells one ResNet from another.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +23,7 @@ pub struct Shape {
 /// Sizes that libtorch refuses.
 pub fn build(shape: Shape, trunk: &mut Trunk) -> Result<()> {
     trunk.stage("stem");
-    trunk.layer("conv1", |path| block::convolution(path, 3, 64, 7, nn::Conv2dOptions { stride: 2, padding: 3, ..Default::default() }))?;
+    trunk.layer("conv1", |path| convolution(path, 3, 64, 7, nn::Conv2dOptions { stride: 2, padding: 3, ..Default::default() }))?;
     trunk.layer("bn1", |path| nn::BatchNorm2d::new(path, 64))?;
     trunk.layer("relu", |path| nn::Activation::new(path, nn::ActivationKind::ReLU))?;
     trunk.layer("maxpool", |path| nn::MaxPool2d::new(path, 3, 2, 1))?;
@@ -42,9 +43,7 @@ pub fn build(shape: Shape, trunk: &mut Trunk) -> Result<()> {
             })
         })?;
     }
-    trunk.stage("pool");
-    trunk.layer("avgpool", |path| nn::AdaptiveAvgPool2d::new(path, 1))?;
-    trunk.function(|features| Ok(features.f_flatten(1, -1)?));
+    trunk.pool("avgpool")?;
     trunk.classify(LastLayer::new("fc", channels))
 }
 
@@ -78,5 +77,8 @@ resnets! {
     ResNet101, "resnet101", "ResNet with 101 layers, as torchvision's resnet101", Bottleneck, [3, 4, 23, 3], 1, 64;
     ResNet152, "resnet152", "ResNet with 152 layers, as torchvision's resnet152", Bottleneck, [3, 8, 36, 3], 1, 64;
     ResNext50, "resnext50-32x4d", "ResNeXt with 50 layers and 32 groups of 4 channels, as torchvision's resnext50_32x4d", Bottleneck, [3, 4, 6, 3], 32, 4;
+    ResNext101, "resnext101-32x8d", "ResNeXt with 101 layers and 32 groups of 8 channels, as torchvision's resnext101_32x8d", Bottleneck, [3, 4, 23, 3], 32, 8;
+    ResNext101Wide, "resnext101-64x4d", "ResNeXt with 101 layers and 64 groups of 4 channels, as torchvision's resnext101_64x4d", Bottleneck, [3, 4, 23, 3], 64, 4;
     WideResNet50, "wide-resnet50-2", "ResNet with 50 layers of double width, as torchvision's wide_resnet50_2", Bottleneck, [3, 4, 6, 3], 1, 128;
+    WideResNet101, "wide-resnet101-2", "ResNet with 101 layers of double width, as torchvision's wide_resnet101_2", Bottleneck, [3, 4, 23, 3], 1, 128;
 }

@@ -6,8 +6,13 @@ use thaw_plugin_api::serde_json::{Value, json};
 use thaw_test_references::{Built, formula};
 
 use crate::classifier::{Architecture, Classifier};
+use crate::convnext::{ConvNextSmall, ConvNextTiny};
+use crate::efficientnet::{EfficientNetB0, EfficientNetB1, EfficientNetB5};
 use crate::efficientnet_lite::{EfficientNetLite0, EfficientNetLite4};
+use crate::mobilenet_v2::MobileNetV2;
+use crate::mobilenet_v3::{MobileNetV3Large, MobileNetV3Small};
 use crate::resnet::{ResNet18, ResNet50, ResNext50, WideResNet50};
+use crate::vit::VitB32;
 
 fn built<A: Architecture>(config: Value) -> Built {
     Built::new::<Classifier<A>>(&config).unwrap()
@@ -56,7 +61,7 @@ fn check_layouts<A: Architecture>(config: &Value, size: i64) {
 
 /// Every parameter belongs to exactly one stage.
 fn check_stages_cover_the_model(built: &Built, id: &str) {
-    let within = |name: &str, module: &str| name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'));
+    let within = |name: &str, module: &str| name.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     for name in built.tree().parameters().map(|parameter| parameter.name.as_str()) {
         let stages = built.stages().iter().filter(|stage| stage.modules.iter().any(|module| within(name, module)));
         assert_eq!(stages.count(), 1, "{id}: {name}");
@@ -73,12 +78,38 @@ fn efficientnet_lite_works_in_every_layout_that_it_has() {
     check_layouts::<EfficientNetLite0>(&json!({ "image_size": 64 }), 64);
 }
 
+#[test]
+fn mobilenets_work_in_every_layout_that_they_have() {
+    check_layouts::<MobileNetV2>(&json!({}), 32);
+    check_layouts::<MobileNetV3Large>(&json!({}), 32);
+}
+
+#[test]
+fn efficientnet_works_in_every_layout() {
+    check_layouts::<EfficientNetB0>(&json!({}), 32);
+}
+
+#[test]
+fn convnext_works_in_every_layout_that_it_has() {
+    check_layouts::<ConvNextTiny>(&json!({}), 32);
+}
+
+#[test]
+fn the_vision_transformer_works_in_every_layout_that_it_has() {
+    check_layouts::<VitB32>(&json!({ "image_size": 32 }), 32);
+}
+
 /// torchvision's `num_params`, for the models without a reference.
 #[test]
 fn models_without_a_reference_have_torchvisions_number_of_parameters() {
     let count = |built: &Built| built.tree().parameters().map(|parameter| parameter.numel()).sum::<u64>();
     assert_eq!(count(&built::<ResNext50>(json!({}))), 25_028_904);
     assert_eq!(count(&built::<WideResNet50>(json!({}))), 68_883_240);
+    assert_eq!(count(&built::<MobileNetV3Small>(json!({}))), 2_542_856);
+    assert_eq!(count(&built::<EfficientNetB1>(json!({}))), 7_794_184);
+    assert_eq!(count(&built::<EfficientNetB5>(json!({}))), 30_389_784);
+    assert_eq!(count(&built::<ConvNextSmall>(json!({}))), 50_223_688);
+    assert_eq!(count(&built::<VitB32>(json!({}))), 88_224_232);
 }
 
 #[test]

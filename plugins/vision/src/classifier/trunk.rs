@@ -70,6 +70,11 @@ impl Trunk {
         rest.map_or_else(|| place.clone(), |rest| place.child(rest))
     }
 
+    /// Whether this child of the original has its place.
+    fn is_placed(&self, child: &str) -> bool {
+        self.children.iter().any(|(known, _)| known == child)
+    }
+
     /// Starts the next stage; layers are added to it from now on.
     pub fn stage(&mut self, name: impl Into<String>) {
         self.stages.push(RunStage { stage: Stage::new(name, Vec::<String>::new()), layers: Vec::new() });
@@ -86,7 +91,7 @@ impl Trunk {
         Ok(())
     }
 
-    /// Adds a layer that uses the modules of these names, which are built already.
+    /// Adds a layer that uses the modules and parameters of these names, which are built already.
     pub fn run<'n, M: nn::Module + 'static>(&mut self, names: impl IntoIterator<Item = &'n str>, layer: M) {
         let modules: Vec<String> = names.into_iter().map(|name| self.place(name).as_str().to_owned()).collect();
         if self.stages.is_empty() {
@@ -103,6 +108,17 @@ impl Trunk {
         self.run([], Function(function));
     }
 
+    /// A stage of its own that averages over the picture, `[N, C, H, W]` to `[N, C]`: what the original calls `name`.
+    ///
+    /// # Errors
+    /// There is a module at this place already.
+    pub fn pool(&mut self, name: &str) -> Result<()> {
+        self.stage("pool");
+        self.layer(name, |path| nn::AdaptiveAvgPool2d::new(path, 1))?;
+        self.function(|features| Ok(features.f_flatten(1, -1)?));
+        Ok(())
+    }
+
     /// Ends the features, `[N, last.features]`: registers the original's last layers in its own layout, and has the head
     /// take their place in the others.
     ///
@@ -110,6 +126,10 @@ impl Trunk {
     /// The layers cannot be built.
     pub fn classify(&mut self, last: LastLayer) -> Result<()> {
         if self.options.layout == Layout::Original && !self.options.features_only {
+            // The original has its last layers in a sequence, which stands there already if features come out of it too.
+            if let Some((sequence, _)) = last.layer.rsplit_once('.').filter(|(sequence, _)| !self.is_placed(sequence)) {
+                self.place(sequence).module("Sequential")?;
+            }
             let mut modules = Vec::new();
             for name in last.dropout.iter().chain([&last.layer]) {
                 modules.push(self.place(name));

@@ -3,6 +3,8 @@
 use tch::Tensor;
 use thaw_plugin_api::prelude::*;
 
+use crate::conv_norm_activation::convolution;
+
 /// A 3×3 convolution that is not the block's last one has its stride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockKind {
@@ -36,12 +38,6 @@ pub struct Width {
     pub groups: i64,
     /// Channels of a group where `planes` is 64.
     pub per_group: i64,
-}
-
-/// A convolution without bias, with torchvision's initial values.
-pub fn convolution(path: &nn::Path, input: i64, output: i64, kernel: i64, options: nn::Conv2dOptions) -> Result<nn::Conv2d> {
-    let weight = nn::init::kaiming_normal_fan_out(&[output, input / options.groups, kernel, kernel])?;
-    nn::Conv2d::with_values(path, weight, None, options)
 }
 
 /// A residual block: convolutions each with a batch norm, and the input added before the last ReLU.

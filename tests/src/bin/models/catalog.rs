@@ -20,8 +20,8 @@ pub fn target(config: &Value) -> Result<Target, String> {
     let text = |key: &str| config[key].as_str().unwrap_or_default();
     let model = text("model");
     match (text("library"), model) {
-        ("efficientnet_lite_pytorch", _) => Ok(vision(model, config, &config["padding_for_image_size"])),
-        ("torchvision", _) => Ok(vision(&model.replace('_', "-"), config, &config["image_size"])),
+        ("efficientnet_lite_pytorch", _) => Ok(efficientnet_lite(model, config)),
+        ("torchvision", _) => Ok(torchvision(model, config)),
         (_, "ResNetClassifier") => Ok(resnet_classifier(config)),
         (_, "AutoEncoder") => Ok(autoencoder("autoencoder", config, &["image_shape", "hidden_dim", "latent_dim"])),
         (_, "CIFAR10Classifier") => {
@@ -34,16 +34,26 @@ pub fn target(config: &Value) -> Result<Target, String> {
     }
 }
 
-fn vision(id: &str, config: &Value, image_size: &Value) -> Target {
-    let mut own = json!({
-        "layout": "original", "num_classes": config["num_classes"], "image_size": image_size, "dropout": 0.0,
+/// torchvision's arguments are keys of the model under the same names.
+fn torchvision(model: &str, config: &Value) -> Target {
+    let id = model.replace('_', "-");
+    let mut own = config.as_object().cloned().unwrap_or_default();
+    own.retain(|key, _| key != "library" && key != "model");
+    own.insert("layout".to_owned(), json!("original"));
+    let random: &[&str] = match id.as_str() {
+        id if id.starts_with("efficientnet") || id.starts_with("convnext") => &["dropout", "stochastic_depth_prob"],
+        id if id.starts_with("vit") => &["dropout", "attention_dropout"],
+        _ => &["dropout"],
+    };
+    own.extend(random.iter().map(|key| ((*key).to_owned(), json!(0.0))));
+    Target { plugin: "vision", id, config: Value::Object(own) }
+}
+
+fn efficientnet_lite(id: &str, config: &Value) -> Target {
+    let own = json!({
+        "layout": "original", "num_classes": config["num_classes"], "image_size": config["padding_for_image_size"],
+        "dropout": 0.0, "drop_connect_rate": 0.0,
     });
-    match id {
-        id if id.starts_with("efficientnet-lite") => own["drop_connect_rate"] = json!(0.0),
-        id if id.starts_with("efficientnet") || id.starts_with("convnext") => own["stochastic_depth_prob"] = json!(0.0),
-        id if id.starts_with("vit") => own["attention_dropout"] = json!(0.0),
-        _ => {}
-    }
     Target { plugin: "vision", id: id.to_owned(), config: own }
 }
 
