@@ -65,18 +65,23 @@ impl Fit {
     /// What ended the run.
     pub fn run(&mut self) -> Result<Outcome, Error> {
         let result = self.train();
-        if let Err(error) = &result {
-            self.state.exception = Some(error.to_string());
-            self.hooks_after_failure(Hook::Exception);
-        }
-        self.state.run_dir.flush();
-        if result.is_ok() {
-            self.hooks(Hook::Teardown)?;
-        } else {
-            self.hooks_after_failure(Hook::Teardown);
+        match &result {
+            Ok(_) => {
+                self.state.run_dir.flush();
+                self.hooks(Hook::Teardown)?;
+            }
+            Err(error) => self.fail(error),
         }
         self.reporter.finish();
         result
+    }
+
+    /// The last hooks of a run that failed.
+    fn fail(&mut self, error: &Error) {
+        self.state.exception = Some(error.to_string());
+        self.hooks_after_failure(Hook::Exception);
+        self.state.run_dir.flush();
+        self.hooks_after_failure(Hook::Teardown);
     }
 
     fn train(&mut self) -> Result<Outcome, Error> {

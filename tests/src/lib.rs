@@ -14,6 +14,7 @@ mod example;
 mod finished;
 pub mod parity;
 mod run;
+mod tensors;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ pub use built::{build, host, plugin};
 pub use example::example;
 pub use finished::Finished;
 pub use run::Run;
+pub use tensors::{Values, read_tensors, write_tensors};
 
 /// The workspace's folder.
 pub fn workspace() -> PathBuf {

@@ -51,6 +51,13 @@ impl Frozen {
         Self(entries.collect())
     }
 
+    /// Takes new digests after a change that was meant, as when weights of a checkpoint are put back.
+    pub fn renew(&mut self) {
+        for (_, tensor, before) in &mut self.0 {
+            *before = digest(tensor).unwrap_or(*before);
+        }
+    }
+
     /// The frozen parameters that moved since.
     pub fn moved(&self) -> Vec<String> {
         let moved = self.0.iter().filter(|(_, tensor, before)| digest(tensor).is_some_and(|now| now.to_bits() != before.to_bits()));

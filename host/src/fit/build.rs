@@ -31,7 +31,8 @@ pub struct FitOptions {
 }
 
 impl Fit {
-    /// Builds a run, up to and including `setup`, `freeze_before_training` and the optimizer.
+    /// Builds a run, up to and including `setup`, `freeze_before_training` and the optimizer. Where one of these fails, hooks
+    /// `on_exception` and `teardown` run as after a failure in training.
     ///
     /// # Errors
     /// Anything of the run config that cannot be had.
@@ -40,7 +41,6 @@ impl Fit {
         let callbacks = create_callbacks(&config, &plugins)?;
         let model = build_model(&config, &plugins, device, options.resume.is_none())?;
         let data = open_data(&config, &model)?;
-        let fresh = options.resume.is_none();
         let run_dir = match &options.resume {
             Some(checkpoint) => RunDir::resume(&options.run_dir, checkpoint.run_dir().as_deref(), checkpoint.state.records)?,
             None => RunDir::create(&options.run_dir)?,
@@ -78,14 +78,20 @@ impl Fit {
             window_samples: 0,
         };
         let mut fit = Self { state, callbacks, plugins, reporter: options.reporter };
-        fit.write_head()?;
-        fit.setup(fresh)?;
-        fit.build_optimizer()?;
-        if let Some(checkpoint) = &options.resume {
-            fit.restore(checkpoint)?;
+        if let Err(error) = fit.prepare(options.resume.as_ref()) {
+            fit.fail(&error);
+            return Err(error);
         }
         fit.reporter.start(&fit.state, fit.plugins.plugins().map(|plugin| plugin.metadata().name.as_str()));
         Ok(fit)
+    }
+
+    /// From `setup` to the state to train from.
+    fn prepare(&mut self, resume: Option<&Checkpoint>) -> Result<(), Error> {
+        self.write_head()?;
+        self.setup(resume.is_none())?;
+        self.build_optimizer()?;
+        resume.map_or(Ok(()), |checkpoint| self.restore(checkpoint))
     }
 
     /// What a run directory starts with.

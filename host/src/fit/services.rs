@@ -98,6 +98,7 @@ impl RunState {
         let file = read(folder.join(crate::checkpoint::MODEL))?;
         let plan = plan_load(&self.model.tensor_specs(), &file, &WeightsConfig::new(&folder))?;
         apply(&plan, &file, |name| self.model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
+        self.frozen.renew();
         tracing::info!("weights of checkpoint `{checkpoint}` restored");
         Ok(())
     }

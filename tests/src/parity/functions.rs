@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::compare::{Comparison, Tolerance};
-use super::program::{Program, write_config, write_data};
+use super::program::{Program, write_config};
 use super::{config, read_json, spelling};
+use crate::{Values, write_tensors};
 
 pub fn run(program: &Program, folder: &Path, case: &Value) -> Result<Comparison> {
     let trace = read_json(&folder.join("trace.json"))?;
@@ -31,7 +32,7 @@ fn run_sequence(program: &Program, folder: &Path, case: &Value, steps: &[Value])
     let file = |name: &str| temporary.path().join(name);
     std::fs::write(file("calls.json"), Value::from(steps).to_string())?;
     // The model is never run; the program wants something to train on.
-    write_data(&file("data.safetensors"), &[2, 1], &[0.0, 1.0], &[0, 1])?;
+    write_tensors(&file("data.safetensors"), &[("x", &[2, 1], Values::F32(&[0.0, 1.0])), ("y", &[2], Values::I64(&[0, 1]))])?;
     let mut callbacks = vec![json!({ "id": "case-functions", "calls": file("calls.json"), "results": file("results.json") })];
     let plugins = config::plugins(&callbacks);
     let config = json!({

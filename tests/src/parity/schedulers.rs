@@ -4,8 +4,9 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::compare::{Comparison, Tolerance};
-use super::program::{Program, write_config, write_data};
+use super::program::{Program, write_config};
 use super::{config, read_records, spelling};
+use crate::{Values, write_tensors};
 
 /// The epoch at whose start the second group joined.
 pub const ADDED_AT: usize = 4;
@@ -19,7 +20,8 @@ pub fn run(program: &Program, entry: &Value, added_at: Option<usize>) -> Result<
     let file = |name: &str| temporary.path().join(name);
     std::fs::write(file("case.json"), model().to_string())?;
     let x: Vec<f32> = (0..BATCHES).map(|batch| 0.5 + 0.25 * batch as f32).collect();
-    write_data(&file("data.safetensors"), &[BATCHES, 1], &x, &[0, 1, 0, 1, 0])?;
+    let y = [0, 1, 0, 1, 0];
+    write_tensors(&file("data.safetensors"), &[("x", &[BATCHES, 1], Values::F32(&x)), ("y", &[BATCHES], Values::I64(&y))])?;
     let mut callbacks = vec![json!({ "id": "case-recorder", "momentum": true })];
     callbacks.extend(added_at.map(|epoch| json!({ "id": "add-group", "module": "layer.1", "at_epoch": epoch })));
     if !entry["metric_per_epoch"].is_null() {

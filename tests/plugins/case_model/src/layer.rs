@@ -1,5 +1,7 @@
 //! One entry of the module list.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use thaw_plugin_api::nn::{self, Module, init};
 use thaw_plugin_api::prelude::*;
@@ -37,6 +39,9 @@ pub struct ModuleEntry {
     momentum: f64,
     #[serde(default)]
     p: f64,
+    /// A `Linear` whose weight this one shares.
+    #[serde(default)]
+    tied_to: Option<String>,
 }
 
 fn one() -> i64 {
@@ -46,11 +51,14 @@ fn one() -> i64 {
 /// A module without children.
 pub type Layer = Box<dyn Module>;
 
+/// Weights of linear layers by path, for those that share them.
+pub type Weights = HashMap<String, Tensor>;
+
 impl ModuleEntry {
     /// Registers the module; gives its layer if it is one.
-    pub fn build(&self, path: &nn::Path) -> Result<Option<Layer>> {
+    pub fn build(&self, path: &nn::Path, weights: &mut Weights) -> Result<Option<Layer>> {
         Ok(Some(match self.kind.as_str() {
-            "Linear" => Box::new(nn::Linear::with_bias(path, self.in_features, self.out_features, self.bias)?),
+            "Linear" => Box::new(self.linear(path, weights)?),
             "Conv2d" => {
                 let options = nn::Conv2dOptions { stride: self.stride, padding: self.padding, bias: self.bias, ..Default::default() };
                 Box::new(nn::Conv2d::new(path, self.in_channels, self.out_channels, self.kernel_size, options)?)
@@ -71,5 +79,18 @@ impl ModuleEntry {
                 return Ok(None);
             }
         }))
+    }
+
+    fn linear(&self, path: &nn::Path, weights: &mut Weights) -> Result<nn::Linear> {
+        let Some(tied_to) = &self.tied_to else {
+            let linear = nn::Linear::with_bias(path, self.in_features, self.out_features, self.bias)?;
+            weights.insert(self.name.clone(), linear.weight().shallow_clone());
+            return Ok(linear);
+        };
+        let weight = weights
+            .get(tied_to)
+            .ok_or_else(|| Error::new(format_args!("`{}` is tied to `{tied_to}`, which is no Linear before it", self.name)))?;
+        let bias = if self.bias { Some(init::bias_for(&[self.out_features, self.in_features])?) } else { None };
+        nn::Linear::with_values(path, weight.shallow_clone(), bias)
     }
 }

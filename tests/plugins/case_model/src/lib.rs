@@ -4,7 +4,7 @@ mod layer;
 
 use std::path::{Path, PathBuf};
 
-use layer::{Layer, ModuleEntry};
+use layer::{Layer, ModuleEntry, Weights};
 use serde::Deserialize;
 use thaw_plugin_api::nn::Module as _;
 use thaw_plugin_api::prelude::*;
@@ -53,10 +53,10 @@ impl Model for CaseModel {
 
     fn new(config: CaseConfig, root: &nn::Path) -> Result<Self> {
         let case: Case = read_case(&config.case)?;
-        let mut layers = Vec::new();
+        let (mut layers, mut weights) = (Vec::new(), Weights::new());
         for entry in &case.modules {
             let path = entry.name.split('.').fold(root.clone(), |path, name| path / name);
-            if let Some(layer) = entry.build(&path)? {
+            if let Some(layer) = entry.build(&path, &mut weights)? {
                 layers.push((entry.name.clone(), layer));
             }
         }

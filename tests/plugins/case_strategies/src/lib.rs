@@ -1,11 +1,13 @@
 //! The strategies of reference cases, written as an author writes them, and callbacks that record for the tests what a
 //! run directory does not hold.
 
+mod careless;
 mod functions;
 mod record;
 mod stop;
 mod strategies;
 
+use careless::{ForgetsTheGroup, Meddler};
 use functions::CaseFunctions;
 use record::{CaseHooks, CaseMetric, CaseRecorder};
 use stop::CaseStop;
@@ -13,6 +15,6 @@ use strategies::{AddGroup, LastChildrenFinetuning, LayerEachEpoch, MilestonesFin
 use thaw_plugin_api::prelude::*;
 
 export_plugin!(
-    strategies: [LayerEachEpoch, LastChildrenFinetuning, MilestonesFinetuning, AddGroup],
-    callbacks: [CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseStop]
+    strategies: [LayerEachEpoch, LastChildrenFinetuning, MilestonesFinetuning, AddGroup, ForgetsTheGroup],
+    callbacks: [CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseStop, Meddler]
 );

@@ -48,7 +48,8 @@ impl Callback for CaseRecorder {
     }
 }
 
-fn tensor(context: &mut Context, name: &str) -> Result<Tensor> {
+/// A tensor of the model by name.
+pub fn tensor(context: &mut Context, name: &str) -> Result<Tensor> {
     let handle = context.raw_tensor(name)?;
     // SAFETY: the host gives a handle of the one libtorch that both use, and its caller owns it.
     Ok(unsafe { Tensor::from_ptr(handle.cast()) })
