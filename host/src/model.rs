@@ -4,7 +4,7 @@ mod state;
 mod task;
 mod weights;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 use tch::{Device, Tensor};
@@ -81,6 +81,8 @@ pub struct HostModel {
     phase: Phase,
     /// Whether the model may have a step of its own for training and for validation: unknown until asked once.
     own_step: [bool; 2],
+    /// Modules of a fixed mode that were asked for the other one, and told of.
+    told_fixed: HashSet<String>,
 }
 
 impl HostModel {
@@ -108,6 +110,7 @@ impl HostModel {
             device: Device::Cpu,
             phase: Phase::Train,
             own_step: [true; 2],
+            told_fixed: HashSet::new(),
         };
         model.push_modes();
         Ok(model)

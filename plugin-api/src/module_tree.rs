@@ -2,6 +2,7 @@
 
 mod batch_norm;
 mod finetuning;
+mod fixed_mode;
 mod freeze_state;
 mod module;
 mod select;

@@ -56,7 +56,7 @@ impl HostModel {
     ///
     /// # Errors
     /// Another model's tree, or a parameter that cannot have gradients.
-    pub fn apply_tree(&mut self, tree: ModuleTree) -> Result<(), ModelError> {
+    pub fn apply_tree(&mut self, mut tree: ModuleTree) -> Result<(), ModelError> {
         let wrong = |reason: String| ModelError::Tree { model: self.id.clone(), reason };
         if tree.modules().len() != self.tree.modules().len() {
             return Err(wrong(format!("expected {} modules, found {}", self.tree.modules().len(), tree.modules().len())));
@@ -66,11 +66,26 @@ impl HostModel {
                 return Err(wrong(format!("expected module `{}`, found `{}` or other parameters in it", ours.path, theirs.path)));
             }
         }
+        let held = tree.hold_fixed_modes(&self.description.tree);
+        self.tell_fixed(held);
         self.tree = tree;
         self.tree.mark_unchanged();
         self.push_requires_grad()?;
         self.push_modes();
         Ok(())
+    }
+
+    /// Says once for each module that a strategy asked for a mode which it does not know.
+    fn tell_fixed(&mut self, mut held: Vec<String>) {
+        held.retain(|path| self.told_fixed.insert(path.clone()));
+        for training in [false, true] {
+            let (mode, other) = if training { ("training", "evaluation") } else { ("evaluation", "training") };
+            let is_fixed = |path: &&str| self.description.tree.get(path).is_ok_and(|module| module.fixed_mode == Some(training));
+            let paths: Vec<&str> = held.iter().map(String::as_str).filter(is_fixed).collect();
+            if !paths.is_empty() {
+                tracing::warn!("{other} mode was asked for, but these modules know {mode} mode only and stay in it: {}", paths.join(", "));
+            }
+        }
     }
 
     /// Restores freeze state by name from what a checkpoint keeps.

@@ -24,6 +24,10 @@ pub struct Module {
     pub buffers: Vec<TensorInfo>,
     /// Mode in the training phase; validation runs in evaluation mode anyway.
     pub training: bool,
+    /// The only mode that the module knows, where that is so: a traced TorchScript module has its mode in its code. Whatever a
+    /// strategy sets, the host puts `training` back to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_mode: Option<bool>,
     /// Batch norms: whether training updates the stored statistics. `None` for other modules.
     #[serde(default)]
     pub track_running_stats: Option<bool>,

@@ -20,6 +20,7 @@ struct Registered {
     /// Whether only its children were registered so far: it may still be.
     implied: bool,
     mode: Mode,
+    fixed_mode: Option<bool>,
     parameters: Vec<(String, Tensor)>,
     buffers: Vec<(String, Tensor)>,
     /// Indices of the direct children, in registration order.
@@ -34,6 +35,7 @@ impl Registered {
             iterable: false,
             implied: true,
             mode: Mode::new(),
+            fixed_mode: None,
             parameters: Vec::new(),
             buffers: Vec::new(),
             children: Vec::new(),
@@ -118,7 +120,8 @@ impl Registry {
             }
             let mut module = Module::new(&registered.path, &registered.kind);
             module.iterable = registered.iterable;
-            module.training = registered.mode.is_training();
+            module.training = registered.fixed_mode.unwrap_or(registered.mode.is_training());
+            module.fixed_mode = registered.fixed_mode;
             for (name, tensor) in &registered.parameters {
                 let first = identity(tensor).map(|identity| *first_names.entry(identity).or_insert(name));
                 let tied_to = first.filter(|first| first != name).map(str::to_owned);

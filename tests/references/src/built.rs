@@ -89,7 +89,12 @@ impl Built {
     /// Puts those modules into training mode of which `training` says so.
     pub fn set_modes(&mut self, training: impl Fn(&Module) -> bool) {
         let modes: Vec<u8> = self.tree().modules().iter().map(|module| Mode::to_bits(training(module), true)).collect();
-        self.raw.set_modes(modes[..].into());
+        self.set_raw_modes(&modes);
+    }
+
+    /// Sets every module's mode in tree order, as [`Mode::to_bits`] gives it.
+    pub fn set_raw_modes(&mut self, modes: &[u8]) {
+        self.raw.set_modes(modes.into());
     }
 
     /// Makes those parameters trainable whose name `trainable` takes.

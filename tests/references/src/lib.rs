@@ -7,8 +7,10 @@ mod built;
 mod deviation;
 pub mod formula;
 mod reference;
+mod script;
 mod step;
 
 pub use built::Built;
 pub use deviation::{Deviation, Outcome};
 pub use reference::{Reference, fixtures};
+pub use script::check_script;

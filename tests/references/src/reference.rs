@@ -47,12 +47,17 @@ impl Reference {
         let mut json = self.json.clone();
         json["inputs"] = json[key]["inputs"].clone();
         json["eval"] = json[key].clone();
-        Self { name: format!("{}, {key}", self.name), json }
+        self.named(key, json)
     }
 
     /// A part of the file that has the same form as a whole one.
     pub fn part(&self, key: &str) -> Self {
-        Self { name: format!("{}, {key}", self.name), json: self.json[key].clone() }
+        self.named(key, self.json[key].clone())
+    }
+
+    /// Something of the file in the form of a whole one.
+    pub(crate) fn named(&self, part: &str, json: Value) -> Self {
+        Self { name: format!("{}, {part}", self.name), json }
     }
 
     /// Where it was read.
@@ -124,7 +129,7 @@ pub(crate) fn shape(value: &Value) -> Vec<i64> {
 
 /// Shape, mean, standard deviation and length, and the first values where they are recorded. Values may differ by
 /// `tolerance` standard deviations.
-fn check_summary(what: &str, ours: &Tensor, theirs: &Value, tolerance: f64) -> Outcome {
+pub(crate) fn check_summary(what: &str, ours: &Tensor, theirs: &Value, tolerance: f64) -> Outcome {
     if theirs.is_null() {
         return Err(format!("{what} is not in the reference"));
     }

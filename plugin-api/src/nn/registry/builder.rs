@@ -25,6 +25,11 @@ impl ModuleBuilder {
         self.registry.borrow_mut().modules[self.index].iterable = true;
     }
 
+    /// Marks a module that knows one mode only: training or, with `false`, evaluation.
+    pub fn fix_mode(&self, training: bool) {
+        self.registry.borrow_mut().modules[self.index].fixed_mode = Some(training);
+    }
+
     /// The module's mode.
     pub fn mode(&self) -> Mode {
         self.registry.borrow().modules[self.index].mode.clone()

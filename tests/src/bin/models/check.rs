@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use thaw_host::plugins::{PluginSet, SearchPath};
 use thaw_plugin_api::model::{Stage, Tensors};
 use thaw_plugin_api::tch::{self, Tensor};
-use thaw_test_references::{Built, Deviation, Reference};
+use thaw_test_references::{Built, Deviation, Reference, check_script};
 
 use crate::catalog::{self, Target};
 use crate::weights;
@@ -47,6 +47,17 @@ pub fn run(reference: &Reference, search: &SearchPath) -> Result<Verdict, String
     let mut subject = Subject { built: build(&target, search)?, reference, weights: source.as_deref() };
     let deviations = if reference.json()["sentences"].is_array() { subject.sentences()? } else { subject.all()? };
     Ok(Verdict::Passed(deviations))
+}
+
+/// Compares everything that is recorded of a TorchScript file.
+///
+/// # Errors
+/// The first difference, or what kept the model from being built.
+pub fn script(all: &Reference, file: &Path, search: &SearchPath) -> Result<Verdict, String> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let target = Target { plugin: "torchscript", id: "torchscript".to_owned(), config: json!({ "path": file }) };
+    let deviation = check_script(&all.script(&name), || build(&target, search))?;
+    Ok(Verdict::Passed(Deviations(vec![("all".to_owned(), deviation)])))
 }
 
 fn build(target: &Target, search: &SearchPath) -> Result<Built, String> {

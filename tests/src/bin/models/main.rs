@@ -3,9 +3,11 @@
 //! Every `arch/*.json` of the folder is one line: names, modules, outputs, stages, training steps. Behind `ok` stands the
 //! largest deviation as a share of what is allowed; behind `FAILED` the first that is too large. References that are
 //! made with real weights need the file: it is looked for in `$THAW_WEIGHTS` and `weights`, and skipped where it is not.
+//! So is every TorchScript file that `files/torchscript.json` records, with five steps of training.
 //!
 //! Without DIR: `$THAW_MODEL_FIXTURES`, else `tests/fixtures/models`. Further arguments choose by name: `models DIR resnet`.
 
+mod cases;
 mod catalog;
 mod check;
 mod weights;
@@ -16,7 +18,6 @@ use std::time::Instant;
 
 use check::Verdict;
 use thaw_host::plugins::SearchPath;
-use thaw_test_references::Reference;
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -34,15 +35,15 @@ fn main() -> ExitCode {
 }
 
 fn run(folder: &Path, wanted: &[String]) -> Result<bool, String> {
-    let files = references(folder, wanted)?;
+    let cases = cases::find(folder, wanted)?;
     // As the references were made. Batch norm over eight values amplifies the rounding of a sum that threads split.
     thaw_plugin_api::tch::set_num_threads(1);
     let search = SearchPath::of_process(&[]);
     let mut counts = [0; 3];
-    for file in &files {
+    for case in &cases {
         let started = Instant::now();
-        let verdict = Reference::open(file).and_then(|reference| check::run(&reference, &search));
-        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let verdict = case.run(&search);
+        let name = case.name();
         let seconds = started.elapsed().as_secs_f64();
         match verdict {
             Ok(Verdict::Passed(deviations)) => {
@@ -62,25 +63,4 @@ fn run(folder: &Path, wanted: &[String]) -> Result<bool, String> {
     let [passed, skipped, failed] = counts;
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     Ok(failed == 0)
-}
-
-/// The reference files, by name. A folder without `arch` is taken for `arch` itself.
-fn references(folder: &Path, wanted: &[String]) -> Result<Vec<PathBuf>, String> {
-    let arch = folder.join("arch");
-    let folder = if arch.is_dir() { arch } else { folder.to_path_buf() };
-    let unreadable = |error: std::io::Error| format!("{}: {error}", folder.display());
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let is_wanted = wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
-        if is_wanted && path.extension().is_some_and(|extension| extension == "json") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    if files.is_empty() {
-        return Err(format!("{} has no such references (*.json)", folder.display()));
-    }
-    Ok(files)
 }
