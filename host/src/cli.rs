@@ -8,6 +8,7 @@ mod plan;
 mod plugin;
 mod predict;
 mod session;
+mod swap;
 mod trained;
 mod validate;
 
@@ -56,6 +57,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Shows what trains at which rate in which epoch, without data.
     Plan(plan::PlanArgs),
+    /// Replaces the strategy of a live run at its next epoch.
+    Swap(swap::SwapArgs),
     /// Lists and shows plugins.
     Plugin(plugin::PluginArgs),
 }
@@ -71,6 +74,7 @@ pub fn main() -> u8 {
         Some(Command::Predict(args)) => predict::run(&cli.options, args),
         Some(Command::Export(args)) => export::run(&cli.options, args),
         Some(Command::Plan(args)) => plan::run(&cli.options, args),
+        Some(Command::Swap(args)) => swap::run(&cli.options, args),
         Some(Command::Plugin(args)) => plugin::run(&cli.options, args),
         None if cli.options.plugins.is_empty() => return usage(),
         None => plugin::show_named(&cli.options),

@@ -7,6 +7,7 @@ mod trainer;
 use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
+pub use overrides::apply as apply_override;
 use serde_json::{Map, Value, json};
 use thaw_plugin_api::config::{Config, Key, ObjectReader};
 pub use trainer::{Audit, CheckpointConfig, ClipAlgorithm, Mode, Precision, TrainerConfig, Weighting};

@@ -9,6 +9,7 @@ use crate::fit::FitError;
 use crate::model::ModelError;
 use crate::plugins::{Failure, PluginError};
 use crate::predict::PredictError;
+use crate::swap::SwapError;
 use crate::torch::TorchError;
 use crate::weights::WeightsError;
 
@@ -39,6 +40,9 @@ pub enum Error {
     /// Predictions that cannot be read off the outputs or written.
     #[error(transparent)]
     Predict(#[from] PredictError),
+    /// A strategy that was not replaced in a live run.
+    #[error(transparent)]
+    Swap(#[from] SwapError),
     /// libtorch.
     #[error(transparent)]
     Torch(#[from] TorchError),
@@ -73,6 +77,7 @@ impl Error {
             Self::Fit(FitError::Config(_)) => 2,
             Self::Torch(TorchError::Device { .. }) => 2,
             Self::Predict(PredictError::Format { .. } | PredictError::NoOutput { .. }) => 2,
+            Self::Swap(error) => error.exit_code(),
             Self::Interrupted => 130,
             _ => 1,
         }

@@ -15,8 +15,10 @@ mod resume;
 mod scaler;
 mod schedule;
 mod services;
+mod set_aside;
 mod state;
 mod step;
+mod swap;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -43,6 +45,7 @@ pub struct Fit {
     callbacks: Vec<Instance>,
     plugins: PluginSet,
     reporter: Reporter,
+    swapping: swap::Swapping,
 }
 
 /// How a run ended.
@@ -65,6 +68,7 @@ impl Fit {
     /// What ended the run.
     pub fn run(&mut self) -> Result<Outcome, Error> {
         let result = self.train();
+        self.close_swaps();
         match &result {
             Ok(_) => {
                 self.state.run_dir.flush();

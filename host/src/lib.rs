@@ -16,6 +16,7 @@ pub mod predict;
 pub mod progress;
 pub mod run_dir;
 pub mod scheduler;
+pub mod swap;
 pub mod torch;
 pub mod weights;
 

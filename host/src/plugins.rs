@@ -10,6 +10,7 @@ mod instance;
 mod load;
 mod locate;
 mod log;
+mod private;
 mod set;
 mod whole;
 
@@ -17,4 +18,5 @@ pub use error::{Failure, PluginError};
 pub use instance::Instance;
 pub use load::LoadedPlugin;
 pub use locate::SearchPath;
+pub use private::PrivateCopy;
 pub use set::PluginSet;

@@ -1,5 +1,7 @@
 //! The run directory: everything that a run writes.
 
+mod lock;
+
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -7,6 +9,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::macros::format_description;
+
+pub use lock::{Holder, RunLock, holder};
 
 use crate::error::{Error, io};
 
@@ -20,10 +24,15 @@ pub const CONFIG: &str = "config.toml";
 pub const PLUGINS: &str = "plugins.json";
 /// Folder of checkpoints.
 pub const CHECKPOINTS: &str = "checkpoints";
+/// Strategies that were replaced while the run was live.
+pub const SWAPS: &str = "swaps.json";
+/// Folder of the plugins that came with a swap.
+pub const PLUGIN_FILES: &str = "plugins";
 
-/// A run directory, open for writing.
+/// A run directory, open for writing by this process alone.
 pub struct RunDir {
     path: PathBuf,
+    _lock: RunLock,
     metrics: Records,
     groups: Records,
 }
@@ -72,11 +81,19 @@ impl RunDir {
     /// It cannot be written.
     pub fn resume(path: &Path, earlier: Option<&Path>, position: Position) -> Result<Self, Error> {
         std::fs::create_dir_all(path).map_err(io(path))?;
-        for name in [METRICS, GROUPS] {
+        let copy = |name: &Path| {
             let (to, from) = (path.join(name), earlier.map(|earlier| earlier.join(name)));
-            if let Some(from) = from.filter(|from| from.is_file() && !to.exists()) {
-                std::fs::copy(&from, &to).map_err(io(&to))?;
+            match from.filter(|from| from.is_file() && !to.exists()) {
+                Some(from) => std::fs::copy(&from, &to).map(drop).map_err(io(&to)),
+                None => Ok(()),
             }
+        };
+        for name in [METRICS, GROUPS, SWAPS] {
+            copy(Path::new(name))?;
+        }
+        if let Some(files) = earlier.and_then(|earlier| std::fs::read_dir(earlier.join(PLUGIN_FILES)).ok()) {
+            std::fs::create_dir_all(path.join(PLUGIN_FILES)).map_err(io(path))?;
+            files.flatten().try_for_each(|file| copy(&Path::new(PLUGIN_FILES).join(file.file_name())))?;
         }
         Self::open(path, position)
     }
@@ -84,8 +101,11 @@ impl RunDir {
     fn open(path: &Path, position: Position) -> Result<Self, Error> {
         let checkpoints = path.join(CHECKPOINTS);
         std::fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
+        // Before anything is cut off: another run may be writing here.
+        let lock = RunLock::take(path)?;
         Ok(Self {
             path: path.to_path_buf(),
+            _lock: lock,
             metrics: Records::open(path.join(METRICS), position.metrics)?,
             groups: Records::open(path.join(GROUPS), position.groups)?,
         })

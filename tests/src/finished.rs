@@ -21,6 +21,10 @@ impl Finished {
         Self { command: format!("{command:?}"), status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 
+    pub(crate) fn new(command: String, status: ExitStatus, stdout: String, stderr: String) -> Self {
+        Self { command, status, stdout, stderr }
+    }
+
     /// The exit code; `None` after a signal.
     pub fn code(&self) -> Option<i32> {
         self.status.code()

@@ -12,6 +12,7 @@
 mod built;
 mod example;
 mod finished;
+mod live;
 pub mod parity;
 mod run;
 mod tensors;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 pub use built::{build, host, plugin};
 pub use example::example;
 pub use finished::Finished;
+pub use live::Live;
 pub use run::Run;
 pub use tensors::{Values, read_tensors, write_tensors};
 

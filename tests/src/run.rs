@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Finished, host};
+use crate::{Finished, Live, host};
 
 /// A temporary folder with a run config, for one or more commands. The program runs in it, on the CPU with one thread,
 /// and finds the workspace's plugins by name.
@@ -68,6 +68,15 @@ impl Run {
 
     /// `host` with any arguments.
     pub fn host(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Finished {
+        Finished::run(self.command(arguments))
+    }
+
+    /// `host` with any arguments, running while the test goes on.
+    pub fn start(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Live {
+        Live::start(self.command(arguments))
+    }
+
+    fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = match self.largest_file {
             None => Command::new(host()),
             Some(kib) => {
@@ -80,7 +89,7 @@ impl Run {
         command.args(arguments).current_dir(self.folder()).env_remove("THAW_LOG").env_remove("THAW_PLUGIN_PATH");
         command.env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        Finished::run(command)
+        command
     }
 
     /// A JSON file of the run directory.

@@ -9,6 +9,7 @@ use thaw_plugin_api::optimizer::ParamGroup;
 
 use crate::fit::{Best, Meter};
 use crate::run_dir::Position;
+use crate::swap::Swap;
 
 /// The state of a run besides its tensors.
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,7 +62,7 @@ pub struct SavedState {
     pub loss_scale: Option<Value>,
     /// Strategies that were replaced in the running process, in order.
     #[serde(default)]
-    pub swaps: Vec<Value>,
+    pub swaps: Vec<Swap>,
 }
 
 /// Which model it is.

@@ -8,6 +8,7 @@ use thaw_plugin_api::module_tree::ModuleTree;
 use super::audit::Frozen;
 use super::scaler::LossScaler;
 use super::state::Requests;
+use super::swap::Swapping;
 use super::{Fit, FitError, Meter, RunState, initial_groups};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
@@ -77,7 +78,8 @@ impl Fit {
             validation: None,
             window_samples: 0,
         };
-        let mut fit = Self { state, callbacks, plugins, reporter: options.reporter };
+        let swapping = Swapping::new(state.run_dir.path());
+        let mut fit = Self { state, callbacks, plugins, reporter: options.reporter, swapping };
         if let Err(error) = fit.prepare(options.resume.as_ref()) {
             fit.fail(&error);
             return Err(error);
@@ -89,6 +91,7 @@ impl Fit {
     /// From `setup` to the state to train from.
     fn prepare(&mut self, resume: Option<&Checkpoint>) -> Result<(), Error> {
         self.write_head()?;
+        resume.map_or(Ok(()), |checkpoint| self.restore_swaps(checkpoint))?;
         self.setup(resume.is_none())?;
         self.build_optimizer()?;
         resume.map_or(Ok(()), |checkpoint| self.restore(checkpoint))

@@ -55,8 +55,14 @@ impl Fit {
     /// The first failure, or a disagreement that the audit finds.
     pub(super) fn start_epoch(&mut self) -> Result<(), Error> {
         let progress = self.state.progress;
-        for callback in &mut self.callbacks {
-            if callback.kind() == Kind::Strategy {
+        let mut incoming = self.incoming()?;
+        for index in 0..self.callbacks.len() {
+            let took_over = match incoming.take_if(|incoming| incoming.index() == index) {
+                Some(incoming) => self.take_over(incoming)?,
+                None => false,
+            };
+            let callback = &mut self.callbacks[index];
+            if callback.kind() == Kind::Strategy && !took_over {
                 callback.finetune(&progress, &mut self.state)?;
             }
             callback.hook(Hook::TrainEpochStart, &progress, &mut self.state)?;

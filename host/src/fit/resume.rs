@@ -35,7 +35,6 @@ impl Fit {
             state.store.alias(BEST, &best.name)?;
         }
         state.kept = saved.kept.iter().filter(|kept| state.store.folder().join(&kept.name).is_dir()).cloned().collect();
-        state.swaps.clone_from(&saved.swaps);
         if let Some(scaler) = saved.loss_scale.as_ref().and_then(LossScaler::from_state) {
             state.scaler = Some(scaler);
         }

@@ -15,6 +15,7 @@ use crate::model::HostModel;
 use crate::optimizer::{Optimizer, Parameters};
 use crate::run_dir::RunDir;
 use crate::scheduler::Scheduler;
+use crate::swap::Swap;
 
 /// Everything of a run that checkpoints keep or hooks can see.
 pub struct RunState {
@@ -59,7 +60,7 @@ pub struct RunState {
     /// Digests of what is frozen.
     pub frozen: Frozen,
     /// Strategies replaced while running.
-    pub swaps: Vec<serde_json::Value>,
+    pub swaps: Vec<Swap>,
     /// Results of the last validation.
     pub validation: Option<super::Evaluation>,
     /// Samples in the present accumulation window.
@@ -67,7 +68,7 @@ pub struct RunState {
 }
 
 /// What hooks asked for, done as soon as the loop allows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Requests {
     /// Why to stop.
     pub stop: Option<String>,

@@ -141,12 +141,19 @@ pub struct Failure {
     pub error: thaw_plugin_api::Error,
 }
 
+impl Failure {
+    /// Whether the configuration is at fault rather than the plugin.
+    pub fn is_config(&self) -> bool {
+        self.error.kind() == thaw_plugin_api::error::ErrorKind::Config
+    }
+}
+
 impl PluginError {
     /// Whether the run config is at fault rather than the plugin: the exit code is 2 then.
     pub fn is_config(&self) -> bool {
         match self {
             Self::UnknownId { .. } => true,
-            Self::Failed(failure) => failure.error.kind() == thaw_plugin_api::error::ErrorKind::Config,
+            Self::Failed(failure) => failure.is_config(),
             _ => false,
         }
     }

@@ -25,13 +25,21 @@ impl LoadedPlugin {
     /// # Errors
     /// No library, no plugin, or one that does not fit this host.
     pub fn open(path: &Path) -> Result<Self, PluginError> {
+        Self::open_copy(path, path)
+    }
+
+    /// Opens `copy`, a copy of the file `path`, which errors name.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_copy(path: &Path, copy: &Path) -> Result<Self, PluginError> {
         let io = |source| PluginError::Io { path: path.to_path_buf(), source };
-        let path_found = path.canonicalize().map_err(io)?;
+        let path_found = copy.canonicalize().map_err(io)?;
         let sha256 = sha256_file(&path_found).map_err(io)?;
         if let Some(reason) = whole::missing(&path_found).map_err(io)? {
             return Err(PluginError::NoLibrary { path: path.to_path_buf(), reason });
         }
-        open_now(&path_found)?;
+        open_now(path, &path_found)?;
         let header = lib_header_from_path(&path_found).map_err(|error| match error {
             LibraryError::GetSymbolError { .. } => PluginError::NoPlugin { path: path.to_path_buf() },
             other => PluginError::PluginApi {
@@ -102,20 +110,20 @@ impl LoadedPlugin {
 
 /// Opens the library with all its symbols resolved now, so that a missing one fails here and not in a hook, and never
 /// closes it.
-fn open_now(path: &Path) -> Result<(), PluginError> {
+fn open_now(path: &Path, file: &Path) -> Result<(), PluginError> {
     #[cfg(unix)]
     let opened = {
         use libloading::os::unix::{Library as UnixLibrary, RTLD_LOCAL, RTLD_NOW};
         // SAFETY: the library's constructors run; the user asked for this file, and plugins are native code with the
         // program's rights, as the README says.
-        unsafe { UnixLibrary::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Library::from)
+        unsafe { UnixLibrary::open(Some(file), RTLD_NOW | RTLD_LOCAL) }.map(Library::from)
     };
     #[cfg(not(unix))]
     // SAFETY: as above.
-    let opened = unsafe { Library::new(path) };
+    let opened = unsafe { Library::new(file) };
     let library = opened.map_err(|error| {
         let reason = error.to_string().replace('\n', " ");
-        let reason = reason.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&reason);
+        let reason = reason.strip_prefix(&format!("{}: ", file.display())).unwrap_or(&reason);
         PluginError::NoLibrary { path: path.to_path_buf(), reason: reason.to_owned() }
     })?;
     std::mem::forget(library);

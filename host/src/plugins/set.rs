@@ -51,6 +51,13 @@ impl PluginSet {
         Ok(&self.plugins[self.plugins.len() - 1])
     }
 
+    /// Takes a plugin beside those there are. It may offer ids that are there already: by their ids those before it are found.
+    pub fn add_beside(&mut self, plugin: Rc<LoadedPlugin>) {
+        if !self.plugins.iter().any(|known| known.path() == plugin.path()) {
+            self.plugins.push(plugin);
+        }
+    }
+
     /// The plugins, in the order in which they were loaded.
     pub fn plugins(&self) -> impl Iterator<Item = &LoadedPlugin> {
         self.plugins.iter().map(Rc::as_ref)

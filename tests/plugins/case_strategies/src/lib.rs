@@ -6,6 +6,7 @@ mod functions;
 mod record;
 mod stop;
 mod strategies;
+mod wait;
 
 use careless::{ForgetsTheGroup, Meddler};
 use functions::CaseFunctions;
@@ -13,8 +14,9 @@ use record::{CaseHooks, CaseMetric, CaseRecorder};
 use stop::CaseStop;
 use strategies::{AddGroup, LastChildrenFinetuning, LayerEachEpoch, MilestonesFinetuning};
 use thaw_plugin_api::prelude::*;
+use wait::CaseWait;
 
 export_plugin!(
     strategies: [LayerEachEpoch, LastChildrenFinetuning, MilestonesFinetuning, AddGroup, ForgetsTheGroup],
-    callbacks: [CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseStop, Meddler]
+    callbacks: [CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseStop, CaseWait, Meddler]
 );

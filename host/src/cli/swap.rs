@@ -1,0 +1,63 @@
+//! `host swap`.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Options, session};
+use crate::Error;
+use crate::fit::INTERRUPTED;
+use crate::plugins::{LoadedPlugin, SearchPath};
+use crate::swap::{SwapError, SwapRequest, ask};
+
+/// Arguments of `host swap`.
+#[derive(Args)]
+pub struct SwapArgs {
+    /// The run directory of a live run. Name the new strategy's plugin with --plugin.
+    #[arg(value_name = "RUN_DIR")]
+    run_dir: PathBuf,
+    /// Sets a key of the new strategy, such as unfreeze_at_epoch=5; id=… chooses among those of the plugin. A strategy
+    /// with the old one's id keeps its settings.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The strategy to replace, where the run has several.
+    #[arg(long, value_name = "ID")]
+    replace: Option<String>,
+    /// Withdraws the request where the run does not come to its next epoch in this time. Default: waits for it.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+}
+
+/// Asks a live run to replace its strategy, and waits for its answer.
+///
+/// # Errors
+/// The run is not live, refuses, or does not answer in time.
+pub fn run(options: &Options, args: SwapArgs) -> Result<(), Error> {
+    let [plugin] = options.plugins.as_slice() else {
+        return Err(SwapError::Plugins(options.plugins.len()).into());
+    };
+    let plugin = SearchPath::of_process(&options.plugin_dirs).find(plugin, Path::new(""))?;
+    let plugin = std::path::absolute(&plugin).unwrap_or(plugin);
+    // A library that ends the process when it is loaded is to end this one, and not the run. What else is wrong with it
+    // the run says.
+    drop(LoadedPlugin::open(&plugin));
+    session::watch_interrupts();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let token = format!("{}-{}", std::process::id(), now.as_nanos());
+    let request = SwapRequest { token, plugin, set: args.set, replace: args.replace };
+    let asked = |process: &str| {
+        if !options.quiet {
+            eprintln!("asked process {process}; it answers at its next epoch");
+        }
+    };
+    let swap = ask(&args.run_dir, &request, args.timeout, asked, || INTERRUPTED.load(Ordering::Relaxed))?;
+    println!("from epoch {} on `{}` ({} {}) replaces `{}`", swap.epoch + 1, swap.id, swap.plugin, swap.version, swap.replaced);
+    Ok(())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}

@@ -1,0 +1,45 @@
+//! What hooks can change of a run, set aside and put back.
+
+use std::collections::BTreeMap;
+
+use thaw_plugin_api::module_tree::ModuleTree;
+use thaw_plugin_api::optimizer::ParamGroup;
+
+use super::state::Requests;
+use super::{FitError, RunState};
+use crate::Error;
+
+/// What hooks can change of a run besides the values of tensors.
+pub(super) struct SetAside {
+    tree: ModuleTree,
+    groups: Option<Vec<ParamGroup>>,
+    metrics: BTreeMap<String, f64>,
+    requests: Requests,
+    changed: bool,
+}
+
+impl RunState {
+    /// Takes note of what hooks can change.
+    pub(super) fn set_aside(&self) -> SetAside {
+        SetAside {
+            tree: self.model.tree().clone(),
+            groups: self.optimizer.as_ref().map(|optimizer| optimizer.groups().to_vec()),
+            metrics: self.metrics.clone(),
+            requests: self.requests.clone(),
+            changed: self.changed,
+        }
+    }
+
+    /// Puts that back.
+    ///
+    /// # Errors
+    /// libtorch refuses.
+    pub(super) fn put_back(&mut self, before: SetAside) -> Result<(), Error> {
+        self.model.apply_tree(before.tree)?;
+        if let (Some(optimizer), Some(groups)) = (&mut self.optimizer, before.groups) {
+            optimizer.set_groups(groups).map_err(FitError::from)?;
+        }
+        (self.metrics, self.requests, self.changed) = (before.metrics, before.requests, before.changed);
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! Replacing a strategy of the run: as an asker wants it, or as the journal of a resumed run says.
+
+mod journal;
+mod request;
+
+use std::path::Path;
+use std::rc::Rc;
+
+use thaw_plugin_api::hook::Hook;
+
+use super::{Fit, audit};
+use crate::Error;
+use crate::config::CallbackTable;
+use crate::plugins::{Instance, LoadedPlugin, PrivateCopy};
+use crate::swap::{Mailbox, Swap, SwapAnswer, SwapError, SwapRequest};
+
+/// Swaps that a run was asked for, and those that it repeats.
+pub struct Swapping {
+    mailbox: Mailbox,
+    /// Made, and waiting for the next epoch.
+    prepared: Option<Incoming>,
+    /// Of the journal, still to come.
+    replay: Vec<Swap>,
+}
+
+/// A strategy that is to take over.
+pub(super) struct Incoming {
+    swap: Swap,
+    instance: Instance,
+    plugin: Rc<LoadedPlugin>,
+    /// Who asked, and the copy made for it; nobody did where the journal is repeated.
+    asked: Option<(SwapRequest, PrivateCopy)>,
+}
+
+impl Incoming {
+    /// Place of the strategy that it replaces.
+    pub(super) fn index(&self) -> usize {
+        self.swap.index
+    }
+}
+
+impl Swapping {
+    /// Nothing asked yet.
+    pub(super) fn new(run_dir: &Path) -> Self {
+        Self { mailbox: Mailbox::open(run_dir), prepared: None, replay: Vec::new() }
+    }
+}
+
+impl Fit {
+    /// Looks for a request and makes its strategy, or refuses it.
+    pub(super) fn read_swap_request(&mut self) {
+        if self.swapping.prepared.is_some() {
+            return;
+        }
+        let Some(request) = self.swapping.mailbox.read() else { return };
+        match self.prepare_swap(&request) {
+            Ok(incoming) => {
+                tracing::info!("at the next epoch `{}` replaces `{}`", incoming.swap.id, incoming.swap.replaced);
+                self.swapping.prepared = Some(incoming);
+            }
+            Err(error) if self.swapping.mailbox.take() => self.refuse(&request, &error),
+            Err(_) => {}
+        }
+    }
+
+    /// The strategy that takes over in the epoch that starts.
+    ///
+    /// # Errors
+    /// The journal of a resumed run cannot be repeated.
+    pub(super) fn incoming(&mut self) -> Result<Option<Incoming>, Error> {
+        let epoch = self.state.progress.epoch;
+        if self.swapping.replay.first().is_some_and(|swap| swap.epoch == epoch) {
+            let swap = self.swapping.replay.remove(0);
+            return self.repeated(swap).map(Some);
+        }
+        let waiting = self.swapping.mailbox.read();
+        let is_withdrawn = |incoming: &mut Incoming| incoming.asked.as_ref().map(|(request, _)| request) != waiting.as_ref();
+        if let Some(withdrawn) = self.swapping.prepared.take_if(is_withdrawn) {
+            tracing::info!("`{}` does not replace `{}`: the request was withdrawn", withdrawn.swap.id, withdrawn.swap.replaced);
+            withdrawn.asked.into_iter().for_each(|(_, copy)| copy.discard());
+        }
+        self.read_swap_request();
+        Ok(self.swapping.prepared.take().filter(|_| self.swapping.mailbox.take()))
+    }
+
+    /// Lets a strategy take over and fine-tune this epoch; false where it failed to, and the run is as it was.
+    ///
+    /// # Errors
+    /// The journal of a resumed run cannot be repeated.
+    pub(super) fn take_over(&mut self, incoming: Incoming) -> Result<bool, Error> {
+        let Incoming { mut swap, mut instance, plugin, asked } = incoming;
+        swap.epoch = self.state.progress.epoch;
+        let before = self.state.set_aside();
+        let entered = self.enter(&mut instance, &swap).and_then(|()| {
+            if asked.is_some() {
+                // The run goes another way than the one before it.
+                self.swapping.replay.clear();
+            }
+            self.install(swap.clone(), instance, plugin)
+        });
+        match (entered, asked) {
+            (Ok(mut old), asked) => {
+                let progress = self.state.progress;
+                if let Err(failure) = old.hook(Hook::Teardown, &progress, &mut self.state) {
+                    tracing::warn!("{failure}");
+                }
+                let (from, Swap { id, plugin, version, replaced, .. }) = (swap.epoch + 1, &swap);
+                tracing::info!("from epoch {from} on `{id}` ({plugin} {version}) replaces `{replaced}`");
+                if let Some((request, _)) = asked {
+                    self.swapping.mailbox.answer(&request, &SwapAnswer::Swapped(Box::new(swap)));
+                }
+                Ok(true)
+            }
+            (Err(error), None) => Err(error),
+            (Err(error), Some((request, copy))) => {
+                self.state.put_back(before)?;
+                copy.discard();
+                self.refuse(&request, &error);
+                Ok(false)
+            }
+        }
+    }
+
+    /// The run ends: who waits is told so.
+    pub(super) fn close_swaps(&mut self) {
+        self.swapping.prepared.take().and_then(|incoming| incoming.asked).into_iter().for_each(|(_, copy)| copy.discard());
+        if let Some(request) = self.swapping.mailbox.read()
+            && self.swapping.mailbox.take()
+        {
+            self.refuse(&request, &SwapError::Ended { run_dir: self.state.run_dir.path().to_path_buf() }.into());
+        }
+    }
+
+    fn refuse(&self, request: &SwapRequest, error: &Error) {
+        tracing::warn!("{} is not swapped in, the run goes on as it was: {error}", request.plugin.display());
+        self.swapping.mailbox.answer(request, &SwapAnswer::Refused { reason: error.to_string(), exit_code: error.exit_code() });
+    }
+
+    /// What a strategy that takes over goes through, as in a resumed run, up to its first fine-tuning: it does not freeze.
+    fn enter(&mut self, new: &mut Instance, swap: &Swap) -> Result<(), Error> {
+        let (progress, state) = (self.state.progress, &mut self.state);
+        let old = &mut self.callbacks[swap.index];
+        new.hook(Hook::Setup, &progress, state)?;
+        if new.id() == old.id() {
+            old.hook(Hook::SaveCheckpoint, &progress, state)?;
+            new.hook(Hook::LoadCheckpoint, &progress, state)?;
+            new.load_state(&old.state()?)?;
+        }
+        new.hook(Hook::FitStart, &progress, state)?;
+        new.hook(Hook::TrainStart, &progress, state)?;
+        new.finetune(&progress, state)?;
+        let groups = state.optimizer.as_ref().map(crate::optimizer::Optimizer::groups).unwrap_or_default();
+        state.report_findings(audit::groups(state.model.tree(), groups))?;
+        Ok(state.check_something_trains()?)
+    }
+
+    /// Puts a strategy in the old one's place, with it in the journal; gives the old one.
+    fn install(&mut self, swap: Swap, instance: Instance, plugin: Rc<LoadedPlugin>) -> Result<Instance, Error> {
+        let (index, table) = (swap.index, CallbackTable { id: swap.id.clone(), config: swap.config.clone() });
+        self.state.swaps.push(swap);
+        self.plugins.add_beside(plugin);
+        if let Err(error) = self.write_swaps() {
+            self.state.swaps.pop();
+            return Err(error);
+        }
+        self.state.config.callbacks[index] = table;
+        Ok(std::mem::replace(&mut self.callbacks[index], instance))
+    }
+}

@@ -1,0 +1,71 @@
+//! What took over when: written for a resumed run, and repeated by it.
+
+use std::rc::Rc;
+
+use thaw_plugin_api::abi::Kind;
+
+use super::Incoming;
+use crate::Error;
+use crate::checkpoint::Checkpoint;
+use crate::fit::Fit;
+use crate::plugins::{LoadedPlugin, PluginError};
+use crate::run_dir::{PLUGIN_FILES, PLUGINS, SWAPS};
+use crate::swap::{Swap, SwapError};
+
+impl Fit {
+    /// Strategies that the checkpoint says took over, and those that the journal says will.
+    ///
+    /// # Errors
+    /// A plugin of them is not there any more or is another one, or the run config has other callbacks than the run had.
+    pub(in crate::fit) fn restore_swaps(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let path = self.state.run_dir.path().join(SWAPS);
+        let journal: Vec<Swap> = match std::fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text)
+                .map_err(|error| SwapError::Journal { file: path, problem: format!("it cannot be read: {error}") })?,
+            Err(_) => Vec::new(),
+        };
+        let saved = &checkpoint.state;
+        if let Some(rest) = journal.strip_prefix(saved.swaps.as_slice()) {
+            let start = saved.epoch + usize::from(saved.batch > 0);
+            self.swapping.replay = rest.iter().filter(|swap| swap.epoch >= start).cloned().collect();
+        }
+        for swap in &saved.swaps {
+            let Incoming { swap, instance, plugin, .. } = self.repeated(swap.clone())?;
+            self.install(swap, instance, plugin)?;
+        }
+        Ok(())
+    }
+
+    /// The strategy of a journal's entry.
+    pub(super) fn repeated(&self, swap: Swap) -> Result<Incoming, Error> {
+        let run_dir = self.state.run_dir.path();
+        let wrong = |problem: String| SwapError::Journal { file: run_dir.join(SWAPS), problem };
+        let found = self.callbacks.get(swap.index).map_or("nothing", |callback| callback.id());
+        if found != swap.replaced {
+            let (index, replaced) = (swap.index, &swap.replaced);
+            return Err(wrong(format!("it replaces callbacks[{index}], `{replaced}`, where the run config has {found}")).into());
+        }
+        let file = run_dir.join(PLUGIN_FILES).join(&swap.file);
+        if !file.is_file() {
+            let (plugin, sha256, folder) = (&swap.plugin, &swap.sha256, run_dir.join(PLUGIN_FILES));
+            let problem = format!("plugin `{plugin}` is not in {} as {}; copy it there (SHA-256 {sha256})", folder.display(), swap.file);
+            return Err(wrong(problem).into());
+        }
+        let plugin = LoadedPlugin::open(&file)?;
+        if plugin.sha256() != swap.sha256 {
+            return Err(PluginError::Pin { path: file, found: plugin.sha256().to_owned(), expected: swap.sha256 }.into());
+        }
+        let instance = plugin.create(Kind::Strategy, &swap.id, &swap.config)?;
+        Ok(Incoming { swap, instance, plugin: Rc::new(plugin), asked: None })
+    }
+
+    /// Writes the journal and `plugins.json`.
+    ///
+    /// # Errors
+    /// The disk is full, ….
+    pub(super) fn write_swaps(&self) -> Result<(), Error> {
+        let journal: Vec<&Swap> = self.state.swaps.iter().chain(&self.swapping.replay).collect();
+        self.state.run_dir.write(SWAPS, &serde_json::to_string_pretty(&journal).unwrap_or_default())?;
+        self.state.run_dir.write(PLUGINS, &serde_json::to_string_pretty(&self.plugins.record()).unwrap_or_default())
+    }
+}

@@ -1,0 +1,82 @@
+//! Replacing the strategy of a live run: what asker and run say to each other, through files of the run directory.
+//!
+//! ```text
+//! asker                                run
+//! swap-request.json ────────────────►  between two batches: opens the plugin, makes the strategy
+//!   (withdrawn by removing it)         at its next epoch: takes the request; the new strategy takes over, or the old stays
+//!        swap-answer-<token>.json  ◄── either way says so; what ran since when is in swaps.json
+//! ```
+//!
+//! Each file appears whole. Whether the run is live tells the lock of its run directory.
+
+mod ask;
+mod error;
+mod mailbox;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use ask::ask;
+pub use error::SwapError;
+pub use mailbox::Mailbox;
+
+const REQUEST: &str = "swap-request.json";
+
+fn answer_file(token: &str) -> String {
+    format!("swap-answer-{token}.json")
+}
+
+/// What an asker wants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SwapRequest {
+    /// Tells this request from others.
+    pub token: String,
+    /// The plugin's file.
+    pub plugin: PathBuf,
+    /// `KEY=VALUE`, keys of the new strategy's table under `[[callbacks]]`.
+    pub set: Vec<String>,
+    /// Id of the strategy to replace; may be left out where there is one.
+    pub replace: Option<String>,
+}
+
+/// What the run did.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SwapAnswer {
+    /// The new strategy is in charge.
+    Swapped(Box<Swap>),
+    /// The run is as it was.
+    Refused {
+        /// Why.
+        reason: String,
+        /// The exit code that a run with this fault would end with.
+        exit_code: u8,
+    },
+}
+
+/// A strategy that was replaced: what a resumed run needs to do the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Swap {
+    /// The first epoch of the new strategy, from 0.
+    pub epoch: usize,
+    /// Place of both among the run config's `[[callbacks]]`.
+    pub index: usize,
+    /// Id of the old strategy.
+    pub replaced: String,
+    /// Id of the new one.
+    pub id: String,
+    /// Configuration of the new one.
+    pub config: Value,
+    /// Its plugin's name.
+    pub plugin: String,
+    /// Its plugin's version.
+    pub version: String,
+    /// The file that was asked for.
+    pub source: PathBuf,
+    /// Name of the run's own copy of it, in `plugins/`.
+    pub file: String,
+    /// SHA-256 of both.
+    pub sha256: String,
+}
