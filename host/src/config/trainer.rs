@@ -23,7 +23,7 @@ pub struct TrainerConfig {
     /// How batches of unequal size count in an accumulation.
     #[config(default = Weighting::Batches)]
     pub weighting: Weighting,
-    /// Limit of the gradients' norm or of each of their values.
+    /// Limit of the gradients' norm or of each of their values; 0 is no limit, as in Lightning.
     #[config(range = 0.0..)]
     pub gradient_clip_val: Option<f64>,
     /// What is limited.

@@ -144,7 +144,7 @@ impl Fit {
 
     fn clip(&mut self) -> Result<Option<f64>, Error> {
         let state = &mut self.state;
-        let Some(limit) = state.config.trainer.gradient_clip_val else { return Ok(None) };
+        let Some(limit) = state.config.trainer.gradient_clip_val.filter(|limit| *limit > 0.0) else { return Ok(None) };
         let clip = match state.config.trainer.gradient_clip_algorithm {
             ClipAlgorithm::Norm => Clip::Norm { max_norm: limit, norm_type: 2.0 },
             ClipAlgorithm::Value => Clip::Value(limit),

@@ -165,7 +165,9 @@ impl Rule {
                 if t > *t_max && (t - 1 - t_max).is_multiple_of(2 * t_max) {
                     lr + (base - eta_min) * (1.0 - (PI / period).cos()) / 2.0
                 } else {
-                    (1.0 + (PI * count / period).cos()) / (1.0 + (PI * (count - 1.0) / period).cos()) * (lr - eta_min) + eta_min
+                    let next = (1.0 + (PI * count / period).cos()) / (1.0 + (PI * (count - 1.0) / period).cos()) * (lr - eta_min) + eta_min;
+                    // Past its end a growing factor would drive a group that joined below the minimum below zero: it stays.
+                    if next < 0.0 { lr } else { next }
                 }
             }
             Rule::Linear(Linear { start_factor, end_factor, total_iters }) => {
@@ -229,12 +231,13 @@ impl Rule {
         })
     }
 
-    /// What the schedule has to scale for a group to have the rate `lr` at count `t`. Where the factor is 0, `lr` itself.
+    /// What the schedule has to scale for a group to have the rate `lr` at count `t`, at least 0. Where the factor is 0,
+    /// `lr` itself.
     pub(super) fn base_of(&self, t: usize, lr: f64) -> Result<f64> {
         let constant = self.closed(t, 0.0)?;
         let factor = self.closed(t, 1.0)? - constant;
         let base = (lr - constant) / factor;
-        Ok(if factor.abs() > f64::EPSILON && base.is_finite() { base } else { lr })
+        Ok(if factor.abs() > f64::EPSILON && base.is_finite() { base.max(0.0) } else { lr })
     }
 
     /// The momentum at count `t`, where the schedule cycles it.

@@ -57,6 +57,22 @@ impl Comparison {
         }
     }
 
+    /// A number that may be any of these, up to rounding.
+    pub fn one_of(&mut self, at: &str, found: f64, expected: &[f64]) {
+        self.values += 1;
+        if !expected.iter().any(|expected| (found - expected).abs() <= 1e-12 * expected.abs()) {
+            self.note(format!("{at}: found {found}, expected one of {expected:?}"));
+        }
+    }
+
+    /// A number in a range.
+    pub fn within(&mut self, at: &str, found: f64, expected: std::ops::RangeInclusive<f64>) {
+        self.values += 1;
+        if !expected.contains(&found) {
+            self.note(format!("{at}: found {found}, expected {} to {}", expected.start(), expected.end()));
+        }
+    }
+
     /// Anything that is to be equal.
     pub fn equal(&mut self, at: &str, found: &Value, expected: &Value) {
         self.values += 1;

@@ -20,6 +20,10 @@ pub fn optimizer(spec: &Value) -> Result<Value> {
     let mut table = object(spec)?;
     let name = text(&mut table, "name")?;
     let parameters = table.remove("parameters").unwrap_or_default();
+    // How PyTorch computes, not what.
+    for key in ["foreach", "fused", "capturable", "differentiable"] {
+        table.remove(key);
+    }
     table.insert("id".to_owned(), json!(name.to_lowercase()));
     match parameters["select"].as_str() {
         Some("module") => drop(table.insert("parameters".to_owned(), json!([parameters["path"]]))),

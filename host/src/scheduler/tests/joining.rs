@@ -67,6 +67,16 @@ fn a_group_that_joins_at_a_minimum_of_zero_still_gets_rates() {
 }
 
 #[test]
+fn a_group_that_joins_below_the_minimum_stays_above_zero() {
+    for toml in ["id='cosine'\nT_max=3\neta_min=0.2", "id='cosine-warm-restarts'\nT_0=5\neta_min=0.2"] {
+        let (first, second) = with_second(toml, 4, 0.05);
+        assert!(first.iter().all(|lr| *lr >= 0.2), "{toml}: {first:?}");
+        assert_eq!(second[0], 0.05);
+        assert!(second.iter().all(|lr| (0.0..=0.2).contains(lr)), "{toml}: {second:?}");
+    }
+}
+
+#[test]
 fn a_group_that_joins_a_plateau_schedule_is_reduced_too() {
     let toml = "id='reduce-on-plateau'\npatience=0\nfactor=0.5\nmin_lr=[0.1, 0.2]";
     let mut scheduler = Scheduler::new(config(toml), LENGTH, &sgd()).unwrap();
