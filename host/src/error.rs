@@ -54,6 +54,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A command line that cannot be meant.
+    #[error("{0}")]
+    Usage(String),
     /// The user stopped the run.
     #[error("interrupted")]
     Interrupted,
@@ -69,7 +72,7 @@ impl Error {
     /// 1 the run failed, 2 usage or config, 3 a plugin was refused or failed, 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => 2,
+            Self::Config(_) | Self::Usage(_) => 2,
             Self::Plugin(error) if error.is_config() => 2,
             Self::Plugin(_) => 3,
             Self::Model(ModelError::Plugin(_)) => 3,

@@ -17,6 +17,7 @@ mod whole;
 pub use error::{Failure, PluginError};
 pub use instance::Instance;
 pub use load::LoadedPlugin;
+pub(crate) use load::{map, root_and_metadata};
 pub use locate::SearchPath;
 pub use private::PrivateCopy;
 pub use set::PluginSet;

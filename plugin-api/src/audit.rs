@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::module_tree::ModuleTree;
 use crate::optimizer::Optimizer;
 
@@ -85,7 +85,7 @@ pub fn as_error(findings: &[Finding]) -> Error {
             }
         }
     }
-    let error = Error::new(lines.join("; "));
+    let error = Error::of(ErrorKind::Groups, lines.join("; "));
     if orphans.is_empty() { error } else { error.help("freeze them, or add them to a group (`unfreeze_and_add_param_group`)") }
 }
 

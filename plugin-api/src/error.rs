@@ -18,6 +18,8 @@ pub enum ErrorKind {
     State,
     /// A panic, caught at the boundary.
     Panic,
+    /// Groups, or groups and freeze state, that no run accepts.
+    Groups,
     /// The hook is not implemented; never seen by authors.
     NotImplemented,
     /// A kind this version does not know, or none in particular.

@@ -201,4 +201,7 @@ pub struct Description {
     /// As [`Model::unused_weights`].
     #[serde(default)]
     pub unused_weights: Vec<String>,
+    /// The resolved configuration; none from plugins that do not say it.
+    #[serde(default)]
+    pub config: Option<Value>,
 }

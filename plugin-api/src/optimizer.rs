@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A named set of parameters with one rate, as one entry of PyTorch's `optimizer.param_groups`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,20 +160,27 @@ fn check_groups(groups: &[ParamGroup]) -> Result<()> {
     for group in groups {
         let name = group.name.as_str();
         if !names.insert(name) {
-            return Err(Error::new(format_args!("there are two groups `{name}`")).help("`Optimizer::new_group` finds a free name"));
+            return Err(Error::of(ErrorKind::Groups, format_args!("there are two groups `{name}`"))
+                .help("`Optimizer::new_group` finds a free name"));
         }
         for (what, number) in [("lr", group.lr), ("initial_lr", group.initial_lr), ("weight_decay", group.weight_decay)] {
             // Not `< 0.0`: NaN is to be refused, too.
             if !(number >= 0.0 && number.is_finite()) {
-                return Err(Error::new(format_args!("`{what}` of group `{name}` is {number}, expected a number of at least 0")));
+                return Err(Error::of(
+                    ErrorKind::Groups,
+                    format_args!("`{what}` of group `{name}` is {number}, expected a number of at least 0"),
+                ));
             }
         }
         if let Some((option, number)) = group.options.iter().find(|(_, number)| !number.is_finite()) {
-            return Err(Error::new(format_args!("`{option}` of group `{name}` is {number}, expected a number")));
+            return Err(Error::of(ErrorKind::Groups, format_args!("`{option}` of group `{name}` is {number}, expected a number")));
         }
         for parameter in &group.parameters {
             if let Some(known) = homes.insert(parameter, name) {
-                return Err(Error::new(format_args!("parameter `{parameter}` of group `{name}` is in group `{known}` already")));
+                return Err(Error::of(
+                    ErrorKind::Groups,
+                    format_args!("parameter `{parameter}` of group `{name}` is in group `{known}` already"),
+                ));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `host plugin …`: what an author and a user of plugins need around them.
 
+mod check;
 mod inspect;
 mod list;
 
@@ -23,6 +24,10 @@ enum PluginCommand {
     List(list::ListArgs),
     /// Shows what a plugin offers: ids, versions, parameters.
     Inspect(inspect::InspectArgs),
+    /// Checks that a plugin keeps what host, run and author rely on.
+    Check(check::CheckArgs),
+    #[command(hide = true)]
+    RunCheck(check::RunCheckArgs),
 }
 
 /// Runs `host plugin …`.
@@ -33,6 +38,8 @@ pub fn run(options: &Options, args: PluginArgs) -> Result<(), Error> {
     match args.command {
         PluginCommand::List(args) => list::run(options, &args),
         PluginCommand::Inspect(args) => inspect::run(options, &args),
+        PluginCommand::Check(args) => check::run(options, &args),
+        PluginCommand::RunCheck(args) => check::run_one(&args),
     }
 }
 

@@ -112,6 +112,16 @@ pub enum PluginError {
         /// Of the config.
         expected: String,
     },
+    /// `host plugin check` found something.
+    #[error("{}: {failed} of {run} checks failed", path.display())]
+    Checks {
+        /// The file.
+        path: PathBuf,
+        /// Checks that failed.
+        failed: usize,
+        /// Checks that were run.
+        run: usize,
+    },
     /// A file that cannot be read.
     #[error("{}: {source}", path.display())]
     Io {

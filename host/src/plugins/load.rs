@@ -36,24 +36,8 @@ impl LoadedPlugin {
         let io = |source| PluginError::Io { path: path.to_path_buf(), source };
         let path_found = copy.canonicalize().map_err(io)?;
         let sha256 = sha256_file(&path_found).map_err(io)?;
-        if let Some(reason) = whole::missing(&path_found).map_err(io)? {
-            return Err(PluginError::NoLibrary { path: path.to_path_buf(), reason });
-        }
-        open_now(path, &path_found)?;
-        let header = lib_header_from_path(&path_found).map_err(|error| match error {
-            LibraryError::GetSymbolError { .. } => PluginError::NoPlugin { path: path.to_path_buf() },
-            other => PluginError::PluginApi {
-                path: path.to_path_buf(),
-                found: "of another ABI".to_owned(),
-                expected: super::compatibility::PLUGIN_API.to_owned(),
-                major: 1,
-                details: other.to_string(),
-            },
-        })?;
-        let root = root_of(path, header)?;
-        let text = root.metadata()();
-        let metadata: Metadata = serde_json::from_str(&text)
-            .map_err(|error| PluginError::Metadata { path: path.to_path_buf(), reason: format!("its metadata cannot be read: {error}") })?;
+        map(path, &path_found)?;
+        let (root, metadata) = root_and_metadata(path, &path_found)?;
         check_metadata(path, &metadata)?;
         root.initialise()(log::table(), log::register(&metadata.name));
         Ok(Self { path: path_found, sha256, metadata, root })
@@ -77,6 +61,11 @@ impl LoadedPlugin {
     /// Whether it offers this id.
     pub fn offers(&self, kind: Kind, id: &str) -> bool {
         self.metadata.items.iter().any(|item| item.kind == kind && item.id == id)
+    }
+
+    /// The functions of the plugin.
+    pub(crate) fn root(&self) -> PluginRoot_Ref {
+        self.root
     }
 
     /// Makes a strategy or callback.
@@ -106,6 +95,39 @@ impl LoadedPlugin {
         let (plugin, id) = (self.metadata.name.clone(), id.to_owned());
         Failure { plugin, kind, id, hook: "new".to_owned(), error }.into()
     }
+}
+
+/// Maps the library `file`, an absolute path, with all its symbols, where it is all there; errors name `path`.
+///
+/// # Errors
+/// The file cannot be read, or the system's loader refuses it.
+pub(crate) fn map(path: &Path, file: &Path) -> Result<(), PluginError> {
+    match whole::missing(file).map_err(|source| PluginError::Io { path: path.to_path_buf(), source })? {
+        Some(reason) => Err(PluginError::NoLibrary { path: path.to_path_buf(), reason }),
+        None => open_now(path, file),
+    }
+}
+
+/// The functions of a library that [`map`] mapped, and what it says of itself, which is not judged here.
+///
+/// # Errors
+/// No plugin, or one of another plugin-api.
+pub(crate) fn root_and_metadata(path: &Path, file: &Path) -> Result<(PluginRoot_Ref, Metadata), PluginError> {
+    let header = lib_header_from_path(file).map_err(|error| match error {
+        LibraryError::GetSymbolError { .. } => PluginError::NoPlugin { path: path.to_path_buf() },
+        other => PluginError::PluginApi {
+            path: path.to_path_buf(),
+            found: "of another ABI".to_owned(),
+            expected: super::compatibility::PLUGIN_API.to_owned(),
+            major: 1,
+            details: other.to_string(),
+        },
+    })?;
+    let root = root_of(path, header)?;
+    let text = root.metadata()();
+    let metadata = serde_json::from_str(&text)
+        .map_err(|error| PluginError::Metadata { path: path.to_path_buf(), reason: format!("its metadata cannot be read: {error}") })?;
+    Ok((root, metadata))
 }
 
 /// Opens the library with all its symbols resolved now, so that a missing one fails here and not in a hook, and never

@@ -4,10 +4,11 @@ use std::mem::ManuallyDrop;
 
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RBox, ROption, RSlice, RStr, RString, RVec};
+use serde_json::Value;
 use tch::Tensor;
 
 use super::{BoxedModel, RawError, RawModel, RawModel_TO, RawNamedTensor, RawResult, RawStep, RawTensor, TorchVersions, contain};
-use crate::config::parse;
+use crate::config::{Config as _, parse};
 use crate::error::Result;
 use crate::model::{Batch, Description, Model, Tensors};
 use crate::nn::{self, Registry};
@@ -51,16 +52,18 @@ impl From<Tensors> for RVec<RawNamedTensor> {
 pub fn create<M: Model>(config: RStr<'_>) -> RawResult<BoxedModel> {
     let adapter = contain(|| {
         let config = parse::<M::Config>(config.as_str())?;
+        let resolved = config.to_value();
         let root = nn::Path::root();
         let model = M::new(config, &root)?;
         let stages = model.stages().into_iter().map(|stage| stage.name).collect();
-        Ok(Adapter { model, registry: root.into_registry(), stages })
+        Ok(Adapter { model, config: resolved, registry: root.into_registry(), stages })
     });
     adapter.map(|adapter| RawModel_TO::from_ptr(RBox::new(adapter), TD_Opaque)).map_err(RawError::from).into()
 }
 
 struct Adapter<M> {
     model: M,
+    config: Value,
     registry: Registry,
     stages: Vec<String>,
 }
@@ -87,6 +90,7 @@ impl<M: Model> RawModel for Adapter<M> {
                 optimizer: self.model.default_optimizer(),
                 weight_aliases: self.model.weight_aliases(),
                 unused_weights: self.model.unused_weights(),
+                config: Some(self.config.clone()),
             };
             Ok(serde_json::to_string(&description)?)
         });

@@ -46,11 +46,13 @@ impl FakeRun {
         }
         let mut host = Host::new(self.model.clone()?);
         host.audited = self.setup.audited;
+        host.tensors = self.setup.tensors.take();
         host.progress.max_epochs = self.setup.max_epochs;
         host.progress.num_training_batches = self.setup.batches;
         host.progress.num_validation_batches = self.setup.validation_batches;
         self.host = Some(host);
         self.hook(Hook::Setup)?;
+        let is_fresh = self.saved.is_none();
         match self.saved.take() {
             Some(saved) => self.restore(&saved)?,
             None => {
@@ -64,7 +66,7 @@ impl FakeRun {
         }
         started(&mut self.host)?.audit()?;
         self.hook(Hook::FitStart)?;
-        if self.setup.validation_batches > 0 {
+        if is_fresh && self.setup.validation_batches > 0 {
             self.hook(Hook::SanityCheckStart)?;
             self.validation()?;
             self.hook(Hook::SanityCheckEnd)?;

@@ -6,6 +6,7 @@ use std::ffi::c_void;
 use serde_json::{Map, Value, json};
 
 use super::Event;
+use super::run::OfName;
 use crate::audit::{as_error, audit};
 use crate::context::{Progress, Request, Services, number_to_json};
 use crate::error::{Error, Result};
@@ -28,6 +29,8 @@ pub(super) struct Host {
     pub checkpoints: BTreeSet<String>,
     pub logged: Vec<(String, f64)>,
     pub events: Vec<Event>,
+    /// Handles of tensors, where somebody has them.
+    pub tensors: Option<OfName>,
 }
 
 impl Host {
@@ -45,6 +48,7 @@ impl Host {
             checkpoints: BTreeSet::new(),
             logged: Vec::new(),
             events: Vec::new(),
+            tensors: None,
         }
     }
 
@@ -145,6 +149,9 @@ impl Services for Host {
     }
 
     fn tensor(&mut self, name: &str) -> Result<*mut c_void> {
+        if let Some(tensors) = &mut self.tensors {
+            return tensors(name);
+        }
         self.tree.parameter(name)?;
         Err(Error::new(format_args!("a fake model has no tensors, `{name}` neither")))
     }

@@ -1,5 +1,7 @@
 //! A fake run: what it is made of.
 
+use std::ffi::c_void;
+
 use serde_json::Value;
 
 use super::host::Host;
@@ -7,7 +9,7 @@ use super::instance::FakeInstance;
 use super::log::CaughtLog;
 use super::{EpochRecord, FakeModel, Report};
 use crate::__private::{box_callback, box_strategy};
-use crate::abi::Kind;
+use crate::abi::{BoxedInstance, Kind};
 use crate::callback::Callback;
 use crate::config::parse;
 use crate::error::{Error, Result};
@@ -38,6 +40,8 @@ type OfBatch = Box<dyn FnMut(usize) -> f64>;
 type OfEpoch = Box<dyn FnMut(usize) -> f64>;
 /// Changes rates at the end of an epoch.
 type Scheduler = Box<dyn FnMut(usize, &mut [ParamGroup])>;
+/// Gives the handle of a tensor by name.
+pub(super) type OfName = Box<dyn FnMut(&str) -> Result<*mut c_void>>;
 
 pub(super) struct Setup {
     pub optimizer: String,
@@ -52,6 +56,8 @@ pub(super) struct Setup {
     pub loss: OfBatch,
     pub metrics: Vec<(String, OfEpoch)>,
     pub scheduler: Option<Scheduler>,
+    /// Moves to the host when the run starts.
+    pub tensors: Option<OfName>,
 }
 
 impl FakeRun {
@@ -70,6 +76,7 @@ impl FakeRun {
             loss: Box::new(|_| 1.0),
             metrics: Vec::new(),
             scheduler: None,
+            tensors: None,
         };
         let model = model.tree();
         Self { model, setup, instances: Vec::new(), log: CaughtLog::new(), saved: None, host: None, epochs: Vec::new() }
@@ -177,6 +184,21 @@ impl FakeRun {
         let callback = parse::<C>(&config.to_string())?;
         self.instances.push(FakeInstance::new(Kind::Callback, C::ID, box_callback(callback)));
         Ok(self)
+    }
+
+    /// Adds what a host made of a plugin file.
+    #[doc(hidden)]
+    pub fn add_raw(&mut self, kind: Kind, id: &str, raw: BoxedInstance) -> &mut Self {
+        self.instances.push(FakeInstance::new(kind, id, raw));
+        self
+    }
+
+    /// Gives hooks tensors by name, as handles that they then own.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_tensors(mut self, tensors: impl FnMut(&str) -> Result<*mut c_void> + 'static) -> Self {
+        self.setup.tensors = Some(Box::new(tensors));
+        self
     }
 
     /// The module tree as it is now.

@@ -1,0 +1,71 @@
+//! The module tree against the tensors.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::configs;
+use crate::check::{Outcome, Subject, Verdict};
+
+pub(super) fn consistent(subject: &mut Subject) -> Verdict {
+    let built = configs(subject).into_iter().map(|config| subject.create_model(&config, subject.job().seed)).find_map(Result::ok);
+    let model = built.ok_or_else(|| Outcome::skipped("it cannot be built"))?;
+    let tree = model.tree();
+    let mut wrong = Vec::new();
+    let parameters = tree.parameters().map(|parameter| (parameter.name.as_str(), &parameter.shape));
+    let buffers = tree.modules().iter().flat_map(|module| &module.buffers).map(|buffer| (buffer.name.as_str(), &buffer.shape));
+    let told: BTreeMap<&str, &Vec<i64>> = parameters.chain(buffers).collect();
+    let mut seen = BTreeSet::new();
+    for (name, tensor) in model.state_dict() {
+        if !seen.insert(name.as_str()) {
+            wrong.push(format!("`{name}` is there twice"));
+        }
+        match told.get(name.as_str()) {
+            None => wrong.push(format!("`{name}` is a tensor, but not in the tree")),
+            Some(shape) if **shape != tensor.size() => wrong.push(format!("`{name}` is {:?}, in the tree {shape:?}", tensor.size())),
+            Some(_) => {}
+        }
+    }
+    wrong.extend(told.keys().filter(|name| !seen.contains(*name)).map(|name| format!("`{name}` is in the tree, but no tensor")));
+    for parameter in tree.parameters() {
+        let Ok(tensor) = model.tensor(&parameter.name) else { continue };
+        if tensor.requires_grad() != parameter.requires_grad {
+            wrong.push(format!(
+                "`{}` has requires_grad = {}, in the tree {}",
+                parameter.name,
+                tensor.requires_grad(),
+                parameter.requires_grad
+            ));
+        }
+        if !tensor.is_leaf() {
+            wrong.push(format!("`{}` is the result of a computation: no step would reach it", parameter.name));
+        }
+    }
+    if !wrong.is_empty() {
+        let hint = "register every parameter and buffer once, by `ModuleBuilder`, and keep the tensor that it gives back";
+        return Err(Outcome::failed(wrong.join("; "), "tree and tensors of the same names and shapes", hint));
+    }
+    stages(&model)
+}
+
+fn stages(model: &crate::model::HostModel) -> Verdict {
+    let hint = "a stage names the modules that it runs; freezing them lets the host compute it once";
+    let (tree, stages) = (model.tree(), model.stages());
+    let mut names = BTreeSet::new();
+    for stage in stages {
+        if !names.insert(&stage.name) {
+            return Err(Outcome::failed(format!("the stage `{}` is there twice", stage.name), "each name once", hint));
+        }
+        if let Some(path) = stage.modules.iter().find(|path| !tree.contains(path)) {
+            return Err(Outcome::failed(format!("stage `{}` names `{path}`", stage.name), "a module of the model", hint));
+        }
+    }
+    let within = |path: &str, top: &String| {
+        top.is_empty() || path == top || path.strip_prefix(top.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    };
+    let owners = tree.modules().iter().filter(|module| !module.parameters.is_empty());
+    let outside = owners.filter(|module| !stages.iter().flat_map(|stage| &stage.modules).any(|top| within(&module.path, top)));
+    let outside: Vec<String> = outside.map(|module| format!("`{}`", module.path)).collect();
+    if !stages.is_empty() && !outside.is_empty() {
+        return Err(Outcome::warning(format!("in no stage: {}", outside.join(", ")), "every module with parameters in a stage", hint));
+    }
+    Ok(Outcome::passed())
+}

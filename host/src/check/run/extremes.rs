@@ -1,0 +1,116 @@
+//! The shortest runs, runs that stop early, models at the edge.
+
+use serde_json::json;
+use thaw_plugin_api::hook::Hook;
+use thaw_plugin_api::prelude::*;
+use thaw_plugin_api::testing::FakeModel;
+
+use super::{Length, USUAL, build, fault, fit, place, straight, trees};
+use crate::check::{Outcome, Subject, Verdict};
+use crate::fit::audit;
+
+const HINT: &str = "a run may be as short as that: hooks cannot count on an epoch, a batch or a validation before them";
+
+/// A run over the model that the id takes, which has to go to its end.
+fn goes_to_its_end(subject: &Subject, model: &FakeModel, length: Length, accumulate: usize) -> Result<(), Outcome> {
+    let run = build(subject, model, subject.config(), length).map_err(|error| Outcome::skipped(error.to_string()))?;
+    let mut run = run.accumulate(accumulate);
+    let what = format!("{} epochs of {} batches, {} of validation", length.epochs, length.batches, length.validation_batches);
+    subject.job().doing(&format!("in a run of {what}"));
+    match run.fit().and_then(|_| run.save()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Outcome::failed(format!("{what}: {} {error}", place(&run.report())), "a run to its end", HINT)),
+    }
+}
+
+pub(super) fn zero_epochs(subject: &mut Subject) -> Verdict {
+    let (model, _) = straight(subject, subject.config(), USUAL)?;
+    for validation_batches in [0, 1] {
+        goes_to_its_end(subject, &model, Length { epochs: 0, batches: 3, validation_batches }, 1)?;
+    }
+    Ok(Outcome::passed())
+}
+
+pub(super) fn one_step(subject: &mut Subject) -> Verdict {
+    let (model, _) = straight(subject, subject.config(), USUAL)?;
+    for (batches, validation_batches, accumulate) in [(1, 0, 1), (1, 1, 1), (1, 1, 4), (5, 1, 2)] {
+        goes_to_its_end(subject, &model, Length { epochs: 1, batches, validation_batches }, accumulate)?;
+    }
+    Ok(Outcome::passed())
+}
+
+/// Asks the run to stop, in one hook of one epoch.
+#[derive(Config)]
+struct StopAt {
+    /// The hook, by its number.
+    hook: u32,
+    /// The epoch.
+    epoch: usize,
+}
+
+impl StopAt {
+    fn in_hook(&self, hook: Hook, context: &mut Context) -> Result<()> {
+        if hook as u32 == self.hook && context.epoch() == self.epoch { context.stop("the check asks for it") } else { Ok(()) }
+    }
+}
+
+macro_rules! stop_in {
+    ($($method:ident = $hook:ident),* $(,)?) => {
+        /// Hooks that a run can be stopped in.
+        const HOOKS: &[Hook] = &[$(Hook::$hook),*];
+
+        impl Callback for StopAt {
+            const ID: &'static str = "stop-at";
+
+            $(fn $method(&mut self, context: &mut Context) -> Result<()> {
+                self.in_hook(Hook::$hook, context)
+            })*
+        }
+    };
+}
+
+stop_in! {
+    on_train_start = TrainStart, on_train_epoch_start = TrainEpochStart, on_train_batch_start = TrainBatchStart,
+    on_after_backward = AfterBackward, on_train_batch_end = TrainBatchEnd, on_validation_end = ValidationEnd,
+    on_train_epoch_end = TrainEpochEnd,
+}
+
+pub(super) fn stop_anywhere(subject: &mut Subject) -> Verdict {
+    let (model, _) = straight(subject, subject.config(), USUAL)?;
+    for epoch in 0..USUAL.epochs {
+        for hook in HOOKS {
+            let place = format!("stopped in `{}` of epoch {epoch}", hook.name());
+            subject.job().doing(&place);
+            let mut run = build(subject, &model, subject.config(), USUAL).map_err(|error| Outcome::skipped(error.to_string()))?;
+            run.add_callback::<StopAt>(json!({ "hook": *hook as u32, "epoch": epoch }))
+                .map_err(|error| Outcome::skipped(error.to_string()))?;
+            if let Err(error) = run.fit().and_then(|_| run.save()) {
+                return Err(Outcome::failed(format!("{place}: {error}"), "a run to its end, and a state that can be saved", HINT));
+            }
+        }
+    }
+    Ok(Outcome::noted(format!("{} points", HOOKS.len() * USUAL.epochs)))
+}
+
+pub(super) fn odd_models(subject: &mut Subject) -> Verdict {
+    let mut refused = Vec::new();
+    for tree in trees::odd() {
+        subject.job().doing(&format!("in a run over a model of {}", tree.name));
+        let mut run = build(subject, &tree.model, subject.config(), USUAL).map_err(|error| Outcome::skipped(error.to_string()))?;
+        let error = fit(&mut run).err();
+        let report = run.report();
+        if let Some(error) = error {
+            match fault(tree.name, &report, &error) {
+                Some(fault) => return Err(fault),
+                None => refused.push(format!("{} ({})", tree.name, error.message())),
+            }
+            continue;
+        }
+        let findings = report.epochs.iter().flat_map(|record| audit::groups(&record.tree, &record.groups)).next();
+        if let Some(finding) = findings {
+            let hint = "go by `Parameter::storage` for tied weights, and by `subtree` or `parameters_of` for nested containers";
+            return Err(Outcome::failed(format!("{}: {finding}", tree.name), "each trainable parameter in exactly one group", hint));
+        }
+    }
+    Ok(Outcome::noted(if refused.is_empty() { String::new() } else { format!("refused: {}", refused.join("; ")) }))
+}
