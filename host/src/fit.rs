@@ -28,6 +28,7 @@ pub use error::FitError;
 pub use evaluate::{Evaluation, evaluate_batch};
 pub use groups::initial_groups;
 pub use meter::Meter;
+pub(crate) use services::check_settings;
 pub use state::RunState;
 pub use step::to_device;
 use thaw_plugin_api::hook::Hook;
@@ -94,7 +95,7 @@ impl Fit {
             self.sanity_check()?;
         }
         self.hooks(Hook::TrainStart)?;
-        let mut stopped = None;
+        let mut stopped = self.state.requests.stop.take();
         while self.state.progress.epoch < self.state.config.trainer.max_epochs && stopped.is_none() && !self.state.reached_max_steps() {
             stopped = self.run_epoch()?;
         }

@@ -15,6 +15,7 @@ mod error;
 mod expression;
 mod one_cycle;
 mod plateau;
+mod restart;
 mod rule;
 
 #[cfg(test)]
@@ -34,24 +35,30 @@ pub use config::{
 };
 pub use error::SchedulerError;
 use plateau::Plateau;
+pub use restart::Restart;
 use rule::{At, Rule};
 
 /// Result of everything in [`crate::scheduler`].
 pub type Result<T> = std::result::Result<T, SchedulerError>;
 
 /// How long the run is, for schedules that span it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunLength {
     /// Epochs of the run.
     pub max_epochs: usize,
     /// Optimizer steps of an epoch: batches over the accumulation window, rounded up.
     pub steps_per_epoch: usize,
+    /// Optimizer steps, where they are fewer than the epochs have.
+    pub max_steps: Option<usize>,
 }
 
 /// A schedule at work on the groups of an optimizer.
 #[derive(Debug)]
 pub struct Scheduler {
     config: SchedulerConfig,
+    length: RunLength,
+    /// Whether the settings are others than the run config's: then they are part of the state.
+    replaces_the_runs: bool,
     rule: Rule,
     plateau: Option<Plateau>,
     momentum_option: &'static str,
@@ -78,6 +85,16 @@ struct State {
     groups: BTreeMap<String, Known>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     plateau: Option<plateau::Counters>,
+    /// Settings that are not the run config's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settings: Option<Settings>,
+}
+
+/// What a scheduler is made of.
+#[derive(Serialize, Deserialize)]
+struct Settings {
+    scheduler: SchedulerConfig,
+    length: RunLength,
 }
 
 impl Scheduler {
@@ -93,7 +110,18 @@ impl Scheduler {
             _ => None,
         };
         let momentum_option = optimizer.momentum_option();
-        Ok(Scheduler { config, rule, plateau, momentum_option, advances: 0, groups: BTreeMap::new() })
+        let groups = BTreeMap::new();
+        Ok(Scheduler { config, length, replaces_the_runs: false, rule, plateau, momentum_option, advances: 0, groups })
+    }
+
+    /// The scheduler of a checkpoint, where it is not the run config's. Then call [`Scheduler::load_state`].
+    ///
+    /// # Errors
+    /// A state that cannot be read.
+    pub fn replacement(state: &Value, optimizer: &OptimizerConfig) -> Result<Option<Scheduler>> {
+        let state = State::deserialize(state).map_err(|error| SchedulerError::State(error.to_string()))?;
+        let Some(Settings { scheduler, length }) = state.settings else { return Ok(None) };
+        Ok(Some(Scheduler { replaces_the_runs: true, ..Scheduler::new(scheduler, length, optimizer)? }))
     }
 
     /// The settings it was made with.
@@ -203,6 +231,7 @@ impl Scheduler {
             advances: self.advances,
             groups: self.groups.clone(),
             plateau: self.plateau.as_ref().map(Plateau::counters),
+            settings: self.replaces_the_runs.then(|| Settings { scheduler: self.config.clone(), length: self.length }),
         };
         serde_json::to_value(state).map_err(|error| SchedulerError::State(error.to_string()))
     }

@@ -168,7 +168,55 @@ impl<'a> Context<'a> {
     /// # Errors
     /// No such checkpoint.
     pub fn restore_weights(&mut self, checkpoint: &str) -> Result<()> {
-        Request::RestoreWeights { checkpoint: checkpoint.to_owned() }.send(self.services).map(drop)
+        Request::RestoreWeights { checkpoint: checkpoint.to_owned(), optimizer: false }.send(self.services).map(drop)
+    }
+
+    /// As [`Self::restore_weights`], and the optimizer's state of that checkpoint, too: moments that belong to the
+    /// weights. Parameters that had no state then start without.
+    ///
+    /// # Errors
+    /// No such checkpoint.
+    pub fn restore_weights_and_optimizer(&mut self, checkpoint: &str) -> Result<()> {
+        Request::RestoreWeights { checkpoint: checkpoint.to_owned(), optimizer: true }.send(self.services).map(drop)
+    }
+
+    /// Starts the run's scheduler anew when the hook has returned, over the groups as they are then: it scales their
+    /// `initial_lr`. `settings` is a `[scheduler]` table; without it the run config's own start again (nothing happens
+    /// where it has none). A schedule that spans its whole length, such as `cosine` without `T_max`, ends before
+    /// `until_epoch` or at the optimizer step `until_step`, whichever is first, or else with the run. The new scheduler
+    /// is in checkpoints from then on.
+    ///
+    /// # Errors
+    /// There is no optimizer yet, or settings that do not fit.
+    pub fn restart_scheduler(&mut self, settings: Option<&Value>, until_epoch: Option<usize>, until_step: Option<usize>) -> Result<()> {
+        Request::RestartScheduler { settings: settings.cloned(), until_epoch, until_step }.send(self.services).map(drop)
+    }
+
+    /// Checks a `[scheduler]` table that is to be used later.
+    ///
+    /// # Errors
+    /// The key, what was found and what was expected.
+    pub fn check_scheduler(&mut self, settings: &Value) -> Result<()> {
+        Request::CheckSettings { scheduler: Some(settings.clone()), options: None }.send(self.services).map(drop)
+    }
+
+    /// Checks options that a group is to have later, against the run's optimizer.
+    ///
+    /// # Errors
+    /// The option, what was found and what was expected.
+    pub fn check_group_options(&mut self, options: &BTreeMap<String, f64>) -> Result<()> {
+        Request::CheckSettings { scheduler: None, options: Some(options.clone()) }.send(self.services).map(drop)
+    }
+
+    /// Says in a plan ([`Stage::Plan`]) what cannot be known before the run; elsewhere nothing happens.
+    ///
+    /// # Errors
+    /// The host does not know the operation.
+    pub fn note(&mut self, text: &str) -> Result<()> {
+        if self.progress.stage != Stage::Plan {
+            return Ok(());
+        }
+        Request::Note { text: text.to_owned() }.send(self.services).map(drop)
     }
 
     /// Sets a group's rate, without asking for model and groups: for rates that change at every step.

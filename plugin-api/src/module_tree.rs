@@ -8,6 +8,7 @@ mod module;
 mod select;
 mod stage;
 mod targets;
+mod train_only;
 
 use std::collections::HashMap;
 

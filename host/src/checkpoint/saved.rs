@@ -1,6 +1,6 @@
 //! What `state.json` holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -55,6 +55,9 @@ pub struct SavedState {
     /// Epoch checkpoints kept for their rank, best first.
     #[serde(default)]
     pub kept: Vec<Best>,
+    /// Checkpoints that hooks asked for, by name: strategies may want to restore them.
+    #[serde(default)]
+    pub requested: BTreeSet<String>,
     /// Where the files of records end.
     pub records: Position,
     /// Scale of the loss, in half precision.

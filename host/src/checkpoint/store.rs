@@ -51,7 +51,7 @@ impl CheckpointStore {
             move |source| CheckpointError::Write { path, source }
         };
         let target = self.folder.join(name);
-        let folder = tempfile::Builder::new().prefix(".writing-").tempdir_in(&self.folder).map_err(written(&self.folder))?;
+        let folder = self.writing().map_err(written(&self.folder))?;
         for (file, tensors) in [(MODEL, &snapshot.model), (OPTIMIZER, &snapshot.optimizer)] {
             let path = folder.path().join(file);
             let result = write_safetensors(&path, tensors, &BTreeMap::new(), &WriteOptions::default()).map_err(|error| match error {
@@ -69,6 +69,31 @@ impl CheckpointStore {
         readable(folder.path()).map_err(written(folder.path()))?;
         replace_folder(folder, &target).map_err(written(&target))?;
         Ok(target)
+    }
+
+    /// Copies a checkpoint of another run, where that has it and this one has none of its name.
+    ///
+    /// # Errors
+    /// It cannot be read, or the disk is full.
+    pub fn copy(&self, from: &Path) -> Result<(), CheckpointError> {
+        let target = self.folder.join(from.file_name().unwrap_or_default());
+        if target.exists() || !from.is_dir() {
+            return Ok(());
+        }
+        let copied = self.writing().and_then(|folder| {
+            for entry in fs::read_dir(from)? {
+                let entry = entry?;
+                fs::copy(entry.path(), folder.path().join(entry.file_name()))?;
+            }
+            readable(folder.path())?;
+            replace_folder(folder, &target)
+        });
+        copied.map_err(|source| CheckpointError::Write { path: target, source })
+    }
+
+    /// A folder beside the checkpoints, to be renamed when it is complete.
+    fn writing(&self) -> io::Result<tempfile::TempDir> {
+        tempfile::Builder::new().prefix(".writing-").tempdir_in(&self.folder)
     }
 
     /// Makes `alias` (`last`, `best`) stand for the checkpoint `name`, at once.

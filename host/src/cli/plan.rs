@@ -1,12 +1,13 @@
 //! `host plan`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{Options, session};
 use crate::Error;
 use crate::config::RunConfig;
+use crate::error::io;
 
 /// Arguments of `host plan`.
 #[derive(Args)]
@@ -23,6 +24,10 @@ pub struct PlanArgs {
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
+    /// Writes a schedule for phased-finetuning to start from, made of the model's stages and the run's epochs and rate,
+    /// and plans nothing.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    write_schedule: Option<PathBuf>,
 }
 
 /// Prints what trains at which rate in which epoch.
@@ -33,11 +38,26 @@ pub fn run(options: &Options, args: PlanArgs) -> Result<(), Error> {
     let config = RunConfig::read(&args.config, &args.set)?;
     session::device("cpu")?;
     let plugins = session::plugins(options, Some(&config))?;
+    if let Some(path) = &args.write_schedule {
+        return write_schedule(path, &crate::plan::starting_schedule(&config, &plugins)?);
+    }
     let plan = crate::plan::plan(&config, &plugins, args.steps_per_epoch)?;
     if args.json {
         println!("{}", plan.to_json());
     } else {
         print!("{}", plan.text());
     }
+    Ok(())
+}
+
+/// A file that is there may have been edited: it is left alone.
+fn write_schedule(path: &Path, schedule: &str) -> Result<(), Error> {
+    if path.exists() {
+        let reason = "there is a file already; take another name, or remove it";
+        return Err(io(path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason)));
+    }
+    crate::run_dir::write_whole(path, schedule.as_bytes()).map_err(io(path))?;
+    println!("{}: written; use it with\n", path.display());
+    println!("[[callbacks]]\nid = \"phased-finetuning\"\nschedule = {:?}", path.display().to_string());
     Ok(())
 }

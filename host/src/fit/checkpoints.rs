@@ -36,10 +36,12 @@ pub struct Best {
 impl Fit {
     /// The checkpoint at the end of an epoch: `last`, and `best` where it is.
     pub(super) fn checkpoint_epoch(&mut self, epoch: usize) -> Result<(), Error> {
+        // Before `last`, whose states may speak of them.
+        self.requested_checkpoints()?;
         let config = &self.state.config.checkpoint;
         let is_last = epoch + 1 == self.state.config.trainer.max_epochs || self.is_to_stop();
         if !config.enabled || (!(epoch + 1).is_multiple_of(config.every_n_epochs) && !is_last) {
-            return self.requested_checkpoints();
+            return Ok(());
         }
         let name = format!("epoch={epoch}-step={}", self.state.progress.global_step);
         let ranked = self.rank(&name, epoch);
@@ -59,7 +61,7 @@ impl Fit {
         } else {
             (self.state.best, self.state.kept) = before;
         }
-        self.requested_checkpoints()
+        Ok(())
     }
 
     /// After a stop inside an epoch: the checkpoint of it may be the best one.
@@ -87,6 +89,7 @@ impl Fit {
     /// Checkpoints that hooks asked for, under their names.
     pub(super) fn requested_checkpoints(&mut self) -> Result<(), Error> {
         for name in std::mem::take(&mut self.state.requests.checkpoints) {
+            self.state.requested.insert(name.clone());
             let snapshot = self.snapshot()?;
             self.written(&name, self.state.store.save(&name, snapshot).map(drop))?;
         }
@@ -204,6 +207,7 @@ impl RunState {
             logged: finite(&self.requests.logged),
             best: self.best.clone(),
             kept: self.kept.clone(),
+            requested: self.requested.clone(),
             records: self.run_dir.position(),
             loss_scale: self.scaler.as_ref().map(super::scaler::LossScaler::state),
             swaps: self.swaps.clone(),

@@ -121,12 +121,12 @@ impl Fit {
             self.log_metrics_so_far()?;
         }
         let at_end = self.state.progress.batch_index >= self.state.progress.num_training_batches;
+        if stepped && !at_end {
+            self.requested_checkpoints()?;
+        }
         let every = self.state.config.checkpoint.every_n_train_steps;
         if stepped && !at_end && every.is_some_and(|every| self.state.progress.global_step.is_multiple_of(every)) {
             self.checkpoint_inside_epoch()?;
-        }
-        if stepped && !at_end {
-            self.requested_checkpoints()?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Going on from a checkpoint.
 
-use tch::Device;
+use tch::{Device, Tensor};
 use thaw_plugin_api::hook::Hook;
 
 use super::checkpoints::{RANDOM_CPU, RANDOM_CUDA};
@@ -9,6 +9,8 @@ use super::{Fit, FitError};
 use crate::Error;
 use crate::checkpoint::{BEST, Checkpoint, CheckpointError};
 use crate::model::load_checkpoint;
+use crate::optimizer::Optimizer;
+use crate::scheduler::Scheduler;
 use crate::torch::random;
 
 impl Fit {
@@ -35,6 +37,11 @@ impl Fit {
             state.store.alias(BEST, &best.name)?;
         }
         state.kept = saved.kept.iter().filter(|kept| state.store.folder().join(&kept.name).is_dir()).cloned().collect();
+        state.requested.clone_from(&saved.requested);
+        if let Some(earlier) = checkpoint.folder().parent() {
+            // Of another run directory, perhaps: a strategy may restore them in this one.
+            saved.requested.iter().try_for_each(|name| state.store.copy(&earlier.join(name)))?;
+        }
         if let Some(scaler) = saved.loss_scale.as_ref().and_then(LossScaler::from_state) {
             state.scaler = Some(scaler);
         }
@@ -44,19 +51,16 @@ impl Fit {
 
     fn restore_optimizer(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let state = &mut self.state;
-        let mut tensors = checkpoint.optimizer()?;
-        let mut take = |name: &str| tensors.iter().position(|(known, _)| known == name).map(|index| tensors.remove(index).1);
-        let (cpu, cuda) = (take(RANDOM_CPU), take(RANDOM_CUDA));
+        let tensors = checkpoint.optimizer()?;
+        let random = |name: &str| tensors.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor.shallow_clone());
+        let (cpu, cuda) = (random(RANDOM_CPU), random(RANDOM_CUDA));
         if let Some(optimizer) = &mut state.optimizer {
             optimizer.set_groups(checkpoint.state.groups.clone()).map_err(FitError::from)?;
-            let device = state.model.device();
-            let tensors = tensors.into_iter().map(|(name, tensor)| {
-                // Step counters live on the CPU, moments beside their parameters.
-                let tensor = if name.ends_with("/step") { tensor } else { tensor.f_to_device(device)? };
-                Ok((name, tensor))
-            });
-            let tensors: Vec<_> = tensors.collect::<Result<_, _>>().map_err(super::error::torch("moving optimizer state"))?;
-            optimizer.load_state_dict(tensors).map_err(FitError::from)?;
+            restore_optimizer_state(optimizer, tensors, state.model.device())?;
+            if let Some(saved) = &checkpoint.state.scheduler {
+                let replacement = Scheduler::replacement(saved, optimizer.config()).map_err(FitError::from)?;
+                state.scheduler = replacement.or(state.scheduler.take());
+            }
         }
         if let (Some(scheduler), Some(saved)) = (&mut state.scheduler, &checkpoint.state.scheduler) {
             scheduler.load_state(saved).map_err(FitError::from)?;
@@ -86,4 +90,16 @@ impl Fit {
         }
         Ok(())
     }
+}
+
+/// Takes over the optimizer's part of a checkpoint's tensors.
+pub(super) fn restore_optimizer_state(optimizer: &mut Optimizer, tensors: Vec<(String, Tensor)>, device: Device) -> Result<(), FitError> {
+    let own = tensors.into_iter().filter(|(name, _)| ![RANDOM_CPU, RANDOM_CUDA].contains(&name.as_str()));
+    let moved = own.map(|(name, tensor)| {
+        // Step counters live on the CPU, moments beside their parameters.
+        let tensor = if name.ends_with("/step") { tensor } else { tensor.f_to_device(device)? };
+        Ok((name, tensor))
+    });
+    let moved: Vec<_> = moved.collect::<Result<_, _>>().map_err(super::error::torch("moving optimizer state"))?;
+    Ok(optimizer.load_state_dict(moved)?)
 }

@@ -1,6 +1,6 @@
 //! When the scheduler acts.
 
-use super::{Fit, FitError};
+use super::{Fit, FitError, run_length};
 use crate::scheduler::Interval;
 
 impl Fit {
@@ -46,9 +46,13 @@ impl Fit {
         Ok(())
     }
 
-    /// Groups that appeared start at their own rate and follow the schedule from here.
+    /// Groups that appeared start at their own rate and follow the schedule from here, or all start with a new schedule.
     pub(super) fn adopt_groups(&mut self) -> Result<(), FitError> {
         let state = &mut self.state;
+        if let (Some(restart), Some(optimizer)) = (state.requests.restart.take(), &mut state.optimizer) {
+            let length = run_length(&state.config, &state.progress);
+            state.scheduler = restart.start(state.config.scheduler.as_ref(), length, &state.progress, optimizer)?;
+        }
         if let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) {
             scheduler.adopt(optimizer.groups_mut())?;
         }

@@ -1,5 +1,6 @@
 //! What hooks can ask of the run.
 
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 
 use serde_json::{Value, json};
@@ -9,7 +10,13 @@ use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::Optimizer as View;
 use thaw_plugin_api::{Error, Result};
 
-use super::RunState;
+use super::resume::restore_optimizer_state;
+use super::{RunState, optimizer_config};
+use crate::checkpoint::Checkpoint;
+use crate::config::RunConfig;
+use crate::model::HostModel;
+use crate::optimizer::{Optimizer, ParamGroup};
+use crate::scheduler::Restart;
 use crate::weights::{WeightsConfig, apply, plan_load, read};
 
 /// Names that the loop itself logs.
@@ -35,9 +42,16 @@ impl Services for RunState {
                 }
                 self.requests.validate = true;
             }
-            Request::RestoreWeights { checkpoint } => self.restore_weights(&checkpoint)?,
+            Request::RestoreWeights { checkpoint, optimizer } => self.restore_weights(&checkpoint, optimizer)?,
             Request::SetLr { group, lr } => self.set_lr(&group, lr)?,
             Request::Apply { model, optimizer } => self.apply(model, optimizer)?,
+            Request::RestartScheduler { settings, until_epoch, until_step } => {
+                self.optimizer.as_ref().ok_or_else(no_optimizer)?;
+                self.requests.restart = Some(Restart::read(settings, until_epoch, until_step)?);
+                self.changed = true;
+            }
+            Request::CheckSettings { scheduler, options } => check_settings(&self.config, &self.model, scheduler, options)?,
+            Request::Note { .. } => {}
         }
         Ok(Value::Null)
     }
@@ -90,7 +104,7 @@ impl RunState {
         Ok(())
     }
 
-    fn restore_weights(&mut self, checkpoint: &str) -> Result<()> {
+    fn restore_weights(&mut self, checkpoint: &str, optimizer: bool) -> Result<()> {
         let folder = self.store.folder().join(checkpoint);
         if !folder.is_dir() {
             return Err(Error::new(format_args!("this run has no checkpoint `{checkpoint}`")));
@@ -99,9 +113,31 @@ impl RunState {
         let plan = plan_load(&self.model.tensor_specs(), &file, &WeightsConfig::new(&folder))?;
         apply(&plan, &file, |name| self.model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
         self.frozen.renew();
+        if let Some(own) = self.optimizer.as_mut().filter(|_| optimizer) {
+            let tensors = Checkpoint::open(&folder)?.optimizer()?;
+            restore_optimizer_state(own, tensors, self.model.device())?;
+        }
         tracing::info!("weights of checkpoint `{checkpoint}` restored");
         Ok(())
     }
+}
+
+/// Checks settings that a strategy is to use later.
+pub(crate) fn check_settings(
+    config: &RunConfig,
+    model: &HostModel,
+    scheduler: Option<Value>,
+    options: Option<BTreeMap<String, f64>>,
+) -> Result<()> {
+    let optimizer = optimizer_config(config, model).map_err(Error::new)?;
+    if let Some(settings) = scheduler {
+        Restart::read(Some(settings), None, None)?.check(&optimizer)?;
+    }
+    if let Some(options) = options {
+        let group = ParamGroup { options, ..optimizer.group("of the phase", Vec::new()) };
+        Optimizer::new(optimizer, vec![group])?;
+    }
+    Ok(())
 }
 
 fn no_optimizer() -> Error {

@@ -1,6 +1,6 @@
 //! The state of a run, without the plugins that act on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thaw_plugin_api::context::Progress;
 
@@ -14,7 +14,7 @@ use crate::data::DataModule;
 use crate::model::HostModel;
 use crate::optimizer::{Optimizer, Parameters};
 use crate::run_dir::RunDir;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Restart, Scheduler};
 use crate::swap::Swap;
 
 /// Everything of a run that checkpoints keep or hooks can see.
@@ -47,6 +47,8 @@ pub struct RunState {
     pub best: Option<Best>,
     /// Epoch checkpoints that are kept, best first.
     pub kept: Vec<Best>,
+    /// Checkpoints that hooks asked for, by name.
+    pub requested: BTreeSet<String>,
     /// Where everything is written.
     pub run_dir: RunDir,
     /// Checkpoints of the run.
@@ -76,6 +78,8 @@ pub struct Requests {
     pub checkpoints: Vec<String>,
     /// Whether to validate.
     pub validate: bool,
+    /// How the scheduler starts anew.
+    pub restart: Option<Restart>,
     /// Metrics logged since the last record.
     pub logged: BTreeMap<String, f64>,
 }

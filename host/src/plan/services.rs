@@ -8,8 +8,10 @@ use thaw_plugin_api::optimizer::Optimizer as View;
 use thaw_plugin_api::{Error, Result};
 
 use super::Simulation;
+use crate::fit::check_settings;
+use crate::scheduler::Restart;
 
-impl Services for Simulation {
+impl Services for Simulation<'_> {
     fn request(&mut self, operation: &str, payload: Value) -> Result<Value> {
         match Request::parse(operation, payload)? {
             Request::Model => return Ok(serde_json::to_value(self.model.tree())?),
@@ -25,6 +27,7 @@ impl Services for Simulation {
                 groups.iter_mut().filter(|known| known.name == group).for_each(|known| known.lr = lr);
             }
             Request::Apply { model, optimizer } => {
+                self.changed = true;
                 if let Some(tree) = model {
                     self.model.apply_tree(tree)?;
                 }
@@ -32,11 +35,18 @@ impl Services for Simulation {
                     self.optimizer.as_mut().ok_or_else(no_optimizer)?.set_groups(view.groups().to_vec())?;
                 }
             }
-            // Nothing trains: there is nothing to tell, to write, to stop or to restore.
+            Request::RestartScheduler { settings, until_epoch, until_step } => {
+                self.optimizer.as_ref().ok_or_else(no_optimizer)?;
+                self.restart = Some(Restart::read(settings, until_epoch, until_step)?);
+                self.changed = true;
+            }
+            Request::CheckSettings { scheduler, options } => check_settings(self.config, &self.model, scheduler, options)?,
+            Request::Stop { reason } => drop(self.stop.get_or_insert(reason)),
+            Request::Note { text } => self.notes.push(text),
+            // Nothing trains: there is nothing to tell, to write or to restore.
             Request::Loss
             | Request::Exception
             | Request::Log { .. }
-            | Request::Stop { .. }
             | Request::SaveCheckpoint { .. }
             | Request::Validate
             | Request::RestoreWeights { .. } => {}

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use thaw_plugin_api::module_tree::ModuleTree;
 
-use super::{Plan, PlannedEpoch};
+use super::Plan;
+use super::phase::PlannedPhase;
 use crate::progress::{batch_norms, count};
 
 impl Plan {
@@ -12,67 +13,62 @@ impl Plan {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for phase in self.phases() {
-            let (Some(first), Some(last)) = (phase.first(), phase.last()) else { continue };
-            let epochs = if first.epoch == last.epoch {
-                format!("epoch {}", first.epoch + 1)
-            } else {
-                format!("epochs {} to {}", first.epoch + 1, last.epoch + 1)
-            };
-            let _ = writeln!(text, "{epochs}");
-            let _ = writeln!(text, "  trains      {}", trainable_modules(&first.tree));
-            let (trains, frozen) =
-                first.tree.parameters().filter(|parameter| parameter.tied_to.is_none()).fold((0, 0), |sum, parameter| {
-                    if parameter.requires_grad { (sum.0 + parameter.numel(), sum.1) } else { (sum.0, sum.1 + parameter.numel()) }
-                });
-            let _ = writeln!(text, "  parameters  {} train, {} frozen", count(trains), count(frozen));
-            let norms = batch_norms(&first.tree);
-            if !norms.is_empty() {
-                let _ = writeln!(text, "  batch norm  {norms}");
-            }
-            for index in 0..first.groups.len() {
-                let _ = writeln!(text, "  group {:<12} {}", first.groups[index].name, rates(phase, index));
-            }
-            for finding in &first.findings {
-                let _ = writeln!(text, "  ! {finding}");
-            }
+            write_phase(&mut text, &phase);
             text.push('\n');
         }
+        if let Some(reason) = &self.stopped {
+            let _ = writeln!(text, "the run ends here: {reason}");
+        }
         if self.rates_follow_steps {
-            let _ = writeln!(text, "rates follow steps, with {} a epoch; --steps-per-epoch takes the real number", self.steps_per_epoch);
+            let _ = writeln!(text, "rates follow steps, with {} an epoch; --steps-per-epoch takes the real number", self.steps_per_epoch);
         }
         text
     }
 }
 
-/// The rates of a group over a phase: one, or from first to last.
-fn rates(phase: &[PlannedEpoch], index: usize) -> String {
-    let rates: Vec<f64> = phase.iter().filter_map(|epoch| epoch.groups.get(index)).map(|group| group.lr).collect();
-    match rates.as_slice() {
-        [] => String::new(),
-        [first, rest @ ..] if rest.iter().all(|rate| rate == first) => format!("lr {first:.3e}"),
-        all => format!("lr {}", all.iter().map(|rate| format!("{rate:.3e}")).collect::<Vec<_>>().join(", ")),
+fn write_phase(text: &mut String, phase: &PlannedPhase<'_>) {
+    let first = phase.first();
+    let (from, to) = phase.epochs();
+    let inside = if first.inside_epoch { format!(" from step {}", first.step) } else { String::new() };
+    let _ =
+        if from == to { writeln!(text, "epoch {}{inside}", from + 1) } else { writeln!(text, "epochs {}{inside} to {}", from + 1, to + 1) };
+    let _ = writeln!(text, "  trains      {}", trainable(phase));
+    let (trains, frozen) = phase.parameters();
+    let _ = writeln!(text, "  parameters  {} train, {} frozen", count(trains), count(frozen));
+    let norms = batch_norms(&first.tree);
+    if !norms.is_empty() {
+        let _ = writeln!(text, "  batch norm  {norms}");
+    }
+    let width = first.groups.iter().map(|group| group.name.chars().count()).max().unwrap_or_default();
+    for (index, group) in first.groups.iter().enumerate() {
+        let (name, parameters) = (&group.name, count(phase.parameters_of(group)));
+        let _ = writeln!(text, "  group {name:<width$}  {parameters:>7}  {}", rates(&phase.rates(index)));
+    }
+    for note in phase.notes() {
+        let _ = writeln!(text, "  {note}");
+    }
+    for finding in &first.findings {
+        let _ = writeln!(text, "  ! {finding}");
     }
 }
 
-/// The highest modules below which everything trains, batch norms aside.
-fn trainable_modules(tree: &ModuleTree) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for module in tree.modules() {
-        let is_below = |top: &str| top.is_empty() || module.path.strip_prefix(top).is_some_and(|rest| rest.starts_with('.'));
-        if names.iter().any(|top| is_below(top)) {
-            continue;
-        }
-        let Ok(within) = tree.subtree(&module.path) else { continue };
-        let mut parameters = within.filter(|module| !module.is_batch_norm()).flat_map(|module| &module.parameters).peekable();
-        if parameters.peek().is_some() && parameters.all(|parameter| parameter.requires_grad) {
-            names.push(&module.path);
-        }
+/// Rates that are told one by one; of more, the first and the last ones.
+const SHOWN: usize = 8;
+
+/// The rates of a group over a phase: one, or from first to last.
+fn rates(rates: &[f64]) -> String {
+    let told = |rates: &[f64]| rates.iter().map(|rate| format!("{rate:.3e}")).collect::<Vec<_>>().join(", ");
+    match rates {
+        [first, rest @ ..] if rest.iter().all(|rate| rate == first) => format!("lr {first:.3e}"),
+        all if all.len() <= SHOWN => format!("lr {}", told(all)),
+        all => format!("lr {}, …, {}", told(&all[..SHOWN - 2]), told(&all[all.len() - 1..])),
     }
-    let some_norms = |trains: bool| {
-        let mut norms = tree.modules().iter().filter(|module| module.is_batch_norm()).flat_map(|module| &module.parameters);
-        norms.any(|parameter| parameter.requires_grad == trains)
-    };
-    let norms = match (names.as_slice(), some_norms(true), some_norms(false)) {
+}
+
+/// What trains, in words.
+fn trainable(phase: &PlannedPhase<'_>) -> String {
+    let names = phase.trainable_modules();
+    let norms = match (names.as_slice(), has_norms(&phase.first().tree, true), has_norms(&phase.first().tree, false)) {
         ([""], _, true) => " but batch norms",
         ([], true, _) => "batch norms only",
         _ => "",
@@ -82,4 +78,10 @@ fn trainable_modules(tree: &ModuleTree) -> String {
         [""] => format!("the whole model{norms}"),
         names => format!("{}{norms}", names.join(", ")),
     }
+}
+
+/// Whether there are batch norms that train, or that do not.
+fn has_norms(tree: &ModuleTree, train: bool) -> bool {
+    let mut norms = tree.modules().iter().filter(|module| module.is_batch_norm()).flat_map(|module| &module.parameters);
+    norms.any(|parameter| parameter.requires_grad == train)
 }

@@ -8,6 +8,9 @@ pub enum SchedulerError {
     /// A key or value of the `[scheduler]` table.
     #[error(transparent)]
     Config(#[from] KeyError),
+    /// A `[scheduler]` table that a strategy gave and that does not fit.
+    #[error("{0}")]
+    Settings(String),
     /// A lambda expression that cannot be read.
     #[error("scheduler.lambda: cannot read {expression:?}: {problem}. Expected a formula of epoch and step, as \"0.95 ^ epoch\"")]
     Expression {

@@ -67,10 +67,10 @@ struct Span {
 
 impl Rule {
     pub(super) fn new(config: &SchedulerConfig, length: RunLength) -> Result<Rule> {
-        let RunLength { max_epochs, steps_per_epoch } = length;
+        let RunLength { max_epochs, steps_per_epoch, max_steps } = length;
         let events = match config.interval {
             Interval::Epoch => max_epochs,
-            Interval::Step => max_epochs.saturating_mul(steps_per_epoch),
+            Interval::Step => max_epochs.saturating_mul(steps_per_epoch).min(max_steps.unwrap_or(usize::MAX)),
         };
         let advances = (events / config.frequency).max(1);
         let steps = match config.interval {

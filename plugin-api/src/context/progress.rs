@@ -10,6 +10,8 @@ pub enum Stage {
     Validate,
     /// `host predict`.
     Predict,
+    /// `host plan`: the hooks of a fit, but nothing trains and there are no metrics.
+    Plan,
 }
 
 /// Where a run stands and how far it goes.
@@ -58,6 +60,7 @@ impl Progress {
             stage: match at(0) {
                 1 => Stage::Validate,
                 2 => Stage::Predict,
+                3 => Stage::Plan,
                 _ => Stage::Fit,
             },
             epoch: number(1),

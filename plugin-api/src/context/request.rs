@@ -1,5 +1,7 @@
 //! What a hook asks of the host, as it crosses the boundary: an operation's name and a payload in JSON.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -48,6 +50,9 @@ pub enum Request {
     RestoreWeights {
         /// Its name.
         checkpoint: String,
+        /// Whether the optimizer's state goes back with them.
+        #[serde(default)]
+        optimizer: bool,
     },
     /// Sets a group's rate, at once: the cheap way for rates that change at every step.
     SetLr {
@@ -63,9 +68,30 @@ pub enum Request {
         /// The groups, where they were changed.
         optimizer: Option<Optimizer>,
     },
+    /// Starts the scheduler anew, when the hook has returned.
+    RestartScheduler {
+        /// A `[scheduler]` table; without it the run config's own settings.
+        settings: Option<Value>,
+        /// Epoch that a schedule over the whole length ends before; without it the run's last one.
+        until_epoch: Option<usize>,
+        /// Optimizer step that such a schedule ends at, where that comes first.
+        until_step: Option<usize>,
+    },
+    /// Checks settings that are to be used later.
+    CheckSettings {
+        /// A `[scheduler]` table.
+        scheduler: Option<Value>,
+        /// Options of a parameter group.
+        options: Option<BTreeMap<String, f64>>,
+    },
+    /// Says in a plan what cannot be known before the run.
+    Note {
+        /// What.
+        text: String,
+    },
 }
 
-const OPERATIONS: [&str; 12] = [
+const OPERATIONS: [&str; 15] = [
     "model",
     "optimizer",
     "metrics",
@@ -78,6 +104,9 @@ const OPERATIONS: [&str; 12] = [
     "restore-weights",
     "set-lr",
     "apply",
+    "restart-scheduler",
+    "check-settings",
+    "note",
 ];
 
 impl Request {

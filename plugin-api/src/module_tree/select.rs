@@ -16,6 +16,22 @@ pub struct Selection {
     pub parameters: Vec<String>,
 }
 
+impl Selection {
+    /// Adds what another one chooses.
+    pub fn extend(&mut self, other: Self) {
+        for (own, others) in [(&mut self.modules, other.modules), (&mut self.parameters, other.parameters)] {
+            let new: Vec<String> = others.into_iter().filter(|name| !own.contains(name)).collect();
+            own.extend(new);
+        }
+    }
+
+    /// Takes off what another one chooses.
+    pub fn remove(&mut self, other: &Self) {
+        self.modules.retain(|path| !other.modules.contains(path));
+        self.parameters.retain(|name| !other.parameters.contains(name));
+    }
+}
+
 impl ModuleTree {
     /// What the patterns choose together. A pattern is a module path, which stands for the module and all below it, or
     /// a glob over module paths and parameter names (`*` crosses dots): `backbone.layer4`, `*.bias`, `blocks.[0-3]`.

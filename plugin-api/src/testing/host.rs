@@ -124,7 +124,7 @@ impl Host {
                 self.event("validate");
                 self.validate = true;
             }
-            Request::RestoreWeights { checkpoint } => {
+            Request::RestoreWeights { checkpoint, .. } => {
                 if !self.checkpoints.contains(&checkpoint) {
                     let known: Vec<&str> = self.checkpoints.iter().map(String::as_str).collect();
                     let message = format!("this run has no checkpoint `{checkpoint}`, it has: {}", known.join(", "));
@@ -137,6 +137,12 @@ impl Host {
                 optimizer.group_named(&group)?.lr = lr;
             }
             Request::Apply { model, optimizer } => self.apply(model, optimizer)?,
+            Request::RestartScheduler { settings, .. } => {
+                let id = settings.as_ref().and_then(|settings| settings["id"].as_str());
+                self.event(format!("restart-scheduler {}", id.unwrap_or("of the run")));
+            }
+            // A fake run knows no schedulers and no options.
+            Request::CheckSettings { .. } | Request::Note { .. } => {}
         }
         Ok(Value::Null)
     }

@@ -1,0 +1,66 @@
+//! A scheduler that takes the place of the run's in the middle of it.
+
+use serde_json::Value;
+use thaw_plugin_api::context::Progress;
+
+use super::{Result, RunLength, Scheduler, SchedulerConfig, SchedulerError};
+use crate::optimizer::{Optimizer, OptimizerConfig};
+
+/// What a hook asked for: the scheduler starts anew, perhaps with other settings.
+#[derive(Clone, Debug)]
+pub struct Restart {
+    settings: Option<SchedulerConfig>,
+    until_epoch: Option<usize>,
+    until_step: Option<usize>,
+}
+
+impl Restart {
+    /// Reads what crossed the boundary.
+    ///
+    /// # Errors
+    /// Settings that are no `[scheduler]` table.
+    pub fn read(settings: Option<Value>, until_epoch: Option<usize>, until_step: Option<usize>) -> Result<Self> {
+        let settings = settings.map(serde_json::from_value).transpose();
+        Ok(Self { settings: settings.map_err(|error| SchedulerError::Settings(error.to_string()))?, until_epoch, until_step })
+    }
+
+    /// Checks what [`Self::start`] would find wrong with the settings.
+    ///
+    /// # Errors
+    /// A value out of range, or an expression that cannot be read.
+    pub fn check(self, optimizer: &OptimizerConfig) -> Result<()> {
+        let length = RunLength { max_epochs: 1, steps_per_epoch: 1, max_steps: None };
+        self.settings.map_or(Ok(()), |settings| Scheduler::new(settings, length, optimizer).map(drop))
+    }
+
+    /// The new scheduler, started over the optimizer's groups; none where neither this nor the run config has settings.
+    ///
+    /// # Errors
+    /// A value out of range, or a rate that is no number of 0 or more.
+    pub fn start(
+        self,
+        run: Option<&SchedulerConfig>,
+        length: RunLength,
+        progress: &Progress,
+        optimizer: &mut Optimizer,
+    ) -> Result<Option<Scheduler>> {
+        let is_own = self.settings.is_none() && progress.global_step == 0;
+        let left = self.length(length, progress);
+        let Some(config) = self.settings.or_else(|| run.cloned()) else { return Ok(None) };
+        let mut scheduler = Scheduler::new(config, if is_own { length } else { left }, optimizer.config())?;
+        scheduler.replaces_the_runs = !is_own;
+        scheduler.start(optimizer.groups_mut())?;
+        Ok(Some(scheduler))
+    }
+
+    /// What is left from here to the end of the schedule.
+    fn length(&self, run: RunLength, progress: &Progress) -> RunLength {
+        let RunLength { max_epochs, steps_per_epoch, .. } = run;
+        let end = self.until_epoch.map_or(max_epochs, |epoch| epoch.min(max_epochs));
+        let ends = [Some(end.saturating_mul(steps_per_epoch)), self.until_step, progress.max_steps];
+        let last = ends.into_iter().flatten().min().unwrap_or_default();
+        let steps = last.saturating_sub(progress.global_step).max(1);
+        let epochs = end.saturating_sub(progress.epoch).min(steps.div_ceil(steps_per_epoch.max(1))).max(1);
+        RunLength { max_epochs: epochs, steps_per_epoch, max_steps: Some(steps) }
+    }
+}

@@ -1,0 +1,274 @@
+//! Fine-tuning by a schedule that is data: phases in TOML say what thaws, at which rate, under which scheduler, and when
+//! the next one begins.
+//!
+//! ```toml
+//! [[phases]]
+//! name = "head"
+//! modules = ["head"]
+//! lr = 1e-3
+//! end = { monitor = { metric = "val_loss", patience = 2 } }
+//! restore_best = true
+//!
+//! [[phases]]
+//! name = "top"
+//! modules = ["backbone.layer4", "backbone.layer3.*"]
+//! lr = { ratio = 0.1 }
+//! scheduler = { id = "cosine" }
+//! end = { after_epochs = 5 }
+//!
+//! [[phases]]
+//! name = "all"
+//! modules = ["*"]
+//! lr = { ratio = 0.1, of = "head" }
+//! optimizer = { betas = [0.9, 0.99] }
+//! ```
+
+mod end;
+mod layout;
+mod options;
+mod phase;
+mod position;
+mod rate;
+mod schedule;
+
+use std::path::PathBuf;
+
+pub use end::{End, Mode, Monitor};
+pub use options::Options;
+pub use phase::Phase;
+use position::Position;
+pub use rate::Rate;
+pub use schedule::{Phases, Schedule};
+use thaw_plugin_api::context::Stage;
+use thaw_plugin_api::prelude::*;
+
+/// Trains in phases: each one thaws more of a frozen model, in a parameter group of its own, until an epoch, a step, or a
+/// metric that stops improving.
+///
+/// Groups are laid out by the phases alone; `parameters` of `[optimizer]` has no effect. Everything that no phase has
+/// thawed yet is frozen. A phase whose end has passed when it is to begin is gone through at once.
+#[derive(Config, Debug)]
+#[config(check = PhasedFinetuning::read)]
+pub struct PhasedFinetuning {
+    /// A TOML file with the schedule, instead of `phases` here.
+    pub schedule: Option<PathBuf>,
+    /// The schedule itself.
+    #[config(flatten)]
+    pub inline: Schedule,
+    #[config(state)]
+    position: Position,
+    /// The file that the schedule was read from.
+    #[config(skip)]
+    file: Option<PathBuf>,
+}
+
+impl PhasedFinetuning {
+    /// Takes the schedule from its file. The resolved configuration has it inline.
+    fn read(&mut self) -> Result<()> {
+        let inline = !self.inline.phases.0.is_empty();
+        match self.schedule.take() {
+            Some(path) => {
+                ensure!(!inline, "there are both `schedule` and `phases`, expected one of them");
+                self.inline = Schedule::read(&path)?;
+                self.file = Some(path);
+            }
+            None => ensure!(inline, "there is no schedule, expected `schedule` with a file, or `phases`"),
+        }
+        Ok(())
+    }
+
+    fn phases(&self) -> &[Phase] {
+        &self.inline.phases.0
+    }
+
+    /// The phase that the run is in, by its position.
+    fn current(&self) -> Result<Option<usize>> {
+        let Some(name) = &self.position.phase else { return Ok(None) };
+        let position = self.phases().iter().position(|phase| phase.name == *name);
+        position.map(Some).ok_or_else(|| {
+            let names: Vec<&str> = self.phases().iter().map(|phase| phase.name.as_str()).collect();
+            let message = format!("the run is in phase `{name}`, which this schedule does not have; it has: {}", names.join(", "));
+            Error::of(ErrorKind::State, message).help("keep the names of phases that a run has begun")
+        })
+    }
+
+    fn is_last(&self, phase: usize) -> bool {
+        phase + 1 == self.phases().len()
+    }
+
+    /// An error of a phase's key.
+    fn wrong(&self, phase: usize, key: &str, error: &Error) -> Error {
+        let file = self.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
+        let name = &self.phases()[phase].name;
+        Error::of(ErrorKind::Config, format_args!("{file}phase `{name}`: `phases[{phase}].{key}`: {error}"))
+    }
+
+    /// Why a phase is over when this epoch is to begin, or after this step.
+    fn over(&self, phase: usize, epoch: usize, step: usize) -> Option<String> {
+        let end = self.phases()[phase].end.as_ref()?;
+        let epochs = end.epoch_from(self.position.since_epoch).filter(|end| epoch >= *end).map(|end| format!("{end} epochs are done"));
+        let steps = || end.step_from(self.position.since_step).filter(|end| step >= *end).map(|end| format!("{end} steps are done"));
+        self.position.ended.clone().or(epochs).or_else(steps)
+    }
+
+    /// Begins the phases that are due; in the last one's end the run stops.
+    fn advance(&mut self, context: &mut Context, epoch: usize) -> Result<()> {
+        loop {
+            let step = context.global_step();
+            let Some(current) = self.current()? else {
+                self.begin(context, 0, epoch)?;
+                continue;
+            };
+            let Some(reason) = self.over(current, epoch, step) else { return Ok(()) };
+            let phase = &self.phases()[current];
+            if self.is_last(current) {
+                return context.stop(&format!("the last phase, `{}`, is over: {reason}", phase.name));
+            }
+            info!("phase `{}` is over: {reason}", phase.name);
+            if phase.restore_best && self.position.watch.best.is_some() {
+                context.restore_weights_and_optimizer(&phase.checkpoint())?;
+            }
+            self.begin(context, current + 1, epoch)?;
+        }
+    }
+
+    fn begin(&mut self, context: &mut Context, index: usize, epoch: usize) -> Result<()> {
+        let step = context.global_step();
+        let is_first = self.position.phase.is_none();
+        let phase = &self.phases()[index];
+        let (model, optimizer) = context.model_and_optimizer()?;
+        self.freeze(model, index)?;
+        layout::regroup(model, optimizer, phase, is_first).map_err(|error| self.wrong(index, "modules", &error))?;
+        if phase.scheduler.is_some() || (is_first && step == 0) {
+            let (until_epoch, until_step) = match &phase.end {
+                Some(end) if phase.scheduler.is_some() => (end.epoch_from(epoch), end.step_from(step)),
+                _ => (None, None),
+            };
+            context.restart_scheduler(phase.scheduler.as_ref(), until_epoch, until_step)?;
+        }
+        if let Some(monitor) = phase.end.as_ref().and_then(|end| end.monitor.as_ref()) {
+            let then = self.phases().get(index + 1).map_or("the run stops".to_owned(), |next| format!("`{}` begins", next.name));
+            context.note(&format!("phase `{}` ends, and {then}, when {}: the epoch depends on the data", phase.name, monitor.words()))?;
+        }
+        info!("phase `{}` begins in epoch {epoch}, after {step} steps", phase.name);
+        self.position = Position { phase: Some(phase.name.clone()), since_epoch: epoch, since_step: step, ..Position::default() };
+        Ok(())
+    }
+
+    /// The freeze state of a phase.
+    fn freeze(&self, model: &mut ModuleTree, index: usize) -> Result<()> {
+        let selection = layout::selection(model, &self.phases()[..=index])?;
+        model.train_only(&selection, self.phases()[index].frozen_bn.unwrap_or(self.inline.frozen_bn));
+        Ok(())
+    }
+
+    /// Looks at the monitored metric after an epoch.
+    fn observe(&mut self, context: &mut Context, current: usize) -> Result<()> {
+        let phase = &self.inline.phases.0[current];
+        let Some(monitor) = phase.end.as_ref().and_then(|end| end.monitor.as_ref()) else { return Ok(()) };
+        let is_stale = monitor.needs_validation() && !self.position.validated;
+        if is_stale || context.progress().stage == Stage::Plan {
+            return Ok(());
+        }
+        let metrics = context.metrics()?;
+        let Some(&value) = metrics.get(&monitor.metric) else {
+            let names = || metrics.keys().map(String::as_str);
+            let hint = match thaw_plugin_api::nearest(&monitor.metric, names()) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("there are: {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            let error = Error::new(format_args!("`{}` is no metric of this run; {hint}", monitor.metric));
+            return Err(self.wrong(current, "end.monitor.metric", &error));
+        };
+        let verdict = self.position.watch.observe(monitor, value);
+        if verdict.is_best && phase.restore_best {
+            context.save_checkpoint(&phase.checkpoint())?;
+        }
+        if verdict.ends {
+            self.position.ended = Some(monitor.words());
+        }
+        Ok(())
+    }
+}
+
+impl Strategy for PhasedFinetuning {
+    const ID: &'static str = "phased-finetuning";
+    const DESCRIPTION: &'static str = "Trains in phases of a schedule: what thaws, at which rate, until an epoch, a step, or a metric";
+
+    /// Finds what is wrong with later phases before anything is trained.
+    fn setup(&mut self, context: &mut Context) -> Result<()> {
+        if !matches!(context.progress().stage, Stage::Fit | Stage::Plan) {
+            return Ok(());
+        }
+        let validates = context.progress().stage == Stage::Plan || context.progress().num_validation_batches > 0;
+        for (index, phase) in self.phases().iter().enumerate() {
+            for (key, patterns) in [("modules", &phase.modules), ("freeze", &phase.freeze)] {
+                context.model()?.select(patterns).map_err(|error| self.wrong(index, key, &error))?;
+            }
+            if let Some(scheduler) = &phase.scheduler {
+                context.check_scheduler(scheduler).map_err(|error| self.wrong(index, "scheduler", &error))?;
+            }
+            context.check_group_options(&phase.optimizer.0).map_err(|error| self.wrong(index, "optimizer", &error))?;
+            let monitor = phase.end.as_ref().and_then(|end| end.monitor.as_ref());
+            if let Some(monitor) = monitor.filter(|monitor| monitor.needs_validation() && !validates) {
+                let error = Error::new(format_args!("`{}` comes from validation, but the run has no validation data", monitor.metric));
+                return Err(self.wrong(index, "end.monitor.metric", &error));
+            }
+        }
+        Ok(())
+    }
+
+    fn freeze_before_training(&mut self, model: &mut ModuleTree) -> Result<()> {
+        self.freeze(model, 0)
+    }
+
+    /// All happens in the hooks, which see the run's steps and metrics.
+    fn finetune(&mut self, _: usize, _: &mut ModuleTree, _: &mut Optimizer) -> Result<()> {
+        Ok(())
+    }
+
+    fn load_state(&mut self, mut state: Map<String, Value>) -> Result<()> {
+        Config::load_state(self, &mut state)?;
+        self.current().map(drop)
+    }
+
+    /// A run that was stopped by its last phase has nothing left to do.
+    fn on_train_start(&mut self, context: &mut Context) -> Result<()> {
+        match self.current()? {
+            Some(current) if self.is_last(current) => self.advance(context, context.epoch()),
+            _ => Ok(()),
+        }
+    }
+
+    fn on_train_epoch_start(&mut self, context: &mut Context) -> Result<()> {
+        self.advance(context, context.epoch())?;
+        self.position.validated = false;
+        Ok(())
+    }
+
+    /// A phase that ends at a step; after the last batch the next epoch's start does it, with that epoch's validation behind.
+    fn on_train_batch_end(&mut self, context: &mut Context) -> Result<()> {
+        let Some(current) = self.current()? else { return Ok(()) };
+        let step = self.phases()[current].end.as_ref().and_then(|end| end.step_from(self.position.since_step));
+        let progress = context.progress();
+        let is_due = step.is_some_and(|step| progress.global_step >= step) && progress.batch_index + 1 < progress.num_training_batches;
+        if is_due { self.advance(context, context.epoch()) } else { Ok(()) }
+    }
+
+    fn on_validation_end(&mut self, _: &mut Context) -> Result<()> {
+        self.position.validated = true;
+        Ok(())
+    }
+
+    fn on_train_epoch_end(&mut self, context: &mut Context) -> Result<()> {
+        let Some(current) = self.current()? else { return Ok(()) };
+        self.observe(context, current)?;
+        if self.is_last(current) { self.advance(context, context.epoch() + 1) } else { Ok(()) }
+    }
+}
+
+#[cfg(feature = "export")]
+export_plugin!(strategies: [PhasedFinetuning]);
+
+#[cfg(test)]
+mod tests;
