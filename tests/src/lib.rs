@@ -13,6 +13,7 @@ mod built;
 mod example;
 mod finished;
 mod live;
+mod outcome;
 pub mod parity;
 mod run;
 mod tensors;
@@ -23,6 +24,7 @@ pub use built::{build, host, plugin};
 pub use example::example;
 pub use finished::Finished;
 pub use live::Live;
+pub use outcome::Outcome;
 pub use run::Run;
 pub use tensors::{Values, read_tensors, write_tensors};
 

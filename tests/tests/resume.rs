@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use thaw_tests::{Run, fixtures};
+use thaw_tests::{Outcome, Run, fixtures};
 
 /// A model with batch norms and dropout on data in a new order in each epoch, accumulation with a short last window and a
 /// short last batch (6 batches, 4 steps an epoch), a strategy that unfreezes at epoch 1.
@@ -73,36 +73,11 @@ fn model() -> Value {
 const COSINE: &str = "[scheduler]\nid = \"cosine\"\nT_max = 9\ninterval = \"step\"\n";
 const PLATEAU: &str = "[scheduler]\nid = \"reduce-on-plateau\"\nmonitor = \"val_loss\"\npatience = 0\nthreshold = 0.5\nfactor = 0.5\n";
 
-/// What a run comes to: files of tensors and records byte for byte, and the state without what names the run.
-fn outcome(run_dir: &Path) -> Vec<(String, Vec<u8>)> {
-    let files = ["checkpoints/last/model.safetensors", "checkpoints/last/optimizer.safetensors", "metrics.jsonl", "groups.jsonl"];
-    let read = |name: &str| fs::read(run_dir.join(name)).unwrap_or_else(|error| panic!("{}: {error}", run_dir.join(name).display()));
-    let mut outcome: Vec<(String, Vec<u8>)> = files.iter().map(|name| ((*name).to_owned(), read(name))).collect();
-    let mut state: Value = serde_json::from_slice(&read("checkpoints/last/state.json")).unwrap();
-    let state = state.as_object_mut().unwrap();
-    state.remove("config");
-    let entries = std::mem::take(state).into_iter();
-    outcome.extend(entries.map(|(key, value)| (format!("state.json, {key}"), value.to_string().into_bytes())));
-    outcome
-}
-
-#[track_caller]
-fn assert_same(run_dir: &Path, straight: &[(String, Vec<u8>)], how: &str) {
-    for ((name, found), (_, expected)) in outcome(run_dir).iter().zip(straight) {
-        if found == expected {
-            continue;
-        }
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(4000).collect::<String>();
-        let shown = if name.ends_with("safetensors") { String::new() } else { format!("\n{}\nexpected\n{}", text(found), text(expected)) };
-        panic!("{how}: {name} differs from the uninterrupted run's{shown}");
-    }
-}
-
-fn straight(more: &str) -> Vec<(String, Vec<u8>)> {
+fn straight(more: &str) -> Outcome {
     let run = run(more);
     run.fit(&[]).succeeded();
-    let outcome = outcome(&run.run_dir());
-    let records = String::from_utf8(outcome[2].1.clone()).unwrap();
+    let outcome = Outcome::of(&run.run_dir());
+    let records = outcome.text("metrics.jsonl");
     assert!(records.contains("batches_seen"), "{records}");
     outcome
 }
@@ -120,7 +95,7 @@ fn a_run_resumed_after_any_epoch_equals_the_uninterrupted_one() {
             let run = run(scheduler);
             run.fit(&["--set", &format!("trainer.max_epochs={epochs}")]).succeeded();
             run.host(["fit", "run.toml", "--resume", "run"]).succeeded();
-            assert_same(&run.run_dir(), &straight, &format!("after {epochs} epochs"));
+            straight.assert_same(&run.run_dir(), &format!("after {epochs} epochs"));
         }
     }
 }
@@ -139,7 +114,7 @@ fn a_run_resumed_after_any_step_equals_the_uninterrupted_one() {
             (json!(position.0), json!(position.1), json!(step))
         );
         run.host(["fit", "run.toml", "--resume", "run"]).succeeded();
-        assert_same(&run.run_dir(), &straight, &format!("after step {step}"));
+        straight.assert_same(&run.run_dir(), &format!("after step {step}"));
     }
 }
 
@@ -158,7 +133,7 @@ fn a_run_that_was_stopped_interrupted_or_killed_equals_the_uninterrupted_one() {
                 continue;
             }
             run.host(["fit", "run.toml", "--resume", "run"]).succeeded();
-            assert_same(&run.run_dir(), &straight, &format!("{how} at step {step}"));
+            straight.assert_same(&run.run_dir(), &format!("{how} at step {step}"));
         }
     }
 }
@@ -179,8 +154,8 @@ fn every_checkpoint_of_a_run_can_be_gone_on_from_in_another_folder() {
         let folder = format!("again-{index}");
         let checkpoint = checkpoints.join(name);
         run.host(["fit", "run.toml", "--run-dir", &folder, "--resume", checkpoint.to_str().unwrap()]).succeeded();
-        let found = outcome(&run.folder().join(&folder));
-        for ((file, found), (_, expected)) in found.iter().zip(&straight).take(4) {
+        let found = Outcome::of(&run.folder().join(&folder));
+        for ((file, found), (_, expected)) in found.0.iter().zip(&straight.0).take(4) {
             assert!(found == expected, "{file} after {name} differs:\n{}", String::from_utf8_lossy(found));
         }
     }
@@ -193,7 +168,7 @@ fn a_run_that_was_resumed_twice_equals_the_uninterrupted_one() {
     run.fit(&["--set", "trainer.max_steps=2"]).succeeded();
     run.host(["fit", "run.toml", "--resume", "run", "--set", "trainer.max_steps=7"]).succeeded();
     run.host(["fit", "run.toml", "--resume", "run"]).succeeded();
-    assert_same(&run.run_dir(), &straight, "after steps 2 and 7");
+    straight.assert_same(&run.run_dir(), "after steps 2 and 7");
 }
 
 #[test]
@@ -206,11 +181,11 @@ fn convolutions_with_the_channels_last_resume_exactly() {
         case.join("data.safetensors"),
     ));
     run.fit(&[]).succeeded();
-    let straight = outcome(&run.run_dir());
+    let straight = Outcome::of(&run.run_dir());
     fs::remove_dir_all(run.run_dir()).unwrap();
     run.fit(&["--set", "trainer.max_steps=2"]).succeeded();
     run.host(["fit", "run.toml", "--resume", "run"]).succeeded();
-    assert_same(&run.run_dir(), &straight, "channels last, after step 2");
+    straight.assert_same(&run.run_dir(), "channels last, after step 2");
 }
 
 #[test]

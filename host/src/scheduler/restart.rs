@@ -57,8 +57,7 @@ impl Restart {
     fn length(&self, run: RunLength, progress: &Progress) -> RunLength {
         let RunLength { max_epochs, steps_per_epoch, .. } = run;
         let end = self.until_epoch.map_or(max_epochs, |epoch| epoch.min(max_epochs));
-        let ends = [Some(end.saturating_mul(steps_per_epoch)), self.until_step, progress.max_steps];
-        let last = ends.into_iter().flatten().min().unwrap_or_default();
+        let last = end.saturating_mul(steps_per_epoch).min(self.until_step.unwrap_or(usize::MAX));
         let steps = last.saturating_sub(progress.global_step).max(1);
         let epochs = end.saturating_sub(progress.epoch).min(steps.div_ceil(steps_per_epoch.max(1))).max(1);
         RunLength { max_epochs: epochs, steps_per_epoch, max_steps: Some(steps) }
