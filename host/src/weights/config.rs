@@ -22,8 +22,9 @@ use std::path::PathBuf;
 pub struct WeightsConfig {
     /// A file, a run or checkpoint directory, or `hf://organisation/name[@revision][/file]`.
     pub path: PathBuf,
-    /// Names of the model that keep their own values, as globs (`*` also crosses dots). A pattern that names a module stands for
-    /// all below it: `head` and `head.*` are the same. Entries of the file under these names are not asked for either.
+    /// Names of the model that keep their own values, as globs (`*` also crosses dots), or the file's names for them. A pattern
+    /// that names a module stands for all below it: `head` and `head.*` are the same. Entries of the file under these names are
+    /// not asked for either.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
     /// Put before every name. Default: nothing.

@@ -87,6 +87,8 @@ pub fn plan_pretrained(
     let ignored = config.ignored()?;
     let own = model.iter().map(|tensor| tensor.name.as_str()).collect();
     let Available { tensors: available, unused } = available(file, config, |name| pretrained.apply(name, &own))?;
+    // A file's tensor may be ignored by its name there, before any renaming; so is then the model's that it would have gone to.
+    let is_ignored = |name: &str| ignored.matches(name) || available.get(name).is_some_and(|found| ignored.matches(found));
     let target = config.target();
     let within = |name: &str| target.is_empty() || below(name, target);
     if !model.iter().any(|tensor| within(&tensor.name)) {
@@ -100,7 +102,7 @@ pub fn plan_pretrained(
     for tensor in model {
         let name = tensor.name.as_str();
         wanted.insert(name);
-        if !within(name) || ignored.matches(name) {
+        if !within(name) || is_ignored(name) {
             plan.kept.push(name.to_owned());
             continue;
         }
@@ -130,9 +132,9 @@ pub fn plan_pretrained(
     }
     for (name, &found) in &available {
         let entry = file.get(found);
-        match entry.filter(|_| !wanted.contains(name.as_str()) && !ignored.matches(name)) {
+        match entry.filter(|_| !wanted.contains(name.as_str()) && !is_ignored(name)) {
             Some(entry) => report.unexpected.push(Unmatched::renamed(name, found, entry.shape())),
-            None if ignored.matches(name) => plan.unused.push(found.to_owned()),
+            None if is_ignored(name) => plan.unused.push(found.to_owned()),
             None => {}
         }
     }

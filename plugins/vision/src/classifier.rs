@@ -14,6 +14,7 @@ use thaw_plugin_api::config::Config;
 use thaw_plugin_api::model::InputDefaults;
 use thaw_plugin_api::prelude::*;
 pub use trunk::Trunk;
+use trunk::WeightNames;
 
 /// How one architecture is built.
 pub trait Architecture: Send + 'static {
@@ -73,7 +74,7 @@ struct RunStage {
 /// A model that takes pictures `[N, 3, H, W]` and gives `logits` `[N, classes]`, or `features` `[N, C]` without a head.
 pub struct Classifier<A> {
     stages: Vec<RunStage>,
-    weight_aliases: Vec<(String, String)>,
+    weights: WeightNames,
     image_size: usize,
     has_head: bool,
     architecture: PhantomData<fn() -> A>,
@@ -92,10 +93,10 @@ impl<A: Architecture> Model for Classifier<A> {
         }
         let mut trunk = Trunk::new(root, options, A::KIND)?;
         A::build(&config.0, &mut trunk)?;
-        let (stages, weight_aliases) = trunk.finish()?;
+        let (stages, weights) = trunk.finish()?;
         Ok(Self {
             stages,
-            weight_aliases,
+            weights,
             image_size: usize::try_from(options.image_size)?,
             has_head: !options.features_only,
             architecture: PhantomData,
@@ -129,6 +130,10 @@ impl<A: Architecture> Model for Classifier<A> {
     }
 
     fn weight_aliases(&self) -> Vec<(String, String)> {
-        self.weight_aliases.clone()
+        self.weights.aliases.clone()
+    }
+
+    fn unused_weights(&self) -> Vec<String> {
+        self.weights.unused.clone()
     }
 }

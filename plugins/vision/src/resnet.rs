@@ -3,41 +3,52 @@
 mod block;
 
 use block::{Block, BlockKind, Width};
+use thaw_plugin_api::config::Config;
 use thaw_plugin_api::prelude::*;
 
 use crate::classifier::{Architecture, LastLayer, Options, Trunk};
 use crate::conv_norm_activation::convolution;
 
-/// What tells one ResNet from another.
-#[derive(Clone, Copy, Debug)]
-pub struct Shape {
-    block: BlockKind,
-    /// Blocks in each of the four layers.
-    blocks: [usize; 4],
-    width: Width,
+/// The keys of ResNet.
+#[derive(Config, Clone, Debug)]
+pub struct ResNetOptions {
+    /// The keys that all models share.
+    #[config(flatten)]
+    pub options: Options,
+    /// Groups of the 3×3 convolutions in bottlenecks.
+    #[config(default = 1, range = 1..=1024)]
+    pub groups: i64,
+    /// Channels of a group in the first layer's bottlenecks.
+    #[config(default = 64, range = 1..=4096)]
+    pub width_per_group: i64,
 }
 
-/// Builds a ResNet of this shape.
+/// Builds a ResNet with so many blocks in each of its four layers.
 ///
 /// # Errors
 /// Sizes that libtorch refuses.
-pub fn build(shape: Shape, trunk: &mut Trunk) -> Result<()> {
+fn build(block: BlockKind, blocks: [usize; 4], options: &ResNetOptions, trunk: &mut Trunk) -> Result<()> {
+    let width = Width { groups: options.groups, per_group: options.width_per_group };
+    if block == BlockKind::Basic && (width.groups, width.per_group) != (1, 64) {
+        let misfit = "`groups` and `width_per_group` are for ResNets with bottlenecks, of 50 layers and more";
+        return Err(Error::of(ErrorKind::Config, misfit));
+    }
     trunk.stage("stem");
     trunk.layer("conv1", |path| convolution(path, 3, 64, 7, nn::Conv2dOptions { stride: 2, padding: 3, ..Default::default() }))?;
     trunk.layer("bn1", |path| nn::BatchNorm2d::new(path, 64))?;
     trunk.layer("relu", |path| nn::Activation::new(path, nn::ActivationKind::ReLU))?;
     trunk.layer("maxpool", |path| nn::MaxPool2d::new(path, 3, 2, 1))?;
     let mut channels = 64;
-    for (index, count) in shape.blocks.into_iter().enumerate() {
+    for (index, count) in blocks.into_iter().enumerate() {
         let name = format!("layer{}", index + 1);
         let planes = 64 << index;
         trunk.stage(&name);
         trunk.layer(&name, |path| {
             nn::Sequential::new(path, |layer| {
-                for block in 0..count {
-                    let stride = if index > 0 && block == 0 { 2 } else { 1 };
-                    layer.push(|path| Block::new(path, shape.block, channels, planes, stride, shape.width))?;
-                    channels = planes * shape.block.expansion();
+                for number in 0..count {
+                    let stride = if index > 0 && number == 0 { 2 } else { 1 };
+                    layer.push(|path| Block::new(path, block, channels, planes, stride, width))?;
+                    channels = planes * block.expansion();
                 }
                 Ok(())
             })
@@ -56,15 +67,18 @@ macro_rules! resnets {
             const ID: &'static str = $id;
             const DESCRIPTION: &'static str = $description;
             const KIND: &'static str = "ResNet";
-            type Options = Options;
+            type Options = ResNetOptions;
 
-            fn options(options: &Options) -> &Options {
-                options
+            fn defaults() -> Map<String, Value> {
+                [("groups".to_owned(), Value::from($groups)), ("width_per_group".to_owned(), Value::from($per_group))].into_iter().collect()
             }
 
-            fn build(_: &Options, trunk: &mut Trunk) -> Result<()> {
-                let width = Width { groups: $groups, per_group: $per_group };
-                build(Shape { block: BlockKind::$block, blocks: $blocks, width }, trunk)
+            fn options(options: &ResNetOptions) -> &Options {
+                &options.options
+            }
+
+            fn build(options: &ResNetOptions, trunk: &mut Trunk) -> Result<()> {
+                build(BlockKind::$block, $blocks, options, trunk)
             }
         }
     )*};

@@ -159,8 +159,19 @@ fn every_entry_of_the_original_has_a_place_in_the_backbone_head_layout() {
 fn without_a_head_the_model_gives_features() {
     let mut built = built::<ResNet18>(json!({ "features_only": true }));
     assert!(names(&built).iter().all(|name| name.starts_with("backbone.")));
+    assert_eq!(built.description().unused_weights, ["fc"]);
     let outputs = built.forward(pictures(32)).unwrap();
     assert_eq!(outputs.get("features").unwrap().size(), [2, 512]);
+}
+
+/// What a frozen backbone still does at random would keep its output from being computed once.
+#[test]
+fn frozen_features_are_the_same_at_every_pass() {
+    let config = json!({ "freeze_features": true, "stochastic_depth_prob": 0.9, "dropout": 0.9 });
+    let mut built = built::<EfficientNetB0>(config);
+    let before_head = built.stages().len() - 1;
+    let mut features = || built.run_stages(0, before_head, pictures(32)).unwrap().first().unwrap().shallow_clone();
+    assert_eq!(features(), features());
 }
 
 #[test]
@@ -175,6 +186,13 @@ fn frozen_features_have_no_gradient_graph() {
     assert!(!features.first().unwrap().requires_grad());
     let logits = built.run_stages(before_head, before_head + 1, features).unwrap();
     assert!(logits.first().unwrap().requires_grad());
+}
+
+#[test]
+fn a_transformer_takes_pictures_of_its_own_size_alone() {
+    let mut built = built::<VitB32>(json!({ "image_size": 64 }));
+    let error = built.forward(pictures(32)).unwrap_err();
+    assert!(error.contains("64 x 64 pixels, found 32 x 32"), "{error}");
 }
 
 #[test]
@@ -197,6 +215,10 @@ fn architectures_have_their_own_defaults_and_keys() {
     assert_eq!(parse::<Lite4>(r#"{ "dropout": 0.1 }"#).unwrap().to_value()["dropout"], json!(0.1));
     let error = refused::<ResNet50>(json!({ "drop_connect_rate": 0.1 }));
     assert!(error.contains("unknown key `drop_connect_rate`"), "{error}");
+    let error = refused::<ResNet18>(json!({ "width_per_group": 128 }));
+    assert!(error.contains("`width_per_group`") && error.contains("bottlenecks"), "{error}");
+    let error = refused::<VitB32>(json!({ "image_size": 80 }));
+    assert!(error.contains("`image_size` is 80, expected a multiple of the patches' 32 pixels"), "{error}");
     let error = refused::<ResNet50>(json!({ "num_classes": 0 }));
     assert!(error.contains("`num_classes`"), "{error}");
 }

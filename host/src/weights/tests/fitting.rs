@@ -145,6 +145,27 @@ fn a_prefix_that_keeps_all_names_from_fitting_is_named() {
 }
 
 #[test]
+fn a_new_head_may_be_ignored_by_the_name_that_the_file_has_for_it() {
+    let mut model = below("encoder", "backbone");
+    model.push(TensorSpec::new("head.2.weight", [10, 128], Kind::Float));
+    model.push(TensorSpec::new("head.2.bias", [10], Kind::Float));
+    let pretrained = PretrainedNames {
+        aliases: [("encoder", "backbone"), ("decoder", "head")].map(|(from, to)| (from.to_owned(), to.to_owned())).to_vec(),
+        unused: vec!["decoder.0".to_owned()],
+    };
+    let load = |ignore: &[&str]| {
+        let config = WeightsConfig { ignore: ignore.iter().map(|pattern| (*pattern).to_owned()).collect(), ..config() };
+        plan_pretrained(&model, &weights(), &config, &pretrained)
+    };
+    assert!(matches!(load(&[]), Err(WeightsError::Mismatch(_))));
+    for ignore in ["decoder.2", "head.2.*"] {
+        let plan = load(&[ignore]).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(plan.copies.len(), 4);
+        assert_eq!(plan.kept, ["head.2.bias", "head.2.weight"]);
+    }
+}
+
+#[test]
 fn what_cannot_be_loaded_can_be_ignored_as_the_hint_says() {
     let ignored = |model: &[TensorSpec], pattern: &str| {
         let hint = report(model, &config()).hints.join("\n");

@@ -6,8 +6,14 @@ use thaw_plugin_api::prelude::*;
 use super::head::{LastLayer, head_at, last_layer_in_place};
 use super::{Head, Layout, Options, RunStage};
 
-/// Names of modules in files of weights, and where the model has them.
-pub(super) type Aliases = Vec<(String, String)>;
+/// What files of weights call the model's parts.
+#[derive(Default)]
+pub(super) struct WeightNames {
+    /// Names of modules there, and where the model has them.
+    pub aliases: Vec<(String, String)>,
+    /// The original's last layer, where the model has no head.
+    pub unused: Vec<String>,
+}
 
 /// A model being built: it puts the original's layers where the layout has them and sorts them into stages.
 pub struct Trunk {
@@ -19,7 +25,7 @@ pub struct Trunk {
     stages: Vec<RunStage>,
     /// The original's children, and where they stand.
     children: Vec<(String, String)>,
-    aliases: Aliases,
+    weights: WeightNames,
     last: Option<LastLayer>,
 }
 
@@ -44,7 +50,7 @@ impl Trunk {
             module,
             stages: Vec::new(),
             children: Vec::new(),
-            aliases: Vec::new(),
+            weights: WeightNames::default(),
             last: None,
         })
     }
@@ -145,28 +151,29 @@ impl Trunk {
     /// Tells of another name, `from`, that files have for what the original calls `name`.
     pub fn alias(&mut self, from: impl Into<String>, name: &str) {
         let place = self.place(name);
-        self.aliases.push((from.into(), place.as_str().to_owned()));
+        self.weights.aliases.push((from.into(), place.as_str().to_owned()));
     }
 
-    pub(super) fn finish(mut self) -> Result<(Vec<RunStage>, Aliases)> {
+    pub(super) fn finish(mut self) -> Result<(Vec<RunStage>, WeightNames)> {
         let last = self.last.take().ok_or_else(|| Error::new("the architecture says nothing of its last layer"))?;
+        if self.options.features_only {
+            self.weights.unused.push(last.layer.clone());
+        }
         if self.options.layout == Layout::Original {
-            return Ok((self.stages, self.aliases));
+            return Ok((self.stages, self.weights));
         }
         if self.options.freeze_features {
             self.top.freeze()?;
         }
-        let mut aliases = std::mem::take(&mut self.children);
-        aliases.append(&mut self.aliases);
-        let head = &self.root / "head";
+        self.weights.aliases.append(&mut self.children);
         if !self.options.features_only {
-            let layers = head_at(&head, last.features, &self.options)?;
+            let layers = head_at(&(&self.root / "head"), last.features, &self.options)?;
             self.stages.push(RunStage { stage: Stage::new("head", ["head"]), layers });
+            // The original's last layer has the shape of the linear head's; of another head it has no part.
+            let to = if self.options.head == Head::Linear { "head.1" } else { "head" };
+            self.weights.aliases.push((last.layer, to.to_owned()));
         }
-        // The original's last layer has the shape of the linear head's; of another head it has no part.
-        let to = if self.options.head == Head::Linear { "head.1" } else { "head" };
-        aliases.push((last.layer, to.to_owned()));
-        Ok((self.stages, aliases))
+        Ok((self.stages, self.weights))
     }
 }
 
