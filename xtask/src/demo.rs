@@ -3,6 +3,8 @@
 mod emoji;
 mod emoji_text;
 mod emoji_vision;
+mod figures;
+mod resnet_cifar10;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -36,7 +38,7 @@ pub trait Demo: Sync {
 }
 
 /// Every demo, the default first.
-const DEMOS: [&dyn Demo; 2] = [&emoji_vision::EmojiVision, &emoji_text::EmojiText];
+const DEMOS: [&dyn Demo; 3] = [&emoji_vision::EmojiVision, &emoji_text::EmojiText, &resnet_cifar10::ResNetCifar10];
 
 /// The release program, as typed in the workspace's folder.
 const HOST: &str = "target/release/host";
