@@ -1,5 +1,6 @@
 //! `cargo xtask demo [NAME]`: from nothing to a fine-tuned model, on real input.
 
+mod any_module;
 mod emoji;
 mod emoji_text;
 mod emoji_vision;
@@ -38,7 +39,8 @@ pub trait Demo: Sync {
 }
 
 /// Every demo, the default first.
-const DEMOS: [&dyn Demo; 3] = [&emoji_vision::EmojiVision, &emoji_text::EmojiText, &resnet_cifar10::ResNetCifar10];
+const DEMOS: [&dyn Demo; 4] =
+    [&emoji_vision::EmojiVision, &emoji_text::EmojiText, &resnet_cifar10::ResNetCifar10, &any_module::AnyModule];
 
 /// The release program, as typed in the workspace's folder.
 const HOST: &str = "target/release/host";
