@@ -54,6 +54,7 @@ impl Model for TorchScript {
         };
         let modes = register(&script, top, &place)?;
         tell_fixed_modes(&script, top, &config);
+        tell_if_nothing_trains(&script, &modes, &config);
         let mut stages = split(&script, top, &place);
         let head = match config.num_classes {
             Some(num_classes) => {
@@ -154,6 +155,15 @@ fn register(script: &Script, top: usize, place: &nn::Path) -> Result<Vec<ModuleM
     Ok(modes)
 }
 
+/// Says so where a file has no parameters.
+fn tell_if_nothing_trains(script: &Script, modes: &[ModuleMode], config: &TorchScriptConfig) {
+    let has_parameters = |mode: &ModuleMode| script.modules()[mode.index()].tensors.iter().any(|stored| stored.is_parameter);
+    if !modes.iter().any(has_parameters) {
+        let file = config.path.display();
+        warn!("{file}: it has no parameters, as torch.jit.freeze leaves a module: nothing in it can train. Export the module without that");
+    }
+}
+
 /// Says which modules the host cannot put into another mode.
 fn tell_fixed_modes(script: &Script, top: usize, config: &TorchScriptConfig) {
     let top = &script.modules()[top].path;
@@ -174,7 +184,7 @@ fn tell_fixed_modes(script: &Script, top: usize, config: &TorchScriptConfig) {
     }
     if let Some(names) = fixed(true) {
         warn!(
-            "{file}: training mode is part of its code: {names} stay in it, in validation and predictions too. Trace `module.eval()`, or use torch.jit.script, which keeps both modes"
+            "{file}: training mode is part of its code: {names} stay in it, in validation and predictions too (where they leave stored statistics alone). Trace `module.eval()`, or use torch.jit.script, which keeps both modes"
         );
     }
 }

@@ -37,6 +37,11 @@ impl ModuleMode {
         Self { index, mode, code: module.mode, statistics, set: Cell::new(None) }
     }
 
+    /// Index of the module in the file.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
     /// Sets the file's module to the host's mode.
     ///
     /// # Errors

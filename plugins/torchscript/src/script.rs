@@ -1,5 +1,6 @@
 //! A TorchScript file: its modules, and running them.
 
+mod archive;
 mod error;
 mod ffi;
 
@@ -78,14 +79,8 @@ impl Script {
     /// # Errors
     /// It is missing, damaged, or no TorchScript.
     pub fn load(path: &Path) -> Result<Self> {
-        let unreadable = |reason: String| LoadError::Unreadable(path.to_owned(), reason).with_help();
-        match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_file() => {}
-            Ok(_) => return Err(unreadable("it is no file".to_owned())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(LoadError::Missing(path.to_owned()).with_help()),
-            Err(error) => return Err(unreadable(error.to_string())),
-        }
-        let name = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|error| unreadable(error.to_string()))?;
+        archive::check(path).map_err(LoadError::with_help)?;
+        let name = CString::new(path.as_os_str().as_encoded_bytes())?;
         let mut raw = std::ptr::null_mut();
         // SAFETY: `name` lives through the call; on success the shim stores a script of its own in `raw`.
         let loaded = call(|error| unsafe { ffi::thaw_script_load(name.as_ptr(), &mut raw, error) });
@@ -151,7 +146,7 @@ impl Script {
         let list = (&raw mut arguments).cast();
         // SAFETY: the script is alive; `add` gets `list` back.
         call(|error| unsafe { ffi::thaw_script_arguments(self.raw.as_ptr(), module, list, add, error) })
-            .map_err(|text| error::run_error(&text))?;
+            .map_err(|_| error::no_forward(&self.modules[module].path))?;
         Ok(arguments)
     }
 

@@ -148,6 +148,27 @@ fn what_cannot_be_a_model_is_refused_with_the_reason() {
     assert!(refused("script_tuple.pt", json!({ "freeze_features": true })).contains("set `num_classes`"));
 }
 
+/// `script_classifier.pt` with one byte changed inside the entry whose name ends so.
+fn with_a_changed_byte(name: &str) -> tempfile::NamedTempFile {
+    let mut bytes = std::fs::read(file("script_classifier.pt")).unwrap();
+    let header = bytes.windows(name.len()).position(|window| window == name.as_bytes()).unwrap();
+    // Entries begin at the next multiple of 64.
+    bytes[(header / 64 + 2) * 64] ^= 1;
+    let changed = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(changed.path(), bytes).unwrap();
+    changed
+}
+
+#[test]
+fn a_changed_bit_is_found_in_weights_and_code() {
+    for name in ["/data/0", "/code/__torch__/script_models.py"] {
+        let changed = with_a_changed_byte(name);
+        let error = Built::new::<TorchScript>(&json!({ "path": changed.path() })).err().unwrap();
+        let path = changed.path().to_str().unwrap();
+        assert!(error.contains(path) && error.contains(&format!("{name}: Invalid checksum")), "{error}");
+    }
+}
+
 #[test]
 fn a_failing_forward_names_the_place_in_the_files_code() {
     let mut built = built("script_classifier.pt", &json!({})).unwrap();

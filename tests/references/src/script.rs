@@ -70,9 +70,11 @@ fn check_outputs(reference: &Reference, built: &mut Built) -> Outcome {
 fn check_training(reference: &Reference, theirs: &Value, mut built: Built) -> Outcome {
     let tolerance = number(&theirs["tolerance"]);
     let trainable = theirs["trainable"].as_str().unwrap_or_default();
-    built.set_training(theirs["mode"] == "train");
+    // What was traced in training mode stays in it: its stored statistics are tracked all the same.
+    built.set_modes(|module| module.fixed_mode.unwrap_or(theirs["mode"] == "train"));
     built.set_trainable(|name| name.starts_with(trainable));
-    let parameters: Vec<String> = built.tree().parameters().map(|parameter| parameter.name.clone()).collect();
+    let untied = built.tree().parameters().filter(|parameter| parameter.tied_to.is_none());
+    let parameters: Vec<String> = untied.map(|parameter| parameter.name.clone()).collect();
     let labels = reference.labels();
     let losses = theirs["losses"].as_array().map_or(&[][..], Vec::as_slice);
     let mut deviation = Deviation::default();
@@ -104,12 +106,13 @@ fn check_training(reference: &Reference, theirs: &Value, mut built: Built) -> Ou
     Ok(deviation)
 }
 
+/// One step of plain SGD, rounded once per value as PyTorch's kernel does.
 fn descend(loss: &Tensor, parameters: &[&Tensor], lr: f64) -> Result<(), String> {
     let gradients = Tensor::f_run_backward(&[loss], parameters, false, false).map_err(|error| error.to_string())?;
     let _guard = tch::no_grad_guard();
     for (parameter, gradient) in parameters.iter().zip(gradients) {
-        let mut parameter = parameter.shallow_clone();
-        let _ = parameter.f_sub_(&(gradient * lr)).map_err(|error| error.to_string())?;
+        let stepped = parameter.to_kind(Kind::Double) - gradient.to_kind(Kind::Double) * f64::from(lr as f32);
+        parameter.shallow_clone().copy_(&stepped);
     }
     Ok(())
 }

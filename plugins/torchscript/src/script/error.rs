@@ -19,22 +19,15 @@ pub enum LoadError {
     /// It is none of PyTorch's zip files.
     #[error("{} is no TorchScript file, or it is cut off: it has not the end of a zip archive", .0.display())]
     NoArchive(PathBuf),
-    /// libtorch cannot make sense of it.
+    /// A part of it is changed, or libtorch cannot make sense of it.
     #[error("{} cannot be loaded as TorchScript: {}", .0.display(), .1)]
     Damaged(PathBuf, String),
 }
 
 impl LoadError {
-    /// From libtorch's text.
+    /// From libtorch's text on a file that is whole.
     pub fn from_text(path: &Path, text: &str) -> Self {
-        let path = path.to_owned();
-        if text.contains("constants.pkl") && text.contains("file not found") {
-            return Self::NoCode(path);
-        }
-        if text.contains("failed finding central directory") || text.contains("not a ZIP archive") {
-            return Self::NoArchive(path);
-        }
-        Self::Damaged(path, first_line(text).to_owned())
+        Self::Damaged(path.to_owned(), first_line(text).to_owned())
     }
 
     /// With what to do about it.
@@ -47,6 +40,13 @@ impl LoadError {
         };
         Error::of(ErrorKind::Config, self).help(help)
     }
+}
+
+/// A module that cannot be run.
+pub fn no_forward(path: &str) -> Error {
+    let message =
+        if path.is_empty() { "the file has no `forward`".to_owned() } else { format!("the file's module `{path}` has no `forward`") };
+    Error::of(ErrorKind::Config, message).help("name a module that has one with `module`, or export the network itself")
 }
 
 /// What failed inside a forward, and where in the file's code.
