@@ -39,8 +39,7 @@ pub trait Demo: Sync {
 }
 
 /// Every demo, the default first.
-const DEMOS: [&dyn Demo; 4] =
-    [&emoji_vision::EmojiVision, &emoji_text::EmojiText, &resnet_cifar10::ResNetCifar10, &any_module::AnyModule];
+const DEMOS: [&dyn Demo; 4] = [&emoji_vision::EmojiVision, &emoji_text::EmojiText, &resnet_cifar10::ResNetCifar10, &any_module::AnyModule];
 
 /// The release program, as typed in the workspace's folder.
 const HOST: &str = "target/release/host";
