@@ -1,10 +1,12 @@
-//! Predictions as rows, and the file they are written to.
+//! Predictions as rows, and the files they are written to.
 
+mod attentions;
 mod file;
 mod rows;
 
 use std::path::PathBuf;
 
+pub use attentions::Attentions;
 pub use file::{Format, write};
 pub use rows::{Predictions, Row};
 
@@ -36,6 +38,12 @@ pub enum PredictError {
         known: String,
         /// What might help.
         hint: String,
+    },
+    /// Attention weights were asked for, and the model gives none.
+    #[error("--attentions: the model gave no attention weights (outputs `attentions.0`, …); it gave: {known}")]
+    NoAttentions {
+        /// What it gave.
+        known: String,
     },
     /// It cannot be written.
     #[error("{}: cannot write the predictions: {reason}", path.display())]

