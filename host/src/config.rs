@@ -142,6 +142,16 @@ impl RunConfig {
         self.path.file_stem().map_or_else(|| "run".to_owned(), |stem| stem.to_string_lossy().into_owned())
     }
 
+    /// Takes a strategy's or callback's own configuration for the one in the file.
+    pub fn set_callback(&mut self, index: usize, config: Value) {
+        if let (Some(known), Some(table)) = (self.callbacks.get_mut(index), self.table["callbacks"].get_mut(index)) {
+            let mut keys = Map::from_iter([("id".to_owned(), json!(known.id))]);
+            keys.extend(config.as_object().cloned().unwrap_or_default());
+            *table = Value::Object(keys);
+            known.config = config;
+        }
+    }
+
     /// The config with every default of the loop filled in, as TOML.
     ///
     /// # Errors

@@ -205,6 +205,19 @@ fn epochs_that_do_not_validate_do_not_count() {
 }
 
 #[test]
+fn a_checkpoint_needs_its_schedules_file_no_more() {
+    let run = run(SCHEDULE, "");
+    run.fit(&["--set", "trainer.max_epochs=2"]).succeeded();
+    fs::remove_file(run.folder().join("phases.toml")).unwrap();
+    run.host(["validate", "--checkpoint", "run/checkpoints/last"]).succeeded();
+    run.resume(&["--set", "trainer.max_epochs=6"]).succeeded();
+    straight().assert_same(&run.run_dir(), "resumed without the file");
+    run.write("other.toml", "[[phases]]\nname = \"rest\"\nmodules = [\"*\"]\n");
+    let other = ["--set", "trainer.max_epochs=7", "--set", "callbacks.0.schedule=other.toml", "--set", "callbacks.0.phases=[]"];
+    run.resume(&other).succeeded();
+}
+
+#[test]
 fn a_wrong_schedule_ends_the_program_before_anything_is_trained() {
     let cases = [
         (

@@ -142,3 +142,19 @@ fn a_starting_schedule_goes_from_the_head_down_through_the_stages() {
     let names: Vec<&str> = schedule.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
     assert_eq!(names, ["\"head\"", "\"layer4\"", "\"layer3\"", "\"layer2\"", "\"layer1\"", "\"stem\""]);
 }
+
+#[test]
+fn the_run_configs_under_examples_can_be_planned() {
+    let run = Run::new("");
+    let files = std::fs::read_dir(thaw_tests::workspace().join("examples")).unwrap().map(|entry| entry.unwrap().path());
+    let tables: Vec<_> = files.filter(|file| file.extension().is_some_and(|extension| extension == "toml")).collect();
+    let place = |file: &std::path::Path| format!("examples/{}", file.file_name().unwrap().to_str().unwrap());
+    for file in &tables {
+        run.write(&place(file), std::fs::read(file).unwrap());
+    }
+    let configs = tables.iter().filter(|file| std::fs::read_to_string(file).unwrap().contains("\n[model]\n"));
+    for config in configs {
+        let plan = run.host(["plan", &place(config)]).succeeded();
+        assert!(plan.stdout.starts_with("epoch") && !plan.stdout.contains("  ! "), "{plan}");
+    }
+}

@@ -39,7 +39,7 @@ pub fn run(options: &Options, args: PlanArgs) -> Result<(), Error> {
     session::device("cpu")?;
     let plugins = session::plugins(options, Some(&config))?;
     if let Some(path) = &args.write_schedule {
-        return write_schedule(path, &crate::plan::starting_schedule(&config, &plugins)?);
+        return write_schedule(path, &crate::plan::starting_schedule(&config, &plugins, path)?);
     }
     let plan = crate::plan::plan(&config, &plugins, args.steps_per_epoch)?;
     if args.json {

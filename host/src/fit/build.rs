@@ -100,13 +100,23 @@ impl Fit {
 
     /// What a run directory starts with.
     fn write_head(&mut self) -> Result<(), Error> {
-        let mut config = self.state.config.clone();
-        for (table, callback) in config.callbacks.iter_mut().zip(&mut self.callbacks) {
-            table.config = callback.config()?;
-        }
-        self.state.run_dir.write(run_dir::CONFIG, &config.resolved()?)?;
+        self.resolve_callbacks()?;
+        self.state.run_dir.write(run_dir::CONFIG, &self.state.config.resolved()?)?;
         let record = serde_json::to_string_pretty(&self.plugins.record()).unwrap_or_default();
         self.state.run_dir.write(run_dir::PLUGINS, &record)
+    }
+
+    /// Checkpoints keep what strategies and callbacks made of their tables, with their defaults and what they read from
+    /// files, so that they need no more than themselves. A table stays as it was where it does not read back as the same.
+    fn resolve_callbacks(&mut self) -> Result<(), Error> {
+        for (index, callback) in self.callbacks.iter_mut().enumerate() {
+            let resolved = callback.config()?;
+            let again = self.plugins.create(callback.id(), &resolved).ok().and_then(|mut again| again.config().ok());
+            if again.as_ref() == Some(&resolved) {
+                self.state.config.set_callback(index, resolved);
+            }
+        }
+        Ok(())
     }
 
     fn build_optimizer(&mut self) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! A starting schedule for `phased-finetuning`, from the stages that a model declares.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use thaw_plugin_api::module_tree::{ModuleTree, Selection};
 
@@ -23,11 +24,11 @@ struct Phase<'m> {
 }
 
 /// The schedule as TOML: the head first, at the run's rate, then stage by stage from the top down, at falling rates. The
-/// run's epochs are shared out; where they are fewer than the stages, some phases have several.
+/// run's epochs are shared out; where they are fewer than the stages, some phases have several. `path` is where it will lie.
 ///
 /// # Errors
 /// The model cannot be built, or declares no stages.
-pub fn starting_schedule(config: &RunConfig, plugins: &PluginSet) -> Result<String, Error> {
+pub fn starting_schedule(config: &RunConfig, plugins: &PluginSet, path: &Path) -> Result<String, Error> {
     let model = HostModel::create(plugins, &config.model.id, &config.model.config)?;
     let lr = optimizer_config(config, &model)?.lr;
     let no_stages = || {
@@ -37,7 +38,7 @@ pub fn starting_schedule(config: &RunConfig, plugins: &PluginSet) -> Result<Stri
     let tree = model.tree();
     let stages = phases(tree, lr).ok_or_else(no_stages)?;
     let merged = merge(stages, config.trainer.max_epochs.max(1));
-    Ok(text(&config.model.id, &merged, config.trainer.max_epochs))
+    Ok(text(&config.model.id, path, &merged, config.trainer.max_epochs))
 }
 
 /// A phase for each stage with parameters of its own, the last stage first; what no stage has goes with the lowest one.
@@ -86,13 +87,14 @@ fn merge(phases: Vec<Phase<'_>>, count: usize) -> Vec<Phase<'_>> {
     merged
 }
 
-fn text(model: &str, phases: &[Phase<'_>], max_epochs: usize) -> String {
+fn text(model: &str, path: &Path, phases: &[Phase<'_>], max_epochs: usize) -> String {
+    let path = path.display().to_string();
     let mut text = format!(
         "# A starting schedule for `{model}`: the head first, then from the top stage downwards.\n\
          #\n\
          # [[callbacks]]\n\
          # id = \"phased-finetuning\"\n\
-         # schedule = \"THIS FILE\"\n\
+         # schedule = {path:?}\n\
          #\n\
          # `end` may also be {{ after_epochs = 2 }}, {{ step = 500 }}, or a metric:\n\
          # {{ monitor = {{ metric = \"val_loss\", patience = 3, min_delta = 0.0, mode = \"min\" }} }}, with restore_best = true\n\
@@ -101,7 +103,8 @@ fn text(model: &str, phases: &[Phase<'_>], max_epochs: usize) -> String {
     );
     for (index, phase) in phases.iter().enumerate() {
         let modules: Vec<String> = phase.modules.iter().map(|module| format!("{module:?}")).collect();
-        let _ = write!(text, "\n[[phases]]\nname = {:?}\nmodules = [{}]\nlr = {}\n", phase.name, modules.join(", "), rounded(phase.lr));
+        let name: String = phase.name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_=.".contains(c) { c } else { '-' }).collect();
+        let _ = write!(text, "\n[[phases]]\nname = {name:?}\nmodules = [{}]\nlr = {}\n", modules.join(", "), rounded(phase.lr));
         if index + 1 < phases.len() {
             let _ = writeln!(text, "end = {{ epoch = {} }}", (index + 1) * max_epochs / phases.len());
         }

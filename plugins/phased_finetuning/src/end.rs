@@ -82,7 +82,10 @@ impl Monitor {
         let Self { metric, patience, min_delta, mode } = self;
         let direction = if *mode == Mode::Min { "fallen" } else { "risen" };
         let by = if *min_delta > 0.0 { format!(" by more than {min_delta}") } else { String::new() };
-        format!("`{metric}` has not {direction}{by} for {} epochs", patience.max(&1))
+        match patience.max(&1) {
+            1 => format!("`{metric}` has not {direction}{by} for an epoch"),
+            epochs => format!("`{metric}` has not {direction}{by} for {epochs} epochs"),
+        }
     }
 }
 

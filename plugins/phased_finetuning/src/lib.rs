@@ -50,7 +50,8 @@ use thaw_plugin_api::prelude::*;
 #[derive(Config, Debug)]
 #[config(check = PhasedFinetuning::read)]
 pub struct PhasedFinetuning {
-    /// A TOML file with the schedule, instead of `phases` here.
+    /// A TOML file with the schedule, instead of `phases` here. As for all paths of a run config, a relative one starts at
+    /// the working directory. A run and its checkpoints keep what was read.
     pub schedule: Option<PathBuf>,
     /// The schedule itself.
     #[config(flatten)]
@@ -68,7 +69,7 @@ impl PhasedFinetuning {
         let inline = !self.inline.phases.0.is_empty();
         match self.schedule.take() {
             Some(path) => {
-                ensure!(!inline, "there are both `schedule` and `phases`, expected one of them");
+                ensure!(!inline, "there are both `schedule` and `phases`, expected one of them; an empty list of `phases` is none");
                 self.inline = Schedule::read(&path)?;
                 self.file = Some(path);
             }
@@ -162,6 +163,19 @@ impl PhasedFinetuning {
         Ok(())
     }
 
+    /// Goes through all phases on copies: what would go wrong in a late one is found before anything is trained.
+    fn rehearse(&self, model: &ModuleTree) -> Result<()> {
+        let (mut model, mut optimizer) = (model.clone(), Optimizer::new("", 0.0, 0.0, Vec::new()));
+        for (index, phase) in self.phases().iter().enumerate() {
+            let laid_out = self.freeze(&mut model, index).and_then(|()| layout::regroup(&model, &mut optimizer, phase, index == 0));
+            laid_out.map_err(|error| self.wrong(index, "modules", &error))?;
+            if optimizer.groups().is_empty() {
+                return Err(self.wrong(index, "freeze", &Error::new("nothing is left that trains")));
+            }
+        }
+        Ok(())
+    }
+
     /// Looks at the monitored metric after an epoch.
     fn observe(&mut self, context: &mut Context, current: usize) -> Result<()> {
         let phase = &self.inline.phases.0[current];
@@ -215,7 +229,7 @@ impl Strategy for PhasedFinetuning {
                 return Err(self.wrong(index, "end.monitor.metric", &error));
             }
         }
-        Ok(())
+        self.rehearse(context.model()?)
     }
 
     fn freeze_before_training(&mut self, model: &mut ModuleTree) -> Result<()> {

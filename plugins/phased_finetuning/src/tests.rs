@@ -131,7 +131,7 @@ fn a_metric_ends_a_phase_and_its_best_value_does_not_go_over() -> Result<()> {
     report.epoch(3).assert_trainable(["head"]);
     report.epoch(4).assert_trainable([""]);
     // 0.9 would have ended the second phase at once by the first one's 0.3.
-    report.assert_event(6, "on_train_epoch_end").assert_stopped("the last phase, `b`, is over: `val_loss` has not fallen for 1 epochs");
+    report.assert_event(6, "on_train_epoch_end").assert_stopped("the last phase, `b`, is over: `val_loss` has not fallen for an epoch");
     assert_eq!(report.epochs.len(), 7);
     Ok(())
 }
@@ -308,6 +308,7 @@ fn phases_that_do_not_go_together_are_refused() {
         ),
         (json!({ "name": "b", "lr": 1, "end": { "epoch": 4 } }), "`modules` is empty, so that"),
         (json!({ "name": "b", "modules": ["head"], "lr": 1, "end": { "epoch": 4 } }), "all of `modules` trains already"),
+        (json!({ "name": "b", "freeze": ["*"], "end": { "epoch": 4 } }), "phase `b`: `phases[1].freeze`: nothing is left that trains"),
         (
             json!({ "name": "b", "modules": ["backbone"], "lr": { "ratio": 1, "of": "haed" }, "end": { "epoch": 4 } }),
             "`lr.of` names `haed`, expected an earlier phase, did you mean `head`?",
