@@ -11,6 +11,7 @@ mod load;
 mod locate;
 mod log;
 mod private;
+mod self_contained;
 mod set;
 mod whole;
 
@@ -20,4 +21,5 @@ pub use load::LoadedPlugin;
 pub(crate) use load::{map, root_and_metadata};
 pub use locate::SearchPath;
 pub use private::PrivateCopy;
+pub use self_contained::self_contained;
 pub use set::PluginSet;

@@ -107,6 +107,20 @@ fn the_same_strategy_with_another_setting_keeps_its_state_and_its_other_settings
 }
 
 #[test]
+fn a_schedule_takes_over_and_the_journal_keeps_what_was_in_its_file() {
+    let run = run();
+    run.write(
+        "phases.toml",
+        "[[phases]]\nname = \"head\"\nmodules = [\"head\"]\nend = { epoch = 3 }\n[[phases]]\nname = \"all\"\nmodules = [\"*\"]\n",
+    );
+    let (fit, asker) = swapped(&run, &[], &["--plugin", "phased_finetuning", "--set", "schedule=phases.toml"]);
+    asker.succeeded();
+    fit.succeeded();
+    assert_eq!(trainable(&run), [2, 2, 2, 9, 9]);
+    assert_eq!(run.json("swaps.json")[0]["config"]["schedule"]["phases"][1]["name"], "all");
+}
+
+#[test]
 fn a_plugin_built_anew_under_its_old_path_is_the_new_one() {
     let run = run();
     let path = run.folder().join("strategy.so");

@@ -16,7 +16,7 @@ use crate::config::{ConfigError, Precision, RunConfig};
 use crate::data::{DataModule, Interpolation, PictureDefaults, Split};
 use crate::model::{HostModel, load_weights};
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
-use crate::plugins::{Instance, PluginError, PluginSet};
+use crate::plugins::{Instance, PluginError, PluginSet, self_contained};
 use crate::progress::Reporter;
 use crate::run_dir::{self, RunDir};
 use crate::scheduler::{RunLength, Scheduler};
@@ -100,23 +100,16 @@ impl Fit {
 
     /// What a run directory starts with.
     fn write_head(&mut self) -> Result<(), Error> {
-        self.resolve_callbacks()?;
-        self.state.run_dir.write(run_dir::CONFIG, &self.state.config.resolved()?)?;
+        let mut config = self.state.config.clone();
+        for (index, callback) in self.callbacks.iter_mut().enumerate() {
+            config.set_callback(index, callback.config()?);
+            let given = &self.state.config.callbacks[index];
+            let kept = self_contained(&given.config, callback, |config| self.plugins.create(&given.id, config))?;
+            self.state.config.set_callback(index, kept);
+        }
+        self.state.run_dir.write(run_dir::CONFIG, &config.resolved()?)?;
         let record = serde_json::to_string_pretty(&self.plugins.record()).unwrap_or_default();
         self.state.run_dir.write(run_dir::PLUGINS, &record)
-    }
-
-    /// Checkpoints keep what strategies and callbacks made of their tables, with their defaults and what they read from
-    /// files, so that they need no more than themselves. A table stays as it was where it does not read back as the same.
-    fn resolve_callbacks(&mut self) -> Result<(), Error> {
-        for (index, callback) in self.callbacks.iter_mut().enumerate() {
-            let resolved = callback.config()?;
-            let again = self.plugins.create(callback.id(), &resolved).ok().and_then(|mut again| again.config().ok());
-            if again.as_ref() == Some(&resolved) {
-                self.state.config.set_callback(index, resolved);
-            }
-        }
-        Ok(())
     }
 
     fn build_optimizer(&mut self) -> Result<(), Error> {

@@ -38,7 +38,7 @@ pub use options::Options;
 pub use phase::Phase;
 use position::Position;
 pub use rate::Rate;
-pub use schedule::{Phases, Schedule};
+pub use schedule::{Phases, Schedule, Source};
 use thaw_plugin_api::context::Stage;
 use thaw_plugin_api::prelude::*;
 
@@ -52,8 +52,8 @@ use thaw_plugin_api::prelude::*;
 pub struct PhasedFinetuning {
     /// A TOML file with the schedule, instead of `phases` here. As for all paths of a run config, a relative one starts at
     /// the working directory. A run and its checkpoints keep what was read.
-    pub schedule: Option<PathBuf>,
-    /// The schedule itself.
+    pub schedule: Option<Source>,
+    /// The schedule, where it has no file of its own.
     #[config(flatten)]
     pub inline: Schedule,
     #[config(state)]
@@ -64,22 +64,32 @@ pub struct PhasedFinetuning {
 }
 
 impl PhasedFinetuning {
-    /// Takes the schedule from its file. The resolved configuration has it inline.
+    /// Takes the schedule from its file.
     fn read(&mut self) -> Result<()> {
-        let inline = !self.inline.phases.0.is_empty();
-        match self.schedule.take() {
-            Some(path) => {
-                ensure!(!inline, "there are both `schedule` and `phases`, expected one of them; an empty list of `phases` is none");
-                self.inline = Schedule::read(&path)?;
-                self.file = Some(path);
+        let has_keys = !self.inline.phases.0.is_empty() || self.inline.frozen_bn.is_some();
+        match &self.schedule {
+            Some(_) if has_keys => bail!("there are both `schedule` and `phases` or `frozen_bn`, expected one of them"),
+            Some(Source::File(path)) => {
+                let schedule = Schedule::read(path)?;
+                self.file = Some(path.clone());
+                self.schedule = Some(Source::Table(schedule));
             }
-            None => ensure!(inline, "there is no schedule, expected `schedule` with a file, or `phases`"),
+            _ => {}
         }
+        ensure!(!self.phases().is_empty(), "there is no phase, expected `schedule` with a file, or `phases`");
         Ok(())
     }
 
+    /// The schedule, wherever it stands.
+    fn active(&self) -> &Schedule {
+        match &self.schedule {
+            Some(Source::Table(schedule)) => schedule,
+            _ => &self.inline,
+        }
+    }
+
     fn phases(&self) -> &[Phase] {
-        &self.inline.phases.0
+        &self.active().phases.0
     }
 
     /// The phase that the run is in, by its position.
@@ -159,7 +169,7 @@ impl PhasedFinetuning {
     /// The freeze state of a phase.
     fn freeze(&self, model: &mut ModuleTree, index: usize) -> Result<()> {
         let selection = layout::selection(model, &self.phases()[..=index])?;
-        model.train_only(&selection, self.phases()[index].frozen_bn.unwrap_or(self.inline.frozen_bn));
+        model.train_only(&selection, self.phases()[index].frozen_bn.or(self.active().frozen_bn).unwrap_or_default());
         Ok(())
     }
 
@@ -178,7 +188,7 @@ impl PhasedFinetuning {
 
     /// Looks at the monitored metric after an epoch.
     fn observe(&mut self, context: &mut Context, current: usize) -> Result<()> {
-        let phase = &self.inline.phases.0[current];
+        let phase = self.phases()[current].clone();
         let Some(monitor) = phase.end.as_ref().and_then(|end| end.monitor.as_ref()) else { return Ok(()) };
         let is_stale = monitor.needs_validation() && !self.position.validated;
         if is_stale || context.progress().stage == Stage::Plan {

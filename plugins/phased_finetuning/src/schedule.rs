@@ -1,10 +1,11 @@
 //! A schedule: its phases, read from the run config or a file of its own, and what must hold among them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use thaw_plugin_api::config::ConfigError;
 use thaw_plugin_api::nearest;
 use thaw_plugin_api::prelude::*;
+use thaw_plugin_api::serde_json::json;
 
 use crate::phase::Phase;
 
@@ -15,9 +16,41 @@ pub struct Schedule {
     /// The phases in order.
     #[config(default = Phases::default())]
     pub phases: Phases,
-    /// What batch norms of frozen parts do.
-    #[config(default = BatchNorm::Eval)]
-    pub frozen_bn: BatchNorm,
+    /// What batch norms of frozen parts do; without it `eval`.
+    pub frozen_bn: Option<BatchNorm>,
+}
+
+/// Where a schedule stands: in a file, or, as a checkpoint keeps it, here.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A TOML file.
+    File(PathBuf),
+    /// The schedule itself.
+    Table(Schedule),
+}
+
+impl Config for Source {
+    fn schema() -> Value {
+        json!({ "type": ["string", "object"], "format": "path" })
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        match value {
+            Value::String(path) => Ok(Self::File(path.into())),
+            Value::Object(_) => Schedule::from_value(value, key).map(Self::Table),
+            other => {
+                let expected = "a path, or a table with `phases`".to_owned();
+                Err(ConfigError::Value { key: key.clone(), found: other.to_string(), expected })
+            }
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        match self {
+            Self::File(path) => json!(path),
+            Self::Table(schedule) => schedule.to_value(),
+        }
+    }
 }
 
 /// The phases of a schedule.

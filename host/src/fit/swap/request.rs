@@ -10,7 +10,7 @@ use super::Incoming;
 use crate::Error;
 use crate::config::apply_override;
 use crate::fit::Fit;
-use crate::plugins::{Instance, LoadedPlugin, PluginError, PrivateCopy};
+use crate::plugins::{Instance, LoadedPlugin, PluginError, PrivateCopy, self_contained};
 use crate::run_dir::PLUGIN_FILES;
 use crate::swap::{Swap, SwapError, SwapRequest};
 
@@ -38,13 +38,14 @@ impl Fit {
         let mut config = if id == old.id { old.config.clone() } else { json!({}) };
         request.set.iter().try_for_each(|text| apply_override(&mut config, text))?;
         config.as_object_mut().and_then(|table| table.remove("id"));
-        let instance = plugin.create(Kind::Strategy, &id, &config).map_err(|error| match error {
+        let mut instance = plugin.create(Kind::Strategy, &id, &config).map_err(|error| match error {
             PluginError::Failed(failure) if failure.is_config() => Error::from(SwapError::Config(format!(
                 "{} `{}` of plugin `{}`: {}",
                 failure.kind, failure.id, failure.plugin, failure.error
             ))),
             other => other.into(),
         })?;
+        let config = self_contained(&config, &mut instance, |config| plugin.create(Kind::Strategy, &id, config))?;
         let swap = Swap {
             epoch: 0,
             index,
