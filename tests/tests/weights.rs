@@ -1,0 +1,169 @@
+//! Weights from outside into the program, and out of it again under PyTorch's names.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use thaw_host::weights::read;
+use thaw_plugin_api::tch::{Device, Kind, Tensor};
+use thaw_test_references::{Reference, formula};
+use thaw_tests::{Finished, Run, fixtures};
+
+/// A run of one batch that changes no weight, on 8 samples with these inputs and labels below 3.
+fn run(plugin: &str, model: &str, inputs: &[(&str, Tensor)]) -> Run {
+    let names: Vec<&str> = inputs.iter().map(|(name, _)| *name).collect();
+    let run = Run::new(&format!(
+        "seed = 1\nplugins = [\"{plugin}\"]\n[model]\n{model}\n[data]\nkind = \"tensors\"\npath = \"data.safetensors\"\ninputs = {names:?}\n\
+         batch_size = 4\n[optimizer]\nid = \"sgd\"\nlr = 0.0\n[trainer]\nmax_epochs = 1\nlimit_train_batches = 1\n"
+    ));
+    let labels = Tensor::arange(8, (Kind::Int64, Device::Cpu)).remainder(3);
+    let tensors: Vec<(&str, Tensor)> = inputs.iter().map(|(name, tensor)| (*name, tensor.shallow_clone())).chain([("y", labels)]).collect();
+    Tensor::write_safetensors(&tensors, run.folder().join("data.safetensors")).expect("tensors can be written");
+    run
+}
+
+fn pictures(size: i64) -> [(&'static str, Tensor); 1] {
+    [("x", formula::images(&[8, 3, size, size]))]
+}
+
+fn tokens() -> [(&'static str, Tensor); 2] {
+    let ids = (Tensor::arange(8 * 12, (Kind::Int64, Device::Cpu)) * 7 + 3).remainder(120).view([8, 12]);
+    let mask = ids.ones_like();
+    [("input_ids", ids), ("attention_mask", mask)]
+}
+
+/// The autoencoder of the reference files.
+fn autoencoder(weights: &Value) -> Run {
+    run("autoencoder", &format!("id = \"autoencoder\"\nhidden_dim = 4\nweights = {}", toml(weights)), &pictures(32))
+}
+
+/// A text, or a table of texts and lists of texts.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::Object(table) => {
+            let entries: Vec<String> = table.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn file(name: &str) -> std::path::PathBuf {
+    fixtures().join("models/files").join(name)
+}
+
+fn values(path: &Path) -> BTreeMap<String, Tensor> {
+    let file = read(path).unwrap_or_else(|error| panic!("{error}"));
+    file.entries().iter().map(|entry| (entry.name().to_owned(), entry.tensor().unwrap())).collect()
+}
+
+fn export(run: &Run, more: &[&str]) -> BTreeMap<String, Tensor> {
+    run.host(["export", "--checkpoint", "run", "--output", "out.safetensors"].iter().chain(more)).succeeded();
+    values(&run.folder().join("out.safetensors"))
+}
+
+#[test]
+fn exports_have_the_key_list_of_pytorchs_own_model() {
+    let bert = "hidden_size = 32\nnum_hidden_layers = 2\nnum_attention_heads = 4\nintermediate_size = 64\nmax_position_embeddings = 48";
+    let text = |id: &str, sizes: &str| {
+        format!("id = \"{id}-classifier\"\nlayout = \"sequence-classification\"\nnum_classes = 3\nvocab_size = 120\n{sizes}")
+    };
+    let cases = [
+        ("autoencoder", "autoencoder", "id = \"autoencoder\"".to_owned()),
+        ("cifar10_classifier", "autoencoder", "id = \"autoencoder-classifier\"".to_owned()),
+        ("bert_sequence_tiny", "text", text("bert", bert)),
+        ("resnet18", "vision", "id = \"resnet18\"\nlayout = \"original\"\nimage_size = 32".to_owned()),
+    ];
+    for (name, plugin, model) in cases {
+        let run = if plugin == "text" { run(plugin, &model, &tokens()) } else { run(plugin, &model, &pictures(32)) };
+        run.fit(&[]).succeeded();
+        let reference = Reference::arch(name);
+        let rows = reference.json()["state_dict"].as_array().unwrap();
+        let theirs: BTreeMap<String, Value> =
+            rows.iter().map(|row| (row["name"].as_str().unwrap().to_owned(), row["shape"].clone())).collect();
+        for dtype in [&[][..], &["--dtype", "fp16"], &["--dtype", "bf16"]] {
+            let ours = export(&run, dtype);
+            let shapes: BTreeMap<String, Value> = ours.iter().map(|(key, tensor)| (key.clone(), json!(tensor.size()))).collect();
+            assert_eq!(shapes, theirs, "{name} {dtype:?}");
+        }
+    }
+}
+
+#[test]
+fn every_format_gives_the_run_the_same_weights() {
+    let expected = values(&file("autoencoder.safetensors"));
+    let names = ["safetensors", "pt", "pth", "ckpt"].map(|extension| format!("autoencoder.{extension}"));
+    for name in names.iter().map(String::as_str).chain(["autoencoder_module.pt", "pytorch_model.bin"]) {
+        let run = autoencoder(&json!(file(name)));
+        run.fit(&[]).succeeded();
+        assert_eq!(export(&run, &[]), expected, "{name}");
+    }
+    for (name, kind) in [("autoencoder_fp16.safetensors", Kind::Half), ("autoencoder_bf16.safetensors", Kind::BFloat16)] {
+        let run = autoencoder(&json!(file(name)));
+        run.fit(&[]).succeeded();
+        let rounded = expected.iter().map(|(key, tensor)| (key.clone(), tensor.to_kind(kind).to_kind(Kind::Float)));
+        assert_eq!(export(&run, &[]), rounded.collect(), "{name}");
+    }
+}
+
+#[test]
+fn a_run_is_a_source_of_weights_for_another_run() {
+    let first = autoencoder(&json!(file("autoencoder.ckpt")));
+    first.fit(&[]).succeeded();
+    let encoder = export(&first, &["--module", "encoder"]);
+    for source in ["", "checkpoints/last", "checkpoints/last/model.safetensors"] {
+        let weights = json!({ "path": first.run_dir().join(source), "module": "encoder", "to": "feature_extractor" });
+        let model = format!("id = \"autoencoder-classifier\"\nhidden_dim = 4\nfreeze_features = true\nweights = {}", toml(&weights));
+        let second = run("autoencoder", &model, &pictures(32));
+        second.fit(&[]).succeeded();
+        assert_eq!(export(&second, &["--module", "feature_extractor"]), encoder, "{source}");
+        second.host(["predict", "--checkpoint", "run", "--input", "data.safetensors", "--output", "out.csv"]).succeeded();
+    }
+}
+
+/// What a refusal must not have done, and must say.
+fn refused(finished: Finished, name: &str, texts: &[&str]) {
+    assert!(!(finished.stdout.clone() + &finished.stderr).contains("pwned"), "{name} was run");
+    finished.failed(1, &[&[name][..], texts].concat());
+}
+
+#[test]
+fn nothing_in_a_hostile_file_is_run() {
+    for name in ["hostile_eval.pt", "hostile_legacy.pth", "hostile_raw.pth", "hostile_raw_protocol4.bin", "hostile_zip.pt"] {
+        refused(autoencoder(&json!(file(name))).fit(&[]), name, &["refused", "Nothing was run"]);
+    }
+}
+
+#[test]
+fn damaged_files_are_named_with_the_tensor() {
+    let small = |name: &str| autoencoder(&json!({ "path": file(name), "strict": false, "map": {} })).fit(&[]);
+    for name in
+        ["truncated.pt", "truncated.pth", "truncated.safetensors", "truncated_header.safetensors", "bad_json.safetensors", "empty.pt"]
+    {
+        refused(small(name), name, &[]);
+    }
+    // A bit of the decoder's first weight.
+    let mut bytes = std::fs::read(file("autoencoder.pt")).unwrap();
+    let entry = bytes.windows(7).position(|window| window == b"/data/4").unwrap();
+    bytes[(entry / 64 + 2) * 64] ^= 1;
+    let run = autoencoder(&json!("flipped.pt"));
+    run.write("flipped.pt", bytes);
+    refused(run.fit(&[]), "flipped.pt", &["decoder.0.weight", "checksum"]);
+}
+
+#[test]
+fn an_address_without_a_network_says_what_to_fetch() {
+    let run = autoencoder(&json!("hf://someone/some-model/model.safetensors")).env("HF_HUB_OFFLINE", "1").env("HF_HOME", "cache");
+    let texts = [
+        "hf://someone/some-model/model.safetensors",
+        "not in the Hugging Face cache",
+        "`hf download someone/some-model model.safetensors`",
+    ];
+    run.fit(&[]).failed(1, &texts);
+    // As Hugging Face's tools lay a cache out.
+    let snapshot = "cache/hub/models--someone--some-model/snapshots/c0ffee/model.safetensors";
+    run.write("cache/hub/models--someone--some-model/refs/main", "c0ffee");
+    run.write(snapshot, std::fs::read(file("autoencoder.safetensors")).unwrap());
+    run.fit(&[]).succeeded();
+    assert_eq!(export(&run, &[]), values(&file("autoencoder.safetensors")));
+}
