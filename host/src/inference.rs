@@ -24,6 +24,7 @@ pub struct Inference {
     callbacks: Vec<Instance>,
     progress: Progress,
     metrics: std::collections::BTreeMap<String, f64>,
+    exception: Option<String>,
 }
 
 impl Inference {
@@ -54,11 +55,17 @@ impl Inference {
             callbacks.push(plugins.create(&table.id, &table.config)?);
         }
         let metrics = checkpoint.state.metrics.clone();
-        let mut inference = Self { config, model, callbacks, progress, metrics };
-        inference.hooks(Hook::Setup)?;
-        inference.hooks(Hook::LoadCheckpoint)?;
-        inference.restore_callbacks(checkpoint)?;
-        Ok(inference)
+        let mut inference = Self { config, model, callbacks, progress, metrics, exception: None };
+        match inference.set_up(checkpoint) {
+            Ok(()) => Ok(inference),
+            Err(error) => Err(inference.fail(error)),
+        }
+    }
+
+    fn set_up(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.hooks(Hook::Setup)?;
+        self.hooks(Hook::LoadCheckpoint)?;
+        self.restore_callbacks(checkpoint)
     }
 
     /// The run config.
@@ -82,19 +89,31 @@ impl Inference {
     }
 
     fn hooks(&mut self, hook: Hook) -> Result<(), Error> {
-        let mut view = View { model: &mut self.model, metrics: &mut self.metrics };
+        let mut view = View { model: &mut self.model, metrics: &mut self.metrics, exception: self.exception.as_deref() };
         for callback in &mut self.callbacks {
             callback.hook(hook, &self.progress, &mut view)?;
         }
         Ok(())
     }
 
+    /// The last hooks after a failure: their own failures are told and change nothing.
+    fn fail(&mut self, error: Error) -> Error {
+        self.exception = Some(error.to_string());
+        let mut view = View { model: &mut self.model, metrics: &mut self.metrics, exception: self.exception.as_deref() };
+        for hook in [Hook::Exception, Hook::Teardown] {
+            for callback in &mut self.callbacks {
+                if let Err(failure) = callback.hook(hook, &self.progress, &mut view) {
+                    tracing::warn!("{failure}");
+                }
+            }
+        }
+        error
+    }
+
     /// Runs `work`, and whatever comes of it `teardown`.
     fn with_teardown<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        let result = work(self);
-        let teardown = self.hooks(Hook::Teardown);
-        let value = result?;
-        teardown?;
+        let value = work(self).map_err(|error| self.fail(error))?;
+        self.hooks(Hook::Teardown)?;
         Ok(value)
     }
 }

@@ -29,11 +29,12 @@ pub struct BatchLine<'b> {
 pub struct Reporter {
     bar: Option<ProgressBar>,
     quiet: bool,
-    started: std::time::Instant,
+    /// Samples and batches of the epoch so far, as this process has trained them.
     samples: usize,
-    trained: std::time::Duration,
+    batches: usize,
     epoch_started: std::time::Instant,
     last_table: Option<String>,
+    last_rates: String,
     shown: std::time::Instant,
 }
 
@@ -44,12 +45,12 @@ impl Reporter {
     /// A reporter; a quiet one shows nothing.
     pub fn new(quiet: bool) -> Self {
         let now = std::time::Instant::now();
-        Self { bar: None, quiet, started: now, samples: 0, trained: Duration::ZERO, epoch_started: now, last_table: None, shown: now }
+        let last_rates = String::new();
+        Self { bar: None, quiet, samples: 0, batches: 0, epoch_started: now, last_table: None, last_rates, shown: now }
     }
 
     /// The head of a run.
     pub fn start<'p>(&mut self, state: &RunState, plugins: impl Iterator<Item = &'p str>) {
-        self.started = std::time::Instant::now();
         if self.quiet {
             return;
         }
@@ -69,7 +70,7 @@ impl Reporter {
 
     /// An epoch starts.
     pub fn start_epoch(&mut self, progress: &Progress) {
-        self.samples = 0;
+        (self.samples, self.batches) = (0, 0);
         self.epoch_started = std::time::Instant::now();
         if self.quiet {
             return;
@@ -85,6 +86,7 @@ impl Reporter {
     /// A batch was trained.
     pub fn batch(&mut self, line: &BatchLine<'_>) {
         self.samples += line.samples;
+        self.batches += 1;
         let Some(bar) = &self.bar else { return };
         if self.shown.elapsed() < REFRESH {
             return;
@@ -95,7 +97,7 @@ impl Reporter {
         let done = line.progress.batch_index + 1;
         let left_in_epoch = line.progress.num_training_batches.saturating_sub(done) as f64;
         let epochs_left = line.progress.max_epochs.saturating_sub(line.progress.epoch + 1) as f64;
-        let per_batch = seconds / done as f64;
+        let per_batch = seconds / self.batches as f64;
         let left = per_batch * (left_in_epoch + epochs_left * line.progress.num_training_batches as f64);
         let accuracy = line.accuracy.map(|accuracy| format!(" acc {accuracy:.3}")).unwrap_or_default();
         bar.set_message(format!(
@@ -113,7 +115,6 @@ impl Reporter {
             bar.finish_and_clear();
         }
         let seconds = self.epoch_started.elapsed().as_secs_f64();
-        self.trained += self.epoch_started.elapsed();
         if self.quiet {
             return;
         }
@@ -122,7 +123,8 @@ impl Reporter {
         let values: Vec<String> = shown.map(|(name, value)| format!("{name} {value:.4}")).collect();
         let rate = self.samples as f64 / seconds.max(1e-9);
         let epochs_left = progress.max_epochs.saturating_sub(progress.epoch + 1) as f64;
-        let left = table::duration(self.trained.as_secs_f64() / (progress.epoch + 1) as f64 * epochs_left);
+        // The last epoch is the best guide: what thaws makes the next ones slower.
+        let left = table::duration(seconds * epochs_left);
         println!(
             "epoch {:>3}/{}  step {:>5}  {}  {rate:.0} samples/s  {}, {left} left",
             progress.epoch + 1,
@@ -133,17 +135,21 @@ impl Reporter {
         );
     }
 
-    /// What trains at which rate; shown where something else trains than before.
+    /// What trains at which rate: a table where something else trains than before, a line where only rates have changed.
     pub fn groups(&mut self, progress: &Progress, tree: &ModuleTree, groups: &[ParamGroup]) {
         if self.quiet {
             return;
         }
-        let (what, text) = table::groups(tree, groups);
-        if self.last_table.as_ref() == Some(&what) {
+        let rates = table::rates(groups);
+        let (what, table) = table::groups(tree, groups);
+        let text = if self.last_table.as_ref() != Some(&what) {
+            format!("\nepoch {}: what trains\n{table}", progress.epoch + 1)
+        } else if self.last_rates != rates {
+            format!("epoch {:>3}: rates  {rates}", progress.epoch + 1)
+        } else {
             return;
-        }
-        self.last_table = Some(what);
-        let text = format!("\nepoch {}: what trains\n{text}", progress.epoch + 1);
+        };
+        (self.last_table, self.last_rates) = (Some(what), rates);
         match &self.bar {
             Some(bar) => bar.suspend(|| println!("{text}")),
             None => println!("{text}"),

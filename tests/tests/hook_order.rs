@@ -1,6 +1,6 @@
 //! Hooks run in Lightning's order.
 
-use thaw_tests::{Run, case};
+use thaw_tests::{Run, case, fixtures};
 
 /// A run whose last callback writes down its hooks; `more` are other callbacks, before it.
 fn run(trainer: &str, more: &str) -> Run {
@@ -94,4 +94,19 @@ fn a_checkpoint_that_cannot_be_restored_ends_with_the_same_hooks() {
     hooks(&run);
     run.host(["fit", "run.toml", "--resume", "run", "--set", "callbacks.0.hook=load_state"]).failed(3, &["failed in `load_state`"]);
     assert_eq!(hooks(&run), ["setup", "on_load_checkpoint", "on_exception", "teardown"]);
+}
+
+#[test]
+fn hooks_of_a_prediction_and_of_one_that_fails() {
+    let run = run("max_epochs = 1", "[[callbacks]]\nid = \"faulty\"\n");
+    run.fit(&[]).succeeded();
+    hooks(&run);
+    let data = fixtures().join("parity/bb_steplr/data.safetensors").display().to_string();
+    let predict = ["predict", "--checkpoint", "run", "--input", &data, "--output", "out.csv", "--limit-batches", "1"];
+    run.host(predict).succeeded();
+    let pass = ["on_predict_start", "on_predict_epoch_start", "on_predict_batch_start", "on_predict_batch_end", "on_predict_epoch_end"];
+    let expected = [&["setup", "on_load_checkpoint", "load_state"][..], &pass, &["on_predict_end", "teardown"]].concat();
+    assert_eq!(hooks(&run), expected);
+    run.host(predict.iter().chain(&["--set", "callbacks.0.hook=on_predict_start"])).failed(3, &["failed in `on_predict_start`"]);
+    assert_eq!(hooks(&run), ["setup", "on_load_checkpoint", "load_state", "on_exception", "teardown"]);
 }

@@ -67,7 +67,7 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
 fn tell_last_checkpoint(run_dir: &Path, error: &Error) {
     match locate(run_dir, LAST) {
         Ok(checkpoint) if matches!(error, Error::Interrupted) => {
-            eprintln!("stopped; go on with: host fit --resume {}", run_dir.display());
+            eprintln!("stopped; go on with: {} fit --resume {}", program(), run_dir.display());
             tracing::debug!("checkpoint: {}", checkpoint.display());
         }
         Ok(checkpoint) => eprintln!("the last good checkpoint is {}", checkpoint.display()),
@@ -86,6 +86,11 @@ fn summary(fit: &Fit, outcome: &Outcome, run_dir: &Path) {
     let checkpoint = run_dir.join(crate::run_dir::CHECKPOINTS).join(if outcome.best.is_some() { crate::checkpoint::BEST } else { LAST });
     if checkpoint.exists() {
         println!("checkpoint {}", checkpoint.display());
-        println!("predict    host predict --checkpoint {} --input PATH --output predictions.csv", checkpoint.display());
+        println!("predict    {} predict --checkpoint {} --input PATH --output predictions.csv", program(), checkpoint.display());
     }
+}
+
+/// This program as it was called, for commands to be copied.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "host".to_owned())
 }

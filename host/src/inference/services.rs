@@ -14,6 +14,8 @@ use crate::model::HostModel;
 pub(super) struct View<'r> {
     pub(super) model: &'r mut HostModel,
     pub(super) metrics: &'r mut BTreeMap<String, f64>,
+    /// Why it ends, after a failure.
+    pub(super) exception: Option<&'r str>,
 }
 
 impl Services for View<'_> {
@@ -24,7 +26,8 @@ impl Services for View<'_> {
                 let metrics = self.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value)));
                 Ok(Value::Object(metrics.collect()))
             }
-            Request::Loss | Request::Exception => Ok(Value::Null),
+            Request::Loss => Ok(Value::Null),
+            Request::Exception => Ok(json!(self.exception)),
             Request::Log { name, value } => {
                 self.metrics.insert(name, value);
                 Ok(Value::Null)

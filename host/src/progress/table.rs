@@ -37,6 +37,11 @@ pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> (String, String) {
     (what, text)
 }
 
+/// The rate of each group in one line.
+pub fn rates(groups: &[ParamGroup]) -> String {
+    groups.iter().map(|group| format!("{} {:.3e}", group.name, group.lr)).collect::<Vec<_>>().join(", ")
+}
+
 /// How many batch norms are in which mode.
 pub fn batch_norms(tree: &ModuleTree) -> String {
     let norms: Vec<&Module> = tree.modules().iter().filter(|module| module.is_batch_norm()).collect();

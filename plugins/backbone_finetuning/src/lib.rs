@@ -3,14 +3,7 @@
 //! Take this crate without its default features to build on it: a library that exports a plugin cannot be a part of
 //! another one.
 //!
-//! ```
-//! use thaw_backbone_finetuning::BackboneFinetuning;
-//! use thaw_plugin_api::config;
-//!
-//! let strategy: BackboneFinetuning = config::parse(r#"{ "unfreeze_backbone_at_epoch": 3 }"#).unwrap();
-//! let strategy = strategy.with_lambda(|epoch| 1.0 + 1.0 / epoch as f64);
-//! assert_eq!(strategy.unfreeze_backbone_at_epoch, 3);
-//! ```
+#![doc = concat!("```\n", include_str!("../tests/as_a_library.rs"), "```")]
 
 mod lambda;
 

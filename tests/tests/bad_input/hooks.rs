@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use thaw_plugin_api::hook::Hook;
-use thaw_tests::{Run, case};
+use thaw_tests::{Run, case, fixtures};
 
 /// The epoch from which on a hook has to fail for a checkpoint to be there before: 0 for hooks that come too early, and
 /// one more for that of a checkpoint itself, whose epoch is the one to go on with.
@@ -107,6 +107,29 @@ fn a_failure_while_a_checkpoint_is_restored_leaves_it_as_it_is() {
         }
     }
     run.resume(&["--set", "callbacks.0.hook=", "--set", "trainer.max_epochs=3"]).succeeded();
+}
+
+#[test]
+fn a_failure_in_any_hook_of_a_prediction_or_a_validation_is_named_and_leaves_no_file() {
+    let run = run("faulty", "", "error", 0);
+    run.fit(&[]).succeeded();
+    let data = fixtures().join("parity/bb_steplr/data.safetensors").display().to_string();
+    let of_both = ["setup", "on_load_checkpoint", "load_state", "teardown"];
+    let named = |start: &str| Hook::ALL.iter().map(|hook| hook.name()).filter(|name| name.starts_with(start)).collect::<Vec<_>>();
+    let predict = ["predict", "--checkpoint", "run", "--input", &data, "--output", "out.csv"];
+    let validate = ["validate", "--checkpoint", "run"];
+    let jobs = [(&predict[..], named("on_predict")), (&validate[..], named("on_validation"))];
+    for (command, hooks) in jobs {
+        assert_eq!(hooks.len(), 6);
+        let jobs: Vec<_> = hooks.iter().chain(&of_both).flat_map(|&function| [(function, "error"), (function, "panic")]).collect();
+        in_parallel(&jobs, |&(function, how)| {
+            let set = [format!("callbacks.0.hook={function}"), format!("callbacks.0.how={how}")];
+            let finished = run.host(command.iter().chain(&["--set", &set[0], "--set", &set[1]]));
+            let texts = texts("strategy", "faulty", function, how);
+            finished.failed(3, &texts.each_ref().map(String::as_str));
+        });
+        assert!(!run.folder().join("out.csv").exists());
+    }
 }
 
 #[test]

@@ -43,6 +43,30 @@ fn pictures_train_a_model_from_the_file_to_the_checkpoint() {
 }
 
 #[test]
+fn a_folder_of_pictures_is_predicted_file_by_file() {
+    let run = run();
+    run.fit(&["--set", "trainer.max_epochs=8"]).succeeded();
+    let predict = ["predict", "--checkpoint", "run", "--input", "pictures", "--output", "out.csv"];
+    run.host(predict).succeeded();
+    let csv = std::fs::read_to_string(run.folder().join("out.csv")).unwrap();
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("file,class,probability"));
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 24);
+    for row in &rows {
+        let probability: f64 = row[2].parse().unwrap();
+        assert!((1.0 / 3.0..=1.0).contains(&probability), "{row:?}");
+    }
+    let right = rows.iter().filter(|row| row[0].contains(&format!("{}/", row[1]))).count();
+    assert!(right >= 22, "three plain colours are easy:\n{csv}");
+
+    run.write("pictures/red/3.png", b"\x89PNG\r\n\x1a\nno picture");
+    std::fs::remove_file(run.folder().join("out.csv")).unwrap();
+    run.host(predict).failed(1, &["pictures/red/3.png"]);
+    assert!(!run.folder().join("out.csv").exists());
+}
+
+#[test]
 fn an_empty_class_folder_is_named() {
     let run = run();
     std::fs::create_dir(run.folder().join("pictures/yellow")).unwrap();
