@@ -26,6 +26,19 @@ fn batch_norms(model: &ModuleTree, of: &Selection) -> Result<Selection> {
     if norms.clone().next().is_none() { Ok(Selection::default()) } else { model.select(norms) }
 }
 
+/// Says so where `[optimizer]` names parameters that the first phase leaves frozen.
+pub(crate) fn warn_of_parameters(model: &ModuleTree, optimizer: &Optimizer) {
+    let trainable = model.trainable();
+    let named = optimizer.groups().iter().flat_map(|group| &group.parameters);
+    let frozen: Vec<&str> = named.map(String::as_str).filter(|name| !trainable.contains(name)).collect();
+    if !frozen.is_empty() {
+        warn!(
+            "`parameters` of [optimizer] has no effect, phases alone say what trains; the first one leaves frozen: {}",
+            frozen.join(", ")
+        );
+    }
+}
+
 /// Puts what trains and has no group yet into a group of the phase; what is frozen leaves its group, and a group without
 /// parameters goes.
 pub(crate) fn regroup(model: &ModuleTree, optimizer: &mut Optimizer, phase: &Phase, is_first: bool) -> Result<()> {

@@ -149,6 +149,9 @@ impl PhasedFinetuning {
         let phase = &self.phases()[index];
         let (model, optimizer) = context.model_and_optimizer()?;
         self.freeze(model, index)?;
+        if is_first && step == 0 {
+            layout::warn_of_parameters(model, optimizer);
+        }
         layout::regroup(model, optimizer, phase, is_first).map_err(|error| self.wrong(index, "modules", &error))?;
         if phase.scheduler.is_some() || (is_first && step == 0) {
             let (until_epoch, until_step) = match &phase.end {

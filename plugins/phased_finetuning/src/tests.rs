@@ -56,6 +56,16 @@ fn each_phase_thaws_more_in_a_group_of_its_own() -> Result<()> {
 }
 
 #[test]
+fn parameters_of_the_optimizer_that_no_phase_trains_yet_are_told() -> Result<()> {
+    let report = run(three())?.parameters(["head", "backbone.2.conv"]).fit()?;
+    report.epoch(0).assert_trainable(["head"]).assert_groups(["first"]);
+    report.assert_message(tracing::Level::WARN, "the first one leaves frozen: backbone.2.conv.weight");
+    let quiet = run(three())?.parameters(["head"]).fit()?;
+    assert!(quiet.messages.iter().all(|message| message.level != tracing::Level::WARN), "{:?}", quiet.messages);
+    Ok(())
+}
+
+#[test]
 fn a_dropout_outside_of_frozen_modules_is_active() -> Result<()> {
     let report = run(three())?.fit()?;
     assert!(report.epoch(0).tree.get("dropout")?.training);
