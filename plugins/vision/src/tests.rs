@@ -59,6 +59,36 @@ fn check_layouts<A: Architecture>(config: &Value, size: i64) {
     }
 }
 
+/// Features without a head, and logits of the head `mlp` on a frozen backbone, which alone gets gradients.
+fn check_heads<A: Architecture>(config: &Value, size: i64, features: i64) {
+    let with = |more: Value| {
+        let mut config = config.clone();
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        built::<A>(config)
+    };
+    let outputs = with(json!({ "features_only": true })).forward(pictures(size)).unwrap();
+    assert_eq!(outputs.get("features").unwrap().size(), [2, features], "{}", A::ID);
+
+    let mut frozen = with(json!({ "head": "mlp", "num_classes": 5, "freeze_features": true }));
+    let before_head = frozen.stages().len() - 1;
+    let features = frozen.run_stages(0, before_head, pictures(size)).unwrap();
+    assert!(!features.first().unwrap().requires_grad(), "{}: a gradient graph leads into the frozen backbone", A::ID);
+    let logits = frozen.run_stages(before_head, before_head + 1, features).unwrap();
+    assert_eq!(logits.get("logits").unwrap().size(), [2, 5], "{}", A::ID);
+    assert_eq!(frozen.tree().trainable(), ["head.1.weight", "head.1.bias", "head.4.weight", "head.4.bias"], "{}", A::ID);
+}
+
+#[test]
+fn every_architecture_has_a_head_to_replace() {
+    check_heads::<ResNet18>(&json!({}), 32, 512);
+    check_heads::<EfficientNetLite0>(&json!({ "image_size": 32 }), 32, 1280);
+    check_heads::<MobileNetV2>(&json!({}), 32, 1280);
+    check_heads::<MobileNetV3Large>(&json!({}), 32, 1280);
+    check_heads::<EfficientNetB0>(&json!({}), 32, 1280);
+    check_heads::<ConvNextTiny>(&json!({}), 32, 768);
+    check_heads::<VitB32>(&json!({ "image_size": 32 }), 32, 768);
+}
+
 /// Every parameter belongs to exactly one stage.
 fn check_stages_cover_the_model(built: &Built, id: &str) {
     let within = |name: &str, module: &str| name.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
@@ -156,12 +186,10 @@ fn every_entry_of_the_original_has_a_place_in_the_backbone_head_layout() {
 }
 
 #[test]
-fn without_a_head_the_model_gives_features() {
-    let mut built = built::<ResNet18>(json!({ "features_only": true }));
+fn without_a_head_the_files_last_layer_is_not_asked_for() {
+    let built = built::<ResNet18>(json!({ "features_only": true }));
     assert!(names(&built).iter().all(|name| name.starts_with("backbone.")));
     assert_eq!(built.description().unused_weights, ["fc"]);
-    let outputs = built.forward(pictures(32)).unwrap();
-    assert_eq!(outputs.get("features").unwrap().size(), [2, 512]);
 }
 
 /// What a frozen backbone still does at random would keep its output from being computed once.
@@ -175,17 +203,11 @@ fn frozen_features_are_the_same_at_every_pass() {
 }
 
 #[test]
-fn frozen_features_have_no_gradient_graph() {
-    let mut built = built::<ResNet18>(json!({ "freeze_features": true, "num_classes": 3 }));
-    assert_eq!(built.tree().trainable(), ["head.1.weight", "head.1.bias"]);
+fn a_frozen_backbone_starts_in_evaluation_mode() {
+    let built = built::<ResNet18>(json!({ "freeze_features": true, "num_classes": 3 }));
     let is_training: Vec<&str> =
         built.tree().modules().iter().filter(|module| module.training).map(|module| module.path.as_str()).collect();
     assert_eq!(is_training, ["", "head", "head.0", "head.1"]);
-    let before_head = built.stages().len() - 1;
-    let features = built.run_stages(0, before_head, pictures(32)).unwrap();
-    assert!(!features.first().unwrap().requires_grad());
-    let logits = built.run_stages(before_head, before_head + 1, features).unwrap();
-    assert!(logits.first().unwrap().requires_grad());
 }
 
 #[test]

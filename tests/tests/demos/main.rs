@@ -3,6 +3,7 @@
 mod autoencoder_transfer;
 mod bert_mnli;
 mod emoji_text;
+mod resnet_cifar10;
 mod tiny_text;
 
 /// A run config of `examples/`.

@@ -1,12 +1,8 @@
-//! The run configs of `examples/`, on small data.
+//! `examples/resnet-cifar10.toml`.
 
-use thaw_tests::{Run, workspace};
+use thaw_tests::Run;
 
-/// The folder of a config, with the config itself as `run.toml`.
-fn run(name: &str) -> Run {
-    let path = workspace().join("examples").join(name).with_extension("toml");
-    Run::new(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
-}
+use super::config;
 
 /// Pictures in the format of CIFAR-10's binary version: a label, then planes of 32 x 32 whose brightness tells the class.
 fn cifar10_records(count: u8) -> Vec<u8> {
@@ -14,8 +10,8 @@ fn cifar10_records(count: u8) -> Vec<u8> {
 }
 
 #[test]
-fn resnet_cifar10_thaws_the_backbone_as_its_config_says() {
-    let run = run("resnet-cifar10");
+fn the_backbone_thaws_at_its_epoch_and_its_rate_grows() {
+    let run = Run::new(&config("resnet-cifar10"));
     run.write("data/cifar10/data_batch_1.bin", cifar10_records(20));
     run.write("data/cifar10/test_batch.bin", cifar10_records(10));
     let small = ["--set", "model.id=resnet18", "--set", "data.batch_size=10", "--set", "trainer.max_epochs=13"];
