@@ -2,12 +2,14 @@
 
 mod classes;
 mod export;
+mod find_lr;
 mod fit;
 mod logging;
 mod plan;
 mod plugin;
 mod predict;
 mod session;
+mod start;
 mod swap;
 mod trained;
 mod validate;
@@ -49,6 +51,8 @@ pub struct Options {
 enum Command {
     /// Trains a model as a run config says.
     Fit(fit::FitArgs),
+    /// Tests learning rates on a run's data; suggests one for each group.
+    FindLr(find_lr::FindLrArgs),
     /// Repeats the validation of a checkpoint.
     Validate(validate::ValidateArgs),
     /// Predicts with a checkpoint; writes a row per sample.
@@ -70,6 +74,7 @@ pub fn main() -> u8 {
     logging::init(&cli.options);
     let result = match cli.command {
         Some(Command::Fit(args)) => fit::run(&cli.options, args),
+        Some(Command::FindLr(args)) => find_lr::run(&cli.options, args),
         Some(Command::Validate(args)) => validate::run(&cli.options, args),
         Some(Command::Predict(args)) => predict::run(&cli.options, args),
         Some(Command::Export(args)) => export::run(&cli.options, args),

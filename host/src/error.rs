@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::data::DataError;
+use crate::find_lr::FindLrError;
 use crate::fit::FitError;
 use crate::model::ModelError;
 use crate::plugins::{Failure, PluginError};
@@ -34,6 +35,9 @@ pub enum Error {
     /// Training itself.
     #[error(transparent)]
     Fit(#[from] FitError),
+    /// A range test of learning rates.
+    #[error(transparent)]
+    FindLr(#[from] FindLrError),
     /// A checkpoint that cannot be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -80,6 +84,7 @@ impl Error {
             Self::Fit(FitError::Config(_)) => 2,
             Self::Torch(TorchError::Device { .. }) => 2,
             Self::Predict(PredictError::Format { .. } | PredictError::NoOutput { .. }) => 2,
+            Self::FindLr(error) => error.exit_code(),
             Self::Swap(error) => error.exit_code(),
             Self::Interrupted => 130,
             _ => 1,

@@ -8,7 +8,9 @@ mod checkpoints;
 mod epoch;
 mod error;
 mod evaluate;
+mod find_lr;
 mod groups;
+mod held;
 mod hooks;
 mod meter;
 mod resume;
@@ -79,6 +81,11 @@ impl Fit {
         }
         self.reporter.finish();
         result
+    }
+
+    /// Ends a run that was built and is not to train: hook `teardown`.
+    pub fn close(&mut self) {
+        self.hooks_after_failure(Hook::Teardown);
     }
 
     /// The last hooks of a run that failed.

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod error;
+pub mod find_lr;
 pub mod fit;
 pub mod inference;
 pub mod inspect;

@@ -53,7 +53,7 @@ pub struct RunLength {
 }
 
 /// A schedule at work on the groups of an optimizer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Scheduler {
     config: SchedulerConfig,
     length: RunLength,

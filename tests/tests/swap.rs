@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use thaw_tests::{Finished, Live, Run, case, plugin};
+use thaw_tests::{Finished, Live, Outcome, Run, case, plugin};
 
 const EPOCHS: usize = 5;
 
@@ -41,17 +41,9 @@ fn trainable(run: &Run) -> Vec<usize> {
     run.groups().iter().map(|record| record["trainable"].as_array().unwrap().len()).collect()
 }
 
-/// Bytes of what a run comes to.
-fn outcome(run: &Run) -> Vec<(&'static str, Vec<u8>)> {
-    let files = ["checkpoints/last/model.safetensors", "checkpoints/last/optimizer.safetensors", "metrics.jsonl", "groups.jsonl"];
-    files.into_iter().map(|name| (name, fs::read(run.run_dir().join(name)).unwrap())).collect()
-}
-
 #[track_caller]
 fn assert_same(found: &Run, expected: &Run, how: &str) {
-    for ((name, found), (_, expected)) in outcome(found).iter().zip(outcome(expected)) {
-        assert!(*found == expected, "{how}: {name} differs:\n{}", String::from_utf8_lossy(found));
-    }
+    Outcome::of(&expected.run_dir()).assert_same(&found.run_dir(), how);
 }
 
 const LAYERWISE: [&str; 4] = ["--plugin", "layerwise_finetuning", "--set", "unfreeze_at_epoch=3"];

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Options, session};
+use super::start::StartArgs;
+use super::{Options, find_lr, session};
 use crate::Error;
-use crate::checkpoint::{Checkpoint, LAST, locate};
-use crate::config::RunConfig;
+use crate::checkpoint::{LAST, locate};
 use crate::fit::{Fit, FitOptions, Outcome};
 use crate::progress::Reporter;
 use crate::run_dir::RunDir;
@@ -15,18 +15,14 @@ use crate::run_dir::RunDir;
 /// Arguments of `host fit`.
 #[derive(Args)]
 pub struct FitArgs {
-    /// The run config; with --resume it may be left out.
-    #[arg(value_name = "CONFIG", required_unless_present = "resume")]
-    config: Option<PathBuf>,
-    /// Sets a key of the run config, such as trainer.max_epochs=5 or callbacks.0.lambda_func=1.5.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    start: StartArgs,
     /// Where the run writes. Default: runs/<config name>-<time>, or the run that is resumed.
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
-    /// Goes on from a run directory's last checkpoint, or from this checkpoint.
-    #[arg(long, value_name = "RUN_DIR|CHECKPOINT")]
-    resume: Option<PathBuf>,
+    /// Runs a range test first, and trains with the optimizer.lr that it suggests.
+    #[arg(long, conflicts_with = "resume")]
+    find_lr: bool,
 }
 
 /// Trains.
@@ -34,15 +30,7 @@ pub struct FitArgs {
 /// # Errors
 /// What ended the run.
 pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
-    let resume = args.resume.as_deref().map(|path| Checkpoint::open(&locate(path, LAST)?)).transpose()?;
-    let config = match (&args.config, &resume) {
-        (Some(path), _) => RunConfig::read(path, &args.set)?,
-        (None, Some(checkpoint)) => {
-            let path = checkpoint.run_dir().unwrap_or_else(|| checkpoint.folder().to_path_buf()).join(crate::run_dir::CONFIG);
-            RunConfig::from_table(&path, checkpoint.state.config.clone(), &args.set)?
-        }
-        (None, None) => return Ok(()),
-    };
+    let (mut config, resume) = args.start.read()?;
     let run_dir = match (args.run_dir, &resume) {
         (Some(run_dir), _) => run_dir,
         (None, Some(checkpoint)) => checkpoint.run_dir().unwrap_or_else(|| RunDir::default_path(&config.name())),
@@ -51,6 +39,9 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     let device = session::device(&config.trainer.device)?;
     let plugins = session::plugins(options, Some(&config))?;
     session::watch_interrupts();
+    if args.find_lr {
+        config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet)?;
+    }
     let shown = run_dir.clone();
     let mut fit = Fit::build(config, plugins, device, FitOptions { run_dir, resume, reporter: Reporter::new(options.quiet) })?;
     let result = fit.run();

@@ -57,12 +57,13 @@ impl Fit {
         let progress = self.state.progress;
         let mut incoming = self.incoming()?;
         for index in 0..self.callbacks.len() {
-            let took_over = match incoming.take_if(|incoming| incoming.index() == index) {
-                Some(incoming) => self.take_over(incoming)?,
-                None => false,
-            };
+            if let Some(incoming) = incoming.take_if(|incoming| incoming.index() == index)
+                && self.take_over(incoming)?
+            {
+                continue;
+            }
             let callback = &mut self.callbacks[index];
-            if callback.kind() == Kind::Strategy && !took_over {
+            if callback.kind() == Kind::Strategy {
                 callback.finetune(&progress, &mut self.state)?;
             }
             callback.hook(Hook::TrainEpochStart, &progress, &mut self.state)?;

@@ -34,12 +34,12 @@ impl RunState {
     ///
     /// # Errors
     /// libtorch refuses.
-    pub(super) fn put_back(&mut self, before: SetAside) -> Result<(), Error> {
-        self.model.apply_tree(before.tree)?;
-        if let (Some(optimizer), Some(groups)) = (&mut self.optimizer, before.groups) {
-            optimizer.set_groups(groups).map_err(FitError::from)?;
+    pub(super) fn put_back(&mut self, before: &SetAside) -> Result<(), Error> {
+        self.model.apply_tree(before.tree.clone())?;
+        if let (Some(optimizer), Some(groups)) = (&mut self.optimizer, &before.groups) {
+            optimizer.set_groups(groups.clone()).map_err(FitError::from)?;
         }
-        (self.metrics, self.requests, self.changed) = (before.metrics, before.requests, before.changed);
+        (self.metrics, self.requests, self.changed) = (before.metrics.clone(), before.requests.clone(), before.changed);
         Ok(())
     }
 }

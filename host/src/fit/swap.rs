@@ -83,7 +83,7 @@ impl Fit {
         Ok(self.swapping.prepared.take().filter(|_| self.swapping.mailbox.take()))
     }
 
-    /// Lets a strategy take over and fine-tune this epoch; false where it failed to, and the run is as it was.
+    /// Lets a strategy take over and start this epoch; false where it failed to, and the run is as it was.
     ///
     /// # Errors
     /// The journal of a resumed run cannot be repeated.
@@ -113,7 +113,7 @@ impl Fit {
             }
             (Err(error), None) => Err(error),
             (Err(error), Some((request, copy))) => {
-                self.state.put_back(before)?;
+                self.state.put_back(&before)?;
                 copy.discard();
                 self.refuse(&request, &error);
                 Ok(false)
@@ -136,7 +136,7 @@ impl Fit {
         self.swapping.mailbox.answer(request, &SwapAnswer::Refused { reason: error.to_string(), exit_code: error.exit_code() });
     }
 
-    /// What a strategy that takes over goes through, as in a resumed run, up to its first fine-tuning: it does not freeze.
+    /// What a strategy that takes over goes through, as in a resumed run, into its first epoch: it does not freeze.
     fn enter(&mut self, new: &mut Instance, swap: &Swap) -> Result<(), Error> {
         let (progress, state) = (self.state.progress, &mut self.state);
         let old = &mut self.callbacks[swap.index];
@@ -149,6 +149,7 @@ impl Fit {
         new.hook(Hook::FitStart, &progress, state)?;
         new.hook(Hook::TrainStart, &progress, state)?;
         new.finetune(&progress, state)?;
+        new.hook(Hook::TrainEpochStart, &progress, state)?;
         let groups = state.optimizer.as_ref().map(crate::optimizer::Optimizer::groups).unwrap_or_default();
         state.report_findings(audit::groups(state.model.tree(), groups))?;
         Ok(state.check_something_trains()?)

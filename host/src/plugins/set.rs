@@ -93,6 +93,17 @@ impl PluginSet {
         }
     }
 
+    /// Another instance of a strategy or callback, with its configuration and state.
+    ///
+    /// # Errors
+    /// The plugin fails.
+    pub fn twin(&self, instance: &mut Instance) -> Result<Instance, PluginError> {
+        let plugin = self.plugins.iter().find(|plugin| plugin.path() == instance.path());
+        let plugin = plugin.ok_or_else(|| self.unknown("strategy or callback", instance.id(), |item| item.kind != Kind::Model))?;
+        let config = instance.config()?;
+        plugin.create(instance.kind(), instance.id(), &config)
+    }
+
     /// Makes the model of an id; gives its plugin's name, too.
     ///
     /// # Errors

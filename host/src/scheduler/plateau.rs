@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{MinLr, PlateauMode, ReduceOnPlateau, ThresholdMode};
 
 /// Settings and what has been seen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Plateau {
     settings: ReduceOnPlateau,
     counters: Counters,
