@@ -40,4 +40,6 @@ fn main() {
     build.compile("thaw_torch");
     // Programs and tests of this package find libtorch also where the workspace's own run path does not reach.
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
+    // `host plugin new` tells model crates which libtorch to take.
+    println!("cargo:rustc-env=THAW_LIBTORCH_DIR={}", lib.parent().unwrap_or(&lib).display());
 }

@@ -11,6 +11,9 @@ fn main() {
     println!("cargo::rustc-env=THAW_TARGET={}", std::env::var("TARGET").unwrap_or_default());
     println!("cargo::rustc-env=THAW_LIBTORCH={}", libtorch_version().unwrap_or_else(|| "unknown".to_owned()));
     println!("cargo::rustc-env=THAW_CXX11_ABI={}", std::env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".to_owned()));
+    if let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
+        println!("cargo::metadata=LIBTORCH_LIB={folder}");
+    }
     println!("cargo::rerun-if-env-changed=LIBTORCH_CXX11_ABI");
     println!("cargo::rerun-if-changed=build.rs");
 }

@@ -10,6 +10,7 @@ use crate::fit::FitError;
 use crate::model::ModelError;
 use crate::plugins::{Failure, PluginError};
 use crate::predict::PredictError;
+use crate::scaffold::ScaffoldError;
 use crate::swap::SwapError;
 use crate::torch::TorchError;
 use crate::weights::WeightsError;
@@ -47,6 +48,9 @@ pub enum Error {
     /// A strategy that was not replaced in a live run.
     #[error(transparent)]
     Swap(#[from] SwapError),
+    /// A plugin crate that was not written.
+    #[error(transparent)]
+    Scaffold(#[from] ScaffoldError),
     /// libtorch.
     #[error(transparent)]
     Torch(#[from] TorchError),
@@ -86,6 +90,8 @@ impl Error {
             Self::Predict(PredictError::Format { .. } | PredictError::NoOutput { .. }) => 2,
             Self::FindLr(error) => error.exit_code(),
             Self::Swap(error) => error.exit_code(),
+            Self::Scaffold(ScaffoldError::Write { .. }) => 1,
+            Self::Scaffold(_) => 2,
             Self::Interrupted => 130,
             _ => 1,
         }

@@ -17,6 +17,7 @@ pub mod plugins;
 pub mod predict;
 pub mod progress;
 pub mod run_dir;
+pub mod scaffold;
 pub mod scheduler;
 pub mod swap;
 pub mod torch;

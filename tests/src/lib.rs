@@ -14,6 +14,7 @@ mod example;
 mod finished;
 mod live;
 mod outcome;
+mod outside;
 pub mod parity;
 mod run;
 mod tensors;
@@ -25,6 +26,7 @@ pub use example::example;
 pub use finished::Finished;
 pub use live::Live;
 pub use outcome::Outcome;
+pub use outside::{cargo_outside, outside_target};
 pub use run::Run;
 pub use tensors::{Values, read_tensors, write_tensors};
 

@@ -71,6 +71,13 @@ impl Run {
         Finished::run(self.command(arguments))
     }
 
+    /// The same in a folder inside of this one.
+    pub fn host_in(&self, folder: &str, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Finished {
+        let mut command = self.command(arguments);
+        command.current_dir(self.folder().join(folder));
+        Finished::run(command)
+    }
+
     /// `host` with any arguments, running while the test goes on.
     pub fn start(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Live {
         Live::start(self.command(arguments))

@@ -3,6 +3,7 @@
 mod check;
 mod inspect;
 mod list;
+mod new;
 
 use std::io::Write as _;
 
@@ -28,6 +29,8 @@ enum PluginCommand {
     Check(check::CheckArgs),
     #[command(hide = true)]
     RunCheck(check::RunCheckArgs),
+    /// Writes a new plugin crate that builds, tests and runs.
+    New(new::NewArgs),
 }
 
 /// Runs `host plugin …`.
@@ -40,6 +43,7 @@ pub fn run(options: &Options, args: PluginArgs) -> Result<(), Error> {
         PluginCommand::Inspect(args) => inspect::run(options, &args),
         PluginCommand::Check(args) => check::run(options, &args),
         PluginCommand::RunCheck(args) => check::run_one(&args),
+        PluginCommand::New(args) => new::run(&args),
     }
 }
 

@@ -1,0 +1,65 @@
+//! New plugin crates: a template with the author's name in it.
+//!
+//! The templates are crates named `my-plugin`, one for each kind; they build, test and run as they are.
+
+mod api;
+mod error;
+mod name;
+mod rings;
+mod template;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use api::PluginApi;
+pub use error::ScaffoldError;
+pub use name::CrateName;
+use thaw_plugin_api::abi::Kind;
+
+/// A plugin crate to be written.
+pub struct Scaffold {
+    /// Name of the crate and, with `-` for `_`, of its strategy, callback or model.
+    pub name: CrateName,
+    /// What it exports.
+    pub kind: Kind,
+    /// Where it finds `thaw-plugin-api`.
+    pub api: PluginApi,
+}
+
+impl Scaffold {
+    /// Writes the crate into a new folder of its name, whole or not at all; gives the folder.
+    ///
+    /// # Errors
+    /// There is something of this name already, or the folder cannot be written.
+    pub fn write(&self, into: &Path) -> Result<PathBuf, ScaffoldError> {
+        let target = into.join(self.name.as_str());
+        if target.symlink_metadata().is_ok() {
+            return Err(ScaffoldError::Exists { path: target });
+        }
+        let written = |source| ScaffoldError::Write { path: target.clone(), source };
+        let folder = new_folder(into).map_err(written)?;
+        for (file, bytes) in template::files(self).map_err(written)? {
+            let path = folder.path().join(file);
+            let parent = path.parent().unwrap_or(folder.path());
+            fs::create_dir_all(parent).and_then(|()| fs::write(&path, bytes)).map_err(written)?;
+        }
+        fs::rename(folder.path(), &target).map_err(written)?;
+        // It is no temporary folder any more.
+        let _ = folder.keep();
+        Ok(target)
+    }
+}
+
+/// A folder beside the crate's, with the access that a new folder of the user's has.
+fn new_folder(into: &Path) -> io::Result<tempfile::TempDir> {
+    let into = if into.as_os_str().is_empty() { Path::new(".") } else { into };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".new-plugin-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    builder.tempdir_in(into)
+}
+
+#[cfg(test)]
+mod tests;
