@@ -39,6 +39,10 @@ pub struct Options {
     /// Looks for plugins in this folder, before $THAW_PLUGIN_PATH and the program's own folder.
     #[arg(long = "plugin-dir", value_name = "DIR", global = true)]
     plugin_dirs: Vec<PathBuf>,
+    /// Refuses plugins that others can change: a file, or a folder or link on the way to it, that somebody besides this
+    /// user and root owns or may write.
+    #[arg(long, global = true)]
+    strict_plugins: bool,
     /// Says more (twice: everything).
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
@@ -72,6 +76,9 @@ enum Command {
 pub fn main() -> u8 {
     let cli = Cli::parse();
     logging::init(&cli.options);
+    if cli.options.strict_plugins {
+        crate::plugins::be_strict();
+    }
     let result = match cli.command {
         Some(Command::Fit(args)) => fit::run(&cli.options, args),
         Some(Command::FindLr(args)) => find_lr::run(&cli.options, args),

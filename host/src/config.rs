@@ -1,12 +1,14 @@
 //! The run config: one TOML file that describes a run.
 
 mod error;
+mod lock;
 mod overrides;
 mod trainer;
 
 use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
+pub use lock::{Pin, PinnedConfig};
 pub use overrides::apply as apply_override;
 use serde_json::{Map, Value, json};
 use thaw_plugin_api::config::{Config, Key, ObjectReader};

@@ -13,6 +13,7 @@ mod log;
 mod private;
 mod self_contained;
 mod set;
+mod trust;
 mod whole;
 
 pub use error::{Failure, PluginError};
@@ -23,3 +24,4 @@ pub use locate::SearchPath;
 pub use private::PrivateCopy;
 pub use self_contained::self_contained;
 pub use set::PluginSet;
+pub use trust::be_strict;

@@ -8,6 +8,7 @@ use super::{Options, session};
 use crate::Error;
 use crate::config::RunConfig;
 use crate::error::io;
+use crate::model::HostModel;
 
 /// Arguments of `host plan`.
 #[derive(Args)]
@@ -24,6 +25,9 @@ pub struct PlanArgs {
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
+    /// Prints the model's module tree as JSON, for `FakeModel::from_json` of an author's tests, and plans nothing.
+    #[arg(long, conflicts_with_all = ["json", "write_schedule"])]
+    tree: bool,
     /// Writes a schedule for phased-finetuning to start from, made of the model's stages and the run's epochs and rate,
     /// and plans nothing.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
@@ -38,6 +42,11 @@ pub fn run(options: &Options, args: PlanArgs) -> Result<(), Error> {
     let config = RunConfig::read(&args.config, &args.set)?;
     session::device("cpu")?;
     let plugins = session::plugins(options, Some(&config))?;
+    if args.tree {
+        let model = HostModel::create(&plugins, &config.model.id, &config.model.config)?;
+        println!("{}", serde_json::to_string(model.tree()).map_err(|error| io("the module tree")(error.into()))?);
+        return Ok(());
+    }
     if let Some(path) = &args.write_schedule {
         return write_schedule(path, &crate::plan::starting_schedule(&config, &plugins, path)?);
     }

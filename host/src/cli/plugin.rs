@@ -3,6 +3,7 @@
 mod check;
 mod inspect;
 mod list;
+mod lock;
 mod new;
 
 use std::io::Write as _;
@@ -29,6 +30,8 @@ enum PluginCommand {
     Check(check::CheckArgs),
     #[command(hide = true)]
     RunCheck(check::RunCheckArgs),
+    /// Pins the plugins of a run config to the files there are now.
+    Lock(lock::LockArgs),
     /// Writes a new plugin crate that builds, tests and runs.
     New(new::NewArgs),
 }
@@ -43,6 +46,7 @@ pub fn run(options: &Options, args: PluginArgs) -> Result<(), Error> {
         PluginCommand::Inspect(args) => inspect::run(options, &args),
         PluginCommand::Check(args) => check::run(options, &args),
         PluginCommand::RunCheck(args) => check::run_one(&args),
+        PluginCommand::Lock(args) => lock::run(options, &args),
         PluginCommand::New(args) => new::run(&args),
     }
 }

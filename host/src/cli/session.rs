@@ -10,7 +10,7 @@ use super::Options;
 use crate::Error;
 use crate::config::{PluginEntry, RunConfig};
 use crate::fit::INTERRUPTED;
-use crate::plugins::{PluginError, PluginSet, SearchPath};
+use crate::plugins::{PluginSet, SearchPath};
 
 /// Chooses the device and sets libtorch up. Before plugins are loaded: CUDA has to be opened before any use of libtorch.
 ///
@@ -44,13 +44,7 @@ pub fn plugins(options: &Options, config: Option<&RunConfig>) -> Result<PluginSe
 /// It is not found, refused, or not the one that is pinned.
 pub fn add(set: &mut PluginSet, search: &SearchPath, entry: &PluginEntry) -> Result<(), Error> {
     let path = search.find(&entry.path, Path::new(""))?;
-    if let Some(expected) = &entry.sha256 {
-        let found = crate::weights::sha256_file(&path).map_err(|source| PluginError::Io { path: path.clone(), source })?;
-        if !found.eq_ignore_ascii_case(expected) {
-            return Err(PluginError::Pin { path, found, expected: expected.clone() }.into());
-        }
-    }
-    set.add(&path)?;
+    set.add_pinned(&path, entry.sha256.as_deref())?;
     Ok(())
 }
 

@@ -122,6 +122,22 @@ pub enum PluginError {
         /// Checks that were run.
         run: usize,
     },
+    /// A file that others can change, under `--strict-plugins`.
+    #[error("{}: refused by --strict-plugins: {} {reason}", path.display(), place.display())]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// What others can change: it, or a folder or link on the way to it.
+        place: PathBuf,
+        /// How, and what to do.
+        reason: String,
+    },
+    /// A file that was not the same before and after it was opened.
+    #[error("{}: the file changed while it was loaded; try again when it is built", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file that cannot be read.
     #[error("{}: {source}", path.display())]
     Io {

@@ -7,6 +7,7 @@ use thaw_plugin_api::abi::abi_stable::library::{LibraryError, lib_header_from_pa
 use thaw_plugin_api::abi::{Kind, Metadata, PluginRoot_Ref, contain};
 
 use super::compatibility::{check_metadata, root_of};
+use super::trust::{self, Identity};
 use super::{Failure, Instance, PluginError, log, whole};
 use crate::weights::sha256_file;
 
@@ -25,7 +26,7 @@ impl LoadedPlugin {
     /// # Errors
     /// No library, no plugin, or one that does not fit this host.
     pub fn open(path: &Path) -> Result<Self, PluginError> {
-        Self::open_copy(path, path)
+        Self::open_checked(path, path, None)
     }
 
     /// Opens `copy`, a copy of the file `path`, which errors name.
@@ -33,10 +34,30 @@ impl LoadedPlugin {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_copy(path: &Path, copy: &Path) -> Result<Self, PluginError> {
+        Self::open_checked(path, copy, None)
+    }
+
+    /// Opens a file if its SHA-256 is the expected one.
+    ///
+    /// # Errors
+    /// As [`Self::open`], or another file.
+    pub fn open_pinned(path: &Path, sha256: &str) -> Result<Self, PluginError> {
+        Self::open_checked(path, path, Some(sha256))
+    }
+
+    fn open_checked(path: &Path, copy: &Path, pin: Option<&str>) -> Result<Self, PluginError> {
+        trust::check(path)?;
         let io = |source| PluginError::Io { path: path.to_path_buf(), source };
         let path_found = copy.canonicalize().map_err(io)?;
+        let identity = Identity::of(&path_found).map_err(io)?;
         let sha256 = sha256_file(&path_found).map_err(io)?;
+        if let Some(expected) = pin.filter(|expected| !sha256.eq_ignore_ascii_case(expected)) {
+            return Err(PluginError::Pin { path: path.to_path_buf(), found: sha256, expected: expected.to_owned() });
+        }
         map(path, &path_found)?;
+        if Identity::of(&path_found).map_err(io)? != identity {
+            return Err(PluginError::Changed { path: path.to_path_buf() });
+        }
         let (root, metadata) = root_and_metadata(path, &path_found)?;
         check_metadata(path, &metadata)?;
         root.initialise()(log::table(), log::register(&metadata.name));

@@ -32,11 +32,29 @@ impl PluginSet {
     /// # Errors
     /// The file is refused, or offers an id that is there already.
     pub fn add(&mut self, path: &Path) -> Result<&LoadedPlugin, PluginError> {
+        self.add_pinned(path, None)
+    }
+
+    /// The same for a file that must have this SHA-256, where there is one.
+    ///
+    /// # Errors
+    /// As [`Self::add`], or another file.
+    pub fn add_pinned(&mut self, path: &Path, pin: Option<&str>) -> Result<&LoadedPlugin, PluginError> {
         let known = path.canonicalize().ok().and_then(|path| self.plugins.iter().position(|plugin| plugin.path() == path));
         if let Some(index) = known {
-            return Ok(&self.plugins[index]);
+            let known = &self.plugins[index];
+            return match pin.filter(|expected| !known.sha256().eq_ignore_ascii_case(expected)) {
+                None => Ok(known),
+                Some(expected) => {
+                    let (found, expected) = (known.sha256().to_owned(), expected.to_owned());
+                    Err(PluginError::Pin { path: path.to_path_buf(), found, expected })
+                }
+            };
         }
-        let plugin = LoadedPlugin::open(path)?;
+        let plugin = match pin {
+            Some(sha256) => LoadedPlugin::open_pinned(path, sha256)?,
+            None => LoadedPlugin::open(path)?,
+        };
         for item in &plugin.metadata().items {
             if let Some(first) = self.plugins.iter().find(|first| first.offers(item.kind, &item.id)) {
                 return Err(PluginError::DuplicateId {

@@ -8,7 +8,7 @@ use super::Incoming;
 use crate::Error;
 use crate::checkpoint::Checkpoint;
 use crate::fit::Fit;
-use crate::plugins::{LoadedPlugin, PluginError};
+use crate::plugins::LoadedPlugin;
 use crate::run_dir::{PLUGIN_FILES, PLUGINS, SWAPS};
 use crate::swap::{Swap, SwapError};
 
@@ -51,10 +51,7 @@ impl Fit {
             let problem = format!("plugin `{plugin}` is not in {} as {}; copy it there (SHA-256 {sha256})", folder.display(), swap.file);
             return Err(wrong(problem).into());
         }
-        let plugin = LoadedPlugin::open(&file)?;
-        if plugin.sha256() != swap.sha256 {
-            return Err(PluginError::Pin { path: file, found: plugin.sha256().to_owned(), expected: swap.sha256 }.into());
-        }
+        let plugin = LoadedPlugin::open_pinned(&file, &swap.sha256)?;
         let instance = plugin.create(Kind::Strategy, &swap.id, &swap.config)?;
         Ok(Incoming { swap, instance, plugin: Rc::new(plugin), asked: None })
     }
