@@ -1,0 +1,152 @@
+//! Numbers and texts that cross: hooks, positions of progress, operations, and what is written as JSON.
+
+use serde_json::{Value, json};
+use thaw_plugin_api::Error;
+use thaw_plugin_api::abi::{Item, Kind, Metadata, TorchVersions};
+use thaw_plugin_api::context::{Progress, Request, Stage};
+use thaw_plugin_api::hook::Hook;
+use thaw_plugin_api::module_tree::ModuleTree;
+use thaw_plugin_api::optimizer::{Optimizer, ParamGroup};
+use thaw_plugin_api::testing::FakeModel;
+
+use crate::Section;
+
+/// Hooks by number, and what each position of progress means.
+pub fn numbers() -> Vec<Section> {
+    let hooks = Hook::ALL.iter().map(|hook| format!("{} {}", *hook as u32, hook.name())).collect();
+    let progress = Progress {
+        stage: Stage::Predict,
+        epoch: 101,
+        global_step: 102,
+        batch_index: 103,
+        max_epochs: 104,
+        max_steps: Some(105),
+        num_training_batches: 106,
+        num_validation_batches: 107,
+    };
+    let meaning = |number: u64| match number {
+        2 => "stage: 0 fit, 1 validate, 2 predict",
+        101 => "epoch",
+        102 => "global_step",
+        103 => "batch_index",
+        104 => "max_epochs",
+        105 => "max_steps",
+        106 => "num_training_batches",
+        107 => "num_validation_batches",
+        _ => "not recorded: name it in this test",
+    };
+    let positions = progress.to_numbers().into_iter().enumerate().map(|(index, number)| format!("{index} {}", meaning(number)));
+    vec![
+        Section { title: "grows hooks".to_owned(), entries: hooks },
+        Section { title: "grows progress".to_owned(), entries: positions.collect() },
+    ]
+}
+
+fn tree() -> ModuleTree {
+    let model = FakeModel::new().batch_norm("norm", 2).linear("head", 2, 2).linear("tied", 2, 2).tie("tied.weight", "head.weight");
+    model.stage("head", ["head"]).tree().expect("a tree")
+}
+
+fn optimizer() -> Optimizer {
+    let group =
+        ParamGroup { parameters: vec!["head.weight".to_owned()], ..Optimizer::new("adam", 0.1, 0.0, Vec::new()).new_group("head", 0.1) };
+    Optimizer::new("adam", 0.1, 0.01, vec![group])
+}
+
+/// One of each request, in the order in which they came.
+fn requests() -> Vec<Request> {
+    let text = || "text".to_owned();
+    vec![
+        Request::Model,
+        Request::Optimizer,
+        Request::Metrics,
+        Request::Loss,
+        Request::Exception,
+        Request::Log { name: text(), value: 0.5 },
+        Request::Stop { reason: text() },
+        Request::SaveCheckpoint { name: text() },
+        Request::Validate,
+        Request::RestoreWeights { checkpoint: text(), optimizer: true },
+        Request::SetLr { group: text(), lr: 0.5 },
+        Request::Apply { model: Some(tree()), optimizer: Some(optimizer()) },
+        Request::RestartScheduler { settings: Some(json!({})), until_epoch: Some(1), until_step: Some(1) },
+        Request::CheckSettings { scheduler: Some(json!({})), options: Some([(text(), 0.5)].into()) },
+        Request::Note { text: text() },
+    ]
+}
+
+/// The place of a request in [`requests`]. A new one fails to compile here until it is in that list, too.
+fn place(request: &Request) -> usize {
+    match request {
+        Request::Model => 0,
+        Request::Optimizer => 1,
+        Request::Metrics => 2,
+        Request::Loss => 3,
+        Request::Exception => 4,
+        Request::Log { .. } => 5,
+        Request::Stop { .. } => 6,
+        Request::SaveCheckpoint { .. } => 7,
+        Request::Validate => 8,
+        Request::RestoreWeights { .. } => 9,
+        Request::SetLr { .. } => 10,
+        Request::Apply { .. } => 11,
+        Request::RestartScheduler { .. } => 12,
+        Request::CheckSettings { .. } => 13,
+        Request::Note { .. } => 14,
+    }
+}
+
+#[test]
+fn every_request_is_recorded_at_its_place() {
+    let places: Vec<usize> = requests().iter().map(place).collect();
+    assert_eq!(places, (0..15).collect::<Vec<_>>());
+}
+
+fn metadata() -> Metadata {
+    let text = || "text".to_owned();
+    Metadata {
+        name: text(),
+        version: text(),
+        description: text(),
+        authors: text(),
+        plugin_api: text(),
+        rustc: text(),
+        target: text(),
+        panic_unwinds: true,
+        torch: Some(TorchVersions { libtorch: text(), tch: text(), cxx11_abi: true }),
+        items: [Kind::Strategy, Kind::Callback, Kind::Model]
+            .map(|kind| Item { kind, id: text(), description: text(), schema: json!({}) })
+            .into(),
+        error: Some(text()),
+    }
+}
+
+fn value(of: impl serde::Serialize) -> Value {
+    serde_json::to_value(of).expect("it can be written as JSON")
+}
+
+/// What is written as JSON, one example of each.
+pub fn texts() -> Vec<Section> {
+    let error = Error::new("text").help("text").context("text");
+    [
+        ("json requests", requests().into_iter().map(value).collect()),
+        ("json module tree", vec![value(tree())]),
+        ("json optimizer", vec![value(optimizer())]),
+        ("json metadata", vec![value(metadata())]),
+        ("json error", vec![value(error)]),
+    ]
+    .map(|(title, values): (&str, Vec<Value>)| Section { title: title.to_owned(), entries: values.iter().map(Value::to_string).collect() })
+    .into()
+}
+
+/// Reads a recorded text as today's code does.
+pub fn read_again(title: &str, text: &str) -> serde_json::Result<()> {
+    match title {
+        "json requests" => serde_json::from_str::<Request>(text).map(drop),
+        "json module tree" => serde_json::from_str::<ModuleTree>(text).map(drop),
+        "json optimizer" => serde_json::from_str::<Optimizer>(text).map(drop),
+        "json metadata" => serde_json::from_str::<Metadata>(text).map(drop),
+        "json error" => serde_json::from_str::<Error>(text).map(drop),
+        _ => panic!("no reader for {title}"),
+    }
+}
