@@ -56,10 +56,8 @@ mod tests {
         let mut tree: ModuleTree = serde_json::from_value(json).unwrap();
         tree.make_trainable("").unwrap();
         assert_eq!(tree.hold_fixed_modes(&built), ["0"]);
-        assert_eq!(tree, {
-            let mut same = built.clone();
-            same.make_trainable("1").unwrap();
-            same
-        });
+        let mut expected = built.clone();
+        expected.make_trainable("1").unwrap();
+        assert_eq!(tree, expected);
     }
 }

@@ -1,6 +1,8 @@
 // Running a module, and its result as a flat list of tensors.
 #include "shim.h"
 
+#include <memory>
+
 namespace {
 
 std::string joined(const std::string& name, const std::string& part) { return name.empty() ? part : name + "." + part; }

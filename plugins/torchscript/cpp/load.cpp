@@ -4,6 +4,9 @@
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
 
+#include <cstdlib>
+#include <memory>
+
 namespace {
 
 using torch::jit::Module;
@@ -32,7 +35,7 @@ void add(std::vector<shim::Entry>& modules, const std::string& path, const Modul
 
 extern "C" {
 
-void thaw_script_free_text(char* text) { ::free(text); }
+void thaw_script_free_text(char* text) { std::free(text); }
 
 Status thaw_script_load(const char* path, shim::Script** script, char** error) {
   return shim::guarded(error, [&] {
