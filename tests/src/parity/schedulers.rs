@@ -96,58 +96,74 @@ fn alone(comparison: &mut Comparison, records: &[Value], entry: &Value) -> Resul
     Ok(())
 }
 
-/// As far as the record goes. Where PyTorch raised an error instead, the first group goes on as it does alone, and the new
-/// one keeps its share of it.
+/// As far as the record goes. Where PyTorch raised an error instead, or went below zero, the first group goes on as it does
+/// alone, and the new one keeps its share of it.
 fn joined(comparison: &mut Comparison, records: &[Value], entry: &Value, added_at: usize) -> Result<()> {
     let added = &entry["added_group"];
     let start = record(records, added_at, Some(0))?;
-    // A cosine scales what lies above its minimum.
-    let floor = entry["scheduler"]["eta_min"].as_f64().unwrap_or(0.0);
-    let share = start[SECOND].as_f64().zip(start[FIRST].as_f64()).map_or(f64::NAN, |(second, first)| (second - floor) / (first - floor));
+    let mut group = JoinedGroup::new(&entry["scheduler"], rate(&start[FIRST]), rate(&start[SECOND]));
     let mut is_sound = true;
-    let mut before = start[SECOND].as_f64().unwrap_or(f64::NAN);
     for epoch in added_at..EPOCHS {
         for batch in 0..BATCHES {
             let at = format!("epoch {epoch}, batch {batch}");
             let found = record(records, epoch, Some(batch))?;
             let expected = &added["lr"][epoch - added_at][batch];
-            // A group that joins below a cosine's minimum gets rates below zero there: from then on PyTorch is no guide.
             is_sound &= expected[1].as_f64().is_none_or(|rate| rate >= 0.0);
             if is_sound && !expected.is_null() {
                 comparison.number(&format!("{at}, lr of the first group"), &found[FIRST], &expected[0], Tolerance::Rate);
                 comparison.number(&format!("{at}, lr of the new group"), &found[SECOND], &expected[1], Tolerance::Rate);
-                continue;
+            } else {
+                if is_sound && added["error"].is_null() {
+                    comparison.note(format!("{at}: nothing was recorded, and no error that says why"));
+                }
+                comparison.number(&format!("{at}, lr of the first group"), &found[FIRST], &entry["lr"][epoch][batch], Tolerance::Rate);
+                group.compare(comparison, &format!("{at}, lr of the new group"), rate(&found[FIRST]), rate(&found[SECOND]));
             }
-            if is_sound && added["error"].is_null() {
-                comparison.note(format!("{at}: nothing was recorded, and no error that says why"));
-            }
-            comparison.number(&format!("{at}, lr of the first group"), &found[FIRST], &entry["lr"][epoch][batch], Tolerance::Rate);
-            let rate = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
-            let (first, second) = (rate(&found[FIRST]), rate(&found[SECOND]));
-            if entry["scheduler"]["name"] == "ReduceLROnPlateau" {
-                let reduced = (before * rate(&entry["scheduler"]["factor"])).max(last_minimum(entry));
-                comparison.one_of(&format!("{at}, lr of the new group"), second, &[before, reduced]);
-                before = second;
-                continue;
-            }
-            if share < 0.0 {
-                // It joined below the minimum, which is as far as it may go.
-                comparison.within(&format!("{at}, lr of the new group"), second, 0.0..=floor);
-                continue;
-            }
-            let own = floor + (first - floor) * share;
-            // A group that joined at a rate of 0 has no share of anything.
-            let own = if share.is_finite() { own } else { floor };
-            // Both are computed by themselves, each with its own rounding.
-            let limit = own.abs().max(1e-15) * 1e-9;
-            comparison.close(&format!("{at}, share of the new group"), second, own, Tolerance::Absolute(limit));
+            group.before = rate(&found[SECOND]);
         }
     }
     Ok(())
 }
 
-/// Lower limit of the group that was added last.
-fn last_minimum(entry: &Value) -> f64 {
-    let minimum = &entry["scheduler"]["min_lr"];
-    minimum.as_array().and_then(|list| list.last()).unwrap_or(minimum).as_f64().unwrap_or(0.0)
+fn rate(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
+}
+
+/// What holds of a group that joined where PyTorch is no guide.
+struct JoinedGroup<'e> {
+    scheduler: &'e Value,
+    /// A cosine scales what lies above its minimum.
+    floor: f64,
+    /// Its rate over the first group's, both above the floor, when it joined.
+    share: f64,
+    /// Its rate at the batch before.
+    before: f64,
+}
+
+impl<'e> JoinedGroup<'e> {
+    fn new(scheduler: &'e Value, first: f64, second: f64) -> Self {
+        let floor = scheduler["eta_min"].as_f64().unwrap_or(0.0);
+        Self { scheduler, floor, share: (second - floor) / (first - floor), before: second }
+    }
+
+    fn compare(&self, comparison: &mut Comparison, at: &str, first: f64, second: f64) {
+        if self.scheduler["name"] == "ReduceLROnPlateau" {
+            let reduced = (self.before * self.scheduler["factor"].as_f64().unwrap_or(0.1)).max(self.last_minimum());
+            return comparison.one_of(at, second, &[self.before, reduced]);
+        }
+        if self.share < 0.0 {
+            // It joined below the minimum, which is as far as it may go.
+            return comparison.within(at, second, 0.0..=self.floor);
+        }
+        // A group that joined at a rate of 0 has no share of anything.
+        let own = if self.share.is_finite() { self.floor + (first - self.floor) * self.share } else { self.floor };
+        // Both are computed by themselves, each with its own rounding.
+        comparison.close(at, second, own, Tolerance::Absolute(own.abs().max(1e-15) * 1e-9));
+    }
+
+    /// Lower limit of the group that was added last.
+    fn last_minimum(&self) -> f64 {
+        let minimum = &self.scheduler["min_lr"];
+        minimum.as_array().and_then(|list| list.last()).unwrap_or(minimum).as_f64().unwrap_or(0.0)
+    }
 }
