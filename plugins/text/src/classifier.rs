@@ -65,7 +65,7 @@ const BERT: EncoderConfig = EncoderConfig {
     layers: 12,
     heads: 12,
     intermediate_size: 3072,
-    activation: HiddenActivation::Gelu,
+    activation: HiddenActivation::GELU,
     max_positions: 512,
     token_types: 2,
     layer_norm_eps: 1e-12,

@@ -106,6 +106,23 @@ fn buckets_put_similar_lengths_together_and_lose_nothing() {
 }
 
 #[test]
+fn an_epoch_of_buckets_follows_from_seed_and_epoch_and_can_be_taken_up_inside() {
+    let rows: String = (0..50).map(|i| format!("{},0\n", vec!["cat"; 1 + i * 7 % 13].join(" "))).collect();
+    let dir = folder("t.csv", &format!("text,label\n{rows}"));
+    let config = config(dir.path(), "kind = \"text\"\npath = \"{dir}/t.csv\"\ntokenizer = \"{dir}/tokenizer.json\"\nbatch_size = 4\n");
+    let batches = |seed: u64, epoch: u64, start: usize| -> Vec<Vec<usize>> {
+        let data = DataModule::open(&config, seed, &PictureDefaults::default()).expect("opens");
+        let loader = data.loader(Split::Train, epoch, start).expect("starts").expect("there");
+        loader.map(|batch| batch.expect("made").indices).collect()
+    };
+    let whole = batches(1, 3, 0);
+    assert_eq!(batches(1, 3, 0), whole);
+    assert_eq!(batches(1, 3, 5), whole[5..]);
+    assert_ne!(batches(1, 4, 0), whole);
+    assert_ne!(batches(2, 3, 0), whole);
+}
+
+#[test]
 fn what_cannot_be_tokenized_or_opened_is_named() {
     let dir = folder("t.csv", "text,label\ncat,0\n,1\n");
     // An empty text still has its special tokens.
@@ -124,8 +141,10 @@ fn what_cannot_be_tokenized_or_opened_is_named() {
 fn texts_to_predict_on_come_from_tables_and_plain_lines() {
     let dir = folder("t.txt", "the cat\ndog\n");
     std::fs::write(dir.path().join("p.csv"), "id,text\n7,the cat\n8,dog\n").expect("written");
+    std::fs::write(dir.path().join("p.tsv"), "text\tid\nthe cat\t7\ndog\t8\n").expect("written");
+    std::fs::write(dir.path().join("p.jsonl"), "{\"text\": \"the cat\"}\n{\"text\": \"dog\"}\n").expect("written");
     let config = config(dir.path(), TEXT);
-    for input in ["t.txt", "p.csv"] {
+    for input in ["t.txt", "p.csv", "p.tsv", "p.jsonl"] {
         let data = PredictData::open(&config, &dir.path().join(input), &PictureDefaults::default());
         let data = data.expect(input);
         let batch = data.loader().expect("starts").next().expect("one").expect("made");

@@ -25,7 +25,7 @@ pub struct BertSizes {
     /// Features inside of each layer's feed-forward part.
     #[config(range = 1..)]
     pub intermediate_size: Option<i64>,
-    /// Activation of the feed-forward part: `gelu`, `gelu_new`, `relu`, `silu`, `tanh`.
+    /// Activation of the feed-forward part: transformers' names, such as `gelu`, `gelu_new`, `relu`, `silu`.
     pub hidden_act: Option<String>,
     /// Rows of the position table: the longest text in tokens (RoBERTa: plus 2).
     #[config(range = 1..)]
@@ -68,7 +68,7 @@ pub struct DistilBertSizes {
     /// Features inside of each layer's feed-forward part.
     #[config(range = 1..)]
     pub hidden_dim: Option<i64>,
-    /// Activation of the feed-forward part: `gelu`, `gelu_new`, `relu`, `silu`, `tanh`.
+    /// Activation of the feed-forward part: transformers' names, such as `gelu`, `gelu_new`, `relu`, `silu`.
     pub activation: Option<String>,
     /// Rows of the position table: the longest text in tokens.
     #[config(range = 1..)]

@@ -185,8 +185,8 @@ fn a_config_json_of_another_family_names_the_model_for_it() {
 fn what_cannot_be_built_is_refused_with_both_numbers() {
     let message = refusal::<BertClassifier>(json!({ "num_attention_heads": 3 }));
     assert!(message.contains("a hidden size of 8 cannot be split among 3 attention heads"), "{message}");
-    let message = refusal::<BertClassifier>(json!({ "hidden_act": "mish" }));
-    assert!(message.contains("`hidden_act` is `mish`, expected one of gelu"), "{message}");
+    let message = refusal::<BertClassifier>(json!({ "hidden_act": "prelu" }));
+    assert!(message.contains("`hidden_act` is `prelu`, expected one of gelu"), "{message}");
     let message = refusal::<BertClassifier>(json!({ "layout": "mnli", "pooling": "mean" }));
     assert!(message.contains("this layout's is \"cls\""), "{message}");
     let message = refusal::<BertClassifier>(json!({ "pooling": "pooler", "add_pooling_layer": false }));
