@@ -1,0 +1,119 @@
+//! A [`Model`] behind the boundary (feature `torch`).
+
+use std::mem::ManuallyDrop;
+
+use abi_stable::sabi_trait::TD_Opaque;
+use abi_stable::std_types::{RBox, ROption, RSlice, RStr, RString, RVec};
+use tch::Tensor;
+
+use super::{BoxedModel, RawError, RawModel, RawModel_TO, RawNamedTensor, RawResult, RawStep, RawTensor, TorchVersions, contain};
+use crate::config::parse;
+use crate::error::Result;
+use crate::model::{Batch, Description, Model, Tensors};
+use crate::nn::{self, Registry};
+
+/// tch's version, as `Cargo.toml` pins it.
+const TCH: &str = "0.24";
+
+/// libtorch and tch as this code was built with them.
+pub fn torch_versions() -> TorchVersions {
+    TorchVersions { libtorch: env!("THAW_LIBTORCH").to_owned(), tch: TCH.to_owned(), cxx11_abi: env!("THAW_CXX11_ABI") == "1" }
+}
+
+impl From<Tensor> for RawTensor {
+    fn from(tensor: Tensor) -> Self {
+        // The handle moves on; the receiver drops it.
+        Self::from_raw(ManuallyDrop::new(tensor).as_mut_ptr().cast())
+    }
+}
+
+impl From<RawTensor> for Tensor {
+    fn from(raw: RawTensor) -> Self {
+        // SAFETY: the handle was given by the conversion above on one side of the boundary, is owned by exactly one
+        // side, and both share one libtorch (compared when the plugin was loaded).
+        unsafe { Self::from_ptr(raw.into_raw().cast()) }
+    }
+}
+
+impl From<RVec<RawNamedTensor>> for Tensors {
+    fn from(raw: RVec<RawNamedTensor>) -> Self {
+        raw.into_iter().map(|named| (named.name.into_string(), named.tensor.into())).collect()
+    }
+}
+
+impl From<Tensors> for RVec<RawNamedTensor> {
+    fn from(tensors: Tensors) -> Self {
+        tensors.into_iter().map(|(name, tensor)| RawNamedTensor { name: name.into(), tensor: tensor.into() }).collect()
+    }
+}
+
+/// Builds a model by its configuration (JSON).
+pub fn create<M: Model>(config: RStr<'_>) -> RawResult<BoxedModel> {
+    let adapter = contain(|| {
+        let config = parse::<M::Config>(config.as_str())?;
+        let root = nn::Path::root();
+        let model = M::new(config, &root)?;
+        let stages = model.stages().into_iter().map(|stage| stage.name).collect();
+        Ok(Adapter { model, registry: root.into_registry(), stages })
+    });
+    adapter.map(|adapter| RawModel_TO::from_ptr(RBox::new(adapter), TD_Opaque)).map_err(RawError::from).into()
+}
+
+struct Adapter<M> {
+    model: M,
+    registry: Registry,
+    stages: Vec<String>,
+}
+
+impl<M: Model> Adapter<M> {
+    fn run(&self, from: usize, to: usize, inputs: Tensors) -> Result<Tensors> {
+        // All stages at once are the model's forward, which may be written without stages.
+        if from == 0 && to >= self.stages.len() {
+            return self.model.forward(inputs);
+        }
+        let stages = self.stages.get(from..to).unwrap_or_default();
+        stages.iter().try_fold(inputs, |inputs, stage| self.model.run_stage(stage, inputs))
+    }
+}
+
+impl<M: Model> RawModel for Adapter<M> {
+    fn describe(&self) -> RawResult<RString> {
+        let text = contain(|| {
+            let description = Description {
+                tree: self.registry.tree()?.with_stages(self.model.stages()),
+                stages: self.model.stages(),
+                task: self.model.task(),
+                input: self.model.input_defaults(),
+                optimizer: self.model.default_optimizer(),
+                weight_aliases: self.model.weight_aliases(),
+                unused_weights: self.model.unused_weights(),
+            };
+            Ok(serde_json::to_string(&description)?)
+        });
+        text.map(RString::from).map_err(RawError::from).into()
+    }
+
+    fn tensors(&self) -> RVec<RawNamedTensor> {
+        let named = self.registry.tensors();
+        named.into_iter().map(|(name, tensor)| RawNamedTensor { name: name.into(), tensor: tensor.into() }).collect()
+    }
+
+    fn set_modes(&mut self, modes: RSlice<'_, u8>) {
+        self.registry.set_modes(modes.as_slice());
+    }
+
+    fn run_stages(&mut self, from: usize, to: usize, inputs: RVec<RawNamedTensor>) -> RawResult<RVec<RawNamedTensor>> {
+        contain(|| self.run(from, to, inputs.into())).map(RVec::from).map_err(RawError::from).into()
+    }
+
+    fn step(&mut self, phase: u32, inputs: RVec<RawNamedTensor>, target: ROption<RawTensor>) -> RawResult<ROption<RawStep>> {
+        let step = contain(|| {
+            let batch = Batch { inputs: inputs.into(), target: target.into_option().map(Tensor::from) };
+            let output = if phase == 0 { self.model.training_step(&batch)? } else { self.model.validation_step(&batch)? };
+            let Some(output) = output else { return Ok(None) };
+            let metrics = serde_json::to_string(&output.metrics)?;
+            Ok(Some(RawStep { loss: output.loss.into(), outputs: output.outputs.into(), metrics: metrics.into() }))
+        });
+        step.map(ROption::from).map_err(RawError::from).into()
+    }
+}

@@ -1,0 +1,157 @@
+//! Values that a configuration can hold out of the box.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use super::object::mismatch;
+use super::{Config, ConfigError, Key};
+
+impl Config for bool {
+    fn schema() -> Value {
+        json!({ "type": "boolean" })
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        value.as_bool().ok_or_else(|| mismatch(key, value, "true or false"))
+    }
+
+    fn to_value(&self) -> Value {
+        json!(self)
+    }
+}
+
+macro_rules! integers {
+    ($($type:ty),*) => {$(
+        impl Config for $type {
+            fn schema() -> Value {
+                let schema = json!({ "type": "integer" });
+                if <$type>::MIN == 0 { super::range_schema(schema, &(0 as $type..)) } else { schema }
+            }
+
+            fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+                let whole = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
+                whole.and_then(|number| <$type>::try_from(number).ok()).ok_or_else(|| {
+                    mismatch(key, value, if <$type>::MIN == 0 { "a whole number of at least 0" } else { "a whole number" })
+                })
+            }
+
+            fn to_value(&self) -> Value {
+                json!(self)
+            }
+        }
+    )*};
+}
+
+integers!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
+
+impl Config for f64 {
+    fn schema() -> Value {
+        json!({ "type": "number" })
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        value.as_f64().ok_or_else(|| mismatch(key, value, "a number"))
+    }
+
+    fn to_value(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Config for String {
+    fn schema() -> Value {
+        json!({ "type": "string" })
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        value.as_str().map(str::to_owned).ok_or_else(|| mismatch(key, value, "a text"))
+    }
+
+    fn to_value(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Config for PathBuf {
+    fn schema() -> Value {
+        json!({ "type": "string", "format": "path" })
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        value.as_str().map(PathBuf::from).ok_or_else(|| mismatch(key, value, "a path"))
+    }
+
+    fn to_value(&self) -> Value {
+        json!(self)
+    }
+}
+
+/// Any JSON value, for what has no schema of its own.
+impl Config for Value {
+    fn schema() -> Value {
+        json!({})
+    }
+
+    fn from_value(value: &Value, _: &Key) -> Result<Self, ConfigError> {
+        Ok(value.clone())
+    }
+
+    fn to_value(&self) -> Value {
+        self.clone()
+    }
+}
+
+/// `none` where the key is missing or null.
+impl<T: Config> Config for Option<T> {
+    fn schema() -> Value {
+        let mut schema = T::schema();
+        if let Some(object) = schema.as_object_mut() {
+            object.insert("nullable".to_owned(), Value::Bool(true));
+        }
+        schema
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        if value.is_null() { Ok(None) } else { T::from_value(value, key).map(Some) }
+    }
+
+    fn to_value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, T::to_value)
+    }
+
+    fn default_value() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl<T: Config> Config for Vec<T> {
+    fn schema() -> Value {
+        json!({ "type": "array", "items": T::schema() })
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        let elements = value.as_array().ok_or_else(|| mismatch(key, value, "a list"))?;
+        elements.iter().enumerate().map(|(index, element)| T::from_value(element, &key.element(index))).collect()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Array(self.iter().map(T::to_value).collect())
+    }
+}
+
+impl<T: Config> Config for BTreeMap<String, T> {
+    fn schema() -> Value {
+        json!({ "type": "object", "additionalProperties": T::schema() })
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        let table = value.as_object().ok_or_else(|| mismatch(key, value, "a table"))?;
+        table.iter().map(|(name, value)| Ok((name.clone(), T::from_value(value, &key.child(name))?))).collect()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Object(self.iter().map(|(name, value)| (name.clone(), value.to_value())).collect::<Map<_, _>>())
+    }
+}

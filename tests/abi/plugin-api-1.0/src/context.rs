@@ -1,0 +1,235 @@
+//! What a hook sees of the run, and what it can ask for.
+
+mod progress;
+mod request;
+mod services;
+
+use std::any::TypeId;
+use std::collections::BTreeMap;
+
+pub use progress::{Progress, Stage};
+pub use request::{Request, number_from_json, number_to_json};
+use serde_json::Value;
+pub use services::Services;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::module_tree::ModuleTree;
+use crate::optimizer::Optimizer;
+
+/// A hook's view of the run.
+///
+/// Numbers of progress are there at once. Model and optimizer are asked for when first needed, and changes to them
+/// are given to the host when the hook returns. Whatever is asked for (a stop, a checkpoint, a validation) the host
+/// does as soon as the loop allows, and says so in the log.
+pub struct Context<'a> {
+    progress: Progress,
+    services: &'a mut dyn Services,
+    model: Option<ModuleTree>,
+    optimizer: Option<Optimizer>,
+    /// The type whose default body ran, if one did.
+    not_implemented: Option<TypeId>,
+}
+
+impl<'a> Context<'a> {
+    /// A context over what a host offers.
+    pub fn new(progress: Progress, services: &'a mut dyn Services) -> Self {
+        Self { progress, services, model: None, optimizer: None, not_implemented: None }
+    }
+
+    /// Where the run stands.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// The epoch, from 0.
+    pub fn epoch(&self) -> usize {
+        self.progress.epoch
+    }
+
+    /// Optimizer steps so far.
+    pub fn global_step(&self) -> usize {
+        self.progress.global_step
+    }
+
+    /// The batch within the epoch, from 0.
+    pub fn batch_index(&self) -> usize {
+        self.progress.batch_index
+    }
+
+    /// The model's modules, with their freeze state, to read and to change.
+    ///
+    /// # Errors
+    /// The host cannot give it.
+    pub fn model(&mut self) -> Result<&mut ModuleTree> {
+        Ok(self.loaded()?.0)
+    }
+
+    /// The parameter groups, to read and to change.
+    ///
+    /// # Errors
+    /// There is no optimizer yet (in `setup`).
+    pub fn optimizer(&mut self) -> Result<&mut Optimizer> {
+        if self.optimizer.is_none() {
+            self.optimizer = Some(serde_json::from_value(Request::Optimizer.send(self.services)?)?);
+        }
+        self.optimizer.as_mut().ok_or_else(|| Error::new("there is no optimizer yet"))
+    }
+
+    /// Both at once, for what changes freeze state and groups together.
+    ///
+    /// # Errors
+    /// There is no optimizer yet (in `setup`).
+    pub fn model_and_optimizer(&mut self) -> Result<(&mut ModuleTree, &mut Optimizer)> {
+        self.optimizer()?;
+        match self.loaded()? {
+            (model, Some(optimizer)) => Ok((model, optimizer)),
+            (_, None) => Err(Error::new("there is no optimizer yet")),
+        }
+    }
+
+    fn loaded(&mut self) -> Result<(&mut ModuleTree, Option<&mut Optimizer>)> {
+        if self.model.is_none() {
+            self.model = Some(serde_json::from_value(Request::Model.send(self.services)?)?);
+        }
+        match self.model.as_mut() {
+            Some(model) => Ok((model, self.optimizer.as_mut())),
+            None => Err(Error::new("there is no model")),
+        }
+    }
+
+    /// The latest value of every metric, by Lightning's names: `train_loss`, `val_acc`, ….
+    ///
+    /// # Errors
+    /// The host cannot give them.
+    pub fn metrics(&mut self) -> Result<BTreeMap<String, f64>> {
+        let metrics: BTreeMap<String, Value> = serde_json::from_value(Request::Metrics.send(self.services)?)?;
+        Ok(metrics.into_iter().map(|(name, value)| (name, number_from_json(&value).unwrap_or(f64::NAN))).collect())
+    }
+
+    /// The latest value of one metric; `None` if it was not logged yet.
+    ///
+    /// # Errors
+    /// The host cannot give it.
+    pub fn metric(&mut self, name: &str) -> Result<Option<f64>> {
+        Ok(self.metrics()?.remove(name))
+    }
+
+    /// The last batch's loss, before any division for accumulation; `None` before the first one.
+    ///
+    /// # Errors
+    /// The host cannot give it.
+    pub fn loss(&mut self) -> Result<Option<f64>> {
+        Ok(number_from_json(&Request::Loss.send(self.services)?))
+    }
+
+    /// Why the run ends, in `on_exception`.
+    ///
+    /// # Errors
+    /// The host cannot give it.
+    pub fn exception(&mut self) -> Result<Option<String>> {
+        Ok(Request::Exception.send(self.services)?.as_str().map(str::to_owned))
+    }
+
+    /// Logs a metric: it goes into `metrics.jsonl` with this epoch and step, and to the progress line.
+    ///
+    /// # Errors
+    /// A name that the host reserves.
+    pub fn log(&mut self, name: &str, value: f64) -> Result<()> {
+        Request::Log { name: name.to_owned(), value }.send(self.services).map(drop)
+    }
+
+    /// Asks the run to stop after this batch.
+    ///
+    /// # Errors
+    /// The host cannot stop.
+    pub fn stop(&mut self, reason: &str) -> Result<()> {
+        Request::Stop { reason: reason.to_owned() }.send(self.services).map(drop)
+    }
+
+    /// Asks for a checkpoint of this name, after this batch or epoch.
+    ///
+    /// # Errors
+    /// A name that is no file name.
+    pub fn save_checkpoint(&mut self, name: &str) -> Result<()> {
+        Request::SaveCheckpoint { name: name.to_owned() }.send(self.services).map(drop)
+    }
+
+    /// Asks for a validation after this batch.
+    ///
+    /// # Errors
+    /// The run has no validation data.
+    pub fn validate(&mut self) -> Result<()> {
+        Request::Validate.send(self.services).map(drop)
+    }
+
+    /// Puts the weights and buffers of a checkpoint of this run back (`best`, `last`, or one of your own) at once;
+    /// optimizer state, groups and freeze state stay.
+    ///
+    /// # Errors
+    /// No such checkpoint.
+    pub fn restore_weights(&mut self, checkpoint: &str) -> Result<()> {
+        Request::RestoreWeights { checkpoint: checkpoint.to_owned() }.send(self.services).map(drop)
+    }
+
+    /// Sets a group's rate, without asking for model and groups: for rates that change at every step.
+    ///
+    /// # Errors
+    /// No group has this name, or the rate is negative or not a number.
+    pub fn set_lr(&mut self, group: &str, lr: f64) -> Result<()> {
+        if !(lr >= 0.0 && lr.is_finite()) {
+            return Err(Error::new(format_args!("the rate of group `{group}` is {lr}, expected a number of at least 0")));
+        }
+        if let Some(optimizer) = &mut self.optimizer {
+            optimizer.group_named(group)?.lr = lr;
+            return Ok(());
+        }
+        Request::SetLr { group: group.to_owned(), lr }.send(self.services).map(drop)
+    }
+
+    /// Asks the host for something that this version of the API has no method for.
+    ///
+    /// # Errors
+    /// The host does not know the operation.
+    pub fn request(&mut self, operation: &str, payload: Value) -> Result<Value> {
+        self.services.request(operation, payload)
+    }
+
+    /// Handle of a parameter or buffer, owned by the caller.
+    #[doc(hidden)]
+    pub fn raw_tensor(&mut self, name: &str) -> Result<*mut std::ffi::c_void> {
+        self.services.tensor(name)
+    }
+
+    /// What the default body of every hook does: says that this type did not write it.
+    #[doc(hidden)]
+    pub fn not_implemented<T: 'static>(&mut self) -> Result<()> {
+        self.not_implemented = Some(TypeId::of::<T>());
+        Ok(())
+    }
+
+    /// Whether the hook was written by the author of `T`. A hook of `T` that hands on to one of another type, which
+    /// that one did not write, is written.
+    #[doc(hidden)]
+    pub fn is_implemented<T: 'static>(&self) -> bool {
+        self.not_implemented != Some(TypeId::of::<T>())
+    }
+
+    /// Gives the changes to the host.
+    #[doc(hidden)]
+    pub fn finish(self) -> Result<()> {
+        let model = self.model.filter(ModuleTree::is_changed);
+        let optimizer = self.optimizer.filter(Optimizer::is_changed);
+        if model.is_none() && optimizer.is_none() {
+            return Ok(());
+        }
+        // Here and not in the host alone: JSON would turn a rate that is not a number into a riddle.
+        optimizer.as_ref().map_or(Ok(()), Optimizer::check)?;
+        Request::Apply { model, optimizer }.send(self.services).map(drop)
+    }
+}
+
+/// The error of a host that does not know an operation.
+pub fn unknown_operation(operation: &str) -> Error {
+    Error::of(ErrorKind::Other, format_args!("this host does not know the operation `{operation}`"))
+        .help("use a newer host, or an older plugin")
+}

@@ -1,0 +1,204 @@
+//! Models: what is trained (feature `torch`).
+
+mod batch;
+
+pub use batch::{Batch, StepOutput, Tensors};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+pub use crate::module_tree::Stage;
+use crate::nn;
+
+/// What the model is trained for: the loss and the metrics where the model has no step of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// One label per sample: cross entropy of the first output, accuracy.
+    #[default]
+    Classification,
+    /// Numbers: mean squared error of the first output, mean absolute error.
+    Regression,
+    /// The first input itself: mean squared error of the first output.
+    Reconstruction,
+}
+
+/// What the model expects of its data, where the run config does not say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InputDefaults {
+    /// Width and height of pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_size: Option<usize>,
+    /// Mean per channel, of pictures in 0..1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<[f64; 3]>,
+    /// Standard deviation per channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub std: Option<[f64; 3]>,
+    /// Shorter side before the centre crop, as a share: 0.875 resizes to 256 and crops 224.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop_pct: Option<f64>,
+    /// `bilinear` or `bicubic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpolation: Option<String>,
+    /// Longest text in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<usize>,
+}
+
+/// A model: named inputs to named outputs.
+///
+/// The author builds layers of [`nn`] under paths with PyTorch's names; module tree, modes, weights loading,
+/// freezing and checkpoints follow from that. A model declares its stages, an ordered split of its forward, or
+/// writes `forward` itself.
+///
+/// ```no_run
+/// use thaw_plugin_api::prelude::*;
+///
+/// #[derive(Config)]
+/// struct PerceptronConfig {
+///     /// Number of classes.
+///     #[config(default = 10, range = 1..)]
+///     num_classes: i64,
+/// }
+///
+/// struct Perceptron {
+///     backbone: nn::Linear,
+///     head: nn::Linear,
+/// }
+///
+/// impl Model for Perceptron {
+///     const ID: &'static str = "perceptron";
+///     type Config = PerceptronConfig;
+///
+///     fn new(config: PerceptronConfig, root: &nn::Path) -> Result<Self> {
+///         Ok(Self {
+///             backbone: nn::Linear::new(&(root / "backbone"), 784, 128)?,
+///             head: nn::Linear::new(&(root / "head"), 128, config.num_classes)?,
+///         })
+///     }
+///
+///     fn stages(&self) -> Vec<Stage> {
+///         vec![Stage::new("backbone", ["backbone"]), Stage::new("head", ["head"])]
+///     }
+///
+///     fn run_stage(&self, stage: &str, inputs: Tensors) -> Result<Tensors> {
+///         inputs.map_first(|x| match stage {
+///             "backbone" => Ok(nn::Module::forward(&self.backbone, x)?.f_relu()?),
+///             _ => nn::Module::forward(&self.head, x),
+///         })
+///     }
+/// }
+/// ```
+pub trait Model: Sized + Send + 'static {
+    /// Name in run configs, unique among all loaded plugins: `[a-z0-9-]+`.
+    const ID: &'static str;
+
+    /// One line on what it is.
+    const DESCRIPTION: &'static str = "";
+
+    /// The rest of the run config's table `[model]`.
+    type Config: Config;
+
+    /// Builds the layers under `root`, with PyTorch's initial values from libtorch's seeded generator.
+    ///
+    /// # Errors
+    /// A configuration that cannot be built.
+    fn new(config: Self::Config, root: &nn::Path) -> Result<Self>;
+
+    /// The forward as an ordered split. Empty for a model that writes [`Model::forward`].
+    fn stages(&self) -> Vec<Stage> {
+        Vec::new()
+    }
+
+    /// Runs one stage alone.
+    ///
+    /// # Errors
+    /// Inputs that the stage cannot take.
+    fn run_stage(&self, stage: &str, inputs: Tensors) -> Result<Tensors> {
+        let _ = inputs;
+        Err(Error::new(format_args!("model `{}` has no stage `{stage}`", Self::ID)))
+    }
+
+    /// Inputs to outputs: all stages in order, unless the model says otherwise.
+    ///
+    /// # Errors
+    /// Inputs that the model cannot take.
+    fn forward(&self, inputs: Tensors) -> Result<Tensors> {
+        let stages = self.stages();
+        if stages.is_empty() {
+            return Err(Error::new(format_args!("model `{}` has neither stages nor a forward", Self::ID)));
+        }
+        stages.iter().try_fold(inputs, |inputs, stage| self.run_stage(&stage.name, inputs))
+    }
+
+    /// What the model is trained for.
+    fn task(&self) -> Task {
+        Task::Classification
+    }
+
+    /// What the model expects of its data.
+    fn input_defaults(&self) -> InputDefaults {
+        InputDefaults::default()
+    }
+
+    /// What the model's pretrained files call its modules, where the names differ: from and to, both module paths.
+    ///
+    /// When weights are loaded, a name that is not the model's own and lies at or below `from` moves to `to`; the
+    /// longest `from` counts. So `("fc", "head.1")` takes `fc.weight` as `head.1.weight`, and a checkpoint under the
+    /// model's own names loads all the same.
+    fn weight_aliases(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// What the model's pretrained files hold besides, by module path or whole name: heads of other tasks, tables that are
+    /// computed. It is left alone when weights are loaded; everything else that does not fit is an error.
+    fn unused_weights(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The run config's table `[optimizer]` where there is none.
+    fn default_optimizer(&self) -> Option<Value> {
+        None
+    }
+
+    /// A batch of training, where it differs from the task's: `None` means the task's own step.
+    ///
+    /// # Errors
+    /// A batch that the model cannot take.
+    fn training_step(&self, batch: &Batch) -> Result<Option<StepOutput>> {
+        let _ = batch;
+        Ok(None)
+    }
+
+    /// A batch of validation, where it differs from the task's: `None` means the task's own step.
+    ///
+    /// # Errors
+    /// A batch that the model cannot take.
+    fn validation_step(&self, batch: &Batch) -> Result<Option<StepOutput>> {
+        let _ = batch;
+        Ok(None)
+    }
+}
+
+/// What the host is told of a model, as JSON.
+#[doc(hidden)]
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Description {
+    pub tree: crate::module_tree::ModuleTree,
+    #[serde(default)]
+    pub stages: Vec<Stage>,
+    #[serde(default)]
+    pub task: Task,
+    #[serde(default)]
+    pub input: InputDefaults,
+    #[serde(default)]
+    pub optimizer: Option<Value>,
+    /// As [`Model::weight_aliases`].
+    #[serde(default)]
+    pub weight_aliases: Vec<(String, String)>,
+    /// As [`Model::unused_weights`].
+    #[serde(default)]
+    pub unused_weights: Vec<String>,
+}

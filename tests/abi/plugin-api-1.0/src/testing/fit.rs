@@ -1,0 +1,233 @@
+//! The loop of a fake run, in the host's order of hooks.
+
+use super::host::Host;
+use super::{EpochRecord, FakeRun, Report, StepRecord};
+use crate::abi::Kind;
+use crate::error::{Error, Result};
+use crate::hook::Hook;
+use crate::optimizer::Optimizer;
+
+impl FakeRun {
+    /// Runs to the end: the epochs that are left, then the last hooks.
+    ///
+    /// # Errors
+    /// What a hook returns, or a change that the host refuses; [`FakeRun::report`] has what happened until then.
+    pub fn fit(&mut self) -> Result<Report> {
+        self.run_epochs(usize::MAX)?;
+        self.finish()?;
+        Ok(self.report())
+    }
+
+    /// Runs at most this many more epochs; starts the run where needed.
+    ///
+    /// # Errors
+    /// As [`FakeRun::fit`].
+    pub fn run_epochs(&mut self, count: usize) -> Result<()> {
+        let outcome = self.start().and_then(|()| self.epochs_until(count));
+        outcome.inspect_err(|error| self.fail(error))
+    }
+
+    fn epochs_until(&mut self, count: usize) -> Result<()> {
+        for _ in 0..count {
+            let host = started(&mut self.host)?;
+            if host.progress.epoch >= self.setup.max_epochs || host.stop.is_some() {
+                break;
+            }
+            self.epoch()?;
+            started(&mut self.host)?.progress.epoch += 1;
+        }
+        Ok(())
+    }
+
+    /// Freezes, or restores what was saved, and builds the optimizer.
+    fn start(&mut self) -> Result<()> {
+        if self.host.is_some() {
+            return Ok(());
+        }
+        let mut host = Host::new(self.model.clone()?);
+        host.audited = self.setup.audited;
+        host.progress.max_epochs = self.setup.max_epochs;
+        host.progress.num_training_batches = self.setup.batches;
+        host.progress.num_validation_batches = self.setup.validation_batches;
+        self.host = Some(host);
+        self.hook(Hook::Setup)?;
+        match self.saved.take() {
+            Some(saved) => self.restore(&saved)?,
+            None => {
+                let host = started(&mut self.host)?;
+                host.event("freeze_before_training");
+                for instance in self.instances.iter_mut().filter(|instance| instance.kind == Kind::Strategy) {
+                    instance.freeze_before_training(host, &self.log)?;
+                }
+                host.optimizer = Some(self.setup.first_optimizer(host)?);
+            }
+        }
+        started(&mut self.host)?.audit()?;
+        self.hook(Hook::FitStart)?;
+        if self.setup.validation_batches > 0 {
+            self.hook(Hook::SanityCheckStart)?;
+            self.validation()?;
+            self.hook(Hook::SanityCheckEnd)?;
+        }
+        self.hook(Hook::TrainStart)
+    }
+
+    fn epoch(&mut self) -> Result<()> {
+        let host = started(&mut self.host)?;
+        host.progress.batch_index = 0;
+        host.event("finetune");
+        for instance in self.instances.iter_mut().filter(|instance| instance.kind == Kind::Strategy) {
+            instance.finetune(host, &self.log)?;
+        }
+        self.hook(Hook::TrainEpochStart)?;
+        let record = self.record()?;
+        self.epochs.push(record);
+        self.train_batches()?;
+        let host = started(&mut self.host)?;
+        if host.stop.is_none() && self.setup.validation_batches > 0 {
+            let epoch = host.progress.epoch;
+            for (name, value) in &mut self.setup.metrics {
+                host.metrics.insert(name.clone(), value(epoch));
+            }
+            self.validation()?;
+        }
+        self.hook(Hook::TrainEpochEnd)?;
+        self.hook(Hook::SaveCheckpoint)?;
+        let host = started(&mut self.host)?;
+        host.checkpoints.extend(["best".to_owned(), "last".to_owned()]);
+        self.complete_record()
+    }
+
+    fn train_batches(&mut self) -> Result<()> {
+        let (count, accumulate) = (self.setup.batches, self.setup.accumulate);
+        for batch in 0..count {
+            let is_first = batch % accumulate == 0;
+            let is_last = (batch + 1) % accumulate == 0 || batch + 1 == count;
+            let host = started(&mut self.host)?;
+            host.progress.batch_index = batch;
+            let so_far = host.progress.epoch * count + batch;
+            self.hook(Hook::TrainBatchStart)?;
+            let host = started(&mut self.host)?;
+            let loss = (self.setup.loss)(so_far);
+            host.loss = Some(loss);
+            let lr = host.optimizer.iter().flat_map(Optimizer::groups).map(|group| group.lr).collect();
+            if let Some(record) = self.epochs.last_mut() {
+                record.steps.push(StepRecord { loss, stepped: is_last, lr });
+            }
+            if is_first {
+                self.hook(Hook::BeforeZeroGrad)?;
+            }
+            self.hook(Hook::BeforeBackward)?;
+            self.hook(Hook::AfterBackward)?;
+            if is_last {
+                self.hook(Hook::BeforeOptimizerStep)?;
+                started(&mut self.host)?.progress.global_step += 1;
+                self.hook(Hook::AfterOptimizerStep)?;
+            }
+            if batch + 1 == count {
+                self.schedule()?;
+            }
+            let host = started(&mut self.host)?;
+            host.metrics.insert("train_loss".to_owned(), loss);
+            self.hook(Hook::TrainBatchEnd)?;
+            let host = started(&mut self.host)?;
+            if std::mem::take(&mut host.validate) {
+                self.validation()?;
+            }
+            if started(&mut self.host)?.stop.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn schedule(&mut self) -> Result<()> {
+        let host = started(&mut self.host)?;
+        if let (Some(scheduler), Some(optimizer)) = (&mut self.setup.scheduler, &mut host.optimizer) {
+            scheduler(host.progress.epoch, optimizer.groups_mut());
+            optimizer.mark_unchanged();
+        }
+        Ok(())
+    }
+
+    fn validation(&mut self) -> Result<()> {
+        self.hook(Hook::ValidationStart)?;
+        self.hook(Hook::ValidationEpochStart)?;
+        for _ in 0..self.setup.validation_batches {
+            self.hook(Hook::ValidationBatchStart)?;
+            self.hook(Hook::ValidationBatchEnd)?;
+        }
+        self.hook(Hook::ValidationEpochEnd)?;
+        self.hook(Hook::ValidationEnd)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        for hook in [Hook::TrainEnd, Hook::FitEnd, Hook::Teardown] {
+            self.hook(hook)?;
+        }
+        Ok(())
+    }
+
+    /// The hooks of a run that failed. Their own errors would hide the first one.
+    fn fail(&mut self, error: &Error) {
+        if let Some(host) = &mut self.host {
+            host.exception = Some(error.to_string());
+            let _ = self.hook(Hook::Exception);
+            let _ = self.hook(Hook::Teardown);
+        }
+    }
+
+    pub(super) fn hook(&mut self, hook: Hook) -> Result<()> {
+        let host = started(&mut self.host)?;
+        host.event(hook.name());
+        self.instances.iter_mut().try_for_each(|instance| instance.hook(hook, host, &self.log))
+    }
+
+    fn record(&mut self) -> Result<EpochRecord> {
+        let states = self.states()?;
+        let host = started(&mut self.host)?;
+        host.logged.clear();
+        Ok(EpochRecord {
+            epoch: host.progress.epoch,
+            groups: host.optimizer.iter().flat_map(Optimizer::groups).cloned().collect(),
+            tree: host.tree.clone(),
+            states,
+            steps: Vec::new(),
+            logged: Vec::new(),
+            metrics: Default::default(),
+        })
+    }
+
+    fn complete_record(&mut self) -> Result<()> {
+        let host = started(&mut self.host)?;
+        if let Some(record) = self.epochs.last_mut() {
+            record.logged = std::mem::take(&mut host.logged);
+            record.metrics.clone_from(&host.metrics);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn started(host: &mut Option<Host>) -> Result<&mut Host> {
+    host.as_mut().ok_or_else(|| Error::new("the run has not started"))
+}
+
+impl super::run::Setup {
+    fn first_optimizer(&self, host: &Host) -> Result<Optimizer> {
+        let parameters = match &self.parameters {
+            Some(patterns) => host.tree.select(patterns)?.parameters,
+            None => host.tree.trainable().into_iter().map(str::to_owned).collect(),
+        };
+        let mut optimizer = Optimizer::new(&self.optimizer, self.lr, self.weight_decay, Vec::new());
+        let name = match self.parameters.as_deref() {
+            Some([one]) if host.tree.contains(one) && !one.is_empty() => one,
+            _ => "default",
+        };
+        let group = crate::optimizer::ParamGroup { parameters, ..optimizer.new_group(name, self.lr) };
+        if !group.parameters.is_empty() {
+            optimizer.add_param_group(group)?;
+        }
+        optimizer.mark_unchanged();
+        Ok(optimizer)
+    }
+}

@@ -1,0 +1,151 @@
+//! The host's side of a fake run: freeze state, groups, metrics, and what hooks ask for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::c_void;
+
+use serde_json::{Map, Value, json};
+
+use super::Event;
+use crate::audit::{as_error, audit};
+use crate::context::{Progress, Request, Services, number_to_json};
+use crate::error::{Error, Result};
+use crate::module_tree::ModuleTree;
+use crate::optimizer::Optimizer;
+
+/// What the fake run knows and hooks see.
+pub(super) struct Host {
+    pub progress: Progress,
+    pub tree: ModuleTree,
+    pub optimizer: Option<Optimizer>,
+    pub metrics: BTreeMap<String, f64>,
+    pub loss: Option<f64>,
+    pub exception: Option<String>,
+    /// Whether every trainable parameter must be in a group.
+    pub audited: bool,
+    pub stop: Option<String>,
+    /// Whether somebody asked for a validation.
+    pub validate: bool,
+    pub checkpoints: BTreeSet<String>,
+    pub logged: Vec<(String, f64)>,
+    pub events: Vec<Event>,
+}
+
+impl Host {
+    pub fn new(tree: ModuleTree) -> Self {
+        Self {
+            progress: Progress::default(),
+            tree,
+            optimizer: None,
+            metrics: BTreeMap::new(),
+            loss: None,
+            exception: None,
+            audited: true,
+            stop: None,
+            validate: false,
+            checkpoints: BTreeSet::new(),
+            logged: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    pub fn event(&mut self, what: impl Into<String>) {
+        let Progress { epoch, global_step, .. } = self.progress;
+        self.events.push(Event { epoch, global_step, what: what.into() });
+    }
+
+    /// The invariant of fine-tuning, as soon as there are groups.
+    pub fn audit(&self) -> Result<()> {
+        match &self.optimizer {
+            Some(optimizer) if self.audited => match audit(&self.tree, optimizer).as_slice() {
+                [] => Ok(()),
+                findings => Err(as_error(findings)),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn apply(&mut self, model: Option<ModuleTree>, optimizer: Option<Optimizer>) -> Result<()> {
+        let before = (self.tree.clone(), self.optimizer.clone());
+        if let Some(mut model) = model {
+            let paths = |tree: &ModuleTree| tree.modules().iter().map(|module| module.path.clone()).collect::<Vec<_>>();
+            if paths(&model) != paths(&self.tree) {
+                return Err(Error::new("the tree has other modules than the model"));
+            }
+            model.mark_unchanged();
+            self.tree = model;
+        }
+        if let Some(mut optimizer) = optimizer {
+            optimizer.check()?;
+            optimizer.mark_unchanged();
+            self.optimizer = Some(optimizer);
+        }
+        self.audit().inspect_err(|_| (self.tree, self.optimizer) = before)
+    }
+
+    fn answer(&mut self, request: Request) -> Result<Value> {
+        match request {
+            Request::Model => return Ok(serde_json::to_value(&self.tree)?),
+            Request::Optimizer => {
+                let optimizer = self.optimizer.as_ref().ok_or_else(|| {
+                    Error::new("there is no optimizer yet")
+                        .help("it is built after `setup` and `freeze_before_training`; use `on_fit_start`")
+                })?;
+                return Ok(serde_json::to_value(optimizer)?);
+            }
+            Request::Metrics => {
+                let metrics: Map<String, Value> = self.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value))).collect();
+                return Ok(Value::Object(metrics));
+            }
+            Request::Loss => return Ok(self.loss.map_or(Value::Null, number_to_json)),
+            Request::Exception => return Ok(json!(self.exception)),
+            Request::Log { name, value } => {
+                self.metrics.insert(name.clone(), value);
+                self.logged.push((name, value));
+            }
+            Request::Stop { reason } => {
+                self.event(format!("stop {reason}"));
+                self.stop.get_or_insert(reason);
+            }
+            Request::SaveCheckpoint { name } => {
+                if name.is_empty() || name.contains(['/', '\\']) {
+                    return Err(Error::new(format_args!("`{name}` is no name for a checkpoint")));
+                }
+                self.event(format!("save-checkpoint {name}"));
+                self.checkpoints.insert(name);
+            }
+            Request::Validate => {
+                if self.progress.num_validation_batches == 0 {
+                    return Err(Error::new("the run has no validation data"));
+                }
+                self.event("validate");
+                self.validate = true;
+            }
+            Request::RestoreWeights { checkpoint } => {
+                if !self.checkpoints.contains(&checkpoint) {
+                    let known: Vec<&str> = self.checkpoints.iter().map(String::as_str).collect();
+                    let message = format!("this run has no checkpoint `{checkpoint}`, it has: {}", known.join(", "));
+                    return Err(Error::new(message));
+                }
+                self.event(format!("restore-weights {checkpoint}"));
+            }
+            Request::SetLr { group, lr } => {
+                let optimizer = self.optimizer.as_mut().ok_or_else(|| Error::new("there is no optimizer yet"))?;
+                optimizer.group_named(&group)?.lr = lr;
+            }
+            Request::Apply { model, optimizer } => self.apply(model, optimizer)?,
+        }
+        Ok(Value::Null)
+    }
+}
+
+impl Services for Host {
+    fn request(&mut self, operation: &str, payload: Value) -> Result<Value> {
+        let request = Request::parse(operation, payload)?;
+        self.answer(request)
+    }
+
+    fn tensor(&mut self, name: &str) -> Result<*mut c_void> {
+        self.tree.parameter(name)?;
+        Err(Error::new(format_args!("a fake model has no tensors, `{name}` neither")))
+    }
+}

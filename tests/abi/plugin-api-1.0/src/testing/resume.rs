@@ -1,0 +1,113 @@
+//! Stopping and resuming a fake run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::FakeRun;
+use super::fit::started;
+use crate::error::{Error, Result};
+use crate::hook::Hook;
+use crate::module_tree::ModuleTree;
+use crate::optimizer::Optimizer;
+
+/// What a checkpoint holds, but for tensors.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    epoch: usize,
+    global_step: usize,
+    model: ModuleTree,
+    optimizer: Optimizer,
+    metrics: BTreeMap<String, Value>,
+    checkpoints: BTreeSet<String>,
+    states: BTreeMap<String, Value>,
+}
+
+impl FakeRun {
+    /// The state of the run after the last epoch, as JSON: freeze state, groups, metrics, state of the plugins.
+    ///
+    /// # Errors
+    /// The run has not started, or a plugin's state cannot be written.
+    pub fn save(&mut self) -> Result<Value> {
+        let states = self.states()?;
+        let host = started(&mut self.host)?;
+        let metrics = host.metrics.iter().map(|(name, value)| (name.clone(), crate::context::number_to_json(*value))).collect();
+        let saved = Saved {
+            epoch: host.progress.epoch,
+            global_step: host.progress.global_step,
+            model: host.tree.clone(),
+            optimizer: host.optimizer.clone().ok_or_else(|| Error::new("there is no optimizer yet"))?,
+            metrics,
+            checkpoints: host.checkpoints.clone(),
+            states,
+        };
+        Ok(serde_json::to_value(saved)?)
+    }
+
+    /// Goes on from what [`FakeRun::save`] gave, with fresh instances of the same plugins: `freeze_before_training`
+    /// does not run again.
+    #[must_use]
+    pub fn resumed_from(mut self, saved: &Value) -> Self {
+        self.saved = Some(saved.clone());
+        self
+    }
+
+    pub(super) fn restore(&mut self, saved: &Value) -> Result<()> {
+        let saved: Saved = serde_json::from_value(saved.clone())?;
+        self.hook(Hook::LoadCheckpoint)?;
+        let host = started(&mut self.host)?;
+        host.tree.restore_freeze_state(saved.model.modules())?;
+        host.tree.mark_unchanged();
+        host.optimizer = Some(saved.optimizer);
+        host.progress.epoch = saved.epoch;
+        host.progress.global_step = saved.global_step;
+        host.checkpoints = saved.checkpoints;
+        for (name, value) in &saved.metrics {
+            host.metrics.extend(crate::context::number_from_json(value).map(|value| (name.clone(), value)));
+        }
+        for instance in &mut self.instances {
+            let state = saved.states.get(&instance.id);
+            let state = state.ok_or_else(|| Error::new(format_args!("the saved run has no state of `{}`", instance.id)))?;
+            instance.load_state(state, &self.log)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn states(&mut self) -> Result<BTreeMap<String, Value>> {
+        self.instances.iter_mut().map(|instance| Ok((instance.id.clone(), instance.state(&self.log)?))).collect()
+    }
+}
+
+/// Checks that stopping after any epoch and resuming gives the run that went straight through: every record of every
+/// epoch after it is equal.
+///
+/// `build` makes the run anew, with all its plugins.
+///
+/// # Errors
+/// What the run returns.
+///
+/// # Panics
+/// A resumed run differs; the message names the epoch of the stop and the first one that differs.
+#[track_caller]
+pub fn assert_resumes_alike(build: impl Fn() -> Result<FakeRun>) -> Result<()> {
+    let straight = build()?.fit()?;
+    for stop in 1..straight.epochs.len() {
+        let mut first = build()?;
+        first.run_epochs(stop)?;
+        let saved = first.save()?;
+        let resumed = build()?.resumed_from(&saved).fit()?;
+        for (expected, found) in straight.epochs[stop..].iter().zip(&resumed.epochs) {
+            assert!(expected == found, "resumed after {stop} epochs, epoch {} is {found:#?}, expected {expected:#?}", expected.epoch);
+        }
+        let (expected, found) = (straight.epochs.len() - stop, resumed.epochs.len());
+        assert!(expected == found, "resumed after {stop} epochs, the run had {found} more, expected {expected}");
+        assert!(
+            straight.stopped == resumed.stopped,
+            "resumed after {stop} epochs, the run stopped because of {:?}, expected {:?}",
+            resumed.stopped,
+            straight.stopped
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! A plugin built from the first plugin-api's sources, kept in `tests/abi`, in today's program.
+
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+
+use thaw_tests::{Run, cargo_outside, case, outside_target};
+
+#[test]
+fn a_plugin_on_the_first_plugin_api_trains_beside_today_s() {
+    cargo_outside(&thaw_tests::workspace().join("tests/abi/old-strategy"), &["build", "--quiet"]);
+    let library = outside_target().join(format!("debug/{DLL_PREFIX}old_strategy{DLL_SUFFIX}"));
+    let config = case("bb_steplr").replace("plugins = [", &format!("plugins = [{:?}, ", library.display().to_string()));
+    let run = Run::new(
+        &(config
+            + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 3\n\
+               [[callbacks]]\nid = \"old-strategy\"\nunfreeze_at_epoch = 1\n"),
+    );
+    run.fit(&[]).succeeded();
+    let plugins = run.json("plugins.json");
+    assert_eq!(plugins[0]["plugin_api"], "1.0.0", "{plugins}");
+    let groups = run.groups();
+    let trainable = |epoch: usize| groups[epoch]["trainable"].as_array().unwrap().len();
+    assert!(trainable(0) == 2 && trainable(1) > 2, "{groups:?}");
+    let logged = run.metrics().iter().filter_map(|record| record.get("old_steps")?.as_f64()).fold(0.0, f64::max);
+    assert!(logged > 0.0, "its own state and metrics work");
+}
