@@ -48,7 +48,12 @@ impl Example {
 
     /// `examples/<folder>`.
     pub fn name(&self) -> String {
-        format!("examples/{}", self.folder.file_name().unwrap_or_default().to_string_lossy())
+        format!("examples/{}", self.folder_name())
+    }
+
+    /// The folder, which is named as its package.
+    pub fn folder_name(&self) -> String {
+        self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// A cargo command for this crate. All examples share `target/examples`, for speed. One that needs no

@@ -3,6 +3,7 @@
 //! One file per command. Each command puts libtorch in place first, so that a fresh clone needs no other step.
 
 mod bench;
+mod check;
 mod demo;
 mod examples;
 mod libtorch;
@@ -40,10 +41,12 @@ enum Command {
     },
     /// Fine-tune a real model: prepare data and weights, build in release, run examples/NAME.toml
     Demo(demo::Args),
-    /// Run every test: unit, end-to-end, documentation, and the crates under examples/
+    /// Run every test: unit, end-to-end, documentation, the crates under examples/, the checks of the plugins
     Test,
     /// Check format, lints and documentation of the workspace and of the crates under examples/
     Lint,
+    /// Run `host plugin check` on the plugins that ship and on those under examples/
+    Check,
     /// Compare the program with the training traces in DIR
     Parity {
         /// A folder of cases [default: $THAW_PARITY_CASES, else tests/fixtures/parity]
@@ -84,6 +87,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Demo(args) => demo::run(&workspace, &args),
         Command::Test => test::run(&workspace),
+        Command::Check => check::run(&workspace),
         Command::Lint => lint::run(&workspace),
         Command::Parity { dir } => references::run(&workspace, References::Parity, dir),
         Command::Models { dir } => references::run(&workspace, References::Models, dir),

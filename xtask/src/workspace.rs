@@ -62,6 +62,12 @@ impl Workspace {
         self.root.join(relative)
     }
 
+    /// Names of the packages in a top folder of the workspace.
+    pub fn packages_in(&self, top: &str) -> impl Iterator<Item = &str> {
+        let folder = self.path(top);
+        self.packages.iter().filter(move |package| package.folder.starts_with(&folder)).map(|package| package.name.as_str())
+    }
+
     /// Lets child processes find the shared libraries of this libtorch, wherever their binaries lie.
     pub fn use_libraries_of(&mut self, libtorch: &Path) -> Result<()> {
         let inherited = env::var_os(LIBRARY_PATH).unwrap_or_default();
@@ -91,10 +97,8 @@ impl Workspace {
     /// Builds the program and the plugins that ship, nothing else.
     pub fn build_host_and_plugins(&self, profile: Profile) -> Result<()> {
         let mut command = self.build(profile);
-        for package in &self.packages {
-            if ["host", "plugins"].map(|top| self.path(top)).iter().any(|top| package.folder.starts_with(top)) {
-                command.args(["--package", &package.name]);
-            }
+        for name in ["host", "plugins"].into_iter().flat_map(|top| self.packages_in(top)) {
+            command.args(["--package", name]);
         }
         succeed(&mut command)
     }

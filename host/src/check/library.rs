@@ -82,7 +82,7 @@ fn libtorch(job: &Job) -> Verdict {
     if theirs == ours {
         return Ok(Outcome::passed());
     }
-    Err(Outcome::failed(format!("{theirs:?}"), format!("{ours:?}"), "build host and plugin with the same libtorch and tch"))
+    Err(Outcome::failed(theirs.to_string(), ours.to_string(), "build host and plugin with the same libtorch and tch"))
 }
 
 fn load_time(job: &Job) -> Verdict {

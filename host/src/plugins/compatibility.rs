@@ -54,11 +54,7 @@ pub fn check_metadata(path: &Path, metadata: &Metadata) -> Result<(), PluginErro
     }
     let ours = torch_versions();
     if let Some(theirs) = metadata.torch.as_ref().filter(|theirs| **theirs != ours) {
-        let text = |versions: &thaw_plugin_api::abi::TorchVersions| {
-            let abi = if versions.cxx11_abi { "C++11 ABI" } else { "pre-C++11 ABI" };
-            format!("libtorch {} (tch {}, {abi})", versions.libtorch, versions.tch)
-        };
-        return Err(PluginError::Libtorch { path: path.to_path_buf(), found: text(theirs), expected: text(&ours) });
+        return Err(PluginError::Libtorch { path: path.to_path_buf(), found: theirs.to_string(), expected: ours.to_string() });
     }
     for (index, item) in metadata.items.iter().enumerate() {
         let is_well_formed =

@@ -46,6 +46,13 @@ pub struct TorchVersions {
     pub cxx11_abi: bool,
 }
 
+impl std::fmt::Display for TorchVersions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let abi = if self.cxx11_abi { "C++11 ABI" } else { "pre-C++11 ABI" };
+        write!(f, "libtorch {} (tch {}, {abi})", self.libtorch, self.tch)
+    }
+}
+
 /// One strategy, callback or model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Item {

@@ -11,15 +11,19 @@ use crate::fit::audit;
 
 const HINT: &str = "a run may be as short as that: hooks cannot count on an epoch, a batch or a validation before them";
 
-/// A run over the model that the id takes, which has to go to its end.
+/// A run over the model that the id takes, which has to go to its end, or to be refused before its first epoch.
 fn goes_to_its_end(subject: &Subject, model: &FakeModel, length: Length, accumulate: usize) -> Result<(), Outcome> {
     let run = build(subject, model, subject.config(), length).map_err(|error| Outcome::skipped(error.to_string()))?;
     let mut run = run.accumulate(accumulate);
     let what = format!("{} epochs of {} batches, {} of validation", length.epochs, length.batches, length.validation_batches);
     subject.job().doing(&format!("in a run of {what}"));
-    match run.fit().and_then(|_| run.save()) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Outcome::failed(format!("{what}: {} {error}", place(&run.report())), "a run to its end", HINT)),
+    let Err(error) = fit(&mut run).and_then(|_| run.save().map(drop)) else { return Ok(()) };
+    let report = run.report();
+    let is_refused = report.epochs.is_empty() && length.validation_batches == 0;
+    match fault(&what, &report, &error) {
+        None if is_refused => Ok(()),
+        None => Err(Outcome::failed(format!("{what}: {} {error}", place(&report)), "a run to its end", HINT)),
+        Some(fault) => Err(fault),
     }
 }
 

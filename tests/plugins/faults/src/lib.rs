@@ -1,0 +1,25 @@
+//! Strategies and callbacks, each wrong in one way, for the checks that find it. The id says what is wrong.
+
+mod config;
+mod groups;
+mod process;
+mod run;
+mod state;
+
+use config::{DefaultDiffers, IgnoresRange, IgnoresUnknownKeys, PanicsOnConfig, WritesAnother};
+use groups::{InNoGroup, InTwoGroups, NeedsChildren};
+use process::{Exits, Hangs, Leaks, LeavesThread, Prints};
+use run::{
+    BareError, CountsInstances, FailsLate, NeedsAllEpochs, NeedsAnEpoch, NeedsValidation, PanicsOnRefusal, SharesACounter, TakesAnyNumber,
+};
+use state::{ForgetsState, SavesAnother, TakesAnyState};
+use thaw_plugin_api::export_plugin;
+
+export_plugin!(
+    strategies: [InNoGroup, InTwoGroups, NeedsChildren],
+    callbacks: [
+        BareError, CountsInstances, DefaultDiffers, Exits, FailsLate, ForgetsState, Hangs, IgnoresRange, IgnoresUnknownKeys, Leaks,
+        LeavesThread, NeedsAllEpochs, NeedsAnEpoch, NeedsValidation, PanicsOnConfig, PanicsOnRefusal, Prints, SavesAnother,
+        SharesACounter, TakesAnyNumber, TakesAnyState, WritesAnother,
+    ],
+);

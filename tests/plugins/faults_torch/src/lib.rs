@@ -1,0 +1,19 @@
+//! Models and callbacks, each wrong in one way, for the checks that find it. The id says what is wrong.
+
+mod callbacks;
+mod models;
+
+use callbacks::{LeavesGradOff, WritesToFrozen};
+use models::{
+    CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn, GivesDoubles, HidesAWeight, NamesNoModule,
+    PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
+};
+use thaw_plugin_api::export_plugin;
+
+export_plugin!(
+    callbacks: [LeavesGradOff, WritesToFrozen],
+    models: [
+        CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn, GivesDoubles, HidesAWeight,
+        NamesNoModule, PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
+    ],
+);

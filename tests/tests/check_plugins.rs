@@ -1,0 +1,222 @@
+//! `host plugin check`: each fault is caught by the check that names it, and a good plugin passes.
+
+use serde_json::Value;
+use thaw_tests::{Run, plugin};
+
+/// Runs `host plugin check` and gives its report; the exit code has to go with it.
+fn check(plugin: &str, more: &[&str]) -> Value {
+    let finished = Run::new("").host(["plugin", "check", plugin, "--json"].iter().chain(more));
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished}"));
+    let count = |key: &str| report["summary"][key].as_u64().unwrap();
+    let failures = count("failed") + count("crashed") + count("timed_out");
+    assert_eq!(finished.code(), Some(if failures == 0 { 0 } else { 3 }), "{finished}");
+    report
+}
+
+/// The results of the checks of one id, of the file where it is empty: name, status and what was found.
+fn results<'r>(report: &'r Value, id: &str) -> Vec<(&'r str, &'r str, String)> {
+    let checks = report["checks"].as_array().unwrap().iter().filter(|check| check["id"].as_str().unwrap_or_default() == id);
+    let text = |check: &Value| ["found", "details", "reason"].iter().find_map(|key| check[*key].as_str()).unwrap_or_default().to_owned();
+    checks.map(|check| (check["check"].as_str().unwrap(), check["status"].as_str().unwrap(), text(check))).collect()
+}
+
+/// Expects of each fault that the check catches it with these words, and that the check without which it has no ground
+/// passes.
+#[track_caller]
+fn catches(plugin: &str, ground: &str, faults: &[(&str, &str, &str)]) {
+    for (id, name, words) in faults {
+        let report = check(plugin, &["--id", id, "--only", &format!("{ground},{name}")]);
+        let results = results(&report, id);
+        assert_eq!(results.len(), 2, "{results:?}");
+        for (check, status, found) in results {
+            if check == *name {
+                assert_eq!(status, "failed", "`{id}` is to fail in `{check}`: {found}");
+                assert!(found.contains(words), "`{id}` in `{check}`: {found}");
+            } else {
+                assert_eq!(status, "passed", "`{id}` in `{check}`: {found}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_configuration_that_does_not_keep_its_schema_is_caught() {
+    let faults = [
+        ("default-differs", "config-defaults", "`rate` is 0.25, the schema says 0.5"),
+        ("writes-another", "config-round-trip", "rate"),
+        ("ignores-unknown-keys", "config-unknown-key", "`no_such_key` was taken"),
+        ("ignores-range", "config-bounds", "rate = 1.001 was taken"),
+        ("panics-on-config", "config-random", "divide by zero"),
+    ];
+    catches("faults", "builds", &faults);
+}
+
+#[test]
+fn a_state_that_is_not_what_it_was_is_caught() {
+    let faults = [
+        ("saves-another", "state-round-trip", "0.0"),
+        ("takes-any-state", "state-refused", "was taken"),
+        ("forgets-state", "resume", "resumed after 1 epochs, epoch 1, metrics: "),
+    ];
+    catches("faults", "runs", &faults);
+}
+
+#[test]
+fn groups_in_disorder_are_caught() {
+    let faults = [
+        ("in-no-group", "groups-sound", "in no group"),
+        ("in-two-groups", "groups-sound", "is in group `default` already"),
+        ("needs-children", "odd-models", "panicked: index out of bounds"),
+    ];
+    catches("faults", "builds", &faults);
+}
+
+#[test]
+fn runs_that_differ_from_each_other_are_caught() {
+    let faults = [
+        ("takes-any-number", "deterministic", "epoch 0, metrics: "),
+        ("counts-instances", "restart", "again, epoch 0, metrics: "),
+        ("shares-a-counter", "two-instances", "in turns, epoch 1, metrics: "),
+        ("writes-to-frozen", "frozen-untouched", "is frozen and was changed"),
+    ];
+    catches("faults", "runs", &faults[..3]);
+    catches("faults_torch", "runs", &faults[3..]);
+}
+
+#[test]
+fn runs_at_the_edge_are_caught() {
+    let faults = [
+        ("needs-an-epoch", "zero-epochs", "there was no epoch"),
+        ("needs-validation", "one-step", "no validation data"),
+        ("needs-all-epochs", "stop-anywhere", "ended before its last epoch"),
+        ("panics-on-refusal", "panics-contained", "`on_train_epoch_start` panicked"),
+        ("bare-error", "errors-carry-messages", "for on_train_epoch_start: \"\""),
+    ];
+    catches("faults", "runs", &faults);
+    catches("faults", "builds", &[("fails-late", "runs", "epoch 7 is too late")]);
+}
+
+#[test]
+fn what_is_left_in_the_process_is_caught() {
+    let faults = [
+        ("prints", "stdout-clean", "\"epoch 0\\nepoch 1"),
+        ("leaves-thread", "threads-clean", "left-behind"),
+        ("leaks", "memory-flat", "after 2000 steps"),
+        ("leaves-grad-off", "torch-state", "the grad mode"),
+    ];
+    catches("faults", "runs", &faults[..3]);
+    catches("faults_torch", "runs", &faults[3..]);
+}
+
+#[test]
+fn a_plugin_that_ends_the_process_is_a_finding() {
+    let report = check("faults", &["--id", "exits", "--only", "runs,resume"]);
+    let results = results(&report, "exits");
+    let [runs, resume] = results.as_slice() else { panic!("{results:?}") };
+    assert_eq!((runs.0, runs.1), ("runs", "crashed"));
+    assert!(runs.2.contains("exit code 0, in a run over a model of backbone and head"), "{}", runs.2);
+    assert_eq!(resume.1, "crashed", "a check that is not asked for is no ground");
+}
+
+#[test]
+fn a_plugin_that_never_comes_back_is_a_finding() {
+    let report = check("faults", &["--id", "hangs", "--only", "runs", "--timeout", "4"]);
+    let results = results(&report, "hangs");
+    assert_eq!((results[0].0, results[0].1), ("runs", "timed-out"));
+    assert!(results[0].2.contains("not done after 4 s, in a run over a model"), "{}", results[0].2);
+}
+
+#[test]
+fn faults_of_models_are_caught() {
+    let faults = [
+        ("forward-of-its-own", "stages-compose", "after stage `head`: `x` [3, 3]"),
+        ("names-no-module", "tree-consistent", "names `haed`"),
+        ("cuts-the-graph", "gradients", "`backbone.weight` trains, and has no gradient"),
+        ("drops-in-evaluation", "evaluation", "random numbers were drawn"),
+        ("tracks-while-frozen", "frozen-untouched", "backbone.scale.mean"),
+        ("hides-a-weight", "state-dict", "other outputs with the same weights"),
+        ("gives-doubles", "precision", "Double"),
+        ("draws-any-seed", "deterministic", "initial `scale.weight`"),
+        ("counts-models", "restart", "initial `scale.weight`"),
+        ("shares-a-weight", "two-instances", "changed this one's outputs"),
+    ];
+    catches("faults_torch", "forward", &faults);
+    catches("faults_torch", "builds", &[("fixes-the-batch", "forward", "1 samples")]);
+}
+
+#[test]
+fn faults_of_a_file_are_caught_and_its_ids_left_alone() {
+    let faults = [
+        ("bad_symbol", "loads", "undefined symbol: thaw_function_of_no_library"),
+        ("bad_no_plugin", "plugin-root", "no Thaw plugin"),
+        ("bad_major", "plugin-root", "2.0.0"),
+        ("bad_abort", "panic-unwinds", "abort"),
+        ("bad_libtorch", "libtorch", "libtorch 2.4.0"),
+        ("bad_load", "load-quiet", "started threads"),
+        ("bad_ids", "ids-unique", "`twice`"),
+        ("bad_ids", "ids-well-formed", "`No Id`"),
+        ("bad_create", "unknown-id", "`no-such-id` was made"),
+        ("bad_create", "unknown-kind", "the strategy `idle` was made"),
+    ];
+    for (plugin, name, words) in faults {
+        let report = check(plugin, &["--only", name]);
+        let results = results(&report, "");
+        let [(check, status, found)] = results.as_slice() else { panic!("{results:?}") };
+        assert_eq!((*check, *status), (name, "failed"), "{plugin}: {found}");
+        assert!(found.contains(words), "{plugin}: {found}");
+    }
+    let report = check("bad_abort", &["--only", "panic-unwinds,builds"]);
+    assert_eq!(results(&report, "bad-abort")[0].1, "skipped", "nothing of a refused plugin runs");
+}
+
+#[test]
+fn a_strategy_that_ships_passes_every_check() {
+    let finished = Run::new("").host(["plugin", "check", "layerwise_finetuning", "--seed", "7", "--strict"]).succeeded();
+    let text = &finished.stdout;
+    for expected in ["seed 7", "strategy layerwise-finetuning", "passed     resume", "200 built", "36 passed in "] {
+        assert!(text.contains(expected), "no `{expected}` in\n{text}");
+    }
+}
+
+#[test]
+fn a_failure_says_what_to_do_and_how_to_run_it_again() {
+    let finished = Run::new("").host(["plugin", "check", "faults", "--id", "ignores-range", "--only", "config-bounds", "--seed", "3"]);
+    let file = plugin("faults").display().to_string();
+    let again = format!("host plugin check {file} --id ignores-range --only config-bounds --seed 3");
+    for expected in ["FAILED     config-bounds", "found", "expected", "hint", again.as_str(), "1 failed in "] {
+        assert!(finished.stdout.contains(expected), "no `{expected}` in {finished}");
+    }
+    finished.failed(3, &["libthaw_faults.so: 1 of 1 checks failed"]);
+}
+
+#[test]
+fn warnings_fail_when_they_are_to() {
+    let arguments = ["plugin", "check", "bad_load", "--only", "load-time"];
+    Run::new("").host(arguments).succeeded();
+    Run::new("").host(arguments.iter().chain(&["--strict"])).failed(3, &["1 of 1 checks failed"]);
+}
+
+#[test]
+fn keys_without_a_default_are_taken_from_the_command_line() {
+    let only = ["--only", "builds"];
+    let skipped = check("case_model", &only);
+    let (_, status, reason) = &results(&skipped, "case-model")[0];
+    assert_eq!(*status, "skipped");
+    assert!(reason.contains("`case`") && reason.contains("--config"), "{reason}");
+    let case = thaw_tests::fixtures().join("parity/bb_steplr/case.json");
+    for config in [format!("case = {case:?}"), format!("{{ \"case\": {case:?} }}")] {
+        let built = check("case_model", &["--only", "builds", "--config", &config]);
+        assert_eq!(results(&built, "case-model")[0].1, "passed");
+    }
+}
+
+#[test]
+fn mistakes_of_usage_are_told_with_the_nearest_name() {
+    let run = Run::new("");
+    run.host(["plugin", "check", "faults", "--only", "resmue"]).failed(2, &["no check `resmue`", "did you mean `resume`?"]);
+    run.host(["plugin", "check", "faults", "--id", "print"]).failed(2, &["no id `print`", "did you mean `prints`?"]);
+    run.host(["plugin", "check", "faults", "--config", "a b"]).failed(2, &["--config", "JSON or TOML"]);
+    run.host(["plugin", "check", "faults", "--timeout", "0"]).failed(2, &["--timeout is 0"]);
+    let list = run.host(["plugin", "check", "--list"]).succeeded().stdout;
+    assert!(list.contains("stages-compose") && list.lines().count() > 40, "{list}");
+}

@@ -1,0 +1,37 @@
+//! `cargo xtask check`: `host plugin check` on the plugins that ship and on those of the crates under `examples/`.
+
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::examples::Example;
+use crate::stage::{Stages, stage};
+use crate::workspace::{Profile, Workspace, succeed};
+
+/// Builds them and checks each, whatever fails on the way.
+pub fn run(workspace: &Workspace) -> Result<ExitCode> {
+    stage("Building the program and the plugins", || workspace.build_host_and_plugins(Profile::Dev))?;
+    let mut stages = Stages::default();
+    for example in Example::all(workspace)? {
+        stages.run(&format!("Building {}", example.name()), || succeed(&mut example.cargo(workspace, "build")));
+    }
+    check_all(workspace, &mut stages)?;
+    stages.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Checks what is built.
+pub fn check_all(workspace: &Workspace, stages: &mut Stages) -> Result<()> {
+    let library = |folder: &Path, name: &str| folder.join(format!("{DLL_PREFIX}{}{DLL_SUFFIX}", name.replace('-', "_")));
+    let shipped = workspace.packages_in("plugins").map(|name| (name.to_owned(), library(&workspace.target().join("debug"), name)));
+    let mut plugins: Vec<(String, PathBuf)> = shipped.collect();
+    let folder = workspace.target().join("examples/debug");
+    plugins.extend(Example::all(workspace)?.iter().map(|example| (example.name(), library(&folder, &example.folder_name()))));
+    for (name, file) in plugins {
+        let mut command = workspace.program(Profile::Dev, "host");
+        stages.run(&format!("Checking {name}"), || succeed(command.args(["plugin", "check"]).arg(file)));
+    }
+    Ok(())
+}
