@@ -3,6 +3,7 @@
 //! One file per command. Each command puts libtorch in place first, so that a fresh clone needs no other step.
 
 mod bench;
+mod book;
 mod check;
 mod demo;
 mod examples;
@@ -57,6 +58,8 @@ enum Command {
         /// A folder of references [default: $THAW_MODEL_FIXTURES, else tests/fixtures/models]
         dir: Option<PathBuf>,
     },
+    /// Build the guide, docs/, into target/book with mdBook
+    Book,
     /// Measure: medians as JSON lines on standard output
     Bench(bench::Args),
 }
@@ -91,6 +94,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Lint => lint::run(&workspace),
         Command::Parity { dir } => references::run(&workspace, References::Parity, dir),
         Command::Models { dir } => references::run(&workspace, References::Models, dir),
+        Command::Book => book::run(&workspace),
         Command::Bench(args) => bench::run(&workspace, &args),
     }
 }
