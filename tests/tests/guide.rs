@@ -7,7 +7,8 @@ use std::process::Command;
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use thaw_tests::{Finished, build, workspace};
 
-/// A chapter as a shell script: ```` ```sh ```` blocks as they are, blocks with `file=PATH` as files.
+/// A chapter as a shell script: ```` ```sh ```` blocks as they are, blocks with `file=PATH` as files. Crates build into
+/// one folder, for speed.
 fn script(chapter: &str) -> String {
     let path = workspace().join("docs/src").join(chapter);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -20,7 +21,7 @@ fn script(chapter: &str) -> String {
             Event::Text(block) => {
                 let Some(info) = &info else { continue };
                 if info.as_ref() == "sh" {
-                    script.push_str(&block);
+                    script.push_str(&format!("\n{block}").replace("\ncargo ", "\nln -sfn \"$SHARED_TARGET\" target\ncargo "));
                 } else if let Some((_, file)) = info.split_once("file=") {
                     write!(script, "mkdir -p \"$(dirname {file})\"\ncat > {file} <<'END_OF_FILE'\n{block}END_OF_FILE\n").unwrap();
                 }
@@ -31,14 +32,16 @@ fn script(chapter: &str) -> String {
     script
 }
 
-/// Runs a chapter. What it builds is shared between chapters, for speed.
+/// Runs a chapter.
 fn follow(chapter: &str) {
     let built = build();
     let folder = tempfile::tempdir().unwrap();
     let mut shell = Command::new("sh");
     let path = format!("{}:{}", built.display(), std::env::var("PATH").unwrap_or_default());
     shell.arg("-c").arg(script(chapter)).current_dir(folder.path()).env("PATH", path);
-    shell.env_remove("THAW_PLUGIN_PATH").env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
+    let shared = workspace().join("target/examples");
+    std::fs::create_dir_all(&shared).unwrap();
+    shell.env("SHARED_TARGET", shared).env_remove("THAW_PLUGIN_PATH").env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
     Finished::run(shell).succeeded();
 }
 
