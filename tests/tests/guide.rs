@@ -7,8 +7,8 @@ use std::process::Command;
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use thaw_tests::{Finished, build, workspace};
 
-/// A chapter as a shell script: ```` ```sh ```` blocks as they are, blocks with `file=PATH` as files. Crates build into
-/// one folder, for speed.
+/// A chapter as a shell script: ```` ```sh ```` blocks as they are, blocks that begin with a comment `// src/lib.rs` or
+/// `# run.toml` as these files. Crates build into one folder, for speed.
 fn script(chapter: &str) -> String {
     let path = workspace().join("docs/src").join(chapter);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -20,9 +20,11 @@ fn script(chapter: &str) -> String {
             Event::End(TagEnd::CodeBlock) => info = None,
             Event::Text(block) => {
                 let Some(info) = &info else { continue };
+                let first = block.lines().next().unwrap_or_default();
+                let file = first.strip_prefix("// ").or_else(|| first.strip_prefix("# ")).filter(|name| name.contains('.'));
                 if info.as_ref() == "sh" {
                     script.push_str(&format!("\n{block}").replace("\ncargo ", "\nln -sfn \"$SHARED_TARGET\" target\ncargo "));
-                } else if let Some((_, file)) = info.split_once("file=") {
+                } else if let Some(file) = file {
                     write!(script, "mkdir -p \"$(dirname {file})\"\ncat > {file} <<'END_OF_FILE'\n{block}END_OF_FILE\n").unwrap();
                 }
             }
