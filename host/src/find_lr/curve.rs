@@ -29,6 +29,9 @@ pub struct Curve {
 /// Weight of the past in the smoothed loss.
 const BETA: f64 = 0.98;
 
+/// Relative size of what rounding does to the smoothed loss.
+const ROUNDING: f64 = 1e-12;
+
 impl Curve {
     /// A curve without points. `group` is the one that moves, all do where there is none.
     pub fn new(group: Option<usize>) -> Self {
@@ -63,7 +66,9 @@ impl Curve {
     pub fn suggest(&mut self, settings: &FindLr) {
         let end = self.points.len().saturating_sub(settings.skip_end);
         let losses: Vec<f64> = self.points.iter().take(end).skip(settings.skip_begin).map(|point| point.smoothed).collect();
-        let falls = gradient(&losses).into_iter().enumerate().filter(|(_, gradient)| *gradient < 0.0);
+        // A flat loss falls and rises by the rounding of its mean.
+        let rounding = ROUNDING * losses.iter().fold(0.0, |largest: f64, loss| largest.max(loss.abs()));
+        let falls = gradient(&losses).into_iter().enumerate().filter(|(_, gradient)| *gradient < -rounding);
         let steepest = falls.min_by(|a, b| a.1.total_cmp(&b.1));
         self.suggestion = steepest.map(|(index, _)| index + settings.skip_begin);
     }
