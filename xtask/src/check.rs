@@ -23,7 +23,7 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
 }
 
 /// Checks what is built.
-pub fn check_all(workspace: &Workspace, stages: &mut Stages) -> Result<()> {
+fn check_all(workspace: &Workspace, stages: &mut Stages) -> Result<()> {
     let library = |folder: &Path, name: &str| folder.join(format!("{DLL_PREFIX}{}{DLL_SUFFIX}", name.replace('-', "_")));
     let shipped = workspace.packages_in("plugins").map(|name| (name.to_owned(), library(&workspace.target().join("debug"), name)));
     let mut plugins: Vec<(String, PathBuf)> = shipped.collect();
