@@ -30,6 +30,10 @@ const TIME_FOR_RANDOM: Duration = Duration::from_secs(20);
 fn builds(subject: &mut Subject) -> Verdict {
     match subject.resolved(subject.config()) {
         Ok(_) => Ok(Outcome::passed()),
+        // Some ids are nothing without a file or a schedule, and say so.
+        Err(error) if error.kind() == ErrorKind::Config && !subject.is_configured() => {
+            Err(Outcome::skipped(format!("the defaults alone are no configuration: {error}; give one with --config")))
+        }
         Err(error) => {
             let hint = "every key needs a default that can be used, or none; give what this one needs with --config";
             Err(Outcome::failed(error.to_string(), "an instance", hint))
@@ -52,7 +56,8 @@ fn defaults(subject: &mut Subject) -> Verdict {
     let schema = properties(&subject.item().schema);
     let mut wrong = Vec::new();
     for (key, property) in &schema {
-        let expected = subject.config().get(key).or_else(|| property.get("default"));
+        // A value that is given has no default to be compared with, and may be resolved to another form.
+        let expected = property.get("default").filter(|_| !subject.config().contains_key(key));
         match (found.get(key), expected) {
             (None, _) => wrong.push(format!("`{key}` is not in the resolved configuration")),
             (Some(found), Some(expected)) if !same(found, expected) => {

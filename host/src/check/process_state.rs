@@ -21,7 +21,10 @@ pub(super) const CHECKS: &[Check] = &[
 pub(super) const STDOUT: &str = "stdout-clean";
 
 const STEPS: usize = 2000;
+/// Steps before memory is looked at, and the fewest that tell a leak from what an allocator keeps.
 const WARM_UP: usize = 200;
+/// What grows in each of them is no allocator's warm-up.
+const ROUNDS: usize = 2;
 /// Growth that fragmentation and the records of the check's own run explain.
 const MEMORY_PER_STEP: u64 = 4 << 10;
 /// How long a thread may take to end after whoever owns it is gone.
@@ -146,20 +149,28 @@ fn resident() -> Option<u64> {
 
 fn memory(subject: &mut Subject) -> Verdict {
     let none = || Outcome::skipped("this system does not tell the memory of a process");
+    let few = |steps: usize| Outcome::skipped(format!("time for {steps} steps only: too few to tell a leak from what an allocator keeps"));
     // Once around, so that everything that is made once is there.
-    exercise(subject, WARM_UP)?;
-    let before = resident().ok_or_else(none)?;
-    let steps = exercise(subject, STEPS)?;
-    let after = resident().ok_or_else(none)?;
-    let growth = after.saturating_sub(before);
-    let per_step = growth / steps.max(1) as u64;
-    // Few steps say little: an allocator keeps some megabytes.
-    if growth > MEMORY_PER_STEP * STEPS as u64 && per_step > MEMORY_PER_STEP {
-        let found = format!("{:.1} MiB more after {steps} steps, {per_step} bytes a step", growth as f64 / (1 << 20) as f64);
-        let hint = "something is kept at each step: a list that grows, a tensor with its graph (`detach` it), `mem::forget`";
-        return Err(Outcome::failed(found, format!("less than {MEMORY_PER_STEP} bytes a step"), hint));
+    let steps = exercise(subject, WARM_UP)?;
+    if steps < WARM_UP {
+        return Err(few(steps));
     }
-    Ok(Outcome::noted(format!("{steps} steps")))
+    let mut found = String::new();
+    for _ in 0..ROUNDS {
+        let before = resident().ok_or_else(none)?;
+        let steps = exercise(subject, STEPS)?;
+        let growth = resident().ok_or_else(none)?.saturating_sub(before);
+        if steps < WARM_UP {
+            return Err(few(steps));
+        }
+        let per_step = growth / steps as u64;
+        if growth <= MEMORY_PER_STEP * STEPS as u64 || per_step <= MEMORY_PER_STEP {
+            return Ok(Outcome::noted(format!("{steps} steps")));
+        }
+        found = format!("{:.1} MiB more after {steps} steps, {per_step} bytes a step", growth as f64 / (1 << 20) as f64);
+    }
+    let hint = "something is kept at each step: a list that grows, a tensor with its graph (`detach` it), `mem::forget`";
+    Err(Outcome::failed(found, format!("less than {MEMORY_PER_STEP} bytes a step"), hint))
 }
 
 /// Bytes that this process read and wrote by calls to the system.

@@ -46,7 +46,12 @@ fn freeze_the_first_part(bench: &mut Bench) -> Result<bool, Outcome> {
     };
     for part in &parts[..parts.len().div_ceil(2)] {
         for path in part {
-            tree.module(path).map_err(|error| skipped(&error))?.freeze(BatchNorm::Eval);
+            // A stage may name a parameter of a module that is not the stage's as a whole.
+            if tree.contains(path) {
+                tree.module(path).map_err(|error| skipped(&error))?.freeze(BatchNorm::Eval);
+            } else {
+                tree.set_requires_grad(path, false).map_err(|error| skipped(&error))?;
+            }
         }
     }
     let trainable = tree.trainable().len();

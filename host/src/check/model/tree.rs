@@ -47,25 +47,26 @@ pub(super) fn consistent(subject: &mut Subject) -> Verdict {
 }
 
 fn stages(model: &crate::model::HostModel) -> Verdict {
-    let hint = "a stage names the modules that it runs; freezing them lets the host compute it once";
+    let hint = "a stage names the modules and parameters that it runs; freezing them lets the host compute it once";
     let (tree, stages) = (model.tree(), model.stages());
     let mut names = BTreeSet::new();
     for stage in stages {
         if !names.insert(&stage.name) {
             return Err(Outcome::failed(format!("the stage `{}` is there twice", stage.name), "each name once", hint));
         }
-        if let Some(path) = stage.modules.iter().find(|path| !tree.contains(path)) {
-            return Err(Outcome::failed(format!("stage `{}` names `{path}`", stage.name), "a module of the model", hint));
+        if let Some(path) = stage.modules.iter().find(|path| !tree.contains(path) && tree.parameter(path).is_err()) {
+            return Err(Outcome::failed(format!("stage `{}` names `{path}`", stage.name), "a module or parameter of the model", hint));
         }
     }
-    let within = |path: &str, top: &String| {
-        top.is_empty() || path == top || path.strip_prefix(top.as_str()).is_some_and(|rest| rest.starts_with('.'))
-    };
-    let owners = tree.modules().iter().filter(|module| !module.parameters.is_empty());
-    let outside = owners.filter(|module| !stages.iter().flat_map(|stage| &stage.modules).any(|top| within(&module.path, top)));
-    let outside: Vec<String> = outside.map(|module| format!("`{}`", module.path)).collect();
-    if !stages.is_empty() && !outside.is_empty() {
-        return Err(Outcome::warning(format!("in no stage: {}", outside.join(", ")), "every module with parameters in a stage", hint));
+    if stages.is_empty() {
+        return Ok(Outcome::passed());
+    }
+    let within = tree.select(stages.iter().flat_map(|stage| &stage.modules)).map_err(|error| Outcome::skipped(error.to_string()))?;
+    let within: BTreeSet<&str> = within.parameters.iter().map(String::as_str).collect();
+    let outside = tree.parameters().filter(|parameter| !within.contains(parameter.storage()));
+    let outside: Vec<String> = outside.map(|parameter| format!("`{}`", parameter.name)).collect();
+    if !outside.is_empty() {
+        return Err(Outcome::warning(format!("in no stage: {}", outside.join(", ")), "every parameter in a stage", hint));
     }
     Ok(Outcome::passed())
 }
