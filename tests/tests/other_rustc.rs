@@ -1,0 +1,48 @@
+//! Plugins of two versions of rustc in one process: only what has a layout of its own crosses.
+
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+
+use thaw_tests::{Finished, Run, case};
+
+/// Names a rustc of another version than that of this test.
+const OTHER_RUSTC: &str = "THAW_OTHER_RUSTC";
+
+#[test]
+fn a_plugin_of_another_rustc_trains_beside_ours() {
+    let Some(rustc) = std::env::var_os(OTHER_RUSTC) else {
+        assert!(std::env::var_os("CI").is_none(), "{OTHER_RUSTC} is not set: `.ci/run` installs a second rustc and sets it");
+        eprintln!("NOT RUN: {OTHER_RUSTC} is not set, it names a rustc of another version");
+        return;
+    };
+    let library = build_with(rustc);
+    let config = case("bb_steplr").replace("plugins = [", &format!("plugins = [{library:?}, \"backbone_finetuning\", "));
+    let run = Run::new(
+        &(config
+            + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 3\n\
+               [[callbacks]]\nid = \"top-down\"\nunfreeze_at_epoch = 1\nlayers_per_epoch = 1\n\
+               [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 2\n"),
+    );
+    run.fit(&[]).succeeded();
+    let plugins = run.json("plugins.json");
+    let compilers: Vec<&str> = plugins.as_array().unwrap().iter().map(|plugin| plugin["rustc"].as_str().unwrap()).collect();
+    assert_eq!(compilers.len(), 3, "{plugins}");
+    assert!(compilers[0] != compilers[1] && compilers[1] == compilers[2], "the first is of another rustc: {compilers:?}");
+    let groups = run.groups();
+    let names: Vec<&str> = groups[2]["groups"].as_array().unwrap().iter().filter_map(|group| group["name"].as_str()).collect();
+    assert_eq!(names, ["head", "backbone.4", "backbone"], "a group of each strategy");
+}
+
+/// Builds `examples/top-down-finetuning` with this rustc, in a target folder of its own.
+fn build_with(rustc: OsString) -> PathBuf {
+    let workspace = thaw_tests::workspace();
+    let target = workspace.join("target/other-rustc");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet"]).current_dir(workspace.join("examples/top-down-finetuning"));
+    // The libraries of our own toolchain are on the path that cargo gives to a test.
+    cargo.env("RUSTC", rustc).env("CARGO_TARGET_DIR", &target).env_remove("LD_LIBRARY_PATH");
+    Finished::run(cargo).succeeded();
+    target.join(format!("debug/{DLL_PREFIX}top_down_finetuning{DLL_SUFFIX}"))
+}
