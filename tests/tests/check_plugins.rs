@@ -211,6 +211,19 @@ fn keys_without_a_default_are_taken_from_the_command_line() {
 }
 
 #[test]
+fn defaults_that_are_no_configuration_are_told_and_a_given_one_is_checked() {
+    let skipped = check("phased_finetuning", &["--only", "builds"]);
+    let (_, status, reason) = &results(&skipped, "phased-finetuning")[0];
+    assert_eq!(*status, "skipped");
+    assert!(reason.contains("there is no phase") && reason.contains("--config"), "{reason}");
+    let schedule = r#"phases = [{ name = "all", modules = ["*"] }]"#;
+    let checked = check("phased_finetuning", &["--only", "builds,config-defaults", "--config", schedule]);
+    for (check, status, found) in results(&checked, "phased-finetuning") {
+        assert_eq!(status, "passed", "{check}: {found}");
+    }
+}
+
+#[test]
 fn mistakes_of_usage_are_told_with_the_nearest_name() {
     let run = Run::new("");
     run.host(["plugin", "check", "faults", "--only", "resmue"]).failed(2, &["no check `resmue`", "did you mean `resume`?"]);
