@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use thaw_plugin_api::abi::abi_stable::StableAbi;
 use thaw_plugin_api::abi::abi_stable::abi_stability::abi_checking::check_layout_compatibility;
-use thaw_plugin_api::abi::abi_stable::library::LibHeader;
-use thaw_plugin_api::abi::{Metadata, PluginRoot_Ref, torch_versions};
+use thaw_plugin_api::abi::abi_stable::library::{LibHeader, RootModule};
+use thaw_plugin_api::abi::{Metadata, torch_versions};
 
 use super::PluginError;
 
@@ -17,7 +16,7 @@ pub const PLUGIN_API: &str = thaw_plugin_api::VERSION;
 /// abi_stable's own check refuses an older plugin in a newer host: it takes the host's view for the interface, and a
 /// field that only the host knows for one that the plugin lacks. Appending is what 1.x allows, so where that check
 /// fails the plugin's view is the interface.
-pub fn root_of(path: &Path, header: &'static LibHeader) -> Result<PluginRoot_Ref, PluginError> {
+pub fn root_of<R: RootModule>(path: &Path, header: &'static LibHeader) -> Result<R, PluginError> {
     let found = header.version_strings().version.to_string();
     let refused = |details: String| PluginError::PluginApi {
         path: path.to_path_buf(),
@@ -29,17 +28,17 @@ pub fn root_of(path: &Path, header: &'static LibHeader) -> Result<PluginRoot_Ref
     if major(&found) != major(PLUGIN_API) {
         return Err(refused(String::new()));
     }
-    let error = match header.init_root_module::<PluginRoot_Ref>() {
+    let error = match header.init_root_module::<R>() {
         Ok(root) => return Ok(root),
         Err(error) => error,
     };
     let Some(layout) = header.layout() else { return Err(refused(error.to_string())) };
-    if let Err(older) = check_layout_compatibility(layout, <PluginRoot_Ref as StableAbi>::LAYOUT) {
+    if let Err(older) = check_layout_compatibility(layout, R::LAYOUT) {
         return Err(refused(format!("{error}\n{older}")));
     }
     // SAFETY: the plugin's layout is a prefix of the host's, as just checked; fields and methods that only the host
     // knows are read through accessors with defaults.
-    let root = unsafe { header.unchecked_layout::<PluginRoot_Ref>() };
+    let root = unsafe { header.unchecked_layout::<R>() };
     root.map_err(|error| refused(format!("{error:?}")))
 }
 
@@ -72,3 +71,6 @@ pub fn check_metadata(path: &Path, metadata: &Metadata) -> Result<(), PluginErro
 fn major(version: &str) -> Option<u64> {
     version.split('.').next()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,7 +144,7 @@ pub(crate) fn root_and_metadata(path: &Path, file: &Path) -> Result<(PluginRoot_
             details: other.to_string(),
         },
     })?;
-    let root = root_of(path, header)?;
+    let root: PluginRoot_Ref = root_of(path, header)?;
     let text = root.metadata()();
     let metadata = serde_json::from_str(&text)
         .map_err(|error| PluginError::Metadata { path: path.to_path_buf(), reason: format!("its metadata cannot be read: {error}") })?;
