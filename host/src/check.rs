@@ -1,11 +1,11 @@
 //! `host plugin check`: whether a plugin keeps what host, run and author rely on.
 //!
 //! A [`Check`] looks at a plugin file or at one of its ids and gives an [`Outcome`]. Each runs in a child process with a
-//! time limit ([`process`]), so that a crash, a hang or an exit is an outcome like any other. [`Suite`] says which checks
+//! time limit (`process`), so that a crash, a hang or an exit is an outcome like any other. [`Suite`] says which checks
 //! are run on which ids; a check whose ground is missing is skipped: where a strategy does not run at all, there is
 //! nothing to say of its state.
 //!
-//! The checks lie in one file per group: [`library`], [`config`], [`state`], [`run`], [`process_state`], [`model`].
+//! The checks lie in one file per group: `library`, `config`, `state`, `run`, `process_state`, `model`.
 
 mod config;
 mod library;
