@@ -94,18 +94,18 @@ mod tests {
 
     fn metadata_with(features: &[&str], other: &str) -> Value {
         json!({"packages": [
-            {"name": "x", "manifest_path": "/work/x/Cargo.toml",
+            {"name": "x", "manifest_path": "/code/x/Cargo.toml",
              "dependencies": [{"name": "thaw-plugin-api", "features": features}]},
-            {"name": other, "manifest_path": "/work/y/Cargo.toml", "dependencies": []},
+            {"name": other, "manifest_path": "/code/y/Cargo.toml", "dependencies": []},
         ]})
     }
 
     #[test]
     fn the_feature_torch_tells_who_needs_libtorch() {
-        let folder = Path::new("/work/x");
+        let folder = Path::new("/code/x");
         assert!(asks_for_torch(&metadata_with(&["torch"], "serde"), folder).unwrap());
         assert!(!asks_for_torch(&metadata_with(&[], "serde"), folder).unwrap());
-        assert!(asks_for_torch(&metadata_with(&[], "serde"), Path::new("/work/z")).is_err());
+        assert!(asks_for_torch(&metadata_with(&[], "serde"), Path::new("/code/z")).is_err());
     }
 
     #[test]
