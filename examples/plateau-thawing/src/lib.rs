@@ -32,7 +32,10 @@ impl Strategy for PlateauThawing {
     }
 
     fn on_train_epoch_end(&mut self, context: &mut Context) -> Result<()> {
-        let Some(value) = context.metric(&self.monitor)? else { bail!("the run logs no metric `{}`", self.monitor) };
+        let Some(value) = context.metric(&self.monitor)? else {
+            warn!("the run has not logged `{}` yet: nothing thaws", self.monitor);
+            return Ok(());
+        };
         let improved = self.best.is_none_or(|best| value < best);
         self.waited = if improved { 0 } else { self.waited + 1 };
         self.best = if improved { Some(value) } else { self.best };

@@ -24,11 +24,13 @@ fn a_layer_thaws_at_each_plateau_the_last_first() -> Result<()> {
 }
 
 #[test]
-fn a_metric_that_is_not_logged_is_named() -> Result<()> {
+fn a_metric_that_is_not_logged_is_named_and_nothing_thaws() -> Result<()> {
     let model = FakeModel::new().sequential("backbone", |layers| layers.linear("0", 4, 4)).linear("head", 4, 2);
-    let mut run = FakeRun::new(model).parameters(["head"]);
+    let mut run = FakeRun::new(model).max_epochs(4).parameters(["head"]);
     run.add_strategy::<PlateauThawing>(json!({ "monitor": "val_f1" }))?;
-    assert!(run.fit().unwrap_err().to_string().contains("val_f1"));
+    let report = run.fit()?;
+    report.assert_message(tracing::Level::WARN, "val_f1");
+    report.epoch(3).assert_trainable(["head"]);
     Ok(())
 }
 
