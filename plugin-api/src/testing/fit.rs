@@ -3,6 +3,7 @@
 use super::host::Host;
 use super::{EpochRecord, FakeRun, Report, StepRecord};
 use crate::abi::Kind;
+use crate::context::Progress;
 use crate::error::{Error, Result};
 use crate::hook::Hook;
 use crate::optimizer::Optimizer;
@@ -18,25 +19,37 @@ impl FakeRun {
         Ok(self.report())
     }
 
-    /// Runs at most this many more epochs; starts the run where needed.
+    /// Runs at most this many more epochs, one that is under way included; starts the run where needed.
     ///
     /// # Errors
     /// As [`FakeRun::fit`].
     pub fn run_epochs(&mut self, count: usize) -> Result<()> {
-        let outcome = self.start().and_then(|()| self.epochs_until(count));
+        self.run(count, usize::MAX)
+    }
+
+    /// Runs at most this many more optimizer steps; starts the run where needed. With its last step an epoch ends.
+    ///
+    /// # Errors
+    /// As [`FakeRun::fit`].
+    pub fn run_steps(&mut self, count: usize) -> Result<()> {
+        self.run(usize::MAX, count)
+    }
+
+    fn run(&mut self, epochs: usize, steps: usize) -> Result<()> {
+        let outcome = self.start().and_then(|()| self.go_on(epochs, steps));
         outcome.inspect_err(|error| self.fail(error))
     }
 
-    fn epochs_until(&mut self, count: usize) -> Result<()> {
-        for _ in 0..count {
+    fn go_on(&mut self, epochs: usize, steps: usize) -> Result<()> {
+        let Progress { epoch, global_step, .. } = started(&mut self.host)?.progress;
+        let (end, last_step) = (epoch.saturating_add(epochs).min(self.setup.max_epochs), global_step.saturating_add(steps));
+        loop {
             let host = started(&mut self.host)?;
-            if host.progress.epoch >= self.setup.max_epochs || host.stop.is_some() {
-                break;
+            if host.progress.epoch >= end || host.progress.global_step >= last_step || host.stop.is_some() {
+                return Ok(());
             }
-            self.epoch()?;
-            started(&mut self.host)?.progress.epoch += 1;
+            self.epoch(last_step)?;
         }
-        Ok(())
     }
 
     /// Freezes, or restores what was saved, and builds the optimizer.
@@ -74,40 +87,69 @@ impl FakeRun {
         self.hook(Hook::TrainStart)
     }
 
-    fn epoch(&mut self) -> Result<()> {
+    /// An epoch from where it stands, up to a step.
+    fn epoch(&mut self, last_step: usize) -> Result<()> {
+        let Progress { epoch, batch_index, .. } = started(&mut self.host)?.progress;
+        if batch_index == 0 {
+            self.start_epoch()?;
+        }
+        if self.epochs.last().is_none_or(|record| record.epoch != epoch) {
+            let record = self.record()?;
+            self.epochs.push(record);
+        }
+        self.train_batches(last_step)?;
         let host = started(&mut self.host)?;
-        host.progress.batch_index = 0;
+        match host.progress.batch_index < self.setup.batches {
+            true if host.stop.is_some() => self.stop_inside_epoch(),
+            true => Ok(()),
+            false => self.end_epoch(),
+        }
+    }
+
+    fn start_epoch(&mut self) -> Result<()> {
+        let host = started(&mut self.host)?;
         host.event("finetune");
         for instance in self.instances.iter_mut().filter(|instance| instance.kind == Kind::Strategy) {
             instance.finetune(host, &self.log)?;
         }
-        self.hook(Hook::TrainEpochStart)?;
-        let record = self.record()?;
-        self.epochs.push(record);
-        self.train_batches()?;
+        self.hook(Hook::TrainEpochStart)
+    }
+
+    fn end_epoch(&mut self) -> Result<()> {
+        self.close_epoch()?;
         let host = started(&mut self.host)?;
-        if host.stop.is_none() && self.setup.validation_batches > 0 {
-            let epoch = host.progress.epoch;
-            for (name, value) in &mut self.setup.metrics {
-                host.metrics.insert(name.clone(), value(epoch));
-            }
-            self.validation()?;
+        host.progress.epoch += 1;
+        host.progress.batch_index = 0;
+        host.checkpoints.insert("best".to_owned());
+        self.checkpoint()
+    }
+
+    /// What is saved then is the state before the epoch's last hooks: a resumed run goes on with the next batch.
+    fn stop_inside_epoch(&mut self) -> Result<()> {
+        self.checkpoint()?;
+        self.saved_at_stop = Some(self.snapshot()?);
+        self.close_epoch()
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        started(&mut self.host)?.checkpoints.insert("last".to_owned());
+        self.hook(Hook::SaveCheckpoint)
+    }
+
+    fn close_epoch(&mut self) -> Result<()> {
+        if self.setup.validation_batches > 0 {
+            self.validate()?;
         }
         self.hook(Hook::TrainEpochEnd)?;
-        self.hook(Hook::SaveCheckpoint)?;
-        let host = started(&mut self.host)?;
-        host.checkpoints.extend(["best".to_owned(), "last".to_owned()]);
         self.complete_record()
     }
 
-    fn train_batches(&mut self) -> Result<()> {
+    fn train_batches(&mut self, last_step: usize) -> Result<()> {
         let (count, accumulate) = (self.setup.batches, self.setup.accumulate);
-        for batch in 0..count {
+        for batch in started(&mut self.host)?.progress.batch_index..count {
             let is_first = batch % accumulate == 0;
             let is_last = (batch + 1) % accumulate == 0 || batch + 1 == count;
-            let host = started(&mut self.host)?;
-            host.progress.batch_index = batch;
-            let so_far = host.progress.epoch * count + batch;
+            let so_far = started(&mut self.host)?.progress.epoch * count + batch;
             self.hook(Hook::TrainBatchStart)?;
             let host = started(&mut self.host)?;
             let loss = (self.setup.loss)(so_far);
@@ -129,14 +171,16 @@ impl FakeRun {
             if batch + 1 == count {
                 self.schedule()?;
             }
-            let host = started(&mut self.host)?;
-            host.metrics.insert("train_loss".to_owned(), loss);
+            started(&mut self.host)?.metrics.insert("train_loss".to_owned(), loss);
             self.hook(Hook::TrainBatchEnd)?;
             let host = started(&mut self.host)?;
+            host.progress.batch_index += 1;
             if std::mem::take(&mut host.validate) {
-                self.validation()?;
+                self.validate()?;
             }
-            if started(&mut self.host)?.stop.is_some() {
+            // A window of batches is finished first.
+            let host = started(&mut self.host)?;
+            if is_last && (host.stop.is_some() || host.progress.global_step >= last_step) {
                 break;
             }
         }
@@ -150,6 +194,15 @@ impl FakeRun {
             optimizer.mark_unchanged();
         }
         Ok(())
+    }
+
+    /// A validation with its metrics; that before training has none.
+    fn validate(&mut self) -> Result<()> {
+        let host = started(&mut self.host)?;
+        for (name, value) in &mut self.setup.metrics {
+            host.metrics.insert(name.clone(), value(host.progress.epoch));
+        }
+        self.validation()
     }
 
     fn validation(&mut self) -> Result<()> {
@@ -188,7 +241,6 @@ impl FakeRun {
     fn record(&mut self) -> Result<EpochRecord> {
         let states = self.states()?;
         let host = started(&mut self.host)?;
-        host.logged.clear();
         Ok(EpochRecord {
             epoch: host.progress.epoch,
             groups: host.optimizer.iter().flat_map(Optimizer::groups).cloned().collect(),

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::FakeRun;
 use super::fit::started;
+use crate::context::{number_from_json, number_to_json};
 use crate::error::{Error, Result};
 use crate::hook::Hook;
 use crate::module_tree::ModuleTree;
@@ -16,29 +17,41 @@ use crate::optimizer::Optimizer;
 #[derive(Serialize, Deserialize)]
 struct Saved {
     epoch: usize,
+    batch: usize,
     global_step: usize,
     model: ModuleTree,
     optimizer: Optimizer,
     metrics: BTreeMap<String, Value>,
+    logged: Vec<(String, Value)>,
     checkpoints: BTreeSet<String>,
     states: BTreeMap<String, Value>,
 }
 
 impl FakeRun {
-    /// The state of the run after the last epoch, as JSON: freeze state, groups, metrics, state of the plugins.
+    /// The state of the run as JSON: freeze state, groups, metrics, state of the plugins. After a plugin's stop inside an
+    /// epoch, that before the epoch's last hooks, as in a checkpoint.
     ///
     /// # Errors
     /// The run has not started, or a plugin's state cannot be written.
     pub fn save(&mut self) -> Result<Value> {
+        match &self.saved_at_stop {
+            Some(saved) => Ok(saved.clone()),
+            None => self.snapshot(),
+        }
+    }
+
+    pub(super) fn snapshot(&mut self) -> Result<Value> {
         let states = self.states()?;
         let host = started(&mut self.host)?;
-        let metrics = host.metrics.iter().map(|(name, value)| (name.clone(), crate::context::number_to_json(*value))).collect();
+        let to_json = |(name, value): (&String, &f64)| (name.clone(), number_to_json(*value));
         let saved = Saved {
             epoch: host.progress.epoch,
+            batch: host.progress.batch_index,
             global_step: host.progress.global_step,
             model: host.tree.clone(),
             optimizer: host.optimizer.clone().ok_or_else(|| Error::new("there is no optimizer yet"))?,
-            metrics,
+            metrics: host.metrics.iter().map(to_json).collect(),
+            logged: host.logged.iter().map(|(name, value)| to_json((name, value))).collect(),
             checkpoints: host.checkpoints.clone(),
             states,
         };
@@ -61,11 +74,12 @@ impl FakeRun {
         host.tree.mark_unchanged();
         host.optimizer = Some(saved.optimizer);
         host.progress.epoch = saved.epoch;
+        host.progress.batch_index = saved.batch;
         host.progress.global_step = saved.global_step;
         host.checkpoints = saved.checkpoints;
-        for (name, value) in &saved.metrics {
-            host.metrics.extend(crate::context::number_from_json(value).map(|value| (name.clone(), value)));
-        }
+        let from_json = |(name, value): (String, Value)| Some((name, number_from_json(&value)?));
+        host.metrics.extend(saved.metrics.into_iter().filter_map(from_json));
+        host.logged.extend(saved.logged.into_iter().filter_map(from_json));
         for instance in &mut self.instances {
             let state = saved.states.get(&instance.id);
             let state = state.ok_or_else(|| Error::new(format_args!("the saved run has no state of `{}`", instance.id)))?;

@@ -29,6 +29,8 @@ pub struct FakeRun {
     pub(super) log: CaughtLog,
     /// State to go on from, until the run starts.
     pub(super) saved: Option<Value>,
+    /// What a stop inside an epoch left to go on from.
+    pub(super) saved_at_stop: Option<Value>,
     /// There once the run has started.
     pub(super) host: Option<Host>,
     pub(super) epochs: Vec<EpochRecord>,
@@ -79,7 +81,8 @@ impl FakeRun {
             tensors: None,
         };
         let model = model.tree();
-        Self { model, setup, instances: Vec::new(), log: CaughtLog::new(), saved: None, host: None, epochs: Vec::new() }
+        let (saved, saved_at_stop, host) = (None, None, None);
+        Self { model, setup, instances: Vec::new(), log: CaughtLog::new(), saved, saved_at_stop, host, epochs: Vec::new() }
     }
 
     /// The optimizer's id and rate.
