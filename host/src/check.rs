@@ -19,6 +19,11 @@ mod state;
 mod subject;
 mod suite;
 mod trace;
+#[cfg(target_os = "linux")]
+mod zygote;
+#[cfg(not(target_os = "linux"))]
+#[path = "check/no_zygote.rs"]
+mod zygote;
 
 use thaw_plugin_api::abi::Kind;
 

@@ -1,4 +1,5 @@
-//! One check in one child process: this program once more, with a hidden command.
+//! One check in one child process: this program once more, with a hidden command, or a copy of one that waits for jobs
+//! (`zygote`).
 //!
 //! The child writes its outcome into a file of a scratch folder. Where that is missing at its end, the plugin ended the
 //! process; where the time runs out, it is killed.
@@ -13,6 +14,7 @@ use serde_json::Value;
 use thaw_plugin_api::abi::Kind;
 
 use super::subject::Subject;
+use super::zygote::Zygotes;
 use super::{Body, Check, Outcome, find};
 
 /// What a child is to do, as it crosses the command line.
@@ -34,37 +36,38 @@ pub struct Job {
 
 const OUTCOME: &str = "outcome.json";
 const DOING: &str = "doing.txt";
-const STDOUT: &str = "stdout.txt";
-const STDERR: &str = "stderr.txt";
+pub(super) const STDOUT: &str = "stdout.txt";
+pub(super) const STDERR: &str = "stderr.txt";
 
 /// How often a child is looked after.
 const PATIENCE: Duration = Duration::from_millis(3);
 
 impl Job {
     /// Runs the check in a child process, or in two of them; `limit` holds for each.
-    pub(super) fn run(&self, check: &Check, limit: Duration) -> Outcome {
-        let first = self.run_once(check, limit);
-        if check.twice && first.is_ground() { self.run_once(check, limit) } else { first }
+    pub(super) fn run(&self, check: &Check, limit: Duration, zygotes: &Zygotes) -> Outcome {
+        let first = self.outcome(check, limit, || zygotes.run(self, limit));
+        // A process of its own, so that addresses differ.
+        if check.twice && first.is_ground() { self.outcome(check, limit, || self.spawn_and_wait(limit)) } else { first }
     }
 
-    fn run_once(&self, check: &Check, limit: Duration) -> Outcome {
+    fn outcome(&self, check: &Check, limit: Duration, run: impl FnOnce() -> std::io::Result<Option<ExitStatus>>) -> Outcome {
         let _ = fs::remove_file(self.scratch.join(OUTCOME));
-        match self.spawn_and_wait(limit) {
+        match run() {
             Err(error) => Outcome::skipped(format!("the check could not be started: {error}")),
             Ok(None) => Outcome::TimedOut { details: format!("not done after {} s{}", limit.as_secs_f64(), self.circumstances()) },
             Ok(Some(status)) => self.judge(check, status),
         }
     }
 
-    fn spawn_and_wait(&self, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
+    /// `None` where it was not done in time.
+    pub(super) fn spawn_and_wait(&self, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
         let stream = |name: &str| File::create(self.scratch.join(name));
         let mut child = Command::new(std::env::current_exe()?)
             .args(["plugin", "run-check", &serde_json::to_string(self)?])
             .stdin(Stdio::null())
             .stdout(stream(STDOUT)?)
             .stderr(stream(STDERR)?)
-            // One thread each: several checks run at once, and numbers do not depend on the machine.
-            .envs([("OMP_NUM_THREADS", "1"), ("MKL_NUM_THREADS", "1")])
+            .envs(single_threaded())
             .env("TMPDIR", &self.scratch)
             .spawn()?;
         let started = Instant::now();
@@ -93,6 +96,23 @@ impl Job {
         outcome
     }
 
+    /// Runs the check in this process and writes its outcome.
+    ///
+    /// # Errors
+    /// A job for which there is no check, or an outcome that cannot be written.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let kind = self.item.as_ref().map(|(kind, _)| *kind);
+        let check = find(&self.check, kind).ok_or_else(|| format!("there is no check `{}`", self.check))?;
+        let verdict = match check.body {
+            Body::File(body) => body(self),
+            Body::Item(body) | Body::Instance(body) | Body::Model(body) => {
+                Subject::open(self.clone()).and_then(|mut subject| body(&mut subject))
+            }
+        };
+        let outcome = verdict.unwrap_or_else(|outcome| outcome);
+        write_outcome(&self.scratch, &outcome).map_err(|error| format!("{}: {error}", self.scratch.display()))
+    }
+
     /// What the child was doing, and the last it said of itself.
     fn circumstances(&self) -> String {
         let read = |name: &str| fs::read(self.scratch.join(name)).map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
@@ -118,6 +138,11 @@ impl Job {
     }
 }
 
+/// One thread for each check: several run at once, and numbers do not depend on the machine.
+pub(super) fn single_threaded() -> [(&'static str, &'static str); 2] {
+    [("OMP_NUM_THREADS", "1"), ("MKL_NUM_THREADS", "1")]
+}
+
 fn ending(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
@@ -126,22 +151,15 @@ fn ending(status: ExitStatus) -> String {
     status.code().map_or_else(|| "no exit code".to_owned(), |code| format!("exit code {code}"))
 }
 
-/// The child: runs the check of a job and writes its outcome.
+/// The child: runs the check of a job; without a job, waits for some.
 ///
 /// # Errors
 /// A text that is no job, or an outcome that cannot be written.
-pub fn run_job(text: &str) -> Result<(), String> {
-    let job: Job = serde_json::from_str(text).map_err(|error| format!("no job: {error}"))?;
-    let kind = job.item.as_ref().map(|(kind, _)| *kind);
-    let check = find(&job.check, kind).ok_or_else(|| format!("there is no check `{}`", job.check))?;
-    let verdict = match check.body {
-        Body::File(body) => body(&job),
-        Body::Item(body) | Body::Instance(body) | Body::Model(body) => {
-            Subject::open(job.clone()).and_then(|mut subject| body(&mut subject))
-        }
-    };
-    let outcome = verdict.unwrap_or_else(|outcome| outcome);
-    write_outcome(&job.scratch, &outcome).map_err(|error| format!("{}: {error}", job.scratch.display()))
+pub fn run_job(text: Option<&str>) -> Result<(), String> {
+    match text {
+        Some(text) => serde_json::from_str::<Job>(text).map_err(|error| format!("no job: {error}"))?.check(),
+        None => super::zygote::serve().map_err(|error| error.to_string()),
+    }
 }
 
 fn write_outcome(scratch: &Path, outcome: &Outcome) -> std::io::Result<()> {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use thaw_plugin_api::abi::{Item, Kind, Metadata};
 
 use super::library::{METADATA, ROOT};
+use super::zygote::Zygotes;
 use super::{Check, Job, Outcome, all, find};
 
 /// What is asked of a suite.
@@ -47,6 +48,7 @@ pub struct Suite {
     file: PathBuf,
     options: Options,
     scratch: tempfile::TempDir,
+    zygotes: Zygotes,
     metadata: Option<Metadata>,
     tasks: Vec<Task>,
 }
@@ -79,10 +81,11 @@ impl Suite {
     /// No place for temporary files.
     pub fn new(file: &Path, options: Options) -> std::io::Result<Self> {
         let scratch = tempfile::Builder::new().prefix("thaw-check-").tempdir()?;
-        let mut suite = Self { file: file.canonicalize()?, options, scratch, metadata: None, tasks: Vec::new() };
+        let mut suite =
+            Self { file: file.canonicalize()?, options, scratch, zygotes: Zygotes::default(), metadata: None, tasks: Vec::new() };
         if let Some(check) = find(ROOT, None) {
             let job = suite.job(&Task { check, item: None, after: None }, "metadata")?;
-            job.run(check, suite.limit(check));
+            job.run(check, suite.limit(check), &suite.zygotes);
             suite.metadata = job.left_behind(METADATA).and_then(|text| serde_json::from_str(&text).ok());
         }
         suite.tasks = suite.lay_out();
@@ -203,7 +206,7 @@ impl Suite {
                 Outcome::skipped(format!("`{}` {}", ground.check.id, ground.outcome.word().to_lowercase()))
             }
             _ => match self.job(task, &index.to_string()) {
-                Ok(job) => job.run(task.check, self.limit(task.check)),
+                Ok(job) => job.run(task.check, self.limit(task.check), &self.zygotes),
                 Err(error) => Outcome::skipped(format!("no place for temporary files: {error}")),
             },
         };

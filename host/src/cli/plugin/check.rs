@@ -140,7 +140,8 @@ fn usage(message: String) -> Error {
 /// Arguments of the hidden command that a check runs in.
 #[derive(Args)]
 pub struct RunCheckArgs {
-    job: String,
+    /// What to do; without it, jobs are read from standard input.
+    job: Option<String>,
 }
 
 /// Runs one check, as `host plugin check` asks for in a process of its own.
@@ -148,5 +149,5 @@ pub struct RunCheckArgs {
 /// # Errors
 /// A text that is no job.
 pub fn run_one(args: &RunCheckArgs) -> Result<(), Error> {
-    check::run_job(&args.job).map_err(usage)
+    check::run_job(args.job.as_deref()).map_err(usage)
 }
