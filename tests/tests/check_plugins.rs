@@ -56,7 +56,8 @@ fn a_state_that_is_not_what_it_was_is_caught() {
     let faults = [
         ("saves-another", "state-round-trip", "0.0"),
         ("takes-any-state", "state-refused", "was taken"),
-        ("forgets-state", "resume", "resumed after 1 epochs, epoch 1, metrics: "),
+        ("half-takes-state", "state-refused", "after it refused them, epoch 0, logged: "),
+        ("forgets-state", "resume", "resumed after 1 epochs, epoch 1, logged: "),
     ];
     catches("faults", "runs", &faults);
 }
@@ -74,9 +75,9 @@ fn groups_in_disorder_are_caught() {
 #[test]
 fn runs_that_differ_from_each_other_are_caught() {
     let faults = [
-        ("takes-any-number", "deterministic", "epoch 0, metrics: "),
-        ("counts-instances", "restart", "again, epoch 0, metrics: "),
-        ("shares-a-counter", "two-instances", "in turns, epoch 2, metrics: "),
+        ("takes-any-number", "deterministic", "epoch 0, logged: "),
+        ("counts-instances", "restart", "again, epoch 0, logged: "),
+        ("shares-a-counter", "two-instances", "in turns, epoch 2, logged: "),
         ("writes-to-frozen", "frozen-untouched", "is frozen and was changed"),
     ];
     catches("faults", "runs", &faults[..3]);

@@ -7,6 +7,7 @@ mod trees;
 
 use serde_json::{Map, Value};
 use thaw_plugin_api::Error;
+use thaw_plugin_api::abi::BoxedInstance;
 use thaw_plugin_api::error::ErrorKind;
 use thaw_plugin_api::testing::{FakeModel, FakeRun, Report};
 
@@ -71,7 +72,11 @@ pub(super) const USUAL: Length = Length { epochs: 12, batches: 3, validation_bat
 /// # Errors
 /// The instance cannot be made.
 pub(super) fn build(subject: &Subject, model: &FakeModel, config: &Map<String, Value>, length: Length) -> Result<FakeRun, Error> {
-    let raw = subject.create(config)?;
+    Ok(run_of(subject, subject.create(config)?, model, length))
+}
+
+/// The same with an instance that is there already.
+pub(super) fn run_of(subject: &Subject, instance: BoxedInstance, model: &FakeModel, length: Length) -> FakeRun {
     let seed = subject.job().seed;
     let noise = move |purpose: u64, at: usize| CounterRng::new(&[seed, purpose, at as u64]).unit();
     let mut run = FakeRun::new(model.clone())
@@ -86,8 +91,8 @@ pub(super) fn build(subject: &Subject, model: &FakeModel, config: &Map<String, V
         .metric("val_acc", move |epoch| 0.5 + 0.08 * epoch.min(5) as f64)
         .scheduler(|_, groups| groups.iter_mut().for_each(|group| group.lr *= 0.9))
         .without_audit();
-    run.add_raw(subject.item().kind, &subject.item().id, raw);
-    Ok(run)
+    run.add_raw(subject.item().kind, &subject.item().id, instance);
+    run
 }
 
 /// The first usual model that the id takes with this configuration, and its whole run.

@@ -12,14 +12,14 @@ use process::{Exits, Hangs, Leaks, LeavesThread, Prints};
 use run::{
     BareError, CountsInstances, FailsLate, NeedsAllEpochs, NeedsAnEpoch, NeedsValidation, PanicsOnRefusal, SharesACounter, TakesAnyNumber,
 };
-use state::{ForgetsState, SavesAnother, TakesAnyState};
+use state::{ForgetsState, HalfTakesState, SavesAnother, TakesAnyState};
 use thaw_plugin_api::export_plugin;
 
 export_plugin!(
     strategies: [InNoGroup, InTwoGroups, NeedsChildren],
     callbacks: [
-        BareError, CountsInstances, DefaultDiffers, Exits, FailsLate, ForgetsState, Hangs, IgnoresRange, IgnoresUnknownKeys, Leaks,
-        LeavesThread, NeedsAllEpochs, NeedsAnEpoch, NeedsValidation, PanicsOnConfig, PanicsOnRefusal, Prints, SavesAnother,
+        BareError, CountsInstances, DefaultDiffers, Exits, FailsLate, ForgetsState, HalfTakesState, Hangs, IgnoresRange,
+        IgnoresUnknownKeys, Leaks, LeavesThread, NeedsAllEpochs, NeedsAnEpoch, NeedsValidation, PanicsOnConfig, PanicsOnRefusal, Prints, SavesAnother,
         SharesACounter, TakesAnyNumber, TakesAnyState, WritesAnother,
     ],
 );

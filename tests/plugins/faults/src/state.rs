@@ -73,3 +73,33 @@ impl Callback for TakesAnyState {
         Ok(())
     }
 }
+
+/// Is no longer what it was after a state that it refused, though its own state is.
+#[derive(Config)]
+pub struct HalfTakesState {
+    #[config(skip)]
+    epochs: u64,
+    #[config(skip)]
+    offset: f64,
+}
+
+impl Callback for HalfTakesState {
+    const ID: &'static str = "half-takes-state";
+
+    fn on_train_epoch_start(&mut self, context: &mut Context) -> Result<()> {
+        self.epochs += 1;
+        context.log("epochs", self.epochs as f64 + self.offset)
+    }
+
+    fn state(&self) -> Result<Map<String, Value>> {
+        Ok(Map::from_iter([("epochs".to_owned(), json!(self.epochs))]))
+    }
+
+    fn load_state(&mut self, state: Map<String, Value>) -> Result<()> {
+        self.offset = 0.5;
+        let epochs = state.get("epochs").and_then(Value::as_u64).filter(|_| state.len() == 1);
+        self.epochs = epochs.ok_or_else(|| Error::of(ErrorKind::State, "the saved state has no number `epochs`"))?;
+        self.offset = 0.0;
+        Ok(())
+    }
+}
