@@ -26,7 +26,7 @@ pub use example::example;
 pub use finished::Finished;
 pub use live::Live;
 pub use outcome::Outcome;
-pub use outside::{cargo_outside, outside_target};
+pub use outside::{cargo_outside, old_strategy, outside_target};
 pub use run::Run;
 pub use tensors::{Values, read_tensors, write_tensors};
 

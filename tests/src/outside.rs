@@ -1,5 +1,6 @@
 //! Cargo in a crate that lies outside of the workspace, as an author's does.
 
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -27,6 +28,12 @@ pub fn cargo_outside(folder: &Path, arguments: &[&str]) -> Finished {
         }
     }
     Finished::run(cargo).succeeded()
+}
+
+/// A strategy on the first plugin-api, whose sources are kept in `tests/abi`; gives its library.
+pub fn old_strategy() -> PathBuf {
+    cargo_outside(&crate::workspace().join("tests/abi/old-strategy"), &["build", "--quiet"]);
+    outside_target().join(format!("debug/{DLL_PREFIX}old_strategy{DLL_SUFFIX}"))
 }
 
 /// The `rustflags` that cargo finds for the crates of `examples/`.

@@ -1,15 +1,11 @@
 //! A plugin built from the first plugin-api's sources, kept in `tests/abi`, in today's program.
 
-use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
-
 use serde_json::Value;
-use thaw_tests::{Run, cargo_outside, case, outside_target};
+use thaw_tests::{Run, case, old_strategy};
 
 #[test]
 fn a_plugin_on_the_first_plugin_api_trains_beside_today_s() {
-    cargo_outside(&thaw_tests::workspace().join("tests/abi/old-strategy"), &["build", "--quiet"]);
-    let library = outside_target().join(format!("debug/{DLL_PREFIX}old_strategy{DLL_SUFFIX}"));
-    let config = case("bb_steplr").replace("plugins = [", &format!("plugins = [{:?}, ", library.display().to_string()));
+    let config = case("bb_steplr").replace("plugins = [", &format!("plugins = [{:?}, ", old_strategy()));
     let run = Run::new(
         &(config
             + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 3\n\

@@ -1,38 +1,42 @@
-//! Plugins of two versions of rustc in one process: only what has a layout of its own crosses.
+//! Plugins of two versions of rustc and of two versions of plugin-api in one process: only what has a layout of its own
+//! crosses.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-use thaw_tests::{Finished, Run, case};
+use serde_json::Value;
+use thaw_tests::{Finished, Run, case, old_strategy};
 
 /// Names a rustc of another version than that of this test.
 const OTHER_RUSTC: &str = "THAW_OTHER_RUSTC";
 
 #[test]
-fn a_plugin_of_another_rustc_trains_beside_ours() {
+fn plugins_of_another_rustc_and_of_the_first_plugin_api_train_beside_ours() {
     let Some(rustc) = std::env::var_os(OTHER_RUSTC) else {
         assert!(std::env::var_os("CI").is_none(), "{OTHER_RUSTC} is not set: `.ci/run` installs a second rustc and sets it");
         eprintln!("NOT RUN: {OTHER_RUSTC} is not set, it names a rustc of another version");
         return;
     };
-    let library = build_with(rustc);
-    let config = case("bb_steplr").replace("plugins = [", &format!("plugins = [{library:?}, \"backbone_finetuning\", "));
+    let plugins = format!("plugins = [{:?}, {:?}, \"backbone_finetuning\", ", build_with(rustc), old_strategy());
     let run = Run::new(
-        &(config
-            + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 3\n\
+        &(case("bb_steplr").replace("plugins = [", &plugins)
+            + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 4\n\
                [[callbacks]]\nid = \"top-down\"\nunfreeze_at_epoch = 1\nlayers_per_epoch = 1\n\
-               [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 2\n"),
+               [[callbacks]]\nid = \"backbone-finetuning\"\nmodule = \"backbone.0\"\nunfreeze_backbone_at_epoch = 2\n\
+               [[callbacks]]\nid = \"old-strategy\"\nunfreeze_at_epoch = 3\n"),
     );
     run.fit(&[]).succeeded();
     let plugins = run.json("plugins.json");
-    let compilers: Vec<&str> = plugins.as_array().unwrap().iter().map(|plugin| plugin["rustc"].as_str().unwrap()).collect();
-    assert_eq!(compilers.len(), 3, "{plugins}");
-    assert!(compilers[0] != compilers[1] && compilers[1] == compilers[2], "the first is of another rustc: {compilers:?}");
+    let of_each = |key: &str| plugins.as_array().unwrap().iter().map(|plugin| plugin[key].clone()).collect::<Vec<Value>>();
+    assert_eq!(of_each("plugin_api"), ["1.1.0", "1.0.0", "1.1.0", "1.1.0"], "{plugins}");
+    let compilers = of_each("rustc");
+    assert!(compilers[0] != compilers[1] && compilers[1..].iter().all(|ours| *ours == compilers[1]), "{compilers:?}");
     let groups = run.groups();
-    let names: Vec<&str> = groups[2]["groups"].as_array().unwrap().iter().filter_map(|group| group["name"].as_str()).collect();
-    assert_eq!(names, ["head", "backbone.4", "backbone"], "a group of each strategy");
+    let names: Vec<&str> = groups[3]["groups"].as_array().unwrap().iter().filter_map(|group| group["name"].as_str()).collect();
+    assert_eq!(names, ["head", "backbone.4", "backbone.0", "backbone"], "a group of each strategy");
+    assert!(run.metrics().iter().any(|record| record["old_steps"].as_f64() > Some(0.0)), "the old strategy's own state and metrics");
 }
 
 /// Builds `examples/top-down-finetuning` with this rustc, in a target folder of its own.
