@@ -1,6 +1,9 @@
 //! `[trainer]` and `[checkpoint]`.
 
+use tch::{Device, Kind};
 use thaw_plugin_api::config::Config;
+
+use crate::torch::{Autocast, Result};
 
 /// The loop, by Lightning's names.
 #[derive(Clone, Debug, Config)]
@@ -69,6 +72,21 @@ pub enum Precision {
     Bf16Mixed,
     /// float16 where autocast allows, with loss scaling; CUDA only.
     Fp16Mixed,
+}
+
+impl Precision {
+    /// Mixed precision on this thread for as long as the guard lives; none for [`Self::Fp32`].
+    ///
+    /// # Errors
+    /// A device that does not have it.
+    pub fn autocast(self, device: Device) -> Result<Option<Autocast>> {
+        let kind = match self {
+            Self::Fp32 => return Ok(None),
+            Self::Bf16Mixed => Kind::BFloat16,
+            Self::Fp16Mixed => Kind::Half,
+        };
+        Autocast::new(device, kind).map(Some)
+    }
 }
 
 /// How batches of unequal size count in an accumulation.

@@ -236,7 +236,7 @@ pub fn picture_defaults(model: &HostModel) -> PictureDefaults {
 /// The run's length for schedulers.
 pub fn run_length(config: &RunConfig, progress: &Progress) -> RunLength {
     let steps_per_epoch = progress.num_training_batches.div_ceil(config.trainer.accumulate_grad_batches);
-    RunLength { max_epochs: config.trainer.max_epochs, steps_per_epoch, max_steps: None }
+    RunLength { max_epochs: config.trainer.max_epochs, steps_per_epoch, max_steps: config.trainer.max_steps }
 }
 
 fn lengths(config: &RunConfig, data: &DataModule) -> Progress {

@@ -10,7 +10,6 @@ use crate::config::Precision;
 use crate::data::Split;
 use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
-use crate::torch::Autocast;
 
 /// What a pass over validation data gave.
 #[derive(Clone, Debug, Default)]
@@ -32,12 +31,7 @@ pub fn evaluate_batch(
     precision: Precision,
     evaluation: &mut Evaluation,
 ) -> Result<(), Error> {
-    let kind = match precision {
-        Precision::Fp32 => None,
-        Precision::Bf16Mixed => Some(tch::Kind::BFloat16),
-        Precision::Fp16Mixed => Some(tch::Kind::Half),
-    };
-    let _autocast = kind.map(|kind| Autocast::new(model.device(), kind)).transpose()?;
+    let _autocast = precision.autocast(model.device())?;
     let output = model.step(batch)?;
     let loss = output.loss.f_double_value(&[]).map_err(torch("reading the loss"))?;
     evaluation.metrics.add("val_loss", loss, samples);

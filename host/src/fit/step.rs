@@ -7,10 +7,10 @@ use thaw_plugin_api::model::{Batch, StepOutput};
 use super::error::torch;
 use super::{Fit, FitError};
 use crate::Error;
-use crate::config::{ClipAlgorithm, Precision, Weighting};
+use crate::config::{ClipAlgorithm, Weighting};
 use crate::data;
 use crate::optimizer::Clip;
-use crate::torch::{Autocast, transfer};
+use crate::torch::transfer;
 
 /// What a batch gave.
 pub struct BatchResult {
@@ -66,12 +66,7 @@ impl Fit {
 
     fn forward(&mut self, batch: &Batch) -> Result<StepOutput, Error> {
         let state = &mut self.state;
-        let kind = match state.config.trainer.precision {
-            Precision::Fp32 => None,
-            Precision::Bf16Mixed => Some(tch::Kind::BFloat16),
-            Precision::Fp16Mixed => Some(tch::Kind::Half),
-        };
-        let _autocast = kind.map(|kind| Autocast::new(state.model.device(), kind)).transpose()?;
+        let _autocast = state.config.trainer.precision.autocast(state.model.device())?;
         Ok(state.model.step(batch)?)
     }
 

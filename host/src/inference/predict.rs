@@ -5,11 +5,9 @@ use thaw_plugin_api::model::Tensors;
 
 use super::Inference;
 use crate::Error;
-use crate::config::Precision;
 use crate::data::PredictData;
 use crate::fit::to_device;
 use crate::model::shared;
-use crate::torch::Autocast;
 
 /// What a batch of samples gave.
 pub struct BatchOutputs {
@@ -66,12 +64,7 @@ impl Inference {
 
     fn forward(&mut self, inputs: &Tensors) -> Result<Tensors, Error> {
         let _guard = tch::no_grad_guard();
-        let kind = match self.config.trainer.precision {
-            Precision::Fp32 => None,
-            Precision::Bf16Mixed => Some(tch::Kind::BFloat16),
-            Precision::Fp16Mixed => Some(tch::Kind::Half),
-        };
-        let _autocast = kind.map(|kind| Autocast::new(self.model.device(), kind)).transpose()?;
+        let _autocast = self.config.trainer.precision.autocast(self.model.device())?;
         Ok(self.model.forward(shared(inputs))?)
     }
 }

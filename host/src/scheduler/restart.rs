@@ -55,9 +55,10 @@ impl Restart {
 
     /// What is left from here to the end of the schedule.
     fn length(&self, run: RunLength, progress: &Progress) -> RunLength {
-        let RunLength { max_epochs, steps_per_epoch, .. } = run;
+        let RunLength { max_epochs, steps_per_epoch, max_steps } = run;
         let end = self.until_epoch.map_or(max_epochs, |epoch| epoch.min(max_epochs));
-        let last = end.saturating_mul(steps_per_epoch).min(self.until_step.unwrap_or(usize::MAX));
+        let limits = [self.until_step, max_steps].into_iter().flatten();
+        let last = limits.fold(end.saturating_mul(steps_per_epoch), usize::min);
         let steps = last.saturating_sub(progress.global_step).max(1);
         let epochs = end.saturating_sub(progress.epoch).min(steps.div_ceil(steps_per_epoch.max(1))).max(1);
         RunLength { max_epochs: epochs, steps_per_epoch, max_steps: Some(steps) }

@@ -68,9 +68,10 @@ struct Span {
 impl Rule {
     pub(super) fn new(config: &SchedulerConfig, length: RunLength) -> Result<Rule> {
         let RunLength { max_epochs, steps_per_epoch, max_steps } = length;
+        let steps = max_epochs.saturating_mul(steps_per_epoch).min(max_steps.unwrap_or(usize::MAX));
         let events = match config.interval {
-            Interval::Epoch => max_epochs,
-            Interval::Step => max_epochs.saturating_mul(steps_per_epoch).min(max_steps.unwrap_or(usize::MAX)),
+            Interval::Epoch => max_epochs.min(steps.div_ceil(steps_per_epoch.max(1))),
+            Interval::Step => steps,
         };
         let advances = (events / config.frequency).max(1);
         let steps = match config.interval {

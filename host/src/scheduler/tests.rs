@@ -56,6 +56,22 @@ fn milestones_multiply_once_each_time_they_are_named() {
 }
 
 #[test]
+fn a_schedule_spans_what_max_steps_leaves_of_the_run() {
+    let length = RunLength { max_steps: Some(20), ..LENGTH };
+    let half_way = |toml: &str, half: usize| {
+        let mut scheduler = Scheduler::new(config(toml), length, &sgd()).unwrap();
+        let mut groups = [group("all", 1.0)];
+        scheduler.start(&mut groups).unwrap();
+        for count in 0..half {
+            scheduler.on_step(&mut groups, count).unwrap();
+            scheduler.on_epoch_end(&mut groups, count).unwrap();
+        }
+        groups[0].lr
+    };
+    assert_close(&[half_way("id='cosine'\ninterval='step'", 10), half_way("id='cosine'", 2)], &[0.5, 0.5]);
+}
+
+#[test]
 fn polynomial_decay_reaches_zero_and_stays() {
     let expected: Vec<f64> = (0..6).map(|t: i32| (1.0 - f64::from(t.min(4)) / 4.0).powi(2)).collect();
     assert_close(&rates("id='polynomial'\ntotal_iters=4\npower=2", 1.0, 6), &expected);
