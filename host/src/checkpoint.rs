@@ -1,4 +1,5 @@
-//! Checkpoints: a folder of `model.safetensors`, `optimizer.safetensors` and `state.json`, whole or not there at all.
+//! Checkpoints: a folder of `model.safetensors`, `optimizer.safetensors`, `state.json` and the files that the run config names for
+//! model and tokenizer, whole or not there at all.
 
 mod read;
 mod saved;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 
 pub use read::{Checkpoint, locate};
 pub use saved::{SavedCallback, SavedModel, SavedState};
-pub use store::{CheckpointStore, Snapshot};
+pub use store::{CheckpointStore, KeptFile, Snapshot};
 
 use crate::weights::WeightsError;
 

@@ -3,6 +3,7 @@
 mod error;
 mod lock;
 mod overrides;
+mod paths;
 mod trainer;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 pub use error::ConfigError;
 pub use lock::{Pin, PinnedConfig};
 pub use overrides::apply as apply_override;
+pub use paths::NamedPath;
 use serde_json::{Map, Value, json};
 use thaw_plugin_api::config::{Config, Key, ObjectReader};
 pub use trainer::{Audit, CheckpointConfig, ClipAlgorithm, Mode, Precision, TrainerConfig, Weighting};

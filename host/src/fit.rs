@@ -12,6 +12,7 @@ mod find_lr;
 mod groups;
 mod held;
 mod hooks;
+mod kept_paths;
 mod meter;
 mod resume;
 mod scaler;

@@ -1,6 +1,7 @@
 //! The run directory: everything that a run writes.
 
 mod lock;
+mod private;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
@@ -11,6 +12,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 pub use lock::{Holder, RunLock, holder};
+pub use private::PrivateCopy;
 
 use crate::error::{Error, io};
 
@@ -28,6 +30,8 @@ pub const CHECKPOINTS: &str = "checkpoints";
 pub const SWAPS: &str = "swaps.json";
 /// Folder of the plugins that came with a swap.
 pub const PLUGIN_FILES: &str = "plugins";
+/// Folder of the files that the run config names and the trained model needs.
+pub const FILES: &str = "files";
 
 /// A run directory, open for writing by this process alone.
 pub struct RunDir {
@@ -130,6 +134,14 @@ impl RunDir {
         write_whole(&path, text.as_bytes()).map_err(io(&path))
     }
 
+    /// Copies a file that checkpoints need into [`FILES`].
+    ///
+    /// # Errors
+    /// It cannot be read, or the disk is full.
+    pub fn keep(&self, file: &Path) -> Result<PrivateCopy, Error> {
+        PrivateCopy::make(file, &self.path.join(FILES))
+    }
+
     /// Appends a record of metrics. Where the disk is full, the log says so once.
     pub fn log_metrics(&mut self, record: Map<String, Value>) {
         self.metrics.append(&Value::Object(record));
@@ -165,6 +177,20 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     }
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Temporary files and folders are made for their owner only; what takes the place of one is as readable as what lies around it.
+///
+/// # Errors
+/// It is not the process's own.
+pub fn readable(path: &Path, mode: u32) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    }
+    let _ = (path, mode);
     Ok(())
 }
 

@@ -18,6 +18,7 @@ mod outside;
 pub mod parity;
 mod run;
 mod tensors;
+pub mod tiny_text;
 
 use std::path::{Path, PathBuf};
 

@@ -118,7 +118,7 @@ fn a_run_that_was_ended_goes_on_as_if_it_had_not_been() {
 }
 
 #[test]
-fn predictions_need_the_file_and_say_so_where_it_is_gone() {
+fn predictions_do_not_need_the_file_any_more_and_may_take_another() {
     let run = run("script_tuple.pt", "", "eval");
     run.fit(&["--set", "model.output='1'", "--set", "trainer.max_epochs=1"]).succeeded();
     let predict = |more: &[&str]| {
@@ -128,9 +128,11 @@ fn predictions_need_the_file_and_say_so_where_it_is_gone() {
     let before = fs::read_to_string(run.folder().join("out.csv")).unwrap();
     assert_eq!(before.lines().count(), 25, "{before}");
     fs::rename(run.folder().join("model.pt"), run.folder().join("moved.pt")).unwrap();
-    predict(&[]).failed(2, &["[model]", "there is no TorchScript file model.pt", "`--set model.path=…`"]);
-    predict(&["--set", "model.path=moved.pt"]).succeeded();
-    assert_eq!(fs::read_to_string(run.folder().join("out.csv")).unwrap(), before);
+    for more in [&[][..], &["--set", "model.path=moved.pt"]] {
+        predict(more).succeeded();
+        assert_eq!(fs::read_to_string(run.folder().join("out.csv")).unwrap(), before);
+    }
+    predict(&["--set", "model.path=gone.pt"]).failed(2, &["[model]", "there is no TorchScript file gone.pt", "`--set model.path=…`"]);
 }
 
 #[test]

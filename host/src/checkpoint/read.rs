@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::{BEST, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
-use crate::run_dir::CHECKPOINTS;
+use crate::config::{ConfigError, RunConfig};
+use crate::run_dir::{CHECKPOINTS, CONFIG};
 use crate::weights::{read, sha256_file};
 
 /// A checkpoint on disk, with its state read.
@@ -61,6 +63,33 @@ impl Checkpoint {
         let folder = self.folder.canonicalize().ok()?;
         let checkpoints = folder.parent()?;
         (checkpoints.file_name()? == CHECKPOINTS).then(|| checkpoints.parent().map(Path::to_path_buf)).flatten()
+    }
+
+    /// The run config that it keeps, with these `--set` overrides. Paths are those of its own files, and of the data where the
+    /// run found it; what is gone from there is as it was given.
+    ///
+    /// # Errors
+    /// As [`RunConfig::from_table`].
+    pub fn config(&self, overrides: &[String]) -> Result<RunConfig, ConfigError> {
+        let given = &self.state.config;
+        let mut table = given.clone();
+        let found: Vec<(&str, Value)> = self.state.paths.iter().map(|(key, path)| (key.as_str(), json!(self.folder.join(path)))).collect();
+        let found = found.into_iter().filter(|(_, path)| path.as_str().is_some_and(|path| Path::new(path).exists()));
+        let found: Vec<(&str, Value)> = found.collect();
+        for (key, path) in &found {
+            if let Some(value) = table.pointer_mut(key) {
+                value.clone_from(path);
+            }
+        }
+        let of_run = self.run_dir().unwrap_or_else(|| self.folder.clone());
+        let mut config = RunConfig::from_table(&of_run.join(CONFIG), table, overrides)?;
+        // The table goes on into other checkpoints: there it is to say what was given, where nothing else is given now.
+        for (key, path) in found {
+            if let (Some(value), Some(given)) = (config.table.pointer_mut(key).filter(|value| **value == path), given.pointer(key)) {
+                value.clone_from(given);
+            }
+        }
+        Ok(config)
     }
 
     /// The file of weights and buffers.

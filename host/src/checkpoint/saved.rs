@@ -1,6 +1,7 @@
 //! What `state.json` holds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,6 +33,9 @@ pub struct SavedState {
     pub class_names: Vec<String>,
     /// The run config.
     pub config: Value,
+    /// Where the files and folders are that it names, by key (a JSON pointer into it): a file of this checkpoint, or an absolute path.
+    #[serde(default)]
+    pub paths: BTreeMap<String, PathBuf>,
     /// Modules with modes and `requires_grad`.
     pub modules: Vec<Module>,
     /// Groups with their rates.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tch::Tensor;
 
 use super::{CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
+use crate::run_dir::{readable, write_whole};
 use crate::weights::{WeightsError, WriteOptions, write_safetensors};
 
 /// What a checkpoint is made of.
@@ -16,8 +17,19 @@ pub struct Snapshot {
     pub model: Vec<(String, Tensor)>,
     /// Optimizer state and random numbers.
     pub optimizer: Vec<(String, Tensor)>,
+    /// Files of the run directory that are needed to use the model.
+    pub files: Vec<KeptFile>,
     /// Everything else.
     pub state: SavedState,
+}
+
+/// A file that goes into each checkpoint as it is.
+#[derive(Clone, Debug)]
+pub struct KeptFile {
+    /// Where it lies; its name is the one in the checkpoint.
+    pub path: PathBuf,
+    /// SHA-256 of its content.
+    pub sha256: String,
 }
 
 /// The folder `checkpoints` of a run.
@@ -60,13 +72,18 @@ impl CheckpointStore {
             })?;
             snapshot.state.files.insert(file.to_owned(), result.sha256);
         }
+        for file in &snapshot.files {
+            let name = file.path.file_name().unwrap_or_default();
+            link(&file.path, &folder.path().join(name)).map_err(written(&target.join(name)))?;
+            snapshot.state.files.insert(name.to_string_lossy().into_owned(), file.sha256.clone());
+        }
         let path = folder.path().join(STATE);
         let text = serde_json::to_vec_pretty(&snapshot.state)
             .map_err(|error| CheckpointError::State { path: path.clone(), reason: error.to_string() })?;
-        crate::run_dir::write_whole(&path, &text).map_err(written(&target.join(STATE)))?;
+        write_whole(&path, &text).map_err(written(&target.join(STATE)))?;
         File::open(folder.path()).and_then(|folder| folder.sync_all()).map_err(written(folder.path()))?;
 
-        readable(folder.path()).map_err(written(folder.path()))?;
+        readable(folder.path(), 0o755).map_err(written(folder.path()))?;
         replace_folder(folder, &target).map_err(written(&target))?;
         Ok(target)
     }
@@ -85,7 +102,7 @@ impl CheckpointStore {
                 let entry = entry?;
                 fs::copy(entry.path(), folder.path().join(entry.file_name()))?;
             }
-            readable(folder.path())?;
+            readable(folder.path(), 0o755)?;
             replace_folder(folder, &target)
         });
         copied.map_err(|source| CheckpointError::Write { path: target, source })
@@ -127,15 +144,9 @@ impl CheckpointStore {
     }
 }
 
-/// `tempdir` makes folders for its owner only; a checkpoint is as readable as the files around it.
-fn readable(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
-    }
-    let _ = folder;
-    Ok(())
+/// The same file under another name, or a copy where the file system has no such thing.
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
 }
 
 fn replace_folder(fresh: tempfile::TempDir, target: &Path) -> io::Result<()> {

@@ -30,10 +30,7 @@ impl StartArgs {
     pub fn read(&self) -> Result<(RunConfig, Option<Checkpoint>), Error> {
         let resume = self.resume.as_deref().map(|path| Checkpoint::open(&locate(path, LAST)?)).transpose()?;
         let config = match (&self.config, &resume) {
-            (None, Some(checkpoint)) => {
-                let path = checkpoint.run_dir().unwrap_or_else(|| checkpoint.folder().to_path_buf()).join(crate::run_dir::CONFIG);
-                RunConfig::from_table(&path, checkpoint.state.config.clone(), &self.set)?
-            }
+            (None, Some(checkpoint)) => checkpoint.config(&self.set)?,
             (config, _) => RunConfig::read(config.as_deref().unwrap_or("".as_ref()), &self.set)?,
         };
         Ok((config, resume))

@@ -46,10 +46,7 @@ impl TrainedArgs {
         let checkpoint = Checkpoint::open(&locate(&self.checkpoint, BEST)?)?;
         let config = match config {
             Some(path) => RunConfig::read(path, &self.set)?,
-            None => {
-                let path = checkpoint.run_dir().unwrap_or_else(|| checkpoint.folder().to_path_buf()).join(crate::run_dir::CONFIG);
-                RunConfig::from_table(&path, checkpoint.state.config.clone(), &self.set)?
-            }
+            None => checkpoint.config(&self.set)?,
         };
         let device = session::device(&config.trainer.device)?;
         let plugins = plugins(options, &config, &checkpoint)?;

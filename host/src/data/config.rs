@@ -103,30 +103,17 @@ impl DataConfig {
         matches!(self.source, Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_))
     }
 
-    /// Puts a folder before every relative path of the table.
-    pub fn resolve_paths(&mut self, base: &Path) {
-        let mut resolve = |path: &mut PathBuf| *path = base.join(&*path);
-        match &mut self.source {
-            Source::ImageFolder(c) => {
-                resolve(&mut c.path);
-                c.val_path.iter_mut().for_each(resolve);
-            }
-            Source::List(c) => {
-                resolve(&mut c.path);
-                c.val_path.iter_mut().for_each(&mut resolve);
-                c.root.iter_mut().for_each(resolve);
-            }
-            Source::Cifar10(c) => resolve(&mut c.path),
-            Source::Tensors(c) => {
-                resolve(&mut c.path);
-                c.val_path.iter_mut().for_each(resolve);
-            }
-            Source::Text(c) => {
-                resolve(&mut c.path);
-                resolve(&mut c.tokenizer);
-                c.val_path.iter_mut().for_each(resolve);
-            }
-        }
+    /// The files and folders that the table names, by key.
+    pub fn paths(&self) -> Vec<(&'static str, &Path)> {
+        let (path, others) = match &self.source {
+            Source::ImageFolder(c) => (&c.path, vec![("val_path", c.val_path.as_deref())]),
+            Source::List(c) => (&c.path, vec![("val_path", c.val_path.as_deref()), ("root", c.root.as_deref())]),
+            Source::Cifar10(c) => (&c.path, Vec::new()),
+            Source::Tensors(c) => (&c.path, vec![("val_path", c.val_path.as_deref())]),
+            Source::Text(c) => (&c.path, vec![("val_path", c.val_path.as_deref()), ("tokenizer", Some(c.tokenizer.as_path()))]),
+        };
+        let others = others.into_iter().filter_map(|(key, path)| Some((key, path?)));
+        [("path", path.as_path())].into_iter().chain(others).collect()
     }
 
     /// Values that types alone do not exclude.

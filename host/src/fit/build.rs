@@ -6,6 +6,7 @@ use thaw_plugin_api::context::{Progress, Stage};
 use thaw_plugin_api::module_tree::ModuleTree;
 
 use super::audit::Frozen;
+use super::kept_paths::KeptPaths;
 use super::scaler::LossScaler;
 use super::state::Requests;
 use super::swap::Swapping;
@@ -51,6 +52,7 @@ impl Fit {
         if progress.num_training_batches == 0 {
             return Err(FitError::NoBatches("use a smaller batch_size, or drop_last = false".to_owned()).into());
         }
+        let paths = KeptPaths::keep(&config, plugins.model_schema(&config.model.id), &run_dir)?;
         let parameters = Parameters::new(storages(&model)).map_err(FitError::from)?;
         let scaler = (config.trainer.precision == Precision::Fp16Mixed).then(LossScaler::default);
         let state = RunState {
@@ -69,6 +71,7 @@ impl Fit {
             best: None,
             kept: Vec::new(),
             requested: std::collections::BTreeSet::new(),
+            paths,
             run_dir,
             store,
             scaler,

@@ -194,9 +194,10 @@ impl RunState {
             epoch: self.progress.epoch,
             batch: self.progress.batch_index,
             global_step: self.progress.global_step,
-            model: SavedModel { id: self.config.model.id.clone(), config: self.config.model.config.clone() },
+            model: SavedModel { id: self.config.model.id.clone(), config: self.config.given_model() },
             class_names: self.data.class_names().to_vec(),
             config: self.config.table.clone(),
+            paths: self.paths.paths().clone(),
             modules: self.model.tree().modules().to_vec(),
             groups: self.optimizer.as_ref().map(|optimizer| optimizer.groups().to_vec()).unwrap_or_default(),
             scheduler: self.scheduler.as_ref().map(crate::scheduler::Scheduler::state).transpose().map_err(super::FitError::from)?,
@@ -212,7 +213,8 @@ impl RunState {
             loss_scale: self.scaler.as_ref().map(super::scaler::LossScaler::state),
             swaps: self.swaps.clone(),
         };
-        Ok(Snapshot { model: self.model.state_dict().iter().map(share).collect(), optimizer, state })
+        let model = self.model.state_dict().iter().map(share).collect();
+        Ok(Snapshot { model, optimizer, files: self.paths.files().to_vec(), state })
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use thaw_plugin_api::context::Progress;
 
 use super::audit::Frozen;
+use super::kept_paths::KeptPaths;
 use super::scaler::LossScaler;
 use super::{Best, FitError, Meter};
 use crate::Error;
@@ -53,6 +54,8 @@ pub struct RunState {
     pub run_dir: RunDir,
     /// Checkpoints of the run.
     pub store: CheckpointStore,
+    /// Files and folders of the run config, as checkpoints name them.
+    pub paths: KeptPaths,
     /// Loss scaling, in float16.
     pub scaler: Option<LossScaler>,
     /// Whether freeze state or groups changed since they were reported.

@@ -11,7 +11,8 @@ use thaw_plugin_api::hook::Hook;
 use super::{Fit, audit};
 use crate::Error;
 use crate::config::CallbackTable;
-use crate::plugins::{Instance, LoadedPlugin, PrivateCopy};
+use crate::plugins::{Instance, LoadedPlugin};
+use crate::run_dir::PrivateCopy;
 use crate::swap::{Mailbox, Swap, SwapAnswer, SwapError, SwapRequest};
 
 /// Swaps that a run was asked for, and those that it repeats.

@@ -31,7 +31,7 @@ impl SearchPath {
     /// # Errors
     /// There is no such file.
     pub fn find(&self, name: &str, base: &Path) -> Result<PathBuf, PluginError> {
-        if name.contains(std::path::MAIN_SEPARATOR) || name.ends_with(DLL_SUFFIX) {
+        if is_path(name) {
             let path = base.join(name);
             return if path.is_file() {
                 Ok(path)
@@ -68,6 +68,11 @@ impl SearchPath {
         let nearest = thaw_plugin_api::nearest(name, names.iter().map(String::as_str));
         nearest.map(|nearest| format!("; there is `{nearest}`")).unwrap_or_default()
     }
+}
+
+/// Whether a plugin is named by its path, and not looked for.
+pub fn is_path(name: &str) -> bool {
+    name.contains(std::path::MAIN_SEPARATOR) || name.ends_with(DLL_SUFFIX)
 }
 
 fn shown(folders: &[PathBuf]) -> String {

@@ -96,6 +96,12 @@ impl PluginSet {
         self.offers_model(id) || self.offers_instance(id)
     }
 
+    /// JSON Schema of a model's configuration; null where no plugin offers the id.
+    pub fn model_schema(&self, id: &str) -> &Value {
+        let mut items = self.plugins.iter().flat_map(|plugin| &plugin.metadata().items);
+        items.find(|item| item.kind == Kind::Model && item.id == id).map_or(&Value::Null, |item| &item.schema)
+    }
+
     /// Makes the strategy or callback of an id.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ pub enum Kind {
 /// Configuration of [`crate::TorchScript`].
 #[derive(Config, Clone, Debug)]
 pub struct TorchScriptConfig {
-    /// The file that `torch.jit.save` wrote. It is needed whenever the model is built, for predictions too: it holds the code.
+    /// The file that `torch.jit.save` wrote. It holds the code: a run and its checkpoints keep a copy of it.
     pub path: PathBuf,
     /// Path of a module in the file that is taken instead of the whole, such as `backbone`.
     pub module: Option<String>,

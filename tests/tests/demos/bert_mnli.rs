@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use thaw_plugin_api::tch::{Kind, Tensor};
-use thaw_tests::Run;
+use thaw_tests::{Run, tiny_text};
 
-use super::{config, tiny_text};
+use super::config;
 
 /// Pairs in MNLI's form, with one on which its annotators did not agree.
 fn pairs() -> String {

@@ -1,9 +1,9 @@
 //! `examples/emoji-text.toml`.
 
 use serde_json::Value;
-use thaw_tests::Run;
+use thaw_tests::{Run, tiny_text};
 
-use super::{config, tiny_text};
+use super::config;
 
 const CLASSES: usize = 9;
 

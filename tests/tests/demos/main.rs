@@ -4,7 +4,6 @@ mod autoencoder_transfer;
 mod bert_mnli;
 mod emoji_text;
 mod resnet_cifar10;
-mod tiny_text;
 
 /// A run config of `examples/`.
 fn config(name: &str) -> String {

@@ -32,7 +32,7 @@ impl DataConfig {
         if let Some(key) = keys.table.keys().next() {
             return Err(DataError::UnknownKey { key: key.clone(), kind, hint: nearest(key, keys.known.iter().map(String::as_str)) });
         }
-        for (key, path) in config.required_paths() {
+        for (key, path) in config.paths() {
             if path.as_os_str().is_empty() {
                 return Err(DataError::value(key, "nothing", "a path"));
             }
@@ -58,21 +58,6 @@ impl DataConfig {
             table.extend(Table::try_from(&self.images)?);
         }
         Ok(table)
-    }
-
-    fn required_paths(&self) -> Vec<(&'static str, &Path)> {
-        let path = match &self.source {
-            Source::ImageFolder(c) => &c.path,
-            Source::List(c) => &c.path,
-            Source::Cifar10(c) => &c.path,
-            Source::Tensors(c) => &c.path,
-            Source::Text(c) => &c.path,
-        };
-        let mut paths = vec![("path", path.as_path())];
-        if let Source::Text(c) = &self.source {
-            paths.push(("tokenizer", &c.tokenizer));
-        }
-        paths
     }
 }
 

@@ -10,15 +10,18 @@ use super::Incoming;
 use crate::Error;
 use crate::config::apply_override;
 use crate::fit::Fit;
-use crate::plugins::{Instance, LoadedPlugin, PluginError, PrivateCopy, self_contained};
-use crate::run_dir::PLUGIN_FILES;
+use crate::plugins::{Instance, LoadedPlugin, PluginError, self_contained};
+use crate::run_dir::{PLUGIN_FILES, PrivateCopy};
 use crate::swap::{Swap, SwapError, SwapRequest};
 
 impl Fit {
     /// Opens the plugin of a request and makes its strategy.
     pub(super) fn prepare_swap(&self, request: &SwapRequest) -> Result<Incoming, Error> {
         let index = self.replaced(request.replace.as_deref())?;
-        let copy = PrivateCopy::make(&request.plugin, &self.state.run_dir.path().join(PLUGIN_FILES))?;
+        let copy = PrivateCopy::make(&request.plugin, &self.state.run_dir.path().join(PLUGIN_FILES)).map_err(|error| match error {
+            Error::Io { path, source } => PluginError::Io { path, source }.into(),
+            other => other,
+        })?;
         match self.make(request, index, &copy.path) {
             Ok((swap, instance, plugin)) => Ok(Incoming { swap, instance, plugin, asked: Some((request.clone(), copy)) }),
             Err(error) => {

@@ -1,6 +1,6 @@
 //! A small encoder in the place of MiniLM: as many layers, few features.
 
-use thaw_tests::{Run, fixtures};
+use crate::{Run, fixtures};
 
 /// Sizes of the encoder. The vocabulary is that of the tokenizer's ids.
 const CONFIG: &str = r#"{
