@@ -17,6 +17,8 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use signal_hook::consts::SIGINT;
+use time::OffsetDateTime;
+use time::macros::format_description;
 
 use crate::stage::stage;
 use crate::workspace::{Profile, Workspace, exit_code, show};
@@ -29,16 +31,13 @@ pub trait Demo: Sync {
     /// Fetches or makes what the run reads. What is already there is left as it is.
     fn prepare(&self, workspace: &Workspace) -> Result<()>;
 
-    /// The arguments of each run of `host`, in order. The user's own arguments are added to the first.
-    fn runs(&self) -> Vec<Vec<String>> {
-        vec![vec!["fit".into(), config(self.name())]]
+    /// The command lines of `host`, in order; they write below `runs`. The user's own arguments are added to the first.
+    fn commands(&self, runs: &str) -> Vec<String> {
+        vec![format!("fit {} --run-dir {runs}", config(self.name()))]
     }
 
-    /// What to try next: a line of text and a command each.
-    fn next(&self) -> Vec<(&'static str, String)> {
-        let config = config(self.name());
-        vec![("See what trains at which rate in which epoch:", format!("{HOST} plan {config}"))]
-    }
+    /// What to try next: a line of text and a command each. `runs` is where the commands wrote.
+    fn next(&self, runs: &str) -> Vec<(&'static str, String)>;
 }
 
 /// Every demo, the default first.
@@ -83,9 +82,10 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     })?;
     // An interrupt is the program's to handle: it writes a checkpoint. We wait for it.
     signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false))).context("cannot handle SIGINT")?;
-    for (position, run) in demo.runs().into_iter().enumerate() {
+    let runs = format!("runs/{}-{}", demo.name(), now());
+    for (position, command) in demo.commands(&runs).into_iter().enumerate() {
         let mut host = workspace.program(Profile::Release, "host");
-        host.args(run);
+        host.args(command.split(' '));
         if position == 0 {
             host.args(&args.fit);
         }
@@ -96,12 +96,18 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
         }
     }
     println!("\nNext:");
-    for (text, command) in demo.next() {
+    for (text, command) in demo.next(&runs) {
         println!("  {text}\n    {command}");
     }
     let others: Vec<_> = DEMOS.iter().map(|demo| demo.name()).filter(|name| *name != args.name).collect();
     println!("  Run another demo:\n    cargo xtask demo {}", others.join(" | "));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The local time, as in the name of a run directory that `host` chooses.
+fn now() -> String {
+    let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+    now.format(format_description!("[year][month][day]-[hour][minute][second]")).unwrap_or_else(|_| now.unix_timestamp().to_string())
 }
 
 /// Installs one Python package and publishes what `pick` finds in it, a file or a folder, as `weights/NAME`.

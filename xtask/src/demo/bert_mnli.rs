@@ -17,12 +17,12 @@ impl Demo for BertMnli {
         sentence_pairs::write(&workspace.path("data/bert-mnli"))
     }
 
-    fn next(&self) -> Vec<(&'static str, String)> {
-        let predict = format!("{HOST} predict --checkpoint runs/RUN --input data/bert-mnli/dev.jsonl --output predictions.jsonl");
+    fn next(&self, runs: &str) -> Vec<(&'static str, String)> {
+        let predict = format!("{HOST} predict --checkpoint {runs} --input data/bert-mnli/dev.jsonl --output {runs}/predictions.jsonl");
         vec![
             (
                 "Predict, and write every layer's attention weights as Hugging Face's `attentions`:",
-                format!("{predict} --attentions attentions.safetensors"),
+                format!("{predict} --attentions {runs}/attentions.safetensors"),
             ),
             (
                 "Train on the real MNLI, from multinli_1.0.zip:",

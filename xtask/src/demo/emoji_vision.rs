@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Demo, HOST, emoji, weights_from_package};
+use super::{Demo, HOST, config, emoji, weights_from_package};
 use crate::workspace::Workspace;
 
 pub struct EmojiVision;
@@ -22,9 +22,13 @@ impl Demo for EmojiVision {
         emoji::write_pictures(&workspace.path("data/emoji"))
     }
 
-    fn next(&self) -> Vec<(&'static str, String)> {
+    fn next(&self, runs: &str) -> Vec<(&'static str, String)> {
         vec![
-            ("See what trains at which rate in which epoch:", format!("{HOST} plan examples/emoji-vision.toml")),
+            (
+                "Predict, a row for each picture:",
+                format!("{HOST} predict --checkpoint {runs} --input data/emoji/val --output {runs}/predictions.csv"),
+            ),
+            ("See what trains at which rate in which epoch:", format!("{HOST} plan {}", config(self.name()))),
             ("See what a plugin offers, with its parameters:", format!("{HOST} --plugin target/release/libthaw_layerwise_finetuning.so")),
         ]
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Demo, HOST, figures};
+use super::{Demo, HOST, config, figures};
 use crate::workspace::Workspace;
 
 pub struct ResNetCifar10;
@@ -19,13 +19,13 @@ impl Demo for ResNetCifar10 {
         figures::write(&workspace.path(DATA))
     }
 
-    fn next(&self) -> Vec<(&'static str, String)> {
+    fn next(&self, _: &str) -> Vec<(&'static str, String)> {
         vec![
             (
                 "Train on CIFAR-10 itself: unpack cifar-10-binary.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html, and run the demo again:",
                 format!("tar xzf cifar-10-binary.tar.gz -C {DATA}"),
             ),
-            ("See what trains at which rate in which epoch:", format!("{HOST} plan examples/resnet-cifar10.toml")),
+            ("See what trains at which rate in which epoch:", format!("{HOST} plan {}", config(self.name()))),
         ]
     }
 }
