@@ -73,7 +73,7 @@ impl LayerwiseFinetuning {
         } else {
             module.unfreeze_without_batch_norms(optimizer, lr, self.frozen_bn)?;
         }
-        info!("`{}` thaws with the rate {lr:e}", module.path());
+        info!("`{}` thaws with the rate {lr:.3e}", module.path());
         Ok(())
     }
 
