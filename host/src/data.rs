@@ -12,6 +12,7 @@ mod batch;
 mod cifar10;
 mod config;
 mod dataset;
+mod defaults;
 mod error;
 mod folder;
 mod image;
@@ -35,8 +36,8 @@ pub use config::{
     OnError, Padding, RandomResizedCrop, ResizeMode, Source, Target, TensorsConfig, TextConfig,
 };
 pub use dataset::{Dataset, Pass};
+pub use defaults::InputDefaults;
 pub use error::DataError;
-pub use image::PictureDefaults;
 pub use loader::Loader;
 pub use module::{DataModule, Split, SplitSummary, Summary};
 pub use predict::PredictData;

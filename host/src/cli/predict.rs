@@ -10,7 +10,7 @@ use super::trained::TrainedArgs;
 use crate::Error;
 use crate::config::ConfigError;
 use crate::data::PredictData;
-use crate::fit::picture_defaults;
+use crate::fit::input_defaults;
 use crate::inference::PredictOptions;
 use crate::predict::{Attentions, Format, Predictions, write};
 
@@ -60,7 +60,7 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
         message: "there is no table [data]: `host predict` needs its kind to read the input".to_owned(),
     })?;
     let sample = if data.has_pictures() { "file" } else { "row" };
-    let data = PredictData::open(data, &args.input, &picture_defaults(inference.model()))?;
+    let data = PredictData::open(data, &args.input, &input_defaults(inference.model()))?;
     let class_names = trained.checkpoint.state.class_names.clone();
     let mut predictions = Predictions::new(inference.model().task(), class_names, args.outputs);
     let limits = PredictOptions { limit_batches: args.limit_batches };

@@ -3,7 +3,8 @@
 use super::DataError;
 use super::config::ImageConfig;
 use super::dataset::Dataset;
-use super::image::{Picture, PictureDefaults};
+use super::defaults::InputDefaults;
+use super::image::Picture;
 use super::pictures::{PictureDataset, PictureStore};
 use super::targets::Targets;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ pub(crate) fn open_cifar10(
     files: &[PathBuf],
     labels: bool,
     images: &ImageConfig,
-    defaults: &PictureDefaults,
+    defaults: &InputDefaults,
 ) -> Result<Arc<dyn Dataset>, DataError> {
     let Some(folder) = files.first().and_then(|file| file.parent()) else {
         return Err(DataError::layout(Path::new("."), "no files", "name some"));
@@ -84,7 +85,7 @@ pub(crate) fn open_cifar10(
 }
 
 /// A model and a config without an opinion get the pictures at their own size, uncropped.
-pub(crate) fn own_size(images: &ImageConfig, defaults: &PictureDefaults) -> ImageConfig {
+pub(crate) fn own_size(images: &ImageConfig, defaults: &InputDefaults) -> ImageConfig {
     let mut images = images.clone();
     if defaults.image_size.is_none() {
         images.image_size = images.image_size.or(Some(SIDE));
@@ -174,7 +175,7 @@ mod tests {
         std::fs::write(&files[1], record(0, [250, 0, 100])).expect("written");
         assert_eq!(training_files(dir.path()).expect("found"), files);
         let config = ImageConfig { mean: Some([0.0; 3]), std: Some([1.0 / 255.0; 3]), ..ImageConfig::default() };
-        let data = open_cifar10(&files, true, &config, &PictureDefaults::default()).expect("opens");
+        let data = open_cifar10(&files, true, &config, &InputDefaults::default()).expect("opens");
         assert_eq!(data.len(), 3);
         assert_eq!(data.class_names()[3], "cat");
         assert!(data.id(2).ends_with("data_batch_2.bin#0"), "{}", data.id(2));
@@ -196,7 +197,7 @@ mod tests {
         let file = dir.path().join("data_batch_1.bin");
         let open = || {
             let files = [file.clone()];
-            match open_cifar10(&files, true, &ImageConfig::default(), &PictureDefaults::default()) {
+            match open_cifar10(&files, true, &ImageConfig::default(), &InputDefaults::default()) {
                 Ok(_) => panic!("accepted"),
                 Err(error) => error.to_string(),
             }

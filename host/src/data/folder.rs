@@ -3,8 +3,9 @@
 use super::DataError;
 use super::config::{ImageConfig, ImageFolderConfig, OnError};
 use super::dataset::Dataset;
+use super::defaults::InputDefaults;
 use super::error::first_names;
-use super::image::{PictureDefaults, has_picture_extension};
+use super::image::has_picture_extension;
 use super::pictures::{PictureDataset, PictureFiles};
 use super::targets::Targets;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ pub(crate) fn open_folder(
     root: &Path,
     classes: Option<&[String]>,
     images: &ImageConfig,
-    defaults: &PictureDefaults,
+    defaults: &InputDefaults,
 ) -> Result<Arc<dyn Dataset>, DataError> {
     let (mut names, mut loose) = (Vec::new(), 0);
     for (name, path) in entries(root)? {

@@ -1,6 +1,7 @@
 //! From a picture's bytes to the pixels a model gets.
 
 use super::config::{AugmentConfig, ColorJitter, ImageConfig, Interpolation, ResizeMode};
+use super::defaults::InputDefaults;
 use super::random::CounterRng;
 use fast_image_resize as fir;
 use std::cell::RefCell;
@@ -11,21 +12,6 @@ mod jitter;
 
 pub(crate) use decode::{Picture, decode, has_picture_extension};
 use geometry::CropBox;
-
-/// What a model wants its pictures to be where the config does not say.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct PictureDefaults {
-    /// Height and width in pixels. Default 224.
-    pub image_size: Option<usize>,
-    /// Share of the shorter side that the centre crop keeps. Default 0.875.
-    pub crop_pct: Option<f64>,
-    /// Filter of the resizing. Default bilinear.
-    pub interpolation: Option<Interpolation>,
-    /// Mean per channel. Default ImageNet's.
-    pub mean: Option<[f32; 3]>,
-    /// Standard deviation per channel. Default ImageNet's.
-    pub std: Option<[f32; 3]>,
-}
 
 const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
@@ -48,7 +34,7 @@ thread_local! {
 }
 
 impl Transform {
-    pub(crate) fn new(config: &ImageConfig, defaults: &PictureDefaults) -> Transform {
+    pub(crate) fn new(config: &ImageConfig, defaults: &InputDefaults) -> Transform {
         let mean = config.mean.or(defaults.mean).unwrap_or(IMAGENET_MEAN);
         let std = config.std.or(defaults.std).unwrap_or(IMAGENET_STD);
         let mut levels = Box::new([[0.0; 256]; 3]);

@@ -3,8 +3,8 @@
 use super::DataError;
 use super::config::{ImageConfig, ListConfig, OnError};
 use super::dataset::Dataset;
+use super::defaults::InputDefaults;
 use super::folder::require_file;
-use super::image::PictureDefaults;
 use super::pictures::{PictureDataset, PictureFiles};
 use super::table::{Column, Table};
 use super::targets::{Labels, Targets, configured_classes};
@@ -17,7 +17,7 @@ pub(crate) fn open_list(
     config: &ListConfig,
     classes: Option<&[String]>,
     labels: bool,
-    (images, defaults): (&ImageConfig, &PictureDefaults),
+    (images, defaults): (&ImageConfig, &InputDefaults),
 ) -> Result<Arc<dyn Dataset>, DataError> {
     require_file(path, "path")?;
     let mut columns = vec![Column::required(&config.path_column, "path_column")];

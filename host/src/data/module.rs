@@ -4,9 +4,9 @@ use super::DataError;
 use super::cifar10::{files_folder, open_cifar10, training_files};
 use super::config::{DataConfig, LoadingConfig, Source};
 use super::dataset::{Dataset, Pass, split};
+use super::defaults::InputDefaults;
 use super::error::first_names;
 use super::folder::{open_folder, require_folder, split_folders};
-use super::image::PictureDefaults;
 use super::list::open_list;
 use super::loader::{Loader, Walk};
 use super::tensor_file::TensorFile;
@@ -38,8 +38,8 @@ type Splits = (Arc<dyn Dataset>, Option<Arc<dyn Dataset>>);
 impl DataModule {
     /// Opens the data that the config names: paths, labels and rows are checked now, pictures when they are met.
     ///
-    /// `seed` is the run's; `defaults` is what the model says about its pictures.
-    pub fn open(config: &DataConfig, seed: u64, defaults: &PictureDefaults) -> Result<DataModule, DataError> {
+    /// `seed` is the run's; `defaults` is what the model says about its inputs.
+    pub fn open(config: &DataConfig, seed: u64, defaults: &InputDefaults) -> Result<DataModule, DataError> {
         let (train, val) = open_splits(config, defaults)?;
         let (train, val) = match config.loading.val_split {
             Some(share) => {
@@ -167,7 +167,7 @@ pub(crate) fn workers(configured: Option<usize>, dataset: &dyn Dataset) -> usize
     configured.unwrap_or_else(|| if dataset.in_memory() { 0 } else { std::thread::available_parallelism().map_or(1, usize::from) })
 }
 
-fn open_splits(config: &DataConfig, defaults: &PictureDefaults) -> Result<Splits, DataError> {
+fn open_splits(config: &DataConfig, defaults: &InputDefaults) -> Result<Splits, DataError> {
     let images = &config.images;
     let val_split = config.loading.val_split.is_some();
     let pictures = (images, defaults);
@@ -212,7 +212,7 @@ fn open_splits(config: &DataConfig, defaults: &PictureDefaults) -> Result<Splits
             Ok((train, val))
         }
         Source::Text(source) => {
-            let encoder = Arc::new(TextEncoder::open(source)?);
+            let encoder = Arc::new(TextEncoder::open(source, defaults.max_length)?);
             let train = open_texts(&source.path, Arc::clone(&encoder), None, true)?;
             let classes = known(&train);
             let open = |v| open_texts(v, encoder, classes, true);

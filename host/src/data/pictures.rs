@@ -4,7 +4,8 @@ use super::DataError;
 use super::batch::{Batch, PICTURE_INPUT, fill_rows};
 use super::config::{ImageConfig, OnError};
 use super::dataset::{Dataset, Pass};
-use super::image::{Picture, PictureDefaults, Transform, decode};
+use super::defaults::InputDefaults;
+use super::image::{Picture, Transform, decode};
 use super::targets::Targets;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -61,7 +62,7 @@ pub(crate) struct PictureDataset {
 }
 
 impl PictureDataset {
-    pub(crate) fn new(store: Box<dyn PictureStore>, targets: Targets, config: &ImageConfig, defaults: &PictureDefaults) -> PictureDataset {
+    pub(crate) fn new(store: Box<dyn PictureStore>, targets: Targets, config: &ImageConfig, defaults: &InputDefaults) -> PictureDataset {
         let limit = if config.cache { config.cache_mib.saturating_mul(1 << 20) } else { 0 };
         PictureDataset {
             cache: Cache::new(store.len(), limit, !store.is_decoded()),

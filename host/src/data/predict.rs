@@ -4,8 +4,9 @@ use super::DataError;
 use super::cifar10::{files_folder, open_cifar10, training_files};
 use super::config::{DataConfig, ListConfig, Source};
 use super::dataset::{Dataset, Pass};
+use super::defaults::InputDefaults;
 use super::folder::find_pictures;
-use super::image::{PictureDefaults, has_picture_extension};
+use super::image::has_picture_extension;
 use super::list::open_list;
 use super::loader::{Loader, Walk};
 use super::module::workers;
@@ -29,7 +30,7 @@ impl PredictData {
     ///
     /// Pictures: a picture, a folder (with all below it), a `.csv` or `.tsv` list with the config's columns (or `path`), or CIFAR-10's
     /// files. Texts: a table with the config's columns, or a `.txt` file of one text per line. Tensors: a file with the config's inputs.
-    pub fn open(config: &DataConfig, input: &Path, defaults: &PictureDefaults) -> Result<PredictData, DataError> {
+    pub fn open(config: &DataConfig, input: &Path, defaults: &InputDefaults) -> Result<PredictData, DataError> {
         if !input.exists() {
             return Err(DataError::NotFound {
                 path: input.to_path_buf(),
@@ -41,7 +42,7 @@ impl PredictData {
                 let keys = Keys { config: source, prefix: "", target: false };
                 open_tensors(&TensorFile::open(input)?, keys, None)?
             }
-            Source::Text(source) => open_texts(input, Arc::new(TextEncoder::open(source)?), None, false)?,
+            Source::Text(source) => open_texts(input, Arc::new(TextEncoder::open(source, defaults.max_length)?), None, false)?,
             Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_) => open_pictures(config, input, defaults)?,
         };
         let loading = &config.loading;
@@ -82,7 +83,7 @@ impl PredictData {
     }
 }
 
-fn open_pictures(config: &DataConfig, input: &Path, defaults: &PictureDefaults) -> Result<Arc<dyn Dataset>, DataError> {
+fn open_pictures(config: &DataConfig, input: &Path, defaults: &InputDefaults) -> Result<Arc<dyn Dataset>, DataError> {
     let own_size;
     let mut images = &config.images;
     let cifar10 = matches!(config.source, Source::Cifar10(_));

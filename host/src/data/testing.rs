@@ -1,6 +1,6 @@
 //! Small data for the tests of this module.
 
-use super::{Batch, DataConfig, DataError, DataModule, PictureDefaults};
+use super::{Batch, DataConfig, DataError, DataModule, InputDefaults};
 use std::path::Path;
 
 /// A config from the lines of a `[data]` table, with `{dir}` replaced.
@@ -11,7 +11,7 @@ pub(crate) fn config(dir: &Path, lines: &str) -> DataConfig {
 
 /// Opens data with seed 42 and a model that has no opinion on pictures.
 pub(crate) fn open(dir: &Path, lines: &str) -> Result<DataModule, DataError> {
-    DataModule::open(&config(dir, lines), 42, &PictureDefaults::default())
+    DataModule::open(&config(dir, lines), 42, &InputDefaults::default())
 }
 
 /// The text of the error that opening ends with.

@@ -13,7 +13,7 @@ use tokenizers::{EncodeInput, Encoding, Tokenizer, TruncationParams, TruncationS
 
 /// Columns of the config if it does not name them and the file has them.
 const DEFAULT_PAIR: &str = "text_pair";
-/// Longest row if neither config nor tokenizer has a say.
+/// Longest row if neither config nor tokenizer nor model has a say.
 const DEFAULT_MAX_LENGTH: usize = 512;
 
 /// The tokenizer with what it takes to make batches; shared by all splits.
@@ -26,12 +26,22 @@ pub(crate) struct TextEncoder {
 }
 
 impl TextEncoder {
-    pub(crate) fn open(config: &TextConfig) -> Result<TextEncoder, DataError> {
+    /// `longest`: most tokens that the model takes, where it has a limit.
+    pub(crate) fn open(config: &TextConfig, longest: Option<usize>) -> Result<TextEncoder, DataError> {
         let path = &config.tokenizer;
         require_file(path, "tokenizer")?;
         let fail = |message: String| DataError::Tokenizer { path: path.clone(), message };
         let mut tokenizer = Tokenizer::from_file(path).map_err(|e| fail(format!("not readable as a tokenizer.json: {e}")))?;
-        let max_length = config.max_length.or(tokenizer.get_truncation().map(|t| t.max_length)).unwrap_or(DEFAULT_MAX_LENGTH);
+        let usual = tokenizer.get_truncation().map(|t| t.max_length);
+        let max_length = match (config.max_length, longest) {
+            (Some(length), Some(longest)) if length > longest => {
+                let expected = format!("at most {longest}, the longest text that the model takes");
+                return Err(DataError::value("max_length", length, expected));
+            }
+            (Some(length), _) => length,
+            (None, Some(longest)) => usual.map_or(longest, |usual| usual.min(longest)),
+            (None, None) => usual.unwrap_or(DEFAULT_MAX_LENGTH),
+        };
         let padding = tokenizer.get_padding().cloned();
         let pad_token_id = config
             .pad_token_id

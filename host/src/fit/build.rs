@@ -14,7 +14,7 @@ use super::{Fit, FitError, Meter, RunState, initial_groups};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::config::{ConfigError, Precision, RunConfig};
-use crate::data::{DataModule, Interpolation, PictureDefaults, Split};
+use crate::data::{DataModule, InputDefaults, Interpolation, Split};
 use crate::model::{HostModel, load_weights};
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
 use crate::plugins::{Instance, PluginError, PluginSet, self_contained};
@@ -192,7 +192,7 @@ pub fn build_model(config: &RunConfig, plugins: &PluginSet, device: tch::Device,
     Ok(model)
 }
 
-/// The data with what the model says of its pictures.
+/// The data with what the model says of its inputs.
 ///
 /// # Errors
 /// There is no `[data]`, or it cannot be read.
@@ -201,7 +201,7 @@ pub fn open_data(config: &RunConfig, model: &HostModel) -> Result<DataModule, Er
         path: config.path.clone(),
         message: "there is no table [data], so that there is nothing to train on".to_owned(),
     })?;
-    Ok(DataModule::open(data, config.seed, &picture_defaults(model))?)
+    Ok(DataModule::open(data, config.seed, &input_defaults(model))?)
 }
 
 /// The run config's optimizer, or the model's own choice, or AdamW.
@@ -218,8 +218,8 @@ pub fn optimizer_config(config: &RunConfig, model: &HostModel) -> Result<Optimiz
     Ok(choice.map_or_else(default, Ok)?)
 }
 
-/// What the model says of its pictures, as the data side takes it.
-pub fn picture_defaults(model: &HostModel) -> PictureDefaults {
+/// What the model says of its inputs, as the data side takes it.
+pub fn input_defaults(model: &HostModel) -> InputDefaults {
     let input = &model.description().input;
     let narrow = |values: Option<[f64; 3]>| values.map(|values| values.map(|value| value as f32));
     let interpolation = match input.interpolation.as_deref() {
@@ -227,12 +227,13 @@ pub fn picture_defaults(model: &HostModel) -> PictureDefaults {
         Some("bilinear") => Some(Interpolation::Bilinear),
         _ => None,
     };
-    PictureDefaults {
+    InputDefaults {
         image_size: input.image_size,
         mean: narrow(input.mean),
         std: narrow(input.std),
         crop_pct: input.crop_pct,
         interpolation,
+        max_length: input.max_length,
     }
 }
 

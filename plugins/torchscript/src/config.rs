@@ -28,7 +28,8 @@ pub enum Kind {
 /// Configuration of [`crate::TorchScript`].
 #[derive(Config, Clone, Debug)]
 pub struct TorchScriptConfig {
-    /// The file that `torch.jit.save` wrote. It holds the code: a run and its checkpoints keep a copy of it.
+    /// The file that `torch.jit.save` wrote. It holds the code: a run and its checkpoints keep a copy of it. Its float16, bfloat16
+    /// and float64 parameters and buffers become float32.
     pub path: PathBuf,
     /// Path of a module in the file that is taken instead of the whole, such as `backbone`.
     pub module: Option<String>,

@@ -4,12 +4,14 @@ mod archive;
 mod error;
 mod ffi;
 
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::ptr::NonNull;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 use thaw_plugin_api::error::{Error, Result};
+use thaw_plugin_api::prelude::info;
 
 use error::LoadError;
 
@@ -90,7 +92,27 @@ impl Script {
         // SAFETY: the script is alive.
         let count = unsafe { ffi::thaw_script_modules(raw.as_ptr()) };
         script.modules = (0..count).map(|index| script.read_module(index)).collect::<Result<_>>()?;
+        script.convert_to_float32(path)?;
         Ok(script)
+    }
+
+    /// Parameters and buffers of other floating-point types become float32, as the weights of a plain file do: the data is
+    /// float32, and so is what is trained; lower precision is the trainer's business.
+    fn convert_to_float32(&mut self, path: &Path) -> Result<()> {
+        let mut converted = BTreeMap::new();
+        for stored in self.modules.iter_mut().flat_map(|module| &mut module.tensors) {
+            let kind = stored.tensor.kind();
+            if kind != Kind::Float && stored.tensor.is_floating_point() {
+                let values = stored.tensor.detach().f_to_kind(Kind::Float)?;
+                // The tensor stays the one that the code uses.
+                stored.tensor.f_set_data(&values)?;
+                *converted.entry(format!("{kind:?}")).or_insert(0) += 1;
+            }
+        }
+        for (kind, count) in converted {
+            info!("{}: {count} tensors of type {kind} are converted to float32", path.display());
+        }
+        Ok(())
     }
 
     /// Its modules, in the order of PyTorch's `named_modules`, the whole file first.

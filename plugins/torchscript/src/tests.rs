@@ -36,6 +36,35 @@ fn every_file_of_the_reference_is_pytorchs_in_outputs_and_training() {
 }
 
 #[test]
+fn a_file_of_another_precision_computes_and_trains_in_float32() {
+    tch::set_num_threads(1);
+    let mut original = built("script_classifier_p0.pt", &json!({})).unwrap();
+    original.set_training(false);
+    let expected = tch::no_grad(|| logits(&mut original));
+    let folder = tempfile::tempdir().unwrap();
+    // What the rounding of the weights comes to at the end.
+    for (kind, tolerance) in [(Kind::Half, 0.02), (Kind::BFloat16, 0.15), (Kind::Double, 1e-5)] {
+        let path = folder.path().join("other.pt");
+        let mut module = tch::CModule::load(file("script_classifier_p0.pt")).unwrap();
+        module.to(Device::Cpu, kind, false);
+        module.save(&path).unwrap();
+        let mut built = Built::new::<TorchScript>(&json!({ "path": path })).unwrap();
+        for (name, tensor) in built.tensors() {
+            assert_eq!(tensor.kind(), Kind::Float, "{name}");
+        }
+        built.set_training(false);
+        let found = tch::no_grad(|| logits(&mut built));
+        let difference = (&found - &expected).abs().max().double_value(&[]);
+        assert!(difference < tolerance * expected.std(true).double_value(&[]), "{kind:?}: {difference}");
+        built.set_training(true);
+        built.loss(pictures(), Reference::read("files/torchscript.json").labels().as_ref()).unwrap().backward();
+        let gradient = built.tensor("fc.weight").grad();
+        assert_eq!(gradient.kind(), Kind::Float);
+        assert!(gradient.abs().sum(Kind::Float).double_value(&[]) > 0.0);
+    }
+}
+
+#[test]
 fn a_part_of_a_file_under_a_new_head_trains_as_the_whole_file_does() {
     tch::set_num_threads(1);
     let reference = Reference::read("files/torchscript.json").script("script_backbone_head.pt");

@@ -131,8 +131,8 @@ pub struct TextConfig {
     pub ignore_labels: Vec<String>,
     /// The tokenizer, a `tokenizer.json`.
     pub tokenizer: PathBuf,
-    /// Most tokens of a row, special ones included; the longer text of a pair is cut first. At least 2. Default: what the tokenizer
-    /// says, else 512.
+    /// Most tokens of a row, special ones included; the longer text of a pair is cut first. At least 2, at most what the model
+    /// takes. Default: what the tokenizer says, but not more than the model takes; else that, else 512.
     pub max_length: Option<usize>,
     /// How far rows are padded. Default `longest`.
     pub padding: Padding,

@@ -8,7 +8,7 @@ fn png(width: u32, height: u32, color: ExtendedColorType, data: &[u8]) -> Vec<u8
 }
 
 fn plain(config: ImageConfig) -> Transform {
-    Transform::new(&config, &PictureDefaults::default())
+    Transform::new(&config, &InputDefaults::default())
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn flips_mirror_rows() {
 
 #[test]
 fn the_model_says_what_the_config_leaves_open() {
-    let defaults = PictureDefaults { image_size: Some(112), mean: Some([0.5; 3]), std: Some([0.5; 3]), ..PictureDefaults::default() };
+    let defaults = InputDefaults { image_size: Some(112), mean: Some([0.5; 3]), std: Some([0.5; 3]), ..InputDefaults::default() };
     let transform = Transform::new(&ImageConfig::default(), &defaults);
     assert_eq!(transform.size(), 112);
     assert_eq!(transform.levels[0][255], 1.0);

@@ -1,12 +1,12 @@
 use crate::data::testing::{config, picture_folder, write_png};
-use crate::data::{Batch, DataError, PictureDefaults, PredictData};
+use crate::data::{Batch, DataError, InputDefaults, PredictData};
 use std::path::Path;
 
 const PICTURES: &str = "kind = \"image-folder\"\npath = \"nowhere\"\nimage_size = 8\nbatch_size = 2\naugment = { horizontal_flip = 1.0 }\n";
 
 fn open(lines: &str, input: &Path) -> Result<PredictData, DataError> {
     let config = config(Path::new("."), lines);
-    PredictData::open(&config, input, &PictureDefaults::default())
+    PredictData::open(&config, input, &InputDefaults::default())
 }
 
 fn batches(data: &PredictData) -> Vec<Batch> {

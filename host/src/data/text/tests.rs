@@ -1,5 +1,5 @@
 use crate::data::testing::{config, open, refusal};
-use crate::data::{Batch, DataModule, PictureDefaults, PredictData, Split};
+use crate::data::{Batch, DataModule, InputDefaults, PredictData, Split};
 use std::path::Path;
 use tch::Tensor;
 
@@ -82,6 +82,25 @@ fn rows_can_all_have_one_length() {
 }
 
 #[test]
+fn no_row_is_longer_than_the_model_takes() {
+    let dir = folder("t.csv", "text,label\nthe cat sat the cat,0\n");
+    let longest = |lines: &str, max_length: Option<usize>| {
+        let defaults = InputDefaults { max_length, ..InputDefaults::default() };
+        let data = DataModule::open(&config(dir.path(), &format!("{TEXT}{lines}")), 0, &defaults).map_err(|error| error.to_string())?;
+        Ok::<_, String>(rows(&walk(&data, 0)[0].inputs[0].1)[0].len())
+    };
+    assert_eq!(longest("", None), Ok(7));
+    assert_eq!(longest("", Some(5)), Ok(5));
+    assert_eq!(longest("max_length = 4", Some(5)), Ok(4));
+    let error = longest("max_length = 6", Some(5)).unwrap_err();
+    assert_eq!(error, "[data] `max_length`: found 6, expected at most 5, the longest text that the model takes");
+    let truncation = r#""truncation": {"max_length": 6, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}"#;
+    std::fs::write(dir.path().join("tokenizer.json"), TOKENIZER.replace("\"truncation\": null", truncation)).expect("written");
+    assert_eq!(longest("", Some(9)), Ok(6), "the tokenizer's");
+    assert_eq!(longest("", Some(5)), Ok(5), "the tokenizer asks for more than the model takes");
+}
+
+#[test]
 fn buckets_put_similar_lengths_together_and_lose_nothing() {
     let words = |n: usize| vec!["cat"; n].join(" ");
     let rows_: Vec<String> = (0..41).map(|i| format!("{},0", words(1 + i * 7 % 13))).collect();
@@ -111,7 +130,7 @@ fn an_epoch_of_buckets_follows_from_seed_and_epoch_and_can_be_taken_up_inside() 
     let dir = folder("t.csv", &format!("text,label\n{rows}"));
     let config = config(dir.path(), "kind = \"text\"\npath = \"{dir}/t.csv\"\ntokenizer = \"{dir}/tokenizer.json\"\nbatch_size = 4\n");
     let batches = |seed: u64, epoch: u64, start: usize| -> Vec<Vec<usize>> {
-        let data = DataModule::open(&config, seed, &PictureDefaults::default()).expect("opens");
+        let data = DataModule::open(&config, seed, &InputDefaults::default()).expect("opens");
         let loader = data.loader(Split::Train, epoch, start).expect("starts").expect("there");
         loader.map(|batch| batch.expect("made").indices).collect()
     };
@@ -145,7 +164,7 @@ fn texts_to_predict_on_come_from_tables_and_plain_lines() {
     std::fs::write(dir.path().join("p.jsonl"), "{\"text\": \"the cat\"}\n{\"text\": \"dog\"}\n").expect("written");
     let config = config(dir.path(), TEXT);
     for input in ["t.txt", "p.csv", "p.tsv", "p.jsonl"] {
-        let data = PredictData::open(&config, &dir.path().join(input), &PictureDefaults::default());
+        let data = PredictData::open(&config, &dir.path().join(input), &InputDefaults::default());
         let data = data.expect(input);
         let batch = data.loader().expect("starts").next().expect("one").expect("made");
         assert_eq!(rows(&batch.inputs[0].1), [[1, 4, 5, 2], [1, 8, 2, 9]]);
@@ -175,7 +194,7 @@ fn reference_texts_get_the_reference_ids() {
         let path = dir.path().join(format!("{key}.jsonl"));
         std::fs::write(&path, lines).expect("written");
         let table = format!("kind = \"text\"\npath = \"nowhere.csv\"\nbucket = false\ntokenizer = \"{}\"", tokenizer.display());
-        let data = PredictData::open(&config(dir.path(), &table), &path, &PictureDefaults::default()).expect("opens");
+        let data = PredictData::open(&config(dir.path(), &table), &path, &InputDefaults::default()).expect("opens");
         let batch = data.loader().expect("starts").next().expect("one").expect("made");
         let [ids, mask, types] = [0, 1, 2].map(|i| rows(&batch.inputs[i].1));
         for (i, row) in rows_.iter().enumerate() {

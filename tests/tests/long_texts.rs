@@ -1,0 +1,16 @@
+//! A text is never longer than its model takes.
+
+use thaw_tests::{Run, tiny_text};
+
+#[test]
+fn texts_are_cut_to_what_the_model_takes_and_no_more_can_be_asked_for() {
+    let run = Run::new(
+        "plugins = [\"text\"]\n[model]\nid = \"bert-classifier\"\nconfig = \"weights/minilm/config.json\"\n\
+         [data]\nkind = \"text\"\npath = \"long.csv\"\ntokenizer = \"weights/minilm/tokenizer.json\"\n[trainer]\nmax_steps = 1\n",
+    );
+    tiny_text::write(&run);
+    run.write("long.csv", format!("text,label\n{},x\nshort,y\n", "word ".repeat(100)));
+    let said = run.fit(&[]).succeeded().stdout;
+    assert!(said.contains("up to 64 tokens"), "{said}");
+    run.host(["fit", "run.toml", "--set", "data.max_length=65"]).failed(1, &["`max_length`", "found 65", "at most 64"]);
+}
