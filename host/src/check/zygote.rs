@@ -21,11 +21,16 @@ use super::process::{Job, STDERR, STDOUT, single_threaded};
 pub struct Zygotes(Mutex<Vec<Zygote>>);
 
 impl Zygotes {
-    /// Runs a job in a copy; `None` where it was not done in time.
+    /// Runs a job in a copy, or in a process of its own where none can be had (a libtorch that starts threads when it is
+    /// loaded); `None` where it was not done in time.
     ///
     /// # Errors
-    /// A zygote that cannot be started, or that is gone.
+    /// A process that cannot be started.
     pub fn run(&self, job: &Job, limit: Duration) -> io::Result<Option<ExitStatus>> {
+        self.run_in_copy(job, limit).or_else(|_| job.spawn_and_wait(limit))
+    }
+
+    fn run_in_copy(&self, job: &Job, limit: Duration) -> io::Result<Option<ExitStatus>> {
         let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut zygote = waiting.map_or_else(Zygote::start, Ok)?;
         let ended = zygote.run(job, limit)?;
@@ -44,7 +49,7 @@ impl Zygote {
     fn start() -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["plugin", "run-check"]).envs(single_threaded());
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let (Some(jobs), Some(output)) = (process.stdin.take(), process.stdout.take()) else { return Err(gone()) };
         let (sender, answers) = channel();
         std::thread::spawn(move || {
