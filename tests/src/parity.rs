@@ -6,7 +6,9 @@
 
 mod compare;
 mod config;
+mod filter_calls;
 mod functions;
+mod keys;
 mod program;
 mod schedulers;
 mod spelling;
@@ -18,6 +20,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use compare::Comparison;
 use program::Program;
+use schedulers::Schedulers;
 use serde_json::Value;
 
 /// How many cases agree.
@@ -72,10 +75,11 @@ pub fn run(cases: &Path, built: &Path, mut tell: impl FnMut(String)) -> Result<R
     let schedulers = cases.join("schedulers.json");
     if schedulers.is_file() {
         found = true;
-        for entry in read_json(&schedulers)?["schedulers"].as_array().context("schedulers.json has no list `schedulers`")? {
+        let recorded = Schedulers::of(read_json(&schedulers)?)?;
+        for entry in recorded.entries() {
             let name = entry["name"].as_str().unwrap_or("scheduler");
-            count(name, schedulers::run(&program, entry, None));
-            count(&format!("{name}, added group"), schedulers::run(&program, entry, Some(schedulers::ADDED_AT)));
+            count(name, recorded.run(&program, entry, None));
+            count(&format!("{name}, added group"), recorded.run(&program, entry, Some(schedulers::ADDED_AT)));
         }
     }
     ensure!(found, "{}: expected folders with a case.json, or schedulers.json; found neither", cases.display());
@@ -98,6 +102,11 @@ fn folders(cases: &Path) -> Result<Vec<PathBuf>> {
     folders.retain(|folder| folder.join("case.json").is_file());
     folders.sort();
     Ok(folders)
+}
+
+/// A list; nothing where there is none.
+fn array(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
 }
 
 fn read_json(path: &Path) -> Result<Value> {

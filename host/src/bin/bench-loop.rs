@@ -101,7 +101,7 @@ fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
 /// The perceptron, as the test model reads it.
 fn perceptron() -> serde_json::Value {
     json!({
-        "model": { "kind": "mlp" },
+        "model": { "kind": "mlp_bn" },
         "modules": [
             { "name": "backbone", "type": "Sequential" },
             { "name": "backbone.0", "type": "Linear", "in_features": FEATURES, "out_features": FEATURES, "bias": true },

@@ -84,6 +84,17 @@ impl ModuleTree {
         Ok(())
     }
 
+    /// Freezes the parameters that a module owns itself, none below it; a batch norm does as with
+    /// [`BatchNorm::BatchStats`] (`BaseFinetuning.freeze_module`).
+    ///
+    /// # Errors
+    /// A path that the model does not have.
+    pub fn freeze_module(&mut self, path: &str) -> Result<()> {
+        let index = self.index_of(path)?;
+        self.freeze_resolved(&[index], &[index], BatchNorm::BatchStats);
+        Ok(())
+    }
+
     /// Makes the targets trainable and gives those of their parameters that are in no group yet a group of their own
     /// (`BaseFinetuning.unfreeze_and_add_param_group`). Without `lr` the rate is group 0's divided by
     /// `initial_denom_lr`. Batch norms stay out of the group unless `train_bn`. The group is named after the targets.
@@ -186,8 +197,10 @@ impl ModuleTree {
 }
 
 /// The parameters that no group of the optimizer has (`BaseFinetuning.filter_on_optimizer`), by identity: equal values
-/// do not make two parameters one.
+/// do not make two parameters one. Those dropped are in the debug log.
 pub fn filter_on_optimizer<'p>(optimizer: &Optimizer, parameters: impl IntoIterator<Item = &'p Parameter>) -> Vec<&'p Parameter> {
     let held: HashSet<&str> = optimizer.groups().iter().flat_map(|group| &group.parameters).map(String::as_str).collect();
-    parameters.into_iter().filter(|parameter| !held.contains(parameter.storage())).collect()
+    let (dropped, kept): (Vec<_>, Vec<_>) = parameters.into_iter().partition(|parameter| held.contains(parameter.storage()));
+    tracing::debug!(dropped = ?dropped.iter().map(|parameter| parameter.storage()).collect::<Vec<_>>(), "filter_on_optimizer");
+    kept
 }

@@ -13,9 +13,8 @@ pub fn of_case(folder: &Path, case: &Value) -> Result<Value> {
     if !case["strategy"].is_null() {
         callbacks.push(spelling::strategy(&case["strategy"])?);
     }
-    if !case["gradient_clip_val"].is_null() {
-        callbacks.push(json!({ "id": "case-recorder", "norm": true }));
-    }
+    // After the strategy, so that it sees what the epoch uses.
+    callbacks.push(json!({ "id": "case-recorder", "norm": !case["gradient_clip_val"].is_null() }));
     Ok(json!({
         "seed": case["seed"],
         "plugins": plugins(&callbacks),
@@ -37,6 +36,7 @@ pub fn of_case(folder: &Path, case: &Value) -> Result<Value> {
             "gradient_clip_algorithm": case["gradient_clip_algorithm"],
             "num_sanity_val_steps": 0,
             "log_every_n_steps": 1,
+            "precision": case["precision"],
             "device": "cpu",
             "threads": 1,
             // Some cases show what Lightning does where Thaw would refuse.

@@ -2,19 +2,22 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::compare::{Comparison, Tolerance};
 use super::program::{Program, write_config};
-use super::{config, read_json, spelling};
+use super::{array, config, keys, read_json, spelling};
 use crate::{Values, write_tensors};
 
 pub fn run(program: &Program, folder: &Path, case: &Value) -> Result<Comparison> {
     let trace = read_json(&folder.join("trace.json"))?;
+    keys::FUNCTIONS.check(case)?;
+    keys::SEQUENCES.check(&trace)?;
     let mut comparison = Comparison::default();
     for sequence in trace["sequences"].as_array().context("trace.json has no list `sequences`")? {
         let name = sequence["name"].as_str().unwrap_or("sequence");
+        check_keys(sequence).with_context(|| format!("sequence {name}"))?;
         let key = if sequence["expectation"] == "identity" { "steps_identity" } else { "steps" };
         let steps = sequence[key].as_array().with_context(|| format!("sequence {name} has no list `{key}`"))?;
         let results = run_sequence(program, folder, case, steps).with_context(|| format!("sequence {name}"))?;
@@ -25,6 +28,19 @@ pub fn run(program: &Program, folder: &Path, case: &Value) -> Result<Comparison>
         comparison.equal(&format!("{name}: calls"), &json!(results.len()), &json!(steps.len()));
     }
     Ok(comparison)
+}
+
+fn check_keys(sequence: &Value) -> Result<()> {
+    keys::SEQUENCE.check(sequence)?;
+    for step in array(&sequence["steps"]).iter().chain(array(&sequence["steps_identity"])) {
+        if step["call"] != "optimizer" {
+            keys::CALL.check(step)?;
+        }
+        keys::RESULT.check(&step["result"])?;
+        keys::GROUP.check_each(array(&step["result"]["groups"]))?;
+        keys::FILTER_CALL.check_each(array(&step["result"]["filter_calls"]))?;
+    }
+    Ok(())
 }
 
 fn run_sequence(program: &Program, folder: &Path, case: &Value, steps: &[Value]) -> Result<Vec<Value>> {
@@ -51,7 +67,9 @@ fn run_sequence(program: &Program, folder: &Path, case: &Value, steps: &[Value])
 
 /// The optimizer that a call makes; where none does, any.
 fn optimizer(steps: &[Value]) -> Result<Value> {
-    let Some(call) = steps.iter().find(|step| step["call"] == "optimizer") else { return Ok(json!({ "id": "sgd" })) };
+    let mut calls = steps.iter().filter(|step| step["call"] == "optimizer");
+    let Some(call) = calls.next() else { return Ok(json!({ "id": "sgd" })) };
+    ensure!(calls.next().is_none(), "it makes two optimizers; a run has one");
     let mut spec = call.as_object().cloned().unwrap_or_default();
     for key in ["call", "targets", "result"] {
         spec.remove(key);
@@ -70,11 +88,7 @@ fn compare(comparison: &mut Comparison, at: &str, found: &Value, expected: &Valu
         let found = &found[key];
         match key.as_str() {
             "groups" => groups(comparison, &at, found, expected),
-            "filter_calls" => {
-                let dropped =
-                    |calls: &Value| calls.as_array().into_iter().flatten().map(|call| call["dropped_by_identity"].clone()).collect();
-                comparison.equal(&at, &dropped(found), &dropped(expected));
-            }
+            "filter_calls" => filter_calls(comparison, &at, array(found), expected),
             _ => comparison.equal(&at, found, expected),
         }
     }
@@ -82,8 +96,7 @@ fn compare(comparison: &mut Comparison, at: &str, found: &Value, expected: &Valu
 
 /// Rates, weight decays and parameters of groups, in order.
 pub fn groups(comparison: &mut Comparison, at: &str, found: &Value, expected: &Value) {
-    let none = Vec::new();
-    let (found, expected) = (found.as_array().unwrap_or(&none), expected.as_array().unwrap_or(&none));
+    let (found, expected) = (array(found), array(expected));
     comparison.equal(&format!("{at}, number of groups"), &json!(found.len()), &json!(expected.len()));
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
         let at = format!("{at}, group {index}");
@@ -94,10 +107,16 @@ pub fn groups(comparison: &mut Comparison, at: &str, found: &Value, expected: &V
     }
 }
 
+/// What `filter_on_optimizer` dropped, call by call.
+pub fn filter_calls(comparison: &mut Comparison, at: &str, found: &[Value], expected: &Value) {
+    let dropped = |calls: &[Value]| calls.iter().map(|call| call["dropped_by_identity"].clone()).collect();
+    comparison.equal(at, &dropped(found), &dropped(array(expected)));
+}
+
 /// Names without repeats: where targets overlap, Lightning puts a parameter into its group twice, to be stepped twice.
-fn once(names: &Value) -> Value {
+pub fn once(names: &Value) -> Value {
     let mut kept: Vec<&Value> = Vec::new();
-    for name in names.as_array().into_iter().flatten() {
+    for name in array(names) {
         if !kept.contains(&name) {
             kept.push(name);
         }

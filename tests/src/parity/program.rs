@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+
+use super::filter_calls;
 
 /// The program and the folder of its plugins.
 pub struct Program {
@@ -20,16 +22,15 @@ impl Program {
         Ok(Self { host, folder: folder.to_path_buf() })
     }
 
-    /// Runs `host fit`; its plugins are found by name.
-    pub fn fit(&self, arguments: &[&str], folder: &Path) -> Result<()> {
+    /// Runs `host fit`; its plugins are found by name. Gives its log.
+    pub fn fit(&self, arguments: &[&str], folder: &Path) -> Result<String> {
         let mut command = Command::new(&self.host);
         command.arg("-q").arg("--plugin-dir").arg(&self.folder).arg("fit").args(arguments).current_dir(folder);
-        command.env_remove("THAW_LOG").env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
+        command.env("THAW_LOG", filter_calls::LOG).env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
         let output = command.output().with_context(|| format!("{} cannot be started", self.host.display()))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        bail!("host fit {}: {}: {}", arguments.join(" "), output.status, String::from_utf8_lossy(&output.stderr).trim())
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "host fit {}: {}: {}", arguments.join(" "), output.status, log.trim());
+        Ok(log)
     }
 }
 

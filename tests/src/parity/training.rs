@@ -2,32 +2,39 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::compare::{Comparison, Tolerance};
 use super::program::{Program, write_config};
-use super::{config, functions, read_json, read_records};
+use super::{array, config, filter_calls, functions, keys, read_json, read_records};
 use crate::read_tensors;
 
+/// The loss that every case trains on: the program's for a model of classes.
+const LOSS: &str = "cross entropy, mean over the batch";
+
 pub fn run(program: &Program, folder: &Path, case: &Value) -> Result<Comparison> {
+    ensure!(case["loss"] == LOSS, "case.json: `loss` is {}, expected {LOSS:?}", case["loss"]);
     let temporary = tempfile::tempdir()?;
     write_config(&temporary.path().join("run.toml"), config::of_case(folder, case)?)?;
+    keys::FILES.check(&case["files"])?;
+    keys::TOLERANCES.check(&case["tolerances"])?;
     let truth = |index: usize, default: &str| folder.join(case["files"]["truth"][index].as_str().unwrap_or(default));
     let expected = Expected { case, trace: read_json(&truth(0, "trace.json"))?, last: truth(1, "final.safetensors") };
+    expected.check_keys()?;
     let mut comparison = Comparison::default();
-    program.fit(&["run.toml", "--run-dir", "straight"], temporary.path())?;
-    expected.compare(&mut comparison, &temporary.path().join("straight"), "")?;
+    let log = program.fit(&["run.toml", "--run-dir", "straight"], temporary.path())?;
+    expected.compare(&mut comparison, &temporary.path().join("straight"), &log, "")?;
     if let Some(epochs) = case["resume_after_epochs"].as_u64() {
         let limit = format!("trainer.max_epochs={epochs}");
-        program.fit(&["run.toml", "--run-dir", "resumed", "--set", &limit], temporary.path())?;
+        let before = program.fit(&["run.toml", "--run-dir", "resumed", "--set", &limit], temporary.path())?;
         let resumed = temporary.path().join("resumed");
         if let Some(state) = case["files"]["checkpoint_state"][0].as_str() {
             let found = resumed.join("checkpoints/last/model.safetensors");
             expected.state(&mut comparison, &format!("resumed run, after epoch {epochs}"), &found, &folder.join(state))?;
         }
-        program.fit(&["run.toml", "--resume", "resumed"], temporary.path())?;
-        expected.compare(&mut comparison, &resumed, "resumed run, ")?;
+        let after = program.fit(&["run.toml", "--resume", "resumed"], temporary.path())?;
+        expected.compare(&mut comparison, &resumed, &(before + &after), "resumed run, ")?;
     }
     Ok(comparison)
 }
@@ -41,6 +48,7 @@ struct Expected<'c> {
 
 /// What the program wrote of an epoch.
 struct Epoch {
+    filter_calls: Vec<Value>,
     groups: Value,
     steps: Vec<Value>,
     end: Value,
@@ -53,18 +61,37 @@ impl Expected<'_> {
         tolerances["overrides"][key].as_f64().or_else(|| tolerances[key].as_f64()).or_else(|| tolerances["state"].as_f64()).unwrap_or(1e-5)
     }
 
-    fn compare(&self, comparison: &mut Comparison, run: &Path, prefix: &str) -> Result<()> {
+    fn check_keys(&self) -> Result<()> {
+        keys::TRAINING.check(self.case)?;
+        keys::TRACE.check(&self.trace)?;
+        keys::FINAL_GROUP.check_each(array(&self.trace["final_groups"]))?;
+        for epoch in array(&self.trace["epochs"]) {
+            keys::EPOCH.check(epoch)?;
+            keys::GROUP.check_each(array(&epoch["groups"]))?;
+            keys::BATCH_NORM.check_each(epoch["batch_norm"].as_object().into_iter().flat_map(|norms| norms.values()))?;
+            keys::CALLBACK.check(&epoch["callback"])?;
+            keys::FILTER_CALL.check_each(array(&epoch["filter_calls"]))?;
+            keys::STEP.check_each(array(&epoch["steps"]))?;
+        }
+        Ok(())
+    }
+
+    fn compare(&self, comparison: &mut Comparison, run: &Path, log: &str, prefix: &str) -> Result<()> {
+        let mut calls = filter_calls::by_epoch(log);
         let metrics = read_records(&run.join("metrics.jsonl"))?;
         let groups = read_records(&run.join("groups.jsonl"))?;
         let epochs = self.trace["epochs"].as_array().context("the trace has no list `epochs`")?;
         comparison.equal(&format!("{prefix}records of groups"), &json!(groups.len()), &json!(epochs.len()));
+        comparison.equal(&format!("{prefix}epochs in the log"), &json!(calls.len()), &json!(epochs.len()));
+        calls.resize(epochs.len(), Vec::new());
         let mut steps_so_far = 0;
-        for expected in epochs {
+        for (expected, filter_calls) in epochs.iter().zip(calls) {
             let number = &expected["epoch"];
             let of_epoch = || metrics.iter().filter(|record| record["epoch"] == *number).cloned();
             let end = of_epoch().find(|record| record["batch"].is_null()).with_context(|| format!("no record of epoch {number}"))?;
             let checkpoint = format!("checkpoints/epoch={number}-step={}", end["step"]);
             let found = Epoch {
+                filter_calls,
                 groups: groups.iter().find(|record| record["epoch"] == *number).cloned().unwrap_or_default(),
                 steps: of_epoch().filter(|record| !record["batch"].is_null()).collect(),
                 end,
@@ -72,10 +99,29 @@ impl Expected<'_> {
             };
             self.epoch(comparison, &format!("{prefix}epoch {number}"), &found, expected, &mut steps_so_far)?;
         }
+        self.final_groups(comparison, &format!("{prefix}final groups"), &groups);
         self.state(comparison, &format!("{prefix}final state"), &run.join("checkpoints/last/model.safetensors"), &self.last)
     }
 
+    /// The groups that there are in the end, each as it joined.
+    fn final_groups(&self, comparison: &mut Comparison, at: &str, records: &[Value]) {
+        let mut found: Vec<&Value> = Vec::new();
+        for group in records.iter().flat_map(|record| array(&record["groups"])) {
+            if !found.iter().any(|known| known["name"] == group["name"]) {
+                found.push(group);
+            }
+        }
+        let expected = array(&self.trace["final_groups"]);
+        comparison.equal(&format!("{at}, number"), &json!(found.len()), &json!(expected.len()));
+        for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+            comparison.number(&format!("{at}, lr of group {index}"), &found["lr"], &expected["lr"], Tolerance::Rate);
+            let at = format!("{at}, parameters of group {index}");
+            comparison.equal(&at, &found["parameters"], &functions::once(&expected["params"]));
+        }
+    }
+
     fn epoch(&self, comparison: &mut Comparison, at: &str, found: &Epoch, expected: &Value, steps_so_far: &mut u64) -> Result<()> {
+        functions::filter_calls(comparison, &format!("{at}, filter_calls"), &found.filter_calls, &expected["filter_calls"]);
         functions::groups(comparison, at, &found.groups["groups"], &expected["groups"]);
         let mut trainable: Vec<String> = serde_json::from_value(found.groups["trainable"].clone())?;
         trainable.sort_unstable();
@@ -118,6 +164,7 @@ impl Expected<'_> {
     fn steps(&self, comparison: &mut Comparison, at: &str, found: &Epoch, expected: &Value, names: &[String], steps_so_far: &mut u64) {
         let expected = array(&expected["steps"]);
         comparison.equal(&format!("{at}, batches"), &json!(found.steps.len()), &json!(expected.len()));
+        comparison.equal(&format!("{at}, batches_per_epoch"), &json!(found.steps.len()), &self.case["batches_per_epoch"]);
         for (batch, (found, expected)) in found.steps.iter().zip(expected).enumerate() {
             let at = format!("{at}, batch {batch}");
             let rates: Vec<&Value> = names.iter().map(|name| &found[name]).collect();
@@ -145,14 +192,15 @@ impl Expected<'_> {
 
     /// What the strategy remembers, from the epoch's checkpoint: nothing changes it after the epoch's start.
     fn callback(&self, comparison: &mut Comparison, at: &str, found: &Epoch, expected: &Value) -> Result<()> {
+        let at = format!("{at}, previous_backbone_lr");
+        let expected = &expected["callback"]["previous_backbone_lr"];
         if self.case["strategy"]["name"] != "BackboneFinetuning" {
+            comparison.equal(&at, &Value::Null, expected);
             return Ok(());
         }
         let state = read_json(&found.checkpoint.join("state.json"))?;
         let saved = array(&state["callbacks"]).iter().find(|saved| saved["id"] == "backbone-finetuning").cloned().unwrap_or_default();
-        let at = format!("{at}, previous_backbone_lr");
-        let previous = &saved["state"]["state"]["previous_backbone_lr"];
-        comparison.number(&at, previous, &expected["callback"]["previous_backbone_lr"], Tolerance::Rate);
+        comparison.number(&at, &saved["state"]["state"]["previous_backbone_lr"], expected, Tolerance::Rate);
         Ok(())
     }
 
@@ -170,8 +218,4 @@ impl Expected<'_> {
         }
         Ok(())
     }
-}
-
-fn array(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
 }

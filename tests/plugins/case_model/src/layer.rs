@@ -9,12 +9,13 @@ use thaw_plugin_api::tch::Tensor;
 
 /// A module as `case.json` describes it.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ModuleEntry {
     pub name: String,
     #[serde(rename = "type")]
     kind: String,
-    #[serde(default)]
-    own_parameters: Vec<String>,
+    /// Only modules with others in them have this key.
+    own_parameters: Option<Vec<String>>,
     #[serde(default)]
     in_features: i64,
     #[serde(default)]
@@ -37,6 +38,10 @@ pub struct ModuleEntry {
     eps: f64,
     #[serde(default)]
     momentum: f64,
+    #[serde(default = "yes")]
+    affine: bool,
+    #[serde(default = "yes")]
+    track_running_stats: bool,
     #[serde(default)]
     p: f64,
     /// A `Linear` whose weight this one shares.
@@ -46,6 +51,10 @@ pub struct ModuleEntry {
 
 fn one() -> i64 {
     1
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A module without children.
@@ -64,16 +73,20 @@ impl ModuleEntry {
                 Box::new(nn::Conv2d::new(path, self.in_channels, self.out_channels, self.kernel_size, options)?)
             }
             kind if kind.starts_with("BatchNorm") => {
+                let name = &self.name;
+                ensure!(self.affine && self.track_running_stats, "`{name}` is a {kind} without affine or stored statistics");
                 Box::new(nn::BatchNorm2d::of_kind(path, kind, self.num_features, self.eps, self.momentum)?)
             }
             "ReLU" => Box::new(nn::Activation::new(path, nn::ActivationKind::ReLU)?),
             "Dropout" => Box::new(nn::Dropout::new(path, self.p)?),
             kind => {
+                let is_iterable = kind.contains("Sequential");
+                ensure!(is_iterable || self.own_parameters.is_some(), "there is no layer {kind} for `{}`", self.name);
                 let module = path.module(kind)?;
-                if kind.contains("Sequential") {
+                if is_iterable {
                     module.iterable();
                 }
-                for name in &self.own_parameters {
+                for name in self.own_parameters.iter().flatten() {
                     let _: Tensor = module.parameter(name, init::ones(&[1])?)?;
                 }
                 return Ok(None);

@@ -53,6 +53,8 @@ impl Model for CaseModel {
 
     fn new(config: CaseConfig, root: &nn::Path) -> Result<Self> {
         let case: Case = read_case(&config.case)?;
+        let kind = case.model.kind.as_str();
+        ensure!(["mlp_bn", "conv_bn", "layers", "nested"].contains(&kind), "there is no forward for models of kind `{kind}`");
         let (mut layers, mut weights) = (Vec::new(), Weights::new());
         for entry in &case.modules {
             let path = entry.name.split('.').fold(root.clone(), |path, name| path / name);

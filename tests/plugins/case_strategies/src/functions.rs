@@ -62,6 +62,7 @@ fn apply(context: &mut Context, call: &Value) -> Result<Map<String, Value>> {
             return Ok(result);
         }
         "freeze" => model.freeze(targets, if flag("train_bn") { BatchNorm::Train } else { BatchNorm::BatchStats })?,
+        "freeze_module" => targets.paths().into_iter().try_for_each(|path| model.freeze_module(path))?,
         "make_trainable" => model.make_trainable(targets)?,
         "unfreeze_and_add_param_group" => {
             let mut unfrozen = model.clone();

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::tch::Tensor;
 
-/// Logs the norm of the optimizer's gradients before they are clipped, and group 0's momentum.
+/// Logs the norm of the optimizer's gradients before they are clipped, and group 0's momentum; says when an epoch begins.
 #[derive(Config)]
 pub struct CaseRecorder {
     /// Whether to log `total_norm` at each step.
@@ -20,6 +20,12 @@ pub struct CaseRecorder {
 
 impl Callback for CaseRecorder {
     const ID: &'static str = "case-recorder";
+
+    /// Parts the log into epochs.
+    fn on_train_epoch_start(&mut self, _: &mut Context) -> Result<()> {
+        debug!("case-recorder: the epoch begins");
+        Ok(())
+    }
 
     fn on_train_batch_start(&mut self, context: &mut Context) -> Result<()> {
         if !self.momentum {
