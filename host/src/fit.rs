@@ -25,7 +25,9 @@ mod swap;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use build::{FitOptions, build_model, create_callbacks, input_defaults, open_data, optimizer_config, prepare_torch, run_length};
+pub use build::{
+    FitOptions, build_model, create_callbacks, create_model, input_defaults, open_data, optimizer_config, prepare_torch, run_length,
+};
 pub use checkpoints::Best;
 pub use error::FitError;
 pub use evaluate::{Evaluation, evaluate_batch};

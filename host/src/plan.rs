@@ -18,7 +18,7 @@ use thaw_plugin_api::optimizer::ParamGroup;
 
 use crate::Error;
 use crate::config::RunConfig;
-use crate::fit::{FitError, audit, create_callbacks, initial_groups, optimizer_config, run_length};
+use crate::fit::{FitError, audit, create_callbacks, create_model, initial_groups, optimizer_config, run_length};
 use crate::model::HostModel;
 use crate::optimizer::Optimizer;
 use crate::plugins::{Instance, PluginSet};
@@ -83,7 +83,7 @@ pub fn plan(config: &RunConfig, plugins: &PluginSet, steps_per_epoch: usize) -> 
         ..Progress::default()
     };
     let mut callbacks = create_callbacks(config, plugins)?;
-    let model = HostModel::create(plugins, &config.model.id, &config.model.config)?;
+    let model = create_model(config, plugins)?;
     let mut run = Simulation {
         config,
         model,

@@ -8,6 +8,7 @@ mod compare;
 mod config;
 mod filter_calls;
 mod functions;
+mod joined;
 mod keys;
 mod program;
 mod schedulers;

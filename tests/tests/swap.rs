@@ -12,10 +12,10 @@ const EPOCHS: usize = 5;
 fn run() -> Run {
     Run::new(&format!(
         "{}shuffle = true\n[optimizer]\nid = \"adamw\"\nlr = 0.01\nparameters = [\"head\"]\n\
-         [scheduler]\nid = \"cosine\"\ninterval = \"step\"\n[trainer]\nmax_epochs = {EPOCHS}\n\
+         [scheduler]\nid = \"cosine\"\ninterval = \"step\"\n[trainer]\nmax_epochs = {EPOCHS}\n[checkpoint]\nsave_top_k = -1\n\
          [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 4\nlambda_func = 1.5\n\
          [[callbacks]]\nid = \"case-wait\"\nepochs = [1]\n\
-         [[callbacks]]\nid = \"case-stop\"\n",
+          [[callbacks]]\nid = \"case-stop\"\n",
         case("bb_steplr")
             .replace("shuffle = false\n", "")
             .replace("plugins = [", "plugins = [\"case_strategies\", \"backbone_finetuning\", "),
@@ -164,6 +164,18 @@ fn a_refused_swap_leaves_the_run_as_it_was_and_says_why() {
         let left: Vec<PathBuf> = fs::read_dir(run.run_dir()).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(!left.iter().any(|path| path.to_str().unwrap().contains("swap-")), "{left:?}");
     }
+}
+
+#[test]
+fn weights_that_a_refused_strategy_put_back_do_not_stay() {
+    let (run, untouched) = (run(), run());
+    untouched.fit(&[]).succeeded();
+    let faulty = path("faulty");
+    let fails = ["--plugin", &faulty, "--set", "id=faulty", "--set", "hook=on_train_epoch_start", "--set", "restore=epoch=0-step=4"];
+    let (fit, asker) = swapped(&run, &[], &fails);
+    asker.failed(3, &["the run refuses", "told to fail in on_train_epoch_start"]);
+    fit.succeeded().says("weights of checkpoint `epoch=0-step=4` restored");
+    assert_same(&run, &untouched, "refused");
 }
 
 fn path(name: &str) -> String {

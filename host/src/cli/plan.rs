@@ -8,7 +8,7 @@ use super::{Options, session};
 use crate::Error;
 use crate::config::RunConfig;
 use crate::error::io;
-use crate::model::HostModel;
+use crate::fit::create_model;
 
 /// Arguments of `host plan`.
 #[derive(Args)]
@@ -43,7 +43,7 @@ pub fn run(options: &Options, args: PlanArgs) -> Result<(), Error> {
     session::device("cpu")?;
     let plugins = session::plugins(options, Some(&config))?;
     if args.tree {
-        let model = HostModel::create(&plugins, &config.model.id, &config.model.config)?;
+        let model = create_model(&config, &plugins)?;
         println!("{}", serde_json::to_string(model.tree()).map_err(|error| io("the module tree")(error.into()))?);
         return Ok(());
     }

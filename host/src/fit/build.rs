@@ -174,13 +174,20 @@ fn of_table(config: &RunConfig, table: &str, error: Error) -> Error {
     ConfigError::Plugin { path: config.path.clone(), table: table.to_owned(), message }.into()
 }
 
+/// The model, with its initial weights.
+///
+/// # Errors
+/// An unknown id, or a configuration that does not fit.
+pub fn create_model(config: &RunConfig, plugins: &PluginSet) -> Result<HostModel, Error> {
+    HostModel::create(plugins, &config.model.id, &config.model.config).map_err(|error| of_table(config, "[model]", error))
+}
+
 /// The model on its device, with its weights unless a checkpoint brings them.
 ///
 /// # Errors
 /// An unknown id, weights that do not fit, a device that is too small.
 pub fn build_model(config: &RunConfig, plugins: &PluginSet, device: tch::Device, with_weights: bool) -> Result<HostModel, Error> {
-    let mut model =
-        HostModel::create(plugins, &config.model.id, &config.model.config).map_err(|error| of_table(config, "[model]", error))?;
+    let mut model = create_model(config, plugins)?;
     if let Some(weights) = config.model.weights.as_ref().filter(|_| with_weights) {
         let plan = load_weights(&model, weights)?;
         tracing::info!("{}: {} tensors loaded, {} keep their initial values", weights.path.display(), plan.copies.len(), plan.kept.len());

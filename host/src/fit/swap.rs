@@ -91,35 +91,55 @@ impl Fit {
     pub(super) fn take_over(&mut self, incoming: Incoming) -> Result<bool, Error> {
         let Incoming { mut swap, mut instance, plugin, asked } = incoming;
         swap.epoch = self.state.progress.epoch;
-        let before = self.state.set_aside();
-        let entered = self.enter(&mut instance, &swap).and_then(|()| {
-            if asked.is_some() {
-                // The run goes another way than the one before it.
-                self.swapping.replay.clear();
-            }
-            self.install(swap.clone(), instance, plugin)
-        });
-        match (entered, asked) {
-            (Ok(mut old), asked) => {
-                let progress = self.state.progress;
-                if let Err(failure) = old.hook(Hook::Teardown, &progress, &mut self.state) {
-                    tracing::warn!("{failure}");
-                }
-                let (from, Swap { id, plugin, version, replaced, .. }) = (swap.epoch + 1, &swap);
-                tracing::info!("from epoch {from} on `{id}` ({plugin} {version}) replaces `{replaced}`");
-                if let Some((request, _)) = asked {
-                    self.swapping.mailbox.answer(&request, &SwapAnswer::Swapped(Box::new(swap)));
-                }
+        let Some((request, copy)) = asked else {
+            self.enter(&mut instance, &swap)?;
+            let old = self.install(swap.clone(), instance, plugin)?;
+            self.retire(old, &swap);
+            return Ok(true);
+        };
+        match self.try_out(&swap, instance, plugin)? {
+            Ok(old) => {
+                self.retire(old, &swap);
+                self.swapping.mailbox.answer(&request, &SwapAnswer::Swapped(Box::new(swap)));
                 Ok(true)
             }
-            (Err(error), None) => Err(error),
-            (Err(error), Some((request, copy))) => {
-                self.state.put_back(&before)?;
+            Err(error) => {
                 copy.discard();
                 self.refuse(&request, &error);
                 Ok(false)
             }
         }
+    }
+
+    /// Lets a strategy take over that somebody asked for, and puts everything back where it fails to: also values of
+    /// tensors, which it may have restored from a checkpoint or written into.
+    ///
+    /// # Errors
+    /// The run cannot be put back.
+    fn try_out(&mut self, swap: &Swap, mut instance: Instance, plugin: Rc<LoadedPlugin>) -> Result<Result<Instance, Error>, Error> {
+        let before = match self.state.hold() {
+            Ok(before) => before,
+            Err(error) => return Ok(Err(error)),
+        };
+        // The run goes another way than the one before it.
+        let replay = std::mem::take(&mut self.swapping.replay);
+        let plugins = self.plugins.clone();
+        let entered = self.enter(&mut instance, swap).and_then(|()| self.install(swap.clone(), instance, plugin));
+        if entered.is_err() {
+            self.state.put_back_all(&before)?;
+            (self.swapping.replay, self.plugins) = (replay, plugins);
+        }
+        Ok(entered)
+    }
+
+    /// Takes leave of the old strategy.
+    fn retire(&mut self, mut old: Instance, swap: &Swap) {
+        let progress = self.state.progress;
+        if let Err(failure) = old.hook(Hook::Teardown, &progress, &mut self.state) {
+            tracing::warn!("{failure}");
+        }
+        let (from, Swap { id, plugin, version, replaced, .. }) = (swap.epoch + 1, swap);
+        tracing::info!("from epoch {from} on `{id}` ({plugin} {version}) replaces `{replaced}`");
     }
 
     /// The run ends: who waits is told so.

@@ -7,8 +7,7 @@ use thaw_plugin_api::module_tree::{ModuleTree, Selection};
 
 use crate::Error;
 use crate::config::RunConfig;
-use crate::fit::{FitError, optimizer_config};
-use crate::model::HostModel;
+use crate::fit::{FitError, create_model, optimizer_config};
 use crate::plugins::PluginSet;
 
 /// Share of the rate that the first stage below the head gets: Lightning's `backbone_initial_ratio_lr`.
@@ -29,7 +28,7 @@ struct Phase<'m> {
 /// # Errors
 /// The model cannot be built, or declares no stages.
 pub fn starting_schedule(config: &RunConfig, plugins: &PluginSet, path: &Path) -> Result<String, Error> {
-    let model = HostModel::create(plugins, &config.model.id, &config.model.config)?;
+    let model = create_model(config, plugins)?;
     let lr = optimizer_config(config, &model)?.lr;
     let no_stages = || {
         let reason = "declares no stages with parameters, so that there is nothing to make a schedule of; write one by hand";

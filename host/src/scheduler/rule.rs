@@ -176,7 +176,8 @@ impl Rule {
                     return Ok(lr);
                 }
                 let rise = end_factor - start_factor;
-                lr * (1.0 + rise / (*total_iters as f64 * start_factor + (t - 1) as f64 * rise))
+                // The last factor to 0 may round to just below it.
+                lr * (1.0 + rise / (*total_iters as f64 * start_factor + (t - 1) as f64 * rise)).max(0.0)
             }
             Rule::Polynomial(Polynomial { total_iters, power }) => {
                 if t > *total_iters {

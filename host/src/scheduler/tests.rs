@@ -4,6 +4,7 @@ use super::*;
 
 mod joining;
 mod recorded;
+mod restart;
 
 pub(super) fn config(toml: &str) -> SchedulerConfig {
     toml::from_str(toml).unwrap()
@@ -98,6 +99,14 @@ fn a_cosine_spans_the_run_by_default() {
 #[test]
 fn warm_up_rises_to_the_rate_and_stays_there() {
     assert_close(&rates("id='warmup'\ntotal_iters=4\nstart_factor=0.2", 1.0, 6), &[0.2, 0.4, 0.6, 0.8, 1.0, 1.0]);
+}
+
+#[test]
+fn a_linear_decay_to_nothing_ends_at_0() {
+    for steps in 1..60 {
+        let rates = rates(&format!("id='linear'\nstart_factor=0.1\nend_factor=0\ntotal_iters={steps}"), 1e-3, steps + 2);
+        assert!(rates[steps..].iter().all(|lr| (0.0..1e-18).contains(lr)), "{steps} steps: {rates:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Enums without fields: one of several names, written in kebab-case.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 use syn::{DataEnum, DeriveInput, Fields, Result};
 
 use crate::attributes::{Attributes, help};
@@ -20,7 +19,7 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
     let idents: Vec<_> = variants.iter().map(|(ident, _, _)| ident).collect();
     let names: Vec<_> = variants.iter().map(|(_, name, _)| name).collect();
     let helps: Vec<_> = variants.iter().map(|(_, _, help)| help).collect();
-    Ok(quote! {
+    Ok(hygienic! {
         #[automatically_derived]
         impl #api::config::Config for #name {
             fn schema() -> #api::serde_json::Value {

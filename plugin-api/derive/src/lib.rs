@@ -1,5 +1,12 @@
 //! `#[derive(Config)]` of `thaw-plugin-api`: see its module `config` for the attributes.
 
+/// `quote!` whose variables are not the author's, whatever the names of fields and functions are.
+macro_rules! hygienic {
+    ($($tokens:tt)*) => {
+        ::quote::quote_spanned!(::proc_macro2::Span::mixed_site()=> $($tokens)*)
+    };
+}
+
 mod attributes;
 mod choice;
 mod table;

@@ -1,13 +1,14 @@
 //! Structs with named fields: a table with one key a field.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
 use syn::{DataStruct, DeriveInput, Field, Fields, Ident, Result, Type};
 
 use crate::attributes::{Attributes, help};
 
 struct Row<'f> {
     ident: &'f Ident,
+    /// The variable that its value is read into: not the field's name, which means a function, perhaps, in a `default`.
+    local: Ident,
     key: String,
     kind: &'f Type,
     help: String,
@@ -23,9 +24,11 @@ fn rows(data: &DataStruct) -> Result<Vec<Row<'_>>> {
     fields
         .into_iter()
         .filter_map(|field| field.ident.as_ref().map(|ident| (field, ident)))
-        .map(|(field, ident)| {
+        .enumerate()
+        .map(|(index, (field, ident))| {
+            let local = Ident::new(&format!("field_{index}"), Span::mixed_site());
             let key = ident.to_string().trim_start_matches("r#").to_owned();
-            Ok(Row { ident, key, kind: &field.ty, help: help(&field.attrs), attributes: Attributes::read(&field.attrs)? })
+            Ok(Row { ident, local, key, kind: &field.ty, help: help(&field.attrs), attributes: Attributes::read(&field.attrs)? })
         })
         .collect()
 }
@@ -34,7 +37,7 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
     let attributes = Attributes::read(&input.attrs)?;
     let api = attributes.api();
     let check_all = attributes.check.as_ref().map(|check| {
-        quote!(#check(&mut config).map_err(|error| #api::config::ConfigError::Invalid { key: key.clone(), reason: error.to_string() })?;)
+        hygienic!(#check(&mut config).map_err(|error| #api::config::ConfigError::Invalid { key: key.clone(), reason: error.to_string() })?;)
     });
     let (name, help_text) = (&input.ident, help(&input.attrs));
     let rows = rows(data)?;
@@ -45,8 +48,8 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
     let checks = rows.iter().map(|row| check(row, &api));
     let flattened = rows.iter().filter(|row| row.attributes.flatten).map(|row| restore(row, &api));
     let restores = rows.iter().filter(|row| row.attributes.state).map(|row| restore(row, &api));
-    let idents = rows.iter().map(|row| row.ident);
-    Ok(quote! {
+    let (idents, locals): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row.ident, &row.local)).unzip();
+    Ok(hygienic! {
         #[automatically_derived]
         #[allow(unused_mut, unused_variables)]
         impl #api::config::Config for #name {
@@ -64,7 +67,7 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
                 let mut reader = #api::config::ObjectReader::new(value, key)?;
                 #(#reads)*
                 reader.finish()?;
-                let mut config = Self { #(#idents),* };
+                let mut config = Self { #(#idents: #locals),* };
                 #check_all
                 ::core::result::Result::Ok(config)
             }
@@ -101,19 +104,19 @@ impl Row<'_> {
         match &self.attributes.default {
             // Text literals default a `String`, a `PathBuf`, …; numbers and paths stay as they are.
             Some(syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })) => {
-                quote!(::core::option::Option::Some(<#kind>::from(#text)))
+                hygienic!(::core::option::Option::Some(<#kind>::from(#text)))
             }
-            Some(default) => quote!(::core::option::Option::Some({ let default: #kind = #default; default })),
-            None => quote!(::core::option::Option::None),
+            Some(default) => hygienic!(::core::option::Option::Some({ let default: #kind = #default; default })),
+            None => hygienic!(::core::option::Option::None),
         }
     }
 }
 
 fn read(row: &Row<'_>, api: &TokenStream) -> TokenStream {
-    let Row { ident, key, kind, attributes, .. } = row;
+    let Row { local, key, kind, attributes, .. } = row;
     if attributes.flatten {
-        return quote! {
-            let #ident: #kind = {
+        return hygienic! {
+            let #local: #kind = {
                 let schema = <#kind as #api::config::Config>::schema();
                 let keys = #api::__private::schema_keys(&schema);
                 reader.flatten::<#kind>(&keys)?
@@ -121,12 +124,12 @@ fn read(row: &Row<'_>, api: &TokenStream) -> TokenStream {
         };
     }
     if !row.has_key() {
-        return quote!(let #ident: #kind = ::core::default::Default::default(););
+        return hygienic!(let #local: #kind = ::core::default::Default::default(););
     }
     let default = row.default();
-    let limit = attributes.range.as_ref().map(|range| quote!(let #ident = #api::config::limit(#ident, &(#range), &reader.key(#key))?;));
-    quote! {
-        let #ident: #kind = reader.field::<#kind>(#key, #default)?;
+    let limit = attributes.range.as_ref().map(|range| hygienic!(let #local = #api::config::limit(#local, &(#range), &reader.key(#key))?;));
+    hygienic! {
+        let #local: #kind = reader.field::<#kind>(#key, #default)?;
         #limit
     }
 }
@@ -134,14 +137,14 @@ fn read(row: &Row<'_>, api: &TokenStream) -> TokenStream {
 fn schema(row: &Row<'_>, api: &TokenStream) -> TokenStream {
     let Row { key, kind, help, attributes, .. } = row;
     if attributes.flatten {
-        return quote!(#api::__private::merge_schema(<#kind as #api::config::Config>::schema(), &mut properties, &mut required););
+        return hygienic!(#api::__private::merge_schema(<#kind as #api::config::Config>::schema(), &mut properties, &mut required););
     }
     if !row.has_key() {
         return TokenStream::new();
     }
-    let range = attributes.range.as_ref().map(|range| quote!(let schema = #api::config::range_schema(schema, &(#range));));
+    let range = attributes.range.as_ref().map(|range| hygienic!(let schema = #api::config::range_schema(schema, &(#range));));
     let default = row.default();
-    quote! {{
+    hygienic! {{
         let schema = <#kind as #api::config::Config>::schema();
         #range
         let default: ::core::option::Option<#kind> = #default;
@@ -153,37 +156,37 @@ fn schema(row: &Row<'_>, api: &TokenStream) -> TokenStream {
 fn write(row: &Row<'_>, api: &TokenStream) -> TokenStream {
     let Row { ident, key, attributes, .. } = row;
     if attributes.flatten {
-        return quote!(if let #api::serde_json::Value::Object(nested) = #api::config::Config::to_value(&self.#ident) { table.extend(nested); });
+        return hygienic!(if let #api::serde_json::Value::Object(nested) = #api::config::Config::to_value(&self.#ident) { table.extend(nested); });
     }
     if !row.has_key() {
         return TokenStream::new();
     }
-    quote!(table.insert(::std::string::String::from(#key), #api::config::Config::to_value(&self.#ident));)
+    hygienic!(table.insert(::std::string::String::from(#key), #api::config::Config::to_value(&self.#ident));)
 }
 
 fn save(row: &Row<'_>, api: &TokenStream) -> TokenStream {
     let Row { ident, key, attributes, .. } = row;
     if attributes.flatten {
-        return quote!(state.extend(#api::config::Config::state(&self.#ident)?););
+        return hygienic!(state.extend(#api::config::Config::state(&self.#ident)?););
     }
     if !attributes.state {
         return TokenStream::new();
     }
-    quote!(state.insert(::std::string::String::from(#key), #api::serde_json::to_value(&self.#ident)?);)
+    hygienic!(state.insert(::std::string::String::from(#key), #api::serde_json::to_value(&self.#ident)?);)
 }
 
 /// Reads every field before any is set, so that a bad state changes nothing.
 fn check(row: &Row<'_>, api: &TokenStream) -> TokenStream {
-    let Row { ident, key, kind, attributes, .. } = row;
-    if attributes.state { quote!(let #ident: #kind = #api::__private::state_entry(state, #key)?;) } else { TokenStream::new() }
+    let Row { local, key, kind, attributes, .. } = row;
+    if attributes.state { hygienic!(let #local: #kind = #api::__private::state_entry(state, #key)?;) } else { TokenStream::new() }
 }
 
 fn restore(row: &Row<'_>, api: &TokenStream) -> TokenStream {
-    let ident = row.ident;
+    let Row { ident, local, .. } = row;
     if row.attributes.flatten {
         // By the trait's name: a strategy used as a part has a `load_state` of its own, too.
-        quote!(#api::config::Config::load_state(&mut self.#ident, state)?;)
+        hygienic!(#api::config::Config::load_state(&mut self.#ident, state)?;)
     } else {
-        quote!(self.#ident = #ident;)
+        hygienic!(self.#ident = #local;)
     }
 }

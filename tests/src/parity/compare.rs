@@ -38,7 +38,8 @@ impl Comparison {
     pub fn close(&mut self, at: &str, found: f64, expected: f64, tolerance: Tolerance) {
         self.values += 1;
         let limit = match tolerance {
-            Tolerance::Rate if expected == 0.0 => 1e-15,
+            // Below 0 by rounding, at the end of a decay to 0.
+            Tolerance::Rate if expected <= 0.0 => 1e-15,
             Tolerance::Rate => 1e-12 * expected.abs(),
             Tolerance::Absolute(limit) => limit,
         };
@@ -48,7 +49,7 @@ impl Comparison {
             return;
         }
         if matches!(tolerance, Tolerance::Rate) {
-            self.worst_rate = self.worst_rate.max(if expected == 0.0 { 0.0 } else { deviation / expected.abs() });
+            self.worst_rate = self.worst_rate.max(if expected <= 0.0 { 0.0 } else { deviation / expected });
             return;
         }
         let share = if limit > 0.0 { deviation / limit } else { 0.0 };

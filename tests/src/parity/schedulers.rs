@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::compare::{Comparison, Tolerance};
+use super::joined::JoinedGroup;
 use super::program::{Program, write_config};
 use super::{array, config, keys, read_records, spelling};
 use crate::{Values, write_tensors};
@@ -110,7 +111,12 @@ impl Schedulers {
         }
         let added = &entry["added_group"];
         let start = record(records, added_at, Some(0))?;
-        let mut group = JoinedGroup::new(&entry["scheduler"], rate(&start[FIRST]), rate(&start[SECOND]));
+        let mut group = JoinedGroup {
+            scheduler: &entry["scheduler"],
+            base: rate(&entry["optimizer"]["lr"]),
+            joined: (rate(&start[FIRST]), rate(&start[SECOND])),
+            before: rate(&start[SECOND]),
+        };
         let mut is_sound = true;
         for epoch in added_at..self.epochs {
             for batch in 0..self.batches {
@@ -158,43 +164,4 @@ const SECOND: &str = "lr-layer.1";
 
 fn rate(value: &Value) -> f64 {
     value.as_f64().unwrap_or(f64::NAN)
-}
-
-/// What holds of a group that joined where PyTorch is no guide.
-struct JoinedGroup<'e> {
-    scheduler: &'e Value,
-    /// A cosine scales what lies above its minimum.
-    floor: f64,
-    /// Its rate over the first group's, both above the floor, when it joined.
-    share: f64,
-    /// Its rate at the batch before.
-    before: f64,
-}
-
-impl<'e> JoinedGroup<'e> {
-    fn new(scheduler: &'e Value, first: f64, second: f64) -> Self {
-        let floor = scheduler["eta_min"].as_f64().unwrap_or(0.0);
-        Self { scheduler, floor, share: (second - floor) / (first - floor), before: second }
-    }
-
-    fn compare(&self, comparison: &mut Comparison, at: &str, first: f64, second: f64) {
-        if self.scheduler["name"] == "ReduceLROnPlateau" {
-            let reduced = (self.before * self.scheduler["factor"].as_f64().unwrap_or(0.1)).max(self.last_minimum());
-            return comparison.one_of(at, second, &[self.before, reduced]);
-        }
-        if self.share < 0.0 {
-            // It joined below the minimum, which is as far as it may go.
-            return comparison.within(at, second, 0.0..=self.floor);
-        }
-        // A group that joined at a rate of 0 has no share of anything.
-        let own = if self.share.is_finite() { self.floor + (first - self.floor) * self.share } else { self.floor };
-        // Both are computed by themselves, each with its own rounding.
-        comparison.close(at, second, own, Tolerance::Absolute(own.abs().max(1e-15) * 1e-9));
-    }
-
-    /// Lower limit of the group that was added last.
-    fn last_minimum(&self) -> f64 {
-        let minimum = &self.scheduler["min_lr"];
-        minimum.as_array().and_then(|list| list.last()).unwrap_or(minimum).as_f64().unwrap_or(0.0)
-    }
 }

@@ -75,6 +75,20 @@ fn keys_of_plugins_tables_are_checked_as_well() {
 }
 
 #[test]
+fn a_plan_refuses_a_table_in_the_same_words_as_a_run() {
+    let run = Run::new(&(case("bb_steplr") + "[optimizer]\nid = \"sgd\"\n[[callbacks]]\nid = \"faulty\"\n"));
+    for set in ["model.cas=here", "model.id=case-modell", "callbacks.0.epochs=1", "optimizer.lr=-1", "data.batch_size=0"] {
+        let of_fit = run.fit(&["--plugin", "faulty", "--set", set]).failed(2, &["run.toml"]);
+        let of_plan = run.host(["--plugin", "faulty", "plan", "run.toml", "--set", set]).failed(2, &[]);
+        assert_eq!(of_plan.error(), of_fit.error());
+    }
+    for only in [&["--tree"][..], &["--write-schedule", "schedule.toml"]] {
+        let plan = [&["--plugin", "faulty", "plan", "run.toml", "--set", "model.cas=here"], only].concat();
+        run.host(plan).failed(2, &["run.toml", "[model]", "`cas`", "`case`"]);
+    }
+}
+
+#[test]
 fn a_missing_key_is_named() {
     let run = Run::new("plugins = [\"case_model\"]\n[model]\nid = \"case-model\"\n[data]\nkind = \"tensors\"\npath = \"x.npz\"\n");
     run.fit(&[]).failed(2, &["run.toml", "missing key `case`"]);

@@ -62,7 +62,8 @@ impl Fit {
     /// The disk is full, ….
     pub(super) fn write_swaps(&self) -> Result<(), Error> {
         let journal: Vec<&Swap> = self.state.swaps.iter().chain(&self.swapping.replay).collect();
-        self.state.run_dir.write(SWAPS, &serde_json::to_string_pretty(&journal).unwrap_or_default())?;
-        self.state.run_dir.write(PLUGINS, &serde_json::to_string_pretty(&self.plugins.record()).unwrap_or_default())
+        self.state.run_dir.write(PLUGINS, &serde_json::to_string_pretty(&self.plugins.record()).unwrap_or_default())?;
+        // The last word: what is in here, a resumed run repeats.
+        self.state.run_dir.write(SWAPS, &serde_json::to_string_pretty(&journal).unwrap_or_default())
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 
-fn recorded() -> Value {
+pub(super) fn recorded() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/parity/schedulers.json");
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }

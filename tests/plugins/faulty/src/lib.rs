@@ -23,6 +23,8 @@ struct Fault {
     /// The epoch from which on it fails.
     #[config(default = 0, range = ..100)]
     epoch: usize,
+    /// A checkpoint whose weights and optimizer state it puts back before it fails in a hook with a context.
+    restore: Option<String>,
     /// Calls so far, so that there is a state.
     #[config(state)]
     calls: u64,
@@ -32,14 +34,21 @@ struct Fault {
 }
 
 impl Fault {
-    fn hook(&mut self, hook: &str, context: &Context) -> Result<()> {
+    fn hook(&mut self, hook: &str, context: &mut Context) -> Result<()> {
         self.calls += 1;
         self.now = context.epoch();
+        if let Some(checkpoint) = self.restore.as_ref().filter(|_| self.is_to_fail_in(hook)) {
+            context.restore_weights_and_optimizer(checkpoint)?;
+        }
         self.fail_in(hook)
     }
 
+    fn is_to_fail_in(&self, hook: &str) -> bool {
+        hook == self.hook && self.now >= self.epoch
+    }
+
     fn fail_in(&self, hook: &str) -> Result<()> {
-        if hook != self.hook || self.now < self.epoch {
+        if !self.is_to_fail_in(hook) {
             return Ok(());
         }
         match self.how {
