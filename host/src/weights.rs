@@ -29,7 +29,9 @@ mod write;
 pub use apply::apply;
 pub use config::{Rename, WeightsConfig};
 pub use error::WeightsError;
-pub use plan::{LoadPlan, LoadReport, Mismatch, PlannedCopy, PretrainedNames, TensorSpec, Unmatched, plan_load, plan_pretrained};
+pub use plan::{
+    GridResize, LoadPlan, LoadReport, Mismatch, PlannedCopy, PretrainedNames, TensorSpec, Unmatched, plan_load, plan_pretrained,
+};
 pub use source::{read, resolve};
 pub use state_dict::{Entry, StateDict};
 pub use write::{Sha256Writer, WriteOptions, Written, sha256_file, write_safetensors};

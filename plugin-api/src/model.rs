@@ -158,6 +158,13 @@ pub trait Model: Sized + Send + 'static {
         Vec::new()
     }
 
+    /// Position embeddings of a square grid of patches, `[1, tokens + n², features]`: their names, and how many tokens (such
+    /// as a class token) stand before the grid. Weights for another picture size then load where the run config's
+    /// `weights` table has `interpolate_embeddings = true`.
+    fn position_grids(&self) -> Vec<(String, usize)> {
+        Vec::new()
+    }
+
     /// The run config's table `[optimizer]` where there is none.
     fn default_optimizer(&self) -> Option<Value> {
         None
@@ -201,6 +208,9 @@ pub struct Description {
     /// As [`Model::unused_weights`].
     #[serde(default)]
     pub unused_weights: Vec<String>,
+    /// As [`Model::position_grids`].
+    #[serde(default)]
+    pub position_grids: Vec<(String, usize)>,
     /// The resolved configuration; none from plugins that do not say it.
     #[serde(default)]
     pub config: Option<Value>,

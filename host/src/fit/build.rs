@@ -190,6 +190,11 @@ pub fn build_model(config: &RunConfig, plugins: &PluginSet, device: tch::Device,
     let mut model = create_model(config, plugins)?;
     if let Some(weights) = config.model.weights.as_ref().filter(|_| with_weights) {
         let plan = load_weights(&model, weights)?;
+        for copy in &plan.copies {
+            if let Some(resize) = copy.resize {
+                tracing::info!("{}: `{}` is interpolated {resize}", weights.path.display(), copy.file);
+            }
+        }
         tracing::info!("{}: {} tensors loaded, {} keep their initial values", weights.path.display(), plan.copies.len(), plan.kept.len());
     }
     model.to_device(device)?;

@@ -23,9 +23,9 @@ pub fn apply(plan: &LoadPlan, file: &StateDict, mut lookup: impl FnMut(&str) -> 
         if shape != copy.shape {
             return Err(fault(format!("planned for shape {:?}, but the model's is {shape:?}", copy.shape)));
         }
-        entry.with_tensor(|values| {
-            let values = values.f_view(&shape[..])?;
-            tensor.f_copy_(&values)
+        entry.with_tensor(|values| match &copy.resize {
+            Some(resize) => tensor.f_copy_(&resize.apply(values)?),
+            None => tensor.f_copy_(&values.f_view(&shape[..])?),
         })?;
     }
     Ok(plan.copies.len())

@@ -46,6 +46,11 @@ pub struct WeightsConfig {
     /// Default: `module`; the empty text is the whole model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// Whether position embeddings for another picture size are interpolated (vision transformers): bicubically between
+    /// aligned corners, the class token as it is, as torchvision's `interpolate_embeddings` does. Default: another size is an
+    /// error.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interpolate_embeddings: bool,
     /// Whether missing and unexpected names are errors. A wrong shape always is. Default: true.
     #[serde(default = "strict")]
     pub strict: bool,
@@ -77,6 +82,7 @@ impl WeightsConfig {
             map: BTreeMap::new(),
             module: None,
             to: None,
+            interpolate_embeddings: false,
             strict: true,
         }
     }

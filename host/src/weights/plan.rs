@@ -1,8 +1,10 @@
 //! Which tensor of a file goes where in a model.
 
+mod grid;
 mod pretrained;
 mod report;
 
+pub use grid::GridResize;
 pub use pretrained::PretrainedNames;
 pub use report::{LoadReport, Mismatch, Unmatched};
 
@@ -43,6 +45,8 @@ pub struct PlannedCopy {
     pub from: Kind,
     /// The element type it has in the model, to which the values are converted.
     pub to: Kind,
+    /// How it is interpolated, where it is a position embedding for another picture size.
+    pub resize: Option<GridResize>,
 }
 
 /// What to copy, and what stays as it is.
@@ -113,7 +117,9 @@ pub fn plan_pretrained(
             }
             continue;
         };
-        if !fits(entry.shape(), &tensor.shape) {
+        let resize = pretrained.resized(name, entry.shape(), &tensor.shape);
+        if !fits(entry.shape(), &tensor.shape) && (resize.is_none() || !config.interpolate_embeddings) {
+            report.can_be_interpolated |= resize.is_some();
             report.mismatched.push(Mismatch {
                 name: name.to_owned(),
                 in_file: entry.name().to_owned(),
@@ -128,6 +134,7 @@ pub fn plan_pretrained(
             shape: tensor.shape.clone(),
             from: entry.kind(),
             to: tensor.kind,
+            resize,
         });
     }
     for (name, &found) in &available {

@@ -90,6 +90,7 @@ impl<M: Model> RawModel for Adapter<M> {
                 optimizer: self.model.default_optimizer(),
                 weight_aliases: self.model.weight_aliases(),
                 unused_weights: self.model.unused_weights(),
+                position_grids: self.model.position_grids(),
                 config: Some(self.config.clone()),
             };
             Ok(serde_json::to_string(&description)?)

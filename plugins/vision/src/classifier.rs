@@ -136,4 +136,8 @@ impl<A: Architecture> Model for Classifier<A> {
     fn unused_weights(&self) -> Vec<String> {
         self.weights.unused.clone()
     }
+
+    fn position_grids(&self) -> Vec<(String, usize)> {
+        self.weights.grids.clone()
+    }
 }

@@ -129,6 +129,15 @@ fn the_vision_transformer_works_in_every_layout_that_it_has() {
     check_layouts::<VitB32>(&json!({ "image_size": 32 }), 32);
 }
 
+#[test]
+fn the_vision_transformer_names_the_position_embedding_that_another_image_size_changes() {
+    for (layout, name) in [("backbone-head", "backbone.encoder.pos_embedding"), ("original", "encoder.pos_embedding")] {
+        let built = built::<VitB32>(json!({ "image_size": 64, "layout": layout }));
+        assert_eq!(built.description().position_grids, [(name.to_owned(), 1)]);
+        assert_eq!(built.tensor(name).size(), [1, 5, 768]);
+    }
+}
+
 /// torchvision's `num_params`, for the models without a reference.
 #[test]
 fn models_without_a_reference_have_torchvisions_number_of_parameters() {

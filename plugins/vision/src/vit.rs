@@ -48,6 +48,7 @@ fn build(shape: Shape, options: &VitOptions, trunk: &mut Trunk) -> Result<()> {
     trunk.stage("stem");
     let embedding = PatchEmbedding::new(trunk, shape.patch, shape.features, size, options.encoder_dropout)?;
     trunk.run(["class_token", "conv_proj", "encoder.pos_embedding", "encoder.dropout"], embedding);
+    trunk.position_grid("encoder.pos_embedding", 1);
     trunk.place("encoder.layers").module("Sequential")?;
     let encoder = EncoderShape {
         features: shape.features,

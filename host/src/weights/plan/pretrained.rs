@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use thaw_plugin_api::model::Description;
 
+use super::GridResize;
+
 /// What a model says of the names in its pretrained files. They are the names after the config's own renaming.
 #[derive(Debug, Clone, Default)]
 pub struct PretrainedNames {
@@ -12,15 +14,23 @@ pub struct PretrainedNames {
     pub aliases: Vec<(String, String)>,
     /// Module paths or whole names that the model has no use for: what lies at or below them is not asked for.
     pub unused: Vec<String>,
+    /// Position embeddings that may be interpolated, each with the number of tokens before its grid.
+    pub grids: Vec<(String, usize)>,
 }
 
 impl From<&Description> for PretrainedNames {
     fn from(model: &Description) -> Self {
-        Self { aliases: model.weight_aliases.clone(), unused: model.unused_weights.clone() }
+        Self { aliases: model.weight_aliases.clone(), unused: model.unused_weights.clone(), grids: model.position_grids.clone() }
     }
 }
 
 impl PretrainedNames {
+    /// How a tensor of the file becomes one of the model, if it is a position embedding of another grid.
+    pub(super) fn resized(&self, name: &str, file: &[i64], model: &[i64]) -> Option<GridResize> {
+        let (_, tokens) = self.grids.iter().find(|(grid, _)| grid == name)?;
+        GridResize::between(file, model, i64::try_from(*tokens).ok()?)
+    }
+
     /// The model's name for one of the file's; `None` where the model has no use for it.
     pub(super) fn apply(&self, name: String, own: &HashSet<&str>) -> Option<String> {
         let below = |path: &str| match name.strip_prefix(path)? {
@@ -47,7 +57,7 @@ mod tests {
     fn the_longest_alias_of_whole_path_parts_counts() {
         let aliases = [("fc", "head"), ("layer1", "backbone.layer1"), ("layer1.0", "backbone.first")];
         let aliases = aliases.map(|(from, to)| (from.to_owned(), to.to_owned())).to_vec();
-        let names = PretrainedNames { aliases, unused: vec!["layer1.9".to_owned()] };
+        let names = PretrainedNames { aliases, unused: vec!["layer1.9".to_owned()], ..PretrainedNames::default() };
         let own = |name: &str| names.apply(name.to_owned(), &HashSet::new());
         assert_eq!(own("fc.weight").as_deref(), Some("head.weight"));
         assert_eq!(own("layer1.0.bn.bias").as_deref(), Some("backbone.first.bn.bias"));

@@ -18,6 +18,8 @@ pub struct LoadReport {
     pub unexpected: Vec<Unmatched>,
     /// In both, with different shapes.
     pub mismatched: Vec<Mismatch>,
+    /// Whether one of those is a position embedding for another picture size.
+    pub can_be_interpolated: bool,
     /// How many tensors do fit.
     pub matching: usize,
     /// What to change, most promising first.
@@ -73,6 +75,7 @@ impl LoadReport {
             missing: Vec::new(),
             unexpected: Vec::new(),
             mismatched: Vec::new(),
+            can_be_interpolated: false,
             matching: 0,
             hints: Vec::new(),
         }
@@ -105,6 +108,10 @@ impl LoadReport {
             for (tensor, nearest) in self.unexpected.iter_mut().zip(back) {
                 tensor.nearest = nearest;
             }
+        }
+        if self.can_be_interpolated {
+            self.hints
+                .push("the weights are for another picture size; `interpolate_embeddings = true` in the weights takes them".to_owned());
         }
         self.hints.extend(self.ignore_hint(fitting));
     }

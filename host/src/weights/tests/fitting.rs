@@ -152,6 +152,7 @@ fn a_new_head_may_be_ignored_by_the_name_that_the_file_has_for_it() {
     let pretrained = PretrainedNames {
         aliases: [("encoder", "backbone"), ("decoder", "head")].map(|(from, to)| (from.to_owned(), to.to_owned())).to_vec(),
         unused: vec!["decoder.0".to_owned()],
+        ..PretrainedNames::default()
     };
     let load = |ignore: &[&str]| {
         let config = WeightsConfig { ignore: ignore.iter().map(|pattern| (*pattern).to_owned()).collect(), ..config() };
@@ -298,7 +299,7 @@ fn a_model_that_lacks_a_planned_tensor_is_an_error() {
 /// The auto-encoder under `backbone`, without its decoder, which its files call by other names.
 fn pretrained(aliases: &[(&str, &str)], unused: &[&str]) -> Result<LoadPlan, WeightsError> {
     let aliases = aliases.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
-    let names = PretrainedNames { aliases, unused: unused.iter().map(|path| (*path).to_owned()).collect() };
+    let names = PretrainedNames { aliases, unused: unused.iter().map(|path| (*path).to_owned()).collect(), ..PretrainedNames::default() };
     plan_pretrained(&below("encoder", "backbone"), &weights(), &config(), &names)
 }
 
@@ -327,7 +328,53 @@ fn what_no_alias_and_no_unused_module_covers_is_still_unexpected() {
 
 #[test]
 fn the_models_own_names_need_no_alias() {
-    let names = PretrainedNames { aliases: vec![("encoder".to_owned(), "decoder".to_owned())], unused: vec!["decoder".to_owned()] };
+    let names = PretrainedNames {
+        aliases: vec![("encoder".to_owned(), "decoder".to_owned())],
+        unused: vec!["decoder".to_owned()],
+        ..PretrainedNames::default()
+    };
     let plan = plan_pretrained(&autoencoder(), &weights(), &config(), &names).unwrap();
     assert_eq!((plan.copies.len(), plan.unused.len()), (8, 0));
+}
+
+#[test]
+fn position_embeddings_are_interpolated_as_torchvision_does_where_the_config_says_so() {
+    let reference = read(fixtures().join("../vit/interpolate_embeddings.safetensors")).expect("it loads");
+    let name = "backbone.encoder.pos_embedding";
+    let pretrained = PretrainedNames { grids: vec![(name.to_owned(), 1)], ..PretrainedNames::default() };
+    let config = WeightsConfig {
+        strict: false,
+        map: [("from_7".to_owned(), name.to_owned())].into(),
+        interpolate_embeddings: true,
+        ..WeightsConfig::new("vit.pth")
+    };
+    for side in [4, 7, 12] {
+        let shape = [1, 1 + side * side, 3];
+        let model = [TensorSpec::new(name, shape, Kind::Float)];
+        let plan = plan_pretrained(&model, &reference, &config, &pretrained).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(plan.copies[0].resize.is_some(), side != 7);
+        let loaded = Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+        apply(&plan, &reference, |_| Some(loaded.shallow_clone())).expect("applies");
+        let expected = reference
+            .get(if side == 7 {
+                "from_7"
+            } else if side == 4 {
+                "to_4"
+            } else {
+                "to_12"
+            })
+            .expect("a fixture");
+        let difference = (&loaded - expected.tensor().expect("values")).abs().max().double_value(&[]);
+        assert!(difference < 1e-6, "{side}: {difference}");
+
+        let strict = WeightsConfig { interpolate_embeddings: false, ..config.clone() };
+        match plan_pretrained(&model, &reference, &strict, &pretrained) {
+            Ok(_) => assert_eq!(side, 7),
+            Err(error) => assert!(side != 7 && error.to_string().contains("`interpolate_embeddings = true`"), "{error}"),
+        }
+    }
+    let features = [TensorSpec::new(name, [1, 17, 4], Kind::Float)];
+    assert!(plan_pretrained(&features, &reference, &config, &pretrained).is_err(), "other features are another model's");
+    let oblong = [TensorSpec::new(name, [1, 13, 3], Kind::Float)];
+    assert!(plan_pretrained(&oblong, &reference, &config, &pretrained).is_err(), "twelve patches are no square");
 }

@@ -13,6 +13,8 @@ pub(super) struct WeightNames {
     pub aliases: Vec<(String, String)>,
     /// The original's last layer, where the model has no head.
     pub unused: Vec<String>,
+    /// Position embeddings, each with the number of tokens before its grid.
+    pub grids: Vec<(String, usize)>,
 }
 
 /// A model being built: it puts the original's layers where the layout has them and sorts them into stages.
@@ -152,6 +154,12 @@ impl Trunk {
     pub fn alias(&mut self, from: impl Into<String>, name: &str) {
         let place = self.place(name);
         self.weights.aliases.push((from.into(), place.as_str().to_owned()));
+    }
+
+    /// Tells that what the original calls `name` is a position embedding of a grid after so many other tokens.
+    pub fn position_grid(&mut self, name: &str, tokens: usize) {
+        let place = self.place(name);
+        self.weights.grids.push((place.as_str().to_owned(), tokens));
     }
 
     pub(super) fn finish(mut self) -> Result<(Vec<RunStage>, WeightNames)> {
