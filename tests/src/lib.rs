@@ -10,6 +10,7 @@
 //! ```
 
 mod built;
+pub mod catalog;
 mod example;
 mod finished;
 mod live;

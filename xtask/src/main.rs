@@ -57,6 +57,9 @@ enum Command {
     Models {
         /// A folder of references [default: $THAW_MODEL_FIXTURES, else tests/fixtures/models]
         dir: Option<PathBuf>,
+        /// Get the real weights that some references are made with first, into weights/
+        #[arg(long)]
+        fetch: bool,
     },
     /// Build the guide, docs/, into target/book with mdBook
     Book,
@@ -93,7 +96,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check => check::run(&workspace),
         Command::Lint => lint::run(&workspace),
         Command::Parity { dir } => references::run(&workspace, References::Parity, dir),
-        Command::Models { dir } => references::run(&workspace, References::Models, dir),
+        Command::Models { dir, fetch } => {
+            if fetch {
+                demo::fetch_weights(&workspace)?;
+            }
+            references::run(&workspace, References::Models, dir)
+        }
         Command::Book => book::run(&workspace),
         Command::Bench(args) => bench::run(&workspace, &args),
     }

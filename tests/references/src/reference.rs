@@ -25,6 +25,15 @@ impl Reference {
         Self::read(&format!("arch/{name}.json"))
     }
 
+    /// All of `arch`, by name.
+    pub fn architectures() -> Vec<Self> {
+        let entries = std::fs::read_dir(fixtures().join("arch")).unwrap_or_else(|error| panic!("arch: {error}"));
+        let files = entries.map(|entry| entry.unwrap_or_else(|error| panic!("arch: {error}")).path());
+        let mut files: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|extension| extension == "json")).collect();
+        files.sort();
+        files.iter().map(|file| Self::open(file).unwrap_or_else(|error| panic!("{error}"))).collect()
+    }
+
     /// Reads a file by its path in the folder.
     pub fn read(path: &str) -> Self {
         let file = fixtures().join(path);

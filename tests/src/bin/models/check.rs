@@ -8,8 +8,8 @@ use thaw_host::plugins::{PluginSet, SearchPath};
 use thaw_plugin_api::model::{Stage, Tensors};
 use thaw_plugin_api::tch::{self, Tensor};
 use thaw_test_references::{Built, Deviation, Reference, check_script};
+use thaw_tests::catalog::{self, Target};
 
-use crate::catalog::{self, Target};
 use crate::weights;
 
 /// What came of a reference that nothing spoke against.

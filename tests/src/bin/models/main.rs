@@ -8,7 +8,6 @@
 //! Without DIR: `$THAW_MODEL_FIXTURES`, else `tests/fixtures/models`. Further arguments choose by name: `models DIR resnet`.
 
 mod cases;
-mod catalog;
 mod check;
 mod weights;
 

