@@ -28,7 +28,7 @@ impl Values<'_> {
 /// The tensors of a file by name, in row-major order.
 ///
 /// # Errors
-/// No .safetensors file, or one with other numbers than float32 and int64.
+/// No .safetensors file, or one with other numbers than float32, int64 and bytes.
 pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, Vec<f64>>> {
     let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let file = SafeTensors::deserialize(&bytes).with_context(|| format!("{} is no .safetensors file", path.display()))?;
@@ -40,7 +40,8 @@ pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, Vec<f64>>> {
             Dtype::I64 => {
                 data.chunks_exact(8).map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f64).collect()
             }
-            other => bail!("{}: `{name}` is {other:?}, expected float32 or int64", path.display()),
+            Dtype::U8 => data.iter().map(|&byte| f64::from(byte)).collect(),
+            other => bail!("{}: `{name}` is {other:?}, expected float32, int64 or bytes", path.display()),
         };
         tensors.insert(name, numbers);
     }

@@ -75,6 +75,12 @@ fn rows(path: &Path) -> Vec<Vec<String>> {
     text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
 }
 
+/// The rate suggested for a group.
+fn suggestion(found: &Finished, group: &str) -> f64 {
+    let line = found.stdout.lines().find(|line| line.split_whitespace().next() == Some(group));
+    number(line.and_then(|line| line.split_whitespace().last()).unwrap_or_else(|| panic!("no line of {group} in {found}")))
+}
+
 fn number(text: &str) -> f64 {
     text.parse().unwrap()
 }
@@ -90,9 +96,8 @@ fn it_writes_a_curve_and_suggests_a_rate() {
     assert!(rows.len() > 50, "{} rows", rows.len());
     let rates: Vec<f64> = rows[1..].iter().map(|row| number(&row[4])).collect();
     assert!(rates.windows(2).all(|pair| pair[1] > pair[0]));
-    let line = found.stdout.lines().find(|line| line.trim_start().starts_with("head")).unwrap();
-    let suggested = number(line.split_whitespace().last().unwrap());
-    assert!(rates.iter().any(|rate| (rate / suggested - 1.0).abs() < 0.01), "{line}");
+    let suggested = suggestion(&found, "head");
+    assert!(rates.iter().any(|rate| (rate / suggested - 1.0).abs() < 0.01), "{found}");
     let svg = std::fs::read_to_string(run.folder().join("lr-run.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("learning rate") && svg.contains("suggested"), "{svg}");
     // Nothing else: no run directory.
@@ -129,7 +134,11 @@ fn each_group_can_be_tested_by_itself() {
     assert!(backbone.iter().all(|row| number(&row[4]) == 0.0 && number(&row[5]) > 0.0));
     // Both start from the same weights, on the same data.
     assert_eq!(head[0][2], backbone[0][2]);
-    assert!(found.stdout.contains("head") && found.stdout.contains("backbone"), "{found}");
+    // Each with a suggestion of its own, among the rates that it was tested at.
+    for (name, rows, column) in [("head", &head, 4), ("backbone", &backbone, 5)] {
+        let suggested = suggestion(&found, name);
+        assert!(rows.iter().any(|row| (number(&row[column]) / suggested - 1.0).abs() < 0.01), "{name}: {suggested} in {found}");
+    }
 }
 
 /// The host's library in this process: a test in the middle of a run, and none.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use thaw_tests::{Outcome, Run, fixtures};
+use thaw_tests::{Outcome, Run, fixtures, read_tensors};
 
 /// 6 batches and 3 steps an epoch, data in a new order in each, dropout and batch norms.
 fn run(schedule: &str, more: &str) -> Run {
@@ -72,6 +72,8 @@ end = { monitor = { metric = "val_loss", mode = "max", patience = 2 } }
 name = "top"
 modules = ["backbone.4"]
 lr = { ratio = 0.5 }
+weight_decay = 0.3
+optimizer = { amsgrad = true, eps = 1e-4 }
 scheduler = { id = "cosine", interval = "step" }
 end = { after_steps = 5 }
 
@@ -110,7 +112,33 @@ fn phases_end_by_metric_step_and_run() {
     let rates: Vec<f64> = records[5].2.iter().map(|(_, lr)| *lr).collect();
     let warm = [0.02, 0.01, 1e-3].map(|lr| lr * 0.01);
     assert!(rates.iter().zip(warm).all(|(found, expected)| (found - expected).abs() < 1e-15), "{rates:?}");
-    assert_eq!(run.groups()[6]["groups"][2]["options"], json!({ "beta1": 0.8, "beta2": 0.99 }));
+    let settings = |group: usize| {
+        let group = &run.groups()[6]["groups"][group];
+        (group["weight_decay"].clone(), group["options"].clone())
+    };
+    assert_eq!(settings(0), (json!(0.01), Value::Null));
+    assert_eq!(settings(1), (json!(0.3), json!({ "amsgrad": 1.0, "eps": 1e-4 })));
+    assert_eq!(settings(2), (json!(0.01), json!({ "beta1": 0.8, "beta2": 0.99 })));
+    // They act: only the second group keeps the largest means.
+    let state = read_tensors(&run.run_dir().join("checkpoints/last/optimizer.safetensors")).unwrap();
+    let largest: Vec<&str> = state.keys().filter_map(|name| name.strip_suffix("/max_exp_avg_sq")).collect();
+    assert_eq!(largest, ["backbone.4.bias", "backbone.4.weight"]);
+}
+
+/// A phase's settings against the same ones as the run's own: only the momentum and the decay of the second phase differ.
+#[test]
+fn settings_of_a_phase_act_as_the_runs_own_would() {
+    let one_phase = |settings: &str| format!("[[phases]]\nname = \"all\"\nmodules = [\"*\"]\n{settings}");
+    let of_run = ["optimizer.id=sgd", "optimizer.momentum=0.9", "optimizer.nesterov=true", "optimizer.weight_decay=0.2"];
+    let of_phase = "weight_decay = 0.2\noptimizer = { momentum = 0.9, nesterov = true }\n";
+    let weights = |schedule: &str, set: &[&str]| {
+        let run = run(schedule, "");
+        run.fit(&set.iter().flat_map(|set| ["--set", set]).collect::<Vec<_>>()).succeeded();
+        fs::read(run.run_dir().join("checkpoints/last/model.safetensors")).unwrap()
+    };
+    let expected = weights(&one_phase(""), &of_run);
+    assert!(weights(&one_phase(of_phase), &of_run[..1]) == expected);
+    assert!(weights(&one_phase(""), &of_run[..1]) != expected);
 }
 
 #[test]
@@ -149,7 +177,8 @@ fn a_run_resumed_after_any_step_equals_the_uninterrupted_one() {
     // Before, at and after what begins at steps 9 and 14; checkpoints of the first phase are written at steps 3 and 6.
     for step in [2, 6, 8, 9, 10, 13, 14, 16] {
         let run = run(SCHEDULE, "");
-        run.fit(&["--set", &format!("trainer.max_steps={step}")]).succeeded();
+        // Not by `max_steps`: schedules end with it.
+        run.fit(&["--set", &format!("callbacks.1.at_step={step}")]).succeeded();
         run.host(["fit", "run.toml", "--resume", "run"]).succeeded();
         straight.assert_same(&run.run_dir(), &format!("after step {step}"));
     }

@@ -56,7 +56,13 @@ fn a_plan_needs_no_data() {
     let run = Run::new(&config);
     let gone = ["--plugin", "backbone_finetuning", "plan", "run.toml", "--set", "data.path=nowhere.safetensors"];
     let text = run.host(gone).succeeded().stdout;
-    assert!(text.contains("epoch 1\n  trains      head\n") && text.contains("epochs 2 to 3\n  trains      the whole model\n"), "{text}");
+    // 32 x 4 + 4 parameters in the head; 16 x 32, 32 x 32 + 32 and two batch norms of 32 in the backbone.
+    let head = "epoch 1\n  trains      head\n  parameters  132 train, 1.7 k frozen\n  batch norm  2 in evaluation mode\n  group head      132  lr 1.000e-1\n";
+    let all = "epochs 2 to 3\n  trains      the whole model\n  parameters  1.8 k train, 0 frozen\n  batch norm  2 in training\n";
+    let groups = "  group head          132  lr 1.000e-1\n  group backbone    1.7 k  lr 1.000e-2, 2.000e-2\n";
+    for part in [head, all, groups] {
+        assert!(text.contains(part), "expected\n{part}in\n{text}");
+    }
 }
 
 #[test]

@@ -67,6 +67,16 @@ fn parameters_without_a_gradient_are_found_at_the_first_step() {
 }
 
 #[test]
+fn parameters_without_a_gradient_are_found_when_they_thaw() {
+    let unused = [modules(), vec![linear("unused", 3, 3)]].concat();
+    let callbacks = "[[callbacks]]\nid = \"backbone-finetuning\"\n\
+                     [[callbacks]]\nid = \"forgets-the-group\"\nmodule = \"unused\"\nat_epoch = 1\n";
+    let run = run(&unused, &config(callbacks).replace("[\"head\"]", "[\"head\", \"unused\"]"));
+    is_found(&run, &["without a gradient", "unused.weight, unused.bias"]);
+    assert_eq!(batches(&run), 4, "the first epoch was as it should be");
+}
+
+#[test]
 fn a_frozen_parameter_that_changes_is_found() {
     for at_step in [1, 6] {
         let callbacks = format!(
