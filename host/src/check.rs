@@ -15,6 +15,7 @@ mod process;
 mod process_state;
 mod report;
 mod run;
+mod sample;
 mod state;
 mod subject;
 mod suite;
@@ -30,6 +31,7 @@ use thaw_plugin_api::abi::Kind;
 pub use outcome::{Finding, Outcome, Verdict};
 pub use process::{Job, run_job};
 pub use report::{Report, head, lines};
+pub use sample::{Reach, Sampled};
 pub use subject::Subject;
 pub use suite::{Checked, Options, Suite};
 
@@ -41,8 +43,8 @@ pub struct Check {
     pub description: &'static str,
     /// The check without which this one has no ground.
     pub after: Option<&'static str>,
-    /// Whether it also runs on models that are only sampled.
-    pub essential: bool,
+    /// On which of a plugin's models it runs.
+    pub reach: Reach,
     /// Whether it runs in two processes, the second of which compares.
     pub twice: bool,
     body: Body,
@@ -63,7 +65,7 @@ enum Body {
 
 impl Check {
     const fn new(id: &'static str, description: &'static str, body: Body) -> Self {
-        Self { id, description, after: None, essential: false, twice: false, body }
+        Self { id, description, after: None, reach: Reach::Smallest, twice: false, body }
     }
 
     const fn after(mut self, check: &'static str) -> Self {
@@ -71,8 +73,8 @@ impl Check {
         self
     }
 
-    const fn essential(mut self) -> Self {
-        self.essential = true;
+    const fn on(mut self, reach: Reach) -> Self {
+        self.reach = reach;
         self
     }
 

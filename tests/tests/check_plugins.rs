@@ -140,6 +140,7 @@ fn faults_of_models_are_caught() {
         ("draws-any-seed", "deterministic", "initial `scale.weight`"),
         ("counts-models", "restart", "initial `scale.weight`"),
         ("shares-a-weight", "two-instances", "changed this one's outputs"),
+        ("keeps-every-output", "memory-flat", "after 2000 steps"),
     ];
     catches("faults_torch", "forward", &faults);
     catches("faults_torch", "builds", &[("fixes-the-batch", "forward", "1 samples")]);
@@ -154,6 +155,7 @@ fn faults_of_a_file_are_caught_and_its_ids_left_alone() {
         ("bad_abort", "panic-unwinds", "abort"),
         ("bad_libtorch", "libtorch", "libtorch 2.4.0"),
         ("bad_load", "load-quiet", "started threads"),
+        ("bad_load", "load-time", " ms"),
         ("bad_ids", "ids-unique", "`twice`"),
         ("bad_ids", "ids-well-formed", "`No Id`"),
         ("bad_create", "unknown-id", "`no-such-id` was made"),
@@ -191,10 +193,14 @@ fn a_failure_says_what_to_do_and_how_to_run_it_again() {
 }
 
 #[test]
-fn warnings_fail_when_they_are_to() {
-    let arguments = ["plugin", "check", "bad_load", "--only", "load-time"];
-    Run::new("").host(arguments).succeeded();
-    Run::new("").host(arguments.iter().chain(&["--strict"])).failed(3, &["1 of 1 checks failed"]);
+fn a_panic_of_tch_is_a_warning_and_warnings_fail_when_they_are_to() {
+    let arguments = ["--id", "panics-on-shapes", "--only", "forward,wrong-inputs"];
+    let report = check("faults_torch", &arguments);
+    let results = results(&report, "panics-on-shapes");
+    let [(_, "passed", _), ("wrong-inputs", "warning", found)] = results.as_slice() else { panic!("{results:?}") };
+    assert!(found.contains("panicked"), "{found}");
+    let strict = [&["plugin", "check", "faults_torch", "--strict"], &arguments[..]].concat();
+    Run::new("").host(strict).failed(3, &["1 of 2 checks failed"]);
 }
 
 #[test]

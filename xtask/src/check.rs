@@ -34,8 +34,8 @@ fn config(workspace: &Workspace, plugin: &str) -> Option<String> {
     }
 }
 
-/// Checks what is built.
-fn check_all(workspace: &Workspace, stages: &mut Stages) -> Result<()> {
+/// Checks what is built, each plugin as a stage.
+pub fn check_all(workspace: &Workspace, stages: &mut Stages) -> Result<()> {
     let library = |folder: &Path, name: &str| folder.join(format!("{DLL_PREFIX}{}{DLL_SUFFIX}", name.replace('-', "_")));
     let shipped = workspace.packages_in("plugins").map(|name| (name.to_owned(), library(&workspace.target().join("debug"), name)));
     let mut plugins: Vec<(String, PathBuf)> = shipped.collect();

@@ -42,7 +42,7 @@ enum Command {
     },
     /// Fine-tune a real model: prepare data and weights, build in release, run examples/NAME.toml
     Demo(demo::Args),
-    /// Run every test: unit, end-to-end, documentation, and the crates under examples/
+    /// Run every test: unit, end-to-end, documentation, the crates under examples/; then what `check` runs
     Test,
     /// Check format, lints and documentation of the workspace and of the crates under examples/
     Lint,

@@ -1,9 +1,10 @@
-//! `cargo xtask test`: every test there is.
+//! `cargo xtask test`: every test there is, and `host plugin check` on every plugin.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::check::check_all;
 use crate::examples::Example;
 use crate::stage::{Stages, stage};
 use crate::workspace::{Profile, Workspace, succeed};
@@ -20,6 +21,7 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     for example in &examples {
         stages.run(&format!("Testing {}", example.name()), || succeed(example.cargo(workspace, "test").arg("--no-fail-fast")));
     }
+    check_all(workspace, &mut stages)?;
     stages.finish()?;
     eprintln!("All tests passed.");
     Ok(ExitCode::SUCCESS)

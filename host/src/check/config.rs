@@ -9,15 +9,19 @@ use thaw_plugin_api::Error;
 use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::error::ErrorKind;
 
-use super::{Body, Check, Outcome, Subject, Verdict};
+use super::{Body, Check, Outcome, Reach, Subject, Verdict};
 use values::{Sizes, random, same, wrong_values};
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::new("builds", "the id can be made with the defaults of its configuration", Body::Item(builds)).essential(),
+    Check::new("builds", "the id can be made with the defaults of its configuration", Body::Item(builds)).on(Reach::All),
     Check::new("config-defaults", "what is left out has the defaults that the schema names", Body::Item(defaults)).after("builds"),
     Check::new("config-round-trip", "the resolved configuration gives itself again", Body::Item(round_trip)).after("builds"),
-    Check::new("config-unknown-key", "a key that the schema does not have is refused by name", Body::Item(unknown_key)).after("builds"),
-    Check::new("config-bounds", "values outside of their range or of another type are refused", Body::Item(bounds)).after("builds"),
+    Check::new("config-unknown-key", "a key that the schema does not have is refused by name", Body::Item(unknown_key))
+        .after("builds")
+        .on(Reach::All),
+    Check::new("config-bounds", "values outside of their range or of another type are refused", Body::Item(bounds))
+        .after("builds")
+        .on(Reach::All),
     Check::new("config-random", "200 random configurations of the schema build or are refused with a reason", Body::Item(many))
         .after("builds"),
     Check::new("errors-carry-messages", "what is refused is refused with a reason", Body::Item(messages)).after("builds"),
@@ -25,7 +29,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 const CONFIGS: usize = 200;
 /// Time for random configurations: models take theirs to be built.
-const TIME_FOR_RANDOM: Duration = Duration::from_secs(20);
+const TIME_FOR_RANDOM: Duration = Duration::from_secs(10);
 
 fn builds(subject: &mut Subject) -> Verdict {
     match subject.resolved(subject.config()) {
@@ -78,13 +82,19 @@ fn defaults(subject: &mut Subject) -> Verdict {
 fn round_trip(subject: &mut Subject) -> Verdict {
     let mut random_numbers = subject.random(1);
     let schema = subject.item().schema.clone();
-    let count = if subject.item().kind == Kind::Model { 4 } else { 30 };
-    let mut configs = vec![subject.config().clone()];
-    configs.extend((0..count).map(|_| random(&schema, subject.config(), &mut random_numbers, Sizes::Small)));
+    // Small ones of a model are built soon, and their sizes go together.
+    let (count, around) = match subject.item().kind {
+        Kind::Model => (4, super::model::small(subject)),
+        Kind::Strategy | Kind::Callback => (30, subject.config().clone()),
+    };
+    let drawn = (0..5 * count).map(|_| random(&schema, &around, &mut random_numbers, Sizes::Small));
     let mut trips = 0;
-    for (index, config) in configs.iter().enumerate() {
+    for (index, config) in std::iter::once(subject.config().clone()).chain(drawn).enumerate() {
+        if trips > count {
+            break;
+        }
         subject.job().doing(&format!("making it of {}", json!(config)));
-        let first = match subject.resolved(config) {
+        let first = match subject.resolved(&config) {
             Ok(Some(first)) => first,
             Ok(None) => return Err(Outcome::skipped("the plugin was built before models said their resolved configuration")),
             // That of the defaults is another check's, and random ones may be refused.

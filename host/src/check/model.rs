@@ -14,7 +14,7 @@ use tch::{Device, Kind, Tensor};
 use thaw_plugin_api::Error;
 use thaw_plugin_api::model::{Batch, Task, Tensors};
 
-use super::{Body, Check, Outcome, Subject};
+use super::{Body, Check, Outcome, Reach, Subject};
 use crate::model::{HostModel, ModelError, Phase};
 use inputs::Inputs;
 
@@ -23,16 +23,16 @@ pub(super) use forward::errors;
 pub(super) const CHECKS: &[Check] = &[
     Check::new("forward", "outputs for batches of 1, 2, 3 and 5 have their shape and are finite", Body::Model(forward::forward))
         .after("builds")
-        .essential(),
-    Check::new("tree-consistent", "module tree, parameters, buffers and stages name the same things", Body::Model(tree::consistent))
+        .on(Reach::Small),
+    Check::new(MEASURE, "module tree, parameters, buffers and stages name the same things", Body::Model(tree::consistent))
         .after("builds")
-        .essential(),
+        .on(Reach::All),
     Check::new("stages-compose", "the stages one after the other are the forward", Body::Model(forward::stages_compose))
         .after("forward")
-        .essential(),
+        .on(Reach::Small),
     Check::new("gradients", "gradients reach every parameter that trains, and no other", Body::Model(training::gradients))
         .after("forward")
-        .essential(),
+        .on(Reach::Small),
     Check::new(
         "frozen-untouched",
         "a step leaves frozen parameters and the statistics of frozen modules alone",
@@ -70,9 +70,13 @@ pub(super) const CHECKS: &[Check] = &[
     Check::new("two-instances", "two models at once share nothing", Body::Model(instances::two_instances)).after("forward"),
 ];
 
+/// The check that counts a model's parameters, and where it leaves the number.
+pub(super) const MEASURE: &str = "tree-consistent";
+pub(super) const PARAMETERS: &str = "parameters.txt";
+
 /// Sizes that keep a model small, for keys that its schema has.
 const SMALL: [(&str, i64); 14] = [
-    ("image_size", 64),
+    ("image_size", 32),
     ("num_classes", 5),
     ("vocab_size", 1000),
     ("hidden_size", 48),
@@ -157,7 +161,11 @@ impl Bench {
     /// A batch of training with its gradients; gives its loss.
     fn train(&mut self, samples: i64) -> Result<f64, Outcome> {
         let batch = self.batch(samples)?;
-        let output = self.model.step(&batch).map_err(|error| Outcome::skipped(format!("a step of training fails: {error}")))?;
+        self.train_on(&batch)
+    }
+
+    fn train_on(&mut self, batch: &Batch) -> Result<f64, Outcome> {
+        let output = self.model.step(batch).map_err(|error| Outcome::skipped(format!("a step of training fails: {error}")))?;
         if output.loss.requires_grad() {
             output.loss.f_backward().map_err(torch)?;
         }
@@ -191,6 +199,12 @@ impl Bench {
 
 /// The small configuration, and the usual one where that cannot be had.
 fn configs(subject: &Subject) -> Vec<Map<String, Value>> {
+    let small = small(subject);
+    if small == *subject.config() { vec![small] } else { vec![small, subject.config().clone()] }
+}
+
+/// The usual configuration with small sizes, where they are not given.
+pub(super) fn small(subject: &Subject) -> Map<String, Value> {
     let properties = subject.item().schema.get("properties").and_then(Value::as_object);
     let mut small = subject.config().clone();
     for (key, size) in SMALL {
@@ -199,7 +213,7 @@ fn configs(subject: &Subject) -> Vec<Map<String, Value>> {
             small.insert(key.to_owned(), json!(size));
         }
     }
-    if small == *subject.config() { vec![small] } else { vec![small, subject.config().clone()] }
+    small
 }
 
 /// That libtorch refuses something here is no fault of the plugin's.
@@ -232,21 +246,24 @@ fn changed(model: &HostModel, before: &[(String, Tensor)]) -> Vec<String> {
 }
 
 /// Time for steps that are only counted.
-const TIME_FOR_STEPS: Duration = Duration::from_secs(15);
+pub(super) const TIME_FOR_STEPS: Duration = Duration::from_secs(15);
 
-/// Trains for so many steps, or as many as there is time for; gives how many.
+/// A model that trains for so many steps, or as many as there is time for, and gives how many, as often as it is called.
 ///
 /// # Errors
 /// [`Outcome::Skipped`]: that it trains is another check's.
-pub(super) fn exercise(subject: &Subject, steps: usize) -> Result<usize, Outcome> {
+pub(super) fn exercise(subject: &Subject) -> Result<impl FnMut(usize) -> Result<usize, Outcome>, Outcome> {
     let mut bench = Bench::new(subject, subject.job().seed)?;
-    let started = Instant::now();
-    for step in 0..steps {
-        if started.elapsed() > TIME_FOR_STEPS {
-            return Ok(step);
+    let batch = bench.batch(2)?;
+    Ok(move |steps| {
+        let started = Instant::now();
+        for step in 0..steps {
+            if started.elapsed() > TIME_FOR_STEPS {
+                return Ok(step);
+            }
+            bench.train_on(&batch)?;
+            bench.zero_grad();
         }
-        bench.train(2)?;
-        bench.zero_grad();
-    }
-    Ok(steps)
+        Ok(steps)
+    })
 }

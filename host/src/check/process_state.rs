@@ -21,25 +21,33 @@ pub(super) const CHECKS: &[Check] = &[
 pub(super) const STDOUT: &str = "stdout-clean";
 
 const STEPS: usize = 2000;
-/// Steps before memory is looked at, and the fewest that tell a leak from what an allocator keeps.
-const WARM_UP: usize = 200;
+/// Steps before memory is looked at.
+const WARM_UP: usize = 50;
+/// The fewest that tell a leak from what an allocator keeps.
+const FEW: usize = 20;
 /// What grows in each of them is no allocator's warm-up.
 const ROUNDS: usize = 2;
 /// Growth that fragmentation and the records of the check's own run explain.
-const MEMORY_PER_STEP: u64 = 4 << 10;
+const GROWTH: u64 = 8 << 20;
 /// How long a thread may take to end after whoever owns it is gone.
 const THREAD_GRACE: Duration = Duration::from_secs(1);
 
-/// Runs an id for so many steps; gives how many there were time for.
-fn exercise(subject: &Subject, steps: usize) -> Result<usize, Outcome> {
-    match subject.item().kind {
-        Kind::Model => super::model::exercise(subject, steps),
-        Kind::Strategy | Kind::Callback => super::run::exercise(subject, steps).map(|()| steps),
-    }
+/// Runs an id for so many steps, or as many as there is time for, and gives how many, as often as it is called.
+fn exercise(subject: &Subject) -> Result<Box<dyn FnMut(usize) -> Result<usize, Outcome> + '_>, Outcome> {
+    Ok(match subject.item().kind {
+        Kind::Model => Box::new(super::model::exercise(subject)?),
+        Kind::Strategy | Kind::Callback => Box::new(|steps| super::run::exercise(subject, steps).map(|()| steps)),
+    })
+}
+
+/// Runs an id as long as it takes to show what it leaves behind, and drops it.
+fn exercise_briefly(subject: &Subject) -> Result<(), Outcome> {
+    let steps = if subject.item().kind == Kind::Model { 5 } else { 20 };
+    exercise(subject)?(steps).map(drop)
 }
 
 fn stdout(subject: &mut Subject) -> Verdict {
-    exercise(subject, 20)?;
+    exercise_briefly(subject)?;
     Ok(Outcome::passed())
 }
 
@@ -83,7 +91,7 @@ fn threads(subject: &mut Subject) -> Verdict {
     if before.0.is_none() {
         return Err(Outcome::skipped("this system does not list the threads of a process"));
     }
-    exercise(subject, 20)?;
+    exercise_briefly(subject)?;
     let deadline = Instant::now() + THREAD_GRACE;
     while let Some(left) = before.more() {
         if Instant::now() > deadline {
@@ -130,7 +138,7 @@ impl TorchState {
 fn torch_state(subject: &mut Subject) -> Verdict {
     let is_model = subject.item().kind == Kind::Model;
     let before = TorchState::now()?;
-    exercise(subject, 20)?;
+    exercise_briefly(subject)?;
     // A model draws its initial values and its dropout: what it draws in evaluation is another check's.
     let changes = TorchState::now()?.changes(&before, is_model);
     if changes.is_empty() {
@@ -149,28 +157,26 @@ fn resident() -> Option<u64> {
 
 fn memory(subject: &mut Subject) -> Verdict {
     let none = || Outcome::skipped("this system does not tell the memory of a process");
-    let few = |steps: usize| Outcome::skipped(format!("time for {steps} steps only: too few to tell a leak from what an allocator keeps"));
+    let mut exercise = exercise(subject)?;
     // Once around, so that everything that is made once is there.
-    let steps = exercise(subject, WARM_UP)?;
-    if steps < WARM_UP {
-        return Err(few(steps));
-    }
-    let mut found = String::new();
+    exercise(WARM_UP)?;
+    let (mut steps, mut growth) = (0, 0);
     for _ in 0..ROUNDS {
         let before = resident().ok_or_else(none)?;
-        let steps = exercise(subject, STEPS)?;
-        let growth = resident().ok_or_else(none)?.saturating_sub(before);
-        if steps < WARM_UP {
-            return Err(few(steps));
+        steps = exercise(STEPS)?;
+        growth = resident().ok_or_else(none)?.saturating_sub(before);
+        if steps < FEW {
+            return Err(Outcome::skipped(format!("time for {steps} steps only: too few to tell a leak from what an allocator keeps")));
         }
-        let per_step = growth / steps as u64;
-        if growth <= MEMORY_PER_STEP * STEPS as u64 || per_step <= MEMORY_PER_STEP {
-            return Ok(Outcome::noted(format!("{steps} steps")));
+        if growth <= GROWTH {
+            let told = GROWTH / steps as u64 >> 10;
+            let fewer = format!(" in {} s, each of them less than {told} KiB", super::model::TIME_FOR_STEPS.as_secs());
+            return Ok(Outcome::noted(format!("{steps} steps{}", if steps < STEPS { fewer } else { String::new() })));
         }
-        found = format!("{:.1} MiB more after {steps} steps, {per_step} bytes a step", growth as f64 / (1 << 20) as f64);
     }
+    let found = format!("{:.1} MiB more after {steps} steps, {} bytes a step", growth as f64 / (1 << 20) as f64, growth / steps as u64);
     let hint = "something is kept at each step: a list that grows, a tensor with its graph (`detach` it), `mem::forget`";
-    Err(Outcome::failed(found, format!("less than {MEMORY_PER_STEP} bytes a step"), hint))
+    Err(Outcome::failed(found, format!("less than {} MiB", GROWTH >> 20), hint))
 }
 
 /// Bytes that this process read and wrote by calls to the system.
@@ -184,6 +190,12 @@ pub(super) fn bytes_moved() -> Option<Moved> {
     let text = fs::read_to_string("/proc/self/io").ok()?;
     let number = |name: &str| text.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok();
     Some(Moved { read: number("rchar:")?, written: number("wchar:")? })
+}
+
+/// How long this thread could have run and another one did; nothing where this system does not say.
+pub(super) fn time_waited() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split_whitespace().nth(1).and_then(|nanoseconds| nanoseconds.parse().ok()).map_or(Duration::ZERO, Duration::from_nanos)
 }
 
 /// Whether the driver of a GPU is mapped into this process.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Checked, Outcome, Suite};
+use super::{Checked, Outcome, Suite, sample};
 
 /// What a suite found.
 pub struct Report<'s> {
@@ -53,17 +53,7 @@ impl<'s> Report<'s> {
         let counts = self.counts();
         let parts = STATUSES.iter().filter_map(|(word, _, text)| Some(format!("{} {text}", counts.get(word)?)));
         let mut text = format!("\n{} in {:.1} s", parts.collect::<Vec<_>>().join(", "), self.seconds);
-        let sampled = self.suite.sampled();
-        if !sampled.is_empty() {
-            let mut by_first: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-            for (id, first) in &sampled {
-                by_first.entry(first).or_default().push(id);
-            }
-            for (first, ids) in by_first {
-                let _ = write!(text, "\nsampled: {} (the keys of {first}, which was looked at whole)", ids.join(", "));
-            }
-            text.push_str("\n--all runs every check on them, too");
-        }
+        text.push_str(&sample::text(&self.suite.sampled()));
         text
     }
 

@@ -1,6 +1,5 @@
 //! Which checks run on which ids, and in which order.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,6 +8,8 @@ use serde_json::Value;
 use thaw_plugin_api::abi::{Item, Kind, Metadata};
 
 use super::library::{METADATA, ROOT};
+use super::model::{MEASURE, PARAMETERS};
+use super::sample::{Reach, Sampled, families};
 use super::zygote::Zygotes;
 use super::{Check, Job, Outcome, all, find};
 
@@ -50,6 +51,8 @@ pub struct Suite {
     scratch: tempfile::TempDir,
     zygotes: Zygotes,
     metadata: Option<Metadata>,
+    /// Ids of models of which only some are looked at whole.
+    families: Vec<Vec<String>>,
     tasks: Vec<Task>,
 }
 
@@ -58,6 +61,8 @@ struct Task {
     item: Option<(Kind, String)>,
     /// Position of the task that this one builds on.
     after: Option<usize>,
+    /// Position of the family whose sizes decide whether this one runs.
+    family: Option<usize>,
 }
 
 /// How far the tasks are.
@@ -71,6 +76,7 @@ struct Progress {
 enum State {
     Waiting,
     Running,
+    LeftOut,
     Done(Checked),
 }
 
@@ -81,12 +87,22 @@ impl Suite {
     /// No place for temporary files.
     pub fn new(file: &Path, options: Options) -> std::io::Result<Self> {
         let scratch = tempfile::Builder::new().prefix("thaw-check-").tempdir()?;
-        let mut suite =
-            Self { file: file.canonicalize()?, options, scratch, zygotes: Zygotes::default(), metadata: None, tasks: Vec::new() };
+        let mut suite = Self {
+            file: file.canonicalize()?,
+            options,
+            scratch,
+            zygotes: Zygotes::default(),
+            metadata: None,
+            families: Vec::new(),
+            tasks: Vec::new(),
+        };
         if let Some(check) = find(ROOT, None) {
-            let job = suite.job(&Task { check, item: None, after: None }, "metadata")?;
+            let job = suite.job(&Task { check, item: None, after: None, family: None }, "metadata")?;
             job.run(check, suite.limit(check), &suite.zygotes);
             suite.metadata = job.left_behind(METADATA).and_then(|text| serde_json::from_str(&text).ok());
+        }
+        if !suite.options.all && suite.options.ids.is_empty() {
+            suite.families = families(suite.items());
         }
         suite.tasks = suite.lay_out();
         Ok(suite)
@@ -107,19 +123,35 @@ impl Suite {
         &self.options
     }
 
-    /// Models that are only sampled, each with the one of the same keys that is looked at whole.
-    pub fn sampled(&self) -> BTreeMap<String, String> {
-        let mut sampled = BTreeMap::new();
-        if self.options.all || !self.options.ids.is_empty() {
-            return sampled;
-        }
-        let models: Vec<&Item> = self.items().filter(|item| item.kind == Kind::Model).collect();
-        for (index, item) in models.iter().enumerate() {
-            if let Some(first) = models[..index].iter().find(|first| keys(first) == keys(item)) {
-                sampled.insert(item.id.clone(), first.id.clone());
+    /// Models that were not looked at whole, after a run.
+    pub fn sampled(&self) -> Vec<Sampled> {
+        let mut sampled = Vec::new();
+        for (index, family) in
+            self.families.iter().enumerate().filter(|(index, _)| self.tasks.iter().any(|task| task.family == Some(*index)))
+        {
+            let smallest = self.smallest(index);
+            for id in family.iter().filter(|id| *id != smallest) {
+                let checks = self.tasks.iter().filter(|task| task.is_of(id) && !self.is_left_out(task)).map(|task| task.check.id).collect();
+                sampled.push(Sampled { id: id.clone(), parameters: self.parameters(id), smallest: smallest.to_owned(), checks });
             }
         }
         sampled
+    }
+
+    /// Parameters of a model, once they are counted.
+    fn parameters(&self, id: &str) -> Option<u64> {
+        let (index, task) = self.tasks.iter().enumerate().find(|(_, task)| task.check.id == MEASURE && task.is_of(id))?;
+        self.job(task, &index.to_string()).ok()?.left_behind(PARAMETERS)?.parse().ok()
+    }
+
+    fn smallest(&self, family: usize) -> &str {
+        let ids = self.families[family].iter();
+        ids.min_by_key(|id| self.parameters(id).unwrap_or(u64::MAX)).map_or("", String::as_str)
+    }
+
+    fn is_left_out(&self, task: &Task) -> bool {
+        let (Some(family), Some((_, id))) = (task.family, &task.item) else { return false };
+        self.smallest(family) != id && task.check.reach.leaves_out(self.parameters(id))
     }
 
     fn items(&self) -> impl Iterator<Item = &Item> {
@@ -128,7 +160,6 @@ impl Suite {
     }
 
     fn lay_out(&self) -> Vec<Task> {
-        let sampled = self.sampled();
         let mut subjects = vec![None];
         for item in self.items() {
             let subject = Some((item.kind, item.id.clone()));
@@ -139,18 +170,24 @@ impl Suite {
         }
         let mut tasks: Vec<Task> = Vec::new();
         for item in subjects {
+            let model = item.as_ref().filter(|(kind, _)| *kind == Kind::Model);
+            let family = model.and_then(|(_, id)| self.families.iter().position(|family| family.contains(id)));
             let kind = item.as_ref().map(|(kind, _)| *kind);
-            let is_sampled = item.as_ref().is_some_and(|(kind, id)| *kind == Kind::Model && sampled.contains_key(id));
             let start = tasks.len();
-            for check in all().filter(|check| check.is_for(kind) && (check.essential || !is_sampled)) {
-                if !self.options.only.is_empty() && !self.options.only.iter().any(|only| only == check.id) {
-                    continue;
-                }
+            for check in all().filter(|check| check.is_for(kind) && self.is_wanted(check, family.is_some())) {
                 let after = tasks[start..].iter().position(|task| Some(task.check.id) == check.after).map(|index| start + index);
-                tasks.push(Task { check, item: item.clone(), after });
+                let family = family.filter(|_| check.reach != Reach::All);
+                tasks.push(Task { check, item: item.clone(), after, family });
             }
         }
         tasks
+    }
+
+    /// Whether a check is asked for, or measures models for one that is.
+    fn is_wanted(&self, check: &Check, is_sampled: bool) -> bool {
+        let asked = |id: &str| self.options.only.iter().any(|only| only == id);
+        let samples = || all().any(|other| other.is_for(Some(Kind::Model)) && other.reach != Reach::All && asked(other.id));
+        self.options.only.is_empty() || asked(check.id) || (is_sampled && check.id == MEASURE && samples())
     }
 
     /// Runs the checks and tells of each in order.
@@ -180,12 +217,14 @@ impl Suite {
             let ground = self.tasks[index].after.map(|after| guard.states[after].clone());
             guard.states[index] = State::Running;
             drop(guard);
-            let checked = self.check(index, ground);
+            let state = if self.is_left_out(&self.tasks[index]) { State::LeftOut } else { State::Done(self.check(index, ground)) };
             guard = progress.lock().unwrap_or_else(PoisonError::into_inner);
-            guard.states[index] = State::Done(checked);
+            guard.states[index] = state;
             let mut tell = tell.lock().unwrap_or_else(PoisonError::into_inner);
-            while let Some(State::Done(checked)) = guard.states.get(guard.told) {
-                tell(checked);
+            while let Some(state @ (State::Done(_) | State::LeftOut)) = guard.states.get(guard.told) {
+                if let State::Done(checked) = state {
+                    tell(checked);
+                }
                 guard.told += 1;
             }
             changed.notify_all();
@@ -194,7 +233,13 @@ impl Suite {
 
     /// The first task that can run now.
     fn next(&self, states: &[State]) -> Option<usize> {
-        let is_ready = |task: &Task| task.after.is_none_or(|after| matches!(states[after], State::Done(_)));
+        let is_over = |index: usize| matches!(states[index], State::Done(_) | State::LeftOut);
+        let is_measured = |family: usize| {
+            let of_family = |task: &Task| task.item.as_ref().is_some_and(|(_, id)| self.families[family].contains(id));
+            let mut measures = self.tasks.iter().enumerate().filter(|(_, task)| task.check.id == MEASURE && of_family(task));
+            measures.all(|(index, _)| is_over(index))
+        };
+        let is_ready = |task: &Task| task.after.is_none_or(is_over) && task.family.is_none_or(is_measured);
         (0..states.len()).find(|&index| matches!(states[index], State::Waiting) && is_ready(&self.tasks[index]))
     }
 
@@ -231,9 +276,8 @@ impl Suite {
     }
 }
 
-/// The keys of an id's configuration with their types, whatever their defaults.
-fn keys(item: &Item) -> Vec<(String, Value)> {
-    let properties = item.schema.get("properties").and_then(Value::as_object);
-    let kind = |property: &Value| property.get("type").cloned().unwrap_or_default();
-    properties.into_iter().flatten().map(|(key, property)| (key.clone(), kind(property))).collect()
+impl Task {
+    fn is_of(&self, model: &str) -> bool {
+        self.item.as_ref().is_some_and(|(kind, id)| *kind == Kind::Model && id == model)
+    }
 }

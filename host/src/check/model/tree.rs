@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::configs;
+use super::{PARAMETERS, configs};
 use crate::check::{Outcome, Subject, Verdict};
 
 pub(super) fn consistent(subject: &mut Subject) -> Verdict {
     let built = configs(subject).into_iter().map(|config| subject.create_model(&config, subject.job().seed)).find_map(Result::ok);
     let model = built.ok_or_else(|| Outcome::skipped("it cannot be built"))?;
     let tree = model.tree();
+    let counted = tree.parameters().filter(|parameter| parameter.tied_to.is_none());
+    let parameters: i64 = counted.map(|parameter| parameter.shape.iter().product::<i64>()).sum();
+    subject.job().leave_behind(PARAMETERS, &parameters.to_string())?;
     let mut wrong = Vec::new();
     let parameters = tree.parameters().map(|parameter| (parameter.name.as_str(), &parameter.shape));
     let buffers = tree.modules().iter().flat_map(|module| &module.buffers).map(|buffer| (buffer.name.as_str(), &buffer.shape));

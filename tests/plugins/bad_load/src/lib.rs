@@ -1,6 +1,6 @@
 //! A plugin that starts a thread, writes a file and takes its time while it is asked what it offers.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use thaw_plugin_api::config::{ConfigError, Key, ObjectReader};
 use thaw_plugin_api::prelude::*;
@@ -12,10 +12,7 @@ struct Busy;
 impl Config for Busy {
     fn schema() -> Value {
         std::thread::spawn(std::thread::park);
-        let started = Instant::now();
-        while started.elapsed() < Duration::from_millis(150) {
-            std::hint::spin_loop();
-        }
+        std::thread::sleep(Duration::from_millis(150));
         let _ = std::fs::write(std::env::temp_dir().join("busy"), "a trace of having been here");
         json!({ "type": "object", "description": "A callback whose schema is work.", "properties": {} })
     }

@@ -5,8 +5,8 @@ mod models;
 
 use callbacks::{LeavesGradOff, WritesToFrozen};
 use models::{
-    CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn, GivesDoubles, HidesAWeight, NamesNoModule,
-    PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
+    CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn, GivesDoubles, HidesAWeight,
+    KeepsEveryOutput, NamesNoModule, PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
 };
 use thaw_plugin_api::export_plugin;
 
@@ -14,6 +14,6 @@ export_plugin!(
     callbacks: [LeavesGradOff, WritesToFrozen],
     models: [
         CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn, GivesDoubles, HidesAWeight,
-        NamesNoModule, PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
+        KeepsEveryOutput, NamesNoModule, PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
     ],
 );

@@ -120,6 +120,16 @@ fault!(
 );
 
 fault!(
+    /// A history of its outputs that nobody reads.
+    KeepsEveryOutput, "keeps-every-output", Mutex<Vec<Tensor>>, |_| Ok(Mutex::default()), |net, history, stage, x| {
+        let x = net.run(stage, x)?;
+        let mut history = history.lock().map_err(|_| Error::new("the history is lost"))?;
+        history.push(x.f_detach()?.f_repeat([1024, 1])?);
+        Ok(x)
+    }
+);
+
+fault!(
     /// Outputs in double precision.
     GivesDoubles, "gives-doubles", (), |_| Ok(()), |net, (), stage, x| {
         let x = net.run(stage, x)?;
@@ -157,7 +167,10 @@ fault!(
 fault!(
     /// Initial values of a seed of its own.
     DrawsAnySeed, "draws-any-seed", Tensor,
-    |root| (root / "scale").module("Scale")?.parameter("weight", nn::init::constant(&[1], (RandomState::new().hash_one(1) % 7 + 1) as f64)?),
+    |root| {
+        let number = (RandomState::new().hash_one(1) >> 44) as f64;
+        (root / "scale").module("Scale")?.parameter("weight", nn::init::constant(&[1], 1.0 + number)?)
+    },
     |net, scale, stage, x| Ok(net.run(stage, x)?.f_mul(scale)?)
 );
 
