@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thaw_tests::{Finished, Run, cargo_outside, outside_target};
 
-/// Generates, formats, lints, builds, tests, inspects and runs a crate of this kind.
+/// Generates, formats, lints, builds, tests, inspects, checks and runs a crate of this kind.
 fn author(kind: &str, config: &str) -> Run {
     let run = Run::new("");
     let name = format!("outside-{kind}");
@@ -22,6 +22,8 @@ fn author(kind: &str, config: &str) -> Run {
     for text in [format!("{kind} {name}"), config.to_owned()] {
         assert!(shown.stdout.contains(&text), "{text} in {shown}");
     }
+    let checked = host(&run, &name, &["plugin", "check", &name, "--strict"]).succeeded();
+    assert!(checked.stdout.contains(" passed in ") && !checked.stdout.contains(" skipped"), "{checked}");
     host(&run, &name, &["fit", "run.toml", "--run-dir", "../run"]).succeeded();
     run
 }
