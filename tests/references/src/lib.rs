@@ -9,8 +9,10 @@ pub mod formula;
 mod reference;
 mod script;
 mod step;
+mod tensors;
 
 pub use built::Built;
 pub use deviation::{Deviation, Outcome};
 pub use reference::{Reference, fixtures};
 pub use script::check_script;
+pub use tensors::check_tensors;

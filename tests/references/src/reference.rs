@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use thaw_plugin_api::model::Tensors;
 use thaw_plugin_api::tch::{Kind, Tensor};
 
@@ -62,6 +62,24 @@ impl Reference {
     /// A part of the file that has the same form as a whole one.
     pub fn part(&self, key: &str) -> Self {
         self.named(key, self.json[key].clone())
+    }
+
+    /// `finetune_pairs` in the form of a whole file: a linear layer on all `pairs` as one batch, padded with zeros.
+    pub fn fine_tuning(&self) -> Option<Self> {
+        let mut json = self.json.get("finetune_pairs")?.clone();
+        let length = usize::try_from(json["padded_length"].as_u64()?).ok()?;
+        let pairs = self.json["pairs"].as_array()?;
+        let padded = |values: Vec<Value>| values.into_iter().chain(std::iter::repeat(json!(0))).take(length).collect::<Value>();
+        let column = |key: &str| pairs.iter().map(|row| padded(row[key].as_array().cloned().unwrap_or_default())).collect::<Value>();
+        let tokens = |row: &Value| row["ids"].as_array().map_or(0, Vec::len);
+        let mask: Value = pairs.iter().map(|row| padded(vec![json!(1); tokens(row)])).collect();
+        json["inputs"] = json!({ "input_ids": column("ids"), "attention_mask": mask, "token_type_ids": column("type_ids") });
+        json["config"] = self.json["config"].clone();
+        for (key, value) in [("library", json!("transformers")), ("model", json!("BertMNLIFinetuner")), ("num_labels", json!(3))] {
+            json["config"][key] = value;
+        }
+        json["weights"] = self.json["weights"].clone();
+        Some(self.named("finetune_pairs", json))
     }
 
     /// Something of the file in the form of a whole one.

@@ -6,6 +6,7 @@ use thaw_host::plugins::SearchPath;
 use thaw_test_references::Reference;
 
 use crate::check::{self, Verdict};
+use crate::files;
 
 /// One line.
 pub enum Case {
@@ -13,6 +14,8 @@ pub enum Case {
     Architecture(PathBuf),
     /// A TorchScript file that a `torchscript.json` beside it records.
     Script(PathBuf),
+    /// A weight file that an `expected.json` beside it speaks of.
+    Weights(PathBuf),
 }
 
 impl Case {
@@ -20,7 +23,7 @@ impl Case {
     pub fn name(&self) -> String {
         let name = match self {
             Self::Architecture(file) => file.file_stem(),
-            Self::Script(file) => file.file_name(),
+            Self::Script(file) | Self::Weights(file) => file.file_name(),
         };
         name.unwrap_or_default().to_string_lossy().into_owned()
     }
@@ -33,12 +36,18 @@ impl Case {
         match self {
             Self::Architecture(file) => Reference::open(file).and_then(|reference| check::run(&reference, search)),
             Self::Script(file) => Reference::open(&file.with_file_name(SCRIPTS)).and_then(|all| check::script(&all, file, search)),
+            Self::Weights(file) => {
+                let expected = Reference::open(&file.with_file_name(WEIGHTS))?;
+                files::check(expected.json(), file).map(|deviation| Verdict::Passed(deviation.into()))
+            }
         }
     }
 }
 
 /// Where the outputs of TorchScript files are recorded.
 const SCRIPTS: &str = "torchscript.json";
+/// What is to be done with weight files.
+const WEIGHTS: &str = "expected.json";
 
 /// The references of a folder, by name. A folder without `arch` is taken for `arch` itself.
 ///
@@ -51,6 +60,12 @@ pub fn find(folder: &Path, wanted: &[String]) -> Result<Vec<Case>, String> {
     if scripts.is_file() {
         let files = Reference::open(&scripts)?.script_files();
         cases.extend(files.into_iter().map(|name| Case::Script(scripts.with_file_name(name))));
+    }
+    let weights = folder.join("files").join(WEIGHTS);
+    if weights.is_file() {
+        let expected = Reference::open(&weights)?;
+        let files = expected.json()["files"].as_object().into_iter().flatten();
+        cases.extend(files.map(|(name, _)| Case::Weights(weights.with_file_name(name))));
     }
     cases.retain(|case| wanted.is_empty() || wanted.iter().any(|part| case.name().contains(part)));
     if cases.is_empty() {

@@ -24,6 +24,12 @@ pub enum Verdict {
 #[derive(Default)]
 pub struct Deviations(Vec<(String, Deviation)>);
 
+impl From<Deviation> for Deviations {
+    fn from(deviation: Deviation) -> Self {
+        Self(vec![("all".to_owned(), deviation)])
+    }
+}
+
 impl fmt::Display for Deviations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts: Vec<String> = self.0.iter().map(|(part, deviation)| format!("{part} {:.3}", deviation.share())).collect();
@@ -44,8 +50,16 @@ pub fn run(reference: &Reference, search: &SearchPath) -> Result<Verdict, String
             Err(reason) => return Ok(Verdict::Skipped(reason)),
         },
     };
-    let mut subject = Subject { built: build(&target, search)?, reference, weights: source.as_deref() };
-    let deviations = if reference.json()["sentences"].is_array() { subject.sentences()? } else { subject.all()? };
+    let subject = |target, reference| Ok::<_, String>(Subject { built: build(target, search)?, reference, weights: source.as_deref() });
+    if !reference.json()["sentences"].is_array() {
+        return subject(&target, reference)?.all().map(Verdict::Passed);
+    }
+    let mut deviations = subject(&target, reference)?.sentences()?;
+    if let Some(pairs) = reference.fine_tuning() {
+        let target = catalog::target(&pairs.json()["config"])?;
+        let of_pairs = subject(&target, &pairs)?.all().map_err(|difference| format!("finetune_pairs: {difference}"))?;
+        deviations.0.extend(of_pairs.0.into_iter().map(|(part, deviation)| (format!("finetune_pairs {part}"), deviation)));
+    }
     Ok(Verdict::Passed(deviations))
 }
 
@@ -57,7 +71,7 @@ pub fn script(all: &Reference, file: &Path, search: &SearchPath) -> Result<Verdi
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let target = Target { plugin: "torchscript", id: "torchscript".to_owned(), config: json!({ "path": file }) };
     let deviation = check_script(&all.script(&name), || build(&target, search))?;
-    Ok(Verdict::Passed(Deviations(vec![("all".to_owned(), deviation)])))
+    Ok(Verdict::Passed(deviation.into()))
 }
 
 fn build(target: &Target, search: &SearchPath) -> Result<Built, String> {
@@ -151,10 +165,14 @@ impl Subject<'_> {
         let json = self.reference.json();
         let tolerance = json["tolerance"].as_f64().unwrap_or(1e-3);
         let mut deviations = Deviations::default();
+        let mut embeddings = Vec::new();
         for part in ["sentences", "pairs"] {
             let mut deviation = Deviation::default();
             for row in json[part].as_array().into_iter().flatten() {
                 let outputs = tch::no_grad(|| self.built.forward(tokens(row)))?;
+                if part == "sentences" {
+                    embeddings.push(outputs.get("embedding").map_err(|error| error.to_string())?.flatten(0, -1));
+                }
                 for (output, recorded) in [("last_hidden_state", "cls_first8"), ("embedding", "embedding_first8")] {
                     let ours = outputs.get(output).map_err(|error| error.to_string())?.flatten(0, -1);
                     for (index, theirs) in row[recorded].as_array().into_iter().flatten().enumerate() {
@@ -166,6 +184,15 @@ impl Subject<'_> {
             }
             deviations.0.push((part.to_owned(), deviation));
         }
+        let mut deviation = Deviation::default();
+        for (row, theirs) in json["cosine_matrix"].as_array().into_iter().flatten().enumerate() {
+            for (column, theirs) in theirs.as_array().into_iter().flatten().enumerate() {
+                let ours = embeddings[row].dot(&embeddings[column]).double_value(&[]);
+                let what = format!("cosine of sentences {row} and {column}");
+                deviation.compare(&what, ours, theirs.as_f64().unwrap_or(f64::NAN), tolerance, 1.0)?;
+            }
+        }
+        deviations.0.push(("cosines".to_owned(), deviation));
         Ok(deviations)
     }
 }

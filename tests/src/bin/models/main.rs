@@ -3,12 +3,14 @@
 //! Every `arch/*.json` of the folder is one line: names, modules, outputs, stages, training steps. Behind `ok` stands the
 //! largest deviation as a share of what is allowed; behind `FAILED` the first that is too large. References that are
 //! made with real weights need the file: it is looked for in `$THAW_WEIGHTS` and `weights`, and skipped where it is not.
-//! So is every TorchScript file that `files/torchscript.json` records, with five steps of training.
+//! So is every TorchScript file that `files/torchscript.json` records, with five steps of training, and every weight file that
+//! `files/expected.json` says is to be read, with its values, or to be refused.
 //!
 //! Without DIR: `$THAW_MODEL_FIXTURES`, else `tests/fixtures/models`. Further arguments choose by name: `models DIR resnet`.
 
 mod cases;
 mod check;
+mod files;
 mod weights;
 
 use std::path::{Path, PathBuf};

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use thaw_host::weights::{PretrainedNames, TensorSpec, WeightsConfig, apply, plan_pretrained, read, sha256_file};
-use thaw_test_references::Built;
+use thaw_plugin_api::tch::no_grad_guard;
+use thaw_test_references::{Built, formula};
 
 /// The file with this size and checksum in `$THAW_WEIGHTS` or `weights`, or in a folder there, whatever its name.
 pub fn find(bytes: u64, sha256: &str) -> Option<PathBuf> {
@@ -29,23 +30,24 @@ pub fn of(weights: &Value) -> Result<PathBuf, String> {
     })
 }
 
-/// Loads a file as the host does, strictly but for entries that the reference says are no part of the model.
+/// Loads a file as the host does, strictly but for entries that the reference says are no part of the model. A new head `W` has
+/// the formula's values.
 ///
 /// # Errors
 /// Tensors that do not fit.
 pub fn load(built: &Built, file: PathBuf, weights: &Value) -> Result<(), String> {
     let mut config = WeightsConfig::new(file);
     let extra = weights["entries_not_in_state_dict"].as_array();
-    config.ignore = extra.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    // A file of an encoder alone has its names without the module that the model has it in.
-    if extra.is_some() {
-        config.to = Some("backbone".to_owned());
-    }
+    config.ignore = extra.into_iter().flatten().filter_map(Value::as_str).chain(["W"]).map(str::to_owned).collect();
     let text = |error: thaw_host::weights::WeightsError| error.to_string();
     let state = read(&config.path).map_err(text)?;
     let specs: Vec<TensorSpec> =
         built.tensors().iter().map(|(name, tensor)| TensorSpec::new(name.clone(), tensor.size(), tensor.kind())).collect();
     let plan = plan_pretrained(&specs, &state, &config, &PretrainedNames::from(built.description())).map_err(text)?;
     apply(&plan, &state, |name| Some(built.tensor(name).shallow_clone())).map_err(text)?;
+    let _guard = no_grad_guard();
+    for (name, tensor) in built.tensors().iter().filter(|(name, _)| name.starts_with("W.")) {
+        tensor.shallow_clone().copy_(&formula::values(name, &tensor.size(), 1.0));
+    }
     Ok(())
 }
