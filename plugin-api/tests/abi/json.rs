@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use thaw_plugin_api::Error;
 use thaw_plugin_api::abi::{Item, Kind, Metadata, TorchVersions};
 use thaw_plugin_api::context::{Progress, Request, Stage};
+use thaw_plugin_api::error::ErrorKind;
 use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::{Optimizer, ParamGroup};
@@ -11,7 +12,7 @@ use thaw_plugin_api::testing::FakeModel;
 
 use crate::Section;
 
-/// Hooks by number, and what each position of progress means.
+/// Hooks by number, and what each position of progress means to who writes it and to who reads it.
 pub fn numbers() -> Vec<Section> {
     let hooks = Hook::ALL.iter().map(|hook| format!("{} {}", *hook as u32, hook.name())).collect();
     let progress = Progress {
@@ -39,7 +40,34 @@ pub fn numbers() -> Vec<Section> {
     vec![
         Section { title: "grows hooks".to_owned(), entries: hooks },
         Section { title: "grows progress".to_owned(), entries: positions.collect() },
+        Section { title: "grows progress as it is read".to_owned(), entries: read_positions() },
+        Section { title: "grows stages of a run".to_owned(), entries: stages() },
     ]
+}
+
+fn read_positions() -> Vec<String> {
+    let numbers: Vec<u64> = (100..108).collect();
+    let read = Progress::from_numbers(&numbers);
+    let mut positions = [
+        (read.epoch, "epoch"),
+        (read.global_step, "global_step"),
+        (read.batch_index, "batch_index"),
+        (read.max_epochs, "max_epochs"),
+        (read.max_steps.unwrap_or_default(), "max_steps"),
+        (read.num_training_batches, "num_training_batches"),
+        (read.num_validation_batches, "num_validation_batches"),
+    ];
+    positions.sort_unstable();
+    positions.map(|(number, name)| format!("{} {name}", number.saturating_sub(100))).into()
+}
+
+fn stages() -> Vec<String> {
+    let stages = [Stage::Fit, Stage::Validate, Stage::Predict, Stage::Plan];
+    let entry = |stage| {
+        let number = Progress { stage, ..Progress::default() }.to_numbers()[0];
+        format!("{number} {stage:?}, read as {:?}", Progress::from_numbers(&[number]).stage)
+    };
+    stages.map(entry).into()
 }
 
 fn tree() -> ModuleTree {
@@ -121,6 +149,9 @@ fn metadata() -> Metadata {
     }
 }
 
+const KINDS: [ErrorKind; 6] =
+    [ErrorKind::Config, ErrorKind::State, ErrorKind::Panic, ErrorKind::Groups, ErrorKind::NotImplemented, ErrorKind::Other];
+
 fn value(of: impl serde::Serialize) -> Value {
     serde_json::to_value(of).expect("it can be written as JSON")
 }
@@ -134,6 +165,7 @@ pub fn texts() -> Vec<Section> {
         ("json optimizer", vec![value(optimizer())]),
         ("json metadata", vec![value(metadata())]),
         ("json error", vec![value(error)]),
+        ("json kinds of errors", KINDS.map(value).into()),
     ]
     .map(|(title, values): (&str, Vec<Value>)| Section { title: title.to_owned(), entries: values.iter().map(Value::to_string).collect() })
     .into()
@@ -147,6 +179,7 @@ pub fn read_again(title: &str, text: &str) -> serde_json::Result<()> {
         "json optimizer" => serde_json::from_str::<Optimizer>(text).map(drop),
         "json metadata" => serde_json::from_str::<Metadata>(text).map(drop),
         "json error" => serde_json::from_str::<Error>(text).map(drop),
+        "json kinds of errors" => serde_json::from_str::<ErrorKind>(text).map(drop),
         _ => panic!("no reader for {title}"),
     }
 }
