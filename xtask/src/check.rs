@@ -12,7 +12,7 @@ use crate::workspace::{Profile, Workspace, succeed};
 
 /// Builds them and checks each, whatever fails on the way.
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
-    stage("Building the program and the plugins", || workspace.build_host_and_plugins(Profile::Dev))?;
+    stage("Building the workspace", || workspace.build_all(Profile::Dev))?;
     let mut stages = Stages::default();
     for example in Example::all(workspace)? {
         stages.run(&format!("Building {}", example.name()), || succeed(&mut example.cargo(workspace, "build")));
