@@ -169,7 +169,7 @@ fn memory(subject: &mut Subject) -> Verdict {
             return Err(Outcome::skipped(format!("time for {steps} steps only: too few to tell a leak from what an allocator keeps")));
         }
         if growth <= GROWTH {
-            let told = GROWTH / steps as u64 >> 10;
+            let told = GROWTH / (steps as u64 * 1024);
             let fewer = format!(" in {} s, each of them less than {told} KiB", super::model::TIME_FOR_STEPS.as_secs());
             return Ok(Outcome::noted(format!("{steps} steps{}", if steps < STEPS { fewer } else { String::new() })));
         }
