@@ -170,7 +170,7 @@ impl RunDir {
 /// The folder cannot be written, or the disk is full.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = temporary(0o666).tempfile_in(folder)?;
     file.write_all(bytes)?;
     if let Ok(before) = path.metadata() {
         file.as_file().set_permissions(before.permissions())?;
@@ -180,18 +180,14 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Temporary files and folders are made for their owner only; what takes the place of one is as readable as what lies around it.
-///
-/// # Errors
-/// It is not the process's own.
-pub fn readable(path: &Path, mode: u32) -> std::io::Result<()> {
+/// For a temporary file (`mode` 0o666) or folder (0o777) that is to become part of a run: readable by whom the user's mask lets,
+/// where temporary ones are their owner's alone.
+pub fn temporary<'b>(mode: u32) -> tempfile::Builder<'b, 'b> {
+    let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-    }
-    let _ = (path, mode);
-    Ok(())
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    let _ = mode;
+    builder
 }
 
 /// A file of records. What cannot be written is lost, told once, and the run goes on.

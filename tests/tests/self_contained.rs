@@ -121,3 +121,24 @@ fn a_run_that_moved_with_its_data_finds_it_as_it_was_given() {
     run.host_in("project", ["validate", "--checkpoint", "run"]).succeeded();
     run.host_in("elsewhere", ["validate", "--checkpoint", "../project/run"]).failed(1, &["texts.csv"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn what_a_run_writes_is_as_readable_as_other_files_of_the_user() {
+    use std::os::unix::fs::PermissionsExt;
+    let run = trained();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let usual = (mode(&run.write("usual", "")), mode(&run.folder().join("elsewhere")));
+    let mut folders = vec![run.run_dir()];
+    while let Some(folder) = folders.pop() {
+        assert_eq!(mode(&folder), usual.1, "{}", folder.display());
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                assert_eq!(mode(&path), usual.0, "{}", path.display());
+            }
+        }
+    }
+}

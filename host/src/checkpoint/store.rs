@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tch::Tensor;
 
 use super::{CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
-use crate::run_dir::{readable, write_whole};
+use crate::run_dir::{temporary, write_whole};
 use crate::weights::{WeightsError, WriteOptions, write_safetensors};
 
 /// What a checkpoint is made of.
@@ -83,7 +83,6 @@ impl CheckpointStore {
         write_whole(&path, &text).map_err(written(&target.join(STATE)))?;
         File::open(folder.path()).and_then(|folder| folder.sync_all()).map_err(written(folder.path()))?;
 
-        readable(folder.path(), 0o755).map_err(written(folder.path()))?;
         replace_folder(folder, &target).map_err(written(&target))?;
         Ok(target)
     }
@@ -102,7 +101,6 @@ impl CheckpointStore {
                 let entry = entry?;
                 fs::copy(entry.path(), folder.path().join(entry.file_name()))?;
             }
-            readable(folder.path(), 0o755)?;
             replace_folder(folder, &target)
         });
         copied.map_err(|source| CheckpointError::Write { path: target, source })
@@ -110,7 +108,7 @@ impl CheckpointStore {
 
     /// A folder beside the checkpoints, to be renamed when it is complete.
     fn writing(&self) -> io::Result<tempfile::TempDir> {
-        tempfile::Builder::new().prefix(".writing-").tempdir_in(&self.folder)
+        temporary(0o777).prefix(".writing-").tempdir_in(&self.folder)
     }
 
     /// Makes `alias` (`last`, `best`) stand for the checkpoint `name`, at once.

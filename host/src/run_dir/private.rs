@@ -28,7 +28,7 @@ impl PrivateCopy {
     /// The file cannot be read, or the folder not written.
     pub fn make(from: &Path, folder: &Path) -> Result<Self, Error> {
         fs::create_dir_all(folder).map_err(io(folder))?;
-        let mut beside = tempfile::NamedTempFile::new_in(folder).map_err(io(folder))?;
+        let mut beside = super::temporary(0o666).tempfile_in(folder).map_err(io(folder))?;
         let mut file = File::open(from).map_err(io(from))?;
         std::io::copy(&mut file, &mut beside).and_then(|_| beside.as_file().sync_all()).map_err(io(folder))?;
         // Of the copy: the file may be written to while it is read.
@@ -39,7 +39,6 @@ impl PrivateCopy {
         let path = folder.join(format!("{}{mark}{ending}", stem.strip_suffix(&mark).unwrap_or(&stem)));
         let is_new = !path.exists();
         if is_new {
-            super::readable(beside.path(), 0o644).map_err(io(folder))?;
             beside.persist(&path).map_err(|error| io(&path)(error.error))?;
         }
         Ok(Self { path, sha256, is_new })
