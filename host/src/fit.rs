@@ -33,7 +33,7 @@ pub use error::FitError;
 pub use evaluate::{Evaluation, evaluate_batch};
 pub use groups::initial_groups;
 pub use meter::Meter;
-pub(crate) use services::check_settings;
+pub(crate) use services::{check_settings, replace_optimizer};
 pub use state::RunState;
 pub use step::to_device;
 use thaw_plugin_api::hook::Hook;

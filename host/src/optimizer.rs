@@ -79,6 +79,17 @@ impl Optimizer {
         &self.config
     }
 
+    /// Takes the settings of another optimizer. State starts empty, and groups lose options of their own.
+    ///
+    /// # Errors
+    /// Settings that do not fit.
+    pub fn replace(&mut self, config: OptimizerConfig) -> Result<()> {
+        let mut groups = self.groups.clone();
+        groups.iter_mut().for_each(|group| group.options.clear());
+        *self = Optimizer::new(config, groups)?;
+        Ok(())
+    }
+
     /// The groups, in order.
     pub fn groups(&self) -> &[ParamGroup] {
         &self.groups

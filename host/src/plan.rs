@@ -35,6 +35,8 @@ pub struct PlannedState {
     pub inside_epoch: bool,
     /// Freeze state and modes.
     pub tree: ModuleTree,
+    /// Id of the optimizer.
+    pub optimizer: &'static str,
     /// Groups and rates.
     pub groups: Vec<ParamGroup>,
     /// What strategies say cannot be known before the run.
@@ -179,11 +181,12 @@ impl Simulation<'_> {
 
     fn record(&mut self, inside_epoch: bool) {
         let groups = self.optimizer.as_ref().map(|optimizer| optimizer.groups().to_vec()).unwrap_or_default();
+        let optimizer = self.optimizer.as_ref().map_or("", |optimizer| optimizer.config().algorithm.id());
         let tree = self.model.tree().clone();
         let findings = audit::groups(&tree, &groups);
         let Progress { epoch, global_step: step, .. } = self.progress;
         let notes = std::mem::take(&mut self.notes);
-        self.states.push(PlannedState { epoch, step, inside_epoch, tree, groups, notes, findings });
+        self.states.push(PlannedState { epoch, step, inside_epoch, tree, optimizer, groups, notes, findings });
     }
 
     fn steps(&mut self, callbacks: &mut [Instance]) -> Result<(), Error> {

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thaw_plugin_api::optimizer::ParamGroup;
 
-use crate::optimizer::OptimizerConfig;
+use crate::optimizer::{Optimizer, OptimizerConfig};
 
 pub use config::{
     Anneal, Cosine, CosineWarmRestarts, Factor, Interval, Lambda, Linear, MaxLr, MinLr, MultiStep, OneCycle, PlateauMode, Polynomial,
@@ -127,6 +127,12 @@ impl Scheduler {
     /// The settings it was made with.
     pub fn config(&self) -> &SchedulerConfig {
         &self.config
+    }
+
+    /// Another optimizer has come: a one-cycle schedule cycles that one's momentum.
+    pub fn follow(&mut self, optimizer: &mut Optimizer) {
+        self.momentum_option = optimizer.config().momentum_option();
+        optimizer.groups_mut().iter_mut().for_each(|group| self.write_momentum(group));
     }
 
     /// How often it has advanced: PyTorch's `last_epoch`.

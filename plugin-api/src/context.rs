@@ -197,7 +197,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The key, what was found and what was expected.
     pub fn check_scheduler(&mut self, settings: &Value) -> Result<()> {
-        Request::CheckSettings { scheduler: Some(settings.clone()), options: None }.send(self.services).map(drop)
+        Request::CheckSettings { scheduler: Some(settings.clone()), options: None, optimizer: None }.send(self.services).map(drop)
     }
 
     /// Checks options that a group is to have later, against the run's optimizer.
@@ -205,7 +205,27 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The option, what was found and what was expected.
     pub fn check_group_options(&mut self, options: &BTreeMap<String, f64>) -> Result<()> {
-        Request::CheckSettings { scheduler: None, options: Some(options.clone()) }.send(self.services).map(drop)
+        Request::CheckSettings { scheduler: None, options: Some(options.clone()), optimizer: None }.send(self.services).map(drop)
+    }
+
+    /// Puts another optimizer in the place of the run's: `sgd`, `adam`, `adamw`, with options by the names of a group's
+    /// ([`ParamGroup::options`](crate::optimizer::ParamGroup)). Its state starts empty. Groups keep their parameters, rates
+    /// and weight decay, and lose options of their own. It is in checkpoints from then on.
+    ///
+    /// # Errors
+    /// There is no optimizer yet, no such id, or an option that does not fit.
+    pub fn replace_optimizer(&mut self, id: &str, options: &BTreeMap<String, f64>) -> Result<()> {
+        self.apply()?;
+        Request::ReplaceOptimizer { id: id.to_owned(), options: options.clone() }.send(self.services).map(drop)
+    }
+
+    /// Checks what [`Self::replace_optimizer`] is to be called with later.
+    ///
+    /// # Errors
+    /// The id or the option, what was found and what was expected.
+    pub fn check_optimizer(&mut self, id: &str, options: &BTreeMap<String, f64>) -> Result<()> {
+        let (options, optimizer) = (Some(options.clone()), Some(id.to_owned()));
+        Request::CheckSettings { scheduler: None, options, optimizer }.send(self.services).map(drop)
     }
 
     /// Says in a plan ([`Stage::Plan`]) what cannot be known before the run; elsewhere nothing happens.
@@ -264,9 +284,14 @@ impl<'a> Context<'a> {
 
     /// Gives the changes to the host.
     #[doc(hidden)]
-    pub fn finish(self) -> Result<()> {
-        let model = self.model.filter(ModuleTree::is_changed);
-        let optimizer = self.optimizer.filter(Optimizer::is_changed);
+    pub fn finish(mut self) -> Result<()> {
+        self.apply()
+    }
+
+    /// Gives the changes to the host; model and groups are asked for anew when next needed.
+    fn apply(&mut self) -> Result<()> {
+        let model = self.model.take().filter(ModuleTree::is_changed);
+        let optimizer = self.optimizer.take().filter(Optimizer::is_changed);
         if model.is_none() && optimizer.is_none() {
             return Ok(());
         }

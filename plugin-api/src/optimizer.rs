@@ -58,6 +58,13 @@ impl Optimizer {
         &self.id
     }
 
+    /// Another optimizer with these groups, without options of their own.
+    pub(crate) fn replaced_by(&self, id: String) -> Self {
+        let mut groups = self.groups.clone();
+        groups.iter_mut().for_each(|group| group.options.clear());
+        Self { id, groups, ..*self }
+    }
+
     /// The rate in the run config.
     pub fn lr(&self) -> f64 {
         self.lr

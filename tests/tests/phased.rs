@@ -138,6 +138,9 @@ fn settings_of_a_phase_act_as_the_runs_own_would() {
     };
     let expected = weights(&one_phase(""), &of_run);
     assert!(weights(&one_phase(of_phase), &of_run[..1]) == expected);
+    // Another kind than the run's AdamW, in the first phase already.
+    let other_kind = of_phase.replace("{ momentum", "{ id = \"sgd\", momentum");
+    assert!(weights(&one_phase(&other_kind), &[]) == expected);
     assert!(weights(&one_phase(""), &of_run[..1]) != expected);
 }
 
@@ -165,15 +168,71 @@ fn the_best_epochs_weights_are_put_back_before_the_next_phase() {
     assert_eq!(loss(3), loss(0), "validation is that of the best epoch again");
 }
 
-fn straight() -> Outcome {
-    let run = run(SCHEDULE, "");
+fn straight(schedule: &str) -> Outcome {
+    let run = run(schedule, "");
     run.fit(&[]).succeeded();
     Outcome::of(&run.run_dir())
 }
 
+/// AdamW for the head, SGD for all from inside epoch 1 on, Adam in the end. The run's scheduler cycles the momentum of each.
+const OPTIMIZERS: &str = r#"
+[[phases]]
+name = "head"
+modules = ["head"]
+optimizer = { eps = 1e-4 }
+end = { step = 5 }
+
+[[phases]]
+name = "rest"
+modules = ["*"]
+lr = 1e-3
+weight_decay = 0.1
+optimizer = { id = "sgd", momentum = 0.5, nesterov = true }
+end = { epoch = 4 }
+
+[[phases]]
+name = "last"
+optimizer = { id = "adam", betas = [0.8, 0.99], amsgrad = true }
+"#;
+const CYCLE: &str = "[scheduler]\nid = \"one-cycle\"\nmax_lr = 0.02\n";
+
+#[test]
+fn a_phase_may_have_another_optimizer() {
+    let run = run(OPTIMIZERS, CYCLE);
+    run.fit(&[]).succeeded().says("from here on the optimizer is sgd");
+    let records = run.groups();
+    let optimizers: Vec<&str> = records.iter().map(|record| record["optimizer"].as_str().unwrap()).collect();
+    assert_eq!(optimizers, ["adamw", "adamw", "sgd", "sgd", "sgd", "adam", "adam"]);
+    let momentum = |record: &Value| record["groups"][0]["options"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(momentum(&records[0]), ["beta1", "eps"]);
+    assert_eq!(momentum(&records[2]), ["momentum"]);
+    assert_eq!(momentum(&records[6]), ["beta1"]);
+    // The head's group goes on at its rate, with its decay; its state is the new optimizer's alone.
+    assert_eq!(records[2]["groups"][0]["weight_decay"], 0.01);
+    let state = read_tensors(&run.run_dir().join("checkpoints/last/optimizer.safetensors")).unwrap();
+    let kinds = |suffix: &str| state.keys().filter(|name| name.ends_with(suffix)).count();
+    assert_eq!((kinds("/momentum_buffer"), kinds("/max_exp_avg_sq")), (0, 8));
+    assert_eq!(state["head.0.weight/step"], [6.0], "two epochs of three steps");
+    let kept = run.json("checkpoints/last/state.json")["optimizer"].clone();
+    assert_eq!((&kept["id"], &kept["betas"], &kept["lr"]), (&json!("adam"), &json!([0.8, 0.99]), &json!(0.01)));
+}
+
+#[test]
+fn a_run_resumed_around_a_change_of_optimizer_equals_the_uninterrupted_one() {
+    let whole = run(OPTIMIZERS, CYCLE);
+    whole.fit(&[]).succeeded();
+    let straight = Outcome::of(&whole.run_dir());
+    for step in [3, 4, 5, 6, 11, 12, 13] {
+        let run = run(OPTIMIZERS, CYCLE);
+        run.fit(&["--set", &format!("callbacks.1.at_step={step}")]).succeeded();
+        run.host(["fit", "run.toml", "--resume", "run"]).succeeded();
+        straight.assert_same(&run.run_dir(), &format!("after step {step}"));
+    }
+}
+
 #[test]
 fn a_run_resumed_after_any_step_equals_the_uninterrupted_one() {
-    let straight = straight();
+    let straight = straight(SCHEDULE);
     // Before, at and after what begins at steps 9 and 14; checkpoints of the first phase are written at steps 3 and 6.
     for step in [2, 6, 8, 9, 10, 13, 14, 16] {
         let run = run(SCHEDULE, "");
@@ -186,7 +245,7 @@ fn a_run_resumed_after_any_step_equals_the_uninterrupted_one() {
 
 #[test]
 fn a_killed_run_goes_on_in_another_folder_with_the_checkpoint_to_put_back() {
-    let straight = straight();
+    let straight = straight(SCHEDULE);
     let run = run(SCHEDULE, "");
     let killed = run.fit(&["--set", "callbacks.1.at_step=8", "--set", "callbacks.1.how=kill"]);
     assert_eq!(killed.code(), None, "{killed}");
@@ -240,7 +299,7 @@ fn a_checkpoint_needs_its_schedules_file_no_more() {
     fs::remove_file(run.folder().join("phases.toml")).unwrap();
     run.host(["validate", "--checkpoint", "run/checkpoints/last"]).succeeded();
     run.resume(&["--set", "trainer.max_epochs=6"]).succeeded();
-    straight().assert_same(&run.run_dir(), "resumed without the file");
+    straight(SCHEDULE).assert_same(&run.run_dir(), "resumed without the file");
     run.write("other.toml", "[[phases]]\nname = \"rest\"\nmodules = [\"*\"]\n");
     let other = ["--set", "trainer.max_epochs=7", "--set", "callbacks.0.schedule=other.toml"];
     run.resume(&other).succeeded();
@@ -265,6 +324,7 @@ fn a_wrong_schedule_ends_the_program_before_anything_is_trained() {
             "momentum = 0.9",
             ["phases.toml", "phase `rest`: `phases[2].optimizer`", "momentum: found an unknown option"],
         ),
+        ("amsgrad = true,", "id = \"sgdd\",", ["phases.toml", "phase `top`: `phases[1].optimizer`", "nearest: sgd"]),
         (
             "\"val_loss\", mode",
             "\"val_lss\", mode",

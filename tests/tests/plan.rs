@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use thaw_tests::{Finished, Run, case};
 
 /// What both a plan and `groups.jsonl` say of an epoch; batch norms without their counters, which only training has.
-fn told(epoch: &Value) -> ([Value; 4], Vec<(String, Value, Value)>) {
+fn told(epoch: &Value) -> ([Value; 5], Vec<(String, Value, Value)>) {
     let norms = epoch["batch_norm"].as_object().unwrap().iter();
     let norms = norms.map(|(path, norm)| (path.clone(), norm["training"].clone(), norm["track_running_stats"].clone()));
-    (["epoch", "step", "groups", "trainable"].map(|key| epoch[key].clone()), norms.collect())
+    (["epoch", "step", "optimizer", "groups", "trainable"].map(|key| epoch[key].clone()), norms.collect())
 }
 
 const PLUGINS: [&str; 6] = ["--plugin", "backbone_finetuning", "--plugin", "layerwise_finetuning", "--plugin", "phased_finetuning"];
@@ -57,7 +57,7 @@ fn a_plan_needs_no_data() {
     let gone = ["--plugin", "backbone_finetuning", "plan", "run.toml", "--set", "data.path=nowhere.safetensors"];
     let text = run.host(gone).succeeded().stdout;
     // 32 x 4 + 4 parameters in the head; 16 x 32, 32 x 32 + 32 and two batch norms of 32 in the backbone.
-    let head = "epoch 1\n  trains      head\n  parameters  132 train, 1.7 k frozen\n  batch norm  2 in evaluation mode\n  group head      132  lr 1.000e-1\n";
+    let head = "epoch 1\n  trains      head\n  parameters  132 train, 1.7 k frozen\n  batch norm  2 in evaluation mode\n  optimizer   sgd\n  group head      132  lr 1.000e-1\n";
     let all = "epochs 2 to 3\n  trains      the whole model\n  parameters  1.8 k train, 0 frozen\n  batch norm  2 in training\n";
     let groups = "  group head          132  lr 1.000e-1\n  group backbone    1.7 k  lr 1.000e-2, 2.000e-2\n";
     for part in [head, all, groups] {
@@ -74,7 +74,7 @@ fn phases_that_end_inside_an_epoch_go_as_planned() {
          phases = [\n\
            { name = \"head\", modules = [\"head\"], end = { step = 3 } },\n\
            { name = \"top\", modules = [\"backbone.4\"], scheduler = { id = \"cosine\", interval = \"step\" }, end = { step = 7 } },\n\
-           { name = \"all\", modules = [\"*\"], freeze = [\"head\"], end = { epoch = 4 } },\n\
+           { name = \"all\", modules = [\"*\"], optimizer = { id = \"sgd\", momentum = 0.9 }, freeze = [\"head\"], end = { epoch = 4 } },\n\
          ]\n",
         &["--steps-per-epoch", "2"],
     );

@@ -167,14 +167,14 @@ fn a_refused_swap_leaves_the_run_as_it_was_and_says_why() {
 }
 
 #[test]
-fn weights_that_a_refused_strategy_put_back_do_not_stay() {
+fn weights_and_an_optimizer_that_a_refused_strategy_put_in_place_do_not_stay() {
     let (run, untouched) = (run(), run());
     untouched.fit(&[]).succeeded();
     let faulty = path("faulty");
     let fails = ["--plugin", &faulty, "--set", "id=faulty", "--set", "hook=on_train_epoch_start", "--set", "restore=epoch=0-step=4"];
     let (fit, asker) = swapped(&run, &[], &fails);
     asker.failed(3, &["the run refuses", "told to fail in on_train_epoch_start"]);
-    fit.succeeded().says("weights of checkpoint `epoch=0-step=4` restored");
+    fit.succeeded().says("weights of checkpoint `epoch=0-step=4` restored").says("from here on the optimizer is sgd");
     assert_same(&run, &untouched, "refused");
 }
 

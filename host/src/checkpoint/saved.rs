@@ -9,6 +9,7 @@ use thaw_plugin_api::module_tree::Module;
 use thaw_plugin_api::optimizer::ParamGroup;
 
 use crate::fit::{Best, Meter};
+use crate::optimizer::OptimizerConfig;
 use crate::run_dir::Position;
 use crate::swap::Swap;
 
@@ -40,6 +41,9 @@ pub struct SavedState {
     pub modules: Vec<Module>,
     /// Groups with their rates.
     pub groups: Vec<ParamGroup>,
+    /// Settings of the optimizer, where another one has taken the place of the run config's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<OptimizerConfig>,
     /// State of the scheduler.
     pub scheduler: Option<Value>,
     /// State of strategies and callbacks.

@@ -187,6 +187,8 @@ impl RunState {
             optimizer.push((RANDOM_CUDA.to_owned(), random::get_state(self.model.device())?));
         }
         let share = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
+        let config = self.optimizer.as_ref().map(crate::optimizer::Optimizer::config);
+        let own = super::optimizer_config(&self.config, &self.model)?;
         let state = SavedState {
             format: 1,
             thaw: env!("CARGO_PKG_VERSION").to_owned(),
@@ -200,6 +202,7 @@ impl RunState {
             paths: self.paths.paths().clone(),
             modules: self.model.tree().modules().to_vec(),
             groups: self.optimizer.as_ref().map(|optimizer| optimizer.groups().to_vec()).unwrap_or_default(),
+            optimizer: config.filter(|config| config.algorithm != own.algorithm).cloned(),
             scheduler: self.scheduler.as_ref().map(crate::scheduler::Scheduler::state).transpose().map_err(super::FitError::from)?,
             callbacks,
             metrics: finite(&self.metrics),

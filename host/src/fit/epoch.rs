@@ -226,6 +226,7 @@ impl Fit {
         let record = json!({
             "epoch": self.state.progress.epoch,
             "step": self.state.progress.global_step,
+            "optimizer": optimizer.config().algorithm.id(),
             "groups": optimizer.groups(),
             "trainable": tree.trainable(),
             "batch_norm": batch_norm,

@@ -55,6 +55,10 @@ impl Fit {
         let random = |name: &str| tensors.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor.shallow_clone());
         let (cpu, cuda) = (random(RANDOM_CPU), random(RANDOM_CUDA));
         if let Some(optimizer) = &mut state.optimizer {
+            if let Some(config) = &checkpoint.state.optimizer {
+                optimizer.replace(config.clone()).map_err(FitError::from)?;
+                state.scheduler.iter_mut().for_each(|scheduler| scheduler.follow(optimizer));
+            }
             optimizer.set_groups(checkpoint.state.groups.clone()).map_err(FitError::from)?;
             restore_optimizer_state(optimizer, tensors, state.model.device())?;
             if let Some(saved) = &checkpoint.state.scheduler {

@@ -16,7 +16,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::model::HostModel;
 use crate::optimizer::{Optimizer, ParamGroup};
-use crate::scheduler::Restart;
+use crate::scheduler::{Restart, Scheduler};
 use crate::weights::{WeightsConfig, apply, plan_load, read};
 
 /// Names that the loop itself logs.
@@ -50,8 +50,15 @@ impl Services for RunState {
                 self.requests.restart = Some(Restart::read(settings, until_epoch, until_step)?);
                 self.changed = true;
             }
-            Request::CheckSettings { scheduler, options } => check_settings(&self.config, &self.model, scheduler, options)?,
+            Request::CheckSettings { scheduler, options, optimizer } => {
+                check_settings(&self.config, &self.model, scheduler, options, optimizer)?;
+            }
             Request::Note { .. } => {}
+            Request::ReplaceOptimizer { id, options } => {
+                replace_optimizer(self.optimizer.as_mut(), self.scheduler.as_mut(), &id, options)?;
+                tracing::info!("from here on the optimizer is {id}");
+                self.changed = true;
+            }
         }
         Ok(Value::Null)
     }
@@ -128,14 +135,34 @@ pub(crate) fn check_settings(
     model: &HostModel,
     scheduler: Option<Value>,
     options: Option<BTreeMap<String, f64>>,
+    replacement: Option<String>,
 ) -> Result<()> {
     let optimizer = optimizer_config(config, model).map_err(Error::new)?;
+    if let Some(id) = replacement {
+        optimizer.replaced_by(&id, options.unwrap_or_default())?;
+        return Ok(());
+    }
     if let Some(settings) = scheduler {
         Restart::read(Some(settings), None, None)?.check(&optimizer)?;
     }
     if let Some(options) = options {
         let group = ParamGroup { options, ..optimizer.group("of the phase", Vec::new()) };
         Optimizer::new(optimizer, vec![group])?;
+    }
+    Ok(())
+}
+
+/// Puts another optimizer in the place of a run's.
+pub(crate) fn replace_optimizer(
+    optimizer: Option<&mut Optimizer>,
+    scheduler: Option<&mut Scheduler>,
+    id: &str,
+    options: BTreeMap<String, f64>,
+) -> Result<()> {
+    let optimizer = optimizer.ok_or_else(no_optimizer)?;
+    optimizer.replace(optimizer.config().replaced_by(id, options)?)?;
+    if let Some(scheduler) = scheduler {
+        scheduler.follow(optimizer);
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The `[optimizer]` table.
 
+use std::collections::BTreeMap;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Map;
@@ -119,6 +121,18 @@ impl OptimizerConfig {
             _ => return None,
         };
         Some(OptimizerConfig { algorithm, lr: 1e-3, weight_decay, maximize: false, parameters: None })
+    }
+
+    /// Another optimizer in this one's place: its id and its options, by the names of a group's. Rate, weight decay and
+    /// direction stay.
+    ///
+    /// # Errors
+    /// An unknown id, or an option that does not fit.
+    pub fn replaced_by(&self, id: &str, options: BTreeMap<String, f64>) -> Result<OptimizerConfig> {
+        let table = Map::from_iter([("id".to_owned(), id.into())]);
+        let other = OptimizerConfig { algorithm: OptimizerConfig::from_table(Table::new("optimizer", table))?.algorithm, ..self.clone() };
+        let algorithm = groups::with_options(&other, options)?;
+        Ok(OptimizerConfig { algorithm, ..other })
     }
 
     /// A group with this optimizer's rate and weight decay.

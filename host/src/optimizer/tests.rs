@@ -44,6 +44,26 @@ fn adam_over(members: &[&str]) -> Optimizer {
 }
 
 #[test]
+fn another_optimizer_in_its_place_starts_without_state_and_without_options_of_groups() {
+    let run = OptimizerConfig { lr: 0.3, weight_decay: 0.2, ..OptimizerConfig::default_for("adamw").unwrap() };
+    let settings = [("momentum".to_owned(), 0.5), ("nesterov".to_owned(), 1.0)].into();
+    let config = run.replaced_by("sgd", settings).unwrap();
+    let Algorithm::Sgd { momentum, nesterov, .. } = config.algorithm else { panic!("{config:?}") };
+    assert_eq!((momentum, nesterov, config.lr, config.weight_decay), (0.5, true, 0.3, 0.2));
+    let error = |id: &str, option: &str| run.replaced_by(id, [(option.to_owned(), 0.5)].into()).unwrap_err().to_string();
+    assert!(error("sdg", "momentum").contains("nearest: sgd"));
+    assert!(error("sgd", "beta1").contains("beta1"));
+
+    let group = ParamGroup { options: [("eps".to_owned(), 1e-3)].into(), ..run.group("all", vec!["w".to_owned()]) };
+    let mut optimizer = Optimizer::new(run, vec![group]).unwrap();
+    let moment = |name: &str| (format!("w/{name}"), Tensor::from_slice(&[0.5_f32]));
+    optimizer.load_state_dict(["step", "exp_avg", "exp_avg_sq"].map(moment)).unwrap();
+    optimizer.replace(config).unwrap();
+    assert!(optimizer.state_dict().is_empty());
+    assert!(optimizer.groups()[0].options.is_empty() && optimizer.groups()[0].lr == 0.3);
+}
+
+#[test]
 fn parameters_without_a_gradient_are_left_out_of_everything() {
     for toml in ["id='sgd'\nlr=0.1\nmomentum=0.9\nweight_decay=0.5", "id='adamw'\nlr=0.1\nweight_decay=0.5"] {
         let parameters = two_parameters();

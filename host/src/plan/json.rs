@@ -34,6 +34,7 @@ fn of_phase(phase: &PlannedPhase<'_>) -> Value {
         "trainable_modules": phase.trainable_modules(),
         "parameters": { "trainable": trainable, "frozen": frozen },
         "batch_norm": batch_norms(&first.tree),
+        "optimizer": first.optimizer,
         "groups": groups.collect::<Vec<_>>(),
         "notes": phase.notes().collect::<Vec<_>>(),
         "findings": first.findings,
@@ -42,7 +43,7 @@ fn of_phase(phase: &PlannedPhase<'_>) -> Value {
 
 fn of_state(state: &PlannedState) -> Value {
     json!({
-        "epoch": state.epoch, "step": state.step, "groups": state.groups, "trainable": state.tree.trainable(),
+        "epoch": state.epoch, "step": state.step, "optimizer": state.optimizer, "groups": state.groups, "trainable": state.tree.trainable(),
         "batch_norm": batch_norms(&state.tree), "notes": state.notes, "findings": state.findings,
     })
 }

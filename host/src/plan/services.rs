@@ -8,7 +8,7 @@ use thaw_plugin_api::optimizer::Optimizer as View;
 use thaw_plugin_api::{Error, Result};
 
 use super::Simulation;
-use crate::fit::check_settings;
+use crate::fit::{check_settings, replace_optimizer};
 use crate::scheduler::Restart;
 
 impl Services for Simulation<'_> {
@@ -40,7 +40,13 @@ impl Services for Simulation<'_> {
                 self.restart = Some(Restart::read(settings, until_epoch, until_step)?);
                 self.changed = true;
             }
-            Request::CheckSettings { scheduler, options } => check_settings(self.config, &self.model, scheduler, options)?,
+            Request::CheckSettings { scheduler, options, optimizer } => {
+                check_settings(self.config, &self.model, scheduler, options, optimizer)?;
+            }
+            Request::ReplaceOptimizer { id, options } => {
+                replace_optimizer(self.optimizer.as_mut(), self.scheduler.as_mut(), &id, options)?;
+                self.changed = true;
+            }
             Request::Stop { reason } => drop(self.stop.get_or_insert(reason)),
             Request::Note { text } => self.notes.push(text),
             // Nothing trains: there is nothing to tell, to write or to restore.

@@ -39,6 +39,7 @@ fn write_phase(text: &mut String, phase: &PlannedPhase<'_>) {
     if !norms.is_empty() {
         let _ = writeln!(text, "  batch norm  {norms}");
     }
+    let _ = writeln!(text, "  optimizer   {}", first.optimizer);
     let width = first.groups.iter().map(|group| group.name.chars().count()).max().unwrap_or_default();
     for (index, group) in first.groups.iter().enumerate() {
         let (name, parameters) = (&group.name, count(phase.parameters_of(group)));

@@ -83,15 +83,25 @@ pub enum Request {
         scheduler: Option<Value>,
         /// Options of a parameter group.
         options: Option<BTreeMap<String, f64>>,
+        /// Id of the optimizer that they are of; without it the run's.
+        #[serde(default)]
+        optimizer: Option<String>,
     },
     /// Says in a plan what cannot be known before the run.
     Note {
         /// What.
         text: String,
     },
+    /// Puts another optimizer in the place of the run's, at once. Its state starts empty; groups stay.
+    ReplaceOptimizer {
+        /// `sgd`, `adam`, `adamw`, ….
+        id: String,
+        /// Its options, by the names of a group's.
+        options: BTreeMap<String, f64>,
+    },
 }
 
-const OPERATIONS: [&str; 15] = [
+const OPERATIONS: [&str; 16] = [
     "model",
     "optimizer",
     "metrics",
@@ -107,6 +117,7 @@ const OPERATIONS: [&str; 15] = [
     "restart-scheduler",
     "check-settings",
     "note",
+    "replace-optimizer",
 ];
 
 impl Request {

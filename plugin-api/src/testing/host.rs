@@ -141,6 +141,11 @@ impl Host {
                 let id = settings.as_ref().and_then(|settings| settings["id"].as_str());
                 self.event(format!("restart-scheduler {}", id.unwrap_or("of the run")));
             }
+            Request::ReplaceOptimizer { id, .. } => {
+                self.event(format!("replace-optimizer {id}"));
+                let own = self.optimizer.as_ref().ok_or_else(|| Error::new("there is no optimizer yet"))?;
+                self.optimizer = Some(own.replaced_by(id));
+            }
             // A fake run knows no schedulers and no options.
             Request::CheckSettings { .. } | Request::Note { .. } => {}
         }

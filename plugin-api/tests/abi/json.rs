@@ -98,8 +98,9 @@ fn requests() -> Vec<Request> {
         Request::SetLr { group: text(), lr: 0.5 },
         Request::Apply { model: Some(tree()), optimizer: Some(optimizer()) },
         Request::RestartScheduler { settings: Some(json!({})), until_epoch: Some(1), until_step: Some(1) },
-        Request::CheckSettings { scheduler: Some(json!({})), options: Some([(text(), 0.5)].into()) },
+        Request::CheckSettings { scheduler: Some(json!({})), options: Some([(text(), 0.5)].into()), optimizer: Some(text()) },
         Request::Note { text: text() },
+        Request::ReplaceOptimizer { id: text(), options: [(text(), 0.5)].into() },
     ]
 }
 
@@ -121,13 +122,14 @@ fn place(request: &Request) -> usize {
         Request::RestartScheduler { .. } => 12,
         Request::CheckSettings { .. } => 13,
         Request::Note { .. } => 14,
+        Request::ReplaceOptimizer { .. } => 15,
     }
 }
 
 #[test]
 fn every_request_is_recorded_at_its_place() {
     let places: Vec<usize> = requests().iter().map(place).collect();
-    assert_eq!(places, (0..15).collect::<Vec<_>>());
+    assert_eq!(places, (0..16).collect::<Vec<_>>());
 }
 
 fn metadata() -> Metadata {

@@ -71,7 +71,7 @@ pub(crate) fn regroup(model: &ModuleTree, optimizer: &mut Optimizer, phase: &Pha
     };
     let mut group = optimizer.new_group(&phase.name, lr);
     group.weight_decay = phase.weight_decay.unwrap_or(group.weight_decay);
-    group.options.clone_from(&phase.optimizer.0);
+    group.options = phase.optimizer.of_group().cloned().unwrap_or_default();
     group.parameters = new;
     optimizer.add_param_group(group)
 }

@@ -20,7 +20,7 @@
 //! name = "all"
 //! modules = ["*"]
 //! lr = { ratio = 0.1, of = "head" }
-//! optimizer = { betas = [0.9, 0.99] }
+//! optimizer = { id = "sgd", momentum = 0.9 }
 //! ```
 
 mod end;
@@ -31,6 +31,7 @@ mod position;
 mod rate;
 mod schedule;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use end::{End, Mode, Monitor};
@@ -147,6 +148,9 @@ impl PhasedFinetuning {
         let step = context.global_step();
         let is_first = self.position.phase.is_none();
         let phase = &self.phases()[index];
+        if let Some(id) = &phase.optimizer.id {
+            context.replace_optimizer(id, &phase.optimizer.values)?;
+        }
         let (model, optimizer) = context.model_and_optimizer()?;
         self.freeze(model, index)?;
         if is_first && step == 0 {
@@ -227,6 +231,7 @@ impl Strategy for PhasedFinetuning {
         if !matches!(context.progress().stage, Stage::Fit | Stage::Plan) {
             return Ok(());
         }
+        let mut replacement: Option<(&String, &BTreeMap<String, f64>)> = None;
         let validates = context.progress().stage == Stage::Plan || context.progress().num_validation_batches > 0;
         for (index, phase) in self.phases().iter().enumerate() {
             for (key, patterns) in [("modules", &phase.modules), ("freeze", &phase.freeze)] {
@@ -235,7 +240,16 @@ impl Strategy for PhasedFinetuning {
             if let Some(scheduler) = &phase.scheduler {
                 context.check_scheduler(scheduler).map_err(|error| self.wrong(index, "scheduler", &error))?;
             }
-            context.check_group_options(&phase.optimizer.0).map_err(|error| self.wrong(index, "optimizer", &error))?;
+            let Options { id, values } = &phase.optimizer;
+            if let Some(id) = id {
+                replacement = Some((id, values));
+            }
+            let checked = match replacement {
+                None => context.check_group_options(values),
+                // Options of a group over those of its optimizer.
+                Some((id, of_all)) => context.check_optimizer(id, &of_all.iter().chain(values).map(|(k, v)| (k.clone(), *v)).collect()),
+            };
+            checked.map_err(|error| self.wrong(index, "optimizer", &error))?;
             let monitor = phase.end.as_ref().and_then(|end| end.monitor.as_ref());
             if let Some(monitor) = monitor.filter(|monitor| monitor.needs_validation() && !validates) {
                 let error = Error::new(format_args!("`{}` comes from validation, but the run has no validation data", monitor.metric));

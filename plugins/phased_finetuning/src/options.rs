@@ -8,18 +8,21 @@ use thaw_plugin_api::serde_json::json;
 
 /// Options by the names of `[optimizer]`; `betas` are `beta1` and `beta2` of a group, and a flag is 0 or 1.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Options(pub(crate) BTreeMap<String, f64>);
+pub struct Options {
+    /// The optimizer that they are of, where it is to take the place of the one before; else they are of a group.
+    pub(crate) id: Option<String>,
+    pub(crate) values: BTreeMap<String, f64>,
+}
 
 impl Options {
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Options of a group, if there are any.
+    pub(crate) fn of_group(&self) -> Option<&BTreeMap<String, f64>> {
+        (self.id.is_none() && !self.values.is_empty()).then_some(&self.values)
     }
 }
 
 /// Keys of `[optimizer]` that are no options of a group, and what to do about them.
-const ELSEWHERE: [(&str, &str); 4] = [
-    ("id", "an option of the run's optimizer: all phases have the same one"),
+const ELSEWHERE: [(&str, &str); 3] = [
     ("lr", "it beside `optimizer`, as the phase's `lr`"),
     ("weight_decay", "it beside `optimizer`, as the phase's `weight_decay`"),
     ("parameters", "it beside `optimizer`, as the phase's `modules`"),
@@ -27,20 +30,22 @@ const ELSEWHERE: [(&str, &str); 4] = [
 
 impl Config for Options {
     fn schema() -> Value {
-        json!({ "type": "object", "additionalProperties": { "type": ["number", "boolean", "array"] } })
+        json!({ "type": "object", "additionalProperties": { "type": ["number", "boolean", "array", "string"] } })
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
         let wrong =
             |key: Key, found: &Value, expected: &str| ConfigError::Value { key, found: found.to_string(), expected: expected.to_owned() };
         let table = value.as_object().ok_or_else(|| wrong(key.clone(), value, "a table"))?;
-        let mut options = BTreeMap::new();
+        let (mut id, mut options) = (None, BTreeMap::new());
         for (name, value) in table {
             let key = key.child(name);
             if let Some((_, expected)) = ELSEWHERE.iter().find(|(known, _)| known == name) {
                 return Err(wrong(key, value, expected));
             }
             match (name.as_str(), value) {
+                ("id", Value::String(name)) => id = Some(name.clone()),
+                ("id", other) => return Err(wrong(key, other, "a text")),
                 ("betas", Value::Array(betas)) if betas.len() == 2 && betas.iter().all(Value::is_number) => {
                     options.extend(
                         ["beta1", "beta2"].into_iter().zip(betas).filter_map(|(name, beta)| Some((name.to_owned(), beta.as_f64()?))),
@@ -54,10 +59,11 @@ impl Config for Options {
                 }
             }
         }
-        Ok(Self(options))
+        Ok(Self { id, values: options })
     }
 
     fn to_value(&self) -> Value {
-        json!(self.0)
+        let id = self.id.iter().map(|id| ("id".to_owned(), json!(id)));
+        id.chain(self.values.iter().map(|(name, value)| (name.clone(), json!(value)))).collect()
     }
 }

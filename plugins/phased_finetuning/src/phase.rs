@@ -30,7 +30,8 @@ pub struct Phase {
     /// Weight decay of what thaws, instead of the run config's.
     #[config(range = 0.0..)]
     pub weight_decay: Option<f64>,
-    /// Options of the optimizer for what thaws, by the names of `[optimizer]`: `momentum`, `betas`, ….
+    /// Options of the optimizer for what thaws, by the names of `[optimizer]`: `momentum`, `betas`, …. With an `id` an
+    /// optimizer that takes the place of the one before, for all groups: they keep their rates, its state starts empty.
     #[config(default = Options::default())]
     pub optimizer: Options,
     /// A `[scheduler]` table: from here on this schedule acts on all groups, each one starting anew at the rate that it
@@ -58,6 +59,6 @@ impl Phase {
 
     /// Whether it says something of a group that its modules are to make.
     pub fn has_group_settings(&self) -> bool {
-        self.lr.is_some() || self.weight_decay.is_some() || !self.optimizer.is_empty()
+        self.lr.is_some() || self.weight_decay.is_some() || self.optimizer.of_group().is_some()
     }
 }

@@ -56,6 +56,25 @@ fn each_phase_thaws_more_in_a_group_of_its_own() -> Result<()> {
 }
 
 #[test]
+fn an_optimizer_that_takes_over_does_so_for_all_groups() -> Result<()> {
+    let build = || {
+        run(json!({ "phases": [
+            { "name": "a", "modules": ["head"], "optimizer": { "eps": 1e-6 }, "end": { "epoch": 2 } },
+            { "name": "b", "modules": ["*"], "lr": 1e-4, "optimizer": { "id": "sgd", "momentum": 0.9 }, "end": { "epoch": 4 } },
+            { "name": "c", "freeze": ["head"], "optimizer": { "id": "adam" } },
+        ] }))
+    };
+    let report = build()?.fit()?;
+    report.assert_event(2, "replace-optimizer sgd").assert_event(4, "replace-optimizer adam");
+    assert_eq!(report.epoch(1).groups[0].options["eps"], 1e-6);
+    // The settings are the optimizer's, not a group's.
+    report.epoch(2).assert_groups(["a", "b"]).assert_lr("b", 1e-4);
+    assert!(report.epoch(2).groups.iter().all(|group| group.options.is_empty()));
+    report.epoch(4).assert_groups(["b"]);
+    assert_resumes_alike(build)
+}
+
+#[test]
 fn parameters_of_the_optimizer_that_no_phase_trains_yet_are_told() -> Result<()> {
     let report = run(three())?.parameters(["head", "backbone.2.conv"]).fit()?;
     report.epoch(0).assert_trainable(["head"]).assert_groups(["first"]);
@@ -292,8 +311,8 @@ fn a_wrong_schedule_is_refused_with_file_phase_and_key() {
             "FILE: phase `a`: `phases[0].modules`: the model has no module or parameter `heads`\n  help: did you mean `head`?",
         ),
         (
-            "[[phases]]\nname = \"a\"\nmodules = [\"head\"]\noptimizer = { id = \"sgd\" }\n",
-            "FILE: phase `a`: `phases[0].optimizer.id` is \"sgd\", expected",
+            "[[phases]]\nname = \"a\"\nmodules = [\"head\"]\noptimizer = { id = 3 }\n",
+            "FILE: phase `a`: `phases[0].optimizer.id` is 3, expected a text",
         ),
     ];
     for (text, expected) in cases {

@@ -1,6 +1,6 @@
 //! What holds in one parameter group: the optimizer's settings with the group's own over them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{AdamConfig, Algorithm, NOT_NEGATIVE, OptimizerConfig, not_negative};
 use crate::optimizer::table::nearest;
@@ -30,6 +30,18 @@ fn option_names(algorithm: &Algorithm) -> &'static [&'static str] {
         Algorithm::Sgd { .. } => &["momentum", "dampening", "nesterov", "maximize"],
         _ => &["beta1", "beta2", "eps", "amsgrad", "maximize"],
     }
+}
+
+/// The optimizer with options of a group for its own settings.
+pub(super) fn with_options(config: &OptimizerConfig, given: BTreeMap<String, f64>) -> Result<Algorithm> {
+    let group = ParamGroup { options: given, ..config.group("of the optimizer", Vec::new()) };
+    Ok(match options(config, &group)? {
+        Options::Sgd(SgdOptions { momentum, dampening, nesterov, .. }) => Algorithm::Sgd { momentum, dampening, nesterov },
+        Options::Adam(AdamOptions { beta1, beta2, eps, amsgrad, decoupled, .. }) => {
+            let adam = AdamConfig { betas: [beta1, beta2], eps, amsgrad };
+            if decoupled { Algorithm::AdamW(adam) } else { Algorithm::Adam(adam) }
+        }
+    })
 }
 
 /// The settings that hold in `group`, checked with PyTorch's limits.

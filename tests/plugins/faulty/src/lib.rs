@@ -23,7 +23,8 @@ struct Fault {
     /// The epoch from which on it fails.
     #[config(default = 0, range = ..100)]
     epoch: usize,
-    /// A checkpoint whose weights and optimizer state it puts back before it fails in a hook with a context.
+    /// A checkpoint whose weights and optimizer state it puts back, to take another optimizer then, before it fails in a
+    /// hook with a context.
     restore: Option<String>,
     /// Calls so far, so that there is a state.
     #[config(state)]
@@ -39,6 +40,7 @@ impl Fault {
         self.now = context.epoch();
         if let Some(checkpoint) = self.restore.as_ref().filter(|_| self.is_to_fail_in(hook)) {
             context.restore_weights_and_optimizer(checkpoint)?;
+            context.replace_optimizer("sgd", &[("momentum".to_owned(), 0.9)].into())?;
         }
         self.fail_in(hook)
     }
