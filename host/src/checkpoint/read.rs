@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tch::Tensor;
 
 use super::{BEST, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
@@ -73,9 +73,8 @@ impl Checkpoint {
     pub fn config(&self, overrides: &[String]) -> Result<RunConfig, ConfigError> {
         let given = &self.state.config;
         let mut table = given.clone();
-        let found: Vec<(&str, Value)> = self.state.paths.iter().map(|(key, path)| (key.as_str(), json!(self.folder.join(path)))).collect();
-        let found = found.into_iter().filter(|(_, path)| path.as_str().is_some_and(|path| Path::new(path).exists()));
-        let found: Vec<(&str, Value)> = found.collect();
+        let found = self.state.paths.iter().map(|(key, path)| (key, self.folder.join(path))).filter(|(_, path)| path.exists());
+        let found: Vec<(&String, Value)> = found.filter_map(|(key, path)| Some((key, Value::from(path.to_str()?)))).collect();
         for (key, path) in &found {
             if let Some(value) = table.pointer_mut(key) {
                 value.clone_from(path);
@@ -83,7 +82,7 @@ impl Checkpoint {
         }
         let of_run = self.run_dir().unwrap_or_else(|| self.folder.clone());
         let mut config = RunConfig::from_table(&of_run.join(CONFIG), table, overrides)?;
-        // The table goes on into other checkpoints: there it is to say what was given, where nothing else is given now.
+        // The table goes on into other checkpoints. There it says what was given, where nothing else is given now.
         for (key, path) in found {
             if let (Some(value), Some(given)) = (config.table.pointer_mut(key).filter(|value| **value == path), given.pointer(key)) {
                 value.clone_from(given);

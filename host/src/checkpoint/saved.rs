@@ -1,7 +1,6 @@
 //! What `state.json` holds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,7 +35,7 @@ pub struct SavedState {
     pub config: Value,
     /// Where the files and folders are that it names, by key (a JSON pointer into it): a file of this checkpoint, or an absolute path.
     #[serde(default)]
-    pub paths: BTreeMap<String, PathBuf>,
+    pub paths: BTreeMap<String, String>,
     /// Modules with modes and `requires_grad`.
     pub modules: Vec<Module>,
     /// Groups with their rates.

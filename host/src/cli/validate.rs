@@ -37,7 +37,7 @@ pub fn run(options: &Options, args: ValidateArgs) -> Result<(), Error> {
         let classes = evaluation.classes.iter().enumerate().filter(|(_, (_, samples))| *samples > 0);
         let classes: Vec<_> =
             classes.map(|(index, (hits, samples))| json!({ "class": name(index), "hits": hits, "samples": samples })).collect();
-        println!("{}", json!({ "checkpoint": trained.checkpoint.folder(), "metrics": metrics, "classes": classes }));
+        println!("{}", json!({ "checkpoint": trained.checkpoint.folder().to_string_lossy(), "metrics": metrics, "classes": classes }));
         return Ok(());
     }
     println!("{}", trained.checkpoint.folder().display());

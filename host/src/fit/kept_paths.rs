@@ -1,7 +1,7 @@
 //! What checkpoints keep of the files that the run config names.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::checkpoint::KeptFile;
 use crate::config::RunConfig;
@@ -11,7 +11,7 @@ use crate::run_dir::RunDir;
 /// Files and folders of the run config by their keys, as later commands find them.
 #[derive(Debug, Default)]
 pub struct KeptPaths {
-    paths: BTreeMap<String, PathBuf>,
+    paths: BTreeMap<String, String>,
     files: Vec<KeptFile>,
 }
 
@@ -23,19 +23,24 @@ impl KeptPaths {
     pub fn keep(config: &RunConfig, model_schema: &serde_json::Value, run_dir: &RunDir) -> Result<Self, Error> {
         let mut kept = Self::default();
         for named in config.paths(model_schema) {
-            if named.is_needed && named.path.is_file() {
+            let path = if named.is_needed && named.path.is_file() {
                 let copy = run_dir.keep(&named.path)?;
-                kept.paths.insert(named.key, copy.path.file_name().unwrap_or_default().into());
+                let name = copy.path.file_name().map(PathBuf::from);
                 kept.files.push(KeptFile { path: copy.path, sha256: copy.sha256 });
+                name
             } else {
-                kept.paths.insert(named.key, std::path::absolute(&named.path).unwrap_or(named.path));
+                std::path::absolute(&named.path).ok()
+            };
+            // JSON has no other texts than Unicode; a path that is none is looked for as it was given.
+            if let Some(path) = path.as_deref().and_then(Path::to_str) {
+                kept.paths.insert(named.key, path.to_owned());
             }
         }
         Ok(kept)
     }
 
     /// By key: a file of the checkpoint by its name, anything else by its absolute path.
-    pub fn paths(&self) -> &BTreeMap<String, PathBuf> {
+    pub fn paths(&self) -> &BTreeMap<String, String> {
         &self.paths
     }
 

@@ -156,7 +156,7 @@ impl PluginSet {
             let metadata = plugin.metadata();
             json!({
                 "name": metadata.name, "version": metadata.version, "plugin_api": metadata.plugin_api, "rustc": metadata.rustc,
-                "path": plugin.path(), "sha256": plugin.sha256(),
+                "path": plugin.path().to_string_lossy(), "sha256": plugin.sha256(),
                 "ids": metadata.items.iter().map(|item| item.id.as_str()).collect::<Vec<_>>(),
             })
         });
