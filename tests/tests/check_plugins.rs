@@ -173,6 +173,40 @@ fn faults_of_a_file_are_caught_and_its_ids_left_alone() {
 }
 
 #[test]
+fn every_fault_has_its_row_here() {
+    for plugin in ["faults", "faults_torch"] {
+        let shown = Run::new("").host(["plugin", "inspect", plugin, "--json"]).succeeded().stdout;
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        let items = shown[0]["items"].as_array().unwrap();
+        assert!(items.len() > 10, "{shown}");
+        for id in items.iter().map(|item| item["id"].as_str().unwrap()) {
+            assert!(include_str!("check_plugins.rs").contains(&format!("\"{id}\"")), "no check is expected to catch `{id}`");
+        }
+    }
+}
+
+#[test]
+fn of_models_with_the_same_keys_the_smallest_is_looked_at_whole() {
+    let models = ["bert-classifier", "minilm-classifier", "roberta-classifier"];
+    let evaluated = |report: &Value| -> Vec<&str> {
+        let was = |id: &&&str| results(report, id).iter().any(|(check, ..)| *check == "evaluation");
+        models.iter().filter(was).copied().collect()
+    };
+    let report = check("text", &["--only", "evaluation"]);
+    let [smallest] = evaluated(&report)[..] else { panic!("{report}") };
+    let sampled = report["sampled"].as_array().unwrap();
+    assert_eq!(sampled.len(), 2, "{report}");
+    for model in sampled {
+        assert_eq!((&model["smallest"], model["id"] == smallest), (&Value::from(smallest), false));
+        assert_eq!(model["checks"], serde_json::json!(["tree-consistent"]), "what they are measured by");
+        assert!(model["parameters"].as_u64() > Some(10_000), "{model}");
+    }
+    let report = check("text", &["--only", "evaluation", "--all"]);
+    assert_eq!(evaluated(&report), models);
+    assert_eq!(report["sampled"], serde_json::json!([]));
+}
+
+#[test]
 fn a_strategy_that_ships_passes_every_check() {
     let finished = Run::new("").host(["plugin", "check", "layerwise_finetuning", "--seed", "7", "--strict"]).succeeded();
     let text = &finished.stdout;
