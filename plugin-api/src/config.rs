@@ -11,6 +11,9 @@
 //! | `skip` | no key and no state: `Default` |
 //! | `check = PATH` (on the type) | function `fn(&mut Self) -> Result<()>`, called when all keys are read |
 //!
+//! A `PathBuf` names a file or folder: relative ones start at the working directory. A file that a model's configuration names is
+//! copied into the run and its checkpoints, which then need the original no more; a strategy's or callback's is not.
+//!
 //! ```
 //! use thaw_plugin_api::prelude::*;
 //!

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use thaw_plugin_api::abi::Kind;
 
 use super::RunConfig;
 use crate::plugins::is_path;
@@ -19,9 +20,9 @@ pub struct NamedPath {
 }
 
 impl RunConfig {
-    /// Plugins by path, the model's own files, and those of the data. A model's files are the keys that its schema gives the
-    /// format `path`.
-    pub fn paths(&self, model_schema: &Value) -> Vec<NamedPath> {
+    /// Plugins by path, and the paths of model, data, strategies and callbacks. Those of plugins are the keys with the format
+    /// `path` in the schema that `schema` gives for an id of one of these kinds.
+    pub fn paths<'s>(&self, schema: impl Fn(&[Kind], &str) -> &'s Value) -> Vec<NamedPath> {
         let mut paths = Vec::new();
         for (index, entry) in self.plugins.iter().enumerate().filter(|(_, entry)| is_path(&entry.path)) {
             let key = format!("/plugins/{index}");
@@ -29,7 +30,16 @@ impl RunConfig {
             let key = if is_table { key + "/path" } else { key };
             paths.push(NamedPath { key, path: PathBuf::from(&entry.path), is_needed: false });
         }
-        model_paths(&self.model.config, model_schema, "/model", &mut paths);
+        of_schema(&self.model.config, schema(&[Kind::Model], &self.model.id), "/model", &mut |key, path| {
+            paths.push(NamedPath { key, path, is_needed: true });
+        });
+        for (index, callback) in self.callbacks.iter().enumerate() {
+            // They may as well be written to.
+            let schema = schema(&[Kind::Strategy, Kind::Callback], &callback.id);
+            of_schema(&callback.config, schema, &format!("/callbacks/{index}"), &mut |key, path| {
+                paths.push(NamedPath { key, path, is_needed: false });
+            });
+        }
         for (key, path) in self.data.iter().flat_map(|data| data.paths()) {
             paths.push(NamedPath { key: format!("/data/{key}"), path: path.to_path_buf(), is_needed: key == "tokenizer" });
         }
@@ -46,10 +56,10 @@ impl RunConfig {
     }
 }
 
-fn model_paths(value: &Value, schema: &Value, key: &str, paths: &mut Vec<NamedPath>) {
+fn of_schema(value: &Value, schema: &Value, key: &str, found: &mut impl FnMut(String, PathBuf)) {
     match value {
         Value::String(path) if schema.get("format").is_some_and(|format| format == "path") => {
-            paths.push(NamedPath { key: key.to_owned(), path: PathBuf::from(path), is_needed: true });
+            found(key.to_owned(), PathBuf::from(path));
         }
         Value::Object(table) => {
             for (name, value) in table {
@@ -57,13 +67,13 @@ fn model_paths(value: &Value, schema: &Value, key: &str, paths: &mut Vec<NamedPa
                 if let Some(schema) = property.or_else(|| schema.get("additionalProperties")) {
                     // As JSON pointers are written.
                     let name = name.replace('~', "~0").replace('/', "~1");
-                    model_paths(value, schema, &format!("{key}/{name}"), paths);
+                    of_schema(value, schema, &format!("{key}/{name}"), found);
                 }
             }
         }
         Value::Array(elements) => {
             for (index, element) in elements.iter().enumerate() {
-                model_paths(element, schema.get("items").unwrap_or(&Value::Null), &format!("{key}/{index}"), paths);
+                of_schema(element, schema.get("items").unwrap_or(&Value::Null), &format!("{key}/{index}"), found);
             }
         }
         _ => {}
@@ -75,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_models_paths_are_found_by_its_schema_wherever_they_stand() {
+    fn paths_of_plugins_are_found_by_their_schema_wherever_they_stand() {
         let path = json!({ "type": "string", "format": "path" });
         let schema = json!({ "properties": {
             "config": path, "name": { "type": "string" },
@@ -89,12 +99,14 @@ mod tests {
                 "parts": [{}, { "file": "p.bin" }], "tables": { "a/b": "t.csv" },
             },
             "data": { "kind": "text", "path": "d.csv", "tokenizer": "t.json" },
+            "callbacks": [{ "id": "m" }, { "id": "c", "log": "log.csv" }],
         });
         let config = RunConfig::from_table("run.toml".as_ref(), table.clone(), &[]).unwrap();
-        let paths = config.paths(&schema);
+        let of_callback = json!({ "properties": { "log": path } });
+        let paths = config.paths(|kinds, _| if kinds == [Kind::Model] { &schema } else { &of_callback });
         let mut found: Vec<(&str, bool)> = paths.iter().map(|named| (named.key.as_str(), named.is_needed)).collect();
         found.sort_unstable();
-        let data = [("/data/path", false), ("/data/tokenizer", true)];
+        let data = [("/callbacks/1/log", false), ("/data/path", false), ("/data/tokenizer", true)];
         let model = [("/model/config", true), ("/model/parts/1/file", true), ("/model/tables/a~1b", true)];
         assert_eq!(found, [&data[..], &model, &[("/plugins/1", false), ("/plugins/2/path", false)]].concat());
         for named in paths {

@@ -52,7 +52,6 @@ impl Fit {
         if progress.num_training_batches == 0 {
             return Err(FitError::NoBatches("use a smaller batch_size, or drop_last = false".to_owned()).into());
         }
-        let paths = KeptPaths::keep(&config, plugins.model_schema(&config.model.id), &run_dir)?;
         let parameters = Parameters::new(storages(&model)).map_err(FitError::from)?;
         let scaler = (config.trainer.precision == Precision::Fp16Mixed).then(LossScaler::default);
         let state = RunState {
@@ -71,7 +70,7 @@ impl Fit {
             best: None,
             kept: Vec::new(),
             requested: std::collections::BTreeSet::new(),
-            paths,
+            paths: KeptPaths::default(),
             run_dir,
             store,
             scaler,
@@ -95,6 +94,7 @@ impl Fit {
     /// From `setup` to the state to train from.
     fn prepare(&mut self, resume: Option<&Checkpoint>) -> Result<(), Error> {
         self.write_head()?;
+        self.state.paths = KeptPaths::keep(&self.state.config, &self.plugins, &self.state.run_dir)?;
         resume.map_or(Ok(()), |checkpoint| self.restore_swaps(checkpoint))?;
         self.setup(resume.is_none())?;
         self.build_optimizer()?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::checkpoint::KeptFile;
 use crate::config::RunConfig;
 use crate::error::Error;
+use crate::plugins::PluginSet;
 use crate::run_dir::RunDir;
 
 /// Files and folders of the run config by their keys, as later commands find them.
@@ -20,9 +21,9 @@ impl KeptPaths {
     ///
     /// # Errors
     /// A file that cannot be read, or a full disk.
-    pub fn keep(config: &RunConfig, model_schema: &serde_json::Value, run_dir: &RunDir) -> Result<Self, Error> {
+    pub fn keep(config: &RunConfig, plugins: &PluginSet, run_dir: &RunDir) -> Result<Self, Error> {
         let mut kept = Self::default();
-        for named in config.paths(model_schema) {
+        for named in config.paths(|kinds, id| plugins.schema(kinds, id)) {
             let path = if named.is_needed && named.path.is_file() {
                 let copy = run_dir.keep(&named.path)?;
                 let name = copy.path.file_name().map(PathBuf::from);

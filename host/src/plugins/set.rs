@@ -96,10 +96,10 @@ impl PluginSet {
         self.offers_model(id) || self.offers_instance(id)
     }
 
-    /// JSON Schema of a model's configuration; null where no plugin offers the id.
-    pub fn model_schema(&self, id: &str) -> &Value {
+    /// JSON Schema of the configuration of an id of one of these kinds; null where no plugin offers it.
+    pub fn schema(&self, kinds: &[Kind], id: &str) -> &Value {
         let mut items = self.plugins.iter().flat_map(|plugin| &plugin.metadata().items);
-        items.find(|item| item.kind == Kind::Model && item.id == id).map_or(&Value::Null, |item| &item.schema)
+        items.find(|item| kinds.contains(&item.kind) && item.id == id).map_or(&Value::Null, |item| &item.schema)
     }
 
     /// Makes the strategy or callback of an id.
