@@ -11,7 +11,7 @@ use thaw_plugin_api::abi::{Item, Kind};
 pub enum Reach {
     /// On every one.
     All,
-    /// On the smallest of each family, and on others of up to [`SMALL`] parameters.
+    /// On the smallest of each family, and on others of up to 12 million parameters.
     Small,
     /// On the smallest of each family alone.
     Smallest,
