@@ -109,7 +109,7 @@ impl Fit {
             samples,
         });
         self.state.progress.batch_index += 1;
-        self.read_swap_request();
+        self.look_for_swap_request();
         self.after_batch(result.stepped)?;
         Ok(Some(()))
     }

@@ -1,6 +1,6 @@
 //! Loss and metrics of the tasks that ship.
 
-use tch::{Kind, Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 use thaw_plugin_api::model::{Batch, StepOutput, Task, Tensors};
 
 /// Loss and metrics of a batch for a model without a step of its own; the error says what does not fit.
@@ -50,10 +50,29 @@ fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<(Stri
     Ok((loss, vec![("acc".to_owned(), accuracy(&logits, labels, batch)?)]))
 }
 
+/// So many logits on the CPU are looked through here: the kernels for it would cost a small model more than its layers.
+const FEW_LOGITS: usize = 1 << 14;
+
 /// Share of samples whose highest logit is the label's.
 fn accuracy(logits: &Tensor, labels: &Tensor, batch: i64) -> Result<f64, String> {
-    let hits = tch::no_grad(|| logits.f_argmax(-1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Float)?.f_double_value(&[])).map_err(torch)?;
-    Ok(if batch == 0 { 0.0 } else { hits / batch as f64 })
+    let hits = if logits.device() == Device::Cpu && logits.numel() <= FEW_LOGITS {
+        hits_on_cpu(logits, labels)
+    } else {
+        tch::no_grad(|| logits.f_argmax(-1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Float)?.f_double_value(&[]))
+    };
+    Ok(if batch == 0 { 0.0 } else { hits.map_err(torch)? / batch as f64 })
+}
+
+/// As the kernels have it: the first of several highest, and NaN above all numbers.
+fn hits_on_cpu(logits: &Tensor, labels: &Tensor) -> Result<f64, tch::TchError> {
+    let (mut values, mut targets) = (vec![0.0_f32; logits.numel()], vec![0_i64; labels.numel()]);
+    logits.f_copy_data(&mut values, logits.numel())?;
+    labels.f_copy_data(&mut targets, labels.numel())?;
+    let classes = values.len() / targets.len().max(1);
+    let is_higher = |value: f32, than: f32| value > than || (value.is_nan() && !than.is_nan());
+    let highest = |row: &[f32]| (1..row.len()).fold(0, |best, class| if is_higher(row[class], row[best]) { class } else { best });
+    let rows = values.chunks(classes.max(1)).zip(targets);
+    Ok(rows.filter(|(row, target)| i64::try_from(highest(row)) == Ok(*target)).count() as f64)
 }
 
 fn regression(output: &Tensor, target: &Tensor) -> Result<(Tensor, Vec<(String, f64)>), String> {
@@ -71,4 +90,23 @@ fn mean_squared_error(output: &Tensor, target: &Tensor) -> Result<Tensor, String
     }
     let target = target.f_view(output.size().as_slice()).and_then(|target| target.f_to_kind(Kind::Float)).map_err(torch)?;
     output.f_to_kind(Kind::Float).and_then(|output| output.f_mse_loss(&target, Reduction::Mean)).map_err(torch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_logits_have_the_hits_that_the_kernels_find() {
+        let nan = f32::NAN;
+        let logits = [[1.0, 2.0, 0.0], [3.0, 3.0, 1.0], [0.0, -1.0, nan], [nan, 5.0, nan], [-2.0, -3.0, -1.0]];
+        let logits = Tensor::from_slice(logits.as_flattened()).view([5, 3]).set_requires_grad(true);
+        for labels in [[1, 0, 2, 0, 2], [0, 1, 0, 1, 1], [1, 1, 2, 2, 0]] {
+            let labels = Tensor::from_slice(&labels.map(i64::from));
+            let kernels = logits.argmax(-1, false).eq_tensor(&labels).sum(Kind::Float).double_value(&[]);
+            assert_eq!(hits_on_cpu(&logits, &labels).unwrap(), kernels, "{labels:?}");
+        }
+        let none = Tensor::zeros([0, 3], (Kind::Float, Device::Cpu));
+        assert_eq!(accuracy(&none, &Tensor::zeros([0], (Kind::Int64, Device::Cpu)), 0).unwrap(), 0.0);
+    }
 }
