@@ -33,6 +33,7 @@ pub use error::FitError;
 pub use evaluate::{Evaluation, evaluate_batch};
 pub use groups::initial_groups;
 pub use meter::Meter;
+pub use scaler::LossScaler;
 pub(crate) use services::{check_settings, replace_optimizer};
 pub use state::RunState;
 pub use step::to_device;

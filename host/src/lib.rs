@@ -19,6 +19,7 @@ pub mod progress;
 pub mod run_dir;
 pub mod scaffold;
 pub mod scheduler;
+pub mod stdout;
 pub mod swap;
 pub mod torch;
 pub mod weights;

@@ -3,6 +3,7 @@
 mod table;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,6 +13,7 @@ use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::ParamGroup;
 
 use crate::fit::RunState;
+use crate::stdout::print;
 
 /// One batch, as the line of progress shows it.
 pub struct BatchLine<'b> {
@@ -36,6 +38,8 @@ pub struct Reporter {
     last_table: Option<String>,
     last_rates: String,
     shown: std::time::Instant,
+    /// Whether it was told that lines are lost.
+    told: bool,
 }
 
 /// Time between two refreshes of the line.
@@ -46,7 +50,7 @@ impl Reporter {
     pub fn new(quiet: bool) -> Self {
         let now = std::time::Instant::now();
         let last_rates = String::new();
-        Self { bar: None, quiet, samples: 0, batches: 0, epoch_started: now, last_table: None, last_rates, shown: now }
+        Self { bar: None, quiet, samples: 0, batches: 0, epoch_started: now, last_table: None, last_rates, shown: now, told: false }
     }
 
     /// The head of a run.
@@ -56,15 +60,14 @@ impl Reporter {
         }
         let tree = state.model.tree();
         let total: u64 = tree.parameters().filter(|parameter| parameter.tied_to.is_none()).map(|parameter| parameter.numel()).sum();
-        println!("model      {} ({} parameters) on {}", state.model.id(), table::count(total), device_name(state.model.device()));
-        println!("data       {}", state.data.summary());
-        println!("plugins    {}", plugins.collect::<Vec<_>>().join(", "));
-        println!("run        {}", state.run_dir.path().display());
+        let device = device_name(state.model.device());
+        self.show(format_args!("model      {} ({} parameters) on {device}", state.model.id(), table::count(total)));
+        self.show(format_args!("data       {}", state.data.summary()));
+        self.show(format_args!("plugins    {}", plugins.collect::<Vec<_>>().join(", ")));
+        self.show(format_args!("run        {}", state.run_dir.path().display()));
         if !state.is_fresh() {
-            println!(
-                "resumed at epoch {}, batch {}, step {}",
-                state.progress.epoch, state.progress.batch_index, state.progress.global_step
-            );
+            let Progress { epoch, batch_index, global_step, .. } = state.progress;
+            self.show(format_args!("resumed at epoch {epoch}, batch {batch_index}, step {global_step}"));
         }
     }
 
@@ -125,14 +128,14 @@ impl Reporter {
         let epochs_left = progress.max_epochs.saturating_sub(progress.epoch + 1) as f64;
         // The last epoch is the best guide: what thaws makes the next ones slower.
         let left = table::duration(seconds * epochs_left);
-        println!(
+        self.show(format_args!(
             "epoch {:>3}/{}  step {:>5}  {}  {rate:.0} samples/s  {}, {left} left",
             progress.epoch + 1,
             progress.max_epochs,
             progress.global_step,
             values.join("  "),
             table::duration(seconds),
-        );
+        ));
     }
 
     /// What trains at which rate: a table where something else trains than before, a line where only rates have changed.
@@ -150,9 +153,18 @@ impl Reporter {
             return;
         };
         (self.last_table, self.last_rates) = (Some(what), rates);
-        match &self.bar {
-            Some(bar) => bar.suspend(|| println!("{text}")),
-            None => println!("{text}"),
+        match self.bar.clone() {
+            Some(bar) => bar.suspend(|| self.show(text)),
+            None => self.show(text),
+        }
+    }
+
+    /// Writes lines to standard output. Where they are lost, the log says so once, and the run goes on.
+    fn show(&mut self, text: impl Display) {
+        if let Err(error) = print(text)
+            && !std::mem::replace(&mut self.told, true)
+        {
+            tracing::error!("{error}; the run goes on without these lines");
         }
     }
 

@@ -95,9 +95,11 @@ impl RunDir {
         for name in [METRICS, GROUPS, SWAPS] {
             copy(Path::new(name))?;
         }
-        if let Some(files) = earlier.and_then(|earlier| std::fs::read_dir(earlier.join(PLUGIN_FILES)).ok()) {
+        if let Some(from) = earlier.map(|earlier| earlier.join(PLUGIN_FILES)).filter(|from| from.is_dir()) {
             std::fs::create_dir_all(path.join(PLUGIN_FILES)).map_err(io(path))?;
-            files.flatten().try_for_each(|file| copy(&Path::new(PLUGIN_FILES).join(file.file_name())))?;
+            for file in std::fs::read_dir(&from).map_err(io(&from))? {
+                copy(&Path::new(PLUGIN_FILES).join(file.map_err(io(&from))?.file_name()))?;
+            }
         }
         Self::open(path, position)
     }
@@ -132,6 +134,15 @@ impl RunDir {
     pub fn write(&self, name: &str, text: &str) -> Result<(), Error> {
         let path = self.path.join(name);
         write_whole(&path, text.as_bytes()).map_err(io(&path))
+    }
+
+    /// Writes a whole file of JSON.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(value).map_err(|error| io(self.path.join(name))(error.into()))?;
+        self.write(name, &text)
     }
 
     /// Copies a file that checkpoints need into [`FILES`].

@@ -7,7 +7,7 @@ use serde_json::Value;
 use thaw_plugin_api::module_tree::Module;
 use thaw_plugin_api::optimizer::ParamGroup;
 
-use crate::fit::{Best, Meter};
+use crate::fit::{Best, LossScaler, Meter};
 use crate::optimizer::OptimizerConfig;
 use crate::run_dir::Position;
 use crate::swap::Swap;
@@ -69,7 +69,7 @@ pub struct SavedState {
     pub records: Position,
     /// Scale of the loss, in half precision.
     #[serde(default)]
-    pub loss_scale: Option<Value>,
+    pub loss_scale: Option<LossScaler>,
     /// Strategies that were replaced in the running process, in order.
     #[serde(default)]
     pub swaps: Vec<Swap>,

@@ -10,6 +10,7 @@ use tch::{Kind, Tensor};
 use super::Options;
 use crate::Error;
 use crate::checkpoint::{BEST, Checkpoint, locate};
+use crate::stdout::print;
 use crate::weights::{HYPER_PARAMETERS, WeightsError, WriteOptions, read, write_safetensors};
 
 /// Arguments of `host export`.
@@ -68,8 +69,8 @@ pub fn run(options: &Options, args: ExportArgs) -> Result<(), Error> {
     let metadata = BTreeMap::from([(HYPER_PARAMETERS.to_owned(), hyper_parameters.to_string())]);
     let write = WriteOptions { kind: args.dtype.map(Kind::from), module: args.module, keep_prefix: args.keep_prefix };
     let written = write_safetensors(&args.output, &tensors, &metadata, &write)?;
-    if !options.quiet {
-        println!("{}: {} tensors, {} bytes, SHA-256 {}", args.output.display(), written.tensors, written.bytes, written.sha256);
+    if options.quiet {
+        return Ok(());
     }
-    Ok(())
+    print(format_args!("{}: {} tensors, {} bytes, SHA-256 {}", args.output.display(), written.tensors, written.bytes, written.sha256))
 }

@@ -18,6 +18,7 @@ use crate::fit::{Fit, FitOptions};
 use crate::plugins::PluginSet;
 use crate::progress::Reporter;
 use crate::run_dir::write_whole;
+use crate::stdout::print;
 
 /// Arguments of `host find-lr`.
 #[derive(Args)]
@@ -83,9 +84,12 @@ pub fn run(options: &Options, args: FindLrArgs) -> Result<(), Error> {
     let (csv_file, svg_file) = (with_ending(&output, "csv"), with_ending(&output, "svg"));
     write_whole(&csv_file, &csv).map_err(io(&csv_file))?;
     write_whole(&svg_file, svg.as_bytes()).map_err(io(&svg_file))?;
-    println!("rates at the start of epoch {} (from 0), and those at which the loss falls most steeply\n{}", found.epoch, found.text());
-    println!("{}\n{}", csv_file.display(), svg_file.display());
-    Ok(())
+    print(format_args!(
+        "rates at the start of epoch {} (from 0), and those at which the loss falls most steeply\n{}",
+        found.epoch,
+        found.text()
+    ))?;
+    print(format_args!("{}\n{}", csv_file.display(), svg_file.display()))
 }
 
 /// A range test on a run that writes into a folder which is gone afterwards.

@@ -11,6 +11,7 @@ use crate::checkpoint::{LAST, locate};
 use crate::fit::{Fit, FitOptions, Outcome};
 use crate::progress::Reporter;
 use crate::run_dir::RunDir;
+use crate::stdout::print;
 
 /// Arguments of `host fit`.
 #[derive(Args)]
@@ -48,11 +49,12 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     if let Err(error) = &result {
         tell_last_checkpoint(&shown, error);
     }
+    let outcome = result?;
     if !options.quiet {
-        summary(&fit, &result?, &shown);
-        return Ok(());
+        // The run is done all the same.
+        summary(&fit, &outcome, &shown).unwrap_or_else(|error| tracing::error!("{error}"));
     }
-    result.map(drop)
+    Ok(())
 }
 
 fn tell_last_checkpoint(run_dir: &Path, error: &Error) {
@@ -66,19 +68,22 @@ fn tell_last_checkpoint(run_dir: &Path, error: &Error) {
     }
 }
 
-fn summary(fit: &Fit, outcome: &Outcome, run_dir: &Path) {
+fn summary(fit: &Fit, outcome: &Outcome, run_dir: &Path) -> Result<(), Error> {
     let stopped = outcome.stopped.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    println!("\n{} epochs, {} steps{stopped}", outcome.epochs, outcome.global_step);
+    print(format_args!("\n{} epochs, {} steps{stopped}", outcome.epochs, outcome.global_step))?;
     if let Some(best) = &outcome.best {
-        println!("best {} {:.4} in epoch {}", best.monitor, best.value, best.epoch + 1);
+        print(format_args!("best {} {:.4} in epoch {}", best.monitor, best.value, best.epoch + 1))?;
         let names = fit.state().data.class_names();
-        print!("{}", super::classes::table(&best.classes, |index| names.get(index).cloned().unwrap_or_else(|| index.to_string())));
+        let table = super::classes::table(&best.classes, |index| names.get(index).cloned().unwrap_or_else(|| index.to_string()));
+        table.lines().try_for_each(print)?;
     }
     let checkpoint = run_dir.join(crate::run_dir::CHECKPOINTS).join(if outcome.best.is_some() { crate::checkpoint::BEST } else { LAST });
     if checkpoint.exists() {
-        println!("checkpoint {}", checkpoint.display());
-        println!("predict    {} predict --checkpoint {} --input PATH --output predictions.csv", program(), checkpoint.display());
+        let (shown, program) = (checkpoint.display(), program());
+        print(format_args!("checkpoint {shown}"))?;
+        print(format_args!("predict    {program} predict --checkpoint {shown} --input PATH --output predictions.csv"))?;
     }
+    Ok(())
 }
 
 /// This program as it was called, for commands to be copied.

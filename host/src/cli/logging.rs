@@ -14,7 +14,11 @@ pub fn init(options: &Options) {
         (_, 1) => "warn,thaw_host=debug,plugin=debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_from_env("THAW_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let asked = std::env::var("THAW_LOG").ok().map(EnvFilter::try_new);
+    let (filter, wrong) = match asked.transpose() {
+        Ok(filter) => (filter.unwrap_or_else(|| EnvFilter::new(default)), None),
+        Err(error) => (EnvFilter::new(default), Some(error)),
+    };
     let format = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -22,4 +26,7 @@ pub fn init(options: &Options) {
         .without_time();
     // Set already when the program runs inside a test.
     let _ = if options.verbose > 0 { format.try_init() } else { format.with_target(false).try_init() };
+    if let Some(error) = wrong {
+        tracing::warn!("THAW_LOG is left out of account: {error}");
+    }
 }

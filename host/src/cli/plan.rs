@@ -9,6 +9,7 @@ use crate::Error;
 use crate::config::RunConfig;
 use crate::error::io;
 use crate::fit::create_model;
+use crate::stdout::print;
 
 /// Arguments of `host plan`.
 #[derive(Args)]
@@ -44,19 +45,13 @@ pub fn run(options: &Options, args: PlanArgs) -> Result<(), Error> {
     let plugins = session::plugins(options, Some(&config))?;
     if args.tree {
         let model = create_model(&config, &plugins)?;
-        println!("{}", serde_json::to_string(model.tree()).map_err(|error| io("the module tree")(error.into()))?);
-        return Ok(());
+        return print(serde_json::to_string(model.tree()).map_err(|error| io("the module tree")(error.into()))?);
     }
     if let Some(path) = &args.write_schedule {
         return write_schedule(path, &crate::plan::starting_schedule(&config, &plugins, path)?);
     }
     let plan = crate::plan::plan(&config, &plugins, args.steps_per_epoch)?;
-    if args.json {
-        println!("{}", plan.to_json());
-    } else {
-        print!("{}", plan.text());
-    }
-    Ok(())
+    if args.json { print(plan.to_json()) } else { print(plan.text().trim_end()) }
 }
 
 /// A file that is there may have been edited: it is left alone.
@@ -66,7 +61,6 @@ fn write_schedule(path: &Path, schedule: &str) -> Result<(), Error> {
         return Err(io(path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason)));
     }
     crate::run_dir::write_whole(path, schedule.as_bytes()).map_err(io(path))?;
-    println!("{}: written; use it with\n", path.display());
-    println!("[[callbacks]]\nid = \"phased-finetuning\"\nschedule = {:?}", path.display().to_string());
-    Ok(())
+    print(format_args!("{}: written; use it with\n", path.display()))?;
+    print(format_args!("[[callbacks]]\nid = \"phased-finetuning\"\nschedule = {:?}", path.display().to_string()))
 }

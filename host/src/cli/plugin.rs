@@ -6,8 +6,6 @@ mod list;
 mod lock;
 mod new;
 
-use std::io::Write as _;
-
 use clap::{Args, Subcommand};
 
 use super::Options;
@@ -57,9 +55,4 @@ pub fn run(options: &Options, args: PluginArgs) -> Result<(), Error> {
 /// A plugin that is not found or refused.
 pub fn show_named(options: &Options) -> Result<(), Error> {
     inspect::show(options, &options.plugins)
-}
-
-/// Writes to standard output; a reader that went away (`| head`) is none of our business.
-fn print(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }

@@ -13,6 +13,7 @@ use crate::data::PredictData;
 use crate::fit::input_defaults;
 use crate::inference::PredictOptions;
 use crate::predict::{Attentions, Format, Predictions, write};
+use crate::stdout::print;
 
 /// Arguments of `host predict`.
 #[derive(Args)]
@@ -78,8 +79,8 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
     if let (Some(attentions), Some(path)) = (attentions, &args.attentions) {
         attentions.write(path)?;
     }
-    if !options.quiet {
-        println!("{}: {} predictions", args.output.display(), predictions.len());
+    if options.quiet {
+        return Ok(());
     }
-    Ok(())
+    print(format_args!("{}: {} predictions", args.output.display(), predictions.len()))
 }

@@ -10,6 +10,7 @@ use super::{Options, session};
 use crate::Error;
 use crate::fit::INTERRUPTED;
 use crate::plugins::{LoadedPlugin, SearchPath};
+use crate::stdout::print;
 use crate::swap::{SwapError, SwapRequest, ask};
 
 /// Arguments of `host swap`.
@@ -53,8 +54,7 @@ pub fn run(options: &Options, args: SwapArgs) -> Result<(), Error> {
         }
     };
     let swap = ask(&args.run_dir, &request, args.timeout, asked, || INTERRUPTED.load(Ordering::Relaxed))?;
-    println!("from epoch {} on `{}` ({} {}) replaces `{}`", swap.epoch + 1, swap.id, swap.plugin, swap.version, swap.replaced);
-    Ok(())
+    print(format_args!("from epoch {} on `{}` ({} {}) replaces `{}`", swap.epoch + 1, swap.id, swap.plugin, swap.version, swap.replaced))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -10,8 +10,10 @@ use super::{Options, session};
 use crate::Error;
 use crate::checkpoint::{BEST, Checkpoint, locate};
 use crate::config::RunConfig;
+use crate::error::io;
 use crate::inference::Inference;
 use crate::plugins::{PluginSet, SearchPath};
+use crate::run_dir::PLUGINS;
 
 /// Which checkpoint, and what is changed of its run config.
 #[derive(Args)]
@@ -64,7 +66,7 @@ fn plugins(options: &Options, config: &RunConfig, checkpoint: &Checkpoint) -> Re
     for entry in config.plugins.iter().filter(|entry| entry.sha256.is_some()) {
         session::add(&mut set, &search, entry)?;
     }
-    for record in recorded(checkpoint) {
+    for record in recorded(checkpoint)? {
         let is_there = record.ids.iter().any(|id| set.offers_any(id));
         let found = if record.path.is_file() { Ok(record.path.clone()) } else { search.find(&record.name, Path::new("")) };
         match found {
@@ -88,14 +90,20 @@ struct Recorded {
 }
 
 /// What the run's `plugins.json` names; nothing where the checkpoint was taken out of its run.
-fn recorded(checkpoint: &Checkpoint) -> Vec<Recorded> {
-    let text = checkpoint.run_dir().and_then(|run_dir| std::fs::read_to_string(run_dir.join(crate::run_dir::PLUGINS)).ok());
-    let entries: Vec<Value> = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+///
+/// # Errors
+/// The file cannot be read.
+fn recorded(checkpoint: &Checkpoint) -> Result<Vec<Recorded>, Error> {
+    let Some(path) = checkpoint.run_dir().map(|run_dir| run_dir.join(PLUGINS)).filter(|path| path.exists()) else {
+        return Ok(Vec::new());
+    };
+    let text = std::fs::read_to_string(&path).map_err(io(&path))?;
+    let entries: Vec<Value> = serde_json::from_str(&text).map_err(|error| io(&path)(error.into()))?;
     let read = |entry: &Value| {
         let name = entry.get("name")?.as_str()?;
         let ids = entry.get("ids")?.as_array()?.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect();
         let name = name.strip_prefix("thaw-").unwrap_or(name).to_owned();
         Some(Recorded { name, path: PathBuf::from(entry.get("path")?.as_str()?), ids })
     };
-    entries.iter().filter_map(read).collect()
+    Ok(entries.iter().filter_map(read).collect())
 }

@@ -9,6 +9,7 @@ use thaw_plugin_api::context::Stage;
 use super::Options;
 use super::trained::TrainedArgs;
 use crate::Error;
+use crate::stdout::print;
 
 /// Arguments of `host validate`.
 #[derive(Args)]
@@ -37,13 +38,12 @@ pub fn run(options: &Options, args: ValidateArgs) -> Result<(), Error> {
         let classes = evaluation.classes.iter().enumerate().filter(|(_, (_, samples))| *samples > 0);
         let classes: Vec<_> =
             classes.map(|(index, (hits, samples))| json!({ "class": name(index), "hits": hits, "samples": samples })).collect();
-        println!("{}", json!({ "checkpoint": trained.checkpoint.folder().to_string_lossy(), "metrics": metrics, "classes": classes }));
-        return Ok(());
+        let checkpoint = trained.checkpoint.folder().to_string_lossy();
+        return print(json!({ "checkpoint": checkpoint, "metrics": metrics, "classes": classes }));
     }
-    println!("{}", trained.checkpoint.folder().display());
+    print(trained.checkpoint.folder().display())?;
     for (name, mean) in evaluation.metrics.means() {
-        println!("{name} {mean}");
+        print(format_args!("{name} {mean}"))?;
     }
-    print!("{}", super::classes::table(&evaluation.classes, name));
-    Ok(())
+    super::classes::table(&evaluation.classes, name).lines().try_for_each(print)
 }

@@ -111,8 +111,7 @@ impl Fit {
             self.state.config.set_callback(index, kept);
         }
         self.state.run_dir.write(run_dir::CONFIG, &config.resolved()?)?;
-        let record = serde_json::to_string_pretty(&self.plugins.record()).unwrap_or_default();
-        self.state.run_dir.write(run_dir::PLUGINS, &record)
+        self.state.run_dir.write_json(run_dir::PLUGINS, &self.plugins.record())
     }
 
     fn build_optimizer(&mut self) -> Result<(), Error> {

@@ -213,7 +213,7 @@ impl RunState {
             kept: self.kept.clone(),
             requested: self.requested.clone(),
             records: self.run_dir.position(),
-            loss_scale: self.scaler.as_ref().map(super::scaler::LossScaler::state),
+            loss_scale: self.scaler.clone(),
             swaps: self.swaps.clone(),
         };
         let model = self.model.state_dict().iter().map(share).collect();

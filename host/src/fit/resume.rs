@@ -4,7 +4,6 @@ use tch::{Device, Tensor};
 use thaw_plugin_api::hook::Hook;
 
 use super::checkpoints::{RANDOM_CPU, RANDOM_CUDA};
-use super::scaler::LossScaler;
 use super::{Fit, FitError};
 use crate::Error;
 use crate::checkpoint::{BEST, Checkpoint, CheckpointError};
@@ -42,8 +41,8 @@ impl Fit {
             // Of another run directory, perhaps: a strategy may restore them in this one.
             saved.requested.iter().try_for_each(|name| state.store.copy(&earlier.join(name)))?;
         }
-        if let Some(scaler) = saved.loss_scale.as_ref().and_then(LossScaler::from_state) {
-            state.scaler = Some(scaler);
+        if let Some(scaler) = &saved.loss_scale {
+            state.scaler = Some(scaler.clone());
         }
         state.changed = false;
         Ok(())

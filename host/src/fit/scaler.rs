@@ -1,9 +1,9 @@
 //! Loss scaling for float16, as `torch.amp.GradScaler`.
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 /// Grows the scale while gradients stay finite, halves it when they do not.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LossScaler {
     scale: f64,
     good_steps: u32,
@@ -35,17 +35,6 @@ impl LossScaler {
             self.scale *= 2.0;
             self.good_steps = 0;
         }
-    }
-
-    /// For checkpoints.
-    pub fn state(&self) -> Value {
-        json!({ "scale": self.scale, "good_steps": self.good_steps })
-    }
-
-    /// From a checkpoint.
-    pub fn from_state(state: &Value) -> Option<Self> {
-        let good_steps = u32::try_from(state.get("good_steps")?.as_u64()?).ok()?;
-        Some(Self { scale: state.get("scale")?.as_f64()?, good_steps })
     }
 }
 

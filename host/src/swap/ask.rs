@@ -37,13 +37,17 @@ pub fn ask(
     loop {
         // The lock first: an answer given right before the end is then found.
         let is_live = matches!(holder(run_dir).map_err(failed(run_dir))?, Holder::Live { .. });
-        if let Ok(text) = std::fs::read(&answer) {
-            std::fs::remove_file(&answer).map_err(failed(&answer))?;
-            let answer = serde_json::from_slice(&text).map_err(|error| failed(&answer)(error.into()))?;
-            return match answer {
-                SwapAnswer::Swapped(swap) => Ok(*swap),
-                SwapAnswer::Refused { reason, exit_code } => Err(SwapError::Refused { reason, exit_code }.into()),
-            };
+        match std::fs::read(&answer) {
+            Ok(text) => {
+                std::fs::remove_file(&answer).map_err(failed(&answer))?;
+                let answer = serde_json::from_slice(&text).map_err(|error| failed(&answer)(error.into()))?;
+                return match answer {
+                    SwapAnswer::Swapped(swap) => Ok(*swap),
+                    SwapAnswer::Refused { reason, exit_code } => Err(SwapError::Refused { reason, exit_code }.into()),
+                };
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(&answer)(error).into()),
         }
         if !is_live {
             withdraw();

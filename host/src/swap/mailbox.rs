@@ -48,14 +48,22 @@ impl Mailbox {
 
     /// Takes the request away; false where the asker has withdrawn it.
     pub fn take(&self) -> bool {
-        std::fs::remove_file(&self.request).is_ok()
+        match std::fs::remove_file(&self.request) {
+            Ok(()) => true,
+            Err(error) => {
+                if error.kind() != ErrorKind::NotFound {
+                    tracing::warn!("{}: {error}", self.request.display());
+                }
+                false
+            }
+        }
     }
 
     /// Answers a request that was taken. An asker that is not told reads it from the log and the journal.
     pub fn answer(&self, request: &SwapRequest, answer: &SwapAnswer) {
         let path = self.run_dir.join(answer_file(&request.token));
-        let text = serde_json::to_vec(answer).unwrap_or_default();
-        if let Err(error) = write_whole(&path, &text) {
+        let text = serde_json::to_vec(answer).map_err(std::io::Error::from);
+        if let Err(error) = text.and_then(|text| write_whole(&path, &text)) {
             tracing::error!("{}: {error}", path.display());
         }
     }

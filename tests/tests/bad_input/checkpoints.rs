@@ -50,6 +50,44 @@ fn records_that_cannot_be_written_are_told_once_and_the_run_goes_on() {
     assert!(!records.is_empty(), "what there was room for is there, in whole lines");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_is_lost_is_an_error_and_lines_of_a_run_are_told_once() {
+    // A device that is always full.
+    let full = |run: &Run, arguments: &[&str]| {
+        let mut command = std::process::Command::new(thaw_tests::host());
+        let device = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        command.args(arguments).current_dir(run.folder()).env("CUDA_VISIBLE_DEVICES", "").stdout(device);
+        thaw_tests::Finished::run(command)
+    };
+    let run = run();
+    for lost in [&["plan", "run.toml"][..], &["plugin", "inspect", "layer_decay", "--json"]] {
+        full(&run, lost).failed(1, &["standard output: "]);
+    }
+    let finished = full(&run, &["fit", "run.toml", "--run-dir", "run"]).succeeded();
+    assert_eq!(finished.stderr.matches("the run goes on without these lines").count(), 1, "{finished}");
+    assert_eq!(run.json("checkpoints/last/state.json")["epoch"], 1);
+}
+
+#[test]
+fn a_damaged_file_of_a_run_is_named() {
+    let run = run();
+    run.fit(&[]).succeeded();
+    let (plugins, state) = (run.json("plugins.json"), run.json("checkpoints/last/state.json"));
+    run.write("run/plugins.json", "[{");
+    run.host(["validate", "--checkpoint", "run"]).failed(1, &["run/plugins.json: ", "EOF"]);
+    run.write("run/plugins.json", plugins.to_string());
+    run.write("run/swaps.json/not-a-file", "");
+    run.resume(&[]).failed(1, &["run/swaps.json: it cannot be read"]);
+    std::fs::remove_dir_all(run.run_dir().join("swaps.json")).unwrap();
+    let mut damaged = state.clone();
+    damaged["loss_scale"] = serde_json::json!({ "scale": 65536.0 });
+    run.write("run/checkpoints/last/state.json", damaged.to_string());
+    run.resume(&[]).failed(1, &["run/checkpoints/last/state.json", "good_steps"]);
+    run.write("run/checkpoints/last/state.json", state.to_string());
+    run.resume(&["--set", "trainer.max_epochs=2"]).succeeded();
+}
+
 #[test]
 fn a_damaged_checkpoint_is_refused_with_its_file() {
     let run = run();

@@ -7,11 +7,12 @@ use clap::Args;
 use serde_json::Value;
 use thaw_plugin_api::abi::Kind;
 
+use super::Options;
 use super::inspect::pretty;
-use super::{Options, print};
 use crate::Error;
 use crate::check::{self, Checked, Report, Suite};
 use crate::plugins::{PluginError, SearchPath};
+use crate::stdout::print;
 
 /// Arguments of `host plugin check`.
 #[derive(Args)]
@@ -57,8 +58,7 @@ pub struct CheckArgs {
 /// No such plugin, check or id, or a check that failed.
 pub fn run(options: &Options, args: &CheckArgs) -> Result<(), Error> {
     let Some(file) = args.file.as_ref().filter(|_| !args.list) else {
-        print(&list());
-        return Ok(());
+        return print(list());
     };
     let path = SearchPath::of_process(&options.plugin_dirs).find(file, Path::new(""))?;
     check_names("check", "--only", &args.only, check::all().map(|check| check.id))?;
@@ -70,25 +70,31 @@ pub fn run(options: &Options, args: &CheckArgs) -> Result<(), Error> {
     let checked = if args.json {
         suite.run(|_| {})
     } else {
-        print(&check::head(&suite));
-        let mut last = None;
-        suite.run(|checked| tell(&suite, checked, &mut last))
+        print(check::head(&suite))?;
+        let (mut last, mut told) = (None, Ok(()));
+        let checked = suite.run(|checked| {
+            if told.is_ok() {
+                told = tell(&suite, checked, &mut last);
+            }
+        });
+        told?;
+        checked
     };
     let report = Report::new(&suite, checked, started.elapsed().as_secs_f64());
-    print(&if args.json { pretty(&report.to_json()) } else { report.summary() });
+    print(if args.json { pretty(&report.to_json()) } else { report.summary() })?;
     match report.failures(args.strict) {
         0 => Ok(()),
         failed => Err(PluginError::Checks { path, failed, run: report.ran() }.into()),
     }
 }
 
-fn tell(suite: &Suite, checked: &Checked, last: &mut Option<Option<(Kind, String)>>) {
+fn tell(suite: &Suite, checked: &Checked, last: &mut Option<Option<(Kind, String)>>) -> Result<(), Error> {
     if last.as_ref() != Some(&checked.item) {
         let heading = checked.item.as_ref().map_or_else(|| "file".to_owned(), |(kind, id)| format!("{kind} {id}"));
-        print(&format!("\n{heading}"));
+        print(format_args!("\n{heading}"))?;
         *last = Some(checked.item.clone());
     }
-    print(&check::lines(suite, checked));
+    print(check::lines(suite, checked))
 }
 
 fn list() -> String {

@@ -5,10 +5,11 @@ use std::path::Path;
 use clap::Args;
 use serde_json::Value;
 
-use super::{Options, print};
+use super::Options;
 use crate::Error;
 use crate::inspect::{WIDTH, json, text};
 use crate::plugins::{LoadedPlugin, SearchPath};
+use crate::stdout::print;
 
 /// Arguments of `host plugin inspect`.
 #[derive(Args)]
@@ -30,8 +31,7 @@ pub fn run(options: &Options, args: &InspectArgs) -> Result<(), Error> {
         return show(options, &args.files);
     }
     let plugins = open(options, &args.files)?;
-    print(&pretty(&plugins.iter().map(json).collect()));
-    Ok(())
+    print(pretty(&plugins.iter().map(json).collect()))
 }
 
 /// Shows each of the plugins.
@@ -40,8 +40,7 @@ pub fn run(options: &Options, args: &InspectArgs) -> Result<(), Error> {
 /// A plugin that is not found or refused.
 pub fn show(options: &Options, files: &[String]) -> Result<(), Error> {
     let texts: Vec<String> = open(options, files)?.iter().map(|plugin| text(plugin, width())).collect();
-    print(texts.join("\n").trim_end());
-    Ok(())
+    print(texts.join("\n").trim_end())
 }
 
 fn open(options: &Options, files: &[String]) -> Result<Vec<LoadedPlugin>, Error> {
@@ -51,7 +50,7 @@ fn open(options: &Options, files: &[String]) -> Result<Vec<LoadedPlugin>, Error>
 
 /// JSON over several lines.
 pub fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+    format!("{value:#}")
 }
 
 /// `$COLUMNS` within reason.

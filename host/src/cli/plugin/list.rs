@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fmt::Write as _;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::Options;
 use super::inspect::pretty;
-use super::{Options, print};
 use crate::Error;
 use crate::plugins::{LoadedPlugin, PluginError, SearchPath};
+use crate::stdout::print;
 
 /// Arguments of `host plugin list`.
 #[derive(Args)]
@@ -34,23 +36,24 @@ struct Found {
 /// None: what is refused is listed with the reason.
 pub fn run(options: &Options, args: &ListArgs) -> Result<(), Error> {
     let search = SearchPath::of_process(&options.plugin_dirs);
-    let folders: Vec<(&PathBuf, Vec<Found>)> = search.folders().iter().map(|folder| (folder, plugins_in(folder))).collect();
+    let folders: Vec<(&PathBuf, io::Result<Vec<Found>>)> = search.folders().iter().map(|folder| (folder, plugins_in(folder))).collect();
     if args.json {
-        let found = folders.iter().flat_map(|(_, found)| found);
-        print(&pretty(&found.map(to_json).collect()));
-        return Ok(());
+        let found = folders.iter().flat_map(|(_, found)| found.iter().flatten());
+        return print(pretty(&found.map(to_json).collect()));
     }
     let mut text = String::new();
     for (folder, found) in folders {
         let _ = writeln!(text, "{}", folder.display());
-        if found.is_empty() {
-            let reason = if folder.is_dir() { "no plugins" } else { "no such folder" };
-            let _ = writeln!(text, "  {reason}");
+        match found {
+            Ok(found) if found.is_empty() => text.push_str("  no plugins\n"),
+            Ok(found) => text.push_str(&rows(&found)),
+            Err(error) if error.kind() == ErrorKind::NotFound => text.push_str("  no such folder\n"),
+            Err(error) => {
+                let _ = writeln!(text, "  cannot be read: {error}");
+            }
         }
-        text.push_str(&rows(&found));
     }
-    print(text.trim_end());
-    Ok(())
+    print(text.trim_end())
 }
 
 fn rows(found: &[Found]) -> String {
@@ -84,11 +87,11 @@ fn to_json(found: &Found) -> Value {
 }
 
 /// Libraries of a folder that are plugins, by file name.
-fn plugins_in(folder: &Path) -> Vec<Found> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
-    let libraries: BTreeSet<PathBuf> = entries.filter(|path| is_library(path)).collect();
+fn plugins_in(folder: &Path) -> io::Result<Vec<Found>> {
+    let entries = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
+    let libraries: BTreeSet<PathBuf> = entries.into_iter().filter(|path| is_library(path)).collect();
     let opened = libraries.into_iter().map(|path| Found { plugin: LoadedPlugin::open(&path), path });
-    opened.filter(|found| !matches!(found.plugin, Err(PluginError::NoPlugin { .. } | PluginError::NoLibrary { .. }))).collect()
+    Ok(opened.filter(|found| !matches!(found.plugin, Err(PluginError::NoPlugin { .. } | PluginError::NoLibrary { .. }))).collect())
 }
 
 fn is_library(path: &Path) -> bool {

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Options, print};
+use super::Options;
 use crate::Error;
 use crate::config::{ConfigError, PinnedConfig, RunConfig};
 use crate::error::io;
 use crate::plugins::{PluginError, SearchPath};
 use crate::run_dir::write_whole;
+use crate::stdout::print;
 use crate::weights::sha256_file;
 
 /// Arguments of `host plugin lock`.
@@ -52,7 +53,7 @@ pub fn run(options: &Options, args: &LockArgs) -> Result<(), Error> {
             Some(old) if old == sha256 => "as before",
             Some(_) => "changed",
         };
-        print(&format!("{sha256}  {what:<9}  {} ({})", pin.path, file.display()));
+        print(format_args!("{sha256}  {what:<9}  {} ({})", pin.path, file.display()))?;
     }
     Ok(())
 }

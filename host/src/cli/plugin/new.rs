@@ -7,9 +7,9 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use thaw_plugin_api::abi::Kind;
 
-use super::print;
 use crate::Error;
 use crate::scaffold::{PluginApi, Scaffold};
+use crate::stdout::print;
 
 /// Arguments of `host plugin new`.
 #[derive(Args)]
@@ -42,8 +42,7 @@ pub fn run(args: &NewArgs) -> Result<(), Error> {
     let api = args.api_path.as_deref().map_or_else(|| Ok(PluginApi::of_this_program()), PluginApi::in_folder)?;
     let scaffold = Scaffold { name, kind: args.kind, api };
     let folder = scaffold.write(Path::new(""))?;
-    print(&next(&scaffold, &folder));
-    Ok(())
+    print(next(&scaffold, &folder))
 }
 
 fn next(scaffold: &Scaffold, folder: &Path) -> String {

@@ -1,5 +1,6 @@
 //! What took over when: written for a resumed run, and repeated by it.
 
+use std::io::ErrorKind;
 use std::rc::Rc;
 
 use thaw_plugin_api::abi::Kind;
@@ -19,10 +20,11 @@ impl Fit {
     /// A plugin of them is not there any more or is another one, or the run config has other callbacks than the run had.
     pub(in crate::fit) fn restore_swaps(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let path = self.state.run_dir.path().join(SWAPS);
+        let unreadable = |error: std::io::Error| SwapError::Journal { file: path.clone(), problem: format!("it cannot be read: {error}") };
         let journal: Vec<Swap> = match std::fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text)
-                .map_err(|error| SwapError::Journal { file: path, problem: format!("it cannot be read: {error}") })?,
-            Err(_) => Vec::new(),
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| unreadable(error.into()))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(unreadable(error).into()),
         };
         let saved = &checkpoint.state;
         if let Some(rest) = journal.strip_prefix(saved.swaps.as_slice()) {
@@ -62,8 +64,8 @@ impl Fit {
     /// The disk is full, ….
     pub(super) fn write_swaps(&self) -> Result<(), Error> {
         let journal: Vec<&Swap> = self.state.swaps.iter().chain(&self.swapping.replay).collect();
-        self.state.run_dir.write(PLUGINS, &serde_json::to_string_pretty(&self.plugins.record()).unwrap_or_default())?;
+        self.state.run_dir.write_json(PLUGINS, &self.plugins.record())?;
         // The last word: what is in here, a resumed run repeats.
-        self.state.run_dir.write(SWAPS, &serde_json::to_string_pretty(&journal).unwrap_or_default())
+        self.state.run_dir.write_json(SWAPS, &journal)
     }
 }
