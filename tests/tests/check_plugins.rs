@@ -1,5 +1,7 @@
 //! `host plugin check`: each fault is caught by the check that names it, and a good plugin passes.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use thaw_tests::{Run, plugin};
 
@@ -20,11 +22,22 @@ fn results<'r>(report: &'r Value, id: &str) -> Vec<(&'r str, &'r str, String)> {
     checks.map(|check| (check["check"].as_str().unwrap(), check["status"].as_str().unwrap(), text(check))).collect()
 }
 
-/// Expects of each fault that the check catches it with these words, and that the check without which it has no ground
-/// passes.
-#[track_caller]
-fn catches(plugin: &str, ground: &str, faults: &[(&str, &str, &str)]) {
-    for (id, name, words) in faults {
+/// A fault of a test plugin, and what is to catch it.
+struct Fault {
+    plugin: &'static str,
+    id: &'static str,
+    /// The check without which the other one has no ground: it passes.
+    ground: &'static str,
+    /// The check that names the fault.
+    check: &'static str,
+    /// What it says.
+    words: &'static str,
+}
+
+impl Fault {
+    #[track_caller]
+    fn is_caught(&self) {
+        let Self { plugin, id, ground, check: name, words } = self;
         let report = check(plugin, &["--id", id, "--only", &format!("{ground},{name}")]);
         let results = results(&report, id);
         assert_eq!(results.len(), 2, "{results:?}");
@@ -39,80 +52,112 @@ fn catches(plugin: &str, ground: &str, faults: &[(&str, &str, &str)]) {
     }
 }
 
-#[test]
-fn a_configuration_that_does_not_keep_its_schema_is_caught() {
-    let faults = [
-        ("default-differs", "config-defaults", "`rate` is 0.25, the schema says 0.5"),
-        ("writes-another", "config-round-trip", "rate"),
-        ("ignores-unknown-keys", "config-unknown-key", "`no_such_key` was taken"),
-        ("ignores-range", "config-bounds", "rate = 1.001 was taken"),
-        ("panics-on-config", "config-random", "divide by zero"),
-    ];
-    catches("faults", "builds", &faults);
+/// A test for each group of faults, and all of them as [`FAULTS`]: none is there without its test.
+macro_rules! faults {
+    ($($test:ident { $($plugin:literal on $ground:literal { $($id:literal => $check:literal, $words:literal;)+ })+ })+) => {
+        const FAULTS: &[&[Fault]] = &[$(&[$($(Fault { plugin: $plugin, id: $id, ground: $ground, check: $check, words: $words }),+),+]),+];
+
+        $(#[test]
+        fn $test() {
+            let faults = [$($(Fault { plugin: $plugin, id: $id, ground: $ground, check: $check, words: $words }),+),+];
+            faults.iter().for_each(Fault::is_caught);
+        })+
+    };
 }
 
-#[test]
-fn a_state_that_is_not_what_it_was_is_caught() {
-    let faults = [
-        ("saves-another", "state-round-trip", "0.0"),
-        ("takes-any-state", "state-refused", "was taken"),
-        ("half-takes-state", "state-refused", "after it refused them, epoch 0, logged: "),
-        ("forgets-state", "resume", "resumed after 1 epochs, epoch 1, logged: "),
-    ];
-    catches("faults", "runs", &faults);
+faults! {
+    a_configuration_that_does_not_keep_its_schema_is_caught {
+        "faults" on "builds" {
+            "default-differs" => "config-defaults", "`rate` is 0.25, the schema says 0.5";
+            "writes-another" => "config-round-trip", "rate";
+            "ignores-unknown-keys" => "config-unknown-key", "`no_such_key` was taken";
+            "ignores-range" => "config-bounds", "rate = 1.001 was taken";
+            "panics-on-config" => "config-random", "divide by zero";
+        }
+    }
+
+    a_state_that_is_not_what_it_was_is_caught {
+        "faults" on "runs" {
+            "saves-another" => "state-round-trip", "0.0";
+            "takes-any-state" => "state-refused", "was taken";
+            "half-takes-state" => "state-refused", "after it refused them, epoch 0, logged: ";
+            "forgets-state" => "resume", "resumed after 1 epochs, epoch 1, logged: ";
+        }
+    }
+
+    groups_in_disorder_are_caught {
+        "faults" on "builds" {
+            "in-no-group" => "groups-sound", "in no group";
+            "in-two-groups" => "groups-sound", "is in group `default` already";
+            "needs-children" => "odd-models", "panicked: index out of bounds";
+        }
+    }
+
+    runs_that_differ_from_each_other_are_caught {
+        "faults" on "runs" {
+            "takes-any-number" => "deterministic", "epoch 0, logged: ";
+            "counts-instances" => "restart", "again, epoch 0, logged: ";
+            "shares-a-counter" => "two-instances", "in turns, epoch 2, logged: ";
+        }
+        "faults_torch" on "runs" {
+            "writes-to-frozen" => "frozen-untouched", "is frozen and was changed";
+        }
+    }
+
+    runs_at_the_edge_are_caught {
+        "faults" on "runs" {
+            "needs-an-epoch" => "zero-epochs", "there was no epoch";
+            "needs-validation" => "one-step", "no validation data";
+            "needs-all-epochs" => "stop-anywhere", "ended before its last epoch";
+            "panics-on-refusal" => "panics-contained", "`on_train_epoch_start` panicked";
+            "bare-error" => "errors-carry-messages", "for on_train_epoch_start: \"\"";
+        }
+        "faults" on "builds" {
+            "fails-late" => "runs", "epoch 7 is too late";
+        }
+    }
+
+    what_is_left_in_the_process_is_caught {
+        "faults" on "runs" {
+            "prints" => "stdout-clean", "\"epoch 0\\nepoch 1";
+            "leaves-thread" => "threads-clean", "left-behind";
+            "leaks" => "memory-flat", "after 2000 steps";
+        }
+        "faults_torch" on "runs" {
+            "leaves-grad-off" => "torch-state", "the grad mode";
+        }
+    }
+
+    faults_of_models_are_caught {
+        "faults_torch" on "forward" {
+            "forward-of-its-own" => "stages-compose", "after stage `head`: `x` [3, 3]";
+            "names-no-module" => "tree-consistent", "names `haed`";
+            "cuts-the-graph" => "gradients", "`backbone.weight` trains, and has no gradient";
+            "drops-in-evaluation" => "evaluation", "random numbers were drawn";
+            "tracks-while-frozen" => "frozen-untouched", "backbone.scale.mean";
+            "hides-a-weight" => "state-dict", "other outputs with the same weights";
+            "gives-doubles" => "precision", "Double";
+            "draws-any-seed" => "deterministic", "initial `scale.weight`";
+            "counts-models" => "restart", "initial `scale.weight`";
+            "shares-a-weight" => "two-instances", "changed this one's outputs";
+            "keeps-every-output" => "memory-flat", "after 2000 steps";
+        }
+        "faults_torch" on "builds" {
+            "fixes-the-batch" => "forward", "1 samples";
+        }
+    }
 }
 
-#[test]
-fn groups_in_disorder_are_caught() {
-    let faults = [
-        ("in-no-group", "groups-sound", "in no group"),
-        ("in-two-groups", "groups-sound", "is in group `default` already"),
-        ("needs-children", "odd-models", "panicked: index out of bounds"),
-    ];
-    catches("faults", "builds", &faults);
-}
-
-#[test]
-fn runs_that_differ_from_each_other_are_caught() {
-    let faults = [
-        ("takes-any-number", "deterministic", "epoch 0, logged: "),
-        ("counts-instances", "restart", "again, epoch 0, logged: "),
-        ("shares-a-counter", "two-instances", "in turns, epoch 2, logged: "),
-        ("writes-to-frozen", "frozen-untouched", "is frozen and was changed"),
-    ];
-    catches("faults", "runs", &faults[..3]);
-    catches("faults_torch", "runs", &faults[3..]);
-}
-
-#[test]
-fn runs_at_the_edge_are_caught() {
-    let faults = [
-        ("needs-an-epoch", "zero-epochs", "there was no epoch"),
-        ("needs-validation", "one-step", "no validation data"),
-        ("needs-all-epochs", "stop-anywhere", "ended before its last epoch"),
-        ("panics-on-refusal", "panics-contained", "`on_train_epoch_start` panicked"),
-        ("bare-error", "errors-carry-messages", "for on_train_epoch_start: \"\""),
-    ];
-    catches("faults", "runs", &faults);
-    catches("faults", "builds", &[("fails-late", "runs", "epoch 7 is too late")]);
-}
-
-#[test]
-fn what_is_left_in_the_process_is_caught() {
-    let faults = [
-        ("prints", "stdout-clean", "\"epoch 0\\nepoch 1"),
-        ("leaves-thread", "threads-clean", "left-behind"),
-        ("leaks", "memory-flat", "after 2000 steps"),
-        ("leaves-grad-off", "torch-state", "the grad mode"),
-    ];
-    catches("faults", "runs", &faults[..3]);
-    catches("faults_torch", "runs", &faults[3..]);
-}
+/// Faults with tests of their own: plugin and id.
+const EXITS: (&str, &str) = ("faults", "exits");
+const HANGS: (&str, &str) = ("faults", "hangs");
+const PANICS_IN_TCH: (&str, &str) = ("faults_torch", "panics-on-shapes");
 
 #[test]
 fn a_plugin_that_ends_the_process_is_a_finding() {
-    let report = check("faults", &["--id", "exits", "--only", "runs,resume"]);
-    let results = results(&report, "exits");
+    let (plugin, id) = EXITS;
+    let report = check(plugin, &["--id", id, "--only", "runs,resume"]);
+    let results = results(&report, id);
     let [runs, resume] = results.as_slice() else { panic!("{results:?}") };
     assert_eq!((runs.0, runs.1), ("runs", "crashed"));
     assert!(runs.2.contains("exit code 0, in a run over a model of backbone and head"), "{}", runs.2);
@@ -121,29 +166,11 @@ fn a_plugin_that_ends_the_process_is_a_finding() {
 
 #[test]
 fn a_plugin_that_never_comes_back_is_a_finding() {
-    let report = check("faults", &["--id", "hangs", "--only", "runs", "--timeout", "4"]);
-    let results = results(&report, "hangs");
+    let (plugin, id) = HANGS;
+    let report = check(plugin, &["--id", id, "--only", "runs", "--timeout", "4"]);
+    let results = results(&report, id);
     assert_eq!((results[0].0, results[0].1), ("runs", "timed-out"));
     assert!(results[0].2.contains("not done after 4 s, in a run over a model"), "{}", results[0].2);
-}
-
-#[test]
-fn faults_of_models_are_caught() {
-    let faults = [
-        ("forward-of-its-own", "stages-compose", "after stage `head`: `x` [3, 3]"),
-        ("names-no-module", "tree-consistent", "names `haed`"),
-        ("cuts-the-graph", "gradients", "`backbone.weight` trains, and has no gradient"),
-        ("drops-in-evaluation", "evaluation", "random numbers were drawn"),
-        ("tracks-while-frozen", "frozen-untouched", "backbone.scale.mean"),
-        ("hides-a-weight", "state-dict", "other outputs with the same weights"),
-        ("gives-doubles", "precision", "Double"),
-        ("draws-any-seed", "deterministic", "initial `scale.weight`"),
-        ("counts-models", "restart", "initial `scale.weight`"),
-        ("shares-a-weight", "two-instances", "changed this one's outputs"),
-        ("keeps-every-output", "memory-flat", "after 2000 steps"),
-    ];
-    catches("faults_torch", "forward", &faults);
-    catches("faults_torch", "builds", &[("fixes-the-batch", "forward", "1 samples")]);
 }
 
 #[test]
@@ -173,16 +200,19 @@ fn faults_of_a_file_are_caught_and_its_ids_left_alone() {
 }
 
 #[test]
-fn every_fault_has_its_row_here() {
-    for plugin in ["faults", "faults_torch"] {
-        let shown = Run::new("").host(["plugin", "inspect", plugin, "--json"]).succeeded().stdout;
-        let shown: Value = serde_json::from_str(&shown).unwrap();
-        let items = shown[0]["items"].as_array().unwrap();
-        assert!(items.len() > 10, "{shown}");
-        for id in items.iter().map(|item| item["id"].as_str().unwrap()) {
-            assert!(include_str!("check_plugins.rs").contains(&format!("\"{id}\"")), "no check is expected to catch `{id}`");
-        }
-    }
+fn every_fault_is_expected_to_be_caught() {
+    let mut expected: BTreeSet<(&str, &str)> = FAULTS.iter().copied().flatten().map(|fault| (fault.plugin, fault.id)).collect();
+    expected.extend([EXITS, HANGS, PANICS_IN_TCH]);
+    let shown = Run::new("").host(["plugin", "inspect", "faults", "faults_torch", "--json"]).succeeded().stdout;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let offered = ["faults", "faults_torch"].into_iter().zip(shown.as_array().unwrap()).flat_map(|(plugin, shown)| {
+        let items = shown["items"].as_array().unwrap();
+        items.iter().map(move |item| (plugin, item["id"].as_str().unwrap()))
+    });
+    let offered: BTreeSet<_> = offered.collect();
+    let differ: Vec<_> = offered.symmetric_difference(&expected).collect();
+    assert!(differ.is_empty(), "without a row, or without a fault: {differ:?}");
+    assert!(offered.len() > 30, "{offered:?}");
 }
 
 #[test]
@@ -228,12 +258,13 @@ fn a_failure_says_what_to_do_and_how_to_run_it_again() {
 
 #[test]
 fn a_panic_of_tch_is_a_warning_and_warnings_fail_when_they_are_to() {
-    let arguments = ["--id", "panics-on-shapes", "--only", "forward,wrong-inputs"];
-    let report = check("faults_torch", &arguments);
-    let results = results(&report, "panics-on-shapes");
+    let (plugin, id) = PANICS_IN_TCH;
+    let arguments = ["--id", id, "--only", "forward,wrong-inputs"];
+    let report = check(plugin, &arguments);
+    let results = results(&report, id);
     let [(_, "passed", _), ("wrong-inputs", "warning", found)] = results.as_slice() else { panic!("{results:?}") };
     assert!(found.contains("panicked"), "{found}");
-    let strict = [&["plugin", "check", "faults_torch", "--strict"], &arguments[..]].concat();
+    let strict = [&["plugin", "check", plugin, "--strict"], &arguments[..]].concat();
     Run::new("").host(strict).failed(3, &["1 of 2 checks failed"]);
 }
 
