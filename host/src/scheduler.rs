@@ -30,8 +30,8 @@ use thaw_plugin_api::optimizer::ParamGroup;
 use crate::optimizer::{Optimizer, OptimizerConfig};
 
 pub use config::{
-    Anneal, Cosine, CosineWarmRestarts, Factor, Interval, Lambda, Linear, MaxLr, MinLr, MultiStep, OneCycle, PlateauMode, Polynomial,
-    ReduceOnPlateau, Schedule, SchedulerConfig, Sequential, Step, ThresholdMode, Warmup,
+    Anneal, Cosine, CosineWarmRestarts, Factor, Interval, Lambda, Linear, MaxLr, MinLr, MultiStep, OneCycle, Polynomial, ReduceOnPlateau,
+    Schedule, SchedulerConfig, Sequential, Step, ThresholdMode, Warmup,
 };
 pub use error::SchedulerError;
 use plateau::Plateau;

@@ -32,6 +32,7 @@
 //! - [`strategy`] and [`callback`]: the traits; [`hook`]: when each hook runs; [`context`]: what it sees;
 //! - [`module_tree`] and [`optimizer`]: what trains and at which rate, with Lightning's `BaseFinetuning` functions;
 //! - [`mod@audit`]: the invariant that every trainable parameter is in exactly one group;
+//! - [`monitor`]: which way a metric improves, and for how long it has not;
 //! - [`config`]: typed configuration; [`error`]: errors;
 //! - [`testing`]: run a strategy in an ordinary `cargo test`, without libtorch;
 //! - with the feature `torch`: [`model`](mod@model) and [`nn`].
@@ -51,6 +52,7 @@ pub mod hook;
 #[cfg(feature = "torch")]
 pub mod model;
 pub mod module_tree;
+pub mod monitor;
 mod nearest;
 #[cfg(feature = "torch")]
 pub mod nn;

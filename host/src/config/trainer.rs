@@ -2,6 +2,7 @@
 
 use tch::{Device, Kind};
 use thaw_plugin_api::config::Config;
+use thaw_plugin_api::monitor::Mode;
 
 use crate::torch::{Autocast, Result};
 
@@ -116,15 +117,6 @@ pub enum Audit {
     Warn,
     /// Nothing.
     Off,
-}
-
-/// Whether less or more is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
-pub enum Mode {
-    /// Less is better.
-    Min,
-    /// More is better.
-    Max,
 }
 
 /// What is kept, by the names of Lightning's `ModelCheckpoint`.

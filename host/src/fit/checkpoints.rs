@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 use thaw_plugin_api::hook::Hook;
+use thaw_plugin_api::monitor::Mode;
 
 use super::{Fit, RunState};
 use crate::Error;
 use crate::checkpoint::{BEST, CheckpointError, LAST, SavedCallback, SavedModel, SavedState, Snapshot};
-use crate::config::Mode;
 use crate::torch::random;
 
 /// Names of the random states in `optimizer.safetensors`.
@@ -45,7 +45,8 @@ impl Fit {
         }
         let name = format!("epoch={epoch}-step={}", self.state.progress.global_step);
         let ranked = self.rank(&name, epoch);
-        let is_best = ranked.as_ref().is_some_and(|new| self.state.best.as_ref().is_none_or(|best| self.is_better(new.value, best.value)));
+        let is_best =
+            ranked.as_ref().is_some_and(|new| self.state.best.as_ref().is_none_or(|best| config.mode.is_better(new.value, best.value)));
         // The checkpoint says itself whether it is the best and which are kept; one that was not written is neither.
         let before = (self.state.best.clone(), self.state.kept.clone());
         if is_best {
@@ -68,7 +69,8 @@ impl Fit {
     pub(super) fn mark_best(&mut self) -> Result<(), Error> {
         let Some(name) = self.state.store.target_of(LAST).filter(|_| self.state.config.checkpoint.enabled) else { return Ok(()) };
         let Some(ranked) = self.rank(&name, self.state.progress.epoch) else { return Ok(()) };
-        if self.state.best.as_ref().is_some_and(|best| !self.is_better(ranked.value, best.value)) {
+        let mode = self.state.config.checkpoint.mode;
+        if self.state.best.as_ref().is_some_and(|best| !mode.is_better(ranked.value, best.value)) {
             return Ok(());
         }
         if self.written(&name, self.state.store.alias(BEST, &name))? {
@@ -110,13 +112,6 @@ impl Fit {
         };
         let classes = self.state.validation.as_ref().map(|validation| validation.classes.clone()).unwrap_or_default();
         value.is_finite().then(|| Best { name: name.to_owned(), monitor, value, epoch, classes })
-    }
-
-    fn is_better(&self, new: f64, old: f64) -> bool {
-        match self.state.config.checkpoint.mode {
-            Mode::Min => new < old,
-            Mode::Max => new > old,
-        }
     }
 
     /// Writes a checkpoint as `last`; false where the disk did not take it.

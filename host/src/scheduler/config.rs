@@ -12,8 +12,8 @@ mod read;
 mod schedules;
 
 pub use schedules::{
-    Anneal, Cosine, CosineWarmRestarts, Factor, Lambda, Linear, MaxLr, MinLr, MultiStep, OneCycle, PlateauMode, Polynomial,
-    ReduceOnPlateau, Schedule, Sequential, Step, ThresholdMode, Warmup,
+    Anneal, Cosine, CosineWarmRestarts, Factor, Lambda, Linear, MaxLr, MinLr, MultiStep, OneCycle, Polynomial, ReduceOnPlateau, Schedule,
+    Sequential, Step, ThresholdMode, Warmup,
 };
 
 /// Settings of a scheduler: the schedule, and when it advances. Keys are PyTorch's, unknown ones are refused.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{MinLr, PlateauMode, ReduceOnPlateau, ThresholdMode};
+use super::config::{MinLr, ReduceOnPlateau, ThresholdMode};
 
 /// Settings and what has been seen.
 #[derive(Clone, Debug)]
@@ -79,16 +79,12 @@ impl Plateau {
 
     fn is_better(&self, value: f64) -> bool {
         let ReduceOnPlateau { mode, threshold, threshold_mode, .. } = &self.settings;
-        let worst = match mode {
-            PlateauMode::Min => f64::INFINITY,
-            PlateauMode::Max => f64::NEG_INFINITY,
+        let best = self.counters.best.unwrap_or(mode.worst());
+        let threshold = mode.direction() * threshold;
+        let bar = match threshold_mode {
+            ThresholdMode::Rel => best * (1.0 + threshold),
+            ThresholdMode::Abs => best + threshold,
         };
-        let best = self.counters.best.unwrap_or(worst);
-        match (mode, threshold_mode) {
-            (PlateauMode::Min, ThresholdMode::Rel) => value < best * (1.0 - threshold),
-            (PlateauMode::Min, ThresholdMode::Abs) => value < best - threshold,
-            (PlateauMode::Max, ThresholdMode::Rel) => value > best * (1.0 + threshold),
-            (PlateauMode::Max, ThresholdMode::Abs) => value > best + threshold,
-        }
+        mode.is_better(value, bar)
     }
 }

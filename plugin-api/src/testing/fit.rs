@@ -137,7 +137,8 @@ impl FakeRun {
     }
 
     fn close_epoch(&mut self) -> Result<()> {
-        if self.setup.validation_batches > 0 {
+        let epoch = started(&mut self.host)?.progress.epoch;
+        if self.setup.validation_batches > 0 && (epoch + 1).is_multiple_of(self.setup.check_val_every_n_epoch) {
             self.validate()?;
         }
         self.hook(Hook::TrainEpochEnd)?;

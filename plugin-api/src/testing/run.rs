@@ -53,6 +53,7 @@ pub(super) struct Setup {
     pub max_epochs: usize,
     pub batches: usize,
     pub validation_batches: usize,
+    pub check_val_every_n_epoch: usize,
     pub accumulate: usize,
     pub audited: bool,
     pub loss: OfBatch,
@@ -73,6 +74,7 @@ impl FakeRun {
             max_epochs: 10,
             batches: 4,
             validation_batches: 1,
+            check_val_every_n_epoch: 1,
             accumulate: 1,
             audited: true,
             loss: Box::new(|_| 1.0),
@@ -126,6 +128,13 @@ impl FakeRun {
     #[must_use]
     pub fn validation_batches(mut self, batches: usize) -> Self {
         self.setup.validation_batches = batches;
+        self
+    }
+
+    /// Epochs between validations; 1 by default.
+    #[must_use]
+    pub fn check_val_every_n_epoch(mut self, epochs: usize) -> Self {
+        self.setup.check_val_every_n_epoch = epochs.max(1);
         self
     }
 

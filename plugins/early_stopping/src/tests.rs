@@ -1,8 +1,9 @@
+use thaw_plugin_api::context::number_from_json;
 use thaw_plugin_api::prelude::*;
-use thaw_plugin_api::serde_json::json;
+use thaw_plugin_api::serde_json::{self, json};
 use thaw_plugin_api::testing::{FakeModel, FakeRun, assert_resumes_alike};
 
-use super::EarlyStopping;
+use super::{EarlyStopping, Watch};
 
 /// A run whose `val_loss` has these values, one an epoch.
 fn run(values: &'static [f64], config: Value) -> Result<FakeRun> {
@@ -17,42 +18,72 @@ fn epochs(values: &'static [f64], config: Value) -> Result<usize> {
     Ok(run(values, config)?.fit()?.epochs.len())
 }
 
-#[test]
-fn a_run_ends_after_so_many_epochs_without_improvement() -> Result<()> {
-    assert_eq!(epochs(&[3.0, 2.0, 2.0, 2.5, 2.0, 1.0], json!({}))?, 5);
-    assert_eq!(epochs(&[3.0, 2.0, 2.0, 2.5, 1.0, 1.0], json!({}))?, 6);
-    run(&[1.0, 1.0, 0.5], json!({ "patience": 1 }))?.fit()?.assert_stopped("`val_loss` has not improved");
-    Ok(())
+/// Runs of Lightning's callback: `tests/fixtures/early_stopping/generate.py` made them.
+const RECORDED: &str = include_str!("../../../tests/fixtures/early_stopping/early_stopping.json");
+
+/// What a recorded run ended with.
+#[derive(Debug, PartialEq)]
+enum End {
+    Error,
+    Epochs { epochs: usize, best: Option<f32>, wait_count: usize, reason: &'static str },
+}
+
+fn recorded_end(case: &Value) -> End {
+    if case.get("error").is_some() {
+        return End::Error;
+    }
+    // Lightning's best score is never none.
+    let worst = if case["parameters"]["mode"] == "max" { f32::NEG_INFINITY } else { f32::INFINITY };
+    let best = number_from_json(&case["best_score"]).map(|best| best as f32).filter(|best| *best != worst);
+    // `EarlyStoppingReason` by number.
+    let reasons = ["", "better than stopping_threshold", "worse than divergence_threshold", "has not improved", "is"];
+    let number = |key: &str| case[key].as_u64().unwrap_or_else(|| panic!("{key} of {case}")) as usize;
+    End::Epochs { epochs: number("epochs"), best, wait_count: number("wait_count"), reason: reasons[number("stopping_reason")] }
+}
+
+/// Such a run here.
+fn end(case: &Value, values: &[f64]) -> Result<End> {
+    let number = |key: &str| case[key].as_u64().unwrap_or(1) as usize;
+    let (of_training, of_validation) = (values.to_vec(), values.to_vec());
+    let mut run =
+        FakeRun::new(FakeModel::new().linear("head", 4, 2)).max_epochs(values.len()).batches(1).loss(move |batch| of_training[batch]);
+    run = run.validation_batches(usize::from(case["validates"] == true)).metric("val_loss", move |epoch| of_validation[epoch]);
+    run = run.check_val_every_n_epoch(number("check_val_every_n_epoch"));
+    run.add_callback::<EarlyStopping>(case["parameters"].clone())?;
+    let Ok(report) = run.fit() else { return Ok(End::Error) };
+    let watch: Watch = serde_json::from_value(run.save()?["states"]["early-stopping"]["state"]["watch"].clone())?;
+    let best = watch.best_score().map(|best| best as f32);
+    let stopped = report.stopped.unwrap_or_default();
+    let reasons = ["better than stopping_threshold", "worse than divergence_threshold", "has not improved", "is"];
+    let reason = reasons.into_iter().find(|reason| stopped.contains(reason)).unwrap_or_default();
+    Ok(End::Epochs { epochs: report.epochs.len(), best, wait_count: watch.wait_count(), reason })
+}
+
+/// Where Thaw differs on purpose.
+fn differs(case: &Value) -> bool {
+    let parameters = &case["parameters"];
+    let (of_training, at_end) = (parameters["monitor"] == "train_loss", &parameters["check_on_train_epoch_end"]);
+    let (validates, every_epoch) = (case["validates"] == true, case["check_val_every_n_epoch"] == 1);
+    // A metric of training is that of the epoch, where Lightning has that of the epoch before during a validation.
+    (of_training && validates && (*at_end == false || at_end.is_null() && !every_epoch))
+        // Without validation, Lightning would by default look never.
+        || (of_training && !validates && at_end.is_null() && !every_epoch)
+        // A metric of validation is missed, but the run goes on: a run with the defaults runs without validation.
+        || (!of_training && !validates && *at_end != false && case.get("error").is_some())
 }
 
 #[test]
-fn more_is_better_with_mode_max() -> Result<()> {
-    assert_eq!(epochs(&[0.5, 0.6, 0.7, 0.6], json!({ "mode": "max", "patience": 1 }))?, 4);
-    assert_eq!(epochs(&[0.5, 0.4, 0.7, 0.8], json!({ "mode": "max", "patience": 1 }))?, 2);
-    Ok(())
-}
-
-#[test]
-fn a_change_up_to_min_delta_is_no_improvement() -> Result<()> {
-    let config = |mode: &str| json!({ "min_delta": 0.25, "patience": 1, "mode": mode });
-    assert_eq!(epochs(&[2.0, 1.75, 1.0], config("min"))?, 2);
-    assert_eq!(epochs(&[2.0, 1.5, 1.0], config("min"))?, 3);
-    assert_eq!(epochs(&[2.0, 2.25, 3.0], config("max"))?, 2);
-    Ok(())
-}
-
-#[test]
-fn thresholds_end_a_run_at_once() -> Result<()> {
-    assert_eq!(epochs(&[2.0, 0.9, 0.8], json!({ "stopping_threshold": 1.0 }))?, 2);
-    assert_eq!(epochs(&[2.0, 9.0, 0.8], json!({ "divergence_threshold": 5.0 }))?, 2);
-    Ok(())
-}
-
-#[test]
-fn a_metric_that_is_no_number_ends_a_run_unless_told_otherwise() -> Result<()> {
-    const VALUES: &[f64] = &[2.0, f64::NAN, 1.0];
-    assert_eq!(epochs(VALUES, json!({}))?, 2);
-    assert_eq!(epochs(VALUES, json!({ "check_finite": false }))?, 3);
+fn runs_end_where_those_of_lightning_do() -> Result<()> {
+    let recorded: Value = serde_json::from_str(RECORDED)?;
+    let mut same = 0;
+    for case in recorded["cases"].as_array().into_iter().flatten() {
+        let name = case["sequence"].as_str().unwrap_or_default();
+        let values = recorded["sequences"][name].as_array().into_iter().flatten().filter_map(number_from_json);
+        let found = end(case, &values.collect::<Vec<_>>())?;
+        assert_eq!(found == recorded_end(case), !differs(case), "{found:?} in {case}");
+        same += usize::from(!differs(case));
+    }
+    assert_eq!(same, 226, "cases that are the same");
     Ok(())
 }
 
@@ -76,5 +107,7 @@ fn improvements_are_told_on_request() -> Result<()> {
 
 #[test]
 fn a_resumed_run_ends_in_the_same_epoch() -> Result<()> {
-    assert_resumes_alike(|| run(&[2.0, 1.0, 1.5, 1.2, 1.1, 0.5], json!({ "patience": 3 })))
+    assert_resumes_alike(|| run(&[2.0, 1.0, 1.5, 1.2, 1.1, 0.5], json!({ "patience": 3 })))?;
+    // Nothing is better than an infinite score, which JSON's numbers are not.
+    assert_resumes_alike(|| run(&[2.0, f64::NEG_INFINITY, 1.5, 1.2, 1.1, 0.5], json!({ "check_finite": false })))
 }

@@ -1,5 +1,6 @@
 //! When a phase ends.
 
+use thaw_plugin_api::monitor::{self, Mode, is_of_validation};
 use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::serde::{Deserialize, Serialize};
 
@@ -62,19 +63,10 @@ pub struct Monitor {
     pub mode: Mode,
 }
 
-/// Whether less or more is better.
-#[derive(Clone, Config, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Less is better.
-    Min,
-    /// More is better.
-    Max,
-}
-
 impl Monitor {
     /// Whether the metric comes from validation.
     pub(crate) fn needs_validation(&self) -> bool {
-        self.metric.starts_with("val_")
+        is_of_validation(&self.metric)
     }
 
     /// The condition in words.
@@ -93,10 +85,8 @@ impl Monitor {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(crate = "thaw_plugin_api::serde")]
 pub(crate) struct Watch {
-    /// Best value that counts as an improvement (`EarlyStopping.best_score`).
-    best_score: Option<f64>,
-    /// Checks since then (`EarlyStopping.wait_count`).
-    wait_count: usize,
+    #[serde(flatten)]
+    improvements: monitor::Watch,
     /// Best value of all, however small the change: that of the checkpoint.
     pub best: Option<f64>,
 }
@@ -113,51 +103,57 @@ pub(crate) struct Verdict {
 impl Watch {
     /// Takes a value. One that is not finite is no improvement.
     pub fn observe(&mut self, monitor: &Monitor, value: f64) -> Verdict {
-        let is_best = value.is_finite() && self.best.is_none_or(|best| monitor.is_better(value, best, 0.0));
+        let value = if value.is_finite() { value } else { f64::NAN };
+        let is_best = monitor.mode.is_better(value, self.best.unwrap_or(monitor.mode.worst()));
         if is_best {
             self.best = Some(value);
         }
-        if value.is_finite() && self.best_score.is_none_or(|best| monitor.is_better(value, best, monitor.min_delta)) {
-            self.best_score = Some(value);
-            self.wait_count = 0;
-        } else {
-            self.wait_count += 1;
-        }
-        Verdict { is_best, ends: self.wait_count > 0 && self.wait_count >= monitor.patience }
-    }
-}
-
-impl Monitor {
-    fn is_better(&self, value: f64, best: f64, min_delta: f64) -> bool {
-        match self.mode {
-            Mode::Min => value + min_delta < best,
-            Mode::Max => value - min_delta > best,
-        }
+        let improved = self.improvements.observe(value, monitor.mode, monitor.min_delta);
+        Verdict { is_best, ends: !improved && self.improvements.wait_count() >= monitor.patience }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use thaw_plugin_api::serde_json;
+
     use super::*;
 
-    fn watch(patience: usize, min_delta: f64, mode: Mode, values: &[f64]) -> Option<usize> {
+    /// The position of the value that ends a phase.
+    fn end(patience: usize, min_delta: f64, mode: Mode, values: &[f64]) -> Option<usize> {
         let monitor = Monitor { metric: "val_loss".to_owned(), patience, min_delta, mode };
         let mut watch = Watch::default();
         values.iter().position(|&value| watch.observe(&monitor, value).ends)
     }
 
-    /// Positions at which Lightning's `EarlyStopping` sets `should_stop`, read off its definition: `wait_count` counts
-    /// values that are not better than `best_score` by more than `min_delta`, and stops at `patience`.
+    /// Runs of Lightning's callback: `tests/fixtures/early_stopping/generate.py` made them.
+    const RECORDED: &str = include_str!("../../../tests/fixtures/early_stopping/early_stopping.json");
+
     #[test]
-    fn a_metric_ends_a_phase_as_early_stopping_would() {
-        let falling = [1.0, 0.9, 0.95, 0.91, 0.92, 0.8];
-        assert_eq!(watch(3, 0.0, Mode::Min, &falling), Some(4));
-        assert_eq!(watch(4, 0.0, Mode::Min, &falling), None);
-        assert_eq!(watch(1, 0.0, Mode::Min, &falling), Some(2));
-        assert_eq!(watch(0, 0.0, Mode::Min, &falling), Some(2), "an improvement never ends a phase");
-        assert_eq!(watch(2, 0.2, Mode::Min, &falling), Some(2), "0.1 less is no improvement of more than 0.2");
-        assert_eq!(watch(2, 0.0, Mode::Max, &falling), Some(2));
-        assert_eq!(watch(2, 0.0, Mode::Max, &[0.1, 0.2, f64::NAN, 0.15]), Some(3), "NaN is no improvement");
+    fn a_metric_ends_a_phase_where_it_ends_a_run_of_lightning() -> Result<()> {
+        let recorded: Value = serde_json::from_str(RECORDED)?;
+        let mut count = 0;
+        for case in recorded["cases"].as_array().into_iter().flatten() {
+            let parameters = &case["parameters"];
+            let values: Option<Vec<f64>> = recorded["sequences"][case["sequence"].as_str().unwrap_or_default()]
+                .as_array()
+                .and_then(|values| values.iter().map(Value::as_f64).collect());
+            // Values that are not finite are another matter here.
+            let (Some(values), Some(min_delta)) = (values, parameters["min_delta"].as_f64()) else { continue };
+            let patience = parameters["patience"].as_u64().unwrap_or_default() as usize;
+            let mode = if parameters["mode"] == "max" { Mode::Max } else { Mode::Min };
+            let expected = (case["stopping_reason"] != 0).then(|| case["epochs"].as_u64().unwrap_or_default() as usize - 1);
+            assert_eq!(end(patience, min_delta, mode, &values), expected, "{case}");
+            count += 1;
+        }
+        assert_eq!(count, 36);
+        Ok(())
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_no_improvement() {
+        assert_eq!(end(2, 0.0, Mode::Max, &[0.1, 0.2, f64::NAN, 0.15]), Some(3));
+        assert_eq!(end(2, 0.0, Mode::Max, &[0.1, 0.2, f64::INFINITY, 0.15]), Some(3));
     }
 
     #[test]

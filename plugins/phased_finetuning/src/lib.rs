@@ -34,13 +34,14 @@ mod schedule;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use end::{End, Mode, Monitor};
+pub use end::{End, Monitor};
 pub use options::Options;
 pub use phase::Phase;
 use position::Position;
 pub use rate::Rate;
 pub use schedule::{Phases, Schedule, Source};
 use thaw_plugin_api::context::Stage;
+pub use thaw_plugin_api::monitor::Mode;
 use thaw_plugin_api::prelude::*;
 
 /// Trains in phases: each one thaws more of a frozen model, in a parameter group of its own, until an epoch, a step, or a

@@ -1,6 +1,7 @@
 //! From a table to a [`Schedule`].
 
 use serde_json::{Map, Value};
+use thaw_plugin_api::monitor::Mode;
 
 use super::check::Place;
 use super::schedules::*;
@@ -113,7 +114,7 @@ fn one_cycle(t: &mut Table) -> Result<OneCycle, KeyError> {
 fn plateau(t: &mut Table) -> Result<ReduceOnPlateau, KeyError> {
     Ok(ReduceOnPlateau {
         monitor: t.or("monitor", "the name of a metric", "val_loss".to_owned())?,
-        mode: t.or("mode", "min or max", PlateauMode::Min)?,
+        mode: t.or("mode", "min or max", Mode::Min)?,
         factor: t.or("factor", NUMBER, 0.1)?,
         patience: t.or("patience", COUNT, 10)?,
         threshold: t.or("threshold", NUMBER, 1e-4)?,

@@ -1,6 +1,7 @@
 //! The schedules there are, with PyTorch's option names and defaults.
 
 use serde::{Deserialize, Serialize};
+use thaw_plugin_api::monitor::Mode;
 
 /// A schedule. `t` is how often it has advanced, `lr` a group's rate before, `base` the rate it started with.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -237,7 +238,7 @@ pub struct ReduceOnPlateau {
     /// The metric. Default `val_loss`.
     pub monitor: String,
     /// Whether less is better. Default min.
-    pub mode: PlateauMode,
+    pub mode: Mode,
     /// 0 or more, below 1. Default 0.1.
     pub factor: f64,
     /// So many values without improvement are borne. Default 10.
@@ -262,16 +263,6 @@ pub enum MinLr {
     All(f64),
     /// By position of the group; groups past the end take the last.
     Each(Vec<f64>),
-}
-
-/// Which way a metric improves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PlateauMode {
-    /// Less is better.
-    Min,
-    /// More is better.
-    Max,
 }
 
 /// What a threshold is measured in.
