@@ -10,7 +10,7 @@ use thaw_plugin_api::tch::{self, Tensor};
 use thaw_test_references::{Built, Deviation, Reference, check_script};
 use thaw_tests::catalog::{self, Target};
 
-use crate::weights;
+use crate::{finetuning, weights};
 
 /// What came of a reference that nothing spoke against.
 pub enum Verdict {
@@ -106,6 +106,11 @@ impl Subject<'_> {
         for key in keys.iter().filter(|key| key.starts_with("train")) {
             let step = self.step(inputs.as_ref().unwrap_or(self.reference), key);
             deviations.0.push(((*key).clone(), step.map_err(|difference| format!("{key}: {difference}"))?));
+        }
+        if finetuning::is_recorded(self.reference) {
+            self.reset()?;
+            let steps = finetuning::check(&mut self.built, self.reference).map_err(|difference| format!("adamw: {difference}"))?;
+            deviations.0.push(("adamw".to_owned(), steps));
         }
         Ok(deviations)
     }
