@@ -8,6 +8,7 @@ use std::any::TypeId;
 use std::collections::BTreeMap;
 
 pub use progress::{Progress, Stage};
+pub(crate) use request::number;
 pub use request::{Request, number_from_json, number_to_json};
 use serde_json::Value;
 pub use services::Services;

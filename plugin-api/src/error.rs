@@ -42,7 +42,9 @@ pub enum ErrorKind {
 /// assert!(rate("0.1").is_ok());
 /// assert_eq!(rate("-1").unwrap_err().to_string(), "the rate -1 is negative");
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize)]
+///
+/// Its `Debug` is its `Display`: what `cargo test` prints of an error that a test returns.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Error {
     #[serde(default)]
     kind: ErrorKind,
@@ -109,6 +111,12 @@ impl fmt::Display for Error {
             Some(help) => write!(f, "\n  help: {help}"),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -242,6 +242,11 @@ pub mod private {
         properties.insert(key.to_owned(), schema);
     }
 
+    /// A number of saved state, infinite ones included.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(transparent)]
+    pub struct Number(#[serde(with = "crate::context::number")] pub f64);
+
     /// Takes one entry out of saved state.
     pub fn state_entry<T: serde::de::DeserializeOwned>(
         state: &mut serde_json::Map<String, serde_json::Value>,

@@ -86,8 +86,7 @@ impl Optimizer {
     /// # Errors
     /// There are fewer groups.
     pub fn group(&self, index: usize) -> Result<&ParamGroup> {
-        let count = self.groups.len();
-        self.groups.get(index).ok_or_else(|| Error::new(format_args!("the optimizer has {count} groups, there is no group {index}")))
+        self.groups.get(index).ok_or_else(|| self.no_group(index))
     }
 
     /// A group by name, to change.
@@ -96,11 +95,15 @@ impl Optimizer {
     /// No group has this name; the names are told.
     pub fn group_named(&mut self, name: &str) -> Result<&mut ParamGroup> {
         self.changed = true;
-        let names: Vec<String> = self.groups.iter().map(|group| group.name.clone()).collect();
-        self.groups
-            .iter_mut()
-            .find(|group| group.name == name)
-            .ok_or_else(|| Error::new(format_args!("the optimizer has no group `{name}`; its groups are: {}", names.join(", "))))
+        let position = self.groups.iter().position(|group| group.name == name);
+        let position = position.ok_or_else(|| self.no_group(format_args!("`{name}`")))?;
+        Ok(&mut self.groups[position])
+    }
+
+    fn no_group(&self, which: impl std::fmt::Display) -> Error {
+        let names: Vec<&str> = self.groups.iter().map(|group| group.name.as_str()).collect();
+        let there_are = if names.is_empty() { "it has none".to_owned() } else { format!("its groups are: {}", names.join(", ")) };
+        Error::new(format_args!("the optimizer has no group {which}; {there_are}"))
     }
 
     /// The group that a parameter is in.

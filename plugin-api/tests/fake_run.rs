@@ -192,3 +192,55 @@ fn a_model_is_built_of_a_tree_as_json() -> Result<()> {
     assert!(FakeModel::from_json("{}").is_err());
     Ok(())
 }
+
+/// Forgets in a resumed run what it chose before training.
+#[derive(Config)]
+struct Forgetting {
+    #[config(skip)]
+    rate: f64,
+}
+
+impl Strategy for Forgetting {
+    const ID: &'static str = "forgetting";
+
+    fn freeze_before_training(&mut self, _: &mut ModuleTree) -> Result<()> {
+        self.rate = 0.5;
+        Ok(())
+    }
+
+    fn finetune(&mut self, _: usize, _: &mut ModuleTree, optimizer: &mut Optimizer) -> Result<()> {
+        optimizer.groups_mut()[0].lr = self.rate;
+        Ok(())
+    }
+}
+
+#[test]
+#[should_panic(expected = "resumed after 1 epochs, epoch 1 differs: `groups[0].lr` is 0.0, expected 0.5")]
+fn the_first_thing_that_a_resumed_run_does_otherwise_is_named() {
+    let build = || {
+        let mut run = FakeRun::new(model()).max_epochs(2);
+        run.add_strategy::<Forgetting>(json!({}))?;
+        Ok(run)
+    };
+    assert_resumes_alike(build).unwrap();
+}
+
+/// The least loss so far, which is infinite before the first one.
+#[derive(Config)]
+struct Least {
+    #[config(state)]
+    least: f64,
+    #[config(state)]
+    last: Option<f64>,
+}
+
+#[test]
+fn state_that_is_infinite_comes_back() -> Result<()> {
+    let mut least = thaw_plugin_api::config::parse::<Least>("{}")?;
+    (least.least, least.last) = (f64::INFINITY, Some(f64::NEG_INFINITY));
+    let mut state = Config::state(&least)?;
+    let mut restored = thaw_plugin_api::config::parse::<Least>("{}")?;
+    Config::load_state(&mut restored, &mut state)?;
+    assert_eq!((restored.least, restored.last), (f64::INFINITY, Some(f64::NEG_INFINITY)));
+    Ok(())
+}

@@ -1,6 +1,7 @@
 //! Structs with named fields: a table with one key a field.
 
 use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
 use syn::{DataStruct, DeriveInput, Field, Fields, Ident, Result, Type};
 
 use crate::attributes::{Attributes, help};
@@ -172,13 +173,46 @@ fn save(row: &Row<'_>, api: &TokenStream) -> TokenStream {
     if !attributes.state {
         return TokenStream::new();
     }
-    hygienic!(state.insert(::std::string::String::from(#key), #api::serde_json::to_value(&self.#ident)?);)
+    let entry = match Number::of(row.kind) {
+        Some(Number::Always) => hygienic!(#api::__private::Number(self.#ident)),
+        Some(Number::Perhaps) => hygienic!(self.#ident.map(#api::__private::Number)),
+        None => hygienic!(&self.#ident),
+    };
+    hygienic!(state.insert(::std::string::String::from(#key), #api::serde_json::to_value(#entry)?);)
+}
+
+/// State that is infinite, or not a number, before its first value: JSON alone would make it null.
+enum Number {
+    /// `f64`.
+    Always,
+    /// `Option<f64>`.
+    Perhaps,
+}
+
+impl Number {
+    fn of(kind: &Type) -> Option<Self> {
+        match kind.to_token_stream().to_string().as_str() {
+            "f64" => Some(Self::Always),
+            "Option < f64 >" => Some(Self::Perhaps),
+            _ => None,
+        }
+    }
 }
 
 /// Reads every field before any is set, so that a bad state changes nothing.
 fn check(row: &Row<'_>, api: &TokenStream) -> TokenStream {
     let Row { local, key, kind, attributes, .. } = row;
-    if attributes.state { hygienic!(let #local: #kind = #api::__private::state_entry(state, #key)?;) } else { TokenStream::new() }
+    if !attributes.state {
+        return TokenStream::new();
+    }
+    let entry = match Number::of(kind) {
+        Some(Number::Always) => hygienic!(#api::__private::state_entry::<#api::__private::Number>(state, #key)?.0),
+        Some(Number::Perhaps) => {
+            hygienic!(#api::__private::state_entry::<Option<#api::__private::Number>>(state, #key)?.map(|number| number.0))
+        }
+        None => hygienic!(#api::__private::state_entry(state, #key)?),
+    };
+    hygienic!(let #local: #kind = #entry;)
 }
 
 fn restore(row: &Row<'_>, api: &TokenStream) -> TokenStream {

@@ -158,7 +158,7 @@ pub fn number_from_json(value: &Value) -> Option<f64> {
     }
 }
 
-mod number {
+pub(crate) mod number {
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::Value;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::Message;
+use crate::context::number_to_json;
 use crate::module_tree::ModuleTree;
 use crate::optimizer::ParamGroup;
 
@@ -41,7 +43,7 @@ pub struct EpochRecord {
 }
 
 /// One batch.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepRecord {
     /// The batch's loss.
     pub loss: f64,
@@ -74,6 +76,27 @@ pub struct BatchNormFlags {
 }
 
 impl EpochRecord {
+    /// The first thing in which another record differs from this one, the expected one.
+    pub(super) fn difference(&self, found: &Self) -> Option<String> {
+        fn json(value: impl Serialize) -> Value {
+            serde_json::to_value(value).unwrap_or_default()
+        }
+        let numbers =
+            |metrics: &[(String, f64)]| metrics.iter().map(|(name, value)| json!({ name: number_to_json(*value) })).collect::<Value>();
+        let metrics =
+            |record: &Self| record.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value))).collect::<Map<_, _>>();
+        let parts = [
+            ("groups", json(&self.groups), json(&found.groups)),
+            ("modules", json(self.tree.modules()), json(found.tree.modules())),
+            ("steps", json(&self.steps), json(&found.steps)),
+            ("logged", numbers(&self.logged), numbers(&found.logged)),
+            ("metrics", metrics(self).into(), metrics(found).into()),
+            ("states", json(&self.states), json(&found.states)),
+        ];
+        let part = parts.into_iter().find_map(|(name, expected, found)| difference(name, &expected, &found));
+        part.or_else(|| (self != found).then(|| format!("it is {found:?}, expected {self:?}")))
+    }
+
     /// Names of the parameters that train, sorted.
     pub fn trainable(&self) -> Vec<&str> {
         let mut names: Vec<&str> =
@@ -91,5 +114,19 @@ impl EpochRecord {
                 (module.path.as_str(), BatchNormFlags { training: module.training, track_running_stats, requires_grad })
             })
             .collect()
+    }
+}
+
+/// The first place in which two values differ, with what is there.
+fn difference(place: &str, expected: &Value, found: &Value) -> Option<String> {
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) if expected.keys().eq(found.keys()) => {
+            expected.iter().find_map(|(key, value)| difference(&format!("{place}.{key}"), value, &found[key]))
+        }
+        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
+            let pairs = expected.iter().zip(found).enumerate();
+            pairs.into_iter().find_map(|(index, (expected, found))| difference(&format!("{place}[{index}]"), expected, found))
+        }
+        _ => (expected != found).then(|| format!("`{place}` is {found}, expected {expected}")),
     }
 }

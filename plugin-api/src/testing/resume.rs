@@ -112,7 +112,14 @@ pub fn assert_resumes_alike(build: impl Fn() -> Result<FakeRun>) -> Result<()> {
         let saved = first.save()?;
         let resumed = build()?.resumed_from(&saved).fit()?;
         for (expected, found) in straight.epochs[stop..].iter().zip(&resumed.epochs) {
-            assert!(expected == found, "resumed after {stop} epochs, epoch {} is {found:#?}, expected {expected:#?}", expected.epoch);
+            if let Some(difference) = expected.difference(found) {
+                panic!(
+                    "resumed after {stop} epochs, epoch {} differs: {difference}\n  help: `freeze_before_training` does not run again; \
+                     what a run changes belongs into fields marked `#[config(state)]`, what follows from the configuration into a \
+                     function named by `#[config(check = …)]`",
+                    expected.epoch
+                );
+            }
         }
         let (expected, found) = (straight.epochs.len() - stop, resumed.epochs.len());
         assert!(expected == found, "resumed after {stop} epochs, the run had {found} more, expected {expected}");
