@@ -263,10 +263,21 @@ impl<'a> Context<'a> {
         self.services.request(operation, payload)
     }
 
-    /// Handle of a parameter or buffer, owned by the caller.
-    #[doc(hidden)]
-    pub fn raw_tensor(&mut self, name: &str) -> Result<*mut std::ffi::c_void> {
-        self.services.tensor(name)
+    /// A parameter or buffer of the model by its full name, such as `backbone.0.weight`: not a copy, so that what is written
+    /// into it (under [`tch::no_grad`]) is the model's. Its gradient is there between `on_after_backward` and the step.
+    ///
+    /// # Errors
+    /// No tensor has this name; there are no values, as in a plan; host and plugin were built with different libtorch.
+    #[cfg(feature = "torch")]
+    pub fn tensor(&mut self, name: &str) -> Result<tch::Tensor> {
+        static SAME_LIBTORCH: std::sync::OnceLock<()> = std::sync::OnceLock::new();
+        if SAME_LIBTORCH.get().is_none() {
+            let host: crate::abi::TorchVersions = serde_json::from_value(Request::Libtorch.send(self.services)?)?;
+            let plugin = crate::abi::torch_versions();
+            crate::ensure!(host == plugin, "built for {plugin}, this host has {host}: build both with the same libtorch and tch");
+            SAME_LIBTORCH.get_or_init(|| ());
+        }
+        Ok(crate::abi::RawTensor::from_raw(self.services.tensor(name)?).into())
     }
 
     /// What the default body of every hook does: says that this type did not write it.

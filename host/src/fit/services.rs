@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::c_void;
 
 use serde_json::{Value, json};
-use thaw_plugin_api::abi::RawTensor;
+use thaw_plugin_api::abi::{RawTensor, torch_versions};
 use thaw_plugin_api::context::{Request, Services, number_to_json};
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::Optimizer as View;
@@ -54,6 +54,7 @@ impl Services for RunState {
                 check_settings(&self.config, &self.model, scheduler, options, optimizer)?;
             }
             Request::Note { .. } => {}
+            Request::Libtorch => return Ok(serde_json::to_value(torch_versions())?),
             Request::ReplaceOptimizer { id, options } => {
                 replace_optimizer(self.optimizer.as_mut(), self.scheduler.as_mut(), &id, options)?;
                 tracing::info!("from here on the optimizer is {id}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::c_void;
 
 use serde_json::{Value, json};
-use thaw_plugin_api::abi::RawTensor;
+use thaw_plugin_api::abi::{RawTensor, torch_versions};
 use thaw_plugin_api::context::{Request, Services, number_to_json};
 use thaw_plugin_api::{Error, Result};
 
@@ -27,6 +27,7 @@ impl Services for View<'_> {
                 Ok(Value::Object(metrics.collect()))
             }
             Request::Loss => Ok(Value::Null),
+            Request::Libtorch => Ok(serde_json::to_value(torch_versions())?),
             Request::Exception => Ok(json!(self.exception)),
             Request::Log { name, value } => {
                 self.metrics.insert(name, value);

@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 
 use serde_json::{Value, json};
+use thaw_plugin_api::abi::torch_versions;
 use thaw_plugin_api::context::{Request, Services};
 use thaw_plugin_api::optimizer::Optimizer as View;
 use thaw_plugin_api::{Error, Result};
@@ -49,6 +50,7 @@ impl Services for Simulation<'_> {
             }
             Request::Stop { reason } => drop(self.stop.get_or_insert(reason)),
             Request::Note { text } => self.notes.push(text),
+            Request::Libtorch => return Ok(serde_json::to_value(torch_versions())?),
             // Nothing trains: there is nothing to tell, to write or to restore.
             Request::Loss
             | Request::Exception

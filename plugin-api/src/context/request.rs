@@ -99,9 +99,11 @@ pub enum Request {
         /// Its options, by the names of a group's.
         options: BTreeMap<String, f64>,
     },
+    /// Which libtorch the host has: answered with [`TorchVersions`](crate::abi::TorchVersions).
+    Libtorch,
 }
 
-const OPERATIONS: [&str; 16] = [
+const OPERATIONS: [&str; 17] = [
     "model",
     "optimizer",
     "metrics",
@@ -118,6 +120,7 @@ const OPERATIONS: [&str; 16] = [
     "check-settings",
     "note",
     "replace-optimizer",
+    "libtorch",
 ];
 
 impl Request {

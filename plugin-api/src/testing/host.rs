@@ -31,6 +31,9 @@ pub(super) struct Host {
     pub events: Vec<Event>,
     /// Handles of tensors, where somebody has them.
     pub tensors: Option<OfName>,
+    /// Those that hooks asked for where nobody has them.
+    #[cfg(feature = "torch")]
+    pub zeros: BTreeMap<String, tch::Tensor>,
 }
 
 impl Host {
@@ -49,6 +52,8 @@ impl Host {
             logged: Vec::new(),
             events: Vec::new(),
             tensors: None,
+            #[cfg(feature = "torch")]
+            zeros: BTreeMap::new(),
         }
     }
 
@@ -146,10 +151,37 @@ impl Host {
                 let own = self.optimizer.as_ref().ok_or_else(|| Error::new("there is no optimizer yet"))?;
                 self.optimizer = Some(own.replaced_by(id));
             }
+            #[cfg(feature = "torch")]
+            Request::Libtorch => return Ok(serde_json::to_value(crate::abi::torch_versions())?),
+            #[cfg(not(feature = "torch"))]
+            Request::Libtorch => return Err(Error::new("this fake run has no libtorch: give `thaw-plugin-api` the feature `torch`")),
             // A fake run knows no schedulers and no options.
             Request::CheckSettings { .. } | Request::Note { .. } => {}
         }
         Ok(Value::Null)
+    }
+}
+
+impl Host {
+    /// A tensor of the shape that the tree says; the same one at every call, for tied parameters, too.
+    #[cfg(feature = "torch")]
+    fn zeros(&mut self, name: &str) -> Result<*mut c_void> {
+        let mut buffers = self.tree.modules().iter().flat_map(|module| &module.buffers);
+        let (storage, shape) = match buffers.find(|buffer| buffer.name == name) {
+            Some(buffer) => (name, &buffer.shape),
+            None => self.tree.parameter(name).map(|parameter| (parameter.storage(), &parameter.shape))?,
+        };
+        if !self.zeros.contains_key(storage) {
+            let zeros = tch::Tensor::f_zeros(shape.as_slice(), (tch::Kind::Float, tch::Device::Cpu))?;
+            self.zeros.insert(storage.to_owned(), zeros);
+        }
+        Ok(crate::abi::RawTensor::from(self.zeros[storage].shallow_clone()).into_raw())
+    }
+
+    #[cfg(not(feature = "torch"))]
+    fn zeros(&mut self, name: &str) -> Result<*mut c_void> {
+        self.tree.parameter(name)?;
+        Err(Error::new(format_args!("a fake model has no tensors, `{name}` neither")))
     }
 }
 
@@ -163,7 +195,6 @@ impl Services for Host {
         if let Some(tensors) = &mut self.tensors {
             return tensors(name);
         }
-        self.tree.parameter(name)?;
-        Err(Error::new(format_args!("a fake model has no tensors, `{name}` neither")))
+        self.zeros(name)
     }
 }

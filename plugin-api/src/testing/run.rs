@@ -205,6 +205,18 @@ impl FakeRun {
         self
     }
 
+    /// Gives hooks tensors by name, such as a model's [`Registry::tensors`](crate::nn::Registry::tensors); without it they are
+    /// zeros. Nothing trains them but the hooks.
+    #[cfg(feature = "torch")]
+    #[must_use]
+    pub fn tensors(self, tensors: impl IntoIterator<Item = (String, tch::Tensor)>) -> Self {
+        let tensors: std::collections::BTreeMap<String, tch::Tensor> = tensors.into_iter().collect();
+        self.with_tensors(move |name| {
+            let tensor = tensors.get(name).ok_or_else(|| crate::Error::new(format_args!("the model has no tensor `{name}`")))?;
+            Ok(crate::abi::RawTensor::from(tensor.shallow_clone()).into_raw())
+        })
+    }
+
     /// Gives hooks tensors by name, as handles that they then own.
     #[doc(hidden)]
     #[must_use]

@@ -101,6 +101,7 @@ fn requests() -> Vec<Request> {
         Request::CheckSettings { scheduler: Some(json!({})), options: Some([(text(), 0.5)].into()), optimizer: Some(text()) },
         Request::Note { text: text() },
         Request::ReplaceOptimizer { id: text(), options: [(text(), 0.5)].into() },
+        Request::Libtorch,
     ]
 }
 
@@ -123,13 +124,14 @@ fn place(request: &Request) -> usize {
         Request::CheckSettings { .. } => 13,
         Request::Note { .. } => 14,
         Request::ReplaceOptimizer { .. } => 15,
+        Request::Libtorch => 16,
     }
 }
 
 #[test]
 fn every_request_is_recorded_at_its_place() {
     let places: Vec<usize> = requests().iter().map(place).collect();
-    assert_eq!(places, (0..16).collect::<Vec<_>>());
+    assert_eq!(places, (0..17).collect::<Vec<_>>());
 }
 
 fn metadata() -> Metadata {

@@ -43,7 +43,7 @@ impl Callback for Meddler {
 
     fn on_after_optimizer_step(&mut self, context: &mut Context) -> Result<()> {
         if context.global_step() == self.at_step {
-            let mut tensor = crate::record::tensor(context, &self.parameter)?;
+            let mut tensor = context.tensor(&self.parameter)?;
             let _guard = thaw_plugin_api::tch::no_grad_guard();
             let _ = tensor.f_add_scalar_(1.0)?;
         }

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use thaw_plugin_api::prelude::*;
-use thaw_plugin_api::tch::Tensor;
 
 /// Logs the norm of the optimizer's gradients before they are clipped, and group 0's momentum; says when an epoch begins.
 #[derive(Config)]
@@ -45,20 +44,13 @@ impl Callback for CaseRecorder {
         let names: Vec<String> = context.optimizer()?.groups().iter().flat_map(|group| group.parameters.clone()).collect();
         let mut sum = 0.0;
         for name in names {
-            let gradient = tensor(context, &name)?.grad();
+            let gradient = context.tensor(&name)?.grad();
             if gradient.defined() {
                 sum += gradient.f_norm()?.f_double_value(&[])?.powi(2);
             }
         }
         context.log("total_norm", sum.sqrt())
     }
-}
-
-/// A tensor of the model by name.
-pub fn tensor(context: &mut Context, name: &str) -> Result<Tensor> {
-    let handle = context.raw_tensor(name)?;
-    // SAFETY: the host gives a handle of the one libtorch that both use, and its caller owns it.
-    Ok(unsafe { Tensor::from_ptr(handle.cast()) })
 }
 
 /// Logs `metric` at the end of each epoch.

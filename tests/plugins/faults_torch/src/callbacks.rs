@@ -1,7 +1,7 @@
 //! Callbacks that do to libtorch what they should not.
 
 use thaw_plugin_api::prelude::*;
-use thaw_plugin_api::tch::{Tensor, no_grad, no_grad_guard};
+use thaw_plugin_api::tch::{no_grad, no_grad_guard};
 
 /// Turns gradients off and leaves them off.
 #[derive(Config)]
@@ -28,9 +28,7 @@ impl Callback for WritesToFrozen {
         let first = model.parameters().next().map(|parameter| parameter.name.clone());
         let Some(name) = first else { return Ok(()) };
         model.set_requires_grad(&name, false)?;
-        let Ok(handle) = context.raw_tensor(&name) else { return Ok(()) };
-        // SAFETY: the host gives a handle that its receiver owns.
-        let mut tensor = unsafe { Tensor::from_ptr(handle.cast()) };
+        let Ok(mut tensor) = context.tensor(&name) else { return Ok(()) };
         no_grad(|| tensor.f_add_scalar_(1.0).map(drop))?;
         Ok(())
     }
