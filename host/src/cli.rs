@@ -67,7 +67,7 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Replaces the strategy of a live run at its next epoch.
     Swap(swap::SwapArgs),
-    /// Lists and shows plugins.
+    /// Writes, checks, pins, lists and shows plugins.
     Plugin(plugin::PluginArgs),
 }
 

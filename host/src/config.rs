@@ -118,8 +118,11 @@ impl RunConfig {
             part("optimizer").map(serde_json::from_value).transpose().map_err(|error| section("optimizer", error.to_string()))?;
         let scheduler =
             part("scheduler").map(serde_json::from_value).transpose().map_err(|error| section("scheduler", error.to_string()))?;
-        let callbacks =
-            Vec::<Value>::from_value(&part("callbacks").unwrap_or_else(|| json!([])), &root.child("callbacks")).map_err(wrong)?;
+        let callbacks = part("callbacks").unwrap_or_else(|| json!([]));
+        if callbacks.is_object() {
+            return Err(section("callbacks", "found one table, expected a list: write `[[callbacks]]`".to_owned()));
+        }
+        let callbacks = Vec::<Value>::from_value(&callbacks, &root.child("callbacks")).map_err(wrong)?;
         let callbacks = callbacks.iter().enumerate().map(|(index, table)| {
             let (id, rest) = split_id(table, &root.child("callbacks").element(index))?;
             Ok(CallbackTable { id, config: Value::Object(rest) })

@@ -38,6 +38,7 @@ pub use config::{
 pub use dataset::{Dataset, Pass};
 pub use defaults::InputDefaults;
 pub use error::DataError;
+pub(crate) use error::first_names;
 pub use loader::Loader;
 pub use module::{DataModule, Split, SplitSummary, Summary};
 pub use predict::PredictData;

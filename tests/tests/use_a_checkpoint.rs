@@ -128,3 +128,11 @@ fn a_pin_holds_for_a_checkpoint_too() {
     let pin = format!("plugins=[{{ path = \"case_model\", sha256 = \"{}\" }}]", "0".repeat(64));
     run.host(["validate", "--checkpoint", "run", "--set", &pin]).failed(3, &["case_model", "SHA-256", "pins"]);
 }
+
+#[test]
+fn an_export_is_named_as_what_it_is() {
+    let run = trained();
+    let export = ["export", "--checkpoint", "run/checkpoints/last", "--output", "weights.pth"];
+    run.host(export).failed(2, &["weights.pth", "ends in .safetensors"]);
+    assert!(!run.folder().join("weights.pth").exists());
+}

@@ -20,7 +20,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "CHECKPOINT|RUN_DIR")]
     checkpoint: PathBuf,
     /// The file to write.
-    #[arg(long, value_name = "FILE.safetensors")]
+    #[arg(long, value_name = "FILE.safetensors", value_parser = safetensors)]
     output: PathBuf,
     /// Writes this module alone, such as backbone; names lose its path.
     #[arg(long, value_name = "PATH")]
@@ -52,6 +52,11 @@ impl From<Dtype> for Kind {
             Dtype::Fp32 => Self::Float,
         }
     }
+}
+
+/// A file name that says what is written.
+fn safetensors(name: &str) -> Result<PathBuf, &'static str> {
+    if name.ends_with(".safetensors") { Ok(name.into()) } else { Err("expected a file that ends in .safetensors") }
 }
 
 /// Writes a checkpoint's weights and buffers under PyTorch's names. No plugin is needed for it.

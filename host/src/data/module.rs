@@ -91,11 +91,17 @@ impl DataModule {
         self.train.class_names()
     }
 
-    /// Refuses data with more classes than the model has. Fewer are fine.
+    /// Refuses data with more classes than the model has, and warns of fewer.
+    ///
+    /// # Errors
+    /// More classes than the model has.
     pub fn check_num_classes(&self, num_classes: usize) -> Result<(), DataError> {
         let names = self.class_names();
         if names.len() > num_classes {
             return Err(DataError::TooManyClasses { found: names.len(), expected: num_classes, names: first_names(names, 12) });
+        }
+        if !names.is_empty() && names.len() < num_classes {
+            tracing::warn!("the model has {num_classes} classes, the data only {}: {}", names.len(), first_names(names, 12));
         }
         Ok(())
     }

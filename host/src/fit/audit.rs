@@ -6,6 +6,11 @@ use tch::{Kind, Tensor};
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::ParamGroup;
 
+use crate::data::first_names;
+
+/// Names in a message: those of a whole backbone help nobody.
+const SHOWN: usize = 8;
+
 /// Trainable parameters in no group or in several, and groups that name what the model does not have.
 pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> Vec<String> {
     let mut homes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -18,7 +23,10 @@ pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> Vec<String> {
     let homeless: Vec<&str> = trainable.iter().copied().filter(|name| !homes.contains_key(name)).collect();
     let mut findings = Vec::new();
     if !homeless.is_empty() {
-        findings.push(format!("trainable, but in no group, so that nothing updates them: {}", homeless.join(", ")));
+        findings.push(format!(
+            "trainable, but in no group, so that nothing updates them (`unfreeze_and_add_param_group` adds one): {}",
+            first_names(&homeless, SHOWN)
+        ));
     }
     for (name, homes) in &homes {
         if homes.len() > 1 {
@@ -37,7 +45,7 @@ pub fn gradients<'n>(parameters: impl IntoIterator<Item = (&'n str, bool)>) -> V
     if without.is_empty() {
         return Vec::new();
     }
-    vec![format!("trainable and in a group, but without a gradient, so that they stay as they are: {}", without.join(", "))]
+    vec![format!("trainable and in a group, but without a gradient, so that they stay as they are: {}", first_names(&without, SHOWN))]
 }
 
 /// Digests of tensors that must not change, to be compared later.
@@ -62,7 +70,7 @@ impl Frozen {
     pub fn moved(&self) -> Vec<String> {
         let moved = self.0.iter().filter(|(_, tensor, before)| digest(tensor).is_some_and(|now| now.to_bits() != before.to_bits()));
         let names: Vec<&str> = moved.map(|(name, _, _)| name.as_str()).collect();
-        if names.is_empty() { Vec::new() } else { vec![format!("frozen, but changed: {}", names.join(", "))] }
+        if names.is_empty() { Vec::new() } else { vec![format!("frozen, but changed: {}", first_names(&names, SHOWN))] }
     }
 }
 

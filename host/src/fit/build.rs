@@ -212,7 +212,11 @@ pub fn open_data(config: &RunConfig, model: &HostModel) -> Result<DataModule, Er
         path: config.path.clone(),
         message: "there is no table [data], so that there is nothing to train on".to_owned(),
     })?;
-    Ok(DataModule::open(data, config.seed, &input_defaults(model))?)
+    let data = DataModule::open(data, config.seed, &input_defaults(model))?;
+    if let Some(classes) = config.model.config.get("num_classes").and_then(serde_json::Value::as_u64) {
+        data.check_num_classes(classes as usize)?;
+    }
+    Ok(data)
 }
 
 /// The run config's optimizer, or the model's own choice, or AdamW.

@@ -103,7 +103,7 @@ pub enum PluginError {
         hint: String,
     },
     /// A file that is not the one pinned by the run config.
-    #[error("{}: its SHA-256 is {found}, the run config pins {expected}", path.display())]
+    #[error("{}: its SHA-256 is {found}, the run config pins {expected}; if the file is meant, pin it with `host plugin lock CONFIG`", path.display())]
     Pin {
         /// The file.
         path: PathBuf,

@@ -38,6 +38,7 @@ fn wrong_types_in_the_hosts_tables_say_what_was_expected() {
         ("optimizer.lr=fast", &["optimizer.lr", "\"fast\"", "a number"]),
         ("scheduler={ id = \"step\", step_size = \"one\" }", &["scheduler.step_size", "\"one\"", "a whole number"]),
         ("callbacks=1", &["`callbacks`", "is 1"]),
+        ("callbacks={ id = \"faulty\" }", &["[callbacks]", "write `[[callbacks]]`"]),
         ("model=1", &["`model`", "a table with an `id`"]),
     ]);
 }

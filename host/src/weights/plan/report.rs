@@ -56,6 +56,8 @@ pub struct Mismatch {
 const LIKENESS: f64 = 0.6;
 /// Nearest names are looked for among at most so many pairs; beyond that the file is for another model.
 const PAIRS: usize = 250_000;
+/// Names of each list that the message has; the count before them is of all.
+const SHOWN: usize = 8;
 
 impl Unmatched {
     pub(super) fn new(name: &str, shape: &[i64]) -> Self {
@@ -114,6 +116,9 @@ impl LoadReport {
                 .push("the weights are for another picture size; `interpolate_embeddings = true` in the weights takes them".to_owned());
         }
         self.hints.extend(self.ignore_hint(fitting));
+        if fitting.is_empty() && self.hints.is_empty() {
+            self.hints.push("no tensor fits: these are another model's weights, or `[model]` names another model".to_owned());
+        }
     }
 
     /// `ignore` for what cannot be loaded, where that is only a part of what the file offers.
@@ -198,6 +203,10 @@ fn prefixes<'n>(names: &[&'n str]) -> BTreeSet<&'n str> {
     names.iter().flat_map(|name| name.match_indices('.').take(LEVELS).map(|(at, _)| &name[..=at])).collect()
 }
 
+fn and_more(f: &mut fmt::Formatter<'_>, count: usize) -> fmt::Result {
+    if count > SHOWN { write!(f, "\n    … and {} more", count - SHOWN) } else { Ok(()) }
+}
+
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: these weights do not fit the model; {} tensors do", self.path.display(), self.matching)?;
@@ -206,7 +215,7 @@ impl fmt::Display for LoadReport {
                 return Ok(());
             }
             write!(f, "\n  {} {title}:", tensors.len())?;
-            for tensor in tensors {
+            for tensor in &tensors[..tensors.len().min(SHOWN)] {
                 write!(f, "\n    {} {:?}", tensor.name, tensor.shape)?;
                 if tensor.in_file != tensor.name {
                     write!(f, ", in the file {}", tensor.in_file)?;
@@ -215,15 +224,16 @@ impl fmt::Display for LoadReport {
                     write!(f, " (nearest in the {side}: {nearest})")?;
                 }
             }
-            Ok(())
+            and_more(f, tensors.len())
         };
         unmatched(f, "missing (in the model, not in the file)", &self.missing, "file")?;
         unmatched(f, "unexpected (in the file, not in the model)", &self.unexpected, "model")?;
         if !self.mismatched.is_empty() {
             write!(f, "\n  {} of another shape:", self.mismatched.len())?;
-            for tensor in &self.mismatched {
+            for tensor in self.mismatched.iter().take(SHOWN) {
                 write!(f, "\n    {}: model {:?}, file {:?}", tensor.name, tensor.model, tensor.file)?;
             }
+            and_more(f, self.mismatched.len())?;
         }
         self.hints.iter().try_for_each(|hint| write!(f, "\n  hint: {hint}"))
     }

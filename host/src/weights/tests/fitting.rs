@@ -133,6 +133,16 @@ fn everything_that_does_not_fit_is_reported_at_once_and_sorted() {
 }
 
 #[test]
+fn of_weights_of_another_model_a_few_names_are_told() {
+    let model: Vec<TensorSpec> = (0..20).map(|layer| TensorSpec::new(format!("layer.{layer:02}"), [1], Kind::Float)).collect();
+    let text = report(&model, &config()).to_string();
+    for expected in ["20 missing", "    layer.07 [1]\n    … and 12 more", "hint: no tensor fits: these are another model's weights"] {
+        assert!(text.contains(expected), "{text}");
+    }
+    assert!(!text.contains("layer.08"), "{text}");
+}
+
+#[test]
 fn a_prefix_that_keeps_all_names_from_fitting_is_named() {
     let report_of = |names: Vec<TensorSpec>, config: &WeightsConfig| report(&names, config).hints.join("\n");
     let wrapped = WeightsConfig { prefix: "module.".to_owned(), ..config() };

@@ -32,7 +32,7 @@ impl Strategy for MyPlugin {
             model
                 .module(&self.backbone)?
                 .unfreeze_and_add_param_group(optimizer, rate)?;
-            info!("`{}` trains from epoch {epoch} on", self.backbone);
+            info!("`{}` thaws", self.backbone);
         }
         Ok(())
     }
