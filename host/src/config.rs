@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub use error::ConfigError;
 pub use lock::{Pin, PinnedConfig};
 pub use overrides::apply as apply_override;
-pub use paths::NamedPath;
+pub use paths::{NamedPath, make_absolute};
 use serde_json::{Map, Value, json};
 use thaw_plugin_api::config::{Config, Key, ObjectReader};
 pub use trainer::{Audit, CheckpointConfig, ClipAlgorithm, Precision, TrainerConfig, Weighting};

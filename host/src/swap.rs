@@ -37,6 +37,9 @@ pub struct SwapRequest {
     pub plugin: PathBuf,
     /// `KEY=VALUE`, keys of the new strategy's table under `[[callbacks]]`.
     pub set: Vec<String>,
+    /// Where the asker works, which relative paths among them start at.
+    #[serde(default)]
+    pub folder: PathBuf,
     /// Id of the strategy to replace; may be left out where there is one.
     pub replace: Option<String>,
 }

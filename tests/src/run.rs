@@ -83,6 +83,13 @@ impl Run {
         Live::start(self.command(arguments))
     }
 
+    /// The same in a folder inside of this one.
+    pub fn start_in(&self, folder: &str, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Live {
+        let mut command = self.command(arguments);
+        command.current_dir(self.folder().join(folder));
+        Live::start(command)
+    }
+
     fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = match self.largest_file {
             None => Command::new(host()),

@@ -102,12 +102,17 @@ fn the_same_strategy_with_another_setting_keeps_its_state_and_its_other_settings
 fn a_schedule_takes_over_and_the_journal_keeps_what_was_in_its_file() {
     let run = run();
     run.write(
-        "phases.toml",
+        "elsewhere/phases.toml",
         "[[phases]]\nname = \"head\"\nmodules = [\"head\"]\nend = { epoch = 3 }\n[[phases]]\nname = \"all\"\nmodules = [\"*\"]\n",
     );
-    let (fit, asker) = swapped(&run, &[], &["--plugin", "phased_finetuning", "--set", "schedule=phases.toml"]);
-    asker.succeeded();
-    fit.succeeded();
+    let mut fit = run.start(["fit", "run.toml", "--run-dir", "run"]);
+    fit.prints("waits in epoch 1");
+    // Its path is relative to the folder of who asks.
+    let mut asker = run.start_in("elsewhere", ["swap", "../run", "--plugin", "phased_finetuning", "--set", "schedule=phases.toml"]);
+    asker.prints("asked process");
+    fit.go_on();
+    asker.finish().succeeded();
+    fit.finish().succeeded();
     assert_eq!(trainable(&run), [2, 2, 2, 9, 9]);
     assert_eq!(run.json("swaps.json")[0]["config"]["schedule"]["phases"][1]["name"], "all");
 }

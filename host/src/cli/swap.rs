@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::{Options, session};
 use crate::Error;
+use crate::error::io;
 use crate::fit::INTERRUPTED;
 use crate::plugins::{LoadedPlugin, SearchPath};
 use crate::stdout::print;
@@ -47,7 +48,8 @@ pub fn run(options: &Options, args: SwapArgs) -> Result<(), Error> {
     session::watch_interrupts();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let token = format!("{}-{}", std::process::id(), now.as_nanos());
-    let request = SwapRequest { token, plugin, set: args.set, replace: args.replace };
+    let folder = std::env::current_dir().map_err(io("the working directory"))?;
+    let request = SwapRequest { token, plugin, set: args.set, folder, replace: args.replace };
     let asked = |process: &str| {
         if !options.quiet {
             eprintln!("asked process {process}; it answers at its next epoch");

@@ -34,6 +34,17 @@ pub fn apply(table: &mut Value, text: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// The key that an override sets, as a JSON pointer.
+pub fn pointer(text: &str) -> String {
+    let key = text.split_once('=').map_or(text, |(key, _)| key);
+    key.trim().split('.').map(|part| format!("/{}", escaped(part))).collect()
+}
+
+/// A key as JSON pointers have it.
+pub fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 fn parse(text: &str) -> Value {
     let parsed: Option<toml::Table> = format!("value = {text}").parse().ok();
     let value = parsed.and_then(|mut table| table.remove("value")).and_then(|value| serde_json::to_value(value).ok());

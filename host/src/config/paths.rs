@@ -1,11 +1,12 @@
 //! Files and folders that a run config names: what a trained model is used with later, from wherever that is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::Kind;
 
 use super::RunConfig;
+use super::overrides::{escaped, pointer};
 use crate::plugins::is_path;
 
 /// A file or folder that the config names.
@@ -56,6 +57,23 @@ impl RunConfig {
     }
 }
 
+/// Makes the paths of a plugin's table absolute: relative ones start at the working directory, those under the keys of `overrides`
+/// in `folder`, where somebody else gave them.
+pub fn make_absolute(table: &mut Value, schema: &Value, overrides: &[String], folder: &Path) {
+    let given: Vec<String> = overrides.iter().map(|text| pointer(text)).collect();
+    let is_given =
+        |key: &str| given.iter().any(|given| key.strip_prefix(given.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    let mut paths = Vec::new();
+    of_schema(table, schema, "", &mut |key, path| paths.push((key, path)));
+    for (key, path) in paths {
+        let path = if is_given(&key) { folder.join(path) } else { path };
+        let absolute = std::path::absolute(path).ok().and_then(|path| path.to_str().map(Value::from));
+        if let (Some(value), Some(absolute)) = (table.pointer_mut(&key), absolute) {
+            *value = absolute;
+        }
+    }
+}
+
 fn of_schema(value: &Value, schema: &Value, key: &str, found: &mut impl FnMut(String, PathBuf)) {
     match value {
         Value::String(path) if schema.get("format").is_some_and(|format| format == "path") => {
@@ -65,9 +83,7 @@ fn of_schema(value: &Value, schema: &Value, key: &str, found: &mut impl FnMut(St
             for (name, value) in table {
                 let property = schema.get("properties").and_then(|properties| properties.get(name));
                 if let Some(schema) = property.or_else(|| schema.get("additionalProperties")) {
-                    // As JSON pointers are written.
-                    let name = name.replace('~', "~0").replace('/', "~1");
-                    of_schema(value, schema, &format!("{key}/{name}"), found);
+                    of_schema(value, schema, &format!("{key}/{}", escaped(name)), found);
                 }
             }
         }
@@ -112,5 +128,15 @@ mod tests {
         for named in paths {
             assert_eq!(table.pointer(&named.key).unwrap(), &json!(named.path), "{}", named.key);
         }
+    }
+
+    #[test]
+    fn a_path_is_absolute_from_where_it_was_given() {
+        let path = json!({ "type": "string", "format": "path" });
+        let schema = json!({ "properties": { "log": path, "logs": { "type": "array", "items": path }, "name": { "type": "string" } } });
+        let mut table = json!({ "log": "a.csv", "logs": ["/b.csv", "c.csv", "d.csv"], "name": "e.csv" });
+        make_absolute(&mut table, &schema, &["logs.1=c.csv".to_owned(), "name=e.csv".to_owned()], Path::new("/there"));
+        let here = |name: &str| json!(std::env::current_dir().unwrap().join(name));
+        assert_eq!(table, json!({ "log": here("a.csv"), "logs": ["/b.csv", "/there/c.csv", here("d.csv")], "name": "e.csv" }));
     }
 }

@@ -8,7 +8,7 @@ use thaw_plugin_api::abi::Kind;
 
 use super::Incoming;
 use crate::Error;
-use crate::config::apply_override;
+use crate::config::{apply_override, make_absolute};
 use crate::fit::Fit;
 use crate::plugins::{Instance, LoadedPlugin, PluginError, self_contained};
 use crate::run_dir::{PLUGIN_FILES, PrivateCopy};
@@ -41,6 +41,9 @@ impl Fit {
         let mut config = if id == old.id { old.config.clone() } else { json!({}) };
         request.set.iter().try_for_each(|text| apply_override(&mut config, text))?;
         config.as_object_mut().and_then(|table| table.remove("id"));
+        // A resumed run may work elsewhere.
+        let item = plugin.metadata().items.iter().find(|item| item.kind == Kind::Strategy && item.id == id);
+        make_absolute(&mut config, item.map_or(&Value::Null, |item| &item.schema), &request.set, &request.folder);
         let mut instance = plugin.create(Kind::Strategy, &id, &config).map_err(|error| match error {
             PluginError::Failed(failure) if failure.is_config() => Error::from(SwapError::Config(format!(
                 "{} `{}` of plugin `{}`: {}",
