@@ -75,3 +75,75 @@ fn the_resolved_config_reads_back_the_same() {
     assert_eq!(again.trainer.to_value(), config.trainer.to_value());
     assert_eq!(again.callbacks[0].config, config.callbacks[0].config);
 }
+
+const GUIDE: &str = include_str!("../../../docs/src/config.md");
+
+/// The part of the guide's page under a heading.
+fn chapter(heading: &str) -> &str {
+    let start = GUIDE.find(&format!("## `[{heading}]")).unwrap_or_else(|| panic!("no heading [{heading}]"));
+    let rest = &GUIDE[start + 3..];
+    &rest[..rest.find("\n## ").unwrap_or(rest.len())]
+}
+
+fn keys(value: impl serde::Serialize) -> Vec<String> {
+    serde_json::to_value(value).unwrap().as_object().unwrap().keys().cloned().collect()
+}
+
+/// The names in backquotes after the first one of a message about an unknown key.
+fn known_keys(error: impl std::fmt::Display) -> Vec<String> {
+    error.to_string().split('`').skip(1).step_by(2).skip(1).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_guide_names_every_key_of_a_run_config() {
+    use crate::data::{AugmentConfig, Cifar10Config, ImageConfig, ImageFolderConfig, ListConfig, LoadingConfig, TensorsConfig, TextConfig};
+    let weights = serde_json::from_value::<WeightsConfig>(json!({ "nowhere": 1 })).unwrap_err();
+    let data = [
+        keys(LoadingConfig::default()),
+        keys(ImageFolderConfig::default()),
+        keys(ListConfig::default()),
+        keys(Cifar10Config::default()),
+        keys(TensorsConfig::default()),
+        keys(TextConfig::default()),
+        keys(ImageConfig::default()),
+        keys(AugmentConfig::default()),
+    ];
+    let optimizers = ["sgd", "adamw"].map(|id| keys(OptimizerConfig::default_for(id).unwrap()));
+    let schedules = crate::scheduler::Schedule::IDS.map(str::to_owned).to_vec();
+    let chapters = [
+        ("model", known_keys(weights)),
+        ("data", data.concat()),
+        ("optimizer", optimizers.concat()),
+        ("scheduler", schedules),
+        ("trainer", keys(&TrainerConfig::schema()["properties"])),
+        ("checkpoint", keys(&CheckpointConfig::schema()["properties"])),
+    ];
+    for (heading, keys) in chapters {
+        assert!(!keys.is_empty(), "{heading}");
+        for key in keys {
+            assert!(chapter(heading).contains(&format!("`{key}`")), "[{heading}] of docs/src/config.md does not name `{key}`");
+        }
+    }
+    for key in KEYS {
+        assert!(GUIDE.contains(&format!("`{key}`")), "docs/src/config.md does not name `{key}`");
+    }
+}
+
+#[test]
+fn the_guides_defaults_of_trainer_and_checkpoint_are_the_programs() {
+    for (heading, schema) in [("trainer", TrainerConfig::schema()), ("checkpoint", CheckpointConfig::schema())] {
+        for (key, property) in schema["properties"].as_object().unwrap() {
+            let Some(default) = property.get("default").filter(|default| !default.is_null()) else { continue };
+            let default = default.as_str().map_or_else(|| default.to_string(), |text| format!("`{text}`"));
+            let row = format!("| `{key}` | {default} |");
+            assert!(chapter(heading).contains(&row), "docs/src/config.md does not say {row}");
+        }
+    }
+}
+
+#[test]
+fn the_guides_run_config_is_one() {
+    let block = GUIDE.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let table: toml::Table = block.parse().unwrap();
+    read(serde_json::to_value(table).unwrap(), &[]).unwrap();
+}
