@@ -29,9 +29,9 @@ mod options;
 mod phase;
 mod position;
 mod rate;
+mod rehearsal;
 mod schedule;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use end::{End, Monitor};
@@ -181,19 +181,6 @@ impl PhasedFinetuning {
         Ok(())
     }
 
-    /// Goes through all phases on copies: what would go wrong in a late one is found before anything is trained.
-    fn rehearse(&self, model: &ModuleTree) -> Result<()> {
-        let (mut model, mut optimizer) = (model.clone(), Optimizer::new("", 0.0, 0.0, Vec::new()));
-        for (index, phase) in self.phases().iter().enumerate() {
-            let laid_out = self.freeze(&mut model, index).and_then(|()| layout::regroup(&model, &mut optimizer, phase, index == 0));
-            laid_out.map_err(|error| self.wrong(index, "modules", &error))?;
-            if optimizer.groups().is_empty() {
-                return Err(self.wrong(index, "freeze", &Error::new("nothing is left that trains")));
-            }
-        }
-        Ok(())
-    }
-
     /// Looks at the monitored metric after an epoch.
     fn observe(&mut self, context: &mut Context, current: usize) -> Result<()> {
         let phase = self.phases()[current].clone();
@@ -229,35 +216,7 @@ impl Strategy for PhasedFinetuning {
 
     /// Finds what is wrong with later phases before anything is trained.
     fn setup(&mut self, context: &mut Context) -> Result<()> {
-        if !matches!(context.progress().stage, Stage::Fit | Stage::Plan) {
-            return Ok(());
-        }
-        let mut replacement: Option<(&String, &BTreeMap<String, f64>)> = None;
-        let validates = context.progress().stage == Stage::Plan || context.progress().num_validation_batches > 0;
-        for (index, phase) in self.phases().iter().enumerate() {
-            for (key, patterns) in [("modules", &phase.modules), ("freeze", &phase.freeze)] {
-                context.model()?.select(patterns).map_err(|error| self.wrong(index, key, &error))?;
-            }
-            if let Some(scheduler) = &phase.scheduler {
-                context.check_scheduler(scheduler).map_err(|error| self.wrong(index, "scheduler", &error))?;
-            }
-            let Options { id, values } = &phase.optimizer;
-            if let Some(id) = id {
-                replacement = Some((id, values));
-            }
-            let checked = match replacement {
-                None => context.check_group_options(values),
-                // Options of a group over those of its optimizer.
-                Some((id, of_all)) => context.check_optimizer(id, &of_all.iter().chain(values).map(|(k, v)| (k.clone(), *v)).collect()),
-            };
-            checked.map_err(|error| self.wrong(index, "optimizer", &error))?;
-            let monitor = phase.end.as_ref().and_then(|end| end.monitor.as_ref());
-            if let Some(monitor) = monitor.filter(|monitor| monitor.needs_validation() && !validates) {
-                let error = Error::new(format_args!("`{}` comes from validation, but the run has no validation data", monitor.metric));
-                return Err(self.wrong(index, "end.monitor.metric", &error));
-            }
-        }
-        self.rehearse(context.model()?)
+        if matches!(context.progress().stage, Stage::Fit | Stage::Plan) { self.rehearse(context) } else { Ok(()) }
     }
 
     fn freeze_before_training(&mut self, model: &mut ModuleTree) -> Result<()> {

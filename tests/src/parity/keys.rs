@@ -87,8 +87,7 @@ pub const FILES: Keys = Keys {
 };
 
 /// `tolerances` in `case.json`.
-pub const TOLERANCES: Keys =
-    Keys { record: "`tolerances` in case.json", used: &["loss", "val_loss", "grad_norm", "state", "overrides"], left: &[] };
+pub const TOLERANCES: Keys = Keys::all_used("`tolerances` in case.json", &["loss", "val_loss", "grad_norm", "state", "overrides"]);
 
 /// A trace of a training case.
 pub const TRACE: Keys = Keys {
@@ -99,27 +98,25 @@ pub const TRACE: Keys = Keys {
 };
 
 /// An epoch of a trace.
-pub const EPOCH: Keys = Keys {
-    record: "an epoch of the trace",
-    used: &["epoch", "groups", "requires_grad", "batch_norm", "callback", "filter_calls", "steps", "val_loss", "lr_at_end", "l2_at_end"],
-    left: &[],
-};
+pub const EPOCH: Keys = Keys::all_used(
+    "an epoch of the trace",
+    &["epoch", "groups", "requires_grad", "batch_norm", "callback", "filter_calls", "steps", "val_loss", "lr_at_end", "l2_at_end"],
+);
 
 /// A step of an epoch.
-pub const STEP: Keys = Keys { record: "a step of the trace", used: &["lr", "loss", "stepped", "grad_norm"], left: &[] };
+pub const STEP: Keys = Keys::all_used("a step of the trace", &["lr", "loss", "stepped", "grad_norm"]);
 
 /// A parameter group at the start of an epoch, or after a call.
-pub const GROUP: Keys = Keys { record: "a group of the trace", used: &["lr", "weight_decay", "params"], left: &[] };
+pub const GROUP: Keys = Keys::all_used("a group of the trace", &["lr", "weight_decay", "params"]);
 
 /// A parameter group as it joined.
-pub const FINAL_GROUP: Keys = Keys { record: "a group of `final_groups`", used: &["lr", "params"], left: &[] };
+pub const FINAL_GROUP: Keys = Keys::all_used("a group of `final_groups`", &["lr", "params"]);
 
 /// A batch norm's flags.
-pub const BATCH_NORM: Keys =
-    Keys { record: "a batch norm of the trace", used: &["training", "track_running_stats", "num_batches_tracked"], left: &[] };
+pub const BATCH_NORM: Keys = Keys::all_used("a batch norm of the trace", &["training", "track_running_stats", "num_batches_tracked"]);
 
 /// What the strategy remembers.
-pub const CALLBACK: Keys = Keys { record: "`callback` in the trace", used: &["previous_backbone_lr"], left: &[] };
+pub const CALLBACK: Keys = Keys::all_used("`callback` in the trace", &["previous_backbone_lr"]);
 
 /// A call of `filter_on_optimizer`.
 pub const FILTER_CALL: Keys = Keys {
@@ -130,21 +127,19 @@ pub const FILTER_CALL: Keys = Keys {
 };
 
 /// The trace of a case of kind `functions`.
-pub const SEQUENCES: Keys = Keys { record: "trace.json", used: &["case", "sequences"], left: &[] };
+pub const SEQUENCES: Keys = Keys::all_used("trace.json", &["case", "sequences"]);
 
 /// A sequence of calls.
-pub const SEQUENCE: Keys = Keys { record: "a sequence", used: &["name", "expectation", "steps", "steps_identity"], left: &[] };
+pub const SEQUENCE: Keys = Keys::all_used("a sequence", &["name", "expectation", "steps", "steps_identity"]);
 
 /// A call of a sequence; an `optimizer`'s further keys are the program's to know.
-pub const CALL: Keys =
-    Keys { record: "a call", used: &["call", "targets", "train_bn", "requires_grad", "lr", "initial_denom_lr", "result"], left: &[] };
+pub const CALL: Keys = Keys::all_used("a call", &["call", "targets", "train_bn", "requires_grad", "lr", "initial_denom_lr", "result"]);
 
 /// What a call gave.
-pub const RESULT: Keys = Keys {
-    record: "the result of a call",
-    used: &["count", "modules", "params", "requires_grad", "track_running_stats", "batch_norm_training", "groups", "filter_calls"],
-    left: &[],
-};
+pub const RESULT: Keys = Keys::all_used(
+    "the result of a call",
+    &["count", "modules", "params", "requires_grad", "track_running_stats", "batch_norm_training", "groups", "filter_calls"],
+);
 
 /// `schedulers.json`.
 pub const SCHEDULERS: Keys = Keys {
@@ -155,26 +150,20 @@ pub const SCHEDULERS: Keys = Keys {
 };
 
 /// A schedule of `schedulers.json`.
-pub const SCHEDULER: Keys = Keys {
-    record: "a schedule",
-    used: &[
-        "name",
-        "scheduler",
-        "optimizer",
-        "accumulate_grad_batches",
-        "metric_per_epoch",
-        "lr",
-        "lr_at_epoch_end",
-        "momentum",
-        "added_group",
-    ],
-    left: &[],
-};
+pub const SCHEDULER: Keys = Keys::all_used(
+    "a schedule",
+    &["name", "scheduler", "optimizer", "accumulate_grad_batches", "metric_per_epoch", "lr", "lr_at_epoch_end", "momentum", "added_group"],
+);
 
 /// The schedule's rates with a group that joins.
-pub const ADDED_GROUP: Keys = Keys { record: "`added_group` of a schedule", used: &["lr", "error"], left: &[] };
+pub const ADDED_GROUP: Keys = Keys::all_used("`added_group` of a schedule", &["lr", "error"]);
 
 impl Keys {
+    /// A record of which nothing is left.
+    const fn all_used(record: &'static str, used: &'static [&'static str]) -> Self {
+        Self { record, used, left: &[] }
+    }
+
     /// Refuses a record with another key.
     pub fn check(&self, record: &Value) -> Result<()> {
         let known = |key: &str| self.used.contains(&key) || self.left.contains(&key);

@@ -1,0 +1,279 @@
+//! The walk through a pickle, instruction by instruction.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::bytes::{Bytes, Step};
+use super::sketch::Sketch;
+use super::{NamedTensor, Outline};
+
+/// A machine in the middle of a pickle.
+pub struct Machine<'b> {
+    bytes: Bytes<'b>,
+    stack: Vec<Sketch>,
+    memo: HashMap<usize, Sketch>,
+    outline: Outline,
+}
+
+impl<'b> Machine<'b> {
+    /// Before the first instruction.
+    pub fn new(bytes: &'b [u8]) -> Self {
+        Self { bytes: Bytes::new(bytes), stack: Vec::new(), memo: HashMap::new(), outline: Outline::default() }
+    }
+
+    /// Goes on to the end, or to what stops it.
+    pub fn run(&mut self) -> Step<()> {
+        loop {
+            match self.bytes.byte()? {
+                b'.' => break,
+                0x80 => self.bytes.skip(1)?,
+                0x95 => self.bytes.skip(8)?,
+                op => self.step(op)?,
+            }
+        }
+        self.outline.root_is_object = matches!(self.pop()?, Sketch::Instance);
+        Ok(())
+    }
+
+    /// What was seen so far.
+    pub fn into_outline(self) -> Outline {
+        Outline { end: self.bytes.position(), ..self.outline }
+    }
+
+    fn step(&mut self, op: u8) -> Step<()> {
+        match op {
+            // Values of no interest: numbers, bytes, empty containers.
+            b'N' | 0x88 | 0x89 | b']' | b'}' | 0x8f => self.push(Sketch::Other),
+            b'J' => self.other(4)?,
+            b'K' => self.other(1)?,
+            b'M' => self.other(2)?,
+            b'G' => self.other(8)?,
+            b'I' | b'L' | b'F' => {
+                self.bytes.line()?;
+                self.push(Sketch::Other);
+            }
+            0x8a | b'C' => {
+                let length = self.bytes.length(1)?;
+                self.other(length)?;
+            }
+            0x8b | b'B' => {
+                let length = self.bytes.length(4)?;
+                self.other(length)?;
+            }
+            0x8e | 0x96 => {
+                let length = self.bytes.length(8)?;
+                self.other(length)?;
+            }
+            // Text.
+            b'S' | b'V' => {
+                let line = self.bytes.line()?;
+                let quotes: &[_] = &['\'', '"'];
+                let text = if op == b'S' { line.trim_matches(quotes) } else { &line };
+                self.push(Sketch::Text(text.into()));
+            }
+            0x8c | b'U' => self.text(1)?,
+            b'X' | b'T' => self.text(4)?,
+            0x8d => self.text(8)?,
+            // Containers.
+            b'(' => self.push(Sketch::Mark),
+            b')' => self.push(Sketch::tuple(Vec::new())),
+            0x85..=0x87 => {
+                let items = self.pop_count(usize::from(op - 0x84))?;
+                self.push(Sketch::tuple(items));
+            }
+            b't' => {
+                let items = self.pop_to_mark()?;
+                self.push(Sketch::tuple(items));
+            }
+            b'l' | 0x91 => {
+                self.pop_to_mark()?;
+                self.push(Sketch::Other);
+            }
+            b'd' => {
+                let items = self.pop_to_mark()?;
+                self.name_tensors(&items);
+                self.push(Sketch::Other);
+            }
+            b'a' => {
+                self.pop()?;
+            }
+            b'e' | 0x90 => {
+                self.pop_to_mark()?;
+            }
+            b's' => {
+                let items = self.pop_count(2)?;
+                self.name_tensors(&items);
+            }
+            b'u' => {
+                let items = self.pop_to_mark()?;
+                self.name_tensors(&items);
+            }
+            // Stack and memo.
+            b'0' => {
+                self.stack.pop().ok_or(UNDERFLOW)?;
+            }
+            b'1' => {
+                self.pop_to_mark()?;
+            }
+            b'2' => {
+                let top = self.stack.last().ok_or(UNDERFLOW)?.clone();
+                self.push(top);
+            }
+            b'p' => {
+                let index = self.bytes.index()?;
+                self.keep(index)?;
+            }
+            b'q' | b'r' => {
+                let index = self.bytes.length(if op == b'q' { 1 } else { 4 })?;
+                self.keep(index)?;
+            }
+            0x94 => self.keep(self.memo.len())?,
+            b'g' => {
+                let index = self.bytes.index()?;
+                self.recall(index)?;
+            }
+            b'h' | b'j' => {
+                let index = self.bytes.length(if op == b'h' { 1 } else { 4 })?;
+                self.recall(index)?;
+            }
+            // Python objects.
+            b'c' => {
+                let global = self.named()?;
+                self.push(Sketch::Global(global));
+            }
+            0x93 => {
+                let items = self.pop_count(2)?;
+                let [Sketch::Text(module), Sketch::Text(name)] = &items[..] else {
+                    return Err("it names a Python object by something other than text");
+                };
+                let global = self.name(&format!("{module}.{name}"));
+                self.push(Sketch::Global(global));
+            }
+            b'i' => {
+                let global = self.named()?;
+                self.pop_to_mark()?;
+                self.outline.calls.insert(global);
+                self.push(Sketch::Other);
+            }
+            b'o' => {
+                let items = self.pop_to_mark()?;
+                let called = items.first().ok_or(UNDERFLOW)?;
+                self.call(called);
+                self.push(Sketch::Other);
+            }
+            b'R' => {
+                let arguments = self.pop()?;
+                let called = self.pop()?;
+                self.call(&called);
+                let tensor = matches!(&called, Sketch::Global(name) if name.starts_with("torch._"));
+                let storage = arguments.storage().filter(|_| tensor);
+                self.push(storage.map_or(Sketch::Other, |key| Sketch::Tensor(key.clone())));
+            }
+            0x81 | 0x92 => {
+                self.pop_count(if op == 0x81 { 2 } else { 3 })?;
+                self.push(Sketch::Instance);
+            }
+            b'b' => {
+                self.pop()?;
+            }
+            b'Q' => {
+                let id = self.pop()?;
+                let key = match &id {
+                    Sketch::Tuple { items, .. } => items.get(2),
+                    _ => None,
+                };
+                let Some(Sketch::Text(key)) = key else {
+                    return Err("it refers to something outside that is no storage");
+                };
+                self.push(Sketch::Storage(key.clone()));
+            }
+            b'P' => {
+                self.bytes.line()?;
+                self.push(Sketch::Other);
+            }
+            _ => return Err("there is no such instruction, or none that weights need"),
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, called: &Sketch) {
+        match called {
+            Sketch::Global(name) => {
+                self.outline.calls.insert(name.clone());
+            }
+            _ => self.outline.computed_calls = true,
+        }
+    }
+
+    fn name_tensors(&mut self, pairs: &[Sketch]) {
+        for pair in pairs.chunks_exact(2) {
+            if let [Sketch::Text(name), Sketch::Tensor(storage)] = pair {
+                self.outline.tensors.push(NamedTensor { name: name.clone(), storage: storage.clone() });
+            }
+        }
+    }
+
+    fn named(&mut self) -> Step<Rc<str>> {
+        let module = self.bytes.line()?;
+        let name = self.bytes.line()?;
+        Ok(self.name(&format!("{module}.{name}")))
+    }
+
+    fn name(&mut self, global: &str) -> Rc<str> {
+        let global: Rc<str> = global.into();
+        self.outline.globals.insert(global.clone());
+        global
+    }
+
+    fn keep(&mut self, index: usize) -> Step<()> {
+        let top = self.stack.last().ok_or(UNDERFLOW)?.clone();
+        self.memo.insert(index, top);
+        Ok(())
+    }
+
+    fn recall(&mut self, index: usize) -> Step<()> {
+        let value = self.memo.get(&index).ok_or("it recalls a value that it never kept")?.clone();
+        self.push(value);
+        Ok(())
+    }
+
+    fn push(&mut self, value: Sketch) {
+        self.stack.push(value);
+    }
+
+    fn pop(&mut self) -> Step<Sketch> {
+        match self.stack.pop() {
+            Some(Sketch::Mark) | None => Err(UNDERFLOW),
+            Some(value) => Ok(value),
+        }
+    }
+
+    fn pop_count(&mut self, count: usize) -> Step<Vec<Sketch>> {
+        let start = self.stack.len().checked_sub(count).ok_or(UNDERFLOW)?;
+        let items = self.stack.split_off(start);
+        let whole = !items.iter().any(|item| matches!(item, Sketch::Mark));
+        whole.then_some(items).ok_or(UNDERFLOW)
+    }
+
+    fn pop_to_mark(&mut self) -> Step<Vec<Sketch>> {
+        let mark = self.stack.iter().rposition(|value| matches!(value, Sketch::Mark)).ok_or(UNDERFLOW)?;
+        let items = self.stack.split_off(mark + 1);
+        self.stack.pop();
+        Ok(items)
+    }
+
+    fn text(&mut self, width: usize) -> Step<()> {
+        let length = self.bytes.length(width)?;
+        let text = String::from_utf8_lossy(self.bytes.take(length)?).as_ref().into();
+        self.push(Sketch::Text(text));
+        Ok(())
+    }
+
+    fn other(&mut self, length: usize) -> Step<()> {
+        self.bytes.skip(length)?;
+        self.push(Sketch::Other);
+        Ok(())
+    }
+}
+
+const UNDERFLOW: &str = "it uses a value that is not there";
