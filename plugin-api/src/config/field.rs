@@ -141,6 +141,22 @@ impl<T: Config> Config for Vec<T> {
     }
 }
 
+/// A list of exactly so many elements.
+impl<T: Config, const N: usize> Config for [T; N] {
+    fn schema() -> Value {
+        json!({ "type": "array", "items": T::schema(), "minItems": N, "maxItems": N })
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        let elements = Vec::from_value(value, key)?;
+        elements.try_into().map_err(|_| mismatch(key, value, &format!("a list of length {N}")))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Array(self.iter().map(T::to_value).collect())
+    }
+}
+
 impl<T: Config> Config for BTreeMap<String, T> {
     fn schema() -> Value {
         json!({ "type": "object", "additionalProperties": T::schema() })

@@ -48,6 +48,12 @@ impl<T: Number> Ranged<T> for Vec<T> {
     }
 }
 
+impl<T: Number, const N: usize> Ranged<T> for [T; N] {
+    fn numbers(&self) -> Vec<T> {
+        self.to_vec()
+    }
+}
+
 /// Adds the range to a schema.
 pub fn range_schema<T: Number>(mut schema: Value, range: &impl RangeBounds<T>) -> Value {
     let target = match schema.get_mut("items") {
