@@ -52,6 +52,7 @@ fn torchvision(model: &str, config: &Value) -> Target {
 fn efficientnet_lite(id: &str, config: &Value) -> Target {
     let own = json!({
         "layout": "original", "num_classes": config["num_classes"], "image_size": config["padding_for_image_size"],
+        "width_coefficient": config["width_coefficient"], "depth_coefficient": config["depth_coefficient"],
         "dropout": 0.0, "drop_connect_rate": 0.0,
     });
     Target { plugin: "vision", id: id.to_owned(), config: own }

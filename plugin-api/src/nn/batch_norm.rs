@@ -63,6 +63,11 @@ impl BatchNorm2d {
             mode: module.mode(),
         })
     }
+
+    /// The weight, `[num_features]`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
 }
 
 impl Module for BatchNorm2d {

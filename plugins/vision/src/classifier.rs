@@ -54,6 +54,11 @@ pub trait Architecture: Send + 'static {
     fn build(options: &Self::Options, trunk: &mut Trunk) -> Result<()>;
 }
 
+/// Defaults by key, for [`Architecture::defaults`].
+pub fn defaults(defaults: impl IntoIterator<Item = (&'static str, Value)>) -> Map<String, Value> {
+    defaults.into_iter().map(|(key, default)| (key.to_owned(), default)).collect()
+}
+
 /// torchvision's preparation for ImageNet, with the share of the shorter side that is cropped.
 pub fn imagenet_input(crop_pct: f64, interpolation: &str) -> InputDefaults {
     InputDefaults {

@@ -7,8 +7,9 @@ use tch::Tensor;
 use thaw_plugin_api::config::Config;
 use thaw_plugin_api::model::InputDefaults;
 use thaw_plugin_api::prelude::*;
+use thaw_plugin_api::serde_json::json;
 
-use crate::classifier::{Architecture, LastLayer, Options, Trunk, imagenet_input};
+use crate::classifier::{Architecture, LastLayer, Options, Trunk, defaults, imagenet_input};
 
 /// The keys of ConvNeXt.
 #[derive(Config, Clone, Debug)]
@@ -19,6 +20,12 @@ pub struct ConvNextOptions {
     /// Probability of dropping the last block's branch for a sample; it grows with the depth from 0.
     #[config(default = 0.1, range = 0.0..=1.0)]
     pub stochastic_depth_prob: f64,
+    /// Channels of each of the four parts.
+    #[config(default = [96, 192, 384, 768], range = 1..=65_536)]
+    pub dims: [i64; 4],
+    /// Blocks of each of the four parts.
+    #[config(default = [3, 3, 9, 3], range = 1..=1024)]
+    pub depths: [usize; 4],
 }
 
 /// The initial weight of convolutions and linear layers.
@@ -26,11 +33,12 @@ fn initial_weight(shape: &[i64]) -> Result<Tensor> {
     nn::init::truncated_normal(shape, 0.02, -2.0, 2.0)
 }
 
-/// Builds the variant with so many channels and blocks in each of its four parts.
+/// Builds a ConvNeXt.
 ///
 /// # Errors
 /// Sizes that libtorch refuses.
-fn build(channels: [i64; 4], blocks: [usize; 4], options: &ConvNextOptions, trunk: &mut Trunk) -> Result<()> {
+fn build(options: &ConvNextOptions, trunk: &mut Trunk) -> Result<()> {
+    let (channels, blocks) = (options.dims, options.depths);
     let last_block = (blocks.iter().sum::<usize>() - 1) as f64;
     let mut number = 0;
     trunk.place("features").module("Sequential")?;
@@ -87,7 +95,7 @@ macro_rules! variants {
             type Options = ConvNextOptions;
 
             fn defaults() -> Map<String, Value> {
-                [("stochastic_depth_prob".to_owned(), Value::from($stochastic_depth))].into_iter().collect()
+                defaults([("stochastic_depth_prob", json!($stochastic_depth)), ("dims", json!($channels)), ("depths", json!($blocks))])
             }
 
             fn options(options: &ConvNextOptions) -> &Options {
@@ -99,7 +107,7 @@ macro_rules! variants {
             }
 
             fn build(options: &ConvNextOptions, trunk: &mut Trunk) -> Result<()> {
-                build($channels, $blocks, options, trunk)
+                build(options, trunk)
             }
         }
     )*};

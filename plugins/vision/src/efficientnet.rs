@@ -5,9 +5,10 @@ use thaw_plugin_api::config::Config;
 use thaw_plugin_api::model::InputDefaults;
 use thaw_plugin_api::nn::ActivationKind::{SiLU, Sigmoid};
 use thaw_plugin_api::prelude::*;
+use thaw_plugin_api::serde_json::json;
 
 use crate::channels::make_divisible;
-use crate::classifier::{Architecture, LastLayer, Options, Trunk, imagenet_input};
+use crate::classifier::{Architecture, LastLayer, Options, Trunk, defaults, imagenet_input};
 use crate::conv_norm_activation::{Conv2dNormActivation, ConvShape, Norm};
 use crate::inverted_residual::{BlockLayers, BlockShape, InvertedResidual};
 use crate::squeeze_excitation::Squeeze;
@@ -21,14 +22,12 @@ pub struct EfficientNetOptions {
     /// Probability of dropping the last block's branch for a sample; it grows with the depth from 0.
     #[config(default = 0.2, range = 0.0..=1.0)]
     pub stochastic_depth_prob: f64,
-}
-
-/// How a variant scales the first one.
-#[derive(Clone, Copy, Debug)]
-struct Scale {
-    width: f64,
-    depth: f64,
-    norm: Norm,
+    /// Factor on the channels.
+    #[config(default = 1.0, range = 0.1..=10.0)]
+    pub width_mult: f64,
+    /// Factor on the number of blocks.
+    #[config(default = 1.0, range = 0.1..=10.0)]
+    pub depth_mult: f64,
 }
 
 /// Expansion, window, stride, channels, blocks of each group of blocks before scaling.
@@ -45,11 +44,11 @@ fn last_weight(shape: &[i64]) -> Result<Tensor> {
 }
 
 /// The shapes of all blocks, group by group.
-fn blocks(scale: Scale) -> Vec<Vec<BlockShape>> {
-    let mut input = make_divisible(STEM as f64 * scale.width, 8);
+fn blocks(options: &EfficientNetOptions) -> Vec<Vec<BlockShape>> {
+    let mut input = make_divisible(STEM as f64 * options.width_mult, 8);
     let groups = GROUPS.iter().map(|&(expansion, kernel, stride, channels, count)| {
-        let output = make_divisible(channels as f64 * scale.width, 8);
-        let count = (count as f64 * scale.depth).ceil() as i64;
+        let output = make_divisible(channels as f64 * options.width_mult, 8);
+        let count = (count as f64 * options.depth_mult).ceil() as i64;
         let blocks = (0..count).map(|index| {
             let expanded = make_divisible((input * expansion) as f64, 8);
             let shape = BlockShape { input, expanded, output, kernel, stride: if index == 0 { stride } else { 1 } };
@@ -61,16 +60,15 @@ fn blocks(scale: Scale) -> Vec<Vec<BlockShape>> {
     groups.collect()
 }
 
-/// Builds the variant of this scale.
+/// Builds an EfficientNet.
 ///
 /// # Errors
 /// Sizes that libtorch refuses.
-fn build(scale: Scale, options: &EfficientNetOptions, trunk: &mut Trunk) -> Result<()> {
-    let norm = scale.norm;
+fn build(norm: Norm, options: &EfficientNetOptions, trunk: &mut Trunk) -> Result<()> {
     let conv = |path: &nn::Path, shape| Conv2dNormActivation::new(path, shape, norm, Some(SiLU));
-    let groups = blocks(scale);
+    let groups = blocks(options);
     let total = groups.iter().map(Vec::len).sum::<usize>() as f64;
-    let mut channels = make_divisible(STEM as f64 * scale.width, 8);
+    let mut channels = make_divisible(STEM as f64 * options.width_mult, 8);
     trunk.place("features").module("Sequential")?;
     trunk.stage("stem");
     trunk.layer("features.0", |path| conv(path, ConvShape { input: 3, output: channels, kernel: 3, stride: 2, groups: 1 }))?;
@@ -112,7 +110,7 @@ macro_rules! variants {
             type Options = EfficientNetOptions;
 
             fn defaults() -> Map<String, Value> {
-                [("image_size".to_owned(), Value::from($image_size)), ("dropout".to_owned(), Value::from($dropout))].into_iter().collect()
+                defaults([("image_size", json!($image_size)), ("dropout", json!($dropout)), ("width_mult", json!($width)), ("depth_mult", json!($depth))])
             }
 
             fn options(options: &EfficientNetOptions) -> &Options {
@@ -124,7 +122,7 @@ macro_rules! variants {
             }
 
             fn build(options: &EfficientNetOptions, trunk: &mut Trunk) -> Result<()> {
-                build(Scale { width: $width, depth: $depth, norm: Norm::$norm }, options, trunk)
+                build(Norm::$norm, options, trunk)
             }
         }
     )*};

@@ -10,9 +10,10 @@ use tch::Tensor;
 use thaw_plugin_api::config::Config;
 use thaw_plugin_api::model::InputDefaults;
 use thaw_plugin_api::prelude::*;
+use thaw_plugin_api::serde_json::json;
 
 use crate::channels::make_divisible;
-use crate::classifier::{Architecture, LastLayer, Options, Trunk};
+use crate::classifier::{Architecture, LastLayer, Options, Trunk, defaults};
 use crate::conv_norm_activation::Norm;
 
 /// The keys of EfficientNet-Lite.
@@ -24,25 +25,12 @@ pub struct LiteOptions {
     /// Probability of dropping the last block's branch for a sample; it grows with the depth from 0.
     #[config(default = 0.2, range = 0.0..=1.0)]
     pub drop_connect_rate: f64,
-}
-
-/// How a variant scales the first one.
-#[derive(Clone, Copy, Debug)]
-pub struct Scale {
     /// Factor on the channels.
-    pub width: f64,
+    #[config(default = 1.0, range = 0.1..=10.0)]
+    pub width_coefficient: f64,
     /// Factor on the number of blocks.
-    pub depth: f64,
-}
-
-impl Scale {
-    fn channels(self, channels: i64) -> i64 {
-        make_divisible(channels as f64 * self.width, 8)
-    }
-
-    fn blocks(self, blocks: i64) -> i64 {
-        (blocks as f64 * self.depth).ceil() as i64
-    }
+    #[config(default = 1.0, range = 0.1..=10.0)]
+    pub depth_coefficient: f64,
 }
 
 /// Blocks, window, stride, expansion, channels of each group of blocks before scaling.
@@ -62,12 +50,12 @@ fn relu6(input: &Tensor) -> Result<Tensor> {
 }
 
 /// The shapes of all blocks, group by group.
-fn blocks(scale: Scale) -> Vec<Vec<BlockShape>> {
+fn blocks(options: &LiteOptions) -> Vec<Vec<BlockShape>> {
     let mut input = STEM;
     let groups = GROUPS.iter().enumerate().map(|(group, &(count, kernel, stride, expand, channels))| {
-        let output = scale.channels(channels);
+        let output = make_divisible(channels as f64 * options.width_coefficient, 8);
         // The first and the last group are as deep in every variant.
-        let count = if group == 0 || group + 1 == GROUPS.len() { count } else { scale.blocks(count) };
+        let count = if group == 0 || group + 1 == GROUPS.len() { count } else { (count as f64 * options.depth_coefficient).ceil() as i64 };
         let blocks = (0..count).map(|index| {
             let shape = BlockShape { input, output, kernel, stride: if index == 0 { stride } else { 1 }, expand, first: index == 0 };
             input = output;
@@ -78,18 +66,18 @@ fn blocks(scale: Scale) -> Vec<Vec<BlockShape>> {
     groups.collect()
 }
 
-/// Builds the variant of this scale.
+/// Builds an EfficientNet-Lite.
 ///
 /// # Errors
 /// Sizes that libtorch refuses.
-pub fn build(scale: Scale, options: &LiteOptions, trunk: &mut Trunk) -> Result<()> {
+fn build(options: &LiteOptions, trunk: &mut Trunk) -> Result<()> {
     let mut size = options.options.image_size;
     trunk.stage("stem");
     trunk.layer("_conv_stem", |path| SamePaddingConv2d::new(path, 3, STEM, 3, 2, 1, &mut size))?;
     trunk.layer("_bn0", |path| norm(path, STEM))?;
     trunk.function(relu6);
     trunk.place("_blocks").module("ModuleList")?;
-    let groups = blocks(scale);
+    let groups = blocks(options);
     let total = groups.iter().map(Vec::len).sum::<usize>() as f64;
     let mut index = 0;
     let mut channels = STEM;
@@ -125,7 +113,8 @@ macro_rules! variants {
             type Options = LiteOptions;
 
             fn defaults() -> Map<String, Value> {
-                [("image_size".to_owned(), Value::from($image_size)), ("dropout".to_owned(), Value::from($dropout))].into_iter().collect()
+                let scale = [("width_coefficient", json!($width)), ("depth_coefficient", json!($depth))];
+                defaults([("image_size", json!($image_size)), ("dropout", json!($dropout))].into_iter().chain(scale))
             }
 
             fn options(options: &LiteOptions) -> &Options {
@@ -144,7 +133,7 @@ macro_rules! variants {
             }
 
             fn build(options: &LiteOptions, trunk: &mut Trunk) -> Result<()> {
-                build(Scale { width: $width, depth: $depth }, options, trunk)
+                build(options, trunk)
             }
         }
     )*};

@@ -2,9 +2,10 @@
 
 use thaw_plugin_api::nn::ActivationKind::{Hardsigmoid, Hardswish, ReLU};
 use thaw_plugin_api::prelude::*;
+use thaw_plugin_api::serde_json::json;
 
 use crate::channels::make_divisible;
-use crate::classifier::{Architecture, LastLayer, Options, Trunk};
+use crate::classifier::{Architecture, LastLayer, Options, Trunk, defaults};
 use crate::conv_norm_activation::{Conv2dNormActivation, ConvShape, Norm};
 use crate::inverted_residual::{BlockLayers, BlockShape, InvertedResidual};
 use crate::mobilenet_v2::{MobileNetOptions, last_weight};
@@ -97,7 +98,7 @@ macro_rules! variants {
             type Options = MobileNetOptions;
 
             fn defaults() -> Map<String, Value> {
-                [("dropout".to_owned(), Value::from(0.2))].into_iter().collect()
+                defaults([("dropout", json!(0.2))])
             }
 
             fn options(options: &MobileNetOptions) -> &Options {

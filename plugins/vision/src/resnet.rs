@@ -2,11 +2,12 @@
 
 mod block;
 
-use block::{Block, BlockKind, Width};
+use block::{Block, BlockKind, BlockShape};
 use thaw_plugin_api::config::Config;
 use thaw_plugin_api::prelude::*;
+use thaw_plugin_api::serde_json::json;
 
-use crate::classifier::{Architecture, LastLayer, Options, Trunk};
+use crate::classifier::{Architecture, LastLayer, Options, Trunk, defaults};
 use crate::conv_norm_activation::convolution;
 
 /// The keys of ResNet.
@@ -21,16 +22,27 @@ pub struct ResNetOptions {
     /// Channels of a group in the first layer's bottlenecks.
     #[config(default = 64, range = 1..=4096)]
     pub width_per_group: i64,
+    /// Blocks of each of the four layers.
+    #[config(default = [2, 2, 2, 2], range = 1..=1024)]
+    pub layers: [usize; 4],
+    /// Whether the last batch norm of each block starts with a weight of 0, so that the block starts as the identity (Goyal et
+    /// al., "Accurate, Large Minibatch SGD").
+    #[config(default = false)]
+    pub zero_init_residual: bool,
+    /// Whether the second, third and fourth layer keep the picture's size and dilate their windows instead.
+    #[config(default = [false, false, false])]
+    pub replace_stride_with_dilation: [bool; 3],
 }
 
-/// Builds a ResNet with so many blocks in each of its four layers.
+/// Builds a ResNet.
 ///
 /// # Errors
-/// Sizes that libtorch refuses.
-fn build(block: BlockKind, blocks: [usize; 4], options: &ResNetOptions, trunk: &mut Trunk) -> Result<()> {
-    let width = Width { groups: options.groups, per_group: options.width_per_group };
-    if block == BlockKind::Basic && (width.groups, width.per_group) != (1, 64) {
-        let misfit = "`groups` and `width_per_group` are for ResNets with bottlenecks, of 50 layers and more";
+/// Keys that are not for this kind of block, or sizes that libtorch refuses.
+fn build(kind: BlockKind, options: &ResNetOptions, trunk: &mut Trunk) -> Result<()> {
+    let is_plain = (options.groups, options.width_per_group, options.replace_stride_with_dilation) == (1, 64, [false; 3]);
+    if kind == BlockKind::Basic && !is_plain {
+        let misfit =
+            "`groups`, `width_per_group` and `replace_stride_with_dilation` are for ResNets with bottlenecks, of 50 layers and more";
         return Err(Error::of(ErrorKind::Config, misfit));
     }
     trunk.stage("stem");
@@ -39,16 +51,30 @@ fn build(block: BlockKind, blocks: [usize; 4], options: &ResNetOptions, trunk: &
     trunk.layer("relu", |path| nn::Activation::new(path, nn::ActivationKind::ReLU))?;
     trunk.layer("maxpool", |path| nn::MaxPool2d::new(path, 3, 2, 1))?;
     let mut channels = 64;
-    for (index, count) in blocks.into_iter().enumerate() {
+    let mut dilation = 1;
+    for (index, count) in options.layers.into_iter().enumerate() {
         let name = format!("layer{}", index + 1);
-        let planes = 64 << index;
+        // The first block of a layer that dilates has the window of the layer before.
+        let first = dilation;
+        let is_dilated = index > 0 && options.replace_stride_with_dilation[index - 1];
+        if is_dilated {
+            dilation *= 2;
+        }
         trunk.stage(&name);
         trunk.layer(&name, |path| {
             nn::Sequential::new(path, |layer| {
                 for number in 0..count {
-                    let stride = if index > 0 && number == 0 { 2 } else { 1 };
-                    layer.push(|path| Block::new(path, block, channels, planes, stride, width))?;
-                    channels = planes * block.expansion();
+                    let shape = BlockShape {
+                        input: channels,
+                        planes: 64 << index,
+                        stride: if index > 0 && number == 0 && !is_dilated { 2 } else { 1 },
+                        dilation: if number == 0 { first } else { dilation },
+                        groups: options.groups,
+                        width_per_group: options.width_per_group,
+                        zero_init: options.zero_init_residual,
+                    };
+                    layer.push(|path| Block::new(path, kind, shape))?;
+                    channels = shape.planes * kind.expansion();
                 }
                 Ok(())
             })
@@ -70,7 +96,7 @@ macro_rules! resnets {
             type Options = ResNetOptions;
 
             fn defaults() -> Map<String, Value> {
-                [("groups".to_owned(), Value::from($groups)), ("width_per_group".to_owned(), Value::from($per_group))].into_iter().collect()
+                defaults([("layers", json!($blocks)), ("groups", json!($groups)), ("width_per_group", json!($per_group))])
             }
 
             fn options(options: &ResNetOptions) -> &Options {
@@ -78,7 +104,7 @@ macro_rules! resnets {
             }
 
             fn build(options: &ResNetOptions, trunk: &mut Trunk) -> Result<()> {
-                build(BlockKind::$block, $blocks, options, trunk)
+                build(BlockKind::$block, options, trunk)
             }
         }
     )*};

@@ -249,9 +249,27 @@ fn architectures_have_their_own_defaults_and_keys() {
     let error = refused::<ResNet18>(json!({ "width_per_group": 128 }));
     assert!(error.contains("`width_per_group`") && error.contains("bottlenecks"), "{error}");
     let error = refused::<VitB32>(json!({ "image_size": 80 }));
-    assert!(error.contains("`image_size` is 80, expected a multiple of the patches' 32 pixels"), "{error}");
+    assert!(error.contains("`image_size` is 80, expected a multiple of `patch_size`, which is 32"), "{error}");
+    let error = refused::<VitB32>(json!({ "num_heads": 5 }));
+    assert!(error.contains("`hidden_dim` is 768, expected a multiple of `num_heads`, which is 5"), "{error}");
+    let error = refused::<ResNet50>(json!({ "layers": [1, 2, 3] }));
+    assert!(error.contains("`layers` is [1,2,3], expected a list of length 4"), "{error}");
     let error = refused::<ResNet50>(json!({ "num_classes": 0 }));
     assert!(error.contains("`num_classes`"), "{error}");
+}
+
+#[test]
+fn blocks_start_as_the_identity_where_that_is_asked_for() {
+    let zeros = |config| {
+        let built = built::<ResNet50>(config);
+        let weights =
+            built.tensors().iter().filter(|(name, tensor)| name.ends_with("weight") && tensor.count_nonzero(None).int64_value(&[]) == 0);
+        weights.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    };
+    let last_norms =
+        ["backbone.layer1.0.bn3.weight", "backbone.layer2.0.bn3.weight", "backbone.layer3.0.bn3.weight", "backbone.layer4.0.bn3.weight"];
+    assert_eq!(zeros(json!({ "layers": [1, 1, 1, 1], "zero_init_residual": true })), last_norms);
+    assert!(zeros(json!({ "layers": [1, 1, 1, 1] })).is_empty());
 }
 
 #[test]

@@ -6,8 +6,9 @@ use encoder::{EncoderBlock, EncoderShape, PatchEmbedding};
 use thaw_plugin_api::config::Config;
 use thaw_plugin_api::model::InputDefaults;
 use thaw_plugin_api::prelude::*;
+use thaw_plugin_api::serde_json::json;
 
-use crate::classifier::{Architecture, LastLayer, Options, Trunk, imagenet_input};
+use crate::classifier::{Architecture, LastLayer, Options, Trunk, defaults, imagenet_input};
 
 /// The keys of vision transformers.
 #[derive(Config, Clone, Debug)]
@@ -21,51 +22,76 @@ pub struct VitOptions {
     /// Probability of the dropout of attention weights.
     #[config(default = 0.0, range = 0.0..=1.0)]
     pub attention_dropout: f64,
-}
-
-/// What tells one variant from another.
-#[derive(Clone, Copy, Debug)]
-struct Shape {
-    /// Side of a patch.
-    patch: i64,
-    layers: usize,
-    heads: i64,
-    features: i64,
+    /// Width and height of a patch, in pixels.
+    #[config(default = 16, range = 1..=4096)]
+    pub patch_size: i64,
+    /// Blocks of the encoder.
+    #[config(default = 12, range = 1..=1024)]
+    pub num_layers: usize,
+    /// Attention heads of each block.
+    #[config(default = 12, range = 1..=1024)]
+    pub num_heads: i64,
+    /// Features of a token.
+    #[config(default = 768, range = 1..=65_536)]
+    pub hidden_dim: i64,
     /// Width of the hidden layer of each block's perceptron.
-    hidden: i64,
+    #[config(default = 3072, range = 1..=262_144)]
+    pub mlp_dim: i64,
+    /// Features of a hidden layer with tanh before the last layer; none is no such layer.
+    #[config(range = 1..=65_536)]
+    pub representation_size: Option<i64>,
 }
 
-/// Builds the variant of this shape.
+/// Builds a vision transformer.
 ///
 /// # Errors
-/// Pictures that are no whole number of patches.
-fn build(shape: Shape, options: &VitOptions, trunk: &mut Trunk) -> Result<()> {
+/// Pictures that are no whole number of patches, features that are no whole number for each head.
+fn build(options: &VitOptions, trunk: &mut Trunk) -> Result<()> {
+    let &VitOptions { patch_size, num_heads, hidden_dim, .. } = options;
     let size = options.options.image_size;
-    if size % shape.patch != 0 {
-        let found = format_args!("`image_size` is {size}, expected a multiple of the patches' {} pixels", shape.patch);
+    if size % patch_size != 0 {
+        let found = format_args!("`image_size` is {size}, expected a multiple of `patch_size`, which is {patch_size}");
+        return Err(Error::of(ErrorKind::Config, found));
+    }
+    if hidden_dim % num_heads != 0 {
+        let found = format_args!("`hidden_dim` is {hidden_dim}, expected a multiple of `num_heads`, which is {num_heads}");
         return Err(Error::of(ErrorKind::Config, found));
     }
     trunk.stage("stem");
-    let embedding = PatchEmbedding::new(trunk, shape.patch, shape.features, size, options.encoder_dropout)?;
+    let embedding = PatchEmbedding::new(trunk, patch_size, hidden_dim, size, options.encoder_dropout)?;
     trunk.run(["class_token", "conv_proj", "encoder.pos_embedding", "encoder.dropout"], embedding);
     trunk.position_grid("encoder.pos_embedding", 1);
     trunk.place("encoder.layers").module("Sequential")?;
     let encoder = EncoderShape {
-        features: shape.features,
-        heads: shape.heads,
-        hidden: shape.hidden,
+        features: hidden_dim,
+        heads: num_heads,
+        hidden: options.mlp_dim,
         dropout: options.encoder_dropout,
         attention_dropout: options.attention_dropout,
     };
-    for index in 0..shape.layers {
+    for index in 0..options.num_layers {
         trunk.stage(format!("layer{}", index + 1));
         trunk.layer(&format!("encoder.layers.encoder_layer_{index}"), |path| EncoderBlock::new(path, encoder))?;
     }
     trunk.stage("norm");
-    trunk.layer("encoder.ln", |path| nn::LayerNorm::new(path, shape.features, encoder::EPS))?;
+    trunk.layer("encoder.ln", |path| nn::LayerNorm::new(path, hidden_dim, encoder::EPS))?;
     // The class token's features.
     trunk.function(|tokens| Ok(tokens.f_select(1, 0)?));
-    trunk.classify(LastLayer { weight: Some(nn::init::zeros), ..LastLayer::new("heads.head", shape.features) })
+    let features = match options.representation_size {
+        Some(size) => {
+            trunk.place("heads").module("Sequential")?;
+            trunk.stage("pre_logits");
+            trunk.layer("heads.pre_logits", |path| {
+                let std = (1.0 / hidden_dim as f64).sqrt();
+                let weight = nn::init::truncated_normal(&[size, hidden_dim], std, -2.0, 2.0)?;
+                nn::Linear::with_values(path, weight, Some(nn::init::zeros(&[size])?))
+            })?;
+            trunk.layer("heads.act", |path| nn::Activation::new(path, nn::ActivationKind::Tanh))?;
+            size
+        }
+        None => hidden_dim,
+    };
+    trunk.classify(LastLayer { weight: Some(nn::init::zeros), ..LastLayer::new("heads.head", features) })
 }
 
 macro_rules! variants {
@@ -80,6 +106,12 @@ macro_rules! variants {
             const IS_SEQUENTIAL: bool = false;
             type Options = VitOptions;
 
+            fn defaults() -> Map<String, Value> {
+                let sizes =
+                    [("patch_size", $patch), ("num_layers", $layers), ("num_heads", $heads), ("hidden_dim", $features), ("mlp_dim", $hidden)];
+                defaults(sizes.map(|(key, size)| (key, json!(size))))
+            }
+
             fn options(options: &VitOptions) -> &Options {
                 &options.options
             }
@@ -89,7 +121,7 @@ macro_rules! variants {
             }
 
             fn build(options: &VitOptions, trunk: &mut Trunk) -> Result<()> {
-                build(Shape { patch: $patch, layers: $layers, heads: $heads, features: $features, hidden: $hidden }, options, trunk)
+                build(options, trunk)
             }
         }
     )*};

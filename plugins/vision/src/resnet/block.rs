@@ -31,13 +31,23 @@ impl BlockKind {
     }
 }
 
-/// Width of a bottleneck's middle.
+/// Sizes of one block.
 #[derive(Clone, Copy, Debug)]
-pub struct Width {
-    /// Groups of the 3×3 convolution.
+pub struct BlockShape {
+    /// Channels that go in.
+    pub input: i64,
+    /// Channels that come out are `planes` times the kind's expansion.
+    pub planes: i64,
+    /// Stride of the block.
+    pub stride: i64,
+    /// Distance of a window's pixels in a bottleneck.
+    pub dilation: i64,
+    /// Groups of a bottleneck's 3×3 convolution.
     pub groups: i64,
-    /// Channels of a group where `planes` is 64.
-    pub per_group: i64,
+    /// Channels of such a group where `planes` is 64.
+    pub width_per_group: i64,
+    /// Whether the last batch norm's weight starts at 0.
+    pub zero_init: bool,
 }
 
 /// A residual block: convolutions each with a batch norm, and the input added before the last ReLU.
@@ -47,36 +57,44 @@ pub struct Block {
 }
 
 impl Block {
-    /// A block from `input` channels to `planes` times the kind's expansion.
-    pub fn new(path: &nn::Path, kind: BlockKind, input: i64, planes: i64, stride: i64, width: Width) -> Result<Self> {
+    /// A block of this shape.
+    ///
+    /// # Errors
+    /// Sizes that libtorch refuses.
+    pub fn new(path: &nn::Path, kind: BlockKind, shape: BlockShape) -> Result<Self> {
         path.module(kind.class())?;
+        let BlockShape { input, planes, stride, .. } = shape;
         let output = planes * kind.expansion();
         let layer = |number: usize, input, output, kernel, options| -> Result<_> {
             let conv = convolution(&(path / format_args!("conv{number}")), input, output, kernel, options)?;
             Ok((conv, nn::BatchNorm2d::new(&(path / format_args!("bn{number}")), output)?))
         };
-        let options = |kernel: i64, stride, groups| nn::Conv2dOptions { stride, padding: kernel / 2, groups, ..Default::default() };
+        let pointwise = |stride| nn::Conv2dOptions { stride, ..Default::default() };
+        let window = |stride, dilation, groups| nn::Conv2dOptions { stride, padding: dilation, dilation, groups, ..Default::default() };
         let relu = || nn::Activation::new(&(path / "relu"), nn::ActivationKind::ReLU);
         let layers = match kind {
             BlockKind::Basic => {
-                let first = layer(1, input, planes, 3, options(3, stride, 1))?;
+                let first = layer(1, input, planes, 3, window(stride, 1, 1))?;
                 relu()?;
-                vec![first, layer(2, planes, planes, 3, options(3, 1, 1))?]
+                vec![first, layer(2, planes, planes, 3, window(1, 1, 1))?]
             }
             BlockKind::Bottleneck => {
-                let middle = planes * width.per_group / 64 * width.groups;
+                let middle = planes * shape.width_per_group / 64 * shape.groups;
                 let layers = vec![
-                    layer(1, input, middle, 1, options(1, 1, 1))?,
-                    layer(2, middle, middle, 3, options(3, stride, width.groups))?,
-                    layer(3, middle, output, 1, options(1, 1, 1))?,
+                    layer(1, input, middle, 1, pointwise(1))?,
+                    layer(2, middle, middle, 3, window(stride, shape.dilation, shape.groups))?,
+                    layer(3, middle, output, 1, pointwise(1))?,
                 ];
                 relu()?;
                 layers
             }
         };
+        if let Some((_, norm)) = layers.last().filter(|_| shape.zero_init) {
+            let _ = tch::no_grad(|| norm.weight().shallow_clone().f_zero_())?;
+        }
         let downsample = (stride != 1 || input != output).then(|| {
             nn::Sequential::new(&(path / "downsample"), |downsample| {
-                downsample.push(|path| convolution(path, input, output, 1, options(1, stride, 1)))?;
+                downsample.push(|path| convolution(path, input, output, 1, pointwise(stride)))?;
                 downsample.push(|path| nn::BatchNorm2d::new(path, output))
             })
         });
