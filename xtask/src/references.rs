@@ -4,8 +4,8 @@
 //! them and hands over.
 
 use std::env;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
@@ -30,6 +30,13 @@ impl References {
         }
     }
 
+    /// The command that compares with the references of a folder.
+    pub fn comparison(self, workspace: &Workspace, dir: &Path) -> Command {
+        let mut program = workspace.program(Profile::Dev, self.name());
+        program.arg(dir);
+        program
+    }
+
     /// The variable that names another folder.
     fn variable(self) -> &'static str {
         match self {
@@ -51,8 +58,7 @@ pub fn run(workspace: &Workspace, references: References, dir: Option<PathBuf>) 
         bail!("{} is not a folder. Name a folder of {name} references, or none for tests/fixtures/{name}", dir.display());
     }
     stage("Building the workspace", || workspace.build_all(Profile::Dev))?;
-    let mut program = workspace.program(Profile::Dev, name);
-    program.arg(&dir);
+    let mut program = references.comparison(workspace, &dir);
     let status = program.status().with_context(|| format!("cannot run {}", show(&program)))?;
     Ok(exit_code(status))
 }

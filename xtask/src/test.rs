@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test there is, and `host plugin check` on every plugin.
+//! `cargo xtask test`: every test there is, the models against PyTorch's, and `host plugin check` on every plugin.
 
 use std::process::ExitCode;
 
@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::check::check_all;
 use crate::examples::Example;
+use crate::references::References;
 use crate::stage::{Stages, stage};
 use crate::workspace::{Profile, Workspace, succeed};
 
@@ -20,6 +21,10 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     stages.run("Testing the workspace", || succeed(workspace.cargo().args(["test", "--workspace", "--no-fail-fast"])));
     for example in &examples {
         stages.run(&format!("Testing {}", example.name()), || succeed(example.cargo(workspace, "test").arg("--no-fail-fast")));
+    }
+    for folder in ["models", "models_more"] {
+        let folder = workspace.path("tests/fixtures").join(folder);
+        stages.run("Comparing models with PyTorch", || succeed(&mut References::Models.comparison(workspace, &folder)));
     }
     check_all(workspace, &mut stages)?;
     stages.finish()?;

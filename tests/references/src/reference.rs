@@ -97,6 +97,17 @@ impl Reference {
         &self.json
     }
 
+    /// What is recorded under `key` of a part of the file.
+    ///
+    /// # Errors
+    /// Nothing is: a comparison with it would pass whatever the model does.
+    pub fn recorded<'v>(&self, part: &'v Value, key: &str) -> Result<&'v Value, String> {
+        let is_empty = |value: &Value| {
+            value.is_null() || value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(serde_json::Map::is_empty)
+        };
+        part.get(key).filter(|value| !is_empty(value)).ok_or_else(|| format!("{} records nothing under `{key}`", self.name))
+    }
+
     /// Factor of the weights' formula.
     pub fn gain(&self) -> f64 {
         self.json["init"]["gain"].as_f64().unwrap_or(1.0)
@@ -121,9 +132,12 @@ impl Reference {
     }
 
     /// Names of the recorded outputs, in order.
-    pub fn output_names(&self) -> Vec<String> {
-        let outputs = self.json["eval"]["outputs"].as_object();
-        outputs.into_iter().flatten().map(|(name, _)| name.clone()).collect()
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn output_names(&self) -> Result<Vec<String>, String> {
+        let outputs = self.recorded(&self.json["eval"], "outputs")?.as_object();
+        Ok(outputs.into_iter().flatten().map(|(name, _)| name.clone()).collect())
     }
 
     /// Compares a module's output with `eval.activations`; the name is relative to the backbone.

@@ -41,7 +41,7 @@ impl Built {
         if without != expected {
             return Err(format!("parameters without gradient: {without:?}, the reference has {expected:?}"));
         }
-        for (name, value) in theirs["param_grad_norms"].as_object().into_iter().flatten() {
+        for (name, value) in reference.recorded(theirs, "param_grad_norms")?.as_object().into_iter().flatten() {
             let ours = gradients.iter().find(|(known, _)| known == name).and_then(|(_, norm)| *norm);
             let what = format!("gradient of `{name}`");
             deviation.close(&what, ours.unwrap_or(f64::NAN), number(value), tolerance("param_grad_norms"))?;
