@@ -103,9 +103,9 @@ impl Check {
         }
     }
 
-    /// Seconds that it may take without a `--timeout`.
-    fn limit(&self) -> u64 {
-        if matches!(self.body, Body::Model(_)) { 240 } else { 60 }
+    /// Seconds that it may take without a `--timeout`, for an id of this kind.
+    fn limit(&self, kind: Option<Kind>) -> u64 {
+        if kind == Some(Kind::Model) { 600 } else { 60 }
     }
 }
 

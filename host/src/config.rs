@@ -14,7 +14,7 @@ pub use overrides::apply as apply_override;
 pub use paths::{NamedPath, make_absolute};
 use serde_json::{Map, Value, json};
 use thaw_plugin_api::config::{Config, Key, ObjectReader};
-pub use trainer::{Audit, CheckpointConfig, ClipAlgorithm, Precision, TrainerConfig, Weighting};
+pub use trainer::{Audit, CheckpointConfig, ClipAlgorithm, TrainerConfig, Weighting};
 
 use crate::data::DataConfig;
 use crate::optimizer::OptimizerConfig;

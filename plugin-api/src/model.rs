@@ -1,8 +1,10 @@
 //! Models: what is trained (feature `torch`).
 
 mod batch;
+mod precision;
 
 pub use batch::{Batch, StepOutput, Tensors};
+pub use precision::Precision;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -138,6 +140,12 @@ pub trait Model: Sized + Send + 'static {
         Task::Classification
     }
 
+    /// The number formats that the model computes in; a run with another one is refused. All, unless the model says
+    /// otherwise: one that loses too much in bfloat16 leaves `bf16-mixed` out.
+    fn precisions(&self) -> Vec<Precision> {
+        Precision::all()
+    }
+
     /// What the model expects of its data.
     fn input_defaults(&self) -> InputDefaults {
         InputDefaults::default()
@@ -198,6 +206,9 @@ pub struct Description {
     pub stages: Vec<Stage>,
     #[serde(default)]
     pub task: Task,
+    /// As [`Model::precisions`].
+    #[serde(default = "Precision::all")]
+    pub precisions: Vec<Precision>,
     #[serde(default)]
     pub input: InputDefaults,
     #[serde(default)]
@@ -214,4 +225,24 @@ pub struct Description {
     /// The resolved configuration; none from plugins that do not say it.
     #[serde(default)]
     pub config: Option<Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_that_says_nothing_of_precisions_computes_in_all() {
+        let tree = serde_json::to_value(nn::Path::root().into_registry().tree().unwrap()).unwrap();
+        let description: Description = serde_json::from_value(serde_json::json!({ "tree": tree })).unwrap();
+        assert_eq!(description.precisions, Precision::ALL);
+    }
+
+    #[test]
+    fn a_precision_is_written_as_run_configs_have_it() {
+        for precision in Precision::ALL {
+            assert_eq!(precision.to_value(), precision.to_string());
+            assert_eq!(serde_json::to_value(precision).unwrap(), precision.to_string());
+        }
+    }
 }

@@ -137,6 +137,7 @@ faults! {
             "tracks-while-frozen" => "frozen-untouched", "backbone.scale.mean";
             "hides-a-weight" => "state-dict", "other outputs with the same weights";
             "gives-doubles" => "precision", "Double";
+            "loses-in-bf16" => "precision", "outputs in bfloat16 differ by";
             "draws-any-seed" => "deterministic", "initial `scale.weight`";
             "counts-models" => "restart", "initial `scale.weight`";
             "shares-a-weight" => "two-instances", "changed this one's outputs";
@@ -171,6 +172,13 @@ fn a_plugin_that_never_comes_back_is_a_finding() {
     let results = results(&report, id);
     assert_eq!((results[0].0, results[0].1), ("runs", "timed-out"));
     assert!(results[0].2.contains("not done after 4 s, in a run over a model"), "{}", results[0].2);
+}
+
+#[test]
+fn a_model_is_held_to_the_precisions_that_it_declares() {
+    let report = check("faults_torch", &["--id", "loses-in-bf16", "--only", "precision", "--config", "fp32_only = true"]);
+    assert_eq!(report["checks"][0]["status"], "passed", "{report}");
+    assert_eq!(report["checks"][0]["note"], "fp32 declared");
 }
 
 #[test]

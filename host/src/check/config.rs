@@ -28,8 +28,8 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 const CONFIGS: usize = 200;
-/// Time for random configurations: models take theirs to be built.
-const TIME_FOR_RANDOM: Duration = Duration::from_secs(10);
+/// Time for random configurations: models without keys for their size take theirs to be built.
+const TIME_FOR_RANDOM: Duration = Duration::from_secs(120);
 
 fn builds(subject: &mut Subject) -> Verdict {
     match subject.resolved(subject.config()) {
@@ -87,7 +87,7 @@ fn round_trip(subject: &mut Subject) -> Verdict {
         Kind::Model => (4, super::model::small(subject)),
         Kind::Strategy | Kind::Callback => (30, subject.config().clone()),
     };
-    let drawn = (0..5 * count).map(|_| random(&schema, &around, &mut random_numbers, Sizes::Small));
+    let drawn = (0..5 * count).map(|_| random(&schema, &around, &around, &mut random_numbers, Sizes::Small));
     let mut trips = 0;
     for (index, config) in std::iter::once(subject.config().clone()).chain(drawn).enumerate() {
         if trips > count {
@@ -184,12 +184,12 @@ fn many(subject: &mut Subject) -> Verdict {
     }
     let is_model = subject.item().kind == Kind::Model;
     // The largest sizes that a schema allows would fill the machine's memory with a model.
-    let sizes = if is_model { Sizes::Small } else { Sizes::Any };
+    let (usual, sizes) = if is_model { (super::model::small(subject), Sizes::Small) } else { (subject.config().clone(), Sizes::Any) };
     let mut random_numbers = subject.random(2);
     let started = Instant::now();
     let (mut built, mut refused) = (0, 0);
     while built + refused < CONFIGS && (!is_model || started.elapsed() < TIME_FOR_RANDOM) {
-        let config = random(&schema, subject.config(), &mut random_numbers, sizes);
+        let config = random(&schema, &usual, subject.config(), &mut random_numbers, sizes);
         let text = json!(config).to_string();
         subject.job().doing(&format!("making it of {text}"));
         match subject.resolved(&config) {

@@ -3,6 +3,7 @@
 mod forward;
 mod inputs;
 mod instances;
+mod precision;
 mod training;
 mod tree;
 mod weights;
@@ -14,6 +15,7 @@ use tch::{Device, Kind, Tensor};
 use thaw_plugin_api::Error;
 use thaw_plugin_api::model::{Batch, Task, Tensors};
 
+use super::config::values::fits;
 use super::{Body, Check, Outcome, Reach, Subject};
 use crate::model::{HostModel, ModelError, Phase};
 use inputs::Inputs;
@@ -45,8 +47,12 @@ pub(super) const CHECKS: &[Check] = &[
         Body::Model(forward::evaluation),
     )
     .after("forward"),
-    Check::new("precision", "it computes in float32, and under autocast in bfloat16 to nearly the same", Body::Model(training::precision))
-        .after("gradients"),
+    Check::new(
+        "precision",
+        "it computes in the precisions that it declares: in float32, and under autocast in bfloat16 to nearly the same",
+        Body::Model(precision::precision),
+    )
+    .after("gradients"),
     Check::new(
         "state-dict",
         "weights written to a file and read into another model give the same outputs",
@@ -74,23 +80,35 @@ pub(super) const CHECKS: &[Check] = &[
 pub(super) const MEASURE: &str = "tree-consistent";
 pub(super) const PARAMETERS: &str = "parameters.txt";
 
-/// Sizes that keep a model small, for keys that its schema has.
-const SMALL: [(&str, i64); 14] = [
-    ("image_size", 32),
-    ("num_classes", 5),
-    ("vocab_size", 1000),
-    ("hidden_size", 48),
-    ("dim", 48),
-    ("intermediate_size", 64),
-    ("hidden_dim", 64),
-    ("num_hidden_layers", 2),
-    ("n_layers", 2),
-    ("num_attention_heads", 4),
-    ("n_heads", 4),
-    ("max_position_embeddings", 64),
-    ("mlp_features", 32),
-    ("latent_dim", 16),
-];
+/// Sizes that keep a model small, for keys that its schema has with values of this type.
+fn small_sizes() -> [(&'static str, Value); 24] {
+    [
+        ("image_size", json!(32)),
+        ("num_classes", json!(5)),
+        ("vocab_size", json!(1000)),
+        ("hidden_size", json!(48)),
+        ("dim", json!(48)),
+        ("intermediate_size", json!(64)),
+        ("hidden_dim", json!(64)),
+        ("mlp_dim", json!(64)),
+        ("num_hidden_layers", json!(2)),
+        ("n_layers", json!(2)),
+        ("num_layers", json!(2)),
+        ("num_attention_heads", json!(4)),
+        ("n_heads", json!(4)),
+        ("num_heads", json!(4)),
+        ("max_position_embeddings", json!(64)),
+        ("mlp_features", json!(32)),
+        ("latent_dim", json!(16)),
+        ("layers", json!([1, 1, 1, 1])),
+        ("depths", json!([1, 1, 1, 1])),
+        ("dims", json!([16, 16, 32, 32])),
+        ("width_mult", json!(0.25)),
+        ("depth_mult", json!(0.25)),
+        ("width_coefficient", json!(0.25)),
+        ("depth_coefficient", json!(0.25)),
+    ]
+}
 
 /// A model with inputs that it takes.
 struct Bench {
@@ -207,10 +225,9 @@ fn configs(subject: &Subject) -> Vec<Map<String, Value>> {
 pub(super) fn small(subject: &Subject) -> Map<String, Value> {
     let properties = subject.item().schema.get("properties").and_then(Value::as_object);
     let mut small = subject.config().clone();
-    for (key, size) in SMALL {
-        let is_integer = properties.and_then(|properties| properties.get(key)).is_some_and(|property| property["type"] == "integer");
-        if is_integer && !small.contains_key(key) {
-            small.insert(key.to_owned(), json!(size));
+    for (key, size) in small_sizes() {
+        if !small.contains_key(key) && properties.and_then(|properties| properties.get(key)).is_some_and(|property| fits(property, &size)) {
+            small.insert(key.to_owned(), size);
         }
     }
     small
@@ -245,8 +262,8 @@ fn changed(model: &HostModel, before: &[(String, Tensor)]) -> Vec<String> {
     pairs.filter(|((_, now), (_, then))| now.detach() != *then).map(|((name, _), _)| name.clone()).collect()
 }
 
-/// Time for steps that are only counted.
-pub(super) const TIME_FOR_STEPS: Duration = Duration::from_secs(15);
+/// Time for steps that are only counted; only models of a hundred million parameters without keys for their size need more.
+pub(super) const TIME_FOR_STEPS: Duration = Duration::from_secs(240);
 
 /// A model that trains for so many steps, or as many as there is time for, and gives how many, as often as it is called.
 ///

@@ -117,7 +117,7 @@ pub(super) fn configs(subject: &Subject, purpose: u64) -> Vec<Map<String, Value>
     let mut numbers = subject.random(purpose);
     let schema = &subject.item().schema;
     let mut configs = vec![subject.config().clone()];
-    configs.extend((0..RANDOM).map(|_| random(schema, subject.config(), &mut numbers, Sizes::Small)));
+    configs.extend((0..RANDOM).map(|_| random(schema, subject.config(), subject.config(), &mut numbers, Sizes::Small)));
     configs.retain(|config| straight(subject, config, USUAL).is_ok());
     configs
 }

@@ -63,7 +63,10 @@ fn keys(item: &Item) -> String {
 pub fn text(sampled: &[Sampled]) -> String {
     let mut groups: BTreeMap<(&str, &[&str]), Vec<String>> = BTreeMap::new();
     for model in sampled {
-        let size = model.parameters.map(|parameters| format!(" ({:.1} M parameters)", parameters as f64 / 1e6));
+        let size = model.parameters.map(|parameters| match parameters {
+            ..1_000_000 => format!(" ({} k parameters)", parameters / 1000),
+            _ => format!(" ({:.1} M parameters)", parameters as f64 / 1e6),
+        });
         groups.entry((&model.smallest, &model.checks)).or_default().push(format!("{}{}", model.id, size.unwrap_or_default()));
     }
     let line = |((smallest, checks), ids): (&(&str, &[&str]), &Vec<String>)| {

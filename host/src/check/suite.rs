@@ -98,7 +98,7 @@ impl Suite {
         };
         if let Some(check) = find(ROOT, None) {
             let job = suite.job(&Task { check, item: None, after: None, family: None }, "metadata")?;
-            job.run(check, suite.limit(check), &suite.zygotes);
+            job.run(check, suite.limit(check, None), &suite.zygotes);
             suite.metadata = job.left_behind(METADATA).and_then(|text| serde_json::from_str(&text).ok());
         }
         if !suite.options.all && suite.options.ids.is_empty() {
@@ -251,15 +251,15 @@ impl Suite {
                 Outcome::skipped(format!("`{}` {}", ground.check.id, ground.outcome.word().to_lowercase()))
             }
             _ => match self.job(task, &index.to_string()) {
-                Ok(job) => job.run(task.check, self.limit(task.check), &self.zygotes),
+                Ok(job) => job.run(task.check, self.limit(task.check, task.item.as_ref().map(|(kind, _)| *kind)), &self.zygotes),
                 Err(error) => Outcome::skipped(format!("no place for temporary files: {error}")),
             },
         };
         Checked { check: task.check, item: task.item.clone(), outcome, seconds: started.elapsed().as_secs_f64() }
     }
 
-    fn limit(&self, check: &Check) -> Duration {
-        self.options.timeout.unwrap_or(Duration::from_secs(check.limit()))
+    fn limit(&self, check: &Check, kind: Option<Kind>) -> Duration {
+        self.options.timeout.unwrap_or(Duration::from_secs(check.limit(kind)))
     }
 
     fn job(&self, task: &Task, name: &str) -> std::io::Result<Job> {

@@ -1,10 +1,8 @@
 //! `[trainer]` and `[checkpoint]`.
 
-use tch::{Device, Kind};
 use thaw_plugin_api::config::Config;
+use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::monitor::Mode;
-
-use crate::torch::{Autocast, Result};
 
 /// The loop, by Lightning's names.
 #[derive(Clone, Debug, Config)]
@@ -62,32 +60,6 @@ pub struct TrainerConfig {
     /// Threads of libtorch on the CPU. Default: libtorch's own choice.
     #[config(range = 1..)]
     pub threads: Option<usize>,
-}
-
-/// Number format of forward and backward.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
-pub enum Precision {
-    /// 32 bits throughout.
-    Fp32,
-    /// bfloat16 where autocast allows, 32 bits for weights and sums.
-    Bf16Mixed,
-    /// float16 where autocast allows, with loss scaling; CUDA only.
-    Fp16Mixed,
-}
-
-impl Precision {
-    /// Mixed precision on this thread for as long as the guard lives; none for [`Self::Fp32`].
-    ///
-    /// # Errors
-    /// A device that does not have it.
-    pub fn autocast(self, device: Device) -> Result<Option<Autocast>> {
-        let kind = match self {
-            Self::Fp32 => return Ok(None),
-            Self::Bf16Mixed => Kind::BFloat16,
-            Self::Fp16Mixed => Kind::Half,
-        };
-        Autocast::new(device, kind).map(Some)
-    }
 }
 
 /// How batches of unequal size count in an accumulation.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use thaw_plugin_api::context::{Progress, Stage};
+use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::module_tree::ModuleTree;
 
 use super::audit::Frozen;
@@ -13,7 +14,7 @@ use super::swap::Swapping;
 use super::{Fit, FitError, Meter, RunState, initial_groups};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
-use crate::config::{ConfigError, Precision, RunConfig};
+use crate::config::{ConfigError, RunConfig};
 use crate::data::{DataModule, InputDefaults, Interpolation, Split};
 use crate::model::{HostModel, load_weights};
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
@@ -176,9 +177,16 @@ fn of_table(config: &RunConfig, table: &str, error: Error) -> Error {
 /// The model, with its initial weights.
 ///
 /// # Errors
-/// An unknown id, or a configuration that does not fit.
+/// An unknown id, a configuration that does not fit, a precision that the model does not compute in.
 pub fn create_model(config: &RunConfig, plugins: &PluginSet) -> Result<HostModel, Error> {
-    HostModel::create(plugins, &config.model.id, &config.model.config).map_err(|error| of_table(config, "[model]", error))
+    let model = HostModel::create(plugins, &config.model.id, &config.model.config).map_err(|error| of_table(config, "[model]", error))?;
+    let (precision, declared) = (config.trainer.precision, &model.description().precisions);
+    if !declared.contains(&precision) {
+        let declared = declared.iter().map(|precision| format!("\"{precision}\"")).collect::<Vec<_>>().join(", ");
+        let message = format!("`precision` is \"{precision}\", expected what model `{}` computes in: {declared}", model.id());
+        return Err(ConfigError::Section { path: config.path.clone(), section: "trainer".to_owned(), message }.into());
+    }
+    Ok(model)
 }
 
 /// The model on its device, with its weights unless a checkpoint brings them.

@@ -1,15 +1,15 @@
 //! Validation: a pass over data without gradients, every module in evaluation mode.
 
 use thaw_plugin_api::hook::Hook;
-use thaw_plugin_api::model::{Batch, Task};
+use thaw_plugin_api::model::{Batch, Precision, Task};
 
 use super::step::to_device;
 use super::{Fit, Meter};
 use crate::Error;
-use crate::config::Precision;
 use crate::data::Split;
 use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
+use crate::torch::Autocast;
 
 /// What a pass over validation data gave.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,7 @@ pub fn evaluate_batch(
     precision: Precision,
     evaluation: &mut Evaluation,
 ) -> Result<(), Error> {
-    let _autocast = precision.autocast(model.device())?;
+    let _autocast = Autocast::of(precision, model.device())?;
     let output = model.step(batch)?;
     let loss = output.loss.f_double_value(&[]).map_err(torch("reading the loss"))?;
     evaluation.metrics.add("val_loss", loss, samples);

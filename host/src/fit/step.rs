@@ -10,7 +10,7 @@ use crate::Error;
 use crate::config::{ClipAlgorithm, Weighting};
 use crate::data;
 use crate::optimizer::Clip;
-use crate::torch::transfer;
+use crate::torch::{Autocast, transfer};
 
 /// What a batch gave.
 pub struct BatchResult {
@@ -66,7 +66,7 @@ impl Fit {
 
     fn forward(&mut self, batch: &Batch) -> Result<StepOutput, Error> {
         let state = &mut self.state;
-        let _autocast = state.config.trainer.precision.autocast(state.model.device())?;
+        let _autocast = Autocast::of(state.config.trainer.precision, state.model.device())?;
         Ok(state.model.step(batch)?)
     }
 

@@ -8,6 +8,7 @@ use crate::Error;
 use crate::data::PredictData;
 use crate::fit::to_device;
 use crate::model::shared;
+use crate::torch::Autocast;
 
 /// What a batch of samples gave.
 pub struct BatchOutputs {
@@ -64,7 +65,7 @@ impl Inference {
 
     fn forward(&mut self, inputs: &Tensors) -> Result<Tensors, Error> {
         let _guard = tch::no_grad_guard();
-        let _autocast = self.config.trainer.precision.autocast(self.model.device())?;
+        let _autocast = Autocast::of(self.config.trainer.precision, self.model.device())?;
         Ok(self.model.forward(shared(inputs))?)
     }
 }

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use tch::{Device, Kind};
+use thaw_plugin_api::model::Precision;
 
 use super::{Result, TorchError, call, device_index, ffi};
 
@@ -19,6 +20,19 @@ pub struct Autocast {
 }
 
 impl Autocast {
+    /// Mixed precision as a run config asks for it; none for [`Precision::Fp32`].
+    ///
+    /// # Errors
+    /// A device that does not have it.
+    pub fn of(precision: Precision, device: Device) -> Result<Option<Autocast>> {
+        let kind = match precision {
+            Precision::Fp32 => return Ok(None),
+            Precision::Bf16Mixed => Kind::BFloat16,
+            Precision::Fp16Mixed => Kind::Half,
+        };
+        Self::new(device, kind).map(Some)
+    }
+
     /// Turns mixed precision on for `device`, in [`Kind::BFloat16`] or [`Kind::Half`].
     pub fn new(device: Device, kind: Kind) -> Result<Autocast> {
         let cuda = device_index(device)? >= 0;

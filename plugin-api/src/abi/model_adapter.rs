@@ -86,6 +86,7 @@ impl<M: Model> RawModel for Adapter<M> {
                 tree: self.registry.tree()?.with_stages(self.model.stages()),
                 stages: self.model.stages(),
                 task: self.model.task(),
+                precisions: self.model.precisions(),
                 input: self.model.input_defaults(),
                 optimizer: self.model.default_optimizer(),
                 weight_aliases: self.model.weight_aliases(),

@@ -37,6 +37,17 @@ fn data_that_does_not_fit_the_model_is_named() {
 }
 
 #[test]
+fn a_precision_that_the_model_does_not_declare_is_refused() {
+    let run = Run::new(
+        "plugins = [\"faults_torch\"]\n[model]\nid = \"loses-in-bf16\"\nfp32_only = true\n[trainer]\nprecision = \"bf16-mixed\"\n\
+         [data]\nkind = \"tensors\"\npath = \"nowhere.safetensors\"\n",
+    );
+    let refused = ["[trainer]", "`precision` is \"bf16-mixed\", expected what model `loses-in-bf16` computes in: \"fp32\""];
+    run.fit(&[]).failed(2, &refused);
+    run.host(["plan", "run.toml"]).failed(2, &refused);
+}
+
+#[test]
 fn a_case_that_is_not_there_is_named() {
     let run = Run::new(&case("bb_steplr"));
     run.fit(&["--set", "model.case=nowhere/case.json"]).failed(3, &["case-model", "nowhere/case.json"]);

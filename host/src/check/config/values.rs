@@ -47,17 +47,44 @@ fn guess(property: &Value) -> Option<Value> {
     }
 }
 
-/// A random configuration within the schema, around the keys that are given.
-pub fn random(schema: &Value, given: &Map<String, Value>, numbers: &mut CounterRng, sizes: Sizes) -> Map<String, Value> {
-    let mut config = given.clone();
+/// A random configuration within the schema: some keys of `usual` changed, or all of them. Those that are `given` stay.
+pub fn random(
+    schema: &Value,
+    usual: &Map<String, Value>,
+    given: &Map<String, Value>,
+    numbers: &mut CounterRng,
+    sizes: Sizes,
+) -> Map<String, Value> {
     let properties = schema.get("properties").and_then(Value::as_object);
-    for (key, property) in properties.into_iter().flatten() {
-        let is_left_out = property.get("default").is_some() && numbers.below(5) < 2;
-        if !given.contains_key(key) && !is_left_out {
+    let open: Vec<_> = properties.into_iter().flatten().filter(|(key, _)| !given.contains_key(*key)).collect();
+    // Sizes that go together seldom do when all of them are random.
+    let few = (numbers.below(2) == 0)
+        .then(|| (0..=numbers.below(3)).map(|_| numbers.below(open.len().max(1) as u64) as usize).collect::<Vec<_>>());
+    let mut config = usual.clone();
+    for (index, (key, property)) in open.into_iter().enumerate() {
+        let has_value = property.get("default").is_some() || usual.contains_key(key);
+        let stays = match &few {
+            Some(few) => has_value && !few.contains(&index),
+            None => has_value && numbers.below(5) < 2,
+        };
+        if !stays {
             config.insert(key.clone(), value(property, numbers, sizes));
         }
     }
     config
+}
+
+/// Whether a key of this schema takes a value of this type.
+pub fn fits(property: &Value, value: &Value) -> bool {
+    match value {
+        Value::Array(elements) => {
+            let length = |key: &str| property.get(key).and_then(Value::as_u64).is_none_or(|length| length == elements.len() as u64);
+            let items = property.get("items").unwrap_or(&Value::Null);
+            kind(property) == "array" && length("minItems") && length("maxItems") && elements.iter().all(|element| fits(items, element))
+        }
+        Value::Number(number) => kind(property) == if number.is_i64() { "integer" } else { "number" },
+        _ => false,
+    }
 }
 
 fn value(schema: &Value, numbers: &mut CounterRng, sizes: Sizes) -> Value {
@@ -70,7 +97,7 @@ fn value(schema: &Value, numbers: &mut CounterRng, sizes: Sizes) -> Value {
     match kind(schema) {
         "boolean" => json!(numbers.below(2) == 1),
         "integer" => integer(&Range::of(schema), numbers, sizes),
-        "number" => number(&Range::of(schema), numbers),
+        "number" => number(&Range::of(schema), numbers, sizes),
         "string" => {
             let words = ["", "backbone", "head", "*", "no such thing", "ü/…"];
             let default = schema.get("default").filter(|default| default.is_string() && numbers.below(2) == 0);
@@ -78,11 +105,15 @@ fn value(schema: &Value, numbers: &mut CounterRng, sizes: Sizes) -> Value {
         }
         "array" => {
             let items = schema.get("items").cloned().unwrap_or_default();
-            (0..numbers.below(4)).map(|_| value(&items, numbers, sizes)).collect()
+            let length = |key: &str| schema.get(key).and_then(Value::as_u64);
+            let shortest = length("minItems").unwrap_or(0);
+            let longest = length("maxItems").unwrap_or(shortest + 3);
+            let length = shortest + numbers.below(longest.saturating_sub(shortest) + 1);
+            (0..length).map(|_| value(&items, numbers, sizes)).collect()
         }
         "object" => match schema.get("additionalProperties").filter(|more| more.is_object()) {
             Some(more) => Value::Object((0..numbers.below(3)).map(|index| (format!("key{index}"), value(more, numbers, sizes))).collect()),
-            None => Value::Object(random(schema, &Map::new(), numbers, sizes)),
+            None => Value::Object(random(schema, &Map::new(), &Map::new(), numbers, sizes)),
         },
         _ => schema.get("default").cloned().unwrap_or(Value::Null),
     }
@@ -102,9 +133,11 @@ fn integer(range: &Range, numbers: &mut CounterRng, sizes: Sizes) -> Value {
     json!(number)
 }
 
-fn number(range: &Range, numbers: &mut CounterRng) -> Value {
+fn number(range: &Range, numbers: &mut CounterRng, sizes: Sizes) -> Value {
     let low = range.low.unwrap_or(0.0);
     let high = range.high.unwrap_or(low + 2.0);
+    // A factor on widths or depths is a size, too.
+    let high = if sizes == Sizes::Small { high.min(low.max(0.0) + 1.0) } else { high };
     match numbers.below(8) {
         0 if !range.open_low => json!(low),
         1 if !range.open_high => json!(high),
@@ -207,6 +240,7 @@ mod tests {
                 "rate": { "type": "number", "exclusiveMinimum": 0.0, "maximum": 1.0, "default": 0.5 },
                 "sizes": { "type": "array", "items": { "type": "integer", "minimum": 1 }, "default": [] },
                 "mode": { "type": "string", "enum": ["train", "eval"], "default": "eval" },
+                "layers": { "type": "array", "items": { "type": "integer" }, "minItems": 2, "maxItems": 2, "default": [3, 4] },
             },
         })
     }
@@ -222,14 +256,35 @@ mod tests {
     fn random_values_keep_to_the_schema() {
         let mut numbers = CounterRng::new(&[7]);
         for _ in 0..500 {
-            let config = random(&schema(), &Map::new(), &mut numbers, Sizes::Any);
+            let config = random(&schema(), &Map::new(), &Map::new(), &mut numbers, Sizes::Any);
             let size = config["size"].as_i64().unwrap();
             assert!((1..=9).contains(&size), "{size}");
             if let Some(rate) = config.get("rate").and_then(Value::as_f64) {
                 assert!(rate > 0.0 && rate <= 1.0, "{rate}");
             }
             assert!(config.get("mode").is_none_or(|mode| mode == "train" || mode == "eval"));
+            assert!(config.get("layers").is_none_or(|layers| layers.as_array().is_some_and(|layers| layers.len() == 2)));
         }
+    }
+
+    #[test]
+    fn half_of_the_random_configurations_differ_in_few_keys_from_the_usual_one() {
+        let mut numbers = CounterRng::new(&[8]);
+        let usual = Map::from_iter(["size", "path", "rate", "sizes", "mode", "layers"].map(|key| (key.to_owned(), json!("usual"))));
+        let given = Map::from_iter([("path".to_owned(), json!("usual"))]);
+        let configs: Vec<_> = (0..500).map(|_| random(&schema(), &usual, &given, &mut numbers, Sizes::Any)).collect();
+        let usual_keys = |config: &Map<String, Value>| config.values().filter(|value| **value == json!("usual")).count();
+        let near = configs.iter().filter(|config| usual_keys(config) >= 4).count();
+        assert!((230..400).contains(&near), "{near} of 500");
+        assert!(configs.iter().all(|config| config["path"] == "usual"));
+    }
+
+    #[test]
+    fn a_value_fits_a_key_of_its_type_and_length() {
+        let fits = |key: &str, value: Value| fits(&schema()["properties"][key], &value);
+        assert!(fits("size", json!(3)) && !fits("size", json!(0.5)) && !fits("size", json!([1])));
+        assert!(fits("rate", json!(0.5)) && !fits("rate", json!(1)));
+        assert!(fits("layers", json!([1, 1])) && !fits("layers", json!([1, 1, 1])) && !fits("layers", json!([0.5, 0.5])));
     }
 
     #[test]

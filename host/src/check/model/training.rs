@@ -2,17 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use tch::{Device, Kind};
 use thaw_plugin_api::module_tree::BatchNorm;
 
 use super::{Bench, changed, snapshot, torch, words};
 use crate::check::{Outcome, Subject, Verdict};
-use crate::model::Phase;
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
-use crate::torch::Autocast;
-
-/// How far outputs in bfloat16 may be from those in float32: its 8 bits, through some layers.
-const BF16_TOLERANCE: f64 = 0.1;
 
 /// What is wrong with the gradients after a backward.
 fn findings(bench: &Bench) -> Result<Vec<String>, Outcome> {
@@ -129,55 +123,4 @@ pub(super) fn frozen_untouched(subject: &mut Subject) -> Verdict {
         return Err(Outcome::failed("nothing that trains moved", "the trainable parameters after a step", hint));
     }
     Ok(Outcome::passed())
-}
-
-pub(super) fn precision(subject: &mut Subject) -> Verdict {
-    let mut bench = Bench::new(subject, subject.job().seed)?;
-    let exact = bench.outputs(4)?;
-    let hint = "make new tensors with the kind and device of the input (`zeros_like`, `to_kind(x.kind())`)";
-    if let Some((name, output)) = exact.iter().find(|(_, output)| output.is_floating_point() && output.kind() != Kind::Float) {
-        return Err(Outcome::failed(format!("`{name}` is {:?}", output.kind()), "float32", hint));
-    }
-    let inputs = bench.inputs.batch(4).map_err(torch)?;
-    let rough = {
-        let _autocast = Autocast::new(Device::Cpu, Kind::BFloat16).map_err(|error| Outcome::skipped(error.to_string()))?;
-        bench.evaluate(inputs).map_err(|error| Outcome::failed(format!("in bfloat16: {}", words(error)), "outputs", hint))?
-    };
-    let (Ok(exact), Ok(rough)) = (exact.first(), rough.first()) else { return Err(Outcome::skipped("there are no outputs")) };
-    let distance = rough
-        .f_to_kind(Kind::Float)
-        .and_then(|rough| (rough - exact).f_abs())
-        .and_then(|all| all.f_max())
-        .and_then(|max| max.f_double_value(&[]));
-    let scale = exact.f_abs().and_then(|all| all.f_max()).and_then(|max| max.f_double_value(&[])).map_err(torch)?;
-    let distance = distance.map_err(torch)?;
-    if !distance.is_finite() {
-        return Err(Outcome::failed(
-            "in bfloat16 outputs are not finite",
-            "finite numbers",
-            "large values leave bfloat16's precision first: sum in float32",
-        ));
-    }
-    bench.model.set_phase(Phase::Train);
-    {
-        let _autocast = Autocast::new(Device::Cpu, Kind::BFloat16).map_err(|error| Outcome::skipped(error.to_string()))?;
-        bench.train(4).map_err(|outcome| match outcome {
-            Outcome::Skipped { reason } => Outcome::failed(format!("in bfloat16: {reason}"), "a step of training", hint),
-            other => other,
-        })?;
-    }
-    let wrong = bench.parameters().into_iter().find(|(_, tensor)| tensor.grad().defined() && tensor.grad().kind() != tensor.kind());
-    if let Some((name, tensor)) = wrong {
-        let found = format!("the gradient of `{name}` is {:?}", tensor.grad().kind());
-        return Err(Outcome::failed(found, format!("{:?}, as its parameter", tensor.kind()), hint));
-    }
-    if distance > BF16_TOLERANCE * scale.max(1.0) {
-        let found = format!("outputs in bfloat16 differ by {distance:.2} where they are up to {scale:.2}");
-        return Err(Outcome::warning(
-            found,
-            format!("less than {BF16_TOLERANCE} of that"),
-            "train in fp32, or compute the delicate part in float32",
-        ));
-    }
-    Ok(Outcome::noted(format!("bfloat16 differs by {distance:.1e}")))
 }

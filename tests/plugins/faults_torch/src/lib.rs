@@ -6,7 +6,7 @@ mod models;
 use callbacks::{LeavesGradOff, WritesToFrozen};
 use models::{
     CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn, GivesDoubles, HidesAWeight,
-    KeepsEveryOutput, NamesNoModule, PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
+    KeepsEveryOutput, LosesInBf16, NamesNoModule, PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
 };
 use thaw_plugin_api::export_plugin;
 
@@ -14,6 +14,6 @@ export_plugin!(
     callbacks: [LeavesGradOff, WritesToFrozen],
     models: [
         CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn, GivesDoubles, HidesAWeight,
-        KeepsEveryOutput, NamesNoModule, PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
+        KeepsEveryOutput, LosesInBf16, NamesNoModule, PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
     ],
 );

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::nn::Module;
 use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::tch::{Kind, Tensor};
@@ -136,6 +137,48 @@ fault!(
         if stage == "head" { Ok(x.f_to_kind(Kind::Double)?) } else { Ok(x) }
     }
 );
+
+/// What the model says of itself.
+#[derive(Config)]
+pub struct PrecisionConfig {
+    /// Whether it says that it needs float32.
+    #[config(default = false)]
+    fp32_only: bool,
+}
+
+/// Large numbers that nearly cancel out: in bfloat16 nothing is left of their difference. It declares bfloat16 all the same.
+pub struct LosesInBf16 {
+    net: Net,
+    fp32_only: bool,
+}
+
+impl Model for LosesInBf16 {
+    const ID: &'static str = "loses-in-bf16";
+    type Config = PrecisionConfig;
+
+    fn new(config: PrecisionConfig, root: &nn::Path) -> Result<Self> {
+        Ok(Self { net: Net::new(root)?, fp32_only: config.fp32_only })
+    }
+
+    fn precisions(&self) -> Vec<Precision> {
+        if self.fp32_only { vec![Precision::Fp32] } else { Precision::ALL.to_vec() }
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        stages()
+    }
+
+    fn run_stage(&self, stage: &str, inputs: Tensors) -> Result<Tensors> {
+        inputs.map_first(|x| {
+            if stage == "backbone" {
+                return self.net.run(stage, x);
+            }
+            let large = self.net.head.weight().f_mul_scalar(1000.0)?;
+            let nearly = large.f_mul_scalar(0.999)?;
+            Ok(x.f_matmul(&large.f_tr()?)?.f_sub(&x.f_matmul(&nearly.f_tr()?)?)?.f_add(&self.net.head.forward(x)?)?)
+        })
+    }
+}
 
 /// A stage over a module that there is not.
 pub struct NamesNoModule(Net);
