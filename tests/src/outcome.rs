@@ -23,14 +23,21 @@ impl Outcome {
 
     /// A file as text.
     pub fn text(&self, name: &str) -> String {
-        let bytes = self.0.iter().find(|(known, _)| known == name).map(|(_, bytes)| bytes.as_slice());
-        String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
+        let known = self.0.iter().find(|(known, _)| known == name);
+        let (_, bytes) = known.unwrap_or_else(|| panic!("`{name}` is none of {:?}", self.names()));
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|(name, _)| name.as_str()).collect()
     }
 
     /// Expects a run directory to come to the same.
     #[track_caller]
     pub fn assert_same(&self, run_dir: &Path, how: &str) {
-        for ((name, found), (_, expected)) in Self::of(run_dir).0.iter().zip(&self.0) {
+        let found = Self::of(run_dir);
+        assert_eq!(found.names(), self.names(), "{how}: files and keys of state.json");
+        for ((name, found), (_, expected)) in found.0.iter().zip(&self.0) {
             if found == expected {
                 continue;
             }

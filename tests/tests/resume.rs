@@ -155,8 +155,9 @@ fn every_checkpoint_of_a_run_can_be_gone_on_from_in_another_folder() {
         let checkpoint = checkpoints.join(name);
         run.host(["fit", "run.toml", "--run-dir", &folder, "--resume", checkpoint.to_str().unwrap()]).succeeded();
         let found = Outcome::of(&run.folder().join(&folder));
-        for ((file, found), (_, expected)) in found.0.iter().zip(&straight.0).take(4) {
-            assert!(found == expected, "{file} after {name} differs:\n{}", String::from_utf8_lossy(found));
+        // Not the state: what else is kept there is another run directory's business.
+        for (found, expected) in found.0[..4].iter().zip(&straight.0[..4]) {
+            assert!(found == expected, "{} after {name} differs:\n{}", found.0, String::from_utf8_lossy(&found.1));
         }
     }
 }
