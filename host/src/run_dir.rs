@@ -4,7 +4,7 @@ mod lock;
 mod private;
 
 use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -14,6 +14,7 @@ use time::macros::format_description;
 pub use lock::{Holder, RunLock, holder};
 pub use private::PrivateCopy;
 
+use crate::durable;
 use crate::error::{Error, io};
 
 /// Records of metrics.
@@ -36,6 +37,8 @@ pub const FILES: &str = "files";
 /// A run directory, open for writing by this process alone.
 pub struct RunDir {
     path: PathBuf,
+    /// Whether this run is the first to write there.
+    is_new: bool,
     _lock: RunLock,
     metrics: Records,
     groups: Records,
@@ -65,56 +68,48 @@ impl RunDir {
         unique
     }
 
-    /// A new run directory; an existing one must be empty.
+    /// The run directory of a run: that of the run which it resumes, or a new one, which must be empty and gets the records and
+    /// swaps of the resumed run.
     ///
     /// # Errors
-    /// It cannot be made, or holds something already.
-    pub fn create(path: &Path) -> Result<Self, Error> {
-        let holds_something = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
-        if holds_something {
+    /// It holds something else already, another run is live in it, or it cannot be written.
+    pub fn open(path: &Path, resumed: Option<&Path>) -> Result<Self, Error> {
+        let is_new = resumed.is_none() || resumed.map(Path::to_path_buf) != path.canonicalize().ok();
+        if is_new && !is_empty(path) {
             let reason = "the run directory holds something already; take another, or --resume it";
             return Err(io(path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason)));
         }
-        Self::open(path, Position::default())
-    }
-
-    /// The run directory that a run goes on in, with the records after `position` taken off. One that has none yet gets
-    /// those of `earlier`, the run directory of the checkpoint.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn resume(path: &Path, earlier: Option<&Path>, position: Position) -> Result<Self, Error> {
-        std::fs::create_dir_all(path).map_err(io(path))?;
-        let copy = |name: &Path| {
-            let (to, from) = (path.join(name), earlier.map(|earlier| earlier.join(name)));
-            match from.filter(|from| from.is_file() && !to.exists()) {
-                Some(from) => std::fs::copy(&from, &to).map(drop).map_err(io(&to)),
-                None => Ok(()),
-            }
-        };
-        for name in [METRICS, GROUPS, SWAPS] {
-            copy(Path::new(name))?;
-        }
-        if let Some(from) = earlier.map(|earlier| earlier.join(PLUGIN_FILES)).filter(|from| from.is_dir()) {
-            std::fs::create_dir_all(path.join(PLUGIN_FILES)).map_err(io(path))?;
-            for file in std::fs::read_dir(&from).map_err(io(&from))? {
-                copy(&Path::new(PLUGIN_FILES).join(file.map_err(io(&from))?.file_name()))?;
-            }
-        }
-        Self::open(path, position)
-    }
-
-    fn open(path: &Path, position: Position) -> Result<Self, Error> {
         let checkpoints = path.join(CHECKPOINTS);
         std::fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
-        // Before anything is cut off: another run may be writing here.
+        // Before anything is written: another run may be live here.
         let lock = RunLock::take(path)?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            _lock: lock,
-            metrics: Records::open(path.join(METRICS), position.metrics)?,
-            groups: Records::open(path.join(GROUPS), position.groups)?,
+        let opened = resumed.filter(|_| is_new).map_or(Ok(()), |resumed| copy_records(resumed, path)).and_then(|()| {
+            let (metrics, groups) = (Records::open(path.join(METRICS))?, Records::open(path.join(GROUPS))?);
+            Ok(Self { path: path.to_path_buf(), is_new, _lock: lock, metrics, groups })
+        });
+        opened.inspect_err(|_| {
+            if is_new {
+                clear(path)
+            }
         })
+    }
+
+    /// Takes the records after `position` off.
+    ///
+    /// # Errors
+    /// There are fewer than that, or the files cannot be written.
+    pub fn cut(&mut self, position: Position) -> Result<(), Error> {
+        self.metrics.check(position.metrics)?;
+        self.groups.check(position.groups)?;
+        self.metrics.cut(position.metrics)?;
+        self.groups.cut(position.groups)
+    }
+
+    /// Removes what a run has written that could not start, unless it was to go on here.
+    pub fn discard(&self) {
+        if self.is_new {
+            clear(&self.path);
+        }
     }
 
     /// The folder.
@@ -133,7 +128,7 @@ impl RunDir {
     /// It cannot be written.
     pub fn write(&self, name: &str, text: &str) -> Result<(), Error> {
         let path = self.path.join(name);
-        write_whole(&path, text.as_bytes()).map_err(io(&path))
+        durable::write(&path, text.as_bytes()).map_err(io(&path))
     }
 
     /// Writes a whole file of JSON.
@@ -169,36 +164,48 @@ impl RunDir {
         self.groups.flush();
     }
 
+    /// The same, and waits until they are on disk: a checkpoint says how many there are.
+    pub fn sync(&mut self) {
+        self.flush();
+        for records in [&self.metrics, &self.groups] {
+            if let Err(error) = records.file.sync_data() {
+                tracing::warn!("{}: {error}", records.path.display());
+            }
+        }
+    }
+
     /// Where the records in the files end.
     pub fn position(&self) -> Position {
         Position { metrics: self.metrics.length, groups: self.groups.length }
     }
 }
 
-/// Writes beside and renames.
-///
-/// # Errors
-/// The folder cannot be written, or the disk is full.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = temporary(0o666).tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    if let Ok(before) = path.metadata() {
-        file.as_file().set_permissions(before.permissions())?;
+fn is_empty(folder: &Path) -> bool {
+    !std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// What a run that goes on elsewhere takes with it, besides checkpoints.
+fn copy_records(from: &Path, to: &Path) -> Result<(), Error> {
+    let copy = |name: &Path| {
+        let (from, to) = (from.join(name), to.join(name));
+        if from.is_file() { durable::copy(&from, &to).map_err(io(&to)) } else { Ok(()) }
+    };
+    [METRICS, GROUPS, SWAPS].iter().try_for_each(|name| copy(Path::new(name)))?;
+    let (plugins, folder) = (from.join(PLUGIN_FILES), to.join(PLUGIN_FILES));
+    if plugins.is_dir() {
+        std::fs::create_dir_all(&folder).map_err(io(&folder))?;
+        for file in std::fs::read_dir(&plugins).map_err(io(&plugins))? {
+            copy(&Path::new(PLUGIN_FILES).join(file.map_err(io(&plugins))?.file_name()))?;
+        }
     }
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
 
-/// For a temporary file (`mode` 0o666) or folder (0o777) that is to become part of a run: readable by whom the user's mask lets,
-/// where temporary ones are their owner's alone.
-pub fn temporary<'b>(mode: u32) -> tempfile::Builder<'b, 'b> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
-    let _ = mode;
-    builder
+/// Removes a folder that was empty before this run.
+fn clear(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder) {
+        tracing::warn!("{}: {error}", folder.display());
+    }
 }
 
 /// A file of records. What cannot be written is lost, told once, and the run goes on.
@@ -217,12 +224,30 @@ struct Records {
 const WAITING: usize = 8 << 10;
 
 impl Records {
-    fn open(path: PathBuf, length: u64) -> Result<Self, Error> {
+    fn open(path: PathBuf) -> Result<Self, Error> {
         let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(&path))?;
-        let length = file.metadata().map_err(io(&path))?.len().min(length);
-        file.set_len(length).map_err(io(&path))?;
-        file.seek(SeekFrom::End(0)).map_err(io(&path))?;
+        let length = file.seek(SeekFrom::End(0)).map_err(io(&path))?;
         Ok(Self { path, file, length, waiting: Vec::new(), told: false })
+    }
+
+    /// Whether there is all that was written up to `length`; or nothing, where somebody took the file away.
+    fn check(&self, length: u64) -> Result<(), Error> {
+        if self.length == 0 && length > 0 {
+            tracing::warn!("{}: the records from before the checkpoint are not there", self.path.display());
+        } else if self.length < length {
+            let reason = format!(
+                "it ends after {} bytes, and had {length} when the checkpoint was written; remove it to go on without those records",
+                self.length
+            );
+            return Err(io(&self.path)(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, reason)));
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, length: u64) -> Result<(), Error> {
+        self.length = self.length.min(length);
+        let cut = self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::End(0)));
+        cut.map(drop).map_err(io(&self.path))
     }
 
     fn append(&mut self, record: &Value) {

@@ -9,13 +9,14 @@ mod rings;
 mod template;
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 pub use api::PluginApi;
 pub use error::ScaffoldError;
 pub use name::CrateName;
 use thaw_plugin_api::abi::Kind;
+
+use crate::durable;
 
 /// A plugin crate to be written.
 pub struct Scaffold {
@@ -38,7 +39,7 @@ impl Scaffold {
             return Err(ScaffoldError::Exists { path: target });
         }
         let written = |source| ScaffoldError::Write { path: target.clone(), source };
-        let folder = new_folder(into).map_err(written)?;
+        let folder = durable::temporary(0o777).prefix(".new-plugin-").tempdir_in(durable::folder_of(&target)).map_err(written)?;
         for (file, bytes) in template::files(self).map_err(written)? {
             let path = folder.path().join(file);
             let parent = path.parent().unwrap_or(folder.path());
@@ -49,16 +50,6 @@ impl Scaffold {
         let _ = folder.keep();
         Ok(target)
     }
-}
-
-/// A folder beside the crate's, with the access that a new folder of the user's has.
-fn new_folder(into: &Path) -> io::Result<tempfile::TempDir> {
-    let into = if into.as_os_str().is_empty() { Path::new(".") } else { into };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".new-plugin-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    builder.tempdir_in(into)
 }
 
 #[cfg(test)]

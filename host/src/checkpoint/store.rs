@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tch::Tensor;
 
-use super::{CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
-use crate::run_dir::{temporary, write_whole};
+use super::{Checkpoint, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
+use crate::durable;
 use crate::weights::{WeightsError, WriteOptions, write_safetensors};
 
 /// What a checkpoint is made of.
@@ -32,6 +32,15 @@ pub struct KeptFile {
     pub sha256: String,
 }
 
+/// How names of what is not complete begin.
+const UNFINISHED: &str = ".writing-";
+
+fn temporary() -> tempfile::Builder<'static, 'static> {
+    let mut builder = durable::temporary(0o777);
+    builder.prefix(UNFINISHED);
+    builder
+}
+
 /// The folder `checkpoints` of a run.
 #[derive(Clone, Debug)]
 pub struct CheckpointStore {
@@ -39,9 +48,23 @@ pub struct CheckpointStore {
 }
 
 impl CheckpointStore {
-    /// A store in this folder, which exists.
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    /// A store in this folder, which exists and which nobody else writes into: what a process that was killed left unfinished goes.
+    ///
+    /// # Errors
+    /// It cannot be read, or what was left not removed.
+    pub fn open(folder: PathBuf) -> Result<Self, CheckpointError> {
+        let swept = fs::read_dir(&folder).and_then(|mut entries| {
+            entries.try_for_each(|entry| {
+                let entry = entry?;
+                match entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                    true if entry.file_type()?.is_dir() => fs::remove_dir_all(entry.path()),
+                    true => fs::remove_file(entry.path()),
+                    false => Ok(()),
+                }
+            })
+        });
+        swept.map_err(|source| CheckpointError::Write { path: folder.clone(), source })?;
+        Ok(Self { folder })
     }
 
     /// The folder.
@@ -80,10 +103,10 @@ impl CheckpointStore {
         let path = folder.path().join(STATE);
         let text = serde_json::to_vec_pretty(&snapshot.state)
             .map_err(|error| CheckpointError::State { path: path.clone(), reason: error.to_string() })?;
-        write_whole(&path, &text).map_err(written(&target.join(STATE)))?;
+        durable::write(&path, &text).map_err(written(&target.join(STATE)))?;
         File::open(folder.path()).and_then(|folder| folder.sync_all()).map_err(written(folder.path()))?;
 
-        replace_folder(folder, &target).map_err(written(&target))?;
+        durable::replace_folder(folder, &target).map_err(written(&target))?;
         Ok(target)
     }
 
@@ -101,14 +124,14 @@ impl CheckpointStore {
                 let entry = entry?;
                 fs::copy(entry.path(), folder.path().join(entry.file_name()))?;
             }
-            replace_folder(folder, &target)
+            durable::replace_folder(folder, &target)
         });
         copied.map_err(|source| CheckpointError::Write { path: target, source })
     }
 
     /// A folder beside the checkpoints, to be renamed when it is complete.
     fn writing(&self) -> io::Result<tempfile::TempDir> {
-        temporary(0o777).prefix(".writing-").tempdir_in(&self.folder)
+        temporary().tempdir_in(&self.folder)
     }
 
     /// Makes `alias` (`last`, `best`) stand for the checkpoint `name`, at once.
@@ -117,15 +140,33 @@ impl CheckpointStore {
     /// The folder cannot be written.
     pub fn alias(&self, alias: &str, name: &str) -> Result<(), CheckpointError> {
         let link = self.folder.join(alias);
-        let beside = self.folder.join(format!(".{alias}-{}", std::process::id()));
-        let result = symlink(Path::new(name), &beside).and_then(|()| fs::rename(&beside, &link));
+        let beside = temporary().make_in(&self.folder, |beside| symlink(Path::new(name), beside));
+        let result = beside.and_then(|beside| beside.into_temp_path().persist(&link).map_err(|error| error.error));
         result.map_err(|source| CheckpointError::Write { path: link, source })
+    }
+
+    /// Takes an alias away.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove_alias(&self, alias: &str) -> Result<(), CheckpointError> {
+        let link = self.folder.join(alias);
+        match fs::remove_file(&link) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(CheckpointError::Write { path: link, source }),
+            _ => Ok(()),
+        }
     }
 
     /// What an alias stands for.
     pub fn target_of(&self, alias: &str) -> Option<String> {
         let target = fs::read_link(self.folder.join(alias)).ok()?;
         target.file_name().map(|name| name.to_string_lossy().into_owned())
+    }
+
+    /// The name of a checkpoint that lies here.
+    pub fn name_of(&self, checkpoint: &Checkpoint) -> Option<String> {
+        let folder = checkpoint.folder().canonicalize().ok()?;
+        (folder.parent()? == self.folder.canonicalize().ok()?).then(|| folder.file_name()?.to_str().map(str::to_owned)).flatten()
     }
 
     /// Removes a checkpoint, unless an alias stands for it.
@@ -138,7 +179,7 @@ impl CheckpointStore {
         if is_used || !path.is_dir() {
             return Ok(());
         }
-        fs::remove_dir_all(&path).map_err(|source| CheckpointError::Write { path, source })
+        durable::remove_folder(&path, &temporary()).map_err(|source| CheckpointError::Write { path, source })
     }
 }
 
@@ -147,31 +188,8 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
     fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
 }
 
-fn replace_folder(fresh: tempfile::TempDir, target: &Path) -> io::Result<()> {
-    let old = target.with_file_name(format!(".replaced-{}", std::process::id()));
-    let replaced = target.exists();
-    if replaced {
-        fs::rename(target, &old)?;
-    }
-    if let Err(error) = fs::rename(fresh.path(), target) {
-        if replaced {
-            fs::rename(&old, target)?;
-        }
-        return Err(error);
-    }
-    // It has another name now: nothing is left to clean up.
-    let _ = fresh.keep();
-    if replaced {
-        fs::remove_dir_all(&old)?;
-    }
-    Ok(())
-}
-
 #[cfg(unix)]
 fn symlink(target: &Path, link: &Path) -> io::Result<()> {
-    if link.symlink_metadata().is_ok() {
-        fs::remove_file(link)?;
-    }
     std::os::unix::fs::symlink(target, link)
 }
 

@@ -12,12 +12,12 @@ use super::{Options, session};
 use crate::Error;
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
+use crate::durable;
 use crate::error::io;
 use crate::find_lr::{FindLr, FindLrError, FoundLr, Growth};
 use crate::fit::{Fit, FitOptions};
 use crate::plugins::PluginSet;
 use crate::progress::Reporter;
-use crate::run_dir::write_whole;
 use crate::stdout::print;
 
 /// Arguments of `host find-lr`.
@@ -82,8 +82,8 @@ pub fn run(options: &Options, args: FindLrArgs) -> Result<(), Error> {
     let csv = found.to_csv()?;
     let svg = found.to_svg()?;
     let (csv_file, svg_file) = (with_ending(&output, "csv"), with_ending(&output, "svg"));
-    write_whole(&csv_file, &csv).map_err(io(&csv_file))?;
-    write_whole(&svg_file, svg.as_bytes()).map_err(io(&svg_file))?;
+    durable::write(&csv_file, &csv).map_err(io(&csv_file))?;
+    durable::write(&svg_file, svg.as_bytes()).map_err(io(&svg_file))?;
     print(format_args!(
         "rates at the start of epoch {} (from 0), and those at which the loss falls most steeply\n{}",
         found.epoch,

@@ -60,7 +60,7 @@ fn write_schedule(path: &Path, schedule: &str) -> Result<(), Error> {
         let reason = "there is a file already; take another name, or remove it";
         return Err(io(path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason)));
     }
-    crate::run_dir::write_whole(path, schedule.as_bytes()).map_err(io(path))?;
+    crate::durable::write(path, schedule.as_bytes()).map_err(io(path))?;
     print(format_args!("{}: written; use it with\n", path.display()))?;
     print(format_args!("[[callbacks]]\nid = \"phased-finetuning\"\nschedule = {:?}", path.display().to_string()))
 }

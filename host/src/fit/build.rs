@@ -44,17 +44,15 @@ impl Fit {
         let callbacks = create_callbacks(&config, &plugins)?;
         let model = build_model(&config, &plugins, device, options.resume.is_none())?;
         let data = open_data(&config, &model)?;
-        let run_dir = match &options.resume {
-            Some(checkpoint) => RunDir::resume(&options.run_dir, checkpoint.run_dir().as_deref(), checkpoint.state.records)?,
-            None => RunDir::create(&options.run_dir)?,
-        };
-        let store = CheckpointStore::new(run_dir.checkpoints());
         let progress = lengths(&config, &data);
         if progress.num_training_batches == 0 {
             return Err(FitError::NoBatches("use a smaller batch_size, or drop_last = false".to_owned()).into());
         }
         let parameters = Parameters::new(storages(&model)).map_err(FitError::from)?;
         let scaler = (config.trainer.precision == Precision::Fp16Mixed).then(LossScaler::default);
+        let resumed = options.resume.as_ref().and_then(Checkpoint::run_dir);
+        let run_dir = RunDir::open(&options.run_dir, resumed.as_deref())?;
+        let store = CheckpointStore::open(run_dir.checkpoints())?;
         let state = RunState {
             config,
             model,
@@ -86,6 +84,7 @@ impl Fit {
         let mut fit = Self { state, callbacks, plugins, reporter: options.reporter, swapping };
         if let Err(error) = fit.prepare(options.resume.as_ref()) {
             fit.fail(&error);
+            fit.state.run_dir.discard();
             return Err(error);
         }
         fit.reporter.start(&fit.state, fit.plugins.plugins().map(|plugin| plugin.metadata().name.as_str()));
@@ -94,16 +93,21 @@ impl Fit {
 
     /// From `setup` to the state to train from.
     fn prepare(&mut self, resume: Option<&Checkpoint>) -> Result<(), Error> {
-        self.write_head()?;
+        let config = self.resolve()?;
         self.state.paths = KeptPaths::keep(&self.state.config, &self.plugins, &self.state.run_dir)?;
         resume.map_or(Ok(()), |checkpoint| self.restore_swaps(checkpoint))?;
         self.setup(resume.is_none())?;
         self.build_optimizer()?;
-        resume.map_or(Ok(()), |checkpoint| self.restore(checkpoint))
+        resume.map_or(Ok(()), |checkpoint| self.restore(checkpoint))?;
+        // The run starts: not before is anything of an earlier one written over.
+        resume.map_or(Ok(()), |checkpoint| self.go_back_to(checkpoint))?;
+        self.state.run_dir.write(run_dir::CONFIG, &config)?;
+        self.state.run_dir.write_json(run_dir::PLUGINS, &self.plugins.record())
     }
 
-    /// What a run directory starts with.
-    fn write_head(&mut self) -> Result<(), Error> {
+    /// The run config as the run directory has it; in this run's own one, what strategies and callbacks read from files is in their
+    /// tables from here on.
+    fn resolve(&mut self) -> Result<String, Error> {
         let mut config = self.state.config.clone();
         for (index, callback) in self.callbacks.iter_mut().enumerate() {
             config.set_callback(index, callback.config()?);
@@ -111,8 +115,7 @@ impl Fit {
             let kept = self_contained(&given.config, callback, |config| self.plugins.create(&given.id, config))?;
             self.state.config.set_callback(index, kept);
         }
-        self.state.run_dir.write(run_dir::CONFIG, &config.resolved()?)?;
-        self.state.run_dir.write_json(run_dir::PLUGINS, &self.plugins.record())
+        Ok(config.resolved()?)
     }
 
     fn build_optimizer(&mut self) -> Result<(), Error> {

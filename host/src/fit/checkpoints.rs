@@ -159,7 +159,7 @@ impl Fit {
 
     fn snapshot(&mut self) -> Result<Snapshot, Error> {
         self.hooks(Hook::SaveCheckpoint)?;
-        self.state.run_dir.flush();
+        self.state.run_dir.sync();
         let mut callbacks = Vec::with_capacity(self.callbacks.len());
         for callback in &mut self.callbacks {
             let state = callback.state()?;
@@ -170,9 +170,9 @@ impl Fit {
 }
 
 impl RunState {
-    /// Whether a checkpoint is kept for its rank.
+    /// Whether a checkpoint is kept for its rank, or because a hook asked for it.
     fn is_kept(&self, name: &str) -> bool {
-        self.config.checkpoint.save_top_k < 0 || self.kept.iter().any(|kept| kept.name == name)
+        self.config.checkpoint.save_top_k < 0 || self.kept.iter().any(|kept| kept.name == name) || self.requested.contains(name)
     }
 
     fn snapshot(&self, callbacks: Vec<SavedCallback>) -> Result<Snapshot, Error> {

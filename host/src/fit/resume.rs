@@ -4,9 +4,9 @@ use tch::{Device, Tensor};
 use thaw_plugin_api::hook::Hook;
 
 use super::checkpoints::{RANDOM_CPU, RANDOM_CUDA};
-use super::{Fit, FitError};
+use super::{Best, Fit, FitError};
 use crate::Error;
-use crate::checkpoint::{BEST, Checkpoint, CheckpointError};
+use crate::checkpoint::{BEST, Checkpoint, CheckpointError, LAST};
 use crate::model::load_checkpoint;
 use crate::optimizer::Optimizer;
 use crate::scheduler::Scheduler;
@@ -30,22 +30,37 @@ impl Fit {
         state.meter = saved.meter.clone();
         state.loss = saved.loss;
         state.requests.logged.clone_from(&saved.logged);
-        state.best.clone_from(&saved.best);
-        if let Some(best) = state.best.as_ref().filter(|best| state.store.folder().join(&best.name).is_dir()) {
-            // What was trained after this checkpoint does not count.
-            state.store.alias(BEST, &best.name)?;
-        }
-        state.kept = saved.kept.iter().filter(|kept| state.store.folder().join(&kept.name).is_dir()).cloned().collect();
         state.requested.clone_from(&saved.requested);
         if let Some(earlier) = checkpoint.folder().parent() {
             // Of another run directory, perhaps: a strategy may restore them in this one.
-            saved.requested.iter().try_for_each(|name| state.store.copy(&earlier.join(name)))?;
+            let needed = saved.requested.iter().chain(saved.best.as_ref().map(|best| &best.name));
+            needed.into_iter().try_for_each(|name| state.store.copy(&earlier.join(name)))?;
         }
-        if let Some(scaler) = &saved.loss_scale {
-            state.scaler = Some(scaler.clone());
+        let is_here = |best: &&Best| state.store.folder().join(&best.name).is_dir();
+        state.best = saved.best.as_ref().filter(is_here).cloned();
+        state.kept = saved.kept.iter().filter(is_here).cloned().collect();
+        if let (Some(scaler), Some(saved)) = (&mut state.scaler, &saved.loss_scale) {
+            scaler.clone_from(saved);
         }
         state.changed = false;
         Ok(())
+    }
+
+    /// Takes off what the run directory has of what came after the checkpoint, which does not count.
+    ///
+    /// # Errors
+    /// Records are missing, or the disk is full.
+    pub(super) fn go_back_to(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let state = &mut self.state;
+        state.run_dir.cut(checkpoint.state.records)?;
+        match &state.best {
+            Some(best) => state.store.alias(BEST, &best.name)?,
+            None => state.store.remove_alias(BEST)?,
+        }
+        if let Some(name) = state.store.name_of(checkpoint) {
+            state.store.alias(LAST, &name)?;
+        }
+        if self.state.swaps.is_empty() { Ok(()) } else { self.write_swaps() }
     }
 
     fn restore_optimizer(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {

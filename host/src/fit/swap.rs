@@ -192,14 +192,17 @@ impl Fit {
 
     /// Puts a strategy in the old one's place, with it in the journal; gives the old one.
     fn install(&mut self, swap: Swap, instance: Instance, plugin: Rc<LoadedPlugin>) -> Result<Instance, Error> {
-        let (index, table) = (swap.index, CallbackTable { id: swap.id.clone(), config: swap.config.clone() });
-        self.state.swaps.push(swap);
+        self.state.swaps.push(swap.clone());
         self.plugins.add_beside(plugin);
         if let Err(error) = self.write_swaps() {
             self.state.swaps.pop();
             return Err(error);
         }
-        self.state.config.callbacks[index] = table;
-        Ok(std::mem::replace(&mut self.callbacks[index], instance))
+        Ok(self.put_in_place(&swap, instance))
+    }
+
+    fn put_in_place(&mut self, swap: &Swap, instance: Instance) -> Instance {
+        self.state.config.callbacks[swap.index] = CallbackTable { id: swap.id.clone(), config: swap.config.clone() };
+        std::mem::replace(&mut self.callbacks[swap.index], instance)
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use thaw_plugin_api::model::Task;
 
 use super::{PredictError, Predictions, Row};
-use crate::run_dir::write_whole;
+use crate::durable;
 
 /// How predictions are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub fn write(path: &Path, sample: &str, id: impl Fn(usize) -> String, prediction
         Format::Csv => csv(sample, id, predictions, all).map_err(failed)?,
         Format::Jsonl => jsonl(sample, id, predictions, all),
     };
-    write_whole(path, &bytes).map_err(|error| failed(error.to_string()))
+    durable::write(path, &bytes).map_err(|error| failed(error.to_string()))
 }
 
 fn header(sample: &str, predictions: &Predictions, all: bool) -> Vec<String> {

@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use crate::durable;
 use crate::error::{Error, io};
 use crate::weights::sha256_file;
 
@@ -28,9 +29,9 @@ impl PrivateCopy {
     /// The file cannot be read, or the folder not written.
     pub fn make(from: &Path, folder: &Path) -> Result<Self, Error> {
         fs::create_dir_all(folder).map_err(io(folder))?;
-        let mut beside = super::temporary(0o666).tempfile_in(folder).map_err(io(folder))?;
+        let mut beside = durable::temporary(0o666).tempfile_in(folder).map_err(io(folder))?;
         let mut file = File::open(from).map_err(io(from))?;
-        std::io::copy(&mut file, &mut beside).and_then(|_| beside.as_file().sync_all()).map_err(io(folder))?;
+        std::io::copy(&mut file, &mut beside).map_err(io(folder))?;
         // Of the copy: the file may be written to while it is read.
         let sha256 = sha256_file(beside.path()).map_err(io(folder))?;
         let text = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned());
@@ -39,7 +40,7 @@ impl PrivateCopy {
         let path = folder.join(format!("{}{mark}{ending}", stem.strip_suffix(&mark).unwrap_or(&stem)));
         let is_new = !path.exists();
         if is_new {
-            beside.persist(&path).map_err(|error| io(&path)(error.error))?;
+            durable::persist(beside, &path).map_err(io(&path))?;
         }
         Ok(Self { path, sha256, is_new })
     }

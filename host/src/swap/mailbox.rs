@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{REQUEST, SwapAnswer, SwapRequest, answer_file};
-use crate::run_dir::write_whole;
+use crate::durable;
 
 /// Where a run finds requests and leaves answers.
 pub struct Mailbox {
@@ -63,7 +63,7 @@ impl Mailbox {
     pub fn answer(&self, request: &SwapRequest, answer: &SwapAnswer) {
         let path = self.run_dir.join(answer_file(&request.token));
         let text = serde_json::to_vec(answer).map_err(std::io::Error::from);
-        if let Err(error) = text.and_then(|text| write_whole(&path, &text)) {
+        if let Err(error) = text.and_then(|text| durable::write(&path, &text)) {
             tracing::error!("{}: {error}", path.display());
         }
     }

@@ -2,6 +2,7 @@
 
 use super::error::WeightsError;
 use super::plan::below;
+use crate::durable;
 use safetensors::tensor::Dtype;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -10,7 +11,6 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
-use tempfile::NamedTempFile;
 
 /// What of the tensors is written and how.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -57,8 +57,7 @@ pub fn write_safetensors(
     let pieces = pieces(path, tensors, options)?;
     let header = header(&pieces, metadata);
 
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = temporary_in(directory).map_err(failed)?;
+    let mut file = durable::temporary(0o666).prefix(".weights-").tempfile_in(durable::folder_of(path)).map_err(failed)?;
     let mut writer = Sha256Writer::new(BufWriter::with_capacity(1 << 20, file.as_file_mut()));
     writer.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;
     writer.write_all(&header).map_err(failed)?;
@@ -66,21 +65,8 @@ pub fn write_safetensors(
         writer.write_all(&piece.bytes(path)?).map_err(failed)?;
     }
     let (bytes, sha256) = writer.finish().map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    // The new name is only on disk when its directory is.
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    durable::persist(file, path).map_err(failed)?;
     Ok(Written { bytes, sha256, tensors: pieces.len() })
-}
-
-/// A file of another name in the same directory, so that renaming it is one step; gone unless renamed.
-fn temporary_in(directory: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".weights-");
-    // By default its owner's alone; weights are for all whom the user's mask lets read.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(directory)
 }
 
 /// A tensor as it will be written.

@@ -7,9 +7,9 @@ use clap::Args;
 use super::Options;
 use crate::Error;
 use crate::config::{ConfigError, PinnedConfig, RunConfig};
+use crate::durable;
 use crate::error::io;
 use crate::plugins::{PluginError, SearchPath};
-use crate::run_dir::write_whole;
 use crate::stdout::print;
 use crate::weights::sha256_file;
 
@@ -45,7 +45,7 @@ pub fn run(options: &Options, args: &LockArgs) -> Result<(), Error> {
     })?;
     let after = pinned.text();
     if after != text {
-        write_whole(&path, after.as_bytes()).map_err(io(&path))?;
+        durable::write(&path, after.as_bytes()).map_err(io(&path))?;
     }
     for (pin, (file, sha256)) in before.iter().zip(&found) {
         let what = match &pin.sha256 {

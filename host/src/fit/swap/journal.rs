@@ -27,13 +27,23 @@ impl Fit {
             Err(error) => return Err(unreadable(error).into()),
         };
         let saved = &checkpoint.state;
-        if let Some(rest) = journal.strip_prefix(saved.swaps.as_slice()) {
-            let start = saved.epoch + usize::from(saved.batch > 0);
-            self.swapping.replay = rest.iter().filter(|swap| swap.epoch >= start).cloned().collect();
+        match journal.strip_prefix(saved.swaps.as_slice()) {
+            Some(rest) => {
+                let start = saved.epoch + usize::from(saved.batch > 0);
+                self.swapping.replay = rest.iter().filter(|swap| swap.epoch >= start).cloned().collect();
+            }
+            // A checkpoint that was taken out of its run.
+            None if journal.is_empty() => {}
+            None => {
+                let problem = "it does not begin with the swaps that the checkpoint has: it is another run's".to_owned();
+                return Err(SwapError::Journal { file: path, problem }.into());
+            }
         }
         for swap in &saved.swaps {
             let Incoming { swap, instance, plugin, .. } = self.repeated(swap.clone())?;
-            self.install(swap, instance, plugin)?;
+            self.put_in_place(&swap, instance);
+            self.state.swaps.push(swap);
+            self.plugins.add_beside(plugin);
         }
         Ok(())
     }
@@ -62,7 +72,7 @@ impl Fit {
     ///
     /// # Errors
     /// The disk is full, ….
-    pub(super) fn write_swaps(&self) -> Result<(), Error> {
+    pub(in crate::fit) fn write_swaps(&self) -> Result<(), Error> {
         let journal: Vec<&Swap> = self.state.swaps.iter().chain(&self.swapping.replay).collect();
         self.state.run_dir.write_json(PLUGINS, &self.plugins.record())?;
         // The last word: what is in here, a resumed run repeats.
