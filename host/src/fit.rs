@@ -112,6 +112,7 @@ impl Fit {
         }
         self.hooks(Hook::TrainEnd)?;
         self.hooks(Hook::FitEnd)?;
+        self.requested_checkpoints()?;
         Ok(Outcome {
             epochs: self.state.progress.epoch,
             global_step: self.state.progress.global_step,

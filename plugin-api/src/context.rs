@@ -147,7 +147,7 @@ impl<'a> Context<'a> {
         Request::Stop { reason: reason.to_owned() }.send(self.services).map(drop)
     }
 
-    /// Asks for a checkpoint of this name, after this batch or epoch.
+    /// Asks for a checkpoint of this name, after this batch or epoch; after `on_train_end`, of what the run ends with.
     ///
     /// # Errors
     /// A name that is no file name.

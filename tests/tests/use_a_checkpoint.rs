@@ -25,6 +25,15 @@ fn tensors(path: &Path) -> BTreeMap<String, (String, Value)> {
     entries.map(|(name, info)| (name, (info["dtype"].as_str().unwrap().to_owned(), info["shape"].clone()))).collect()
 }
 
+/// The f32 values of one tensor of a .safetensors file.
+fn values(path: &Path, name: &str) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let offset = |index: usize| 8 + length + header[name]["data_offsets"][index].as_u64().unwrap() as usize;
+    bytes[offset(0)..offset(1)].chunks_exact(4).map(|value| f32::from_le_bytes(value.try_into().unwrap())).collect()
+}
+
 #[test]
 fn validate_repeats_the_metrics_of_the_run_exactly() {
     let run = trained();
@@ -135,4 +144,23 @@ fn an_export_is_named_as_what_it_is() {
     let export = ["export", "--checkpoint", "run/checkpoints/last", "--output", "weights.pth"];
     run.host(export).failed(2, &["weights.pth", "ends in .safetensors"]);
     assert!(!run.folder().join("weights.pth").exists());
+}
+
+#[test]
+fn weights_that_a_callback_averages_at_the_end_are_a_checkpoint() {
+    let run = Run::new(
+        &(case("bb_steplr").replace("plugins = [", "plugins = [\"case_strategies\", ")
+            + "[optimizer]\nid = \"sgd\"\nlr = 0.1\n[trainer]\nmax_epochs = 2\n[checkpoint]\nsave_top_k = -1\n\
+               [[callbacks]]\nid = \"case-average\"\nparameter = \"head.bias\"\n"),
+    );
+    run.fit(&[]).succeeded();
+    let bias = |checkpoint: &str| values(&run.run_dir().join("checkpoints").join(checkpoint).join("model.safetensors"), "head.bias");
+    let steps: Vec<u64> =
+        run.metrics().iter().filter(|record| record["val_loss"].is_f64()).filter_map(|record| record["step"].as_u64()).collect();
+    let epochs: Vec<Vec<f32>> = steps.iter().enumerate().map(|(epoch, step)| bias(&format!("epoch={epoch}-step={step}"))).collect();
+    let mean: Vec<f32> = epochs[0].iter().zip(&epochs[1]).map(|(first, second)| (first + second) / 2.0).collect();
+    assert_ne!(epochs[0], epochs[1]);
+    for (found, expected) in bias("average").iter().zip(mean) {
+        assert!((found - expected).abs() < 1e-6, "{found}, expected {expected}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The strategies of reference cases, written as an author writes them, and callbacks that record for the tests what a
 //! run directory does not hold.
 
+mod average;
 mod careless;
 mod functions;
 mod record;
@@ -8,6 +9,7 @@ mod stop;
 mod strategies;
 mod wait;
 
+use average::CaseAverage;
 use careless::{ForgetsTheGroup, Meddler};
 use functions::CaseFunctions;
 use record::{CaseHooks, CaseMetric, CaseRecorder};
@@ -18,5 +20,5 @@ use wait::CaseWait;
 
 export_plugin!(
     strategies: [LayerEachEpoch, LastChildrenFinetuning, MilestonesFinetuning, AddGroup, ForgetsTheGroup],
-    callbacks: [CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseStop, CaseWait, Meddler]
+    callbacks: [CaseAverage, CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseStop, CaseWait, Meddler]
 );
