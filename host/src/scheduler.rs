@@ -11,6 +11,7 @@
 //! ```
 
 mod config;
+mod cyclic;
 mod error;
 mod expression;
 mod one_cycle;
@@ -30,8 +31,8 @@ use thaw_plugin_api::optimizer::ParamGroup;
 use crate::optimizer::{Optimizer, OptimizerConfig};
 
 pub use config::{
-    Anneal, Cosine, CosineWarmRestarts, Factor, Interval, Lambda, Linear, MaxLr, MinLr, MultiStep, OneCycle, Polynomial, ReduceOnPlateau,
-    Schedule, SchedulerConfig, Sequential, Step, ThresholdMode, Warmup,
+    Anneal, ByGroup, Chained, Cosine, CosineWarmRestarts, Cyclic, CyclicMode, Factor, Interval, Lambda, Linear, MultiStep, OneCycle,
+    Polynomial, ReduceOnPlateau, Schedule, SchedulerConfig, Sequential, Step, ThresholdMode, Warmup,
 };
 pub use error::SchedulerError;
 use plateau::Plateau;
@@ -70,7 +71,7 @@ pub struct Scheduler {
 /// What it remembers of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Known {
-    /// Rate that the schedule's factor is taken of (for one-cycle: the largest).
+    /// Rate that the schedule's factor is taken of (for one-cycle and cyclic: the largest).
     base_lr: f64,
     /// Rate below which reduce-on-plateau does not go.
     #[serde(default)]

@@ -12,8 +12,8 @@ mod read;
 mod schedules;
 
 pub use schedules::{
-    Anneal, Cosine, CosineWarmRestarts, Factor, Lambda, Linear, MaxLr, MinLr, MultiStep, OneCycle, Polynomial, ReduceOnPlateau, Schedule,
-    Sequential, Step, ThresholdMode, Warmup,
+    Anneal, ByGroup, Chained, Cosine, CosineWarmRestarts, Cyclic, CyclicMode, Factor, Lambda, Linear, MultiStep, OneCycle, Polynomial,
+    ReduceOnPlateau, Schedule, Sequential, Step, ThresholdMode, Warmup,
 };
 
 /// Settings of a scheduler: the schedule, and when it advances. Keys are PyTorch's, unknown ones are refused.
@@ -21,7 +21,7 @@ pub use schedules::{
 /// ```toml
 /// [scheduler]
 /// id = "warmup"                 # see Schedule for all of them and their keys
-/// interval = "step"             # epoch | step; default epoch (one-cycle: step)
+/// interval = "step"             # epoch | step; default epoch (one-cycle, cyclic: step)
 /// frequency = 1                 # every so many epochs, or batches of an epoch
 /// total_iters = 100
 /// scheduler = { id = "cosine", eta_min = 1e-5 }
@@ -50,7 +50,7 @@ pub enum Interval {
 impl SchedulerConfig {
     /// A schedule at its usual interval.
     pub fn new(schedule: Schedule) -> SchedulerConfig {
-        let interval = if matches!(schedule, Schedule::OneCycle(_)) { Interval::Step } else { Interval::Epoch };
+        let interval = if matches!(schedule, Schedule::OneCycle(_) | Schedule::Cyclic(_)) { Interval::Step } else { Interval::Epoch };
         SchedulerConfig { schedule, interval, frequency: 1 }
     }
 

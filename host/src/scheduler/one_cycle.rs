@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use super::config::{Anneal, MaxLr, OneCycle};
+use super::config::{Anneal, OneCycle};
 
 /// A one-cycle curve of known length.
 #[derive(Clone, Debug)]
@@ -55,11 +55,7 @@ impl Curve {
 
     /// Largest rate of the group at this position, which starts at `initial_lr` where the settings name none.
     pub(super) fn max_lr(&self, index: usize, initial_lr: f64) -> f64 {
-        match &self.settings.max_lr {
-            None => initial_lr,
-            Some(MaxLr::All(value)) => *value,
-            Some(MaxLr::Each(list)) => list.get(index).or(list.last()).copied().unwrap_or(initial_lr),
-        }
+        self.settings.max_lr.as_ref().and_then(|max_lr| max_lr.at(index)).unwrap_or(initial_lr)
     }
 
     /// The rate at step `t` of a group whose largest rate is `max_lr`. Past the last step it stays.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{MinLr, ReduceOnPlateau, ThresholdMode};
+use super::config::{ReduceOnPlateau, ThresholdMode};
 
 /// Settings and what has been seen.
 #[derive(Clone, Debug)]
@@ -43,10 +43,7 @@ impl Plateau {
 
     /// Lower limit of the group at this position; those past a list's end take its last value.
     pub(super) fn min_lr(&self, index: usize) -> f64 {
-        match &self.settings.min_lr {
-            MinLr::All(value) => *value,
-            MinLr::Each(list) => list.get(index).or(list.last()).copied().unwrap_or(0.0),
-        }
+        self.settings.min_lr.at(index).unwrap_or(0.0)
     }
 
     /// Takes a value and tells whether rates are to be reduced.

@@ -1,11 +1,14 @@
 //! Schedules as functions of their count: the rate at the start, the next rate from the one before, and the closed form.
 
+mod build;
+
 use std::f64::consts::PI;
 
-use super::config::{Cosine, CosineWarmRestarts, Interval, Linear, MultiStep, Polynomial, Schedule, SchedulerConfig, Step};
+use super::Result;
+use super::config::{CosineWarmRestarts, Interval, Linear, MultiStep, Polynomial, Step};
+use super::cyclic::Cycles;
 use super::expression::Expression;
 use super::one_cycle::Curve;
-use super::{Result, RunLength};
 
 /// A schedule with all its defaults filled in.
 #[derive(Clone, Debug)]
@@ -35,8 +38,11 @@ pub(super) enum Rule {
         steps: f64,
     },
     OneCycle(Box<Curve>),
+    Cyclic(Box<Cycles>),
     /// Children with the count at which each begins.
     Sequential(Vec<(usize, Rule)>),
+    /// Children one upon the other.
+    Chained(Vec<Rule>),
 }
 
 /// A group at a moment of a schedule.
@@ -56,73 +62,12 @@ impl At {
     }
 }
 
-/// What a schedule may span: how often it advances, and how.
-#[derive(Clone, Copy)]
-struct Span {
-    advances: usize,
-    interval: Interval,
-    /// Optimizer steps of an epoch over how many of them make one advance.
-    steps: f64,
-}
-
 impl Rule {
-    pub(super) fn new(config: &SchedulerConfig, length: RunLength) -> Result<Rule> {
-        let RunLength { max_epochs, steps_per_epoch, max_steps } = length;
-        let steps = max_epochs.saturating_mul(steps_per_epoch).min(max_steps.unwrap_or(usize::MAX));
-        let events = match config.interval {
-            Interval::Epoch => max_epochs.min(steps.div_ceil(steps_per_epoch.max(1))),
-            Interval::Step => steps,
-        };
-        let advances = (events / config.frequency).max(1);
-        let steps = match config.interval {
-            Interval::Epoch => steps_per_epoch.saturating_mul(config.frequency) as f64,
-            Interval::Step => steps_per_epoch.max(1) as f64 / config.frequency as f64,
-        };
-        Rule::of(&config.schedule, Span { advances, interval: config.interval, steps })
-    }
-
-    fn of(schedule: &Schedule, span: Span) -> Result<Rule> {
-        Ok(match schedule {
-            Schedule::Constant { factor, total_iters } => Rule::Constant { factor: *factor, total_iters: *total_iters },
-            Schedule::Step(step) => Rule::Step(*step),
-            Schedule::MultiStep(steps) => Rule::MultiStep(steps.clone()),
-            Schedule::Exponential { gamma } => Rule::Exponential { gamma: *gamma },
-            Schedule::Cosine(Cosine { t_max, eta_min }) => Rule::Cosine { t_max: t_max.unwrap_or(span.advances), eta_min: *eta_min },
-            Schedule::CosineWarmRestarts(restarts) => Rule::CosineWarmRestarts(*restarts),
-            Schedule::Linear(linear) => Rule::Linear(*linear),
-            Schedule::Polynomial(polynomial) => Rule::Polynomial(*polynomial),
-            Schedule::Lambda(lambda) => {
-                Rule::Lambda { factor: Box::new(Expression::parse(&lambda.text())?), interval: span.interval, steps: span.steps }
-            }
-            Schedule::OneCycle(cycle) => Rule::OneCycle(Box::new(Curve::new(cycle.clone(), cycle.length().unwrap_or(span.advances)))),
-            Schedule::ReduceOnPlateau(_) => Rule::Hold,
-            Schedule::Sequential(sequential) => {
-                let starts = std::iter::once(0).chain(sequential.milestones.iter().copied());
-                Rule::sequence(starts.zip(&sequential.schedulers), span)?
-            }
-            Schedule::Warmup(warmup) => {
-                let rise = Schedule::Linear(Linear { start_factor: warmup.start_factor, end_factor: 1.0, total_iters: warmup.total_iters });
-                let hold = Schedule::Constant { factor: 1.0, total_iters: 0 };
-                let after = warmup.scheduler.as_deref().unwrap_or(&hold);
-                Rule::sequence([(0, &rise), (warmup.total_iters, after)].into_iter(), span)?
-            }
-        })
-    }
-
-    fn sequence<'a>(children: impl Iterator<Item = (usize, &'a Schedule)>, span: Span) -> Result<Rule> {
-        let children: Vec<_> = children.collect();
-        let ends = children.iter().skip(1).map(|(start, _)| *start).chain([span.advances]);
-        let rules = children.iter().zip(ends).map(|((start, schedule), end)| {
-            let advances = end.saturating_sub(*start).max(1);
-            Ok((*start, Rule::of(schedule, Span { advances, ..span })?))
-        });
-        Ok(Rule::Sequential(rules.collect::<Result<_>>()?))
-    }
-
     /// What the schedule scales of a group that is there from the start.
     pub(super) fn start_base(&self, index: usize, initial_lr: f64) -> f64 {
         match self {
             Rule::OneCycle(curve) => curve.max_lr(index, initial_lr),
+            Rule::Cyclic(cycles) => cycles.max_lr(index, initial_lr),
             _ => initial_lr,
         }
     }
@@ -134,7 +79,8 @@ impl Rule {
             Rule::Linear(linear) => at.lr * linear.start_factor,
             Rule::MultiStep(steps) => at.lr * steps.factor_at(0),
             Rule::Sequential(children) => children[0].1.initial(At { lr: at.base, ..at })?,
-            Rule::Lambda { .. } | Rule::CosineWarmRestarts(_) | Rule::OneCycle(_) => self.closed(0, at.base)?,
+            Rule::Chained(children) => children.iter().try_fold(at.lr, |lr, child| child.initial(At { lr, ..at }))?,
+            Rule::Lambda { .. } | Rule::CosineWarmRestarts(_) | Rule::OneCycle(_) | Rule::Cyclic(_) => self.closed(0, at.base)?,
             _ => at.lr,
         })
     }
@@ -190,8 +136,22 @@ impl Rule {
                 let (child, t, begins) = self.child(t);
                 if begins { child.initial(At { t: 0, base, lr: base })? } else { child.next(At { t, base, lr })? }
             }
-            Rule::CosineWarmRestarts(_) | Rule::Lambda { .. } | Rule::OneCycle(_) => self.closed(t, base)?,
+            Rule::Chained(children) => children.iter().try_fold(lr, |lr, child| child.next(At { lr, ..at }))?,
+            Rule::CosineWarmRestarts(_) | Rule::Lambda { .. } | Rule::OneCycle(_) | Rule::Cyclic(_) => self.closed(t, base)?,
         })
+    }
+
+    /// Whether the rate at count `t` does not come from the one before, but from the count alone.
+    fn is_closed(&self, t: usize) -> bool {
+        match self {
+            Rule::CosineWarmRestarts(_) | Rule::Lambda { .. } | Rule::OneCycle(_) | Rule::Cyclic(_) => true,
+            Rule::Sequential(_) => {
+                let (child, t, begins) = self.child(t);
+                begins || child.is_closed(t)
+            }
+            Rule::Chained(children) => children.iter().any(|child| child.is_closed(t)),
+            _ => false,
+        }
     }
 
     /// The rate at count `t` that nobody has interfered with. Linear in `base` plus a constant, for every schedule.
@@ -226,10 +186,17 @@ impl Rule {
                 }
             }
             Rule::OneCycle(curve) => curve.lr(t, base),
+            Rule::Cyclic(cycles) => cycles.lr(t, base),
             Rule::Sequential(_) => {
                 let (child, t, _) = self.child(t);
                 child.closed(t, base)?
             }
+            // Such a child takes no notice of those before it, and those after it change what it gives at this count alone.
+            Rule::Chained(_) if self.is_closed(t) => {
+                let at = At { t, base, lr: base };
+                if t == 0 { self.initial(at)? } else { self.next(at)? }
+            }
+            Rule::Chained(children) => children.iter().try_fold(base, |lr, child| child.closed(t, lr))?,
         })
     }
 
@@ -246,6 +213,8 @@ impl Rule {
     pub(super) fn momentum(&self, t: usize) -> Option<f64> {
         match self {
             Rule::OneCycle(curve) => curve.momentum(t),
+            Rule::Cyclic(cycles) => cycles.momentum(t),
+            Rule::Chained(children) => children.iter().rev().find_map(|child| child.momentum(t)),
             Rule::Sequential(_) => {
                 let (child, t, _) = self.child(t);
                 child.momentum(t)

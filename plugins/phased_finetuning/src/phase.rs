@@ -24,7 +24,7 @@ pub struct Phase {
     /// Rate of what thaws. Without it the run config's in the first phase, later a tenth of group 0's.
     pub lr: Option<Rate>,
     /// New rates of the groups of earlier phases, by their names. The scheduler goes on from them; one that does not
-    /// compute a rate from the one before (`lambda`, `one-cycle`, `cosine-warm-restarts`) has to start anew.
+    /// compute a rate from the one before (`lambda`, `one-cycle`, `cyclic`, `cosine-warm-restarts`) has to start anew.
     #[config(default = BTreeMap::new())]
     pub group_lr: BTreeMap<String, f64>,
     /// Weight decay of what thaws, instead of the run config's.

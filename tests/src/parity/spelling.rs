@@ -64,8 +64,10 @@ fn schedule(spec: &Value, count: &str) -> Result<Map<String, Value>> {
         "PolynomialLR" => "polynomial",
         "LambdaLR" => "lambda",
         "OneCycleLR" => "one-cycle",
+        "CyclicLR" => "cyclic",
         "ReduceLROnPlateau" => "reduce-on-plateau",
         "SequentialLR" => "sequential",
+        "ChainedScheduler" => "chained",
         other => bail!("there is no schedule for {other}"),
     };
     table.insert("id".to_owned(), json!(id));

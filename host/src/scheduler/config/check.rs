@@ -81,31 +81,31 @@ pub(super) fn schedule(schedule: &Schedule, path: &str, place: Place) -> Result<
             c.not_negative("power", polynomial.power)
         }
         Schedule::Lambda(_) => Ok(()),
-        Schedule::OneCycle(cycle) => one_cycle(&c, cycle),
+        Schedule::OneCycle(cycle) => {
+            let is_own = place == Place::Outermost || cycle.max_lr.is_none();
+            c.that(is_own, "max_lr", "a rate", "none inside another schedule: each group's own rate is the largest there")?;
+            one_cycle(&c, cycle)
+        }
+        Schedule::Cyclic(cycle) => {
+            c.that(place == Place::Outermost, "id", schedule.id(), "a schedule of each group's own rate: it cannot be inside another")?;
+            cyclic(&c, cycle)
+        }
         Schedule::ReduceOnPlateau(plateau) => {
             c.that(place == Place::Outermost, "id", schedule.id(), "a schedule that needs no metric: it cannot be inside another")?;
             c.below_one("factor", plateau.factor)?;
             c.not_negative("threshold", plateau.threshold)?;
             c.not_negative("eps", plateau.eps)?;
-            let lowest: &[f64] = match &plateau.min_lr {
-                MinLr::All(value) => &[*value],
-                MinLr::Each(list) => list,
-            };
-            lowest.iter().try_for_each(|value| c.not_negative("min_lr", *value))
+            plateau.min_lr.values().iter().try_for_each(|value| c.not_negative("min_lr", *value))
         }
         Schedule::Sequential(sequential) => {
+            each(&c, &sequential.schedulers)?;
             let (count, milestones) = (sequential.schedulers.len(), &sequential.milestones);
-            c.that(count >= 1, "schedulers", "none", "at least one table")?;
             let found = format!("{} for {count} schedulers", milestones.len());
             c.that(milestones.len() + 1 == count, "milestones", found, "one fewer than there are schedulers")?;
             let rising = milestones.first().is_none_or(|first| *first > 0) && milestones.is_sorted_by(|a, b| a < b);
-            c.that(rising, "milestones", format!("{milestones:?}"), "numbers above 0, each larger than the one before")?;
-            sequential
-                .schedulers
-                .iter()
-                .enumerate()
-                .try_for_each(|(i, inner)| self::schedule(inner, &format!("{path}.schedulers[{i}]"), Place::Inner))
+            c.that(rising, "milestones", format!("{milestones:?}"), "numbers above 0, each larger than the one before")
         }
+        Schedule::Chained(chained) => each(&c, &chained.schedulers),
         Schedule::Warmup(warmup) => {
             c.counts("total_iters", warmup.total_iters)?;
             c.factor("start_factor", warmup.start_factor)?;
@@ -115,13 +115,27 @@ pub(super) fn schedule(schedule: &Schedule, path: &str, place: Place) -> Result<
     }
 }
 
+/// The schedules inside another.
+fn each(c: &Checks, schedulers: &[Schedule]) -> Result<(), KeyError> {
+    c.that(!schedulers.is_empty(), "schedulers", "none", "at least one table")?;
+    let mut inner = schedulers.iter().enumerate();
+    inner.try_for_each(|(index, inner)| schedule(inner, &format!("{}.schedulers[{index}]", c.path), Place::Inner))
+}
+
+fn cyclic(c: &Checks, cycle: &Cyclic) -> Result<(), KeyError> {
+    cycle.base_lr.values().iter().try_for_each(|value| c.not_negative("base_lr", *value))?;
+    cycle.max_lr.values().iter().try_for_each(|value| c.positive("max_lr", *value))?;
+    c.that(cycle.share().is_some(), "base_lr", "other shares of max_lr, or none", "the same share of max_lr for each group")?;
+    c.counts("step_size_up", cycle.step_size_up)?;
+    c.counts("step_size_down", cycle.step_size_down.unwrap_or(1))?;
+    c.share("gamma", cycle.gamma)?;
+    c.below_one("base_momentum", cycle.base_momentum)?;
+    c.below_one("max_momentum", cycle.max_momentum)
+}
+
 fn one_cycle(c: &Checks, cycle: &OneCycle) -> Result<(), KeyError> {
-    let largest: &[f64] = match &cycle.max_lr {
-        None => &[],
-        Some(MaxLr::All(value)) => &[*value],
-        Some(MaxLr::Each(list)) => list,
-    };
-    largest.iter().try_for_each(|value| c.not_negative("max_lr", *value))?;
+    let largest = cycle.max_lr.iter().flat_map(ByGroup::values);
+    largest.copied().try_for_each(|value| c.not_negative("max_lr", value))?;
     let lengths = [("total_steps", cycle.total_steps), ("epochs", cycle.epochs), ("steps_per_epoch", cycle.steps_per_epoch)];
     lengths.into_iter().try_for_each(|(key, value)| c.counts(key, value.unwrap_or(1)))?;
     c.that(

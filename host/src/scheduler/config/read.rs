@@ -12,6 +12,7 @@ const COUNT: &str = "a whole number of 0 or more";
 const POSITIVE: &str = "a whole number of 1 or more";
 const NUMBER: &str = "a number";
 const FLAG: &str = "true or false";
+const BY_GROUP: &str = "a number, or a list of numbers by group";
 
 /// Keys of a schedule's own.
 fn keys(id: &str) -> &'static [&'static str] {
@@ -39,8 +40,12 @@ fn keys(id: &str) -> &'static [&'static str] {
             "final_div_factor",
             "three_phase",
         ],
+        "cyclic" => {
+            &["base_lr", "max_lr", "step_size_up", "step_size_down", "mode", "gamma", "cycle_momentum", "base_momentum", "max_momentum"]
+        }
         "reduce-on-plateau" => &["monitor", "mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps"],
         "sequential" => &["schedulers", "milestones"],
+        "chained" => &["schedulers"],
         "warmup" => &["total_iters", "start_factor", "scheduler"],
         _ => &[],
     }
@@ -78,8 +83,12 @@ pub(super) fn schedule(mut table: Table, place: Place) -> Result<Schedule, KeyEr
         }
         "lambda" => Schedule::Lambda(lambda(t)?),
         "one-cycle" => Schedule::OneCycle(one_cycle(t)?),
+        "cyclic" => Schedule::Cyclic(cyclic(t)?),
         "reduce-on-plateau" => Schedule::ReduceOnPlateau(plateau(t)?),
-        "sequential" => Schedule::Sequential(sequential(t)?),
+        "sequential" => {
+            Schedule::Sequential(Sequential { schedulers: inner(t)?, milestones: t.required("milestones", "a list of whole numbers")? })
+        }
+        "chained" => Schedule::Chained(Chained { schedulers: inner(t)? }),
         _ => Schedule::Warmup(warmup(t)?),
     })
 }
@@ -96,7 +105,7 @@ fn lambda(t: &mut Table) -> Result<Lambda, KeyError> {
 
 fn one_cycle(t: &mut Table) -> Result<OneCycle, KeyError> {
     Ok(OneCycle {
-        max_lr: t.get("max_lr", "a number, or a list of numbers by group")?,
+        max_lr: t.get("max_lr", BY_GROUP)?,
         total_steps: t.get("total_steps", POSITIVE)?,
         epochs: t.get("epochs", POSITIVE)?,
         steps_per_epoch: t.get("steps_per_epoch", POSITIVE)?,
@@ -111,6 +120,20 @@ fn one_cycle(t: &mut Table) -> Result<OneCycle, KeyError> {
     })
 }
 
+fn cyclic(t: &mut Table) -> Result<Cyclic, KeyError> {
+    Ok(Cyclic {
+        base_lr: t.required("base_lr", BY_GROUP)?,
+        max_lr: t.required("max_lr", BY_GROUP)?,
+        step_size_up: t.or("step_size_up", POSITIVE, 2000)?,
+        step_size_down: t.get("step_size_down", POSITIVE)?,
+        mode: t.or("mode", "triangular, triangular2 or exp_range", CyclicMode::Triangular)?,
+        gamma: t.or("gamma", NUMBER, 1.0)?,
+        cycle_momentum: t.or("cycle_momentum", FLAG, true)?,
+        base_momentum: t.or("base_momentum", NUMBER, 0.8)?,
+        max_momentum: t.or("max_momentum", NUMBER, 0.9)?,
+    })
+}
+
 fn plateau(t: &mut Table) -> Result<ReduceOnPlateau, KeyError> {
     Ok(ReduceOnPlateau {
         monitor: t.or("monitor", "the name of a metric", "val_loss".to_owned())?,
@@ -120,19 +143,19 @@ fn plateau(t: &mut Table) -> Result<ReduceOnPlateau, KeyError> {
         threshold: t.or("threshold", NUMBER, 1e-4)?,
         threshold_mode: t.or("threshold_mode", "rel or abs", ThresholdMode::Rel)?,
         cooldown: t.or("cooldown", COUNT, 0)?,
-        min_lr: t.or("min_lr", "a number, or a list of numbers by group", MinLr::All(0.0))?,
+        min_lr: t.or("min_lr", BY_GROUP, ByGroup::All(0.0))?,
         eps: t.or("eps", NUMBER, 1e-8)?,
     })
 }
 
-fn sequential(t: &mut Table) -> Result<Sequential, KeyError> {
+/// The tables of `schedulers`.
+fn inner(t: &mut Table) -> Result<Vec<Schedule>, KeyError> {
     let tables: Vec<Map<String, Value>> = t.required("schedulers", "a list of tables, each with an id")?;
     let inner = tables.into_iter().enumerate().map(|(i, keys)| {
         let path = format!("{}.schedulers[{i}]", t.path());
         schedule(Table::new(path, keys), Place::Inner)
     });
-    let schedulers = inner.collect::<Result<_, _>>()?;
-    Ok(Sequential { schedulers, milestones: t.required("milestones", "a list of whole numbers")? })
+    inner.collect()
 }
 
 fn warmup(t: &mut Table) -> Result<Warmup, KeyError> {

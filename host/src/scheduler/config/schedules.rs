@@ -1,5 +1,8 @@
 //! The schedules there are, with PyTorch's option names and defaults.
 
+mod cycles;
+
+pub use cycles::{Anneal, Cyclic, CyclicMode, OneCycle};
 use serde::{Deserialize, Serialize};
 use thaw_plugin_api::monitor::Mode;
 
@@ -36,17 +39,21 @@ pub enum Schedule {
     Lambda(Lambda),
     /// `one-cycle`: `OneCycleLR`.
     OneCycle(OneCycle),
+    /// `cyclic`: `CyclicLR`.
+    Cyclic(Cyclic),
     /// `reduce-on-plateau`: `ReduceLROnPlateau`.
     ReduceOnPlateau(ReduceOnPlateau),
     /// `sequential`: `SequentialLR`.
     Sequential(Sequential),
+    /// `chained`: `ChainedScheduler`.
+    Chained(Chained),
     /// `warmup`: a linear rise, then another schedule.
     Warmup(Warmup),
 }
 
 impl Schedule {
     /// Ids of all schedules.
-    pub const IDS: [&'static str; 13] = [
+    pub const IDS: [&'static str; 15] = [
         "constant",
         "step",
         "multi-step",
@@ -57,8 +64,10 @@ impl Schedule {
         "polynomial",
         "lambda",
         "one-cycle",
+        "cyclic",
         "reduce-on-plateau",
         "sequential",
+        "chained",
         "warmup",
     ];
 
@@ -75,8 +84,10 @@ impl Schedule {
             Schedule::Polynomial(_) => "polynomial",
             Schedule::Lambda(_) => "lambda",
             Schedule::OneCycle(_) => "one-cycle",
+            Schedule::Cyclic(_) => "cyclic",
             Schedule::ReduceOnPlateau(_) => "reduce-on-plateau",
             Schedule::Sequential(_) => "sequential",
+            Schedule::Chained(_) => "chained",
             Schedule::Warmup(_) => "warmup",
         }
     }
@@ -172,66 +183,6 @@ pub enum Factor {
     Expression(String),
 }
 
-/// One cycle: from `max_lr / div_factor` up to `max_lr` and down to `max_lr / div_factor / final_div_factor`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct OneCycle {
-    /// One for all groups or a list by group. Default: each group's own rate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_lr: Option<MaxLr>,
-    /// Default: `epochs * steps_per_epoch` where both are given, else as many as the run has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub total_steps: Option<usize>,
-    /// Read with `steps_per_epoch` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub epochs: Option<usize>,
-    /// Read with `epochs` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub steps_per_epoch: Option<usize>,
-    /// Share of the cycle that rises, 0 to 1. Default 0.3.
-    pub pct_start: f64,
-    /// Default cos.
-    pub anneal_strategy: Anneal,
-    /// Move momentum (SGD) or beta1 (Adam) against the rate. Default true.
-    pub cycle_momentum: bool,
-    /// Momentum at the largest rate. Default 0.85.
-    pub base_momentum: f64,
-    /// Momentum at both ends. Default 0.95.
-    pub max_momentum: f64,
-    /// Above 0. Default 25.
-    pub div_factor: f64,
-    /// Above 0. Default 10000.
-    pub final_div_factor: f64,
-    /// Go back to the first rate before going lower. Default false.
-    pub three_phase: bool,
-}
-
-impl OneCycle {
-    /// Its length, where the settings say one.
-    pub(in crate::scheduler) fn length(&self) -> Option<usize> {
-        self.total_steps.or(self.epochs.zip(self.steps_per_epoch).map(|(epochs, steps)| epochs.saturating_mul(steps)))
-    }
-}
-
-/// The largest rates of a one-cycle schedule.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum MaxLr {
-    /// The same for all groups.
-    All(f64),
-    /// By position of the group; groups past the end take the last.
-    Each(Vec<f64>),
-}
-
-/// The curve between two rates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Anneal {
-    /// Half a cosine.
-    Cos,
-    /// A straight line.
-    Linear,
-}
-
 /// Times `factor` when a metric has stopped improving.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReduceOnPlateau {
@@ -250,19 +201,35 @@ pub struct ReduceOnPlateau {
     /// Values after a reduction that count for nothing. Default 0.
     pub cooldown: usize,
     /// Lowest rate: one for all groups or a list by group. Default 0.
-    pub min_lr: MinLr,
+    pub min_lr: ByGroup,
     /// Reductions by this or less are left out. Default 1e-8.
     pub eps: f64,
 }
 
-/// The lowest rates of reduce-on-plateau.
+/// A number for all groups, or one for each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum MinLr {
+pub enum ByGroup {
     /// The same for all groups.
     All(f64),
     /// By position of the group; groups past the end take the last.
     Each(Vec<f64>),
+}
+
+impl ByGroup {
+    /// That of the group at this position; none in an empty list.
+    pub fn at(&self, index: usize) -> Option<f64> {
+        let values = self.values();
+        values.get(index).or(values.last()).copied()
+    }
+
+    /// All of them.
+    pub fn values(&self) -> &[f64] {
+        match self {
+            Self::All(value) => std::slice::from_ref(value),
+            Self::Each(values) => values,
+        }
+    }
 }
 
 /// What a threshold is measured in.
@@ -282,6 +249,13 @@ pub struct Sequential {
     pub schedulers: Vec<Schedule>,
     /// Counts at which the second and following ones begin, rising; one fewer than there are schedules. Required.
     pub milestones: Vec<usize>,
+}
+
+/// Several schedules at once, each from the rate that the one before it in the list gives.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Chained {
+    /// Tables like this one, without `interval` and `frequency`. Required.
+    pub schedulers: Vec<Schedule>,
 }
 
 /// A linear rise to `base`, then another schedule.

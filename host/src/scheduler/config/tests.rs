@@ -5,7 +5,7 @@ fn parse(toml: &str) -> std::result::Result<SchedulerConfig, String> {
 }
 
 /// Every schedule with every key.
-const FULL: [&str; 13] = [
+const FULL: [&str; 15] = [
     "id='constant'\nfactor=0.5\ntotal_iters=3",
     "id='step'\nstep_size=2\ngamma=0.3\ninterval='step'\nfrequency=2",
     "id='multi-step'\nmilestones=[1, 4]\ngamma=0.3",
@@ -17,9 +17,12 @@ const FULL: [&str; 13] = [
     "id='lambda'\nlambda='0.9 ^ epoch'",
     "id='one-cycle'\nmax_lr=[0.1, 0.2]\ntotal_steps=9\nepochs=3\nsteps_per_epoch=3\npct_start=0.5\nanneal_strategy='linear'\n\
      cycle_momentum=false\nbase_momentum=0.5\nmax_momentum=0.6\ndiv_factor=2\nfinal_div_factor=3\nthree_phase=true",
+    "id='cyclic'\nbase_lr=[0.1, 0.2]\nmax_lr=[1.0, 2.0]\nstep_size_up=3\nstep_size_down=4\nmode='exp_range'\ngamma=0.5\n\
+     cycle_momentum=false\nbase_momentum=0.5\nmax_momentum=0.6",
     "id='reduce-on-plateau'\nmonitor='val_acc'\nmode='max'\nfactor=0.5\npatience=2\nthreshold=0.1\nthreshold_mode='abs'\n\
      cooldown=1\nmin_lr=0.001\neps=0.0",
     "id='sequential'\nmilestones=[3]\nschedulers=[{id='linear'}, {id='cosine'}]",
+    "id='chained'\nschedulers=[{id='linear'}, {id='step', step_size=2}]",
     "id='warmup'\ntotal_iters=3\nstart_factor=0.5\nscheduler={id='step', step_size=2}",
 ];
 
@@ -43,6 +46,9 @@ fn defaults_are_those_of_pytorch() {
     let Schedule::OneCycle(cycle) = schedule("id='one-cycle'\nmax_lr=1") else { panic!() };
     assert_eq!((cycle.pct_start, cycle.div_factor, cycle.final_div_factor), (0.3, 25.0, 1e4));
     assert_eq!((cycle.cycle_momentum, cycle.base_momentum, cycle.max_momentum), (true, 0.85, 0.95));
+    let Schedule::Cyclic(cycle) = schedule("id='cyclic'\nbase_lr=0.1\nmax_lr=1") else { panic!() };
+    assert_eq!((cycle.step_size_up, cycle.step_size_down, cycle.mode, cycle.gamma), (2000, None, CyclicMode::Triangular, 1.0));
+    assert_eq!((cycle.cycle_momentum, cycle.base_momentum, cycle.max_momentum), (true, 0.8, 0.9));
     let Schedule::ReduceOnPlateau(plateau) = schedule("id='reduce-on-plateau'") else { panic!() };
     assert_eq!((plateau.factor, plateau.patience, plateau.threshold, plateau.eps), (0.1, 10, 1e-4, 1e-8));
 }
@@ -51,6 +57,7 @@ fn defaults_are_those_of_pytorch() {
 fn schedules_advance_per_epoch_unless_told_otherwise() {
     assert_eq!(parse("id='cosine'").unwrap().interval, Interval::Epoch);
     assert_eq!(parse("id='one-cycle'").unwrap().interval, Interval::Step);
+    assert_eq!(parse("id='cyclic'\nbase_lr=0\nmax_lr=1").unwrap().interval, Interval::Step);
     assert_eq!(parse("id='one-cycle'\ninterval='epoch'").unwrap().interval, Interval::Epoch);
 }
 
@@ -78,6 +85,12 @@ fn errors_name_key_value_and_nearest() {
         ("id='sequential'\nschedulers=[{id='reduce-on-plateau'}]\nmilestones=[]", "scheduler.schedulers[0].id: found reduce-on"),
         ("id='warmup'\ntotal_iters=1\nscheduler={id='cosine', interval='step'}", "scheduler.scheduler.interval: found an unknown key"),
         ("id='one-cycle'\nepochs=3", "scheduler.epochs: found it or steps_per_epoch alone"),
+        ("id='chained'\nschedulers=[]", "scheduler.schedulers: found none, expected at least one"),
+        ("id='chained'\nschedulers=[{id='one-cycle', max_lr=0.1}]", "scheduler.schedulers[0].max_lr: found a rate, expected none inside"),
+        ("id='chained'\nschedulers=[{id='cyclic', base_lr=0, max_lr=1}]", "scheduler.schedulers[0].id: found cyclic"),
+        ("id='cyclic'\nmax_lr=0.1", "scheduler.base_lr: found nothing, expected a number, or a list"),
+        ("id='cyclic'\nbase_lr=[0.01, 0.1]\nmax_lr=0.1", "scheduler.base_lr: found other shares of max_lr, or none, expected the same"),
+        ("id='cyclic'\nbase_lr=0.01\nmax_lr=0.1\nmode='square'", "scheduler.mode: found \"square\", expected triangular, triangular2"),
     ] {
         let error = parse(toml).unwrap_err();
         assert!(error.contains(expected), "{toml}: {error}");
