@@ -29,6 +29,17 @@
 //! let error = thaw_plugin_api::config::parse::<Warm>(r#"{ "epoch": 2 }"#).unwrap_err();
 //! assert!(error.to_string().contains("unknown key `epoch`, did you mean `epochs`?"));
 //! ```
+//!
+//! A default outside of its range does not compile:
+//!
+//! ```compile_fail
+//! # use thaw_plugin_api::prelude::*;
+//! #[derive(Config)]
+//! struct Never {
+//!     #[config(default = 0, range = 1..)]
+//!     patience: usize,
+//! }
+//! ```
 
 mod error;
 #[cfg(feature = "expression")]

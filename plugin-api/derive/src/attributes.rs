@@ -45,9 +45,30 @@ impl Attributes {
         Ok(read)
     }
 
+    /// Refuses a default that its own range does not have, where both are literals: no run config could do without the key.
+    pub fn check_default(&self) -> Result<()> {
+        let (Some(default), Some(Expr::Range(range))) = (&self.default, &self.range) else { return Ok(()) };
+        let Some(value) = number(default) else { return Ok(()) };
+        let is_closed = matches!(range.limits, syn::RangeLimits::Closed(_));
+        let bound = |bound: &Option<Box<Expr>>| bound.as_deref().and_then(number);
+        let below = bound(&range.start).is_some_and(|start| value < start);
+        let above = bound(&range.end).is_some_and(|end| value > end || (value == end && !is_closed));
+        if below || above { Err(syn::Error::new_spanned(default, "the default is outside of the range")) } else { Ok(()) }
+    }
+
     /// Path of `thaw-plugin-api` as the author's crate sees it.
     pub fn api(&self) -> TokenStream {
         self.krate.as_ref().map_or_else(|| quote!(::thaw_plugin_api), |path| quote!(#path))
+    }
+}
+
+/// A number that is written out.
+fn number(expression: &Expr) -> Option<f64> {
+    match expression {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse().ok(),
+        Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => number.base10_parse().ok(),
+        Expr::Unary(syn::ExprUnary { op: syn::UnOp::Neg(_), expr, .. }) => number(expr).map(|number| -number),
+        _ => None,
     }
 }
 

@@ -29,7 +29,9 @@ fn rows(data: &DataStruct) -> Result<Vec<Row<'_>>> {
         .map(|(index, (field, ident))| {
             let local = Ident::new(&format!("field_{index}"), Span::mixed_site());
             let key = ident.to_string().trim_start_matches("r#").to_owned();
-            Ok(Row { ident, local, key, kind: &field.ty, help: help(&field.attrs), attributes: Attributes::read(&field.attrs)? })
+            let attributes = Attributes::read(&field.attrs)?;
+            attributes.check_default()?;
+            Ok(Row { ident, local, key, kind: &field.ty, help: help(&field.attrs), attributes })
         })
         .collect()
 }
