@@ -243,7 +243,7 @@ pub mod private {
     }
 
     /// A number of saved state, infinite ones included.
-    #[derive(serde::Serialize, serde::Deserialize)]
+    #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
     #[serde(transparent)]
     pub struct Number(#[serde(with = "crate::context::number")] pub f64);
 

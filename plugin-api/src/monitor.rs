@@ -11,6 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::__private::Number;
 use crate::config::Config;
 
 /// Which way a metric improves.
@@ -55,17 +56,16 @@ pub fn is_of_validation(metric: &str) -> bool {
 /// What was seen of a metric. A callback keeps it in its state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Watch {
-    #[serde(with = "score")]
-    best_score: Option<f64>,
+    best_score: Option<Number>,
     wait_count: usize,
 }
 
 impl Watch {
     /// Takes a value; gives whether it is an improvement: better than the best one before by more than `min_delta`.
     pub fn observe(&mut self, value: f64, mode: Mode, min_delta: f64) -> bool {
-        let improved = mode.is_better(value - mode.direction() * min_delta, self.best_score.unwrap_or(mode.worst()));
+        let improved = mode.is_better(value - mode.direction() * min_delta, self.best_score().unwrap_or(mode.worst()));
         if improved {
-            *self = Self { best_score: Some(value), wait_count: 0 };
+            *self = Self { best_score: Some(Number(value)), wait_count: 0 };
         } else {
             self.wait_count += 1;
         }
@@ -74,28 +74,12 @@ impl Watch {
 
     /// The last value that was an improvement.
     pub fn best_score(&self) -> Option<f64> {
-        self.best_score
+        self.best_score.map(|score| score.0)
     }
 
     /// Values since then. Patience ends at a value that is no improvement, when there were this many.
     pub fn wait_count(&self) -> usize {
         self.wait_count
-    }
-}
-
-/// A score may be infinite, which JSON's numbers are not.
-mod score {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use serde_json::Value;
-
-    use crate::context::{number_from_json, number_to_json};
-
-    pub fn serialize<S: Serializer>(score: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
-        score.map(number_to_json).serialize(serializer)
-    }
-
-    pub fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-        Ok(Option::<Value>::deserialize(deserializer)?.as_ref().and_then(number_from_json))
     }
 }
 

@@ -1,8 +1,8 @@
 //! `models [DIR]`: the models of the built plugins against what PyTorch computed.
 //!
-//! Every `arch/*.json` of the folder is one line: names, modules, outputs, stages, training steps, losses under AdamW. Behind `ok` stands the
-//! largest deviation as a share of what is allowed; behind `FAILED` the first that is too large. References that are
-//! made with real weights need the file: it is looked for in `$THAW_WEIGHTS` and `weights`, and skipped where it is not.
+//! Every `arch/*.json` of the folder is one line: names, modules, outputs, stages, training steps, losses under AdamW. Behind
+//! `ok` stands the largest deviation as a share of what is allowed; behind `FAILED` the first that is too large. References that
+//! are made with real weights need the file: it is looked for in `$THAW_WEIGHTS` and `weights`, and skipped where it is not.
 //! So is every TorchScript file that `files/torchscript.json` records, with five steps of training, and every weight file that
 //! `files/expected.json` says is to be read, with its values, or to be refused.
 //!
