@@ -8,8 +8,7 @@ use anyhow::{Context, Result};
 use emojis::{Emoji, Group};
 use twemoji_assets::png::PngTwemojiAsset;
 
-use crate::publish::publish;
-use crate::stage::stage;
+use super::made_data::make;
 
 /// The part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +43,7 @@ One emoji in five is for validation, chosen by a hash of seed 42 and its name.
 
 /// Writes `{train,val}/<group>/<name>.png`.
 pub fn write_pictures(folder: &Path) -> Result<()> {
-    write(folder, "Writing the emoji pictures", |partial| {
+    make(folder, "Writing the emoji pictures", SOURCE, |partial| {
         for group in groups() {
             for split in Split::BOTH {
                 make_folder(&partial.join(split.name()).join(group_name(group)))?;
@@ -63,7 +62,7 @@ pub fn write_pictures(folder: &Path) -> Result<()> {
 
 /// Writes `train.csv` and `val.csv` with the columns `text` (the name) and `label` (the group).
 pub fn write_names(folder: &Path) -> Result<()> {
-    write(folder, "Writing the emoji names", |partial| {
+    make(folder, "Writing the emoji names", SOURCE, |partial| {
         for split in Split::BOTH {
             let path = partial.join(format!("{}.csv", split.name()));
             let mut table = csv::Writer::from_path(&path).with_context(|| format!("cannot create {}", path.display()))?;
@@ -76,18 +75,6 @@ pub fn write_names(folder: &Path) -> Result<()> {
             table.flush().with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())
-    })
-}
-
-fn write(folder: &Path, what: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let note = "SOURCE.txt";
-    let complete = |folder: &Path| fs::read_to_string(folder.join(note)).is_ok_and(|text| text == SOURCE);
-    publish(folder, complete, |partial| {
-        stage(&format!("{what} to {}", folder.display()), || {
-            make_folder(partial)?;
-            fill(partial)?;
-            write_new(&partial.join(note), SOURCE.as_bytes())
-        })
     })
 }
 

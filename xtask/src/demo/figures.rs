@@ -6,8 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use fastrand::Rng;
 
-use crate::publish::publish;
-use crate::stage::stage;
+use super::made_data::make;
 
 const SIDE: usize = 32;
 
@@ -40,30 +39,20 @@ fn edge(x: f64, y: f64) -> f64 {
     x.abs().max(y.abs())
 }
 
-/// Writes `data_batch_1.bin`, `test_batch.bin` and `batches.meta.txt`. A folder that holds other data stays as it is.
+/// Writes `data_batch_1.bin`, `test_batch.bin` and `batches.meta.txt`.
 pub fn write(folder: &Path) -> Result<()> {
-    let note = "SOURCE.txt";
-    let complete = |folder: &Path| {
-        let is_drawn = fs::read_to_string(folder.join(note)).is_ok_and(|text| text == SOURCE);
-        let is_foreign = !folder.join(note).exists() && folder.join("data_batch_1.bin").exists();
-        is_drawn || is_foreign || folder.join("cifar-10-batches-bin").exists()
-    };
-    publish(folder, complete, |partial| {
-        stage(&format!("Drawing figures in CIFAR-10's format to {}", folder.display()), || {
-            fs::create_dir_all(partial).with_context(|| format!("cannot create {}", partial.display()))?;
-            let mut random = Rng::with_seed(42);
-            let names = CLASSES.map(|(name, _)| format!("{name}\n")).concat();
-            for (name, bytes) in [
-                ("data_batch_1.bin", records(TRAINING, &mut random)),
-                ("test_batch.bin", records(VALIDATION, &mut random)),
-                ("batches.meta.txt", names.into_bytes()),
-                (note, SOURCE.as_bytes().to_vec()),
-            ] {
-                let path = partial.join(name);
-                fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
-            }
-            Ok(())
-        })
+    make(folder, "Drawing figures in CIFAR-10's format", SOURCE, |partial| {
+        let mut random = Rng::with_seed(42);
+        let names = CLASSES.map(|(name, _)| format!("{name}\n")).concat();
+        for (name, bytes) in [
+            ("data_batch_1.bin", records(TRAINING, &mut random)),
+            ("test_batch.bin", records(VALIDATION, &mut random)),
+            ("batches.meta.txt", names.into_bytes()),
+        ] {
+            let path = partial.join(name);
+            fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
     })
 }
 

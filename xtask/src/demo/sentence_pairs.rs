@@ -10,8 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::publish::publish;
-use crate::stage::stage;
+use super::made_data::make;
 
 /// A word and what it is a kind of. Two words of which neither is a kind of the other exclude each other.
 type Taxonomy = &'static [(&'static str, Option<&'static str>)];
@@ -88,20 +87,13 @@ const VAL: usize = 300;
 /// # Errors
 /// The folder cannot be written.
 pub fn write(folder: &Path) -> Result<()> {
-    let note = "SOURCE.txt";
-    let complete = |folder: &Path| fs::read_to_string(folder.join(note)).is_ok_and(|text| text == SOURCE);
-    publish(folder, complete, |partial| {
-        stage(&format!("Writing sentence pairs to {}", folder.display()), || {
-            let file = |name: &str, text: String| {
-                let path = partial.join(name);
-                fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
-            };
-            fs::create_dir_all(partial).with_context(|| format!("cannot create {}", partial.display()))?;
-            let pairs = pairs(TRAIN + VAL);
-            file("train.jsonl", lines(&pairs[..TRAIN]))?;
-            file("dev.jsonl", lines(&pairs[TRAIN..]))?;
-            file(note, SOURCE.to_owned())
-        })
+    make(folder, "Writing sentence pairs", SOURCE, |partial| {
+        let pairs = pairs(TRAIN + VAL);
+        for (name, pairs) in [("train.jsonl", &pairs[..TRAIN]), ("dev.jsonl", &pairs[TRAIN..])] {
+            let path = partial.join(name);
+            fs::write(&path, lines(pairs)).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
     })
 }
 
