@@ -12,7 +12,8 @@ pub struct CrateName(String);
 const LONGEST: usize = 64;
 
 /// What cargo refuses: keywords, and crates of the compiler.
-const CARGO: [&str; 47] = [
+const CARGO: [&str; 56] = [
+    "abstract",
     "alloc",
     "as",
     "async",
@@ -24,11 +25,13 @@ const CARGO: [&str; 47] = [
     "continue",
     "core",
     "crate",
+    "do",
     "dyn",
     "else",
     "enum",
     "extern",
     "false",
+    "final",
     "fn",
     "for",
     "gen",
@@ -37,10 +40,12 @@ const CARGO: [&str; 47] = [
     "in",
     "let",
     "loop",
+    "macro",
     "match",
     "mod",
     "move",
     "mut",
+    "override",
     "priv",
     "proc_macro",
     "pub",
@@ -56,21 +61,28 @@ const CARGO: [&str; 47] = [
     "true",
     "try",
     "type",
+    "typeof",
     "unsafe",
+    "unsized",
     "use",
+    "virtual",
     "where",
     "while",
+    "yield",
 ];
 
 /// Plugins that ship, and the API: a name in a run config would mean two things.
-const THAW: [&str; 8] = [
+const THAW: [&str; 11] = [
     "autoencoder",
     "autoencoder_classifier",
     "backbone_finetuning",
+    "early_stopping",
     "layer_decay",
     "layerwise_finetuning",
+    "phased_finetuning",
     "text",
     "thaw_plugin_api",
+    "torchscript",
     "vision",
 ];
 

@@ -58,3 +58,11 @@ fn a_folder_without_plugin_api_is_refused() {
     assert!(refused(host).contains("the package `thaw-host`, not `thaw-plugin-api`"));
     assert!(refused(&host.join("missing")).contains("--api-path"));
 }
+
+#[test]
+fn names_of_plugins_that_ship_are_taken() {
+    let plugins = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins")).unwrap();
+    for name in plugins.map(|entry| entry.unwrap().file_name().into_string().unwrap()) {
+        assert!(name.parse::<CrateName>().is_err(), "`{name}` would mean two plugins");
+    }
+}
