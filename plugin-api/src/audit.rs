@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::error::{Error, ErrorKind};
 use crate::module_tree::ModuleTree;
-use crate::optimizer::Optimizer;
+use crate::optimizer::ParamGroup;
 
 /// A parameter whose freeze state and group do not go together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +34,9 @@ pub enum Finding {
 /// may be in one. Tied parameters count once, under the name that stands for their storage.
 ///
 /// The host does this at the start and whenever freeze state or groups changed.
-pub fn audit(model: &ModuleTree, optimizer: &Optimizer) -> Vec<Finding> {
+pub fn audit(model: &ModuleTree, groups: &[ParamGroup]) -> Vec<Finding> {
     let mut homes: HashMap<&str, Vec<&str>> = HashMap::new();
-    for group in optimizer.groups() {
+    for group in groups {
         for parameter in &group.parameters {
             homes.entry(parameter).or_default().push(&group.name);
         }
@@ -56,44 +56,42 @@ pub fn audit(model: &ModuleTree, optimizer: &Optimizer) -> Vec<Finding> {
     let mut unknown: Vec<(&str, Vec<&str>)> = homes.into_iter().collect();
     unknown.sort_unstable();
     for (parameter, groups) in unknown {
-        findings.push(Finding::Unknown { parameter: parameter.to_owned(), group: groups.concat() });
+        findings.push(Finding::Unknown { parameter: parameter.to_owned(), group: groups.join(", ") });
     }
     findings
 }
 
-/// All findings in one error, with what to do about them.
-pub fn as_error(findings: &[Finding]) -> Error {
-    let mut lines: Vec<String> = Vec::new();
-    let orphans: Vec<&str> = findings
-        .iter()
-        .filter_map(|finding| match finding {
-            Finding::NoGroup { parameter } => Some(parameter.as_str()),
-            _ => None,
-        })
-        .collect();
-    if !orphans.is_empty() {
-        lines.push(format!("{} trainable but in no group: {}", count(orphans.len()), shorten(&orphans)));
+/// A line for each finding, with what to do about it; parameters in no group share one.
+pub fn messages(findings: &[Finding]) -> Vec<String> {
+    let homeless = findings.iter().filter_map(|finding| match finding {
+        Finding::NoGroup { parameter } => Some(parameter.as_str()),
+        _ => None,
+    });
+    let homeless: Vec<&str> = homeless.collect();
+    let mut lines = Vec::new();
+    if !homeless.is_empty() {
+        lines.push(format!(
+            "trainable, but in no group, so that nothing updates them (`unfreeze_and_add_param_group` adds one): {}",
+            first_names(&homeless)
+        ));
     }
-    for finding in findings {
-        match finding {
-            Finding::NoGroup { .. } => {}
-            Finding::TwoGroups { parameter, groups } => {
-                lines.push(format!("`{parameter}` is in {} groups: {}", groups.len(), groups.join(", ")))
-            }
-            Finding::Unknown { parameter, group } => {
-                lines.push(format!("group `{group}` has `{parameter}`, which is no parameter of the model"))
-            }
+    lines.extend(findings.iter().filter_map(|finding| match finding {
+        Finding::NoGroup { .. } => None,
+        Finding::TwoGroups { parameter, groups } => {
+            Some(format!("in several groups, so that each step updates it more than once: {parameter} ({})", groups.join(", ")))
         }
-    }
-    let error = Error::of(ErrorKind::Groups, lines.join("; "));
-    if orphans.is_empty() { error } else { error.help("freeze them, or add them to a group (`unfreeze_and_add_param_group`)") }
+        Finding::Unknown { parameter, group } => Some(format!("in group {group}, but not in the model: {parameter}")),
+    }));
+    lines
 }
 
-fn count(parameters: usize) -> String {
-    if parameters == 1 { "1 parameter is".to_owned() } else { format!("{parameters} parameters are") }
+/// All findings in one error.
+pub fn as_error(findings: &[Finding]) -> Error {
+    Error::of(ErrorKind::Groups, messages(findings).join("; "))
 }
 
-fn shorten(names: &[&str]) -> String {
+/// Those of a whole backbone help nobody.
+fn first_names(names: &[&str]) -> String {
     const SHOWN: usize = 8;
     let shown = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }

@@ -86,7 +86,7 @@ impl Optimizer {
     /// # Errors
     /// There are fewer groups.
     pub fn group(&self, index: usize) -> Result<&ParamGroup> {
-        self.groups.get(index).ok_or_else(|| self.no_group(index))
+        self.groups.get(index).ok_or_else(|| no_group(&self.groups, index))
     }
 
     /// A group by name, to change.
@@ -96,14 +96,8 @@ impl Optimizer {
     pub fn group_named(&mut self, name: &str) -> Result<&mut ParamGroup> {
         self.changed = true;
         let position = self.groups.iter().position(|group| group.name == name);
-        let position = position.ok_or_else(|| self.no_group(format_args!("`{name}`")))?;
+        let position = position.ok_or_else(|| no_group(&self.groups, format_args!("`{name}`")))?;
         Ok(&mut self.groups[position])
-    }
-
-    fn no_group(&self, which: impl std::fmt::Display) -> Error {
-        let names: Vec<&str> = self.groups.iter().map(|group| group.name.as_str()).collect();
-        let there_are = if names.is_empty() { "it has none".to_owned() } else { format!("its groups are: {}", names.join(", ")) };
-        Error::new(format_args!("the optimizer has no group {which}; {there_are}"))
     }
 
     /// The group that a parameter is in.
@@ -162,6 +156,28 @@ impl Optimizer {
     pub fn mark_unchanged(&mut self) {
         self.changed = false;
     }
+}
+
+/// Sets the rate of the group of this name.
+///
+/// # Errors
+/// No group has this name, or the rate is no number of at least 0.
+pub fn set_lr(groups: &mut [ParamGroup], name: &str, lr: f64) -> Result<()> {
+    // Not `< 0.0`: NaN is to be refused, too.
+    if !(lr >= 0.0 && lr.is_finite()) {
+        return Err(Error::of(ErrorKind::Groups, format_args!("`lr` of group `{name}` is {lr}, expected a number of at least 0")));
+    }
+    match groups.iter().position(|group| group.name == name) {
+        Some(position) => groups[position].lr = lr,
+        None => return Err(no_group(groups, format_args!("`{name}`"))),
+    }
+    Ok(())
+}
+
+fn no_group(groups: &[ParamGroup], which: impl std::fmt::Display) -> Error {
+    let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+    let there_are = if names.is_empty() { "it has none".to_owned() } else { format!("its groups are: {}", names.join(", ")) };
+    Error::new(format_args!("the optimizer has no group {which}; {there_are}"))
 }
 
 fn check_groups(groups: &[ParamGroup]) -> Result<()> {

@@ -1,11 +1,12 @@
 //! What would train wrongly without a word: checked at the start and after each change of freeze state.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use tch::{Kind, Tensor};
+use thaw_plugin_api::audit::{audit, messages};
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::ParamGroup;
 
+use super::FitError;
+use super::error::torch;
 use crate::data::first_names;
 
 /// Names in a message: those of a whole backbone help nobody.
@@ -13,30 +14,7 @@ const SHOWN: usize = 8;
 
 /// Trainable parameters in no group or in several, and groups that name what the model does not have.
 pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> Vec<String> {
-    let mut homes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for group in groups {
-        for name in &group.parameters {
-            homes.entry(name).or_default().push(&group.name);
-        }
-    }
-    let trainable: BTreeSet<&str> = tree.trainable().into_iter().collect();
-    let homeless: Vec<&str> = trainable.iter().copied().filter(|name| !homes.contains_key(name)).collect();
-    let mut findings = Vec::new();
-    if !homeless.is_empty() {
-        findings.push(format!(
-            "trainable, but in no group, so that nothing updates them (`unfreeze_and_add_param_group` adds one): {}",
-            first_names(&homeless, SHOWN)
-        ));
-    }
-    for (name, homes) in &homes {
-        if homes.len() > 1 {
-            findings.push(format!("in several groups, so that each step updates it more than once: {name} ({})", homes.join(", ")));
-        }
-        if tree.parameter(name).is_err() {
-            findings.push(format!("in group {}, but not in the model: {name}", homes.join(", ")));
-        }
-    }
-    findings
+    messages(&audit(tree, groups))
 }
 
 /// Trainable parameters of a group that got no gradient from a backward pass.
@@ -50,34 +28,52 @@ pub fn gradients<'n>(parameters: impl IntoIterator<Item = (&'n str, bool)>) -> V
 
 /// Digests of tensors that must not change, to be compared later.
 #[derive(Default)]
-pub struct Frozen(Vec<(String, Tensor, f64)>);
+pub struct Frozen(Vec<(String, Tensor, Digest)>);
 
 impl Frozen {
     /// Takes the digest of every frozen parameter.
-    pub fn of<'t>(parameters: impl IntoIterator<Item = (&'t str, &'t Tensor)>) -> Self {
-        let entries = parameters.into_iter().filter_map(|(name, tensor)| Some((name.to_owned(), tensor.shallow_clone(), digest(tensor)?)));
-        Self(entries.collect())
+    ///
+    /// # Errors
+    /// libtorch cannot read one.
+    pub fn of<'t>(parameters: impl IntoIterator<Item = (&'t str, &'t Tensor)>) -> Result<Self, FitError> {
+        let entry = |(name, tensor): (&str, &Tensor)| Ok((name.to_owned(), tensor.shallow_clone(), Digest::of(tensor)?));
+        parameters.into_iter().map(entry).collect::<Result<_, _>>().map(Self)
     }
 
     /// Takes new digests after a change that was meant, as when weights of a checkpoint are put back.
-    pub fn renew(&mut self) {
-        for (_, tensor, before) in &mut self.0 {
-            *before = digest(tensor).unwrap_or(*before);
-        }
+    ///
+    /// # Errors
+    /// As [`Frozen::of`].
+    pub fn renew(&mut self) -> Result<(), FitError> {
+        self.0.iter_mut().try_for_each(|(_, tensor, before)| Digest::of(tensor).map(|now| *before = now))
     }
 
     /// The frozen parameters that moved since.
-    pub fn moved(&self) -> Vec<String> {
-        let moved = self.0.iter().filter(|(_, tensor, before)| digest(tensor).is_some_and(|now| now.to_bits() != before.to_bits()));
-        let names: Vec<&str> = moved.map(|(name, _, _)| name.as_str()).collect();
-        if names.is_empty() { Vec::new() } else { vec![format!("frozen, but changed: {}", first_names(&names, SHOWN))] }
+    ///
+    /// # Errors
+    /// As [`Frozen::of`].
+    pub fn moved(&self) -> Result<Vec<String>, FitError> {
+        let mut moved = Vec::new();
+        for (name, tensor, before) in &self.0 {
+            if Digest::of(tensor)? != *before {
+                moved.push(name.as_str());
+            }
+        }
+        Ok(if moved.is_empty() { Vec::new() } else { vec![format!("frozen, but changed: {}", first_names(&moved, SHOWN))] })
     }
 }
 
-/// The sum of squares in 64 bits: the same values in the same order give the same sum.
-fn digest(tensor: &Tensor) -> Option<f64> {
-    tch::no_grad(|| {
-        let wide = tensor.detach().f_to_kind(Kind::Double).ok()?;
-        wide.f_square().ok()?.f_sum(Kind::Double).ok()?.f_double_value(&[]).ok()
-    })
+/// Sums over a tensor in 64 bits, of its values and of their squares: the same values in the same order give the same sums,
+/// and a sign that changes is seen.
+#[derive(PartialEq)]
+struct Digest([u64; 2]);
+
+impl Digest {
+    fn of(tensor: &Tensor) -> Result<Self, FitError> {
+        let sums = tch::no_grad(|| {
+            let wide = tensor.detach().f_to_kind(Kind::Double)?;
+            Ok([wide.f_sum(Kind::Double)?.f_double_value(&[])?, wide.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?])
+        });
+        sums.map(|sums: [f64; 2]| Self(sums.map(f64::to_bits))).map_err(torch("the digest of a frozen parameter"))
+    }
 }

@@ -80,7 +80,7 @@ impl Fit {
         let in_epoch = !matches!(hook, Hook::Setup | Hook::FitStart | Hook::TrainStart | Hook::SanityCheckStart | Hook::SanityCheckEnd);
         if in_epoch && self.state.optimizer.is_some() {
             // What was frozen until now, before it may be so no more.
-            let moved = self.state.frozen.moved();
+            let moved = self.state.frozen.moved()?;
             self.state.report_findings(moved)?;
             self.adopt_groups()?;
             self.state.audit()?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use thaw_plugin_api::abi::{RawTensor, torch_versions};
 use thaw_plugin_api::context::{Request, Services, number_to_json};
 use thaw_plugin_api::module_tree::ModuleTree;
-use thaw_plugin_api::optimizer::Optimizer as View;
+use thaw_plugin_api::optimizer::{Optimizer as View, set_lr};
 use thaw_plugin_api::{Error, Result};
 
 use super::resume::restore_optimizer_state;
@@ -43,7 +43,7 @@ impl Services for RunState {
                 self.requests.validate = true;
             }
             Request::RestoreWeights { checkpoint, optimizer } => self.restore_weights(&checkpoint, optimizer)?,
-            Request::SetLr { group, lr } => self.set_lr(&group, lr)?,
+            Request::SetLr { group, lr } => set_lr(self.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut(), &group, lr)?,
             Request::Apply { model, optimizer } => self.apply(model, optimizer)?,
             Request::RestartScheduler { settings, until_epoch, until_step } => {
                 self.optimizer.as_ref().ok_or_else(no_optimizer)?;
@@ -89,20 +89,6 @@ impl RunState {
         Ok(())
     }
 
-    /// Rates alone: nothing to audit or to show.
-    fn set_lr(&mut self, group: &str, lr: f64) -> Result<()> {
-        // Not `lr < 0.0`: NaN is to be refused, too.
-        if !(lr >= 0.0 && lr.is_finite()) {
-            return Err(Error::new(format_args!("the rate of group `{group}` is {lr}, expected a number of at least 0")));
-        }
-        let groups = self.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut();
-        let names: Vec<String> = groups.iter().map(|group| group.name.clone()).collect();
-        let found = groups.iter_mut().find(|known| known.name == group);
-        found.ok_or_else(|| Error::new(format_args!("the optimizer has no group `{group}`; its groups are: {}", names.join(", "))))?.lr =
-            lr;
-        Ok(())
-    }
-
     fn log(&mut self, name: String, value: f64) -> Result<()> {
         if RESERVED.contains(&name.as_str()) {
             return Err(Error::new(format_args!("`{name}` is a name of the loop's own; log under another one")));
@@ -120,7 +106,7 @@ impl RunState {
         let file = read(folder.join(crate::checkpoint::MODEL))?;
         let plan = plan_load(&self.model.tensor_specs(), &file, &WeightsConfig::new(&folder))?;
         apply(&plan, &file, |name| self.model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
-        self.frozen.renew();
+        self.frozen.renew()?;
         if let Some(own) = self.optimizer.as_mut().filter(|_| optimizer) {
             let tensors = Checkpoint::open(&folder)?.optimizer()?;
             restore_optimizer_state(own, tensors, self.model.device())?;

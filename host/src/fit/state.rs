@@ -134,7 +134,7 @@ impl RunState {
         self.report_findings(super::audit::groups(self.model.tree(), optimizer.groups()))?;
         let frozen = self.model.tree().parameters().filter(|parameter| !parameter.requires_grad);
         let frozen = frozen.filter_map(|parameter| Some((parameter.name.as_str(), self.model.tensor(&parameter.name).ok()?)));
-        self.frozen = Frozen::of(frozen);
+        self.frozen = Frozen::of(frozen)?;
         self.audit_gradients = true;
         Ok(())
     }

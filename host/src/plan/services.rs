@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::torch_versions;
 use thaw_plugin_api::context::{Request, Services};
-use thaw_plugin_api::optimizer::Optimizer as View;
+use thaw_plugin_api::optimizer::{Optimizer as View, set_lr};
 use thaw_plugin_api::{Error, Result};
 
 use super::Simulation;
@@ -24,8 +24,7 @@ impl Services for Simulation<'_> {
             }
             Request::Metrics => return Ok(json!({})),
             Request::SetLr { group, lr } => {
-                let groups = self.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut();
-                groups.iter_mut().filter(|known| known.name == group).for_each(|known| known.lr = lr);
+                set_lr(self.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut(), &group, lr)?;
             }
             Request::Apply { model, optimizer } => {
                 self.changed = true;

@@ -11,7 +11,7 @@ use crate::audit::{as_error, audit};
 use crate::context::{Progress, Request, Services, number_to_json};
 use crate::error::{Error, Result};
 use crate::module_tree::ModuleTree;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, set_lr};
 
 /// What the fake run knows and hooks see.
 pub(super) struct Host {
@@ -65,7 +65,7 @@ impl Host {
     /// The invariant of fine-tuning, as soon as there are groups.
     pub fn audit(&self) -> Result<()> {
         match &self.optimizer {
-            Some(optimizer) if self.audited => match audit(&self.tree, optimizer).as_slice() {
+            Some(optimizer) if self.audited => match audit(&self.tree, optimizer.groups()).as_slice() {
                 [] => Ok(()),
                 findings => Err(as_error(findings)),
             },
@@ -139,7 +139,7 @@ impl Host {
             }
             Request::SetLr { group, lr } => {
                 let optimizer = self.optimizer.as_mut().ok_or_else(|| Error::new("there is no optimizer yet"))?;
-                optimizer.group_named(&group)?.lr = lr;
+                set_lr(optimizer.groups_mut(), &group, lr)?;
             }
             Request::Apply { model, optimizer } => self.apply(model, optimizer)?,
             Request::RestartScheduler { settings, .. } => {

@@ -39,7 +39,7 @@ fn batches(run: &Run) -> usize {
 #[test]
 fn trainable_parameters_in_no_group_are_found_before_the_first_step() {
     let run = run(&modules(), &config(""));
-    is_found(&run, &[NO_GROUP, "backbone.0.bias, backbone.0.weight, backbone.1.bias, backbone.1.weight"]);
+    is_found(&run, &[NO_GROUP, "backbone.0.weight, backbone.0.bias, backbone.1.weight, backbone.1.bias"]);
     assert_eq!(batches(&run), 0);
 }
 
@@ -53,7 +53,7 @@ fn what_a_strategy_unfreezes_without_a_group_is_found_at_that_epoch() {
 #[test]
 fn what_is_unfrozen_without_a_group_inside_an_epoch_is_found_there() {
     let run = run(&modules(), &config("[[callbacks]]\nid = \"forgets-the-group\"\nmodule = \"backbone\"\nat_step = 2\n"));
-    is_found(&run, &[NO_GROUP, "backbone.1.bias, backbone.1.weight"]);
+    is_found(&run, &[NO_GROUP, "backbone.1.weight, backbone.1.bias"]);
     assert_eq!(batches(&run), 1, "the second batch ends the run");
 }
 
