@@ -4,6 +4,7 @@ mod error;
 mod lock;
 mod overrides;
 mod paths;
+mod toml_value;
 mod trainer;
 
 use std::path::{Path, PathBuf};
@@ -88,9 +89,7 @@ impl RunConfig {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
         let table: toml::Table =
             text.parse().map_err(|error: toml::de::Error| ConfigError::Toml { path: path.to_path_buf(), message: error.to_string() })?;
-        let table =
-            serde_json::to_value(table).map_err(|error| ConfigError::Toml { path: path.to_path_buf(), message: error.to_string() })?;
-        Self::from_table(path, table, overrides)
+        Self::from_table(path, toml_value::to_json(toml::Value::Table(table)), overrides)
     }
 
     /// Reads a config that is JSON already, as a checkpoint keeps it.

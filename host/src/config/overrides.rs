@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::ConfigError;
+use super::toml_value::to_json;
 
 /// Sets one key of a config. Keys are dotted, elements of lists by number: `callbacks.0.lambda_func=1.5`. Values are
 /// TOML; what is no TOML is text.
@@ -47,6 +48,6 @@ pub fn escaped(key: &str) -> String {
 
 fn parse(text: &str) -> Value {
     let parsed: Option<toml::Table> = format!("value = {text}").parse().ok();
-    let value = parsed.and_then(|mut table| table.remove("value")).and_then(|value| serde_json::to_value(value).ok());
-    value.unwrap_or_else(|| Value::from(text))
+    let value = parsed.and_then(|mut table| table.remove("value"));
+    value.map_or_else(|| Value::from(text), to_json)
 }

@@ -36,6 +36,7 @@ fn wrong_types_in_the_hosts_tables_say_what_was_expected() {
         ("data.batch_size=many", &["`batch_size`", "found \"many\", expected a whole number of at least 0"]),
         ("data.shuffle=1", &["`shuffle`", "found 1, expected true or false"]),
         ("optimizer.lr=fast", &["optimizer.lr", "\"fast\"", "a number"]),
+        ("trainer.gradient_clip_val=nan", &["`trainer.gradient_clip_val` is \"NaN\"", "a number"]),
         ("scheduler={ id = \"step\", step_size = \"one\" }", &["scheduler.step_size", "\"one\"", "a whole number"]),
         ("callbacks=1", &["`callbacks`", "is 1"]),
         ("callbacks={ id = \"faulty\" }", &["[callbacks]", "write `[[callbacks]]`"]),
