@@ -40,18 +40,18 @@ std::vector<Bucket> buckets(const TensorPtr* parameters, size_t n) {
 }
 
 // The norm of all gradients seen as one vector, a 0-dim tensor on the first gradient's device.
-at::Tensor total_norm(const std::vector<Bucket>& all, double norm_type) {
+at::Tensor total_norm(const std::vector<Bucket>& all) {
   std::vector<at::Tensor> norms;
   const auto home = all[0][0].device();
   for (const auto& bucket : all) {
-    for (auto& norm : at::_foreach_norm(bucket, norm_type)) {
+    for (auto& norm : at::_foreach_norm(bucket, 2.0)) {
       norms.push_back(norm.device() == home ? std::move(norm) : norm.to(home));
     }
   }
   if (all.size() > 1) {
     for (auto& norm : norms) norm = norm.to(norms[0].scalar_type());
   }
-  return at::linalg_vector_norm(at::stack(norms), norm_type);
+  return at::linalg_vector_norm(at::stack(norms), 2.0);
 }
 
 void scale(Bucket& bucket, const at::Tensor& factor) {
@@ -62,25 +62,15 @@ void scale(Bucket& bucket, const at::Tensor& factor) {
 
 extern "C" {
 
-// Norm of the gradients; 0 where there are none.
-Status thaw_grad_norm(
-    const TensorPtr* parameters, size_t n, double norm_type, double* norm, char** error) {
-  return shim::guarded(error, [&] {
-    c10::NoGradGuard no_grad;
-    const auto all = buckets(parameters, n);
-    *norm = all.empty() ? 0.0 : total_norm(all, norm_type).item<double>();
-  });
-}
-
 // Scales the gradients so that their norm is at most max_norm. Gives the norm before.
 Status thaw_clip_grad_norm(
-    const TensorPtr* parameters, size_t n, double max_norm, double norm_type, double* norm, char** error) {
+    const TensorPtr* parameters, size_t n, double max_norm, double* norm, char** error) {
   return shim::guarded(error, [&] {
     c10::NoGradGuard no_grad;
     auto all = buckets(parameters, n);
     *norm = 0.0;
     if (all.empty()) return;
-    const auto total = total_norm(all, norm_type);
+    const auto total = total_norm(all);
     if (total.is_cpu() && total.scalar_type() == at::kFloat) {
       // Plain floats instead of three tiny kernels: the same operations in the same precision as PyTorch's.
       const float value = total.item<float>();

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tch::{Device, Tensor};
 use thaw_plugin_api::abi::abi_stable::std_types::{ROption, RVec};
 use thaw_plugin_api::abi::{BoxedModel, Kind, RawTensor, contain};
+use thaw_plugin_api::context::number_from_json;
 use thaw_plugin_api::model::{Batch, Description, Stage, StepOutput, Task, Tensors};
 use thaw_plugin_api::module_tree::ModuleTree;
 
@@ -206,7 +207,9 @@ impl HostModel {
             self.own_step[phase] = false;
             return Ok(None);
         };
-        let metrics = serde_json::from_str(&step.metrics).map_err(|error| self.failure(hook, error.into()))?;
+        let metrics: Vec<(String, Value)> = serde_json::from_str(&step.metrics).map_err(|error| self.failure(hook, error.into()))?;
+        // Null is what a plugin of 1.0 writes for a number that is not finite.
+        let metrics = metrics.into_iter().map(|(name, value)| (name, number_from_json(&value).unwrap_or(f64::NAN))).collect();
         Ok(Some(StepOutput { loss: step.loss.into(), outputs: step.outputs.into(), metrics }))
     }
 

@@ -7,7 +7,6 @@
 
 mod config;
 mod error;
-mod grad_scaler;
 mod parameters;
 mod plan;
 mod state;
@@ -25,7 +24,6 @@ use crate::torch::gradients;
 
 pub use config::{AdamConfig, Algorithm, OptimizerConfig};
 pub use error::OptimizerError;
-pub use grad_scaler::{GradScaler, ScaledStep};
 pub use parameters::Parameters;
 use plan::Plan;
 use state::ParameterState;
@@ -37,13 +35,8 @@ pub type Result<T> = std::result::Result<T, OptimizerError>;
 /// How gradients are clipped before a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Clip {
-    /// Scale all gradients so that their joint norm is at most `max_norm`.
-    Norm {
-        /// Largest norm, 0 or more.
-        max_norm: f64,
-        /// 2 for the usual norm, infinity for the largest element.
-        norm_type: f64,
-    },
+    /// Scale all gradients so that their joint norm is at most this, 0 or more.
+    Norm(f64),
     /// Limit each element to `[-limit, limit]`.
     Value(f64),
 }
@@ -134,18 +127,12 @@ impl Optimizer {
     pub fn clip(&mut self, parameters: &Parameters, clip: Clip) -> Result<Option<f64>> {
         let plan = self.prepare(parameters)?;
         Ok(match clip {
-            Clip::Norm { max_norm, norm_type } => Some(gradients::clip_grad_norm(plan.all(), max_norm, norm_type)?),
+            Clip::Norm(limit) => Some(gradients::clip_grad_norm(plan.all(), limit)?),
             Clip::Value(limit) => {
                 gradients::clip_grad_value(plan.all(), limit)?;
                 None
             }
         })
-    }
-
-    /// Norm of the gradients of the groups' parameters seen as one vector; 0 where there are none.
-    pub fn grad_norm(&mut self, parameters: &Parameters) -> Result<f64> {
-        let plan = self.prepare(parameters)?;
-        Ok(gradients::grad_norm(plan.all(), 2.0)?)
     }
 
     /// Divides the gradients of the groups' parameters by a loss scale. True where one of them is not finite: then the

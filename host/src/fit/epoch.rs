@@ -84,6 +84,12 @@ impl Fit {
         if index >= batches {
             return Ok(None);
         }
+        // Where batches in between were left out, the window before this one may still wait for its step.
+        let window_end = self.state.progress.batch_index.next_multiple_of(self.state.config.trainer.accumulate_grad_batches);
+        if self.state.window_samples > 0 && index >= window_end {
+            self.optimizer_step()?;
+            self.state.window_samples = 0;
+        }
         self.state.progress.batch_index = index;
         let (batch, samples) = to_device(batch, self.state.model.device())?;
         self.hooks(Hook::TrainBatchStart)?;
@@ -150,7 +156,7 @@ impl Fit {
         if validates {
             self.validate()?;
         }
-        let moved = self.state.frozen.moved();
+        let moved = self.state.frozen.moved()?;
         self.state.report_findings(moved)?;
         self.hooks(Hook::TrainEpochEnd)?;
         self.log_epoch(validates)?;

@@ -52,7 +52,8 @@ fn count_classes(outputs: &thaw_plugin_api::model::Tensors, batch: &Batch, class
     let predicted = logits.f_argmax(-1, false).and_then(Vec::<i64>::try_from).map_err(torch("predicted classes"))?;
     let labels = Vec::<i64>::try_from(target).map_err(torch("labels"))?;
     for (predicted, label) in predicted.into_iter().zip(labels) {
-        let Ok(index) = usize::try_from(label) else { continue };
+        // A step of the model's own may take labels that are no classes.
+        let Some(index) = usize::try_from(label).ok().filter(|_| label < logits.size()[1]) else { continue };
         if classes.len() <= index {
             classes.resize(index + 1, (0, 0));
         }

@@ -1,5 +1,7 @@
 //! One batch of training.
 
+use std::borrow::Cow;
+
 use tch::Tensor;
 use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::model::{Batch, StepOutput};
@@ -74,7 +76,7 @@ impl Fit {
         let meter = &mut self.state.meter;
         meter.add("train_loss", loss, samples);
         for (name, value) in &output.metrics {
-            meter.add(metric_name(name), *value, samples);
+            meter.add(&train_metric(name), *value, samples);
         }
     }
 
@@ -128,7 +130,9 @@ impl Fit {
             Weighting::Samples => state.window_samples.max(1) as f64,
         };
         scale *= state.scaler.as_ref().map_or(1.0, super::scaler::LossScaler::scale);
-        let Some(optimizer) = state.optimizer.as_mut().filter(|_| scale != 1.0) else { return Ok(false) };
+        // A scale that has fallen to 1 still has to be told of gradients that are not finite.
+        let is_scaled = scale != 1.0 || state.scaler.is_some();
+        let Some(optimizer) = state.optimizer.as_mut().filter(|_| is_scaled) else { return Ok(false) };
         let found_inf = optimizer.unscale(&state.parameters, scale).map_err(FitError::from)?;
         if let Some(scaler) = &mut state.scaler {
             scaler.update(found_inf);
@@ -141,7 +145,7 @@ impl Fit {
         let state = &mut self.state;
         let Some(limit) = state.config.trainer.gradient_clip_val.filter(|limit| *limit > 0.0) else { return Ok(None) };
         let clip = match state.config.trainer.gradient_clip_algorithm {
-            ClipAlgorithm::Norm => Clip::Norm { max_norm: limit, norm_type: 2.0 },
+            ClipAlgorithm::Norm => Clip::Norm(limit),
             ClipAlgorithm::Value => Clip::Value(limit),
         };
         let Some(optimizer) = &mut state.optimizer else { return Ok(None) };
@@ -161,10 +165,10 @@ impl Fit {
 }
 
 /// Lightning's names; those of the tasks are there already, so that no text is made for each batch.
-fn metric_name(name: &str) -> &str {
+fn train_metric(name: &str) -> Cow<'static, str> {
     match name {
-        "acc" => "train_acc",
-        "mae" => "train_mae",
-        other => other,
+        "acc" => "train_acc".into(),
+        "mae" => "train_mae".into(),
+        other => format!("train_{other}").into(),
     }
 }

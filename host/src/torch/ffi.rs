@@ -25,15 +25,7 @@ unsafe extern "C" {
     pub fn thaw_autocast_enter(cuda: bool, dtype: i8, was_enabled: *mut bool, previous_dtype: *mut i8, error: ErrorOut) -> c_int;
     pub fn thaw_autocast_leave(cuda: bool, was_enabled: bool, previous_dtype: i8, error: ErrorOut) -> c_int;
 
-    pub fn thaw_grad_norm(parameters: *const *const C_tensor, n: usize, norm_type: f64, norm: *mut f64, error: ErrorOut) -> c_int;
-    pub fn thaw_clip_grad_norm(
-        parameters: *const *const C_tensor,
-        n: usize,
-        max_norm: f64,
-        norm_type: f64,
-        norm: *mut f64,
-        error: ErrorOut,
-    ) -> c_int;
+    pub fn thaw_clip_grad_norm(parameters: *const *const C_tensor, n: usize, max_norm: f64, norm: *mut f64, error: ErrorOut) -> c_int;
     pub fn thaw_clip_grad_value(parameters: *const *const C_tensor, n: usize, limit: f64, error: ErrorOut) -> c_int;
     pub fn thaw_zero_grad(parameters: *const *const C_tensor, n: usize, error: ErrorOut) -> c_int;
     pub fn thaw_unscale_grads(

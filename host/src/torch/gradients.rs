@@ -53,23 +53,12 @@ impl<'a> FromIterator<&'a Tensor> for TensorList {
     }
 }
 
-/// Norm of all gradients seen as one vector, `norm_type` 2 for the usual one, infinity for the largest element.
-/// 0 where there is no gradient.
-pub fn grad_norm(parameters: &TensorList, norm_type: f64) -> Result<f64> {
-    let mut norm = 0.0;
-    // SAFETY: the list's pointers are good for its length; `norm` takes one value.
-    call("grad_norm", |error| unsafe { ffi::thaw_grad_norm(parameters.as_ptr(), parameters.len(), norm_type, &mut norm, error) })?;
-    Ok(norm)
-}
-
 /// `torch.nn.utils.clip_grad_norm_`: scales the gradients by `max_norm / (norm + 1e-6)` where that is below 1.
 /// Gives the norm before. A norm that is not finite makes every gradient NaN, as there: check what it gives.
-pub fn clip_grad_norm(parameters: &TensorList, max_norm: f64, norm_type: f64) -> Result<f64> {
+pub fn clip_grad_norm(parameters: &TensorList, max_norm: f64) -> Result<f64> {
     let mut norm = 0.0;
     // SAFETY: as in `grad_norm`.
-    call("clip_grad_norm", |error| unsafe {
-        ffi::thaw_clip_grad_norm(parameters.as_ptr(), parameters.len(), max_norm, norm_type, &mut norm, error)
-    })?;
+    call("clip_grad_norm", |error| unsafe { ffi::thaw_clip_grad_norm(parameters.as_ptr(), parameters.len(), max_norm, &mut norm, error) })?;
     Ok(norm)
 }
 
@@ -130,23 +119,12 @@ mod tests {
     }
 
     #[test]
-    fn the_norm_is_that_of_all_gradients_as_one_vector() {
-        for kinds in [&[Kind::Float][..], &[Kind::Double], &[Kind::Float, Kind::Double]] {
-            let list = with_grads(&[&[3.0], &[], &[4.0, 12.0]], kinds);
-            assert!((grad_norm(&list, 2.0).unwrap() - 13.0).abs() < 1e-5);
-            assert!((grad_norm(&list, f64::INFINITY).unwrap() - 12.0).abs() < 1e-12);
-            assert!((grad_norm(&list, 1.0).unwrap() - 19.0).abs() < 1e-5);
-        }
-        assert_eq!(grad_norm(&with_grads(&[&[]], &[Kind::Float]), 2.0).unwrap(), 0.0);
-    }
-
-    #[test]
     fn clipping_by_norm_scales_only_what_is_too_long() {
         for kinds in [&[Kind::Float][..], &[Kind::Double], &[Kind::Float, Kind::Double]] {
             let list = with_grads(&[&[3.0], &[4.0, 12.0]], kinds);
-            assert!((clip_grad_norm(&list, 26.0, 2.0).unwrap() - 13.0).abs() < 1e-5);
+            assert!((clip_grad_norm(&list, 26.0).unwrap() - 13.0).abs() < 1e-5);
             assert_eq!(values(&list, 1), [4.0, 12.0], "shorter than the limit: untouched");
-            assert!((clip_grad_norm(&list, 6.5, 2.0).unwrap() - 13.0).abs() < 1e-5);
+            assert!((clip_grad_norm(&list, 6.5).unwrap() - 13.0).abs() < 1e-5);
             // The published rule: max_norm / (norm + 1e-6).
             let factor = 6.5 / (13.0 + 1e-6);
             assert!((values(&list, 0)[0] - 3.0 * factor).abs() < 1e-6);

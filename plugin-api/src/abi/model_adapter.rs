@@ -9,7 +9,8 @@ use tch::Tensor;
 
 use super::{BoxedModel, RawError, RawModel, RawModel_TO, RawNamedTensor, RawResult, RawStep, RawTensor, TorchVersions, contain};
 use crate::config::{Config as _, parse};
-use crate::error::Result;
+use crate::context::number_to_json;
+use crate::error::{Error, Result};
 use crate::model::{Batch, Description, Model, Tensors};
 use crate::nn::{self, Registry};
 
@@ -74,7 +75,8 @@ impl<M: Model> Adapter<M> {
         if from == 0 && to >= self.stages.len() {
             return self.model.forward(inputs);
         }
-        let stages = self.stages.get(from..to).unwrap_or_default();
+        let outside = || Error::new(format_args!("the stages {from}..{to} were asked for, there are {}", self.stages.len()));
+        let stages = self.stages.get(from..to).ok_or_else(outside)?;
         stages.iter().try_fold(inputs, |inputs, stage| self.model.run_stage(stage, inputs))
     }
 }
@@ -117,7 +119,8 @@ impl<M: Model> RawModel for Adapter<M> {
             let batch = Batch { inputs: inputs.into(), target: target.into_option().map(Tensor::from) };
             let output = if phase == 0 { self.model.training_step(&batch)? } else { self.model.validation_step(&batch)? };
             let Some(output) = output else { return Ok(None) };
-            let metrics = serde_json::to_string(&output.metrics)?;
+            let metrics: Vec<_> = output.metrics.into_iter().map(|(name, value)| (name, number_to_json(value))).collect();
+            let metrics = serde_json::to_string(&metrics)?;
             Ok(Some(RawStep { loss: output.loss.into(), outputs: output.outputs.into(), metrics: metrics.into() }))
         });
         step.map(ROption::from).map_err(RawError::from).into()

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::{Module, Path};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Layers one after the other, named `0`, `1`, … unless given names, as PyTorch's `nn.Sequential`.
 pub struct Sequential {
@@ -54,9 +54,10 @@ impl Sequential {
     /// Runs the layers `range` alone, for stages.
     ///
     /// # Errors
-    /// A layer refuses its input.
+    /// A range that does not lie within the layers, or a layer that refuses its input.
     pub fn forward_range(&self, range: std::ops::Range<usize>, input: &Tensor) -> Result<Tensor> {
-        let layers = self.layers.get(range).unwrap_or_default();
+        let outside = || Error::new(format_args!("the layers {range:?} were asked for, there are {}", self.layers.len()));
+        let layers = self.layers.get(range.clone()).ok_or_else(outside)?;
         layers.iter().try_fold(input.shallow_clone(), |input, (name, layer)| {
             layer.forward(&input).map_err(|error| error.context(format_args!("layer `{name}`")))
         })

@@ -46,7 +46,7 @@ pub struct BackboneFinetuning {
     #[config(default = false)]
     pub verbose: bool,
     /// Decimals of the logged rates.
-    #[config(default = 12)]
+    #[config(default = 12, range = 0..=17)]
     pub rounding: usize,
     /// Path of the backbone.
     #[config(default = "backbone")]

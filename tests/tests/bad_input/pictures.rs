@@ -98,6 +98,18 @@ fn an_unreadable_picture_can_be_left_out() {
 }
 
 #[test]
+fn a_window_whose_last_batch_is_left_out_is_stepped_on_all_the_same() {
+    let run = run();
+    // In the order of their names: of the windows of two batches the first one loses its second batch.
+    run.write("pictures/blue/1.png", "");
+    let set =
+        "data={ kind = \"image-folder\", path = \"pictures\", image_size = 12, batch_size = 1, shuffle = false, on_error = \"skip\" }";
+    let steps = ["trainer.accumulate_grad_batches=2", "trainer.limit_train_batches=4", "trainer.max_epochs=1"];
+    run.fit(&["--set", set, "--set", steps[0], "--set", steps[1], "--set", steps[2]]).succeeded();
+    assert_eq!(run.metrics().pop().unwrap()["step"], 2);
+}
+
+#[test]
 fn more_classes_than_the_model_has_outputs_are_counted() {
     let run = run();
     for class in ["white", "yellow"] {
