@@ -75,7 +75,7 @@ impl FindLr {
         if !is_rate(self.min_lr) || !is_rate(self.max_lr) || self.min_lr >= self.max_lr {
             return Some(format!("the rates go from {} to {}, expected from above 0 to more", self.min_lr, self.max_lr));
         }
-        if self.num_training < self.skip_begin + self.skip_end + 2 {
+        if self.num_training < self.skip_begin.saturating_add(self.skip_end).saturating_add(2) {
             let (steps, begin, end) = (self.num_training, self.skip_begin, self.skip_end);
             return Some(format!("{steps} steps, of which the first {begin} and the last {end} are skipped: expected at least 2 more"));
         }

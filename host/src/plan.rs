@@ -81,7 +81,7 @@ pub fn plan(config: &RunConfig, plugins: &PluginSet, steps_per_epoch: usize) -> 
         stage: Stage::Plan,
         max_epochs: config.trainer.max_epochs,
         max_steps: config.trainer.max_steps,
-        num_training_batches: steps_per_epoch * config.trainer.accumulate_grad_batches,
+        num_training_batches: steps_per_epoch.saturating_mul(config.trainer.accumulate_grad_batches),
         ..Progress::default()
     };
     let mut callbacks = create_callbacks(config, plugins)?;

@@ -8,7 +8,7 @@ use thaw_plugin_api::Error;
 use thaw_plugin_api::abi::{Kind, Metadata, PluginRoot_Ref, contain, torch_versions};
 
 use super::process_state::{Threads, bytes_moved, has_opened_cuda, time_waited};
-use super::{Check, Job, Outcome, Verdict};
+use super::{Body, Check, Job, Outcome, Verdict};
 use crate::plugins::{LoadedPlugin, map, root_and_metadata};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -25,8 +25,6 @@ pub(super) const CHECKS: &[Check] = &[
     Check::new("unknown-id", "an id that the plugin does not offer is an error that names it", Body::File(unknown_id)).after(ROOT),
     Check::new("unknown-kind", "an id asked for as another kind is an error", Body::File(unknown_kind)).after(ROOT),
 ];
-
-use super::Body;
 
 /// The check that asks what the plugin offers.
 pub(super) const ROOT: &str = "plugin-root";

@@ -105,7 +105,8 @@ pub(super) fn straight(subject: &Subject, config: &Map<String, Value>, length: L
         subject.job().doing(&format!("in a run over a model of {}", tree.name));
         match build(subject, &tree.model, config, length).and_then(|mut run| fit(&mut run)) {
             Ok(report) => return Ok((tree.model, report)),
-            Err(error) => drop(reason.is_empty().then(|| reason = error.to_string())),
+            Err(error) if reason.is_empty() => reason = error.to_string(),
+            Err(_) => {}
         }
     }
     Err(Outcome::skipped(format!("no model of the checks runs to its end: {reason}")))

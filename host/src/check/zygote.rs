@@ -64,7 +64,11 @@ impl Zygote {
         let pid = Pid::from_raw(self.answer()?).ok_or_else(gone)?;
         match self.answers.recv_timeout(limit) {
             Ok(status) => Ok(Some(ExitStatus::from_raw(status?))),
-            Err(RecvTimeoutError::Disconnected) => Err(gone()),
+            Err(RecvTimeoutError::Disconnected) => {
+                // Whoever runs the job anew has its folder alone.
+                let _ = kill_process(pid, Signal::KILL);
+                Err(gone())
+            }
             Err(RecvTimeoutError::Timeout) => {
                 // The zygote has not waited for it yet, or just did: then nobody has its number so soon.
                 let _ = kill_process(pid, Signal::KILL);

@@ -88,5 +88,5 @@ fn summary(fit: &Fit, outcome: &Outcome, run_dir: &Path) -> Result<(), Error> {
 
 /// This program as it was called, for commands to be copied.
 fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "host".to_owned())
+    std::env::args_os().next().map_or_else(|| "host".to_owned(), |called| called.to_string_lossy().into_owned())
 }

@@ -11,6 +11,7 @@ use crate::Error;
 use crate::config::{PluginEntry, RunConfig};
 use crate::fit::INTERRUPTED;
 use crate::plugins::{PluginSet, SearchPath};
+use crate::torch::cuda;
 
 /// Chooses the device and sets libtorch up. Before plugins are loaded: CUDA has to be opened before any use of libtorch.
 ///
@@ -19,7 +20,12 @@ use crate::plugins::{PluginSet, SearchPath};
 pub fn device(name: &str) -> Result<Device, Error> {
     let (device, note) = crate::torch::device::select(name)?;
     if let Some(note) = note {
-        tracing::debug!("training on the CPU: {note}");
+        // A GPU that is there and cannot be used is not passed over in silence.
+        if cuda::driver_present() {
+            tracing::warn!("training on the CPU: {note}");
+        } else {
+            tracing::debug!("training on the CPU: {note}");
+        }
     }
     crate::torch::init()?;
     Ok(device)

@@ -204,7 +204,7 @@ fn order(dataset: &dyn Dataset, walk: &Walk) -> Vec<usize> {
     let Pass { seed, epoch, .. } = walk.pass;
     CounterRng::new(&[seed, Stream::Order as u64, epoch]).shuffle(&mut order);
     if lengths {
-        for bucket in order.chunks_mut(walk.batch_size * BUCKET_BATCHES) {
+        for bucket in order.chunks_mut(walk.batch_size.saturating_mul(BUCKET_BATCHES)) {
             bucket.sort_by_cached_key(length);
         }
         // Whole batches change places, so that the steps of an epoch do not go from short to long.

@@ -69,7 +69,9 @@ impl Attentions {
         for (name, tensor) in self.batches.iter().flat_map(|(_, tensors)| tensors) {
             let (shape, _) = shapes.entry(name).or_insert_with(|| (tensor.size(), tensor.kind()));
             shape.iter_mut().zip(tensor.size()).for_each(|(longest, size)| *longest = size.max(*longest));
-            shape[0] = samples.len() as i64;
+            if let Some(first) = shape.first_mut() {
+                *first = samples.len() as i64;
+            }
         }
         let zeros = |(name, (shape, kind)): (&String, (Vec<i64>, Kind))| Ok((name.clone(), Tensor::f_zeros(shape, (kind, Device::Cpu))?));
         let whole: BTreeMap<String, Tensor> = shapes.into_iter().map(zeros).collect::<Result<_, PredictError>>()?;
