@@ -291,11 +291,12 @@ fn keys_without_a_default_are_taken_from_the_command_line() {
 }
 
 #[test]
-fn defaults_that_are_no_configuration_are_told_and_a_given_one_is_checked() {
-    let skipped = check("phased_finetuning", &["--only", "builds"]);
-    let (_, status, reason) = &results(&skipped, "phased-finetuning")[0];
-    assert_eq!(*status, "skipped");
-    assert!(reason.contains("there is no phase") && reason.contains("--config"), "{reason}");
+fn defaults_that_are_no_configuration_fail_and_a_given_one_is_checked() {
+    let failed = check("phased_finetuning", &["--only", "builds"]);
+    let (_, status, found) = &results(&failed, "phased-finetuning")[0];
+    assert_eq!(*status, "failed");
+    assert!(found.contains("there is no phase"), "{found}");
+    assert!(failed["checks"][0]["hint"].as_str().unwrap().contains("--config"), "{failed}");
     let schedule = r#"phases = [{ name = "all", modules = ["*"] }]"#;
     let checked = check("phased_finetuning", &["--only", "builds,config-defaults", "--config", schedule]);
     for (check, status, found) in results(&checked, "phased-finetuning") {

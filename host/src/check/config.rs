@@ -34,12 +34,10 @@ const TIME_FOR_RANDOM: Duration = Duration::from_secs(120);
 fn builds(subject: &mut Subject) -> Verdict {
     match subject.resolved(subject.config()) {
         Ok(_) => Ok(Outcome::passed()),
-        // Some ids are nothing without a file or a schedule, and say so.
-        Err(error) if error.kind() == ErrorKind::Config && !subject.is_configured() => {
-            Err(Outcome::skipped(format!("the defaults alone are no configuration: {error}; give one with --config")))
-        }
+        // Nothing else of the id can be looked at: not to be passed over as skipped.
         Err(error) => {
-            let hint = "every key needs a default that can be used, or none; give what this one needs with --config";
+            let hint = "every key needs a default that can be used, or none; where an id is nothing without a schedule or the like, give one \
+                        with --config";
             Err(Outcome::failed(error.to_string(), "an instance", hint))
         }
     }

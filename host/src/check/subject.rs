@@ -57,11 +57,6 @@ impl Subject {
         &self.config
     }
 
-    /// Whether keys were given.
-    pub fn is_configured(&self) -> bool {
-        self.job.config.as_object().is_some_and(|config| !config.is_empty())
-    }
-
     /// Random numbers for one purpose.
     pub fn random(&self, purpose: u64) -> CounterRng {
         CounterRng::new(&[self.job.seed, purpose])

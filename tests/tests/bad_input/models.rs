@@ -1,5 +1,6 @@
 //! Models whose code fails: named with plugin, id, function and message, exit code 3.
 
+use serde_json::json;
 use thaw_tests::{Run, case, fixtures};
 
 fn run(function: &str, how: &str) -> Run {
@@ -25,6 +26,17 @@ fn a_model_that_fails_is_named_with_what_failed() {
 fn a_panic_of_tch_is_contained_as_well() {
     let finished = run("run_stage", "torch").fit(&[]);
     finished.failed(3, &["model `faulty-model` of plugin `thaw-faulty-model` failed in `forward`", "mat1 and mat2"]);
+}
+
+#[test]
+fn metrics_of_a_models_own_step_are_logged_under_the_phase_even_where_one_is_no_number() {
+    let run = run("", "error");
+    run.fit(&["--set", "model.own_step=true"]).succeeded();
+    let last = run.metrics().pop().unwrap();
+    assert_eq!((&last["train_half"], &last["val_half"]), (&json!(0.5), &json!(0.5)), "{last}");
+    for none in ["train_none", "val_none"] {
+        assert!(last.get(none).is_some_and(serde_json::Value::is_null), "{last}");
+    }
 }
 
 #[test]

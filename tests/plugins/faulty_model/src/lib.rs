@@ -1,6 +1,7 @@
 //! A perceptron that panics or returns an error where its configuration says.
 
 use thaw_plugin_api::prelude::*;
+use thaw_plugin_api::tch::{Reduction, Tensor};
 
 /// How to fail.
 #[derive(Config, Clone, Copy)]
@@ -28,6 +29,9 @@ struct FaultyConfig {
     /// Number of classes.
     #[config(default = 4, range = 1..)]
     num_classes: i64,
+    /// Whether it has a step of its own, with the metrics `half`, which is one, and `none`, which is no number.
+    #[config(default = false)]
+    own_step: bool,
 }
 
 struct FaultyModel {
@@ -50,6 +54,15 @@ impl FaultyConfig {
                 Ok(())
             }
         }
+    }
+}
+
+impl FaultyModel {
+    fn own_step(&self, batch: &Batch) -> Result<Option<StepOutput>> {
+        let (true, Some(target)) = (self.config.own_step, &batch.target) else { return Ok(None) };
+        let outputs = self.forward(Tensors::one("x", batch.inputs.first()?.shallow_clone()))?;
+        let loss = outputs.first()?.f_cross_entropy_loss(target, None::<Tensor>, Reduction::Mean, -100, 0.0)?;
+        Ok(Some(StepOutput { loss, outputs, metrics: vec![("half".to_owned(), 0.5), ("none".to_owned(), f64::NAN)] }))
     }
 }
 
@@ -76,14 +89,14 @@ impl Model for FaultyModel {
         })
     }
 
-    fn training_step(&self, _: &Batch) -> Result<Option<StepOutput>> {
+    fn training_step(&self, batch: &Batch) -> Result<Option<StepOutput>> {
         self.config.fail_in("training_step")?;
-        Ok(None)
+        self.own_step(batch)
     }
 
-    fn validation_step(&self, _: &Batch) -> Result<Option<StepOutput>> {
+    fn validation_step(&self, batch: &Batch) -> Result<Option<StepOutput>> {
         self.config.fail_in("validation_step")?;
-        Ok(None)
+        self.own_step(batch)
     }
 }
 
