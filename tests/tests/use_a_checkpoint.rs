@@ -40,6 +40,8 @@ fn validate_repeats_the_metrics_of_the_run_exactly() {
     let last = run.metrics().pop().unwrap();
     let text = run.host(["validate", "--checkpoint", "run/checkpoints/last", "--json"]).succeeded().stdout;
     let found: Value = serde_json::from_str(&text).unwrap();
+    let recorded: Vec<&String> = last.as_object().unwrap().keys().filter(|name| name.starts_with("val_")).collect();
+    assert_eq!(found["metrics"].as_object().unwrap().keys().collect::<Vec<_>>(), recorded);
     assert!(last["val_loss"].is_f64(), "{last}");
     for (name, value) in found["metrics"].as_object().unwrap() {
         assert_eq!(value, &last[name], "{name}");

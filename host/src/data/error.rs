@@ -145,11 +145,10 @@ impl DataError {
 /// `did you mean …?` if a name is near, else the list of all.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let best = known.iter().map(|&k| (strsim::damerau_levenshtein(name, k), k)).min_by_key(|&(distance, _)| distance);
-    match best {
-        Some((distance, k)) if distance <= 1 + name.len() / 3 => format!("did you mean `{k}`?"),
-        Some(_) => format!("there are: {}", first_names(&known, 20)),
-        None => "there are none".to_string(),
+    match thaw_plugin_api::nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "there are none".to_string(),
+        None => format!("there are: {}", first_names(&known, 20)),
     }
 }
 

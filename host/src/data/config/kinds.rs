@@ -11,7 +11,8 @@ use super::*;
 pub struct ImageFolderConfig {
     /// The folder.
     pub path: PathBuf,
-    /// Folder of the validation pictures, with the same classes. Default: `val/` inside `path` where there is one.
+    /// Folder of the validation pictures, with the same classes. Default: `val/` inside `path`, where `train/`
+    /// stands beside it.
     pub val_path: Option<PathBuf>,
 }
 
