@@ -15,7 +15,7 @@ pub use services::Services;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::module_tree::ModuleTree;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, no_optimizer};
 
 /// A hook's view of the run.
 ///
@@ -73,7 +73,7 @@ impl<'a> Context<'a> {
         if self.optimizer.is_none() {
             self.optimizer = Some(serde_json::from_value(Request::Optimizer.send(self.services)?)?);
         }
-        self.optimizer.as_mut().ok_or_else(|| Error::new("there is no optimizer yet"))
+        self.optimizer.as_mut().ok_or_else(no_optimizer)
     }
 
     /// Both at once, for what changes freeze state and groups together.
@@ -84,7 +84,7 @@ impl<'a> Context<'a> {
         self.optimizer()?;
         match self.loaded()? {
             (model, Some(optimizer)) => Ok((model, optimizer)),
-            (_, None) => Err(Error::new("there is no optimizer yet")),
+            (_, None) => Err(no_optimizer()),
         }
     }
 

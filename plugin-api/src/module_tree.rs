@@ -201,8 +201,8 @@ pub(crate) fn parent_of(path: &str) -> Option<&str> {
     Some(path.rsplit_once('.').map_or("", |(parent, _)| parent))
 }
 
-/// Whether a path is `top` or below it.
-pub(crate) fn is_within(path: &str, top: &str) -> bool {
+/// Whether a path is `top` or below it; everything is below the root, whose path is empty.
+pub fn is_within(path: &str, top: &str) -> bool {
     top.is_empty() || path == top || path.strip_prefix(top).is_some_and(|rest| rest.starts_with('.'))
 }
 

@@ -158,6 +158,11 @@ impl Optimizer {
     }
 }
 
+/// The error of whoever asks for the optimizer before it is built.
+pub fn no_optimizer() -> Error {
+    Error::new("there is no optimizer yet").help("it is built after `setup` and `freeze_before_training`; use `on_fit_start`")
+}
+
 /// Sets the rate of the group of this name.
 ///
 /// # Errors

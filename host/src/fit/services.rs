@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use thaw_plugin_api::abi::{RawTensor, torch_versions};
 use thaw_plugin_api::context::{Request, Services, number_to_json};
 use thaw_plugin_api::module_tree::ModuleTree;
-use thaw_plugin_api::optimizer::{Optimizer as View, set_lr};
+use thaw_plugin_api::optimizer::{Optimizer as View, no_optimizer, set_lr};
 use thaw_plugin_api::{Error, Result};
 
 use super::resume::restore_optimizer_state;
@@ -152,8 +152,4 @@ pub(crate) fn replace_optimizer(
         scheduler.follow(optimizer);
     }
     Ok(())
-}
-
-fn no_optimizer() -> Error {
-    Error::new("there is no optimizer yet").help("it is built after `setup` and `freeze_before_training`; use `on_fit_start`")
 }

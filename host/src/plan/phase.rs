@@ -1,6 +1,6 @@
 //! Phases of constant state.
 
-use thaw_plugin_api::module_tree::ModuleTree;
+use thaw_plugin_api::module_tree::{ModuleTree, is_within};
 use thaw_plugin_api::optimizer::ParamGroup;
 
 use super::{Plan, PlannedState};
@@ -65,16 +65,12 @@ impl PlannedPhase<'_> {
         let tree = &self.first.tree;
         let mut names: Vec<&str> = Vec::new();
         for module in tree.modules() {
-            if !names.iter().any(|top| is_below(&module.path, top)) && trains(tree, &module.path) {
+            if !names.iter().any(|top| is_within(&module.path, top)) && trains(tree, &module.path) {
                 names.push(&module.path);
             }
         }
         names
     }
-}
-
-fn is_below(path: &str, top: &str) -> bool {
-    top.is_empty() || path.strip_prefix(top).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn trains(tree: &ModuleTree, path: &str) -> bool {

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::torch_versions;
 use thaw_plugin_api::context::{Request, Services};
-use thaw_plugin_api::optimizer::{Optimizer as View, set_lr};
+use thaw_plugin_api::optimizer::{Optimizer as View, no_optimizer, set_lr};
 use thaw_plugin_api::{Error, Result};
 
 use super::Simulation;
@@ -64,8 +64,4 @@ impl Services for Simulation<'_> {
     fn tensor(&mut self, name: &str) -> Result<*mut c_void> {
         Err(Error::new(format_args!("a plan has no values: `{name}` cannot be read")))
     }
-}
-
-fn no_optimizer() -> Error {
-    Error::new("there is no optimizer yet")
 }

@@ -11,7 +11,7 @@ use crate::audit::{as_error, audit};
 use crate::context::{Progress, Request, Services, number_to_json};
 use crate::error::{Error, Result};
 use crate::module_tree::ModuleTree;
-use crate::optimizer::{Optimizer, set_lr};
+use crate::optimizer::{Optimizer, no_optimizer, set_lr};
 
 /// What the fake run knows and hooks see.
 pub(super) struct Host {
@@ -95,11 +95,7 @@ impl Host {
         match request {
             Request::Model => return Ok(serde_json::to_value(&self.tree)?),
             Request::Optimizer => {
-                let optimizer = self.optimizer.as_ref().ok_or_else(|| {
-                    Error::new("there is no optimizer yet")
-                        .help("it is built after `setup` and `freeze_before_training`; use `on_fit_start`")
-                })?;
-                return Ok(serde_json::to_value(optimizer)?);
+                return Ok(serde_json::to_value(self.optimizer.as_ref().ok_or_else(no_optimizer)?)?);
             }
             Request::Metrics => {
                 let metrics: Map<String, Value> = self.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value))).collect();
@@ -138,7 +134,7 @@ impl Host {
                 self.event(format!("restore-weights {checkpoint}"));
             }
             Request::SetLr { group, lr } => {
-                let optimizer = self.optimizer.as_mut().ok_or_else(|| Error::new("there is no optimizer yet"))?;
+                let optimizer = self.optimizer.as_mut().ok_or_else(no_optimizer)?;
                 set_lr(optimizer.groups_mut(), &group, lr)?;
             }
             Request::Apply { model, optimizer } => self.apply(model, optimizer)?,
@@ -148,7 +144,7 @@ impl Host {
             }
             Request::ReplaceOptimizer { id, .. } => {
                 self.event(format!("replace-optimizer {id}"));
-                let own = self.optimizer.as_ref().ok_or_else(|| Error::new("there is no optimizer yet"))?;
+                let own = self.optimizer.as_ref().ok_or_else(no_optimizer)?;
                 self.optimizer = Some(own.replaced_by(id));
             }
             #[cfg(feature = "torch")]

@@ -11,7 +11,7 @@ use crate::context::{number_from_json, number_to_json};
 use crate::error::{Error, Result};
 use crate::hook::Hook;
 use crate::module_tree::ModuleTree;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, no_optimizer};
 
 /// What a checkpoint holds, but for tensors.
 #[derive(Serialize, Deserialize)]
@@ -49,7 +49,7 @@ impl FakeRun {
             batch: host.progress.batch_index,
             global_step: host.progress.global_step,
             model: host.tree.clone(),
-            optimizer: host.optimizer.clone().ok_or_else(|| Error::new("there is no optimizer yet"))?,
+            optimizer: host.optimizer.clone().ok_or_else(no_optimizer)?,
             metrics: host.metrics.iter().map(to_json).collect(),
             logged: host.logged.iter().map(|(name, value)| to_json((name, value))).collect(),
             checkpoints: host.checkpoints.clone(),
