@@ -158,7 +158,8 @@ fn resume(subject: &mut Subject) -> Verdict {
     Ok(Outcome::noted(format!("{} epochs, {} configurations", USUAL.epochs, configs.len())))
 }
 
-const RESUME: &str = "a field that changes in a run is not in its state: mark it `#[config(state)]`, or let it follow from the epoch";
+const RESUME: &str = "a field that changes in a run is not in its state: mark it `#[config(state)]`, or let it follow from the epoch; \
+                      `freeze_before_training` does not run again";
 
 fn resumed_after(stop: usize, anew: impl Fn() -> Result<FakeRun>) -> Result<thaw_plugin_api::testing::Report> {
     let mut first = anew()?;
