@@ -51,12 +51,6 @@ pub enum CheckpointError {
         /// What is wrong.
         reason: String,
     },
-    /// A name that is no file name.
-    #[error("`{name}` cannot be the name of a checkpoint: expected letters, digits, -, _, = and .")]
-    Name {
-        /// The name.
-        name: String,
-    },
     /// It cannot be written.
     #[error("{}: cannot be written: {source}", path.display())]
     Write {

@@ -14,6 +14,8 @@ mod swap;
 mod trained;
 mod validate;
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -107,10 +109,15 @@ fn usage() -> u8 {
 }
 
 fn report(error: &Error, options: &Options) {
-    eprintln!("error: {error}");
+    tell(format_args!("error: {error}"));
     if let (Error::Plugin(error), true) = (error, options.verbose > 0)
         && let Some(details) = error.details()
     {
-        eprintln!("\n{details}");
+        tell(format_args!("\n{details}"));
     }
+}
+
+/// Says something on standard error; where nobody reads it, nobody is told.
+fn tell(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

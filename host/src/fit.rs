@@ -76,13 +76,16 @@ impl Fit {
     pub fn run(&mut self) -> Result<Outcome, Error> {
         let result = self.train();
         self.close_swaps();
-        match &result {
-            Ok(_) => {
+        let result = match result {
+            Ok(outcome) => {
                 self.state.run_dir.flush();
-                self.hooks(Hook::Teardown)?;
+                self.teardown().map(|()| outcome)
             }
-            Err(error) => self.fail(error),
-        }
+            Err(error) => {
+                self.fail(&error);
+                Err(error)
+            }
+        };
         self.reporter.finish();
         result
     }

@@ -1,5 +1,6 @@
 //! What a hook sees of the run, and what it can ask for.
 
+mod checkpoint_name;
 mod progress;
 mod request;
 mod services;
@@ -7,6 +8,7 @@ mod services;
 use std::any::TypeId;
 use std::collections::BTreeMap;
 
+pub use checkpoint_name::CheckpointName;
 pub use progress::{Progress, Stage};
 pub(crate) use request::number;
 pub use request::{Request, number_from_json, number_to_json};
@@ -147,12 +149,13 @@ impl<'a> Context<'a> {
         Request::Stop { reason: reason.to_owned() }.send(self.services).map(drop)
     }
 
-    /// Asks for a checkpoint of this name, after this batch or epoch; after `on_train_end`, of what the run ends with.
+    /// Asks for a checkpoint of this name, after this batch or epoch; after `on_train_end`, of what the run ends with. An earlier one
+    /// of the name is replaced.
     ///
     /// # Errors
-    /// A name that is no file name.
+    /// As [`CheckpointName::new`]: no name of a file, or `last` or `best`, which are the host's.
     pub fn save_checkpoint(&mut self, name: &str) -> Result<()> {
-        Request::SaveCheckpoint { name: name.to_owned() }.send(self.services).map(drop)
+        Request::SaveCheckpoint { name: CheckpointName::new(name)? }.send(self.services).map(drop)
     }
 
     /// Asks for a validation after this batch.

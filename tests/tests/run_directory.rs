@@ -119,3 +119,67 @@ fn a_run_config_that_cannot_start_leaves_no_run_directory() {
     assert!(!run.run_dir().exists());
     run.fit(&[]).succeeded();
 }
+
+#[test]
+fn checkpoints_that_the_last_hooks_ask_for_are_written() {
+    let steps = [&[][..], &["--set", "trainer.max_steps=3"]];
+    for (hook, stopped) in ["on_train_epoch_end", "on_train_end", "on_fit_end"].iter().flat_map(|hook| steps.map(|steps| (hook, steps))) {
+        let run = run(&format!("[[callbacks]]\nid = \"case-checkpoint\"\nhook = \"{hook}\"\nname = \"mine\"\n"));
+        run.fit(stopped).succeeded();
+        let expected = if stopped.is_empty() { run.json("checkpoints/last/state.json")["global_step"].clone() } else { 3.into() };
+        assert_eq!(run.json("checkpoints/mine/state.json")["global_step"], expected, "{hook} {stopped:?}");
+    }
+}
+
+#[test]
+fn a_name_that_no_checkpoint_can_have_is_refused_where_it_is_asked_for() {
+    for name in ["last", "best", "a/b", ".hidden"] {
+        let run = run(&format!("[[callbacks]]\nid = \"case-checkpoint\"\nhook = \"on_train_epoch_end\"\nname = \"{name}\"\n"));
+        run.fit(&[]).failed(3, &["case-checkpoint", "on_train_epoch_end", &format!("`{name}`")]);
+    }
+}
+
+#[test]
+fn no_checkpoint_is_the_best_where_none_is_to_be_kept() {
+    let run = run("").fit(&["--set", "checkpoint.save_top_k=0"]).succeeded();
+    assert!(!run.stdout.contains("best"), "{run}");
+}
+
+#[test]
+fn every_teardown_runs_though_one_fails() {
+    let run =
+        run("[[callbacks]]\nid = \"faulty-callback\"\nhook = \"teardown\"\n[[callbacks]]\nid = \"case-hooks\"\nfile = \"hooks.txt\"\n");
+    run.fit(&[]).failed(3, &["told to fail in teardown"]);
+    let hooks = fs::read_to_string(run.folder().join("hooks.txt")).unwrap();
+    assert_eq!(hooks.lines().last(), Some("teardown"));
+}
+
+#[test]
+fn an_interrupted_run_without_checkpoints_says_that_there_is_none() {
+    let run = run("enabled = false\n");
+    let ended = run.fit(&["--set", "callbacks.0.at_step=1", "--set", "callbacks.0.how=interrupt"]);
+    ended.failed(130, &[]).says("there is no checkpoint to go on from");
+}
+
+#[test]
+fn a_plugin_that_is_another_file_than_the_run_had_is_told() {
+    let run = run("");
+    run.fit(&[]).succeeded();
+    let mut plugins = run.json("plugins.json");
+    run.host(["validate", "--checkpoint", "run"]).succeeded().does_not_say("another file");
+    plugins[0]["sha256"] = "0".repeat(64).into();
+    run.write("run/plugins.json", plugins.to_string());
+    run.host(["validate", "--checkpoint", "run"]).succeeded().says("this is another file than the run had");
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_the_run() {
+    let run = run("");
+    for (folder, reader) in [("out", "2>/dev/null | head -1"), ("log", "2>&1 >/dev/null | head -c 0")] {
+        let script = format!("\"$0\" fit run.toml --run-dir {folder} {reader}");
+        let mut shell = std::process::Command::new("sh");
+        shell.arg("-c").arg(script).arg(thaw_tests::host()).current_dir(run.folder()).env("CUDA_VISIBLE_DEVICES", "");
+        thaw_tests::Finished::run(shell).succeeded();
+        assert_eq!(checkpoints(&run.folder().join(folder)).len(), EPOCHS, "{folder}");
+    }
+}

@@ -188,6 +188,21 @@ fn path(name: &str) -> String {
 }
 
 #[test]
+fn a_setting_of_a_strategy_that_was_replaced_is_told_to_have_no_effect() {
+    let run = run();
+    let (fit, asker) = swapped(&run, &["--set", "callbacks.2.at_step=13"], &LAYERWISE);
+    asker.succeeded();
+    fit.succeeded();
+    let text = "callbacks[0]: what is changed of `backbone-finetuning` has no effect: from epoch 3 on `layerwise-finetuning` replaces it";
+    run.resume(&["--set", "trainer.max_steps=14"]).succeeded().does_not_say("has no effect");
+    run.resume(&["--set", "callbacks.0.lambda_func=2.0", "--set", "trainer.max_steps=15"]).succeeded().says(text);
+    let mut journal = run.json("swaps.json");
+    journal[0]["index"] = json!(1);
+    run.write("run/swaps.json", journal.to_string());
+    run.resume(&[]).failed(1, &["run/swaps.json", "does not begin with the swaps that the checkpoint has"]);
+}
+
+#[test]
 fn only_a_live_run_can_be_asked() {
     let run = run();
     fs::create_dir(run.folder().join("empty")).unwrap();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use thaw_plugin_api::context::CheckpointName;
 use thaw_plugin_api::module_tree::Module;
 use thaw_plugin_api::optimizer::ParamGroup;
 
@@ -64,7 +65,7 @@ pub struct SavedState {
     pub kept: Vec<Best>,
     /// Checkpoints that hooks asked for, by name: strategies may want to restore them.
     #[serde(default)]
-    pub requested: BTreeSet<String>,
+    pub requested: BTreeSet<CheckpointName>,
     /// Where the files of records end.
     pub records: Position,
     /// Scale of the loss, in half precision.

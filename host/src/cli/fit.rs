@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::start::StartArgs;
-use super::{Options, find_lr, session};
+use super::{Options, find_lr, session, tell};
 use crate::Error;
 use crate::checkpoint::{LAST, locate};
 use crate::fit::{Fit, FitOptions, Outcome};
@@ -60,11 +60,11 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
 fn tell_last_checkpoint(run_dir: &Path, error: &Error) {
     match locate(run_dir, LAST) {
         Ok(checkpoint) if matches!(error, Error::Interrupted) => {
-            eprintln!("stopped; go on with: {} fit --resume {}", program(), run_dir.display());
+            tell(format_args!("stopped; go on with: {} fit --resume {}", program(), run_dir.display()));
             tracing::debug!("checkpoint: {}", checkpoint.display());
         }
-        Ok(checkpoint) => eprintln!("the last good checkpoint is {}", checkpoint.display()),
-        Err(_) => {}
+        Ok(checkpoint) => tell(format_args!("the last good checkpoint is {}", checkpoint.display())),
+        Err(_) => tell("there is no checkpoint to go on from"),
     }
 }
 

@@ -22,6 +22,8 @@ pub fn init(options: &Options) {
     let format = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // It would tell them on stderr, and panic where nobody reads that any more.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .without_time();
     // Set already when the program runs inside a test.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Options, session};
+use super::{Options, session, tell};
 use crate::Error;
 use crate::error::io;
 use crate::fit::INTERRUPTED;
@@ -52,7 +52,7 @@ pub fn run(options: &Options, args: SwapArgs) -> Result<(), Error> {
     let request = SwapRequest { token, plugin, set: args.set, folder, replace: args.replace };
     let asked = |process: &str| {
         if !options.quiet {
-            eprintln!("asked process {process}; it answers at its next epoch");
+            tell(format_args!("asked process {process}; it answers at its next epoch"));
         }
     };
     let swap = ask(&args.run_dir, &request, args.timeout, asked, || INTERRUPTED.load(Ordering::Relaxed))?;

@@ -71,7 +71,12 @@ fn plugins(options: &Options, config: &RunConfig, checkpoint: &Checkpoint) -> Re
         let found = if record.path.is_file() { Ok(record.path.clone()) } else { search.find(&record.name, Path::new("")) };
         match found {
             _ if is_there => {}
-            Ok(path) => drop(set.add(&path)?),
+            Ok(path) => {
+                let plugin = set.add(&path)?;
+                if plugin.sha256() != record.sha256 {
+                    tracing::warn!("{}: this is another file than the run had: its SHA-256 was {}", path.display(), record.sha256);
+                }
+            }
             Err(error) => tracing::warn!("{error} (and {} is gone)", record.path.display()),
         }
     }
@@ -86,6 +91,7 @@ fn plugins(options: &Options, config: &RunConfig, checkpoint: &Checkpoint) -> Re
 struct Recorded {
     name: String,
     path: PathBuf,
+    sha256: String,
     ids: Vec<String>,
 }
 
@@ -103,7 +109,8 @@ fn recorded(checkpoint: &Checkpoint) -> Result<Vec<Recorded>, Error> {
         let name = entry.get("name")?.as_str()?;
         let ids = entry.get("ids")?.as_array()?.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect();
         let name = name.strip_prefix("thaw-").unwrap_or(name).to_owned();
-        Some(Recorded { name, path: PathBuf::from(entry.get("path")?.as_str()?), ids })
+        let sha256 = entry.get("sha256")?.as_str()?.to_owned();
+        Some(Recorded { name, path: PathBuf::from(entry.get("path")?.as_str()?), sha256, ids })
     };
     Ok(entries.iter().filter_map(read).collect())
 }

@@ -55,9 +55,7 @@ impl Fit {
         let dropped = ranked.map(|ranked| self.keep(ranked)).unwrap_or_default();
         if self.save(&name, is_best)? {
             for dropped in dropped {
-                if let Err(error) = self.state.store.remove(&dropped.name) {
-                    tracing::warn!("{error}");
-                }
+                self.remove(&dropped.name);
             }
         } else {
             (self.state.best, self.state.kept) = before;
@@ -73,7 +71,7 @@ impl Fit {
         if self.state.best.as_ref().is_some_and(|best| !mode.is_better(ranked.value, best.value)) {
             return Ok(());
         }
-        if self.written(&name, self.state.store.alias(BEST, &name))? {
+        if self.written(&name, self.state.store.alias(BEST, &name)) {
             self.state.best = Some(ranked);
         }
         Ok(())
@@ -88,17 +86,34 @@ impl Fit {
         self.save(&name, false).map(drop)
     }
 
+    /// Those that hooks asked for after the checkpoint that a resumed run goes on from. What it may put back then stays.
+    pub(super) fn requested_after_last(&mut self) -> Result<(), Error> {
+        let requested = &self.state.requested;
+        self.state.requests.checkpoints.retain(|name| {
+            let is_new = !requested.contains(name);
+            if !is_new {
+                tracing::warn!("checkpoint `{name}` is not written anew: the run ends inside an epoch, and goes on with the one there is");
+            }
+            is_new
+        });
+        self.requested_checkpoints()
+    }
+
     /// Checkpoints that hooks asked for, under their names.
     pub(super) fn requested_checkpoints(&mut self) -> Result<(), Error> {
         for name in std::mem::take(&mut self.state.requests.checkpoints) {
             self.state.requested.insert(name.clone());
             let snapshot = self.snapshot()?;
-            self.written(&name, self.state.store.save(&name, snapshot).map(drop))?;
+            self.written(&name, self.state.store.save(&name, snapshot).map(drop));
         }
         Ok(())
     }
 
+    /// The checkpoint with its value; none where no checkpoint is kept for it.
     fn rank(&self, name: &str, epoch: usize) -> Option<Best> {
+        if self.state.config.checkpoint.save_top_k == 0 {
+            return None;
+        }
         let has_validation = self.state.progress.num_validation_batches > 0;
         let default = if has_validation { "val_loss" } else { "train_loss" };
         let monitor = self.state.config.checkpoint.monitor.clone().unwrap_or_else(|| default.to_owned());
@@ -123,25 +138,31 @@ impl Fit {
             store.alias(LAST, name)?;
             if is_best { store.alias(BEST, name) } else { Ok(()) }
         });
-        let result = result.and_then(|()| match previous {
-            Some(previous) if previous != name && !self.state.is_kept(&previous) => store.remove(&previous),
-            _ => Ok(()),
-        });
-        self.written(name, result)
+        let is_written = self.written(name, result);
+        if is_written && let Some(previous) = previous.filter(|previous| previous != name && !self.state.is_kept(previous)) {
+            self.remove(&previous);
+        }
+        Ok(is_written)
+    }
+
+    /// A checkpoint that cannot be removed takes room, and does no other harm.
+    fn remove(&self, name: &str) {
+        if let Err(error) = self.state.store.remove(name) {
+            tracing::warn!("checkpoint `{name}` is not removed: {error}");
+        }
     }
 
     /// A checkpoint that cannot be written does not end the run: the one before is intact.
-    fn written(&self, name: &str, result: Result<(), CheckpointError>) -> Result<bool, Error> {
+    fn written(&self, name: &str, result: Result<(), CheckpointError>) -> bool {
         match result {
-            Err(error @ CheckpointError::Name { .. }) => Err(error.into()),
             Err(error) => {
                 let previous = self.state.store.target_of(LAST);
                 let previous =
                     previous.map_or_else(|| "there is none before it".to_owned(), |name| format!("the previous one, `{name}`, is intact"));
                 tracing::error!("checkpoint `{name}` is not written: {error}; the run goes on, {previous}");
-                Ok(false)
+                false
             }
-            Ok(()) => Ok(true),
+            Ok(()) => true,
         }
     }
 
@@ -172,7 +193,9 @@ impl Fit {
 impl RunState {
     /// Whether a checkpoint is kept for its rank, or because a hook asked for it.
     fn is_kept(&self, name: &str) -> bool {
-        self.config.checkpoint.save_top_k < 0 || self.kept.iter().any(|kept| kept.name == name) || self.requested.contains(name)
+        self.config.checkpoint.save_top_k < 0
+            || self.kept.iter().any(|kept| kept.name == name)
+            || self.requested.iter().any(|requested| **requested == *name)
     }
 
     fn snapshot(&self, callbacks: Vec<SavedCallback>) -> Result<Snapshot, Error> {

@@ -74,7 +74,8 @@ impl Fit {
         }
         self.close_epoch()?;
         self.state.run_dir.flush();
-        self.mark_best()
+        self.mark_best()?;
+        self.requested_after_last()
     }
 
     fn next_batch(&mut self, loader: &mut Loader, batches: usize) -> Result<Option<()>, Error> {

@@ -5,6 +5,7 @@ use thaw_plugin_api::hook::Hook;
 
 use super::Fit;
 use crate::Error;
+use crate::plugins::Failure;
 
 impl Fit {
     /// Runs a hook of every strategy and callback, in the run config's order.
@@ -22,6 +23,17 @@ impl Fit {
             self.after_change(hook)?;
         }
         Ok(())
+    }
+
+    /// The last hook of a run that did not fail, of all, whichever fails.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub(super) fn teardown(&mut self) -> Result<(), Error> {
+        let progress = self.state.progress;
+        let results = self.callbacks.iter_mut().map(|callback| callback.hook(Hook::Teardown, &progress, &mut self.state));
+        let failures: Vec<Failure> = results.filter_map(Result::err).collect();
+        failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.into()))
     }
 
     /// The hooks of a run that failed: their own failures are told and change nothing.

@@ -7,7 +7,31 @@ use serde::{Deserialize, Serialize};
 /// Sums of values over samples. Saved in checkpoints, so that an epoch taken up again has the same means.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Meter {
+    #[serde(with = "sums")]
     sums: BTreeMap<String, (f64, u64)>,
+}
+
+/// JSON has no infinities and no NaN.
+mod sums {
+    use std::collections::BTreeMap;
+
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_json::Value;
+    use thaw_plugin_api::context::{number_from_json, number_to_json};
+
+    pub fn serialize<S: Serializer>(sums: &BTreeMap<String, (f64, u64)>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(sums.iter().map(|(name, (sum, count))| (name, (number_to_json(*sum), count))))
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<BTreeMap<String, (f64, u64)>, D::Error> {
+        let sums = BTreeMap::<String, (Value, u64)>::deserialize(deserializer)?.into_iter();
+        let sums = sums.map(|(name, (sum, count))| match number_from_json(&sum) {
+            Some(sum) => Ok((name, (sum, count))),
+            None => Err(D::Error::custom(format_args!("`{name}`: expected a number, found {sum}"))),
+        });
+        sums.collect()
+    }
 }
 
 impl Meter {
@@ -44,6 +68,15 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_that_are_no_numbers_are_saved() {
+        let mut meter = Meter::default();
+        meter.add("loss", f64::INFINITY, 3);
+        meter.add("acc", 0.5, 2);
+        let saved = serde_json::to_string(&meter).unwrap();
+        assert_eq!(serde_json::from_str::<Meter>(&saved).unwrap(), meter, "{saved}");
+    }
 
     #[test]
     fn means_weigh_by_samples() {

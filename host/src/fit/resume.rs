@@ -33,7 +33,7 @@ impl Fit {
         state.requested.clone_from(&saved.requested);
         if let Some(earlier) = checkpoint.folder().parent() {
             // Of another run directory, perhaps: a strategy may restore them in this one.
-            let needed = saved.requested.iter().chain(saved.best.as_ref().map(|best| &best.name));
+            let needed = saved.requested.iter().map(|name| &**name).chain(saved.best.as_ref().map(|best| best.name.as_str()));
             needed.into_iter().try_for_each(|name| state.store.copy(&earlier.join(name)))?;
         }
         let is_here = |best: &&Best| state.store.folder().join(&best.name).is_dir();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thaw_plugin_api::context::Progress;
+use thaw_plugin_api::context::{CheckpointName, Progress};
 
 use super::audit::Frozen;
 use super::kept_paths::KeptPaths;
@@ -49,7 +49,7 @@ pub struct RunState {
     /// Epoch checkpoints that are kept, best first.
     pub kept: Vec<Best>,
     /// Checkpoints that hooks asked for, by name.
-    pub requested: BTreeSet<String>,
+    pub requested: BTreeSet<CheckpointName>,
     /// Where everything is written.
     pub run_dir: RunDir,
     /// Checkpoints of the run.
@@ -78,7 +78,7 @@ pub struct Requests {
     /// Why to stop.
     pub stop: Option<String>,
     /// Names of checkpoints to write.
-    pub checkpoints: Vec<String>,
+    pub checkpoints: Vec<CheckpointName>,
     /// Whether to validate.
     pub validate: bool,
     /// How the scheduler starts anew.

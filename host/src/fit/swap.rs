@@ -73,7 +73,7 @@ impl Fit {
                 tracing::info!("at the next epoch `{}` replaces `{}`", incoming.swap.id, incoming.swap.replaced);
                 self.swapping.prepared = Some(incoming);
             }
-            Err(error) if self.swapping.mailbox.take() => self.refuse(&request, &error),
+            Err(error) if self.swapping.mailbox.take(&request) => self.refuse(&request, &error),
             Err(_) => {}
         }
     }
@@ -95,7 +95,14 @@ impl Fit {
             withdrawn.asked.into_iter().for_each(|(_, copy)| copy.discard());
         }
         self.read_swap_request();
-        Ok(self.swapping.prepared.take().filter(|_| self.swapping.mailbox.take()))
+        let Some(incoming) = self.swapping.prepared.take() else { return Ok(None) };
+        match incoming.asked {
+            Some((request, copy)) if !self.swapping.mailbox.take(&request) => {
+                copy.discard();
+                Ok(None)
+            }
+            asked => Ok(Some(Incoming { asked, ..incoming })),
+        }
     }
 
     /// Lets a strategy take over and start this epoch; false where it failed to, and the run is as it was.
@@ -160,7 +167,7 @@ impl Fit {
     pub(super) fn close_swaps(&mut self) {
         self.swapping.prepared.take().and_then(|incoming| incoming.asked).into_iter().for_each(|(_, copy)| copy.discard());
         if let Some(request) = self.swapping.mailbox.read()
-            && self.swapping.mailbox.take()
+            && self.swapping.mailbox.take(&request)
         {
             self.refuse(&request, &SwapError::Ended { run_dir: self.state.run_dir.path().to_path_buf() }.into());
         }

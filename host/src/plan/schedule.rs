@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use thaw_plugin_api::context::CheckpointName;
 use thaw_plugin_api::module_tree::{ModuleTree, Selection};
 
 use crate::Error;
@@ -102,7 +103,7 @@ fn text(model: &str, path: &Path, phases: &[Phase<'_>], max_epochs: usize) -> St
     );
     for (index, phase) in phases.iter().enumerate() {
         let modules: Vec<String> = phase.modules.iter().map(|module| format!("{module:?}")).collect();
-        let name: String = phase.name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_=.".contains(c) { c } else { '-' }).collect();
+        let name: String = phase.name.chars().map(|c| if CheckpointName::allows(c) { c } else { '-' }).collect();
         let _ = write!(text, "\n[[phases]]\nname = {name:?}\nmodules = [{}]\nlr = {}\n", modules.join(", "), rounded(phase.lr));
         if index + 1 < phases.len() {
             let _ = writeln!(text, "end = {{ epoch = {} }}", (index + 1) * max_epochs / phases.len());

@@ -10,6 +10,8 @@ use crate::durable;
 pub struct Mailbox {
     run_dir: PathBuf,
     request: PathBuf,
+    /// A request that can be neither taken nor answered.
+    stuck: Option<SwapRequest>,
 }
 
 impl Mailbox {
@@ -25,7 +27,7 @@ impl Mailbox {
                 tracing::warn!("{}: {error}", entry.path().display());
             }
         }
-        Self { run_dir: run_dir.to_path_buf(), request: run_dir.join(REQUEST) }
+        Self { run_dir: run_dir.to_path_buf(), request: run_dir.join(REQUEST), stuck: None }
     }
 
     /// The request that waits, if there is one. It stays: until it is taken the asker may withdraw it.
@@ -44,15 +46,17 @@ impl Mailbox {
                 let _ = std::fs::remove_file(&self.request);
             })
             .ok()
+            .filter(|request| self.stuck.as_ref() != Some(request))
     }
 
-    /// Takes the request away; false where the asker has withdrawn it.
-    pub fn take(&self) -> bool {
+    /// Takes the request away; false where the asker has withdrawn it, or where it cannot be: it is not read again then.
+    pub fn take(&mut self, request: &SwapRequest) -> bool {
         match std::fs::remove_file(&self.request) {
             Ok(()) => true,
             Err(error) => {
                 if error.kind() != ErrorKind::NotFound {
-                    tracing::warn!("{}: {error}", self.request.display());
+                    tracing::warn!("{}: {error}; this request for a swap is left alone", self.request.display());
+                    self.stuck = Some(request.clone());
                 }
                 false
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::Services;
+use super::{CheckpointName, Services};
 use crate::error::{Error, Result};
 use crate::module_tree::ModuleTree;
 use crate::optimizer::Optimizer;
@@ -42,7 +42,7 @@ pub enum Request {
     /// Writes a checkpoint.
     SaveCheckpoint {
         /// Its name.
-        name: String,
+        name: CheckpointName,
     },
     /// Runs a validation.
     Validate,

@@ -112,11 +112,8 @@ impl Host {
                 self.stop.get_or_insert(reason);
             }
             Request::SaveCheckpoint { name } => {
-                if name.is_empty() || name.contains(['/', '\\']) {
-                    return Err(Error::new(format_args!("`{name}` is no name for a checkpoint")));
-                }
                 self.event(format!("save-checkpoint {name}"));
-                self.checkpoints.insert(name);
+                self.checkpoints.insert(name.to_string());
             }
             Request::Validate => {
                 if self.progress.num_validation_batches == 0 {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use thaw_plugin_api::config::ConfigError;
+use thaw_plugin_api::context::CheckpointName;
 use thaw_plugin_api::nearest;
 use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::serde_json::json;
@@ -117,7 +118,7 @@ impl Schedule {
 
 fn check_phase(phase: &Phase, earlier: &[Phase], is_last: bool) -> Result<()> {
     let Phase { name, .. } = phase;
-    let is_name = !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_=.".contains(c));
+    let is_name = !name.is_empty() && CheckpointName::new(&phase.checkpoint()).is_ok();
     ensure!(is_name, "`name` is {name:?}, expected letters, digits, -, _, = and .");
     ensure!(earlier.iter().all(|earlier| earlier.name != *name), "`name` is taken by an earlier phase, expected another one");
     ensure!(!earlier.is_empty() || !phase.modules.is_empty(), "`modules` is empty, expected what trains in the first phase");

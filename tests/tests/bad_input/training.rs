@@ -27,6 +27,8 @@ fn a_loss_that_is_no_number_can_be_let_pass() {
     run.fit(&[]).succeeded();
     let last = run.metrics().pop().unwrap();
     assert!(last["train_loss"].is_null(), "JSON has no NaN: {last}");
+    run.host(["validate", "--checkpoint", "run/checkpoints/last"]).succeeded();
+    run.resume(&["--set", "trainer.max_epochs=4"]).succeeded();
 }
 
 #[test]

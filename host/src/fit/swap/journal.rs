@@ -39,6 +39,18 @@ impl Fit {
                 return Err(SwapError::Journal { file: path, problem }.into());
             }
         }
+        for swap in saved.swaps.iter().chain(&self.swapping.replay) {
+            let table = format!("/callbacks/{}", swap.index);
+            if self.state.config.table.pointer(&table) != saved.config.pointer(&table) {
+                tracing::warn!(
+                    "callbacks[{}]: what is changed of `{}` has no effect: from epoch {} on `{}` replaces it",
+                    swap.index,
+                    swap.replaced,
+                    swap.epoch + 1,
+                    swap.id
+                );
+            }
+        }
         for swap in &saved.swaps {
             let Incoming { swap, instance, plugin, .. } = self.repeated(swap.clone())?;
             self.put_in_place(&swap, instance);

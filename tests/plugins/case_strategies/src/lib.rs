@@ -3,6 +3,7 @@
 
 mod average;
 mod careless;
+mod checkpoint;
 mod functions;
 mod record;
 mod stop;
@@ -11,6 +12,7 @@ mod wait;
 
 use average::CaseAverage;
 use careless::{ForgetsTheGroup, Meddler};
+use checkpoint::CaseCheckpoint;
 use functions::CaseFunctions;
 use record::{CaseHooks, CaseMetric, CaseRecorder};
 use stop::CaseStop;
@@ -20,5 +22,5 @@ use wait::CaseWait;
 
 export_plugin!(
     strategies: [LayerEachEpoch, LastChildrenFinetuning, MilestonesFinetuning, AddGroup, ForgetsTheGroup],
-    callbacks: [CaseAverage, CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseStop, CaseWait, Meddler]
+    callbacks: [CaseAverage, CaseCheckpoint, CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseStop, CaseWait, Meddler]
 );
