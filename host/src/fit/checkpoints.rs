@@ -7,7 +7,7 @@ use tch::{Device, Tensor};
 use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::monitor::Mode;
 
-use super::{Fit, RunState};
+use super::{Fit, FitError, RunState};
 use crate::Error;
 use crate::checkpoint::{BEST, CheckpointError, LAST, SavedCallback, SavedModel, SavedState, Snapshot};
 use crate::torch::random;
@@ -44,7 +44,7 @@ impl Fit {
             return Ok(());
         }
         let name = format!("epoch={epoch}-step={}", self.state.progress.global_step);
-        let ranked = self.rank(&name, epoch);
+        let ranked = self.rank(&name, epoch)?;
         let is_best =
             ranked.as_ref().is_some_and(|new| self.state.best.as_ref().is_none_or(|best| config.mode.is_better(new.value, best.value)));
         // The checkpoint says itself whether it is the best and which are kept; one that was not written is neither.
@@ -66,7 +66,7 @@ impl Fit {
     /// After a stop inside an epoch: the checkpoint of it may be the best one.
     pub(super) fn mark_best(&mut self) -> Result<(), Error> {
         let Some(name) = self.state.store.target_of(LAST).filter(|_| self.state.config.checkpoint.enabled) else { return Ok(()) };
-        let Some(ranked) = self.rank(&name, self.state.progress.epoch) else { return Ok(()) };
+        let Some(ranked) = self.rank(&name, self.state.progress.epoch)? else { return Ok(()) };
         let mode = self.state.config.checkpoint.mode;
         if self.state.best.as_ref().is_some_and(|best| !mode.is_better(ranked.value, best.value)) {
             return Ok(());
@@ -110,23 +110,28 @@ impl Fit {
     }
 
     /// The checkpoint with its value; none where no checkpoint is kept for it.
-    fn rank(&self, name: &str, epoch: usize) -> Option<Best> {
+    ///
+    /// # Errors
+    /// A metric that the run does not have, as soon as all of an epoch are there.
+    fn rank(&self, name: &str, epoch: usize) -> Result<Option<Best>, Error> {
         if self.state.config.checkpoint.save_top_k == 0 {
-            return None;
+            return Ok(None);
         }
         let has_validation = self.state.progress.num_validation_batches > 0;
         let default = if has_validation { "val_loss" } else { "train_loss" };
         let monitor = self.state.config.checkpoint.monitor.clone().unwrap_or_else(|| default.to_owned());
         let Some(value) = self.state.metrics.get(&monitor).copied() else {
             let known: Vec<&str> = self.state.metrics.keys().map(String::as_str).collect();
-            tracing::warn!(
-                "checkpoint.monitor = \"{monitor}\" is no metric of this run, so that no checkpoint is the best; there are: {}",
-                known.join(", ")
-            );
-            return None;
+            let missing = format!("checkpoint.monitor = \"{monitor}\" is no metric of this run; there are: {}", known.join(", "));
+            // As Lightning's ModelCheckpoint: before the first validation its metrics may still come.
+            if self.state.validation.is_some() || !has_validation {
+                return Err(FitError::Config(missing).into());
+            }
+            tracing::warn!("{missing}; no checkpoint is the best so far");
+            return Ok(None);
         };
         let classes = self.state.validation.as_ref().map(|validation| validation.classes.clone()).unwrap_or_default();
-        value.is_finite().then(|| Best { name: name.to_owned(), monitor, value, epoch, classes })
+        Ok(value.is_finite().then(|| Best { name: name.to_owned(), monitor, value, epoch, classes }))
     }
 
     /// Writes a checkpoint as `last`; false where the disk did not take it.
@@ -221,7 +226,7 @@ impl RunState {
             modules: self.model.tree().modules().to_vec(),
             groups: self.optimizer.as_ref().map(|optimizer| optimizer.groups().to_vec()).unwrap_or_default(),
             optimizer: config.filter(|config| config.algorithm != own.algorithm).cloned(),
-            scheduler: self.scheduler.as_ref().map(crate::scheduler::Scheduler::state).transpose().map_err(super::FitError::from)?,
+            scheduler: self.scheduler.as_ref().map(crate::scheduler::Scheduler::state).transpose().map_err(FitError::from)?,
             callbacks,
             metrics: finite(&self.metrics),
             meter: self.meter.clone(),

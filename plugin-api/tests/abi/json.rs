@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use thaw_plugin_api::Error;
 use thaw_plugin_api::abi::{Item, Kind, Metadata, TorchVersions};
-use thaw_plugin_api::context::{Progress, Request, Stage};
+use thaw_plugin_api::context::{CheckpointName, Progress, Request, Stage};
 use thaw_plugin_api::error::ErrorKind;
 use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::module_tree::ModuleTree;
@@ -92,7 +92,7 @@ fn requests() -> Vec<Request> {
         Request::Exception,
         Request::Log { name: text(), value: 0.5 },
         Request::Stop { reason: text() },
-        Request::SaveCheckpoint { name: text() },
+        Request::SaveCheckpoint { name: CheckpointName::new(&text()).expect("a name") },
         Request::Validate,
         Request::RestoreWeights { checkpoint: text(), optimizer: true },
         Request::SetLr { group: text(), lr: 0.5 },

@@ -32,6 +32,14 @@ fn a_loss_that_is_no_number_can_be_let_pass() {
 }
 
 #[test]
+fn a_metric_to_monitor_that_the_run_does_not_have_ends_it_at_its_first_validation() {
+    let run = run("check_val_every_n_epoch = 2\n[checkpoint]\nmonitor = \"val_los\"\n");
+    let finished = run.fit(&[]).failed(2, &["checkpoint.monitor = \"val_los\" is no metric of this run", "val_loss"]);
+    finished.says("no checkpoint is the best so far");
+    assert_eq!(run.metrics().len(), 2);
+}
+
+#[test]
 fn a_run_directory_that_holds_something_is_not_overwritten() {
     let run = run("");
     run.write("run/precious.txt", "mine");
