@@ -37,7 +37,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Copies a file.
 ///
 /// # Errors
-/// As [`write`], or it cannot be read.
+/// As [`write()`], or it cannot be read.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut file = temporary(0o666).tempfile_in(folder_of(to))?;
     io::copy(&mut File::open(from)?, &mut file)?;
@@ -47,7 +47,7 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
 /// Gives a temporary file of the same folder its name.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
