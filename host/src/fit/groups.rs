@@ -31,3 +31,24 @@ pub fn initial_groups(tree: &ModuleTree, config: &OptimizerConfig) -> Result<Vec
     };
     Ok(vec![config.group(name, names)])
 }
+
+#[cfg(test)]
+mod tests {
+    use thaw_plugin_api::testing::FakeModel;
+
+    use super::*;
+
+    #[test]
+    fn a_glob_chooses_modules_and_parameters_as_it_does_in_strategies() {
+        let tree = FakeModel::new().linear("block0", 2, 2).linear("block1", 2, 2).linear("head", 2, 2).tree().unwrap();
+        let parameters = |pattern: &str| {
+            let config: OptimizerConfig = toml::from_str(&format!("id = 'sgd'\nlr = 0.1\nparameters = ['{pattern}']")).unwrap();
+            initial_groups(&tree, &config).map(|groups| groups[0].parameters.clone()).map_err(|error| error.to_string())
+        };
+        assert_eq!(parameters("block[1-3]").unwrap(), ["block1.weight", "block1.bias"]);
+        assert_eq!(parameters("*.bias").unwrap(), ["block0.bias", "block1.bias", "head.bias"]);
+        assert_eq!(parameters("head").unwrap(), ["head.weight", "head.bias"]);
+        let error = parameters("haed").unwrap_err();
+        assert!(error.contains("[optimizer] parameters") && error.contains("`haed`") && error.contains("did you mean `head`?"), "{error}");
+    }
+}
