@@ -10,7 +10,10 @@ fn main() {
     println!("cargo::rustc-env=THAW_RUSTC={}", version.as_deref().unwrap_or("unknown").trim());
     println!("cargo::rustc-env=THAW_TARGET={}", std::env::var("TARGET").unwrap_or_default());
     println!("cargo::rustc-env=THAW_LIBTORCH={}", libtorch_version().unwrap_or_else(|| "unknown".to_owned()));
-    println!("cargo::rustc-env=THAW_CXX11_ABI={}", std::env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".to_owned()));
+    println!(
+        "cargo::rustc-env=THAW_CXX11_ABI={}",
+        std::env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".to_owned())
+    );
     if let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
         println!("cargo::metadata=LIBTORCH_LIB={folder}");
     }
@@ -24,7 +27,8 @@ fn libtorch_version() -> Option<String> {
     let header = Path::new(&library).join("../include/torch/csrc/api/include/torch/version.h");
     let mut numbers = Vec::new();
     let generated = Path::new(&library).join("../include/torch/headeronly/version.h");
-    let text = [header, generated].iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect::<String>();
+    let text =
+        [header, generated].iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect::<String>();
     for part in ["MAJOR", "MINOR", "PATCH"] {
         let prefix = format!("#define TORCH_VERSION_{part} ");
         numbers.push(text.lines().find_map(|line| line.strip_prefix(&prefix))?.trim().to_owned());

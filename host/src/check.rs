@@ -1,9 +1,9 @@
 //! `host plugin check`: whether a plugin keeps what host, run and author rely on.
 //!
-//! A [`Check`] looks at a plugin file or at one of its ids and gives an [`Outcome`]. Each runs in a child process with a
-//! time limit (`process`), so that a crash, a hang or an exit is an outcome like any other. [`Suite`] says which checks
-//! are run on which ids; a check whose ground is missing is skipped: where a strategy does not run at all, there is
-//! nothing to say of its state.
+//! A [`Check`] looks at a plugin file or at one of its ids and gives an [`Outcome`]. Each runs in a child
+//! process with a time limit (`process`), so that a crash, a hang or an exit is an outcome like any other.
+//! [`Suite`] says which checks are run on which ids; a check whose ground is missing is skipped: where a
+//! strategy does not run at all, there is nothing to say of its state.
 //!
 //! The checks lie in one file per group: `library`, `config`, `state`, `run`, `process_state`, `model`.
 
@@ -111,7 +111,8 @@ impl Check {
 
 /// Every check, in the order in which they run.
 pub fn all() -> impl Iterator<Item = &'static Check> + Clone {
-    let groups = [library::CHECKS, config::CHECKS, run::CHECKS, state::CHECKS, model::CHECKS, process_state::CHECKS];
+    let groups =
+        [library::CHECKS, config::CHECKS, run::CHECKS, state::CHECKS, model::CHECKS, process_state::CHECKS];
     groups.into_iter().flatten()
 }
 

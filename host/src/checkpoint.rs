@@ -1,5 +1,5 @@
-//! Checkpoints: a folder of `model.safetensors`, `optimizer.safetensors`, `state.json` and the files that the run config names for
-//! model and tokenizer, whole or not there at all.
+//! Checkpoints: a folder of `model.safetensors`, `optimizer.safetensors`, `state.json` and the files that the
+//! run config names for model and tokenizer, whole or not there at all.
 
 mod read;
 mod saved;

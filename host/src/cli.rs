@@ -41,8 +41,8 @@ pub struct Options {
     /// Looks for plugins in this folder, before $THAW_PLUGIN_PATH and the program's own folder.
     #[arg(long = "plugin-dir", value_name = "DIR", global = true)]
     plugin_dirs: Vec<PathBuf>,
-    /// Refuses plugins that others can change: a file, or a folder or link on the way to it, that somebody besides this
-    /// user and root owns or may write.
+    /// Refuses plugins that others can change: a file, or a folder or link on the way to it, that somebody
+    /// besides this user and root owns or may write.
     #[arg(long, global = true)]
     strict_plugins: bool,
     /// Says more (twice: everything).
@@ -73,8 +73,8 @@ enum Command {
     Plugin(plugin::PluginArgs),
 }
 
-/// Runs the program; gives its exit code: 0 done, 1 the run failed, 2 usage or config, 3 a plugin was refused or
-/// failed, 130 interrupted.
+/// Runs the program; gives its exit code: 0 done, 1 the run failed, 2 usage or config, 3 a plugin was refused
+/// or failed, 130 interrupted.
 pub fn main() -> u8 {
     let cli = Cli::parse();
     logging::init(&cli.options);

@@ -78,17 +78,22 @@ pub struct CallbackTable {
     pub config: Value,
 }
 
-const KEYS: [&str; 9] = ["seed", "plugins", "model", "data", "optimizer", "scheduler", "callbacks", "trainer", "checkpoint"];
+const KEYS: [&str; 9] =
+    ["seed", "plugins", "model", "data", "optimizer", "scheduler", "callbacks", "trainer", "checkpoint"];
 
 impl RunConfig {
     /// Reads a file and applies `--set` overrides.
     ///
     /// # Errors
-    /// A file that cannot be read, text that is no TOML, an unknown key, a value of another type or out of range.
+    /// A file that cannot be read, text that is no TOML, an unknown key, a value of another type or out of
+    /// range.
     pub fn read(path: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
-        let table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| ConfigError::Toml { path: path.to_path_buf(), message: error.to_string() })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Toml {
+            path: path.to_path_buf(),
+            message: error.to_string(),
+        })?;
         Self::from_table(path, toml_value::to_json(toml::Value::Table(table)), overrides)
     }
 
@@ -100,8 +105,15 @@ impl RunConfig {
         for text in overrides {
             overrides::apply(&mut table, text)?;
         }
-        let wrong = |error: thaw_plugin_api::config::ConfigError| ConfigError::Key { path: path.to_path_buf(), error };
-        let section = |name: &str, message: String| ConfigError::Section { path: path.to_path_buf(), section: name.to_owned(), message };
+        let wrong = |error: thaw_plugin_api::config::ConfigError| ConfigError::Key {
+            path: path.to_path_buf(),
+            error,
+        };
+        let section = |name: &str, message: String| ConfigError::Section {
+            path: path.to_path_buf(),
+            section: name.to_owned(),
+            message,
+        };
         refuse_unknown(&table).map_err(wrong)?;
         let part = |name: &str| table.get(name).filter(|value| !value.is_null()).cloned();
         let root = Key::root();
@@ -109,17 +121,28 @@ impl RunConfig {
         let model = part("model").ok_or_else(|| wrong(missing("model")))?;
         let (id, mut rest) = split_id(&model, &root.child("model")).map_err(wrong)?;
         let weights = rest.remove("weights").map(serde_json::from_value).transpose();
-        let weights = weights.map_err(|error: serde_json::Error| section("model.weights", with_nearest(&error.to_string())))?;
+        let weights = weights
+            .map_err(|error: serde_json::Error| section("model.weights", with_nearest(&error.to_string())))?;
         let model = ModelTable { id, weights, config: Value::Object(rest) };
 
-        let data = part("data").map(serde_json::from_value).transpose().map_err(|error| section("data", error.to_string()))?;
-        let optimizer =
-            part("optimizer").map(serde_json::from_value).transpose().map_err(|error| section("optimizer", error.to_string()))?;
-        let scheduler =
-            part("scheduler").map(serde_json::from_value).transpose().map_err(|error| section("scheduler", error.to_string()))?;
+        let data = part("data")
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|error| section("data", error.to_string()))?;
+        let optimizer = part("optimizer")
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|error| section("optimizer", error.to_string()))?;
+        let scheduler = part("scheduler")
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|error| section("scheduler", error.to_string()))?;
         let callbacks = part("callbacks").unwrap_or_else(|| json!([]));
         if callbacks.is_object() {
-            return Err(section("callbacks", "found one table, expected a list: write `[[callbacks]]`".to_owned()));
+            return Err(section(
+                "callbacks",
+                "found one table, expected a list: write `[[callbacks]]`".to_owned(),
+            ));
         }
         let callbacks = Vec::<Value>::from_value(&callbacks, &root.child("callbacks")).map_err(wrong)?;
         let callbacks = callbacks.iter().enumerate().map(|(index, table)| {
@@ -129,16 +152,24 @@ impl RunConfig {
         let empty = || json!({});
         Ok(Self {
             path: path.to_path_buf(),
-            seed: u64::from_value(&part("seed").unwrap_or_else(|| json!(42)), &root.child("seed")).map_err(wrong)?,
+            seed: u64::from_value(&part("seed").unwrap_or_else(|| json!(42)), &root.child("seed"))
+                .map_err(wrong)?,
             plugins: plugin_entries(&part("plugins").unwrap_or_else(|| json!([]))).map_err(wrong)?,
             model,
             data,
             optimizer,
             scheduler,
             callbacks: callbacks.collect::<Result<_, _>>().map_err(wrong)?,
-            trainer: TrainerConfig::from_value(&part("trainer").unwrap_or_else(empty), &root.child("trainer")).map_err(wrong)?,
-            checkpoint: CheckpointConfig::from_value(&part("checkpoint").unwrap_or_else(empty), &root.child("checkpoint"))
-                .map_err(wrong)?,
+            trainer: TrainerConfig::from_value(
+                &part("trainer").unwrap_or_else(empty),
+                &root.child("trainer"),
+            )
+            .map_err(wrong)?,
+            checkpoint: CheckpointConfig::from_value(
+                &part("checkpoint").unwrap_or_else(empty),
+                &root.child("checkpoint"),
+            )
+            .map_err(wrong)?,
             table,
         })
     }
@@ -150,7 +181,9 @@ impl RunConfig {
 
     /// Takes a strategy's or callback's own configuration for the one in the file.
     pub fn set_callback(&mut self, index: usize, config: Value) {
-        if let (Some(known), Some(table)) = (self.callbacks.get_mut(index), self.table["callbacks"].get_mut(index)) {
+        if let (Some(known), Some(table)) =
+            (self.callbacks.get_mut(index), self.table["callbacks"].get_mut(index))
+        {
             let mut keys = Map::from_iter([("id".to_owned(), json!(known.id))]);
             keys.extend(config.as_object().cloned().unwrap_or_default());
             *table = Value::Object(keys);
@@ -170,7 +203,8 @@ impl RunConfig {
             object.insert("checkpoint".to_owned(), self.checkpoint.to_value());
         }
         without_nulls(&mut table);
-        toml::to_string_pretty(&table).map_err(|error| ConfigError::Toml { path: self.path.clone(), message: error.to_string() })
+        toml::to_string_pretty(&table)
+            .map_err(|error| ConfigError::Toml { path: self.path.clone(), message: error.to_string() })
     }
 }
 
@@ -191,11 +225,17 @@ fn with_nearest(message: &str) -> String {
 }
 
 fn missing(key: &str) -> thaw_plugin_api::config::ConfigError {
-    thaw_plugin_api::config::ConfigError::MissingKey { key: Key::root().child(key), expected: "a table".to_owned() }
+    thaw_plugin_api::config::ConfigError::MissingKey {
+        key: Key::root().child(key),
+        expected: "a table".to_owned(),
+    }
 }
 
 /// Takes `id` out of a table; the rest is the plugin's.
-fn split_id(table: &Value, key: &Key) -> Result<(String, Map<String, Value>), thaw_plugin_api::config::ConfigError> {
+fn split_id(
+    table: &Value,
+    key: &Key,
+) -> Result<(String, Map<String, Value>), thaw_plugin_api::config::ConfigError> {
     let mut rest = table.as_object().cloned().ok_or_else(|| thaw_plugin_api::config::ConfigError::Value {
         key: key.clone(),
         found: table.to_string(),

@@ -4,9 +4,9 @@
 //! holds one [`Dataset`] per [`Split`]; a [`Loader`] walks one epoch of a split and yields a
 //! [`Batch`] at a time, made by threads ahead of the training step.
 //!
-//! The order of an epoch depends on the seed and the epoch alone, the augmentation of a picture on the seed, the
-//! epoch and the sample: neither the number of threads nor the batch at which an epoch is
-//! taken up again changes what a model sees.
+//! The order of an epoch depends on the seed and the epoch alone, the augmentation of a picture on the seed,
+//! the epoch and the sample: neither the number of threads nor the batch at which an epoch is taken up again
+//! changes what a model sees.
 
 mod batch;
 mod cifar10;
@@ -32,8 +32,9 @@ mod text;
 
 pub use batch::{Batch, PICTURE_INPUT};
 pub use config::{
-    AugmentConfig, Cifar10Config, ColorJitter, DataConfig, ImageConfig, ImageFolderConfig, Interpolation, ListConfig, LoadingConfig,
-    OnError, Padding, RandomResizedCrop, ResizeMode, Source, Target, TensorsConfig, TextConfig,
+    AugmentConfig, Cifar10Config, ColorJitter, DataConfig, ImageConfig, ImageFolderConfig, Interpolation,
+    ListConfig, LoadingConfig, OnError, Padding, RandomResizedCrop, ResizeMode, Source, Target,
+    TensorsConfig, TextConfig,
 };
 pub use dataset::{Dataset, Pass};
 pub use defaults::InputDefaults;

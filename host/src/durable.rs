@@ -6,8 +6,8 @@ use std::path::Path;
 
 use tempfile::{NamedTempFile, TempDir};
 
-/// For a temporary file (`mode` 0o666) or folder (0o777) that is to last: readable by whom the user's mask lets, where temporary
-/// ones are their owner's alone.
+/// For a temporary file (`mode` 0o666) or folder (0o777) that is to last: readable by whom the user's mask
+/// lets, where temporary ones are their owner's alone.
 pub fn temporary<'b>(mode: u32) -> tempfile::Builder<'b, 'b> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -54,7 +54,8 @@ pub fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 
-/// Gives a temporary folder beside `path` that name, in one step where the file system can, and removes the folder that had it.
+/// Gives a temporary folder beside `path` that name, in one step where the file system can, and removes the
+/// folder that had it.
 ///
 /// # Errors
 /// The folder cannot be written; the earlier one is as it was.
@@ -83,8 +84,8 @@ pub fn replace_folder(fresh: TempDir, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a folder: its name first, so that no part of it is left there. Under the name that `temporary` gives it
-/// meanwhile, its owner finds what a process that was killed left.
+/// Removes a folder: its name first, so that no part of it is left there. Under the name that `temporary`
+/// gives it meanwhile, its owner finds what a process that was killed left.
 ///
 /// # Errors
 /// It cannot be removed.

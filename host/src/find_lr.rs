@@ -1,5 +1,5 @@
-//! The learning-rate range test (Smith 2017, arXiv:1506.01186; Lightning's `lr_find`): the rate grows step by step from
-//! almost nothing until the loss explodes; a good one lies where the loss falls most steeply.
+//! The learning-rate range test (Smith 2017, arXiv:1506.01186; Lightning's `lr_find`): the rate grows step by
+//! step from almost nothing until the loss explodes; a good one lies where the loss falls most steeply.
 //!
 //! [`crate::fit::Fit::find_lr`] runs it; here are its settings, what it gives, and how that is shown.
 
@@ -16,7 +16,8 @@ pub use error::FindLrError;
 /// Settings of a range test, by Lightning's names.
 #[derive(Clone, Debug)]
 pub struct FindLr {
-    /// The epoch, from 0, in whose state the test is made: what trains then, in which groups. Default: the run's next one.
+    /// The epoch, from 0, in whose state the test is made: what trains then, in which groups. Default: the
+    /// run's next one.
     pub epoch: Option<usize>,
     /// Whether each group is tested by itself, the others held still. Else all rates move together.
     pub per_group: bool,
@@ -73,14 +74,22 @@ impl FindLr {
     fn problem(&self) -> Option<String> {
         let is_rate = |lr: f64| lr > 0.0 && lr.is_finite();
         if !is_rate(self.min_lr) || !is_rate(self.max_lr) || self.min_lr >= self.max_lr {
-            return Some(format!("the rates go from {} to {}, expected from above 0 to more", self.min_lr, self.max_lr));
+            return Some(format!(
+                "the rates go from {} to {}, expected from above 0 to more",
+                self.min_lr, self.max_lr
+            ));
         }
         if self.num_training < self.skip_begin.saturating_add(self.skip_end).saturating_add(2) {
             let (steps, begin, end) = (self.num_training, self.skip_begin, self.skip_end);
-            return Some(format!("{steps} steps, of which the first {begin} and the last {end} are skipped: expected at least 2 more"));
+            return Some(format!(
+                "{steps} steps, of which the first {begin} and the last {end} are skipped: expected at least 2 more"
+            ));
         }
         if self.early_stop_threshold.is_nan() || self.early_stop_threshold <= 1.0 {
-            return Some(format!("the early stop threshold is {}, expected more than 1", self.early_stop_threshold));
+            return Some(format!(
+                "the early stop threshold is {}, expected more than 1",
+                self.early_stop_threshold
+            ));
         }
         None
     }
@@ -125,12 +134,17 @@ impl FoundLr {
         curve.group.map_or("all", |group| &self.groups[group].name)
     }
 
-    /// A rate for each group, in their order; none where its curve never falls. Rates that moved together keep their ratios.
+    /// A rate for each group, in their order; none where its curve never falls. Rates that moved together
+    /// keep their ratios.
     pub fn suggestions(&self) -> Vec<(&str, Option<f64>)> {
         let of = |index: usize| {
             let curve = self.curves.iter().find(|curve| curve.moves(index))?;
             Some(curve.suggestion.map(|point| curve.points[point].rates[index]))
         };
-        self.groups.iter().enumerate().map(|(index, group)| (group.name.as_str(), of(index).flatten())).collect()
+        self.groups
+            .iter()
+            .enumerate()
+            .map(|(index, group)| (group.name.as_str(), of(index).flatten()))
+            .collect()
     }
 }

@@ -26,7 +26,8 @@ mod swap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use build::{
-    FitOptions, build_model, create_callbacks, create_model, input_defaults, open_data, optimizer_config, prepare_torch, run_length,
+    FitOptions, build_model, create_callbacks, create_model, input_defaults, open_data, optimizer_config,
+    prepare_torch, run_length,
 };
 pub use checkpoints::Best;
 pub use error::FitError;
@@ -69,7 +70,8 @@ pub struct Outcome {
 }
 
 impl Fit {
-    /// Trains to the end. Whatever happens, hooks `on_exception` and `teardown` run, and the checkpoints written so far stay.
+    /// Trains to the end. Whatever happens, hooks `on_exception` and `teardown` run, and the checkpoints
+    /// written so far stay.
     ///
     /// # Errors
     /// What ended the run.
@@ -110,7 +112,10 @@ impl Fit {
         }
         self.hooks(Hook::TrainStart)?;
         let mut stopped = self.state.requests.stop.take();
-        while self.state.progress.epoch < self.state.config.trainer.max_epochs && stopped.is_none() && !self.state.reached_max_steps() {
+        while self.state.progress.epoch < self.state.config.trainer.max_epochs
+            && stopped.is_none()
+            && !self.state.reached_max_steps()
+        {
             stopped = self.run_epoch()?;
         }
         self.hooks(Hook::TrainEnd)?;

@@ -17,7 +17,8 @@ use crate::model::{HostModel, Phase, load_checkpoint};
 use crate::plugins::{Instance, PluginSet};
 use services::View;
 
-/// A model with a checkpoint's weights and freeze state, and the run's strategies and callbacks with their state.
+/// A model with a checkpoint's weights and freeze state, and the run's strategies and callbacks with their
+/// state.
 pub struct Inference {
     config: RunConfig,
     model: HostModel,
@@ -28,12 +29,18 @@ pub struct Inference {
 }
 
 impl Inference {
-    /// Builds the config's model and loads the checkpoint into it. Strategies and callbacks that no loaded plugin
-    /// offers are left out with a warning: a model can be used without what trained it.
+    /// Builds the config's model and loads the checkpoint into it. Strategies and callbacks that no loaded
+    /// plugin offers are left out with a warning: a model can be used without what trained it.
     ///
     /// # Errors
     /// No plugin offers the model, or the checkpoint is another model's.
-    pub fn new(config: RunConfig, plugins: &PluginSet, device: tch::Device, checkpoint: &Checkpoint, stage: Stage) -> Result<Self, Error> {
+    pub fn new(
+        config: RunConfig,
+        plugins: &PluginSet,
+        device: tch::Device,
+        checkpoint: &Checkpoint,
+        stage: Stage,
+    ) -> Result<Self, Error> {
         prepare_torch(&config, device)?;
         let mut model = build_model(&config, plugins, device, false)?;
         load_checkpoint(&mut model, checkpoint)?;
@@ -89,7 +96,8 @@ impl Inference {
     }
 
     fn hooks(&mut self, hook: Hook) -> Result<(), Error> {
-        let mut view = View { model: &mut self.model, metrics: &mut self.metrics, exception: self.exception.as_deref() };
+        let mut view =
+            View { model: &mut self.model, metrics: &mut self.metrics, exception: self.exception.as_deref() };
         for callback in &mut self.callbacks {
             callback.hook(hook, &self.progress, &mut view)?;
         }
@@ -99,7 +107,8 @@ impl Inference {
     /// The last hooks after a failure: their own failures are told and change nothing.
     fn fail(&mut self, error: Error) -> Error {
         self.exception = Some(error.to_string());
-        let mut view = View { model: &mut self.model, metrics: &mut self.metrics, exception: self.exception.as_deref() };
+        let mut view =
+            View { model: &mut self.model, metrics: &mut self.metrics, exception: self.exception.as_deref() };
         for hook in [Hook::Exception, Hook::Teardown] {
             for callback in &mut self.callbacks {
                 if let Err(failure) = callback.hook(hook, &self.progress, &mut view) {

@@ -24,7 +24,14 @@ pub fn text(plugin: &LoadedPlugin, width: usize) -> String {
     text.push('\n');
     let libtorch = metadata.torch.as_ref().map_or_else(
         || "not used".to_owned(),
-        |torch| format!("{} (tch {}, {} C++ ABI)", torch.libtorch, torch.tch, if torch.cxx11_abi { "C++11" } else { "old" }),
+        |torch| {
+            format!(
+                "{} (tch {}, {} C++ ABI)",
+                torch.libtorch,
+                torch.tch,
+                if torch.cxx11_abi { "C++11" } else { "old" }
+            )
+        },
     );
     let rows = [
         ("file", plugin.path().display().to_string()),

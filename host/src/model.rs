@@ -80,7 +80,8 @@ pub struct HostModel {
     positions: HashMap<String, usize>,
     device: Device,
     phase: Phase,
-    /// Whether the model may have a step of its own for training and for validation: unknown until asked once.
+    /// Whether the model may have a step of its own for training and for validation: unknown until asked
+    /// once.
     own_step: [bool; 2],
     /// Modules of a fixed mode that were asked for the other one, and told of.
     told_fixed: HashSet<String>,
@@ -94,7 +95,13 @@ impl HostModel {
     pub fn create(plugins: &PluginSet, id: &str, config: &Value) -> Result<Self, crate::Error> {
         let (raw, plugin) = plugins.create_model(id, config)?;
         let failure = |error| {
-            PluginError::from(Failure { plugin: plugin.clone(), kind: Kind::Model, id: id.to_owned(), hook: "describe".to_owned(), error })
+            PluginError::from(Failure {
+                plugin: plugin.clone(),
+                kind: Kind::Model,
+                id: id.to_owned(),
+                hook: "describe".to_owned(),
+                error,
+            })
         };
         let text = contain(|| Ok(raw.describe().into_result()?)).map_err(failure)?;
         let description: Description = serde_json::from_str(&text).map_err(|error| failure(error.into()))?;
@@ -157,7 +164,10 @@ impl HostModel {
     /// # Errors
     /// There is none of this name.
     pub fn tensor(&self, name: &str) -> Result<&Tensor, ModelError> {
-        let position = self.positions.get(name).ok_or_else(|| ModelError::NoTensor { model: self.id.clone(), name: name.to_owned() })?;
+        let position = self
+            .positions
+            .get(name)
+            .ok_or_else(|| ModelError::NoTensor { model: self.id.clone(), name: name.to_owned() })?;
         Ok(&self.tensors[*position].1)
     }
 
@@ -190,7 +200,8 @@ impl HostModel {
         }
         let inputs = shared(&batch.inputs);
         let outputs = self.forward(inputs)?;
-        task::step(self.task(), batch, outputs).map_err(|reason| ModelError::Data { model: self.id.clone(), reason })
+        task::step(self.task(), batch, outputs)
+            .map_err(|reason| ModelError::Data { model: self.id.clone(), reason })
     }
 
     fn own_step(&mut self, batch: &Batch) -> Result<Option<StepOutput>, ModelError> {
@@ -207,19 +218,33 @@ impl HostModel {
             self.own_step[phase] = false;
             return Ok(None);
         };
-        let metrics: Vec<(String, Value)> = serde_json::from_str(&step.metrics).map_err(|error| self.failure(hook, error.into()))?;
+        let metrics: Vec<(String, Value)> =
+            serde_json::from_str(&step.metrics).map_err(|error| self.failure(hook, error.into()))?;
         // Null is what a plugin of 1.0 writes for a number that is not finite.
-        let metrics = metrics.into_iter().map(|(name, value)| (name, number_from_json(&value).unwrap_or(f64::NAN))).collect();
+        let metrics = metrics
+            .into_iter()
+            .map(|(name, value)| (name, number_from_json(&value).unwrap_or(f64::NAN)))
+            .collect();
         Ok(Some(StepOutput { loss: step.loss.into(), outputs: step.outputs.into(), metrics }))
     }
 
     fn failure(&self, hook: &str, error: thaw_plugin_api::Error) -> Failure {
-        Failure { plugin: self.plugin.clone(), kind: Kind::Model, id: self.id.clone(), hook: hook.to_owned(), error }
+        Failure {
+            plugin: self.plugin.clone(),
+            kind: Kind::Model,
+            id: self.id.clone(),
+            hook: hook.to_owned(),
+            error,
+        }
     }
 
     fn torch_error(&self, what: &str) -> impl FnOnce(tch::TchError) -> ModelError {
         let (model, what) = (self.id.clone(), what.to_owned());
-        move |error| ModelError::Torch { model, what, message: crate::torch::short_message(&error.to_string()).to_owned() }
+        move |error| ModelError::Torch {
+            model,
+            what,
+            message: crate::torch::short_message(&error.to_string()).to_owned(),
+        }
     }
 }
 

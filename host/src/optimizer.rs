@@ -1,4 +1,5 @@
-//! SGD, Adam and AdamW over libtorch's fused kernels, with named parameter groups and state by parameter name.
+//! SGD, Adam and AdamW over libtorch's fused kernels, with named parameter groups and state by parameter
+//! name.
 //!
 //! ```text
 //! [optimizer] table ──► OptimizerConfig ──► Optimizer { groups, state by name }
@@ -43,9 +44,10 @@ pub enum Clip {
 
 /// An optimizer: its groups, their rates, and each parameter's state.
 ///
-/// A parameter is known by its name. Groups may appear, change and vanish at any time; a parameter keeps its state as long
-/// as the optimizer lives, whichever group it is in. State is made at a parameter's first step with a gradient; parameters
-/// without one are left out of a step altogether (no weight decay, no momentum, no count), as in PyTorch.
+/// A parameter is known by its name. Groups may appear, change and vanish at any time; a parameter keeps its
+/// state as long as the optimizer lives, whichever group it is in. State is made at a parameter's first step
+/// with a gradient; parameters without one are left out of a step altogether (no weight decay, no momentum,
+/// no count), as in PyTorch.
 #[derive(Debug)]
 pub struct Optimizer {
     config: OptimizerConfig,
@@ -60,7 +62,8 @@ impl Optimizer {
     /// An optimizer without state.
     ///
     /// # Errors
-    /// A group's rate, weight decay or option out of range, an unknown option, two groups of one name, a parameter in two groups.
+    /// A group's rate, weight decay or option out of range, an unknown option, two groups of one name, a
+    /// parameter in two groups.
     pub fn new(config: OptimizerConfig, groups: Vec<ParamGroup>) -> Result<Optimizer> {
         config.check()?;
         config::check_groups(&config, &groups)?;
@@ -107,10 +110,12 @@ impl Optimizer {
 
     /// Updates every parameter of the groups that has a gradient.
     ///
-    /// Names are looked up when the groups' parameters or `parameters` itself have changed, not at every step.
+    /// Names are looked up when the groups' parameters or `parameters` itself have changed, not at every
+    /// step.
     ///
     /// # Errors
-    /// A name that `parameters` does not have, a state of another shape, a rate that is not finite, or libtorch's own.
+    /// A name that `parameters` does not have, a state of another shape, a rate that is not finite, or
+    /// libtorch's own.
     pub fn step(&mut self, parameters: &Parameters) -> Result<()> {
         self.prepare(parameters)?;
         let Optimizer { plan, states, .. } = self;
@@ -135,26 +140,30 @@ impl Optimizer {
         })
     }
 
-    /// Divides the gradients of the groups' parameters by a loss scale. True where one of them is not finite: then the
-    /// step must be left out.
+    /// Divides the gradients of the groups' parameters by a loss scale. True where one of them is not finite:
+    /// then the step must be left out.
     pub fn unscale(&mut self, parameters: &Parameters, scale: f64) -> Result<bool> {
         let plan = self.prepare(parameters)?;
         Ok(gradients::unscale(plan.all(), 1.0 / scale)?)
     }
 
-    /// Every state there is, named `<parameter>/<state>` (`head.weight/exp_avg`), sorted by name, by PyTorch's names and
-    /// dtypes: `step` is an `f32` without dimensions. The tensors are the live ones: copy them before the next step.
+    /// Every state there is, named `<parameter>/<state>` (`head.weight/exp_avg`), sorted by name, by
+    /// PyTorch's names and dtypes: `step` is an `f32` without dimensions. The tensors are the live ones: copy
+    /// them before the next step.
     pub fn state_dict(&self) -> Vec<(String, Tensor)> {
-        let mut all: Vec<_> = self.states.iter().flat_map(|(parameter, state)| state.named(&self.config, parameter)).collect();
+        let mut all: Vec<_> =
+            self.states.iter().flat_map(|(parameter, state)| state.named(&self.config, parameter)).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     }
 
-    /// Replaces all state by what [`Optimizer::state_dict`] gave, copied. Parameters not named there start without state.
+    /// Replaces all state by what [`Optimizer::state_dict`] gave, copied. Parameters not named there start
+    /// without state.
     ///
     /// # Errors
-    /// A name that is no `<parameter>/<state>` of this optimizer, or a parameter with only part of its states. The shapes are
-    /// compared at the next step, when the parameters are at hand. On an error nothing has changed.
+    /// A name that is no `<parameter>/<state>` of this optimizer, or a parameter with only part of its
+    /// states. The shapes are compared at the next step, when the parameters are at hand. On an error nothing
+    /// has changed.
     pub fn load_state_dict(&mut self, state: impl IntoIterator<Item = (String, Tensor)>) -> Result<()> {
         self.states = state::from_named(&self.config, state)?;
         self.plan = None;

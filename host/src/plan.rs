@@ -1,7 +1,8 @@
-//! What a run will train at which rate, from its strategies and its scheduler alone: no data is read, nothing trains.
+//! What a run will train at which rate, from its strategies and its scheduler alone: no data is read, nothing
+//! trains.
 //!
-//! The loop's order is kept: setup, freezing, optimizer, then per epoch fine-tuning, its steps' schedules and its end.
-//! Metrics do not exist here: a strategy that waits for one stays where it is, and says so.
+//! The loop's order is kept: setup, freezing, optimizer, then per epoch fine-tuning, its steps' schedules and
+//! its end. Metrics do not exist here: a strategy that waits for one stays where it is, and says so.
 
 mod json;
 mod phase;
@@ -18,7 +19,9 @@ use thaw_plugin_api::optimizer::ParamGroup;
 
 use crate::Error;
 use crate::config::RunConfig;
-use crate::fit::{FitError, audit, create_callbacks, create_model, initial_groups, optimizer_config, run_length};
+use crate::fit::{
+    FitError, audit, create_callbacks, create_model, initial_groups, optimizer_config, run_length,
+};
 use crate::model::HostModel;
 use crate::optimizer::Optimizer;
 use crate::plugins::{Instance, PluginSet};
@@ -114,7 +117,8 @@ pub fn plan(config: &RunConfig, plugins: &PluginSet, steps_per_epoch: usize) -> 
             break;
         }
     }
-    let rates_follow_steps = run.scheduler.is_some_and(|scheduler| scheduler.config().interval == Interval::Step);
+    let rates_follow_steps =
+        run.scheduler.is_some_and(|scheduler| scheduler.config().interval == Interval::Step);
     Ok(Plan { states: run.states, steps_per_epoch, rates_follow_steps, stopped: run.stop })
 }
 
@@ -132,7 +136,8 @@ impl Simulation<'_> {
         let mut optimizer = Optimizer::new(optimizer, groups).map_err(FitError::from)?;
         if let Some(config) = &self.config.scheduler {
             let length = run_length(self.config, &progress);
-            let mut scheduler = Scheduler::new(config.clone(), length, optimizer.config()).map_err(FitError::from)?;
+            let mut scheduler =
+                Scheduler::new(config.clone(), length, optimizer.config()).map_err(FitError::from)?;
             scheduler.start(optimizer.groups_mut()).map_err(FitError::from)?;
             self.scheduler = Some(scheduler);
         }
@@ -145,7 +150,8 @@ impl Simulation<'_> {
         for callback in callbacks {
             callback.hook(hook, &progress, self)?;
         }
-        // As the loop: before the first epoch strategies are still laying out groups, and its start records anyway.
+        // As the loop: before the first epoch strategies are still laying out groups, and its start records
+        // anyway.
         if std::mem::take(&mut self.changed) && !self.states.is_empty() {
             self.adopt_groups()?;
             self.record(true);
@@ -171,7 +177,8 @@ impl Simulation<'_> {
         let Some(optimizer) = &mut self.optimizer else { return Ok(()) };
         if let Some(restart) = self.restart.take() {
             let length = run_length(self.config, &self.progress);
-            self.scheduler = restart.start(self.config.scheduler.as_ref(), length, &self.progress, optimizer)?;
+            self.scheduler =
+                restart.start(self.config.scheduler.as_ref(), length, &self.progress, optimizer)?;
         }
         if let Some(scheduler) = &mut self.scheduler {
             scheduler.adopt(optimizer.groups_mut())?;
@@ -186,7 +193,16 @@ impl Simulation<'_> {
         let findings = audit::groups(&tree, &groups);
         let Progress { epoch, global_step: step, .. } = self.progress;
         let notes = std::mem::take(&mut self.notes);
-        self.states.push(PlannedState { epoch, step, inside_epoch, tree, optimizer, groups, notes, findings });
+        self.states.push(PlannedState {
+            epoch,
+            step,
+            inside_epoch,
+            tree,
+            optimizer,
+            groups,
+            notes,
+            findings,
+        });
     }
 
     fn steps(&mut self, callbacks: &mut [Instance]) -> Result<(), Error> {
@@ -201,7 +217,9 @@ impl Simulation<'_> {
                     scheduler.on_step(optimizer.groups_mut(), batch).map_err(FitError::from)?;
                 }
                 if batch + 1 == self.progress.num_training_batches {
-                    scheduler.on_epoch_end(optimizer.groups_mut(), self.progress.epoch).map_err(FitError::from)?;
+                    scheduler
+                        .on_epoch_end(optimizer.groups_mut(), self.progress.epoch)
+                        .map_err(FitError::from)?;
                 }
             }
             self.hooks(callbacks, Hook::TrainBatchEnd)?;

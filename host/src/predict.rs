@@ -40,7 +40,9 @@ pub enum PredictError {
         hint: String,
     },
     /// Attention weights were asked for, and the model gives none.
-    #[error("--attentions: the model gave no attention weights (outputs `attentions.0`, …); it gave: {known}")]
+    #[error(
+        "--attentions: the model gave no attention weights (outputs `attentions.0`, …); it gave: {known}"
+    )]
     NoAttentions {
         /// What it gave.
         known: String,

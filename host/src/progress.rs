@@ -50,7 +50,17 @@ impl Reporter {
     pub fn new(quiet: bool) -> Self {
         let now = std::time::Instant::now();
         let last_rates = String::new();
-        Self { bar: None, quiet, samples: 0, batches: 0, epoch_started: now, last_table: None, last_rates, shown: now, told: false }
+        Self {
+            bar: None,
+            quiet,
+            samples: 0,
+            batches: 0,
+            epoch_started: now,
+            last_table: None,
+            last_rates,
+            shown: now,
+            told: false,
+        }
     }
 
     /// The head of a run.
@@ -59,9 +69,17 @@ impl Reporter {
             return;
         }
         let tree = state.model.tree();
-        let total: u64 = tree.parameters().filter(|parameter| parameter.tied_to.is_none()).map(|parameter| parameter.numel()).sum();
+        let total: u64 = tree
+            .parameters()
+            .filter(|parameter| parameter.tied_to.is_none())
+            .map(|parameter| parameter.numel())
+            .sum();
         let device = device_name(state.model.device());
-        self.show(format_args!("model      {} ({} parameters) on {device}", state.model.id(), table::count(total)));
+        self.show(format_args!(
+            "model      {} ({} parameters) on {device}",
+            state.model.id(),
+            table::count(total)
+        ));
         self.show(format_args!("data       {}", state.data.summary()));
         self.show(format_args!("plugins    {}", plugins.collect::<Vec<_>>().join(", ")));
         self.show(format_args!("run        {}", state.run_dir.path().display()));
@@ -78,9 +96,12 @@ impl Reporter {
         if self.quiet {
             return;
         }
-        let bar = ProgressBar::with_draw_target(Some(progress.num_training_batches as u64), ProgressDrawTarget::stderr_with_hz(10));
-        let style =
-            ProgressStyle::with_template("epoch {prefix} {bar:24} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(
+            Some(progress.num_training_batches as u64),
+            ProgressDrawTarget::stderr_with_hz(10),
+        );
+        let style = ProgressStyle::with_template("epoch {prefix} {bar:24} {pos}/{len} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
         bar.set_prefix(format!("{}/{}", progress.epoch + 1, progress.max_epochs));
         self.bar = Some(bar);
@@ -138,7 +159,8 @@ impl Reporter {
         ));
     }
 
-    /// What trains at which rate: a table where something else trains than before, a line where only rates have changed.
+    /// What trains at which rate: a table where something else trains than before, a line where only rates
+    /// have changed.
     pub fn groups(&mut self, progress: &Progress, tree: &ModuleTree, groups: &[ParamGroup]) {
         if self.quiet {
             return;

@@ -68,8 +68,8 @@ impl RunDir {
         unique
     }
 
-    /// The run directory of a run: that of the run which it resumes, or a new one, which must be empty and gets the records and
-    /// swaps of the resumed run.
+    /// The run directory of a run: that of the run which it resumes, or a new one, which must be empty and
+    /// gets the records and swaps of the resumed run.
     ///
     /// # Errors
     /// It holds something else already, another run is live in it, or it cannot be written.
@@ -83,10 +83,12 @@ impl RunDir {
         std::fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
         // Before anything is written: another run may be live here.
         let lock = RunLock::take(path)?;
-        let opened = resumed.filter(|_| is_new).map_or(Ok(()), |resumed| copy_records(resumed, path)).and_then(|()| {
-            let (metrics, groups) = (Records::open(path.join(METRICS))?, Records::open(path.join(GROUPS))?);
-            Ok(Self { path: path.to_path_buf(), is_new, _lock: lock, metrics, groups })
-        });
+        let opened =
+            resumed.filter(|_| is_new).map_or(Ok(()), |resumed| copy_records(resumed, path)).and_then(|()| {
+                let (metrics, groups) =
+                    (Records::open(path.join(METRICS))?, Records::open(path.join(GROUPS))?);
+                Ok(Self { path: path.to_path_buf(), is_new, _lock: lock, metrics, groups })
+            });
         opened.inspect_err(|_| {
             if is_new {
                 clear(path)
@@ -136,7 +138,8 @@ impl RunDir {
     /// # Errors
     /// As [`Self::write`].
     pub fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), Error> {
-        let text = serde_json::to_string_pretty(value).map_err(|error| io(self.path.join(name))(error.into()))?;
+        let text =
+            serde_json::to_string_pretty(value).map_err(|error| io(self.path.join(name))(error.into()))?;
         self.write(name, &text)
     }
 
@@ -225,7 +228,8 @@ const WAITING: usize = 8 << 10;
 
 impl Records {
     fn open(path: PathBuf) -> Result<Self, Error> {
-        let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(&path))?;
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(&path))?;
         let length = file.seek(SeekFrom::End(0)).map_err(io(&path))?;
         Ok(Self { path, file, length, waiting: Vec::new(), told: false })
     }
@@ -263,9 +267,15 @@ impl Records {
             Ok(()) => self.length += self.waiting.len() as u64,
             Err(error) => {
                 // What was written of them would be half a record.
-                let cut = self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::Start(self.length)));
+                let cut = self
+                    .file
+                    .set_len(self.length)
+                    .and_then(|()| self.file.seek(SeekFrom::Start(self.length)));
                 if !self.told {
-                    tracing::error!("{}: {error}; the run goes on without these records", self.path.display());
+                    tracing::error!(
+                        "{}: {error}; the run goes on without these records",
+                        self.path.display()
+                    );
                     self.told = true;
                 }
                 if let Err(error) = cut {

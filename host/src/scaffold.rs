@@ -39,7 +39,10 @@ impl Scaffold {
             return Err(ScaffoldError::Exists { path: target });
         }
         let written = |source| ScaffoldError::Write { path: target.clone(), source };
-        let folder = durable::temporary(0o777).prefix(".new-plugin-").tempdir_in(durable::folder_of(&target)).map_err(written)?;
+        let folder = durable::temporary(0o777)
+            .prefix(".new-plugin-")
+            .tempdir_in(durable::folder_of(&target))
+            .map_err(written)?;
         for (file, bytes) in template::files(self).map_err(written)? {
             let path = folder.path().join(file);
             let parent = path.parent().unwrap_or(folder.path());

@@ -1,9 +1,11 @@
-//! Learning rate schedules with PyTorch's names and numbers, over named parameter groups. No tensor is involved.
+//! Learning rate schedules with PyTorch's names and numbers, over named parameter groups. No tensor is
+//! involved.
 //!
-//! A schedule counts how often it has *advanced* (PyTorch's `last_epoch`), once per epoch or once per optimizer step. Where
-//! PyTorch computes a rate from the rate before (the chainable form), so does Thaw: a rate that a strategy has written is
-//! scaled from there. Groups are known by name and may appear at any time: a new group starts at its own rate and
-//! follows the same factor from there, `lr_added * f(t) / f(t_added)`, with every schedule.
+//! A schedule counts how often it has *advanced* (PyTorch's `last_epoch`), once per epoch or once per
+//! optimizer step. Where PyTorch computes a rate from the rate before (the chainable form), so does Thaw: a
+//! rate that a strategy has written is scaled from there. Groups are known by name and may appear at any
+//! time: a new group starts at its own rate and follows the same factor from there, `lr_added * f(t) /
+//! f(t_added)`, with every schedule.
 //!
 //! ```text
 //! new ─► start(groups) ─► per step: on_step ─► per epoch: on_epoch_end, on_metric
@@ -31,8 +33,9 @@ use thaw_plugin_api::optimizer::ParamGroup;
 use crate::optimizer::{Optimizer, OptimizerConfig};
 
 pub use config::{
-    Anneal, ByGroup, Chained, Cosine, CosineWarmRestarts, Cyclic, CyclicMode, Factor, Interval, Lambda, Linear, MultiStep, OneCycle,
-    Polynomial, ReduceOnPlateau, Schedule, SchedulerConfig, Sequential, Step, ThresholdMode, Warmup,
+    Anneal, ByGroup, Chained, Cosine, CosineWarmRestarts, Cyclic, CyclicMode, Factor, Interval, Lambda,
+    Linear, MultiStep, OneCycle, Polynomial, ReduceOnPlateau, Schedule, SchedulerConfig, Sequential, Step,
+    ThresholdMode, Warmup,
 };
 pub use error::SchedulerError;
 use plateau::Plateau;
@@ -99,7 +102,8 @@ struct Settings {
 }
 
 impl Scheduler {
-    /// A scheduler that has not begun. Then call [`Scheduler::start`] in a fresh run, [`Scheduler::load_state`] in a resumed one.
+    /// A scheduler that has not begun. Then call [`Scheduler::start`] in a fresh run,
+    /// [`Scheduler::load_state`] in a resumed one.
     ///
     /// # Errors
     /// A value out of range, or an expression that cannot be read.
@@ -112,7 +116,16 @@ impl Scheduler {
         };
         let momentum_option = optimizer.momentum_option();
         let groups = BTreeMap::new();
-        Ok(Scheduler { config, length, replaces_the_runs: false, rule, plateau, momentum_option, advances: 0, groups })
+        Ok(Scheduler {
+            config,
+            length,
+            replaces_the_runs: false,
+            rule,
+            plateau,
+            momentum_option,
+            advances: 0,
+            groups,
+        })
     }
 
     /// The scheduler of a checkpoint, where it is not the run config's. Then call [`Scheduler::load_state`].
@@ -141,8 +154,8 @@ impl Scheduler {
         self.advances
     }
 
-    /// Begins a fresh run with these groups: their `initial_lr` is what the schedule scales, and schedules that begin below
-    /// it (linear, one-cycle, warm-up) set their first rates, as PyTorch's constructors do.
+    /// Begins a fresh run with these groups: their `initial_lr` is what the schedule scales, and schedules
+    /// that begin below it (linear, one-cycle, warm-up) set their first rates, as PyTorch's constructors do.
     ///
     /// # Errors
     /// A rate that is no number of 0 or more.
@@ -162,13 +175,15 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Takes notice of groups that have appeared or vanished. Every `on_` function does so first; calling it right after the
-    /// groups have changed also gives new ones their momentum in a one-cycle schedule.
+    /// Takes notice of groups that have appeared or vanished. Every `on_` function does so first; calling it
+    /// right after the groups have changed also gives new ones their momentum in a one-cycle schedule.
     ///
     /// # Errors
     /// A lambda expression that gives no number.
     pub fn adopt(&mut self, groups: &mut [ParamGroup]) -> Result<()> {
-        if groups.len() == self.groups.len() && groups.iter().all(|group| self.groups.contains_key(&group.name)) {
+        if groups.len() == self.groups.len()
+            && groups.iter().all(|group| self.groups.contains_key(&group.name))
+        {
             return Ok(());
         }
         self.groups.retain(|name, _| groups.iter().any(|group| group.name == *name));
@@ -184,8 +199,8 @@ impl Scheduler {
         Ok(())
     }
 
-    /// After an optimizer step. `batch` is the batch's number in its epoch, from 0: `frequency` counts batches.
-    /// Does nothing for schedules of another interval, and for reduce-on-plateau.
+    /// After an optimizer step. `batch` is the batch's number in its epoch, from 0: `frequency` counts
+    /// batches. Does nothing for schedules of another interval, and for reduce-on-plateau.
     ///
     /// # Errors
     /// A rate that is no number of 0 or more.
@@ -202,14 +217,15 @@ impl Scheduler {
         self.on(Interval::Epoch, groups, epoch)
     }
 
-    /// The metric that reduce-on-plateau waits for, and when: per epoch after validation, or per step. `None` for all others.
+    /// The metric that reduce-on-plateau waits for, and when: per epoch after validation, or per step. `None`
+    /// for all others.
     pub fn monitor(&self) -> Option<(&str, Interval)> {
         let plateau = self.plateau.as_ref()?;
         Some((plateau.monitor(), self.config.interval))
     }
 
-    /// The monitored metric's new value. `index` is the epoch, or the batch in its epoch, according to the interval.
-    /// Does nothing for schedules other than reduce-on-plateau. Gives whether rates were reduced.
+    /// The monitored metric's new value. `index` is the epoch, or the batch in its epoch, according to the
+    /// interval. Does nothing for schedules other than reduce-on-plateau. Gives whether rates were reduced.
     ///
     /// # Errors
     /// A rate that is no number of 0 or more.
@@ -238,7 +254,9 @@ impl Scheduler {
             advances: self.advances,
             groups: self.groups.clone(),
             plateau: self.plateau.as_ref().map(Plateau::counters),
-            settings: self.replaces_the_runs.then(|| Settings { scheduler: self.config.clone(), length: self.length }),
+            settings: self
+                .replaces_the_runs
+                .then(|| Settings { scheduler: self.config.clone(), length: self.length }),
         };
         serde_json::to_value(state).map_err(|error| SchedulerError::State(error.to_string()))
     }

@@ -1,4 +1,5 @@
-//! Replacing the strategy of a live run: what asker and run say to each other, through files of the run directory.
+//! Replacing the strategy of a live run: what asker and run say to each other, through files of the run
+//! directory.
 //!
 //! ```text
 //! asker                                run

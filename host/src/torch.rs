@@ -1,6 +1,7 @@
 //! What Thaw needs of libtorch and tch does not bind, over a small C++ shim (`host/cpp`).
 //!
-//! Nothing here panics on a libtorch error: every C++ exception becomes a [`TorchError`]. Call [`cuda::open`] (or
+//! Nothing here panics on a libtorch error: every C++ exception becomes a [`TorchError`]. Call [`cuda::open`]
+//! (or
 //! [`device::select`]) before anything else of libtorch, then [`init`] once.
 
 use std::ffi::{CStr, c_char, c_int};
@@ -80,7 +81,8 @@ pub fn manual_seed(seed: u64) -> Result<()> {
     call("manual_seed", |error| unsafe { ffi::thaw_manual_seed(seed, error) })
 }
 
-/// Makes libtorch choose deterministic algorithms. With `warn_only`, operations that have none warn instead of failing.
+/// Makes libtorch choose deterministic algorithms. With `warn_only`, operations that have none warn instead
+/// of failing.
 pub fn set_deterministic(on: bool, warn_only: bool) -> Result<()> {
     // SAFETY: plain values.
     call("use_deterministic_algorithms", |error| unsafe { ffi::thaw_set_deterministic(on, warn_only, error) })
@@ -124,7 +126,10 @@ fn device_index(device: Device) -> Result<i64> {
     match device {
         Device::Cpu => Ok(-1),
         Device::Cuda(index) => Ok(index as i64),
-        other => Err(TorchError::Device { wanted: format!("{other:?}"), reason: "only cpu and cuda devices are supported".to_owned() }),
+        other => Err(TorchError::Device {
+            wanted: format!("{other:?}"),
+            reason: "only cpu and cuda devices are supported".to_owned(),
+        }),
     }
 }
 

@@ -11,8 +11,8 @@
 //! | a Thaw run or checkpoint directory, a Hugging Face model directory | the weights in it |
 //! | `hf://org/name[@revision][/file]` | the file through the local Hugging Face cache |
 //!
-//! The format is told from the content, not from the name. Pickles are read by a parser that runs nothing; one that asks for a
-//! call with no place in weights is refused (see [`WeightsError::Refused`]).
+//! The format is told from the content, not from the name. Pickles are read by a parser that runs nothing;
+//! one that asks for a call with no place in weights is refused (see [`WeightsError::Refused`]).
 
 mod apply;
 mod config;
@@ -30,14 +30,15 @@ pub use apply::apply;
 pub use config::{Rename, WeightsConfig};
 pub use error::WeightsError;
 pub use plan::{
-    GridResize, LoadPlan, LoadReport, Mismatch, PlannedCopy, PretrainedNames, TensorSpec, Unmatched, plan_load, plan_pretrained,
+    GridResize, LoadPlan, LoadReport, Mismatch, PlannedCopy, PretrainedNames, TensorSpec, Unmatched,
+    plan_load, plan_pretrained,
 };
 pub use source::{read, resolve};
 pub use state_dict::{Entry, StateDict};
 pub use write::{Sha256Writer, WriteOptions, Written, sha256_file, write_safetensors};
 
-/// The key under which hyperparameters are kept: in a Lightning checkpoint as a dict, in the metadata of a .safetensors file
-/// written by Thaw as JSON text.
+/// The key under which hyperparameters are kept: in a Lightning checkpoint as a dict, in the metadata of a
+/// .safetensors file written by Thaw as JSON text.
 pub const HYPER_PARAMETERS: &str = "hyper_parameters";
 
 #[cfg(test)]

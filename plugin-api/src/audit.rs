@@ -30,8 +30,8 @@ pub enum Finding {
     },
 }
 
-/// Compares freeze state and groups. Empty where every trainable parameter is in exactly one group; frozen parameters
-/// may be in one. Tied parameters count once, under the name that stands for their storage.
+/// Compares freeze state and groups. Empty where every trainable parameter is in exactly one group; frozen
+/// parameters may be in one. Tied parameters count once, under the name that stands for their storage.
 ///
 /// The host does this at the start and whenever freeze state or groups changed.
 pub fn audit(model: &ModuleTree, groups: &[ParamGroup]) -> Vec<Finding> {
@@ -45,7 +45,9 @@ pub fn audit(model: &ModuleTree, groups: &[ParamGroup]) -> Vec<Finding> {
     let own = model.parameters().filter(|parameter| parameter.tied_to.is_none());
     for parameter in own {
         match homes.remove(parameter.name.as_str()).as_deref() {
-            None if parameter.requires_grad => findings.push(Finding::NoGroup { parameter: parameter.name.clone() }),
+            None if parameter.requires_grad => {
+                findings.push(Finding::NoGroup { parameter: parameter.name.clone() })
+            }
             Some(groups @ [_, _, ..]) => {
                 let groups = groups.iter().map(|group| (*group).to_owned()).collect();
                 findings.push(Finding::TwoGroups { parameter: parameter.name.clone(), groups });
@@ -77,10 +79,13 @@ pub fn messages(findings: &[Finding]) -> Vec<String> {
     }
     lines.extend(findings.iter().filter_map(|finding| match finding {
         Finding::NoGroup { .. } => None,
-        Finding::TwoGroups { parameter, groups } => {
-            Some(format!("in several groups, so that each step updates it more than once: {parameter} ({})", groups.join(", ")))
+        Finding::TwoGroups { parameter, groups } => Some(format!(
+            "in several groups, so that each step updates it more than once: {parameter} ({})",
+            groups.join(", ")
+        )),
+        Finding::Unknown { parameter, group } => {
+            Some(format!("in group {group}, but not in the model: {parameter}"))
         }
-        Finding::Unknown { parameter, group } => Some(format!("in group {group}, but not in the model: {parameter}")),
     }));
     lines
 }

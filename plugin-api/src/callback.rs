@@ -8,8 +8,8 @@ use crate::hook::{Hook, default_hooks, define_dispatch, for_each_hook};
 
 /// Reacts to events of a run. The hooks have Lightning's names and order.
 ///
-/// One instance lives as long as the run. Hooks run on the thread that trains, one at a time. A hook that is not
-/// written costs nothing: after its first call the host does not make it again.
+/// One instance lives as long as the run. Hooks run on the thread that trains, one at a time. A hook that is
+/// not written costs nothing: after its first call the host does not make it again.
 ///
 /// ```
 /// use thaw_plugin_api::prelude::*;
@@ -40,7 +40,8 @@ pub trait Callback: Config + Send + 'static {
     /// One line on what it does.
     const DESCRIPTION: &'static str = "";
 
-    /// Version of the saved state. Raise it when fields marked `#[config(state)]` change, and write `migrate_state`.
+    /// Version of the saved state. Raise it when fields marked `#[config(state)]` change, and write
+    /// `migrate_state`.
     const STATE_VERSION: u32 = 1;
 
     /// What goes into checkpoints besides the fields marked `#[config(state)]`.
@@ -75,19 +76,29 @@ pub trait Callback: Config + Send + 'static {
 pub(crate) fn refuse_rest(state: &Map<String, Value>) -> Result<()> {
     match state.keys().next() {
         None => Ok(()),
-        Some(key) => Err(Error::of(ErrorKind::State, format_args!("the saved state has an entry `{key}` that this version does not know"))),
+        Some(key) => Err(Error::of(
+            ErrorKind::State,
+            format_args!("the saved state has an entry `{key}` that this version does not know"),
+        )),
     }
 }
 
 pub(crate) fn no_migration(id: &str, found: u32, expected: u32) -> Error {
-    Error::of(ErrorKind::State, format_args!("the saved state of `{id}` is of version {found}, this plugin reads version {expected}"))
-        .help("use the plugin that wrote it, or write `migrate_state`")
+    Error::of(
+        ErrorKind::State,
+        format_args!("the saved state of `{id}` is of version {found}, this plugin reads version {expected}"),
+    )
+    .help("use the plugin that wrote it, or write `migrate_state`")
 }
 
 use Callback as Hooks;
 for_each_hook!(define_dispatch);
 
 /// Calls the method of a hook.
-pub(crate) fn call<C: Callback>(callback: &mut C, hook: Hook, context: &mut crate::context::Context<'_>) -> Result<()> {
+pub(crate) fn call<C: Callback>(
+    callback: &mut C,
+    hook: Hook,
+    context: &mut crate::context::Context<'_>,
+) -> Result<()> {
     dispatch(callback, hook, context)
 }

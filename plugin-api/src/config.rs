@@ -11,8 +11,9 @@
 //! | `skip` | no key and no state: `Default` |
 //! | `check = PATH` (on the type) | function `fn(&mut Self) -> Result<()>`, called when all keys are read |
 //!
-//! A `PathBuf` names a file or folder: relative ones start at the working directory. A file that a model's configuration names is
-//! copied into the run and its checkpoints, which then need the original no more; a strategy's or callback's is not.
+//! A `PathBuf` names a file or folder: relative ones start at the working directory. A file that a model's
+//! configuration names is copied into the run and its checkpoints, which then need the original no more; a
+//! strategy's or callback's is not.
 //!
 //! ```
 //! use thaw_plugin_api::prelude::*;
@@ -59,7 +60,8 @@ pub use thaw_plugin_api_derive::Config;
 #[doc(hidden)]
 pub use range::{limit, range_schema};
 
-/// A value that a run config can hold, with its JSON Schema. Use `#[derive(Config)]` for structs and for enums without fields.
+/// A value that a run config can hold, with its JSON Schema. Use `#[derive(Config)]` for structs and for
+/// enums without fields.
 pub trait Config: Sized {
     /// JSON Schema of the value: type, default, range, help text.
     fn schema() -> Value;

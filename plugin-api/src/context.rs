@@ -21,9 +21,9 @@ use crate::optimizer::{Optimizer, no_optimizer};
 
 /// A hook's view of the run.
 ///
-/// Numbers of progress are there at once. Model and optimizer are asked for when first needed, and changes to them
-/// are given to the host when the hook returns. Whatever is asked for (a stop, a checkpoint, a validation) the host
-/// does as soon as the loop allows, and says so in the log.
+/// Numbers of progress are there at once. Model and optimizer are asked for when first needed, and changes to
+/// them are given to the host when the hook returns. Whatever is asked for (a stop, a checkpoint, a
+/// validation) the host does as soon as the loop allows, and says so in the log.
 pub struct Context<'a> {
     progress: Progress,
     services: &'a mut dyn Services,
@@ -106,7 +106,10 @@ impl<'a> Context<'a> {
     /// The host cannot give them.
     pub fn metrics(&mut self) -> Result<BTreeMap<String, f64>> {
         let metrics: BTreeMap<String, Value> = serde_json::from_value(Request::Metrics.send(self.services)?)?;
-        Ok(metrics.into_iter().map(|(name, value)| (name, number_from_json(&value).unwrap_or(f64::NAN))).collect())
+        Ok(metrics
+            .into_iter()
+            .map(|(name, value)| (name, number_from_json(&value).unwrap_or(f64::NAN)))
+            .collect())
     }
 
     /// The latest value of one metric; `None` if it was not logged yet.
@@ -149,8 +152,8 @@ impl<'a> Context<'a> {
         Request::Stop { reason: reason.to_owned() }.send(self.services).map(drop)
     }
 
-    /// Asks for a checkpoint of this name, after this batch or epoch; after `on_train_end`, of what the run ends with. An earlier one
-    /// of the name is replaced.
+    /// Asks for a checkpoint of this name, after this batch or epoch; after `on_train_end`, of what the run
+    /// ends with. An earlier one of the name is replaced.
     ///
     /// # Errors
     /// As [`CheckpointName::new`]: no name of a file, or `last` or `best`, which are the host's.
@@ -166,34 +169,45 @@ impl<'a> Context<'a> {
         Request::Validate.send(self.services).map(drop)
     }
 
-    /// Puts the weights and buffers of a checkpoint of this run back (`best`, `last`, or one of your own) at once;
-    /// optimizer state, groups and freeze state stay.
+    /// Puts the weights and buffers of a checkpoint of this run back (`best`, `last`, or one of your own) at
+    /// once; optimizer state, groups and freeze state stay.
     ///
     /// # Errors
     /// No such checkpoint.
     pub fn restore_weights(&mut self, checkpoint: &str) -> Result<()> {
-        Request::RestoreWeights { checkpoint: checkpoint.to_owned(), optimizer: false }.send(self.services).map(drop)
+        Request::RestoreWeights { checkpoint: checkpoint.to_owned(), optimizer: false }
+            .send(self.services)
+            .map(drop)
     }
 
-    /// As [`Self::restore_weights`], and the optimizer's state of that checkpoint, too: moments that belong to the
-    /// weights. Parameters that had no state then start without.
+    /// As [`Self::restore_weights`], and the optimizer's state of that checkpoint, too: moments that belong
+    /// to the weights. Parameters that had no state then start without.
     ///
     /// # Errors
     /// No such checkpoint.
     pub fn restore_weights_and_optimizer(&mut self, checkpoint: &str) -> Result<()> {
-        Request::RestoreWeights { checkpoint: checkpoint.to_owned(), optimizer: true }.send(self.services).map(drop)
+        Request::RestoreWeights { checkpoint: checkpoint.to_owned(), optimizer: true }
+            .send(self.services)
+            .map(drop)
     }
 
-    /// Starts the run's scheduler anew when the hook has returned, over the groups as they are then: it scales their
-    /// `initial_lr`. `settings` is a `[scheduler]` table; without it the run config's own start again (nothing happens
-    /// where it has none). A schedule that spans its whole length, such as `cosine` without `T_max`, ends before
-    /// `until_epoch` or at the optimizer step `until_step`, whichever is first, or else with the run. The new scheduler
-    /// is in checkpoints from then on.
+    /// Starts the run's scheduler anew when the hook has returned, over the groups as they are then: it
+    /// scales their `initial_lr`. `settings` is a `[scheduler]` table; without it the run config's own start
+    /// again (nothing happens where it has none). A schedule that spans its whole length, such as `cosine`
+    /// without `T_max`, ends before `until_epoch` or at the optimizer step `until_step`, whichever is first,
+    /// or else with the run. The new scheduler is in checkpoints from then on.
     ///
     /// # Errors
     /// There is no optimizer yet, or settings that do not fit.
-    pub fn restart_scheduler(&mut self, settings: Option<&Value>, until_epoch: Option<usize>, until_step: Option<usize>) -> Result<()> {
-        Request::RestartScheduler { settings: settings.cloned(), until_epoch, until_step }.send(self.services).map(drop)
+    pub fn restart_scheduler(
+        &mut self,
+        settings: Option<&Value>,
+        until_epoch: Option<usize>,
+        until_step: Option<usize>,
+    ) -> Result<()> {
+        Request::RestartScheduler { settings: settings.cloned(), until_epoch, until_step }
+            .send(self.services)
+            .map(drop)
     }
 
     /// Checks a `[scheduler]` table that is to be used later.
@@ -201,7 +215,9 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The key, what was found and what was expected.
     pub fn check_scheduler(&mut self, settings: &Value) -> Result<()> {
-        Request::CheckSettings { scheduler: Some(settings.clone()), options: None, optimizer: None }.send(self.services).map(drop)
+        Request::CheckSettings { scheduler: Some(settings.clone()), options: None, optimizer: None }
+            .send(self.services)
+            .map(drop)
     }
 
     /// Checks options that a group is to have later, against the run's optimizer.
@@ -209,18 +225,23 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The option, what was found and what was expected.
     pub fn check_group_options(&mut self, options: &BTreeMap<String, f64>) -> Result<()> {
-        Request::CheckSettings { scheduler: None, options: Some(options.clone()), optimizer: None }.send(self.services).map(drop)
+        Request::CheckSettings { scheduler: None, options: Some(options.clone()), optimizer: None }
+            .send(self.services)
+            .map(drop)
     }
 
-    /// Puts another optimizer in the place of the run's: `sgd`, `adam`, `adamw`, with options by the names of a group's
-    /// ([`ParamGroup::options`](crate::optimizer::ParamGroup)). Its state starts empty. Groups keep their parameters, rates
-    /// and weight decay, and lose options of their own. It is in checkpoints from then on.
+    /// Puts another optimizer in the place of the run's: `sgd`, `adam`, `adamw`, with options by the names of
+    /// a group's ([`ParamGroup::options`](crate::optimizer::ParamGroup)). Its state starts empty. Groups keep
+    /// their parameters, rates and weight decay, and lose options of their own. It is in checkpoints from
+    /// then on.
     ///
     /// # Errors
     /// There is no optimizer yet, no such id, or an option that does not fit.
     pub fn replace_optimizer(&mut self, id: &str, options: &BTreeMap<String, f64>) -> Result<()> {
         self.apply()?;
-        Request::ReplaceOptimizer { id: id.to_owned(), options: options.clone() }.send(self.services).map(drop)
+        Request::ReplaceOptimizer { id: id.to_owned(), options: options.clone() }
+            .send(self.services)
+            .map(drop)
     }
 
     /// Checks what [`Self::replace_optimizer`] is to be called with later.
@@ -249,7 +270,9 @@ impl<'a> Context<'a> {
     /// No group has this name, or the rate is negative or not a number.
     pub fn set_lr(&mut self, group: &str, lr: f64) -> Result<()> {
         if !(lr >= 0.0 && lr.is_finite()) {
-            return Err(Error::new(format_args!("the rate of group `{group}` is {lr}, expected a number of at least 0")));
+            return Err(Error::new(format_args!(
+                "the rate of group `{group}` is {lr}, expected a number of at least 0"
+            )));
         }
         if let Some(optimizer) = &mut self.optimizer {
             optimizer.group_named(group)?.lr = lr;
@@ -266,18 +289,24 @@ impl<'a> Context<'a> {
         self.services.request(operation, payload)
     }
 
-    /// A parameter or buffer of the model by its full name, such as `backbone.0.weight`: not a copy, so that what is written
-    /// into it (under [`tch::no_grad`]) is the model's. Its gradient is there between `on_after_backward` and the step.
+    /// A parameter or buffer of the model by its full name, such as `backbone.0.weight`: not a copy, so that
+    /// what is written into it (under [`tch::no_grad`]) is the model's. Its gradient is there between
+    /// `on_after_backward` and the step.
     ///
     /// # Errors
-    /// No tensor has this name; there are no values, as in a plan; host and plugin were built with different libtorch.
+    /// No tensor has this name; there are no values, as in a plan; host and plugin were built with different
+    /// libtorch.
     #[cfg(feature = "torch")]
     pub fn tensor(&mut self, name: &str) -> Result<tch::Tensor> {
         static SAME_LIBTORCH: std::sync::OnceLock<()> = std::sync::OnceLock::new();
         if SAME_LIBTORCH.get().is_none() {
-            let host: crate::abi::TorchVersions = serde_json::from_value(Request::Libtorch.send(self.services)?)?;
+            let host: crate::abi::TorchVersions =
+                serde_json::from_value(Request::Libtorch.send(self.services)?)?;
             let plugin = crate::abi::torch_versions();
-            crate::ensure!(host == plugin, "built for {plugin}, this host has {host}: build both with the same libtorch and tch");
+            crate::ensure!(
+                host == plugin,
+                "built for {plugin}, this host has {host}: build both with the same libtorch and tch"
+            );
             SAME_LIBTORCH.get_or_init(|| ());
         }
         Ok(crate::abi::RawTensor::from_raw(self.services.tensor(name)?).into())
@@ -290,8 +319,8 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// Whether the hook was written by the author of `T`. A hook of `T` that hands on to one of another type, which
-    /// that one did not write, is written.
+    /// Whether the hook was written by the author of `T`. A hook of `T` that hands on to one of another type,
+    /// which that one did not write, is written.
     #[doc(hidden)]
     pub fn is_implemented<T: 'static>(&self) -> bool {
         self.not_implemented != Some(TypeId::of::<T>())

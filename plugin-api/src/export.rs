@@ -2,8 +2,8 @@
 
 /// Exports strategies, callbacks and models from a `cdylib`.
 ///
-/// The lists may be left out; what is named must be in scope. Name, version, description and authors come from the
-/// crate's `Cargo.toml`. Once per library.
+/// The lists may be left out; what is named must be in scope. Name, version, description and authors come
+/// from the crate's `Cargo.toml`. Once per library.
 ///
 /// ```
 /// use thaw_plugin_api::prelude::*;
@@ -121,7 +121,8 @@ pub mod private {
     use abi_stable::std_types::{RBox, RStr, RString};
 
     use crate::abi::{
-        BoxedInstance, CallbackAdapter, Item, Kind, Metadata, RawError, RawInstance_TO, RawResult, StrategyAdapter, TorchVersions, contain,
+        BoxedInstance, CallbackAdapter, Item, Kind, Metadata, RawError, RawInstance_TO, RawResult,
+        StrategyAdapter, TorchVersions, contain,
     };
     use crate::callback::Callback;
     use crate::config::{Config, parse};
@@ -137,7 +138,10 @@ pub mod private {
     }
 
     /// Schemas may be written by the author, so that asking for them may panic: the metadata then says so.
-    pub fn metadata_text(package: Package, describe: impl FnOnce() -> (Vec<Item>, Option<TorchVersions>)) -> RString {
+    pub fn metadata_text(
+        package: Package,
+        describe: impl FnOnce() -> (Vec<Item>, Option<TorchVersions>),
+    ) -> RString {
         let described = contain(|| Ok(describe()));
         let (error, (items, torch)) = match described {
             Ok(described) => (None, described),
@@ -162,7 +166,8 @@ pub mod private {
     fn item<C: Config>(kind: Kind, id: &str, description: &str) -> Item {
         let schema = C::schema();
         let documented = schema.get("description").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let description = if description.is_empty() { documented.lines().next().unwrap_or_default() } else { description };
+        let description =
+            if description.is_empty() { documented.lines().next().unwrap_or_default() } else { description };
         Item { kind, id: id.to_owned(), description: description.to_owned(), schema }
     }
 
@@ -252,9 +257,12 @@ pub mod private {
         state: &mut serde_json::Map<String, serde_json::Value>,
         key: &str,
     ) -> crate::Result<T> {
-        let entry = state.remove(key).ok_or_else(|| Error::of(ErrorKind::State, format_args!("the saved state has no entry `{key}`")))?;
+        let entry = state.remove(key).ok_or_else(|| {
+            Error::of(ErrorKind::State, format_args!("the saved state has no entry `{key}`"))
+        })?;
         let text = entry.to_string();
-        serde_json::from_value(entry)
-            .map_err(|error| Error::of(ErrorKind::State, format_args!("the saved state's entry `{key}` is {text}: {error}")))
+        serde_json::from_value(entry).map_err(|error| {
+            Error::of(ErrorKind::State, format_args!("the saved state's entry `{key}` is {text}: {error}"))
+        })
     }
 }

@@ -6,7 +6,8 @@
 macro_rules! for_each_hook {
     ($with:ident) => {
         $with! {
-            /// First of all, once per run: the model is built and its weights are loaded, the optimizer is not there yet.
+            /// First of all, once per run: the model is built and its weights are loaded, the optimizer is
+            /// not there yet.
             setup = Setup 0;
             /// Once, when a run starts to train, after the optimizer was built.
             on_fit_start = FitStart 1;

@@ -30,7 +30,8 @@
 //! ```
 //!
 //! - [`strategy`] and [`callback`]: the traits; [`hook`]: when each hook runs; [`context`]: what it sees;
-//! - [`module_tree`] and [`optimizer`]: what trains and at which rate, with Lightning's `BaseFinetuning` functions;
+//! - [`module_tree`] and [`optimizer`]: what trains and at which rate, with Lightning's `BaseFinetuning`
+//!   functions;
 //! - [`mod@audit`]: the invariant that every trainable parameter is in exactly one group;
 //! - [`monitor`]: which way a metric improves, and for how long it has not;
 //! - [`config`]: typed configuration; [`error`]: errors;

@@ -52,8 +52,8 @@ pub struct InputDefaults {
 /// A model: named inputs to named outputs.
 ///
 /// The author builds layers of [`nn`] under paths with PyTorch's names; module tree, modes, weights loading,
-/// freezing and checkpoints follow from that. A model declares its stages, an ordered split of its forward, or
-/// writes `forward` itself.
+/// freezing and checkpoints follow from that. A model declares its stages, an ordered split of its forward,
+/// or writes `forward` itself.
 ///
 /// ```no_run
 /// use thaw_plugin_api::prelude::*;
@@ -140,8 +140,8 @@ pub trait Model: Sized + Send + 'static {
         Task::Classification
     }
 
-    /// The number formats that the model computes in; a run with another one is refused. All, unless the model says
-    /// otherwise: one that loses too much in bfloat16 leaves `bf16-mixed` out.
+    /// The number formats that the model computes in; a run with another one is refused. All, unless the
+    /// model says otherwise: one that loses too much in bfloat16 leaves `bf16-mixed` out.
     fn precisions(&self) -> Vec<Precision> {
         Precision::all()
     }
@@ -151,24 +151,26 @@ pub trait Model: Sized + Send + 'static {
         InputDefaults::default()
     }
 
-    /// What the model's pretrained files call its modules, where the names differ: from and to, both module paths.
+    /// What the model's pretrained files call its modules, where the names differ: from and to, both module
+    /// paths.
     ///
-    /// When weights are loaded, a name that is not the model's own and lies at or below `from` moves to `to`; the
-    /// longest `from` counts. So `("fc", "head.1")` takes `fc.weight` as `head.1.weight`, and a checkpoint under the
-    /// model's own names loads all the same.
+    /// When weights are loaded, a name that is not the model's own and lies at or below `from` moves to `to`;
+    /// the longest `from` counts. So `("fc", "head.1")` takes `fc.weight` as `head.1.weight`, and a
+    /// checkpoint under the model's own names loads all the same.
     fn weight_aliases(&self) -> Vec<(String, String)> {
         Vec::new()
     }
 
-    /// What the model's pretrained files hold besides, by module path or whole name: heads of other tasks, tables that are
-    /// computed. It is left alone when weights are loaded; everything else that does not fit is an error.
+    /// What the model's pretrained files hold besides, by module path or whole name: heads of other tasks,
+    /// tables that are computed. It is left alone when weights are loaded; everything else that does not fit
+    /// is an error.
     fn unused_weights(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Position embeddings of a square grid of patches, `[1, tokens + n², features]`: their names, and how many tokens (such
-    /// as a class token) stand before the grid. Weights for another picture size then load where the run config's
-    /// `weights` table has `interpolate_embeddings = true`.
+    /// Position embeddings of a square grid of patches, `[1, tokens + n², features]`: their names, and how
+    /// many tokens (such as a class token) stand before the grid. Weights for another picture size then load
+    /// where the run config's `weights` table has `interpolate_embeddings = true`.
     fn position_grids(&self) -> Vec<(String, usize)> {
         Vec::new()
     }

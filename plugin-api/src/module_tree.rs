@@ -24,8 +24,8 @@ use crate::error::{Error, Result};
 
 /// The model's modules in registration order (PyTorch's `named_modules`), the root with the empty path first.
 ///
-/// A strategy reads it and changes it; the host applies the changes to the tensors when the hook returns. Parameters
-/// that share storage (tied weights) share `requires_grad`, whichever name is used.
+/// A strategy reads it and changes it; the host applies the changes to the tensors when the hook returns.
+/// Parameters that share storage (tied weights) share `requires_grad`, whichever name is used.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModuleTree {
     modules: Vec<Module>,
@@ -52,7 +52,10 @@ impl ModuleTree {
         for (index, module) in modules.iter().enumerate() {
             let parent = parent_of(&module.path);
             if parent.is_some_and(|parent| !seen.contains_key(parent)) {
-                return Err(Error::new(format_args!("module `{}` comes without its parent before it", module.path)));
+                return Err(Error::new(format_args!(
+                    "module `{}` comes without its parent before it",
+                    module.path
+                )));
             }
             if seen.insert(module.path.as_str(), index).is_some() {
                 return Err(Error::new(format_args!("module `{}` is there twice", module.path)));
@@ -141,9 +144,9 @@ impl ModuleTree {
     /// # Errors
     /// No parameter has this name; the nearest is named.
     pub fn parameter(&self, name: &str) -> Result<&Parameter> {
-        self.parameters()
-            .find(|parameter| parameter.name == name)
-            .ok_or_else(|| not_found("parameter", name, self.parameters().map(|parameter| parameter.name.as_str())))
+        self.parameters().find(|parameter| parameter.name == name).ok_or_else(|| {
+            not_found("parameter", name, self.parameters().map(|parameter| parameter.name.as_str()))
+        })
     }
 
     /// Sets whether one parameter trains, together with those tied to it.
@@ -158,7 +161,8 @@ impl ModuleTree {
 
     /// Names of the parameters that train, in state_dict order, tied ones once.
     pub fn trainable(&self) -> Vec<&str> {
-        let trainable = self.parameters().filter(|parameter| parameter.requires_grad && parameter.tied_to.is_none());
+        let trainable =
+            self.parameters().filter(|parameter| parameter.requires_grad && parameter.tied_to.is_none());
         trainable.map(|parameter| parameter.name.as_str()).collect()
     }
 
@@ -211,8 +215,13 @@ fn not_found<'n>(what: &str, name: &str, candidates: impl Iterator<Item = &'n st
     match crate::nearest::nearest(name, candidates.clone().filter(|candidate| !candidate.is_empty())) {
         Some(nearest) => error.help(format_args!("did you mean `{nearest}`?")),
         None => {
-            let top: Vec<&str> = candidates.filter(|candidate| !candidate.is_empty() && !candidate.contains('.')).collect();
-            if top.is_empty() { error } else { error.help(format_args!("its top modules are: {}", top.join(", "))) }
+            let top: Vec<&str> =
+                candidates.filter(|candidate| !candidate.is_empty() && !candidate.contains('.')).collect();
+            if top.is_empty() {
+                error
+            } else {
+                error.help(format_args!("its top modules are: {}", top.join(", ")))
+            }
         }
     }
 }

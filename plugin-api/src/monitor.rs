@@ -61,9 +61,11 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Takes a value; gives whether it is an improvement: better than the best one before by more than `min_delta`.
+    /// Takes a value; gives whether it is an improvement: better than the best one before by more than
+    /// `min_delta`.
     pub fn observe(&mut self, value: f64, mode: Mode, min_delta: f64) -> bool {
-        let improved = mode.is_better(value - mode.direction() * min_delta, self.best_score().unwrap_or(mode.worst()));
+        let improved =
+            mode.is_better(value - mode.direction() * min_delta, self.best_score().unwrap_or(mode.worst()));
         if improved {
             *self = Self { best_score: Some(Number(value)), wait_count: 0 };
         } else {
@@ -101,8 +103,14 @@ mod tests {
 
     #[test]
     fn nan_and_the_infinity_that_everything_is_better_than_are_no_improvement() {
-        assert_eq!(improvements(&[f64::NAN, f64::INFINITY, 1.0, f64::NAN], Mode::Min, 0.0), [false, false, true, false]);
-        assert_eq!(improvements(&[f64::NEG_INFINITY, 1.0, f64::INFINITY, 2.0], Mode::Max, 0.0), [false, true, true, false]);
+        assert_eq!(
+            improvements(&[f64::NAN, f64::INFINITY, 1.0, f64::NAN], Mode::Min, 0.0),
+            [false, false, true, false]
+        );
+        assert_eq!(
+            improvements(&[f64::NEG_INFINITY, 1.0, f64::INFINITY, 2.0], Mode::Max, 0.0),
+            [false, true, true, false]
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Layers with PyTorch's names, parameters and initial values, over tch's functions (feature `torch`).
 //!
-//! A layer is built under a [`Path`], which registers its parameters and buffers and gives it a mode of its own. What
-//! a layer does in training and in evaluation follows that mode, which belongs to the host.
+//! A layer is built under a [`Path`], which registers its parameters and buffers and gives it a mode of its
+//! own. What a layer does in training and in evaluation follows that mode, which belongs to the host.
 
 mod activation;
 mod attention;

@@ -19,7 +19,8 @@ pub struct ParamGroup {
     pub weight_decay: f64,
     /// Names of the parameters, in the order in which they were added.
     pub parameters: Vec<String>,
-    /// Further options of the optimizer in this group (`momentum`, `beta1`, …) where they differ from its defaults.
+    /// Further options of the optimizer in this group (`momentum`, `beta1`, …) where they differ from its
+    /// defaults.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, f64>,
 }
@@ -43,7 +44,8 @@ pub struct Optimizer {
 /// Equal are optimizers of equal groups and settings, whether or not somebody changed them to become so.
 impl PartialEq for Optimizer {
     fn eq(&self, other: &Self) -> bool {
-        (&self.id, self.lr, self.weight_decay, &self.groups) == (&other.id, other.lr, other.weight_decay, &other.groups)
+        (&self.id, self.lr, self.weight_decay, &self.groups)
+            == (&other.id, other.lr, other.weight_decay, &other.groups)
     }
 }
 
@@ -114,7 +116,14 @@ impl Optimizer {
             unique = format!("{name}-{count}");
             count += 1;
         }
-        ParamGroup { name: unique, lr, initial_lr: lr, weight_decay: self.weight_decay, parameters: Vec::new(), options: BTreeMap::new() }
+        ParamGroup {
+            name: unique,
+            lr,
+            initial_lr: lr,
+            weight_decay: self.weight_decay,
+            parameters: Vec::new(),
+            options: BTreeMap::new(),
+        }
     }
 
     /// Adds a group (PyTorch's `optimizer.add_param_group`). Its optimizer state starts empty.
@@ -127,7 +136,8 @@ impl Optimizer {
         self.set_groups(groups)
     }
 
-    /// Replaces all groups: for strategies that lay the groups out anew. Optimizer state goes with the parameters.
+    /// Replaces all groups: for strategies that lay the groups out anew. Optimizer state goes with the
+    /// parameters.
     ///
     /// # Errors
     /// As [`Self::add_param_group`].
@@ -138,8 +148,8 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Checks what [`Self::groups_mut`] leaves to its caller: names are unique, a parameter is in one group, rates and
-    /// weight decays are numbers of at least 0. The host does so whenever a hook changed something.
+    /// Checks what [`Self::groups_mut`] leaves to its caller: names are unique, a parameter is in one group,
+    /// rates and weight decays are numbers of at least 0. The host does so whenever a hook changed something.
     ///
     /// # Errors
     /// The first group that does not fit, and why.
@@ -160,7 +170,8 @@ impl Optimizer {
 
 /// The error of whoever asks for the optimizer before it is built.
 pub fn no_optimizer() -> Error {
-    Error::new("there is no optimizer yet").help("it is built after `setup` and `freeze_before_training`; use `on_fit_start`")
+    Error::new("there is no optimizer yet")
+        .help("it is built after `setup` and `freeze_before_training`; use `on_fit_start`")
 }
 
 /// Sets the rate of the group of this name.
@@ -170,7 +181,10 @@ pub fn no_optimizer() -> Error {
 pub fn set_lr(groups: &mut [ParamGroup], name: &str, lr: f64) -> Result<()> {
     // Not `< 0.0`: NaN is to be refused, too.
     if !(lr >= 0.0 && lr.is_finite()) {
-        return Err(Error::of(ErrorKind::Groups, format_args!("`lr` of group `{name}` is {lr}, expected a number of at least 0")));
+        return Err(Error::of(
+            ErrorKind::Groups,
+            format_args!("`lr` of group `{name}` is {lr}, expected a number of at least 0"),
+        ));
     }
     match groups.iter().position(|group| group.name == name) {
         Some(position) => groups[position].lr = lr,
@@ -181,7 +195,11 @@ pub fn set_lr(groups: &mut [ParamGroup], name: &str, lr: f64) -> Result<()> {
 
 fn no_group(groups: &[ParamGroup], which: impl std::fmt::Display) -> Error {
     let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
-    let there_are = if names.is_empty() { "it has none".to_owned() } else { format!("its groups are: {}", names.join(", ")) };
+    let there_are = if names.is_empty() {
+        "it has none".to_owned()
+    } else {
+        format!("its groups are: {}", names.join(", "))
+    };
     Error::new(format_args!("the optimizer has no group {which}; {there_are}"))
 }
 
@@ -194,7 +212,9 @@ fn check_groups(groups: &[ParamGroup]) -> Result<()> {
             return Err(Error::of(ErrorKind::Groups, format_args!("there are two groups `{name}`"))
                 .help("`Optimizer::new_group` finds a free name"));
         }
-        for (what, number) in [("lr", group.lr), ("initial_lr", group.initial_lr), ("weight_decay", group.weight_decay)] {
+        for (what, number) in
+            [("lr", group.lr), ("initial_lr", group.initial_lr), ("weight_decay", group.weight_decay)]
+        {
             // Not `< 0.0`: NaN is to be refused, too.
             if !(number >= 0.0 && number.is_finite()) {
                 return Err(Error::of(
@@ -204,7 +224,10 @@ fn check_groups(groups: &[ParamGroup]) -> Result<()> {
             }
         }
         if let Some((option, number)) = group.options.iter().find(|(_, number)| !number.is_finite()) {
-            return Err(Error::of(ErrorKind::Groups, format_args!("`{option}` of group `{name}` is {number}, expected a number")));
+            return Err(Error::of(
+                ErrorKind::Groups,
+                format_args!("`{option}` of group `{name}` is {number}, expected a number"),
+            ));
         }
         for parameter in &group.parameters {
             if let Some(known) = homes.insert(parameter, name) {

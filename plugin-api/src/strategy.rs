@@ -12,10 +12,11 @@ use crate::optimizer::Optimizer;
 
 /// A callback that freezes, unfreezes and sets rates: Lightning's `BaseFinetuning`.
 ///
-/// The struct is the configuration; its fields marked `#[config(state)]` are saved in checkpoints. What a strategy
-/// does to the [`ModuleTree`] and the [`Optimizer`] takes effect when the method returns: the host applies it,
-/// checks that every trainable parameter is in exactly one group, and reports it. Freeze state, modes, groups and
-/// rates belong to the host and are restored by it: after a restart `freeze_before_training` does not run again.
+/// The struct is the configuration; its fields marked `#[config(state)]` are saved in checkpoints. What a
+/// strategy does to the [`ModuleTree`] and the [`Optimizer`] takes effect when the method returns: the host
+/// applies it, checks that every trainable parameter is in exactly one group, and reports it. Freeze state,
+/// modes, groups and rates belong to the host and are restored by it: after a restart
+/// `freeze_before_training` does not run again.
 ///
 /// ```
 /// use thaw_plugin_api::prelude::*;
@@ -52,17 +53,19 @@ pub trait Strategy: Config + Send + 'static {
     /// One line on what it does.
     const DESCRIPTION: &'static str = "";
 
-    /// Version of the saved state. Raise it when fields marked `#[config(state)]` change, and write `migrate_state`.
+    /// Version of the saved state. Raise it when fields marked `#[config(state)]` change, and write
+    /// `migrate_state`.
     const STATE_VERSION: u32 = 1;
 
-    /// Freezes what must not train from the start. Once per run, after the weights are loaded and before the optimizer
-    /// is built; not after a restart.
+    /// Freezes what must not train from the start. Once per run, after the weights are loaded and before the
+    /// optimizer is built; not after a restart.
     ///
     /// # Errors
     /// What the author returns; it ends the run with exit code 3.
     fn freeze_before_training(&mut self, model: &mut ModuleTree) -> Result<()>;
 
-    /// Freezes, unfreezes and sets rates. At the start of every epoch, counted from 0, before `on_train_epoch_start`.
+    /// Freezes, unfreezes and sets rates. At the start of every epoch, counted from 0, before
+    /// `on_train_epoch_start`.
     ///
     /// # Errors
     /// What the author returns; it ends the run with exit code 3.

@@ -47,12 +47,13 @@
 //! # }
 //! ```
 //!
-//! A run is driven to its end with [`FakeRun::fit`], or by [`FakeRun::run_epochs`] and [`FakeRun::run_steps`] with a
-//! look at [`FakeRun::tree`] and [`FakeRun::groups`] in between. [`FakeRun::metric`] and [`FakeRun::loss`] feed it,
+//! A run is driven to its end with [`FakeRun::fit`], or by [`FakeRun::run_epochs`] and [`FakeRun::run_steps`]
+//! with a look at [`FakeRun::tree`] and [`FakeRun::groups`] in between. [`FakeRun::metric`] and
+//! [`FakeRun::loss`] feed it,
 //! [`FakeRun::save`] and [`FakeRun::resumed_from`] stop and resume it.
 //!
-//! The fake run refuses what the host refuses: a trainable parameter in no group, one in two groups, a rate that is no
-//! number. What a strategy logs through `tracing` is in [`Report::messages`].
+//! The fake run refuses what the host refuses: a trainable parameter in no group, one in two groups, a rate
+//! that is no number. What a strategy logs through `tracing` is in [`Report::messages`].
 
 mod assertions;
 mod fit;

@@ -50,8 +50,14 @@ fn refused(config: Value) -> String {
 #[test]
 fn what_is_left_out_has_its_default() {
     let read = read(json!({ "size": 3 }));
-    assert_eq!((read.size, read.rate, read.limit, read.layers, read.mode), (3, 0.5, None, [2, 2], Mode::Eval));
-    assert_eq!((read.modules, read.rates, read.more), (vec!["head".to_owned()], BTreeMap::new(), More { verbose: false }));
+    assert_eq!(
+        (read.size, read.rate, read.limit, read.layers, read.mode),
+        (3, 0.5, None, [2, 2], Mode::Eval)
+    );
+    assert_eq!(
+        (read.modules, read.rates, read.more),
+        (vec!["head".to_owned()], BTreeMap::new(), More { verbose: false })
+    );
 }
 
 #[test]
@@ -91,9 +97,15 @@ fn the_schema_says_what_is_read() {
     let property = |key: &str| &schema["properties"][key];
     assert_eq!(schema["required"], json!(["size"]));
     assert_eq!((&property("size")["minimum"], &property("size")["maximum"]), (&json!(1), &json!(9)));
-    assert_eq!((&property("limit")["nullable"], &property("limit")["exclusiveMaximum"]), (&json!(true), &json!(10)));
+    assert_eq!(
+        (&property("limit")["nullable"], &property("limit")["exclusiveMaximum"]),
+        (&json!(true), &json!(10))
+    );
     assert_eq!((&property("layers")["minItems"], &property("layers")["maxItems"]), (&json!(2), &json!(2)));
-    assert_eq!((&property("layers")["items"]["minimum"], &property("layers")["default"]), (&json!(1), &json!([2, 2])));
+    assert_eq!(
+        (&property("layers")["items"]["minimum"], &property("layers")["default"]),
+        (&json!(1), &json!([2, 2]))
+    );
     assert_eq!(property("mode")["enum"], json!(["eval", "train-only"]));
     assert_eq!(property("verbose")["default"], json!(false));
     assert_eq!(property("size")["description"], "Has to be given.");

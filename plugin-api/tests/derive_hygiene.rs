@@ -1,4 +1,5 @@
-//! `#[derive(Config)]` where the author's names are those that the generated code uses, or those of the prelude.
+//! `#[derive(Config)]` where the author's names are those that the generated code uses, or those of the
+//! prelude.
 
 mod taken {
     #![allow(dead_code)]

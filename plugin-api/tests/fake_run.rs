@@ -48,12 +48,18 @@ impl Strategy for Counting {
 }
 
 fn model() -> FakeModel {
-    FakeModel::new().sequential("backbone", |layers| layers.linear("0", 4, 4).batch_norm("1", 4)).linear("head", 4, 2)
+    FakeModel::new()
+        .sequential("backbone", |layers| layers.linear("0", 4, 4).batch_norm("1", 4))
+        .linear("head", 4, 2)
 }
 
 /// Three epochs of four batches in windows of two.
 fn run(config: Value) -> Result<FakeRun> {
-    let mut run = FakeRun::new(model()).max_epochs(3).batches(4).accumulate(2).metric("val_loss", |epoch| 1.0 - 0.1 * epoch as f64);
+    let mut run = FakeRun::new(model())
+        .max_epochs(3)
+        .batches(4)
+        .accumulate(2)
+        .metric("val_loss", |epoch| 1.0 - 0.1 * epoch as f64);
     run.add_strategy::<Counting>(config)?;
     Ok(run)
 }

@@ -24,5 +24,8 @@ impl Services for Other {
 #[test]
 fn a_tensor_of_another_libtorch_is_refused() {
     let error = Context::new(Progress::default(), &mut Other).tensor("head.weight").unwrap_err().to_string();
-    assert!(error.contains("this host has libtorch 2.4.0 (tch 0.17.0, pre-C++11 ABI): build both with the same"), "{error}");
+    assert!(
+        error.contains("this host has libtorch 2.4.0 (tch 0.17.0, pre-C++11 ABI): build both with the same"),
+        "{error}"
+    );
 }

@@ -1,4 +1,5 @@
-//! Builds the C++ shim over libtorch's TorchScript: tch has neither submodules nor buffers nor modes per module.
+//! Builds the C++ shim over libtorch's TorchScript: tch has neither submodules nor buffers nor modes per
+//! module.
 
 use thaw_cpp_build::Shim;
 

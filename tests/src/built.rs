@@ -18,8 +18,9 @@ pub fn plugin(name: &str) -> PathBuf {
     existing(build().join(format!("{DLL_PREFIX}thaw_{name}{DLL_SUFFIX}")))
 }
 
-/// Builds the workspace, once per test process, with the profile of this test; gives the folder of what was built.
-/// All of it, because a selection of packages would be built with other features of what they share, over and over.
+/// Builds the workspace, once per test process, with the profile of this test; gives the folder of what was
+/// built. All of it, because a selection of packages would be built with other features of what they share,
+/// over and over.
 pub fn build() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -43,9 +44,11 @@ fn build_workspace(folder: &Path) {
     if let Some(target) = folder.parent() {
         cargo.arg("--target-dir").arg(target);
     }
-    // Cargo's own setting, handed down by the cargo that runs this test: as text of the environment it would be taken
-    // for another one.
-    if std::env::var_os("LIBTORCH").is_some_and(|libtorch| Path::new(&libtorch) == workspace.join(".libtorch/torch")) {
+    // Cargo's own setting, handed down by the cargo that runs this test: as text of the environment it would
+    // be taken for another one.
+    if std::env::var_os("LIBTORCH")
+        .is_some_and(|libtorch| Path::new(&libtorch) == workspace.join(".libtorch/torch"))
+    {
         cargo.env_remove("LIBTORCH");
     }
     let output = cargo.output().unwrap_or_else(|error| panic!("{cargo:?} cannot be started: {error}"));
@@ -53,6 +56,10 @@ fn build_workspace(folder: &Path) {
 }
 
 fn existing(path: PathBuf) -> PathBuf {
-    assert!(path.is_file(), "{} is not there; with {BUILT} set, run `cargo build --workspace` first", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not there; with {BUILT} set, run `cargo build --workspace` first",
+        path.display()
+    );
     path
 }

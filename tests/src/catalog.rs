@@ -23,10 +23,14 @@ pub fn target(config: &Value) -> Result<Target, String> {
         ("efficientnet_lite_pytorch", _) => Ok(efficientnet_lite(model, config)),
         ("torchvision", _) => Ok(torchvision(model, config)),
         (_, "ResNetClassifier") => Ok(resnet_classifier(config)),
-        (_, "AutoEncoder") => Ok(autoencoder("autoencoder", config, &["image_shape", "hidden_dim", "latent_dim"])),
-        (_, "CIFAR10Classifier") => {
-            Ok(autoencoder("autoencoder-classifier", config, &["image_shape", "hidden_dim", "latent_dim", "num_classes"]))
+        (_, "AutoEncoder") => {
+            Ok(autoencoder("autoencoder", config, &["image_shape", "hidden_dim", "latent_dim"]))
         }
+        (_, "CIFAR10Classifier") => Ok(autoencoder(
+            "autoencoder-classifier",
+            config,
+            &["image_shape", "hidden_dim", "latent_dim", "num_classes"],
+        )),
         ("transformers", "BertMNLIFinetuner") => text_model(config, "mnli"),
         ("transformers", _) => text_model(config, "sequence-classification"),
         _ if text("model_type") == "bert" => Ok(sentence_model(config)),
@@ -41,7 +45,9 @@ fn torchvision(model: &str, config: &Value) -> Target {
     own.retain(|key, _| key != "library" && key != "model");
     own.insert("layout".to_owned(), json!("original"));
     let random: &[&str] = match id.as_str() {
-        id if id.starts_with("efficientnet") || id.starts_with("convnext") => &["dropout", "stochastic_depth_prob"],
+        id if id.starts_with("efficientnet") || id.starts_with("convnext") => {
+            &["dropout", "stochastic_depth_prob"]
+        }
         id if id.starts_with("vit") => &["dropout", "attention_dropout"],
         _ => &["dropout"],
     };
@@ -107,5 +113,7 @@ fn sizes(config: &Value) -> Map<String, Value> {
         "use_cache",
     ];
     let sizes = config.as_object().into_iter().flatten().filter(|(key, _)| !foreign.contains(&key.as_str()));
-    sizes.map(|(key, value)| (key.clone(), if key.contains("dropout") { json!(0.0) } else { value.clone() })).collect()
+    sizes
+        .map(|(key, value)| (key.clone(), if key.contains("dropout") { json!(0.0) } else { value.clone() }))
+        .collect()
 }

@@ -8,7 +8,10 @@ use std::process::Command;
 pub fn example(name: &str) -> PathBuf {
     let target = crate::workspace().join("target/examples");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--target-dir"]).arg(&target).current_dir(crate::workspace().join("examples").join(name));
+    cargo
+        .args(["build", "--quiet", "--target-dir"])
+        .arg(&target)
+        .current_dir(crate::workspace().join("examples").join(name));
     let output = cargo.output().unwrap_or_else(|error| panic!("{cargo:?} cannot be started: {error}"));
     assert!(output.status.success(), "{cargo:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
     let folder = target.join("debug");

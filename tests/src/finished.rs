@@ -16,9 +16,15 @@ pub struct Finished {
 impl Finished {
     /// Runs a command to its end.
     pub fn run(mut command: Command) -> Self {
-        let output = command.output().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
+        let output =
+            command.output().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { command: format!("{command:?}"), status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        Self {
+            command: format!("{command:?}"),
+            status: output.status,
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
     }
 
     pub(crate) fn new(command: String, status: ExitStatus, stdout: String, stderr: String) -> Self {
@@ -69,7 +75,11 @@ impl Finished {
 
     /// The error message, to the end of stderr.
     pub fn error(&self) -> &str {
-        let start = if self.stderr.starts_with("error: ") { Some(0) } else { self.stderr.rfind("\nerror: ").map(|index| index + 1) };
+        let start = if self.stderr.starts_with("error: ") {
+            Some(0)
+        } else {
+            self.stderr.rfind("\nerror: ").map(|index| index + 1)
+        };
         start.map_or("", |start| &self.stderr[start..])
     }
 }

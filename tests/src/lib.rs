@@ -1,4 +1,5 @@
-//! What end-to-end tests share: the built program and plugins, a run in a temporary folder, and what came of it.
+//! What end-to-end tests share: the built program and plugins, a run in a temporary folder, and what came of
+//! it.
 //!
 //! ```no_run
 //! use thaw_tests::{Run, case};
@@ -43,8 +44,8 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
-/// Model, weights and data of a reference case, as the beginning of a run config: `plugins`, `[model]` and `[data]`
-/// with a `batch_size` of 8, in the file's order. Keys of `[data]` may follow.
+/// Model, weights and data of a reference case, as the beginning of a run config: `plugins`, `[model]` and
+/// `[data]` with a `batch_size` of 8, in the file's order. Keys of `[data]` may follow.
 pub fn case(name: &str) -> String {
     let folder = fixtures().join("parity").join(name);
     format!(

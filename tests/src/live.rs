@@ -5,7 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use crate::Finished;
 
-/// A running command. What it prints, to stdout and stderr alike, comes line by line; its stdin is the test's.
+/// A running command. What it prints, to stdout and stderr alike, comes line by line; its stdin is the
+/// test's.
 pub struct Live {
     command: String,
     child: Child,
@@ -18,7 +19,10 @@ impl Live {
     pub fn start(mut command: Command) -> Self {
         let (reader, writer) = std::io::pipe().expect("a pipe can be made");
         let shown = format!("{command:?}");
-        command.stdin(Stdio::piped()).stdout(writer.try_clone().expect("a pipe can be shared")).stderr(writer);
+        command
+            .stdin(Stdio::piped())
+            .stdout(writer.try_clone().expect("a pipe can be shared"))
+            .stderr(writer);
         let child = command.spawn().unwrap_or_else(|error| panic!("{shown} cannot be started: {error}"));
         // The writing ends go with the command: the output ends when the process does.
         drop(command);

@@ -12,12 +12,24 @@ pub struct Outcome(pub Vec<(String, Vec<u8>)>);
 impl Outcome {
     /// Of a run directory, without what names the run.
     pub fn of(run_dir: &Path) -> Self {
-        let files = ["checkpoints/last/model.safetensors", "checkpoints/last/optimizer.safetensors", "metrics.jsonl", "groups.jsonl"];
-        let read = |name: &str| fs::read(run_dir.join(name)).unwrap_or_else(|error| panic!("{}: {error}", run_dir.join(name).display()));
-        let mut outcome: Vec<(String, Vec<u8>)> = files.iter().map(|name| ((*name).to_owned(), read(name))).collect();
-        let state: Value = serde_json::from_slice(&read("checkpoints/last/state.json")).expect("state.json is JSON");
+        let files = [
+            "checkpoints/last/model.safetensors",
+            "checkpoints/last/optimizer.safetensors",
+            "metrics.jsonl",
+            "groups.jsonl",
+        ];
+        let read = |name: &str| {
+            fs::read(run_dir.join(name))
+                .unwrap_or_else(|error| panic!("{}: {error}", run_dir.join(name).display()))
+        };
+        let mut outcome: Vec<(String, Vec<u8>)> =
+            files.iter().map(|name| ((*name).to_owned(), read(name))).collect();
+        let state: Value =
+            serde_json::from_slice(&read("checkpoints/last/state.json")).expect("state.json is JSON");
         let entries = state.as_object().into_iter().flatten().filter(|(key, _)| *key != "config");
-        outcome.extend(entries.map(|(key, value)| (format!("state.json, {key}"), value.to_string().into_bytes())));
+        outcome.extend(
+            entries.map(|(key, value)| (format!("state.json, {key}"), value.to_string().into_bytes())),
+        );
         Self(outcome)
     }
 
@@ -42,8 +54,11 @@ impl Outcome {
                 continue;
             }
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(4000).collect::<String>();
-            let shown =
-                if name.ends_with("safetensors") { String::new() } else { format!("\n{}\nexpected\n{}", text(found), text(expected)) };
+            let shown = if name.ends_with("safetensors") {
+                String::new()
+            } else {
+                format!("\n{}\nexpected\n{}", text(found), text(expected))
+            };
             panic!("{how}: {name} differs from the uninterrupted run's{shown}");
         }
     }

@@ -11,16 +11,20 @@ pub fn outside_target() -> PathBuf {
     crate::workspace().join("target/examples")
 }
 
-/// Runs cargo in a crate outside of the workspace and expects success. A crate without a `Cargo.lock` gets the versions
-/// of an example, and all get the examples' flags: with others everything would be compiled again.
+/// Runs cargo in a crate outside of the workspace and expects success. A crate without a `Cargo.lock` gets
+/// the versions of an example, and all get the examples' flags: with others everything would be compiled
+/// again.
 pub fn cargo_outside(folder: &Path, arguments: &[&str]) -> Finished {
     let example = crate::workspace().join("examples/tiny-cnn/Cargo.lock");
     if !folder.join("Cargo.lock").exists() {
-        std::fs::copy(&example, folder.join("Cargo.lock")).unwrap_or_else(|error| panic!("{}: {error}", example.display()));
+        std::fs::copy(&example, folder.join("Cargo.lock"))
+            .unwrap_or_else(|error| panic!("{}: {error}", example.display()));
     }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(arguments).current_dir(folder);
-    cargo.env("CARGO_TARGET_DIR", outside_target()).env("CARGO_ENCODED_RUSTFLAGS", flags_of_examples().join("\x1f"));
+    cargo
+        .env("CARGO_TARGET_DIR", outside_target())
+        .env("CARGO_ENCODED_RUSTFLAGS", flags_of_examples().join("\x1f"));
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -43,9 +47,11 @@ fn flags_of_examples() -> Vec<String> {
     let mut flags = Vec::new();
     for config in [".cargo/config.toml", "examples/.cargo/config.toml"] {
         let path = crate::workspace().join(config);
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let table: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let found = table.get("target").and_then(|targets| targets.get(&target)?.get("rustflags")?.as_array());
+        let found =
+            table.get("target").and_then(|targets| targets.get(&target)?.get("rustflags")?.as_array());
         flags.extend(found.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned));
     }
     flags

@@ -1,8 +1,8 @@
 //! The program against recorded training runs.
 //!
-//! A folder of cases has one folder per case (`case.json` says what was trained, `trace.json` what came of it) and
-//! perhaps `schedulers.json`. Each is turned into run configs, the program runs them with its plugins, and what it wrote is
-//! compared with what was recorded.
+//! A folder of cases has one folder per case (`case.json` says what was trained, `trace.json` what came of
+//! it) and perhaps `schedulers.json`. Each is turned into run configs, the program runs them with its
+//! plugins, and what it wrote is compared with what was recorded.
 
 mod compare;
 mod config;
@@ -83,7 +83,11 @@ pub fn run(cases: &Path, built: &Path, mut tell: impl FnMut(String)) -> Result<R
             count(&format!("{name}, added group"), recorded.run(&program, entry, Some(schedulers::ADDED_AT)));
         }
     }
-    ensure!(found, "{}: expected folders with a case.json, or schedulers.json; found neither", cases.display());
+    ensure!(
+        found,
+        "{}: expected folders with a case.json, or schedulers.json; found neither",
+        cases.display()
+    );
     Ok(report)
 }
 
@@ -117,5 +121,7 @@ fn read_json(path: &Path) -> Result<Value> {
 
 fn read_records(path: &Path) -> Result<Vec<Value>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    text.lines().map(|line| serde_json::from_str(line).with_context(|| format!("{}: {line}", path.display()))).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).with_context(|| format!("{}: {line}", path.display())))
+        .collect()
 }

@@ -9,8 +9,8 @@ use tempfile::TempDir;
 
 use crate::{Finished, Live, host};
 
-/// A temporary folder with a run config, for one or more commands. The program runs in it, on the CPU with one thread,
-/// and finds the workspace's plugins by name.
+/// A temporary folder with a run config, for one or more commands. The program runs in it, on the CPU with
+/// one thread, and finds the workspace's plugins by name.
 pub struct Run {
     folder: TempDir,
     environment: Vec<(String, String)>,
@@ -33,7 +33,8 @@ impl Run {
         self
     }
 
-    /// Files of the commands to come cannot grow beyond this many KiB, or any number again: a disk that is full.
+    /// Files of the commands to come cannot grow beyond this many KiB, or any number again: a disk that is
+    /// full.
     pub fn limit_files(&mut self, kib: Option<u64>) {
         self.largest_file = kib;
     }
@@ -52,7 +53,9 @@ impl Run {
     pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
         let path = self.folder().join(name);
         let folder = path.parent().expect("a file lies in a folder");
-        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, contents)).expect("a temporary file can be written");
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&path, contents))
+            .expect("a temporary file can be written");
         path
     }
 
@@ -100,7 +103,11 @@ impl Run {
                 shell
             }
         };
-        command.args(arguments).current_dir(self.folder()).env_remove("THAW_LOG").env_remove("THAW_PLUGIN_PATH");
+        command
+            .args(arguments)
+            .current_dir(self.folder())
+            .env_remove("THAW_LOG")
+            .env_remove("THAW_PLUGIN_PATH");
         command.env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
@@ -124,7 +131,8 @@ impl Run {
 
     fn records(&self, name: &str) -> Vec<Value> {
         let text = self.text(name);
-        let record = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("run/{name}: {error}\n{line}"));
+        let record =
+            |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("run/{name}: {error}\n{line}"));
         text.lines().map(record).collect()
     }
 

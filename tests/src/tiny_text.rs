@@ -8,8 +8,8 @@ const CONFIG: &str = r#"{
     "intermediate_size": 32, "max_position_embeddings": 64, "type_vocab_size": 2
 }"#;
 
-/// Writes `weights/minilm` as a demo does: `config.json`, `tokenizer.json`, `model.safetensors`. The weights are the
-/// encoder of a run of one step.
+/// Writes `weights/minilm` as a demo does: `config.json`, `tokenizer.json`, `model.safetensors`. The weights
+/// are the encoder of a run of one step.
 pub fn write(run: &Run) {
     run.write("weights/minilm/config.json", CONFIG);
     let tokenizer = std::fs::read(fixtures().join("text/tokenizer.json")).unwrap();
@@ -21,6 +21,14 @@ pub fn write(run: &Run) {
          [data]\nkind = \"text\"\npath = \"texts.csv\"\ntokenizer = \"weights/minilm/tokenizer.json\"\n[trainer]\nmax_steps = 1\n",
     );
     run.host(["fit", "pretraining.toml", "--run-dir", "pretraining"]).succeeded();
-    let weights = ["export", "--checkpoint", "pretraining", "--module", "backbone", "--output", "weights/minilm/model.safetensors"];
+    let weights = [
+        "export",
+        "--checkpoint",
+        "pretraining",
+        "--module",
+        "backbone",
+        "--output",
+        "weights/minilm/model.safetensors",
+    ];
     run.host(weights).succeeded();
 }

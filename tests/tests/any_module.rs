@@ -46,11 +46,17 @@ max_epochs = {EPOCHS_OF_RUN}
 audit = "warn"
 "#
     ));
-    fs::copy(fixtures().join("models/files").join(file), run.folder().join("model.pt")).expect("a fixture can be copied");
+    fs::copy(fixtures().join("models/files").join(file), run.folder().join("model.pt"))
+        .expect("a fixture can be copied");
     let labels = |count: i64| Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(5);
-    let tensors =
-        [("x", formula::images(&[24, 3, 16, 16])), ("y", labels(24)), ("val_x", formula::images(&[10, 3, 16, 16])), ("val_y", labels(10))];
-    Tensor::write_safetensors(&tensors, run.folder().join("data.safetensors")).expect("tensors can be written");
+    let tensors = [
+        ("x", formula::images(&[24, 3, 16, 16])),
+        ("y", labels(24)),
+        ("val_x", formula::images(&[10, 3, 16, 16])),
+        ("val_y", labels(10)),
+    ];
+    Tensor::write_safetensors(&tensors, run.folder().join("data.safetensors"))
+        .expect("tensors can be written");
     run
 }
 
@@ -62,14 +68,17 @@ fn original(name: &str, values: &Tensor) -> Tensor {
 /// Values of the backbone's tensors in a checkpoint or file, by their names in the backbone.
 fn backbone(path: &Path) -> BTreeMap<String, Tensor> {
     let file = read(path).unwrap();
-    let within =
-        file.entries().iter().filter_map(|entry| Some((entry.name().strip_prefix("backbone.")?.to_owned(), entry.tensor().unwrap())));
+    let within = file.entries().iter().filter_map(|entry| {
+        Some((entry.name().strip_prefix("backbone.")?.to_owned(), entry.tensor().unwrap()))
+    });
     within.collect()
 }
 
 fn batch_norms(record: &Value) -> Vec<(bool, bool)> {
     let norms = record["batch_norm"].as_object().unwrap().values();
-    norms.map(|norm| (norm["training"].as_bool().unwrap(), norm["track_running_stats"].as_bool().unwrap())).collect()
+    norms
+        .map(|norm| (norm["training"].as_bool().unwrap(), norm["track_running_stats"].as_bool().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -78,26 +87,47 @@ fn it_freezes_thaws_trains_and_exports_under_pytorchs_names() {
     run.fit(&["--set", "trainer.max_epochs=1"]).succeeded().does_not_say("mode was asked for");
     let last = run.run_dir().join("checkpoints/last");
     let reference = Reference::read("files/torchscript.json").script("script_backbone_head.pt");
-    let recorded: Vec<String> =
-        reference.json()["state_dict"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect();
+    let recorded: Vec<String> = reference.json()["state_dict"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["name"].as_str().unwrap().to_owned())
+        .collect();
     let frozen = backbone(&last);
     for (name, values) in &frozen {
         let expected = original(&format!("backbone.{name}"), values);
         let counter = name.ends_with("num_batches_tracked");
-        assert!(if counter { values.int64_value(&[]) == 0 } else { *values == expected }, "{name} is frozen, and it is the file's");
+        assert!(
+            if counter { values.int64_value(&[]) == 0 } else { *values == expected },
+            "{name} is frozen, and it is the file's"
+        );
     }
 
     run.resume(&["--set", "trainer.max_epochs=3"]).succeeded();
     let thawed = backbone(&last);
-    assert!(thawed.iter().all(|(name, values)| *values != frozen[name]), "everything in the backbone trains or is tracked");
+    assert!(
+        thawed.iter().all(|(name, values)| *values != frozen[name]),
+        "everything in the backbone trains or is tracked"
+    );
     let groups = run.groups();
     assert_eq!(batch_norms(&groups[0]), [(false, true); 2]);
     assert_eq!(batch_norms(groups.last().unwrap()), [(true, true); 2]);
 
-    run.host(["export", "--checkpoint", "run/checkpoints/last", "--module", "backbone", "--output", "backbone.safetensors"]).succeeded();
+    run.host([
+        "export",
+        "--checkpoint",
+        "run/checkpoints/last",
+        "--module",
+        "backbone",
+        "--output",
+        "backbone.safetensors",
+    ])
+    .succeeded();
     let exported = read(run.folder().join("backbone.safetensors")).unwrap();
-    let exported: Vec<String> = exported.entries().iter().map(|entry| format!("backbone.{}", entry.name())).collect();
-    let mut expected: Vec<String> = recorded.into_iter().filter(|name| name.starts_with("backbone.")).collect();
+    let exported: Vec<String> =
+        exported.entries().iter().map(|entry| format!("backbone.{}", entry.name())).collect();
+    let mut expected: Vec<String> =
+        recorded.into_iter().filter(|name| name.starts_with("backbone.")).collect();
     let mut found = exported;
     expected.sort();
     found.sort();
@@ -111,7 +141,12 @@ fn a_run_that_was_ended_goes_on_as_if_it_had_not_been() {
     let resumed = run("script_backbone_head.pt", "backbone", "batch-stats");
     resumed.fit(&["--set", "trainer.max_epochs=2"]).succeeded();
     resumed.resume(&["--set", "trainer.max_epochs=3"]).succeeded();
-    for name in ["checkpoints/last/model.safetensors", "checkpoints/last/optimizer.safetensors", "metrics.jsonl", "groups.jsonl"] {
+    for name in [
+        "checkpoints/last/model.safetensors",
+        "checkpoints/last/optimizer.safetensors",
+        "metrics.jsonl",
+        "groups.jsonl",
+    ] {
         let bytes = |run: &Run| fs::read(run.run_dir().join(name)).unwrap();
         assert!(bytes(&straight) == bytes(&resumed), "{name}");
     }
@@ -122,7 +157,11 @@ fn predictions_do_not_need_the_file_any_more_and_may_take_another() {
     let run = run("script_tuple.pt", "", "eval");
     run.fit(&["--set", "model.output='1'", "--set", "trainer.max_epochs=1"]).succeeded();
     let predict = |more: &[&str]| {
-        run.host(["predict", "--checkpoint", "run", "--input", "data.safetensors", "--output", "out.csv"].iter().chain(more))
+        run.host(
+            ["predict", "--checkpoint", "run", "--input", "data.safetensors", "--output", "out.csv"]
+                .iter()
+                .chain(more),
+        )
     };
     predict(&[]).succeeded();
     let before = fs::read_to_string(run.folder().join("out.csv")).unwrap();
@@ -132,7 +171,8 @@ fn predictions_do_not_need_the_file_any_more_and_may_take_another() {
         predict(more).succeeded();
         assert_eq!(fs::read_to_string(run.folder().join("out.csv")).unwrap(), before);
     }
-    predict(&["--set", "model.path=gone.pt"]).failed(2, &["[model]", "there is no TorchScript file gone.pt", "`--set model.path=…`"]);
+    predict(&["--set", "model.path=gone.pt"])
+        .failed(2, &["[model]", "there is no TorchScript file gone.pt", "`--set model.path=…`"]);
 }
 
 #[test]
@@ -156,5 +196,8 @@ fn a_traced_file_stays_in_its_mode_and_the_records_say_so() {
 #[test]
 fn weights_without_code_are_no_model() {
     let run = run("small.pt", "", "eval");
-    run.fit(&[]).failed(2, &["run.toml", "[model]", "model.pt holds weights without code", "torch.jit.script(module).save"]);
+    run.fit(&[]).failed(
+        2,
+        &["run.toml", "[model]", "model.pt holds weights without code", "torch.jit.script(module).save"],
+    );
 }

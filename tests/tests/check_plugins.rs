@@ -8,7 +8,8 @@ use thaw_tests::{Run, plugin};
 /// Runs `host plugin check` and gives its report; the exit code has to go with it.
 fn check(plugin: &str, more: &[&str]) -> Value {
     let finished = Run::new("").host(["plugin", "check", plugin, "--json"].iter().chain(more));
-    let report: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished}"));
+    let report: Value =
+        serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished}"));
     let count = |key: &str| report["summary"][key].as_u64().unwrap();
     let failures = count("failed") + count("crashed") + count("timed_out");
     assert_eq!(finished.code(), Some(if failures == 0 { 0 } else { 3 }), "{finished}");
@@ -17,9 +18,21 @@ fn check(plugin: &str, more: &[&str]) -> Value {
 
 /// The results of the checks of one id, of the file where it is empty: name, status and what was found.
 fn results<'r>(report: &'r Value, id: &str) -> Vec<(&'r str, &'r str, String)> {
-    let checks = report["checks"].as_array().unwrap().iter().filter(|check| check["id"].as_str().unwrap_or_default() == id);
-    let text = |check: &Value| ["found", "details", "reason"].iter().find_map(|key| check[*key].as_str()).unwrap_or_default().to_owned();
-    checks.map(|check| (check["check"].as_str().unwrap(), check["status"].as_str().unwrap(), text(check))).collect()
+    let checks = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["id"].as_str().unwrap_or_default() == id);
+    let text = |check: &Value| {
+        ["found", "details", "reason"]
+            .iter()
+            .find_map(|key| check[*key].as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    checks
+        .map(|check| (check["check"].as_str().unwrap(), check["status"].as_str().unwrap(), text(check)))
+        .collect()
 }
 
 /// A fault of a test plugin, and what is to catch it.
@@ -176,7 +189,10 @@ fn a_plugin_that_never_comes_back_is_a_finding() {
 
 #[test]
 fn a_model_is_held_to_the_precisions_that_it_declares() {
-    let report = check("faults_torch", &["--id", "loses-in-bf16", "--only", "precision", "--config", "fp32_only = true"]);
+    let report = check(
+        "faults_torch",
+        &["--id", "loses-in-bf16", "--only", "precision", "--config", "fp32_only = true"],
+    );
     assert_eq!(report["checks"][0]["status"], "passed", "{report}");
     assert_eq!(report["checks"][0]["note"], "fp32 declared");
 }
@@ -209,14 +225,17 @@ fn faults_of_a_file_are_caught_and_its_ids_left_alone() {
 
 #[test]
 fn every_fault_is_expected_to_be_caught() {
-    let mut expected: BTreeSet<(&str, &str)> = FAULTS.iter().copied().flatten().map(|fault| (fault.plugin, fault.id)).collect();
+    let mut expected: BTreeSet<(&str, &str)> =
+        FAULTS.iter().copied().flatten().map(|fault| (fault.plugin, fault.id)).collect();
     expected.extend([EXITS, HANGS, PANICS_IN_TCH]);
-    let shown = Run::new("").host(["plugin", "inspect", "faults", "faults_torch", "--json"]).succeeded().stdout;
+    let shown =
+        Run::new("").host(["plugin", "inspect", "faults", "faults_torch", "--json"]).succeeded().stdout;
     let shown: Value = serde_json::from_str(&shown).unwrap();
-    let offered = ["faults", "faults_torch"].into_iter().zip(shown.as_array().unwrap()).flat_map(|(plugin, shown)| {
-        let items = shown["items"].as_array().unwrap();
-        items.iter().map(move |item| (plugin, item["id"].as_str().unwrap()))
-    });
+    let offered =
+        ["faults", "faults_torch"].into_iter().zip(shown.as_array().unwrap()).flat_map(|(plugin, shown)| {
+            let items = shown["items"].as_array().unwrap();
+            items.iter().map(move |item| (plugin, item["id"].as_str().unwrap()))
+        });
     let offered: BTreeSet<_> = offered.collect();
     let differ: Vec<_> = offered.symmetric_difference(&expected).collect();
     assert!(differ.is_empty(), "without a row, or without a fault: {differ:?}");
@@ -246,19 +265,33 @@ fn of_models_with_the_same_keys_the_smallest_is_looked_at_whole() {
 
 #[test]
 fn a_strategy_that_ships_passes_every_check() {
-    let finished = Run::new("").host(["plugin", "check", "layerwise_finetuning", "--seed", "7", "--strict"]).succeeded();
+    let finished =
+        Run::new("").host(["plugin", "check", "layerwise_finetuning", "--seed", "7", "--strict"]).succeeded();
     let text = &finished.stdout;
-    for expected in ["seed 7", "strategy layerwise-finetuning", "passed     resume", "200 built", "36 passed in "] {
+    for expected in
+        ["seed 7", "strategy layerwise-finetuning", "passed     resume", "200 built", "36 passed in "]
+    {
         assert!(text.contains(expected), "no `{expected}` in\n{text}");
     }
 }
 
 #[test]
 fn a_failure_says_what_to_do_and_how_to_run_it_again() {
-    let finished = Run::new("").host(["plugin", "check", "faults", "--id", "ignores-range", "--only", "config-bounds", "--seed", "3"]);
+    let finished = Run::new("").host([
+        "plugin",
+        "check",
+        "faults",
+        "--id",
+        "ignores-range",
+        "--only",
+        "config-bounds",
+        "--seed",
+        "3",
+    ]);
     let file = plugin("faults").display().to_string();
     let again = format!("host plugin check {file} --id ignores-range --only config-bounds --seed 3");
-    for expected in ["FAILED     config-bounds", "found", "expected", "hint", again.as_str(), "1 failed in "] {
+    for expected in ["FAILED     config-bounds", "found", "expected", "hint", again.as_str(), "1 failed in "]
+    {
         assert!(finished.stdout.contains(expected), "no `{expected}` in {finished}");
     }
     finished.failed(3, &["libthaw_faults.so: 1 of 1 checks failed"]);
@@ -270,7 +303,9 @@ fn a_panic_of_tch_is_a_warning_and_warnings_fail_when_they_are_to() {
     let arguments = ["--id", id, "--only", "forward,wrong-inputs"];
     let report = check(plugin, &arguments);
     let results = results(&report, id);
-    let [(_, "passed", _), ("wrong-inputs", "warning", found)] = results.as_slice() else { panic!("{results:?}") };
+    let [(_, "passed", _), ("wrong-inputs", "warning", found)] = results.as_slice() else {
+        panic!("{results:?}")
+    };
     assert!(found.contains("panicked"), "{found}");
     let strict = [&["plugin", "check", plugin, "--strict"], &arguments[..]].concat();
     Run::new("").host(strict).failed(3, &["1 of 2 checks failed"]);
@@ -307,8 +342,10 @@ fn defaults_that_are_no_configuration_fail_and_a_given_one_is_checked() {
 #[test]
 fn mistakes_of_usage_are_told_with_the_nearest_name() {
     let run = Run::new("");
-    run.host(["plugin", "check", "faults", "--only", "resmue"]).failed(2, &["no check `resmue`", "did you mean `resume`?"]);
-    run.host(["plugin", "check", "faults", "--id", "print"]).failed(2, &["no id `print`", "did you mean `prints`?"]);
+    run.host(["plugin", "check", "faults", "--only", "resmue"])
+        .failed(2, &["no check `resmue`", "did you mean `resume`?"]);
+    run.host(["plugin", "check", "faults", "--id", "print"])
+        .failed(2, &["no id `print`", "did you mean `prints`?"]);
     run.host(["plugin", "check", "faults", "--config", "a b"]).failed(2, &["--config", "JSON or TOML"]);
     run.host(["plugin", "check", "faults", "--timeout", "0"]).failed(2, &["--timeout is 0"]);
     let list = run.host(["plugin", "check", "--list"]).succeeded().stdout;

@@ -37,7 +37,9 @@ fn a_fake_run_over_an_exported_tree_trains_what_the_host_s_plan_says() {
             + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 3\n\
                [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 1\nlambda_func = 1\n"),
     );
-    let plan = |print: &str| run.host(["--plugin", "backbone_finetuning", "plan", "run.toml", print]).succeeded().stdout;
+    let plan = |print: &str| {
+        run.host(["--plugin", "backbone_finetuning", "plan", "run.toml", print]).succeeded().stdout
+    };
     let model = FakeModel::from_json(&plan("--tree")).unwrap();
     let planned: Value = serde_json::from_str(&plan("--json")).unwrap();
 
@@ -49,7 +51,8 @@ fn a_fake_run_over_an_exported_tree_trains_what_the_host_s_plan_says() {
     for (record, planned) in report.epochs.iter().zip(planned) {
         assert_eq!(json!(record.tree.trainable()), planned["trainable"]);
         let group = |group: &Value| (group["name"].clone(), group["lr"].clone(), group["parameters"].clone());
-        let groups: Vec<_> = record.groups.iter().map(|found| group(&serde_json::to_value(found).unwrap())).collect();
+        let groups: Vec<_> =
+            record.groups.iter().map(|found| group(&serde_json::to_value(found).unwrap())).collect();
         assert_eq!(groups, planned["groups"].as_array().unwrap().iter().map(group).collect::<Vec<_>>());
         for (path, flags) in record.batch_norms() {
             assert_eq!(json!(flags.training), planned["batch_norm"][path]["training"], "{path}");

@@ -52,7 +52,8 @@ shuffle = true
 const PLUGINS: [&str; 2] = ["backbone_finetuning", "case_strategies"];
 
 fn run() -> Run {
-    let run = Run::new(&format!("{CONFIG}path = {:?}\n", fixtures().join("parity/bb_steplr/data.safetensors")));
+    let run =
+        Run::new(&format!("{CONFIG}path = {:?}\n", fixtures().join("parity/bb_steplr/data.safetensors")));
     let modules = json!([
         { "name": "backbone", "type": "Sequential" },
         { "name": "backbone.0", "type": "Linear", "in_features": 16, "out_features": 12, "bias": true },
@@ -78,7 +79,10 @@ fn rows(path: &Path) -> Vec<Vec<String>> {
 /// The rate suggested for a group.
 fn suggestion(found: &Finished, group: &str) -> f64 {
     let line = found.stdout.lines().find(|line| line.split_whitespace().next() == Some(group));
-    number(line.and_then(|line| line.split_whitespace().last()).unwrap_or_else(|| panic!("no line of {group} in {found}")))
+    number(
+        line.and_then(|line| line.split_whitespace().last())
+            .unwrap_or_else(|| panic!("no line of {group} in {found}")),
+    )
 }
 
 fn number(text: &str) -> f64 {
@@ -101,7 +105,8 @@ fn it_writes_a_curve_and_suggests_a_rate() {
     let svg = std::fs::read_to_string(run.folder().join("lr-run.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("learning rate") && svg.contains("suggested"), "{svg}");
     // Nothing else: no run directory.
-    let mut files: Vec<_> = std::fs::read_dir(run.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(run.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     files.sort();
     assert_eq!(files, ["case.json", "lr-run.csv", "lr-run.svg", "run.toml"]);
 }
@@ -126,7 +131,11 @@ fn a_later_epoch_has_its_groups_whose_rates_keep_their_ratio() {
 #[test]
 fn each_group_can_be_tested_by_itself() {
     let run = run();
-    let found = find_lr(&run, &["--epoch", "2", "--per-group", "--mode", "linear", "--num-training", "30", "--max-lr", "0.1"]).succeeded();
+    let found = find_lr(
+        &run,
+        &["--epoch", "2", "--per-group", "--mode", "linear", "--num-training", "30", "--max-lr", "0.1"],
+    )
+    .succeeded();
     let rows = rows(&run.folder().join("lr-run.csv"));
     let of = |moved: &str| rows.iter().filter(|row| row[0] == moved).cloned().collect::<Vec<_>>();
     let (head, backbone) = (of("head"), of("backbone"));
@@ -137,7 +146,10 @@ fn each_group_can_be_tested_by_itself() {
     // Each with a suggestion of its own, among the rates that it was tested at.
     for (name, rows, column) in [("head", &head, 4), ("backbone", &backbone, 5)] {
         let suggested = suggestion(&found, name);
-        assert!(rows.iter().any(|row| (number(&row[column]) / suggested - 1.0).abs() < 0.01), "{name}: {suggested} in {found}");
+        assert!(
+            rows.iter().any(|row| (number(&row[column]) / suggested - 1.0).abs() < 0.01),
+            "{name}: {suggested} in {found}"
+        );
     }
 }
 
@@ -152,14 +164,23 @@ fn a_run_goes_on_after_it_as_if_it_had_not_been() {
     let build = |name: &str, epochs: usize, resume: bool| {
         // This process is not in the run's folder.
         let case = format!("model.case={}", run.folder().join("case.json").display());
-        let config = RunConfig::read(&run.folder().join("run.toml"), &[case, format!("trainer.max_epochs={epochs}")]).unwrap();
+        let config =
+            RunConfig::read(&run.folder().join("run.toml"), &[case, format!("trainer.max_epochs={epochs}")])
+                .unwrap();
         let run_dir = run.folder().join(name);
         let resume = resume.then(|| Checkpoint::open(&locate(&run_dir, LAST).unwrap()).unwrap());
-        Fit::build(config, plugins(), Device::Cpu, FitOptions { run_dir, resume, reporter: Reporter::new(true) }).unwrap()
+        Fit::build(
+            config,
+            plugins(),
+            Device::Cpu,
+            FitOptions { run_dir, resume, reporter: Reporter::new(true) },
+        )
+        .unwrap()
     };
     thaw_host::torch::init().unwrap();
     let test = |fit: &mut Fit, epoch: usize, per_group: bool| {
-        let settings = FindLr { epoch: Some(epoch), per_group, num_training: 15, skip_begin: 2, ..FindLr::default() };
+        let settings =
+            FindLr { epoch: Some(epoch), per_group, num_training: 15, skip_begin: 2, ..FindLr::default() };
         let found = fit.find_lr(&settings, &mut |_, _| ()).unwrap();
         assert_eq!(found.curves.iter().map(|curve| curve.points.len()).min(), Some(15));
     };
@@ -178,12 +199,14 @@ fn a_run_goes_on_after_it_as_if_it_had_not_been() {
             test(&mut fit, 3, true);
             assert_eq!(fit.state().progress.epoch, 1);
             // A failure restores, too.
-            let error = fit.find_lr(&FindLr { epoch: Some(9), ..FindLr::default() }, &mut |_, _| ()).unwrap_err();
+            let error =
+                fit.find_lr(&FindLr { epoch: Some(9), ..FindLr::default() }, &mut |_, _| ()).unwrap_err();
             assert!(error.to_string().contains("epoch 9 is none of those to come, 1 to 3"), "{error}");
         }
         fit.run().unwrap();
     }
-    Outcome::of(&run.folder().join("untested")).assert_same(&run.folder().join("tested"), "after range tests");
+    Outcome::of(&run.folder().join("untested"))
+        .assert_same(&run.folder().join("tested"), "after range tests");
 }
 
 #[test]
@@ -199,8 +222,11 @@ fn settings_that_make_no_sense_are_told() {
 fn fit_can_begin_with_one() {
     let run = run();
     let plugins = PLUGINS.iter().flat_map(|name| ["--plugin", name]);
-    run.host(plugins.chain(["fit", "run.toml", "--run-dir", "run", "--find-lr"])).succeeded().says("--find-lr: optimizer.lr=");
-    let table: toml::Table = std::fs::read_to_string(run.run_dir().join("config.toml")).unwrap().parse().unwrap();
+    run.host(plugins.chain(["fit", "run.toml", "--run-dir", "run", "--find-lr"]))
+        .succeeded()
+        .says("--find-lr: optimizer.lr=");
+    let table: toml::Table =
+        std::fs::read_to_string(run.run_dir().join("config.toml")).unwrap().parse().unwrap();
     let lr = table["optimizer"]["lr"].as_float().unwrap();
     assert!(lr != 0.01 && lr > 1e-8);
     assert_eq!(run.groups()[0]["groups"][0]["lr"].as_f64(), Some(lr));

@@ -1,5 +1,6 @@
-//! The guide, followed to the letter: a chapter's files are written and its commands run, one after the other, from an
-//! empty folder outside the workspace. (Its Rust blocks are documentation tests of the crate `thaw-guide`, too.)
+//! The guide, followed to the letter: a chapter's files are written and its commands run, one after the
+//! other, from an empty folder outside the workspace. (Its Rust blocks are documentation tests of the crate
+//! `thaw-guide`, too.)
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -7,8 +8,8 @@ use std::process::Command;
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use thaw_tests::{Finished, build, workspace};
 
-/// A chapter as a shell script: ```` ```sh ```` blocks as they are, blocks that begin with a comment `// src/lib.rs` or
-/// `# run.toml` as these files. Crates build into one folder, for speed.
+/// A chapter as a shell script: ```` ```sh ```` blocks as they are, blocks that begin with a comment `//
+/// src/lib.rs` or `# run.toml` as these files. Crates build into one folder, for speed.
 fn script(chapter: &str) -> String {
     let path = workspace().join("docs/src").join(chapter);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -21,11 +22,21 @@ fn script(chapter: &str) -> String {
             Event::Text(block) => {
                 let Some(info) = &info else { continue };
                 let first = block.lines().next().unwrap_or_default();
-                let file = first.strip_prefix("// ").or_else(|| first.strip_prefix("# ")).filter(|name| name.contains('.'));
+                let file = first
+                    .strip_prefix("// ")
+                    .or_else(|| first.strip_prefix("# "))
+                    .filter(|name| name.contains('.'));
                 if info.as_ref() == "sh" {
-                    script.push_str(&format!("\n{block}").replace("\ncargo ", "\nln -sfn \"$SHARED_TARGET\" target\ncargo "));
+                    script.push_str(
+                        &format!("\n{block}")
+                            .replace("\ncargo ", "\nln -sfn \"$SHARED_TARGET\" target\ncargo "),
+                    );
                 } else if let Some(file) = file {
-                    write!(script, "mkdir -p \"$(dirname {file})\"\ncat > {file} <<'END_OF_FILE'\n{block}END_OF_FILE\n").unwrap();
+                    write!(
+                        script,
+                        "mkdir -p \"$(dirname {file})\"\ncat > {file} <<'END_OF_FILE'\n{block}END_OF_FILE\n"
+                    )
+                    .unwrap();
                 }
             }
             _ => {}
@@ -43,7 +54,11 @@ fn follow(chapter: &str) {
     shell.arg("-c").arg(script(chapter)).current_dir(folder.path()).env("PATH", path);
     let shared = workspace().join("target/examples");
     std::fs::create_dir_all(&shared).unwrap();
-    shell.env("SHARED_TARGET", shared).env_remove("THAW_PLUGIN_PATH").env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
+    shell
+        .env("SHARED_TARGET", shared)
+        .env_remove("THAW_PLUGIN_PATH")
+        .env("OMP_NUM_THREADS", "1")
+        .env("CUDA_VISIBLE_DEVICES", "");
     Finished::run(shell).succeeded();
 }
 
@@ -77,6 +92,10 @@ fn the_chapter_for_users_of_lightning_works_and_names_every_hook() {
     follow("lightning.md");
     let text = std::fs::read_to_string(workspace().join("docs/src/lightning.md")).unwrap();
     for hook in thaw_plugin_api::hook::Hook::ALL {
-        assert!(text.contains(&format!("`{}", hook.name())), "docs/src/lightning.md does not name `{}`", hook.name());
+        assert!(
+            text.contains(&format!("`{}", hook.name())),
+            "docs/src/lightning.md does not name `{}`",
+            hook.name()
+        );
     }
 }

@@ -29,7 +29,8 @@ fn a_model_names_the_libtorch_it_was_built_for() {
     let text = Run::new("").host(["plugin", "inspect", &file, "--json"]).succeeded().stdout;
     let plugins: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(plugins[0]["libtorch"]["libtorch"], "2.11.0");
-    let ids: Vec<&str> = plugins[0]["items"].as_array().unwrap().iter().filter_map(|item| item["id"].as_str()).collect();
+    let ids: Vec<&str> =
+        plugins[0]["items"].as_array().unwrap().iter().filter_map(|item| item["id"].as_str()).collect();
     assert!(ids.contains(&"resnet50") && ids.contains(&"efficientnet-lite0"), "{ids:?}");
 }
 
@@ -37,7 +38,10 @@ fn a_model_names_the_libtorch_it_was_built_for() {
 fn the_search_path_is_listed() {
     let folder = plugin("vision").parent().unwrap().display().to_string();
     let text = Run::new("").host(["plugin", "list", "--plugin-dir", &folder]).succeeded().stdout;
-    assert!(text.contains("thaw-layerwise-finetuning") && text.contains("strategy layerwise-finetuning"), "{text}");
+    assert!(
+        text.contains("thaw-layerwise-finetuning") && text.contains("strategy layerwise-finetuning"),
+        "{text}"
+    );
 }
 
 #[test]

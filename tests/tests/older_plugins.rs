@@ -13,11 +13,13 @@ fn a_plugin_on_the_first_plugin_api_trains_beside_today_s() {
     );
     run.fit(&[]).succeeded();
     let plugins = run.json("plugins.json");
-    let versions: Vec<&Value> = plugins.as_array().unwrap().iter().map(|plugin| &plugin["plugin_api"]).collect();
+    let versions: Vec<&Value> =
+        plugins.as_array().unwrap().iter().map(|plugin| &plugin["plugin_api"]).collect();
     assert_eq!(versions, ["1.0.0", "1.1.0"], "{plugins}");
     let groups = run.groups();
     let trainable = |epoch: usize| groups[epoch]["trainable"].as_array().unwrap().len();
     assert!(trainable(0) == 2 && trainable(1) > 2, "{groups:?}");
-    let logged = run.metrics().iter().filter_map(|record| record.get("old_steps")?.as_f64()).fold(0.0, f64::max);
+    let logged =
+        run.metrics().iter().filter_map(|record| record.get("old_steps")?.as_f64()).fold(0.0, f64::max);
     assert!(logged > 0.0, "its own state and metrics work");
 }

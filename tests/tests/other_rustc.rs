@@ -1,5 +1,5 @@
-//! Plugins of two versions of rustc and of two versions of plugin-api in one process: only what has a layout of its own
-//! crosses.
+//! Plugins of two versions of rustc and of two versions of plugin-api in one process: only what has a layout
+//! of its own crosses.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::OsString;
@@ -15,11 +15,15 @@ const OTHER_RUSTC: &str = "THAW_OTHER_RUSTC";
 #[test]
 fn plugins_of_another_rustc_and_of_the_first_plugin_api_train_beside_ours() {
     let Some(rustc) = std::env::var_os(OTHER_RUSTC) else {
-        assert!(std::env::var_os("CI").is_none(), "{OTHER_RUSTC} is not set: `.ci/run` installs a second rustc and sets it");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{OTHER_RUSTC} is not set: `.ci/run` installs a second rustc and sets it"
+        );
         eprintln!("NOT RUN: {OTHER_RUSTC} is not set, it names a rustc of another version");
         return;
     };
-    let plugins = format!("plugins = [{:?}, {:?}, \"backbone_finetuning\", ", build_with(rustc), old_strategy());
+    let plugins =
+        format!("plugins = [{:?}, {:?}, \"backbone_finetuning\", ", build_with(rustc), old_strategy());
     let run = Run::new(
         &(case("bb_steplr").replace("plugins = [", &plugins)
             + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 4\n\
@@ -29,14 +33,27 @@ fn plugins_of_another_rustc_and_of_the_first_plugin_api_train_beside_ours() {
     );
     run.fit(&[]).succeeded();
     let plugins = run.json("plugins.json");
-    let of_each = |key: &str| plugins.as_array().unwrap().iter().map(|plugin| plugin[key].clone()).collect::<Vec<Value>>();
+    let of_each = |key: &str| {
+        plugins.as_array().unwrap().iter().map(|plugin| plugin[key].clone()).collect::<Vec<Value>>()
+    };
     assert_eq!(of_each("plugin_api"), ["1.1.0", "1.0.0", "1.1.0", "1.1.0"], "{plugins}");
     let compilers = of_each("rustc");
-    assert!(compilers[0] != compilers[1] && compilers[1..].iter().all(|ours| *ours == compilers[1]), "{compilers:?}");
+    assert!(
+        compilers[0] != compilers[1] && compilers[1..].iter().all(|ours| *ours == compilers[1]),
+        "{compilers:?}"
+    );
     let groups = run.groups();
-    let names: Vec<&str> = groups[3]["groups"].as_array().unwrap().iter().filter_map(|group| group["name"].as_str()).collect();
-    assert_eq!(names, ["head", "backbone.4", "backbone.0", "backbone.3", "backbone"], "groups of each strategy");
-    assert!(run.metrics().iter().any(|record| record["old_steps"].as_f64() > Some(0.0)), "the old strategy's own state and metrics");
+    let names: Vec<&str> =
+        groups[3]["groups"].as_array().unwrap().iter().filter_map(|group| group["name"].as_str()).collect();
+    assert_eq!(
+        names,
+        ["head", "backbone.4", "backbone.0", "backbone.3", "backbone"],
+        "groups of each strategy"
+    );
+    assert!(
+        run.metrics().iter().any(|record| record["old_steps"].as_f64() > Some(0.0)),
+        "the old strategy's own state and metrics"
+    );
 }
 
 /// Builds `examples/top-down-finetuning` with this rustc, in a target folder of its own.

@@ -46,7 +46,8 @@ fn a_model_from_outside_trains_on_pictures_under_a_strategy_of_ours() {
     assert!(last["val_acc"].as_f64().unwrap() > 0.9, "dark and light are easy: {last}");
 }
 
-/// A run of the reference model, five layers with a batch norm between two of them, and this callback's table.
+/// A run of the reference model, five layers with a batch norm between two of them, and this callback's
+/// table.
 fn run_with(plugin: &str, callback: &str, epochs: usize) -> Run {
     let folder = example(plugin);
     let config = case("bb_steplr").replace("plugins = [", &format!("plugins = [\"{plugin}\", "));
@@ -58,7 +59,9 @@ fn run_with(plugin: &str, callback: &str, epochs: usize) -> Run {
 }
 
 fn rates(groups: &[Value], name: &str) -> Vec<f64> {
-    let named = |epoch: &Value| epoch["groups"].as_array()?.iter().find(|group| group["name"] == name)?["lr"].as_f64();
+    let named = |epoch: &Value| {
+        epoch["groups"].as_array()?.iter().find(|group| group["name"] == name)?["lr"].as_f64()
+    };
     groups.iter().filter_map(named).collect()
 }
 
@@ -80,7 +83,14 @@ fn a_callback_freezes_batch_norms_that_are_in_a_group() {
     let run = run_with("gradual-batch-norm", "id = \"gradual-batch-norm\"\nstart_epoch = 1", 2);
     run.fit(&["--set", "optimizer.parameters=[\"\"]"]).succeeded();
     let groups = run.groups();
-    let modes = |epoch: &Value| epoch["batch_norm"].as_object().unwrap().values().map(|norm| norm["training"] == true).collect::<Vec<_>>();
+    let modes = |epoch: &Value| {
+        epoch["batch_norm"]
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|norm| norm["training"] == true)
+            .collect::<Vec<_>>()
+    };
     assert!(!modes(&groups[0]).is_empty() && modes(&groups[0]).iter().all(|training| *training));
     assert!(modes(&groups[1]).iter().all(|training| !training));
 }
@@ -91,6 +101,7 @@ fn a_metric_that_stalls_thaws_a_layer() {
     // Nothing improves at a rate of 0.
     run.fit(&["--set", "optimizer.lr=0.0"]).succeeded();
     let groups = run.groups();
-    let thawed = |epoch: usize| names(&groups[epoch]["trainable"]).iter().any(|name| name.starts_with("backbone."));
+    let thawed =
+        |epoch: usize| names(&groups[epoch]["trainable"]).iter().any(|name| name.starts_with("backbone."));
     assert!(!thawed(1) && thawed(2), "{groups:?}");
 }

@@ -5,14 +5,17 @@ use std::process::Command;
 use serde_json::{Value, json};
 use thaw_tests::{Finished, Run, case};
 
-/// What both a plan and `groups.jsonl` say of an epoch; batch norms without their counters, which only training has.
+/// What both a plan and `groups.jsonl` say of an epoch; batch norms without their counters, which only
+/// training has.
 fn told(epoch: &Value) -> ([Value; 5], Vec<(String, Value, Value)>) {
     let norms = epoch["batch_norm"].as_object().unwrap().iter();
-    let norms = norms.map(|(path, norm)| (path.clone(), norm["training"].clone(), norm["track_running_stats"].clone()));
+    let norms = norms
+        .map(|(path, norm)| (path.clone(), norm["training"].clone(), norm["track_running_stats"].clone()));
     (["epoch", "step", "optimizer", "groups", "trainable"].map(|key| epoch[key].clone()), norms.collect())
 }
 
-const PLUGINS: [&str; 6] = ["--plugin", "backbone_finetuning", "--plugin", "layerwise_finetuning", "--plugin", "phased_finetuning"];
+const PLUGINS: [&str; 6] =
+    ["--plugin", "backbone_finetuning", "--plugin", "layerwise_finetuning", "--plugin", "phased_finetuning"];
 
 fn plan(run: &Run, more: &[&str]) -> Value {
     let planned = run.host(PLUGINS.iter().chain(&["plan", "run.toml", "--json"]).chain(more)).succeeded();
@@ -54,7 +57,8 @@ fn a_plan_needs_no_data() {
         + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 3\n\
          [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 1\n";
     let run = Run::new(&config);
-    let gone = ["--plugin", "backbone_finetuning", "plan", "run.toml", "--set", "data.path=nowhere.safetensors"];
+    let gone =
+        ["--plugin", "backbone_finetuning", "plan", "run.toml", "--set", "data.path=nowhere.safetensors"];
     let text = run.host(gone).succeeded().stdout;
     // 32 x 4 + 4 parameters in the head; 16 x 32, 32 x 32 + 32 and two batch norms of 32 in the backbone.
     let head = "epoch 1\n  trains      head\n  parameters  132 train, 1.7 k frozen\n  batch norm  2 in evaluation mode\n  optimizer   sgd\n  group head      132  lr 1.000e-1\n";
@@ -89,12 +93,20 @@ fn a_phase_of_the_plan_says_what_trains_and_how() {
     );
     let plan = plan(&run, &[]);
     let phases = plan["phases"].as_array().unwrap();
-    let all: u64 = phases[1]["groups"].as_array().unwrap().iter().map(|group| group["parameters"].as_u64().unwrap()).sum();
+    let all: u64 = phases[1]["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| group["parameters"].as_u64().unwrap())
+        .sum();
     let head = phases[0]["groups"][0]["parameters"].as_u64().unwrap();
     assert_eq!(phases[0]["epochs"], json!([0]));
     assert_eq!(phases[0]["trainable_modules"], json!(["head"]));
     assert_eq!(phases[0]["parameters"], json!({ "trainable": head, "frozen": all - head }));
-    assert_eq!(phases[0]["batch_norm"]["backbone.1"], json!({ "training": false, "track_running_stats": true }));
+    assert_eq!(
+        phases[0]["batch_norm"]["backbone.1"],
+        json!({ "training": false, "track_running_stats": true })
+    );
     assert_eq!(phases[1]["epochs"], json!([1, 2]));
     assert_eq!(phases[1]["parameters"], json!({ "trainable": all, "frozen": 0 }));
     assert_eq!(phases[1]["groups"][0]["lr"], json!([0.05, 0.025]));
@@ -127,23 +139,40 @@ fn a_starting_schedule_loads_and_runs_unchanged() {
     assert!(written.stdout.contains("schedule = \"phases.toml\""), "{written}");
     write().failed(1, &["phases.toml", "there is a file already"]);
 
-    let planned: Vec<_> =
-        plan(&run, &[])["epochs"].as_array().unwrap().iter().map(|epoch| (epoch["groups"].clone(), epoch["trainable"].clone())).collect();
+    let planned: Vec<_> = plan(&run, &[])["epochs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|epoch| (epoch["groups"].clone(), epoch["trainable"].clone()))
+        .collect();
     run.fit(&PLUGINS).succeeded();
-    let done: Vec<_> = run.groups().iter().map(|epoch| (epoch["groups"].clone(), epoch["trainable"].clone())).collect();
+    let done: Vec<_> =
+        run.groups().iter().map(|epoch| (epoch["groups"].clone(), epoch["trainable"].clone())).collect();
     assert_eq!(planned, done);
     let rates: Vec<Vec<(Value, Value)>> = run
         .groups()
         .iter()
-        .map(|record| record["groups"].as_array().unwrap().iter().map(|group| (group["name"].clone(), group["lr"].clone())).collect())
+        .map(|record| {
+            record["groups"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|group| (group["name"].clone(), group["lr"].clone()))
+                .collect()
+        })
         .collect();
     let (head, backbone) = ((json!("head"), json!(3e-3)), (json!("backbone"), json!(3e-4)));
-    assert_eq!(rates, [vec![head.clone()], vec![head.clone()], vec![head.clone(), backbone.clone()], vec![head, backbone]]);
+    assert_eq!(
+        rates,
+        [vec![head.clone()], vec![head.clone()], vec![head.clone(), backbone.clone()], vec![head, backbone]]
+    );
 }
 
 #[test]
 fn a_starting_schedule_goes_from_the_head_down_through_the_stages() {
-    let run = Run::new("plugins = [\"vision\"]\n[model]\nid = \"resnet18\"\nnum_classes = 4\n[trainer]\nmax_epochs = 10\n");
+    let run = Run::new(
+        "plugins = [\"vision\"]\n[model]\nid = \"resnet18\"\nnum_classes = 4\n[trainer]\nmax_epochs = 10\n",
+    );
     run.host(["plan", "run.toml", "--write-schedule", "a/phases.toml"]).failed(1, &["a/phases.toml"]);
     run.host(["plan", "run.toml", "--write-schedule", "phases.toml"]).succeeded();
     let schedule = std::fs::read_to_string(run.folder().join("phases.toml")).unwrap();
@@ -155,10 +184,15 @@ fn a_starting_schedule_goes_from_the_head_down_through_the_stages() {
 fn the_example_of_a_schedule_goes_through_all_its_phases() {
     // Its paths start at the workspace; a plan writes nothing there.
     let mut plan = Command::new(thaw_tests::host());
-    plan.args(["plan", "examples/phased-emoji.toml"]).current_dir(thaw_tests::workspace()).env("CUDA_VISIBLE_DEVICES", "");
+    plan.args(["plan", "examples/phased-emoji.toml"])
+        .current_dir(thaw_tests::workspace())
+        .env("CUDA_VISIBLE_DEVICES", "");
     let plan = Finished::run(plan).succeeded();
-    for text in ["epochs 1 to 4\n", "phase `head` ends, and `top` begins, when `val_loss`", "epochs 7 to 8\n  trains      the whole model"]
-    {
+    for text in [
+        "epochs 1 to 4\n",
+        "phase `head` ends, and `top` begins, when `val_loss`",
+        "epochs 7 to 8\n  trains      the whole model",
+    ] {
         assert!(plan.stdout.contains(text), "expected `{text}` in {plan}");
     }
     assert!(!plan.stdout.contains("  ! "), "{plan}");

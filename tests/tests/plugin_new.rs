@@ -9,7 +9,8 @@ fn author(kind: &str, config: &str) -> Run {
     let run = Run::new("");
     let name = format!("outside-{kind}");
     let made = run.host(["plugin", "new", &name, "--kind", kind]).succeeded();
-    for text in [format!("cd {name} && cargo test"), "cargo build && ".to_owned(), "fit run.toml".to_owned()] {
+    for text in [format!("cd {name} && cargo test"), "cargo build && ".to_owned(), "fit run.toml".to_owned()]
+    {
         assert!(made.stdout.contains(&text), "the next commands are told: {made}");
     }
     let folder = run.folder().join(&name);
@@ -61,6 +62,7 @@ fn a_crate_is_not_written_over_something() {
     run.write("mine/notes.txt", "mine");
     run.host(["plugin", "new", "mine"]).failed(2, &["mine is there already", "another name"]);
     run.host(["plugin", "new", "Mine"]).failed(2, &["`Mine`", "a-z"]);
-    run.host(["plugin", "new", "yours", "--api-path", "mine"]).failed(2, &["--api-path mine", "Cargo.toml", "plugin-api"]);
+    run.host(["plugin", "new", "yours", "--api-path", "mine"])
+        .failed(2, &["--api-path mine", "Cargo.toml", "plugin-api"]);
     assert!(!run.folder().join("yours").exists());
 }

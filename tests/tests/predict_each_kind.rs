@@ -14,7 +14,8 @@ fn run(data: &str, num_classes: usize) -> Run {
 }
 
 fn predicted(run: &Run, input: &str) -> Vec<Value> {
-    run.host(["predict", "--checkpoint", "run", "--input", input, "--output", "out.jsonl", "--all"]).succeeded();
+    run.host(["predict", "--checkpoint", "run", "--input", input, "--output", "out.jsonl", "--all"])
+        .succeeded();
     let text = std::fs::read_to_string(run.folder().join("out.jsonl")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -24,7 +25,8 @@ fn cifar10_files_are_predicted_on_with_the_classes_names() {
     let run = run("kind = \"cifar10\"\npath = \"cifar10\"", 3);
     // A label and a red, a green and a blue plane: a plain picture in the colour of its class.
     let plane = |class: u8, channel: u8| [if class == channel { 230 } else { 20 }; 1024];
-    let record = |class: u8| [vec![class], (0..3).flat_map(|channel| plane(class, channel)).collect()].concat();
+    let record =
+        |class: u8| [vec![class], (0..3).flat_map(|channel| plane(class, channel)).collect()].concat();
     let records = |count: u8| (0..count).flat_map(|index| record(index % 3)).collect::<Vec<u8>>();
     run.write("cifar10/data_batch_1.bin", records(24));
     run.write("cifar10/test_batch.bin", records(6));
@@ -56,6 +58,14 @@ fn a_list_is_predicted_on_in_its_own_order() {
     run.fit(&[]).succeeded();
     run.write("new.csv", "path\npictures/bright2.png\npictures/dark5.png\npictures/bright0.png\n");
     let rows = predicted(&run, "new.csv");
-    let found: Vec<_> = rows.iter().map(|row| (row["file"].as_str().unwrap(), row["class"].as_str().unwrap())).collect();
-    assert_eq!(found, [("pictures/bright2.png", "bright"), ("pictures/dark5.png", "dark"), ("pictures/bright0.png", "bright")]);
+    let found: Vec<_> =
+        rows.iter().map(|row| (row["file"].as_str().unwrap(), row["class"].as_str().unwrap())).collect();
+    assert_eq!(
+        found,
+        [
+            ("pictures/bright2.png", "bright"),
+            ("pictures/dark5.png", "dark"),
+            ("pictures/bright0.png", "bright")
+        ]
+    );
 }

@@ -1,4 +1,5 @@
-//! A run that was ended anywhere and goes on gives the same bytes as one that was not: weights, optimizer, metrics, groups.
+//! A run that was ended anywhere and goes on gives the same bytes as one that was not: weights, optimizer,
+//! metrics, groups.
 
 use std::fs;
 use std::path::Path;
@@ -6,8 +7,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 use thaw_tests::{Outcome, Run, fixtures};
 
-/// A model with batch norms and dropout on data in a new order in each epoch, accumulation with a short last window and a
-/// short last batch (6 batches, 4 steps an epoch), a strategy that unfreezes at epoch 1.
+/// A model with batch norms and dropout on data in a new order in each epoch, accumulation with a short last
+/// window and a short last batch (6 batches, 4 steps an epoch), a strategy that unfreezes at epoch 1.
 fn run(more: &str) -> Run {
     let data = fixtures().join("parity/bb_accumulate2_clip/data.safetensors");
     let run = Run::new(&format!(
@@ -124,8 +125,10 @@ fn a_run_that_was_stopped_interrupted_or_killed_equals_the_uninterrupted_one() {
     for (how, code) in [("request", Some(0)), ("interrupt", Some(130)), ("kill", None)] {
         for step in [1, 3, 5, 6, 8] {
             let run = run(COSINE);
-            let (at_step, how_set) = (format!("callbacks.1.at_step={step}"), format!("callbacks.1.how={how}"));
-            let ended = run.fit(&["--set", &at_step, "--set", &how_set, "--set", "checkpoint.every_n_train_steps=1"]);
+            let (at_step, how_set) =
+                (format!("callbacks.1.at_step={step}"), format!("callbacks.1.how={how}"));
+            let ended =
+                run.fit(&["--set", &at_step, "--set", &how_set, "--set", "checkpoint.every_n_train_steps=1"]);
             assert_eq!(ended.code(), code, "{ended}");
             // Killed at its first step, a run has no checkpoint yet.
             if (how, step) == ("kill", 1) {
@@ -144,8 +147,10 @@ fn every_checkpoint_of_a_run_can_be_gone_on_from_in_another_folder() {
     let run = run(PLATEAU);
     run.fit(&["--set", "checkpoint.every_n_train_steps=1", "--set", "checkpoint.save_top_k=-1"]).succeeded();
     let checkpoints = run.run_dir().join("checkpoints");
-    let mut names: Vec<String> =
-        fs::read_dir(&checkpoints).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = fs::read_dir(&checkpoints)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.retain(|name| name.starts_with("epoch="));
     names.sort();
     assert_eq!(names.len(), STEPS, "{names:?}");
@@ -153,11 +158,17 @@ fn every_checkpoint_of_a_run_can_be_gone_on_from_in_another_folder() {
     for (index, name) in names[..STEPS - 1].iter().enumerate() {
         let folder = format!("again-{index}");
         let checkpoint = checkpoints.join(name);
-        run.host(["fit", "run.toml", "--run-dir", &folder, "--resume", checkpoint.to_str().unwrap()]).succeeded();
+        run.host(["fit", "run.toml", "--run-dir", &folder, "--resume", checkpoint.to_str().unwrap()])
+            .succeeded();
         let found = Outcome::of(&run.folder().join(&folder));
         // Not the state: what else is kept there is another run directory's business.
         for (found, expected) in found.0[..4].iter().zip(&straight.0[..4]) {
-            assert!(found == expected, "{} after {name} differs:\n{}", found.0, String::from_utf8_lossy(&found.1));
+            assert!(
+                found == expected,
+                "{} after {name} differs:\n{}",
+                found.0,
+                String::from_utf8_lossy(&found.1)
+            );
         }
     }
 }

@@ -34,7 +34,8 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// The checkpoints of a run in their order.
 fn checkpoints(run_dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(run_dir.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path());
-    let mut checkpoints: Vec<PathBuf> = entries.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("epoch=")).collect();
+    let mut checkpoints: Vec<PathBuf> =
+        entries.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("epoch=")).collect();
     checkpoints.sort();
     checkpoints
 }
@@ -54,7 +55,8 @@ fn a_resume_that_is_refused_leaves_the_run_as_it_was() {
     let run = run("[[callbacks]]\nid = \"faulty-callback\"\n");
     run.fit(&[]).succeeded();
     let (before, first) = (files(&run.run_dir()), checkpoints(&run.run_dir()).remove(0));
-    let refused = ["fit", "run.toml", "--set", "callbacks.1.hook=load_state", "--resume", first.to_str().unwrap()];
+    let refused =
+        ["fit", "run.toml", "--set", "callbacks.1.hook=load_state", "--resume", first.to_str().unwrap()];
     run.host(refused).failed(3, &["told to fail in load_state"]);
     assert!(files(&run.run_dir()) == before);
     // Elsewhere nothing is left of it.
@@ -69,7 +71,9 @@ fn records_that_are_missing_are_told() {
     fs::write(run.run_dir().join("metrics.jsonl"), "{}\n").unwrap();
     run.resume(&[]).failed(1, &["run/metrics.jsonl", "it ends after 3 bytes", "remove it to go on"]);
     fs::remove_file(run.run_dir().join("metrics.jsonl")).unwrap();
-    run.resume(&["--set", "trainer.max_epochs=4"]).succeeded().says("metrics.jsonl: the records from before the checkpoint are not there");
+    run.resume(&["--set", "trainer.max_epochs=4"])
+        .succeeded()
+        .says("metrics.jsonl: the records from before the checkpoint are not there");
     assert_eq!(run.metrics().len(), 1);
 }
 
@@ -81,7 +85,8 @@ fn a_run_killed_after_it_went_back_goes_on_from_there() {
     let first = checkpoints(&run.run_dir()).remove(0);
     let step = run.json(first.join("state.json").to_str().unwrap())["global_step"].as_u64().unwrap();
     let (at_step, how) = (format!("callbacks.0.at_step={}", step + 1), "callbacks.0.how=kill");
-    let killed = run.host(["fit", "run.toml", "--set", &at_step, "--set", how, "--resume", first.to_str().unwrap()]);
+    let killed =
+        run.host(["fit", "run.toml", "--set", &at_step, "--set", how, "--resume", first.to_str().unwrap()]);
     assert_eq!(killed.code(), None, "{killed}");
     let last = fs::canonicalize(run.run_dir().join("checkpoints/last")).unwrap();
     assert_eq!(last, fs::canonicalize(&first).unwrap());
@@ -108,7 +113,8 @@ fn what_a_killed_run_left_unfinished_goes() {
     run.write("run/checkpoints/.writing-abc/model.safetensors", "half");
     run.resume(&["--set", "trainer.max_epochs=4"]).succeeded();
     let hidden = |path: &Path| path.file_name().unwrap().to_str().unwrap().starts_with('.');
-    let left: Vec<PathBuf> = fs::read_dir(run.run_dir().join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let left: Vec<PathBuf> =
+        fs::read_dir(run.run_dir().join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(!left.iter().any(|path| hidden(path)), "{left:?}");
 }
 
@@ -123,10 +129,18 @@ fn a_run_config_that_cannot_start_leaves_no_run_directory() {
 #[test]
 fn checkpoints_that_the_last_hooks_ask_for_are_written() {
     let steps = [&[][..], &["--set", "trainer.max_steps=3"]];
-    for (hook, stopped) in ["on_train_epoch_end", "on_train_end", "on_fit_end"].iter().flat_map(|hook| steps.map(|steps| (hook, steps))) {
-        let run = run(&format!("[[callbacks]]\nid = \"case-checkpoint\"\nhook = \"{hook}\"\nname = \"mine\"\n"));
+    for (hook, stopped) in ["on_train_epoch_end", "on_train_end", "on_fit_end"]
+        .iter()
+        .flat_map(|hook| steps.map(|steps| (hook, steps)))
+    {
+        let run =
+            run(&format!("[[callbacks]]\nid = \"case-checkpoint\"\nhook = \"{hook}\"\nname = \"mine\"\n"));
         run.fit(stopped).succeeded();
-        let expected = if stopped.is_empty() { run.json("checkpoints/last/state.json")["global_step"].clone() } else { 3.into() };
+        let expected = if stopped.is_empty() {
+            run.json("checkpoints/last/state.json")["global_step"].clone()
+        } else {
+            3.into()
+        };
         assert_eq!(run.json("checkpoints/mine/state.json")["global_step"], expected, "{hook} {stopped:?}");
     }
 }
@@ -134,7 +148,9 @@ fn checkpoints_that_the_last_hooks_ask_for_are_written() {
 #[test]
 fn a_name_that_no_checkpoint_can_have_is_refused_where_it_is_asked_for() {
     for name in ["last", "best", "a/b", ".hidden"] {
-        let run = run(&format!("[[callbacks]]\nid = \"case-checkpoint\"\nhook = \"on_train_epoch_end\"\nname = \"{name}\"\n"));
+        let run = run(&format!(
+            "[[callbacks]]\nid = \"case-checkpoint\"\nhook = \"on_train_epoch_end\"\nname = \"{name}\"\n"
+        ));
         run.fit(&[]).failed(3, &["case-checkpoint", "on_train_epoch_end", &format!("`{name}`")]);
     }
 }
@@ -147,8 +163,9 @@ fn no_checkpoint_is_the_best_where_none_is_to_be_kept() {
 
 #[test]
 fn every_teardown_runs_though_one_fails() {
-    let run =
-        run("[[callbacks]]\nid = \"faulty-callback\"\nhook = \"teardown\"\n[[callbacks]]\nid = \"case-hooks\"\nfile = \"hooks.txt\"\n");
+    let run = run(
+        "[[callbacks]]\nid = \"faulty-callback\"\nhook = \"teardown\"\n[[callbacks]]\nid = \"case-hooks\"\nfile = \"hooks.txt\"\n",
+    );
     run.fit(&[]).failed(3, &["told to fail in teardown"]);
     let hooks = fs::read_to_string(run.folder().join("hooks.txt")).unwrap();
     assert_eq!(hooks.lines().last(), Some("teardown"));
@@ -178,7 +195,12 @@ fn a_reader_that_goes_away_does_not_end_the_run() {
     for (folder, reader) in [("out", "2>/dev/null | head -1"), ("log", "2>&1 >/dev/null | head -c 0")] {
         let script = format!("\"$0\" fit run.toml --run-dir {folder} {reader}");
         let mut shell = std::process::Command::new("sh");
-        shell.arg("-c").arg(script).arg(thaw_tests::host()).current_dir(run.folder()).env("CUDA_VISIBLE_DEVICES", "");
+        shell
+            .arg("-c")
+            .arg(script)
+            .arg(thaw_tests::host())
+            .current_dir(run.folder())
+            .env("CUDA_VISIBLE_DEVICES", "");
         thaw_tests::Finished::run(shell).succeeded();
         assert_eq!(checkpoints(&run.folder().join(folder)).len(), EPOCHS, "{folder}");
     }

@@ -43,7 +43,11 @@ fn forget_the_model(run: &Run) {
 }
 
 fn predictions(run: &Run, folder: &str, checkpoint: &str) -> String {
-    run.host_in(folder, ["predict", "--checkpoint", checkpoint, "--input", "new.txt", "--output", "out.csv", "--all"]).succeeded();
+    run.host_in(
+        folder,
+        ["predict", "--checkpoint", checkpoint, "--input", "new.txt", "--output", "out.csv", "--all"],
+    )
+    .succeeded();
     fs::read_to_string(run.folder().join(folder).join("out.csv")).unwrap()
 }
 
@@ -63,7 +67,10 @@ fn a_run_predicts_where_its_models_files_are_gone_and_after_it_was_moved() {
     assert_eq!(predictions(&run, "elsewhere", "../run"), before);
     fs::rename(run.run_dir(), run.folder().join("elsewhere/renamed")).unwrap();
     assert_eq!(predictions(&run, "elsewhere", "renamed"), before);
-    copy_folder(&run.folder().join("elsewhere/renamed/checkpoints/best"), &run.folder().join("elsewhere/alone"));
+    copy_folder(
+        &run.folder().join("elsewhere/renamed/checkpoints/best"),
+        &run.folder().join("elsewhere/alone"),
+    );
     fs::remove_dir_all(run.folder().join("elsewhere/renamed")).unwrap();
     assert_eq!(predictions(&run, "elsewhere", "alone"), before, "a checkpoint alone is enough");
 }
@@ -73,7 +80,10 @@ fn a_run_validates_from_another_folder() {
     let run = trained();
     let here = run.host(["validate", "--checkpoint", "run/checkpoints/last", "--json"]).succeeded().stdout;
     forget_the_model(&run);
-    let there = run.host_in("elsewhere", ["validate", "--checkpoint", "../run/checkpoints/last", "--json"]).succeeded().stdout;
+    let there = run
+        .host_in("elsewhere", ["validate", "--checkpoint", "../run/checkpoints/last", "--json"])
+        .succeeded()
+        .stdout;
     let metrics = |text: &str| serde_json::from_str::<Value>(text).unwrap()["metrics"].clone();
     assert_eq!(metrics(&there), metrics(&here));
 }
@@ -87,14 +97,19 @@ fn a_run_goes_on_from_another_folder_bit_for_bit() {
     for epochs in ["trainer.max_epochs=2", "trainer.max_epochs=3"] {
         run.host_in("elsewhere", ["fit", "--resume", "../run", "--set", epochs]).succeeded();
     }
-    for name in ["checkpoints/last/model.safetensors", "checkpoints/last/optimizer.safetensors", "metrics.jsonl"] {
+    for name in
+        ["checkpoints/last/model.safetensors", "checkpoints/last/optimizer.safetensors", "metrics.jsonl"]
+    {
         let bytes = |run: &Run| fs::read(run.run_dir().join(name)).unwrap();
         assert!(bytes(&straight) == bytes(&run), "{name}");
     }
     let files = |run: &Run| fs::read_dir(run.run_dir().join("files")).unwrap().count();
     assert_eq!((files(&run), files(&straight)), (2, 2), "what is there already is not copied again");
     let state = run.json("checkpoints/last/state.json");
-    assert_eq!(state["config"]["model"]["config"], "weights/minilm/config.json", "the config says what was given");
+    assert_eq!(
+        state["config"]["model"]["config"], "weights/minilm/config.json",
+        "the config says what was given"
+    );
     assert_eq!(state["model"]["config"]["config"], "weights/minilm/config.json");
 }
 
@@ -103,7 +118,10 @@ fn a_file_of_a_checkpoint_that_was_changed_is_refused() {
     let run = trained();
     let last = run.run_dir().join("checkpoints/last");
     let files: Vec<_> = fs::read_dir(&last).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let tokenizer = files.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with("tokenizer-")).unwrap();
+    let tokenizer = files
+        .into_iter()
+        .find(|path| path.file_name().unwrap().to_string_lossy().starts_with("tokenizer-"))
+        .unwrap();
     fs::write(&tokenizer, "{}").unwrap();
     run.host(["predict", "--checkpoint", "run", "--input", "elsewhere/new.txt", "--output", "out.csv"])
         .failed(1, &["tokenizer-", "the file is damaged"]);

@@ -55,16 +55,26 @@ fn another_strategy_takes_over_in_the_next_epoch() {
     let said = "from epoch 3 on `layerwise-finetuning` (thaw-layerwise-finetuning 1.0.0) replaces `backbone-finetuning`";
     asker.succeeded().says(said);
     fit.succeeded().says(said);
-    // The backbone stays as frozen as it was; from epoch 3 on the new strategy thaws it from the top, two layers an epoch.
+    // The backbone stays as frozen as it was; from epoch 3 on the new strategy thaws it from the top, two
+    // layers an epoch.
     assert_eq!(trainable(&run), [2, 2, 2, 6, 9]);
     let journal = run.json("swaps.json");
     let entry = &journal[0];
-    assert_eq!((entry["epoch"].clone(), entry["config"].clone()), (json!(2), json!({ "unfreeze_at_epoch": 3 })));
+    assert_eq!(
+        (entry["epoch"].clone(), entry["config"].clone()),
+        (json!(2), json!({ "unfreeze_at_epoch": 3 }))
+    );
     assert_eq!(run.json("checkpoints/last/state.json")["swaps"], journal);
     let plugins = run.json("plugins.json");
     let new = plugins.as_array().unwrap().last().unwrap();
-    assert_eq!((&new["name"], &new["version"], &new["sha256"]), (&json!("thaw-layerwise-finetuning"), &json!("1.0.0"), &entry["sha256"]));
-    assert_eq!(fs::read(new["path"].as_str().unwrap()).unwrap(), fs::read(plugin("layerwise_finetuning")).unwrap());
+    assert_eq!(
+        (&new["name"], &new["version"], &new["sha256"]),
+        (&json!("thaw-layerwise-finetuning"), &json!("1.0.0"), &entry["sha256"])
+    );
+    assert_eq!(
+        fs::read(new["path"].as_str().unwrap()).unwrap(),
+        fs::read(plugin("layerwise_finetuning")).unwrap()
+    );
 }
 
 #[test]
@@ -74,10 +84,16 @@ fn a_swapped_run_resumed_anywhere_equals_the_uninterrupted_one() {
     asker.succeeded();
     fit.succeeded();
     let steps = straight.metrics().last().unwrap()["step"].as_u64().unwrap() as usize / EPOCHS;
-    // In the swap's own epoch, whose beginning is in the journal alone; and later, when it is in the checkpoint.
-    for (how, at_step, code) in [("kill", 2 * steps + 1, None), ("interrupt", 2 * steps + 1, Some(130)), ("kill", 4 * steps - 1, None)] {
+    // In the swap's own epoch, whose beginning is in the journal alone; and later, when it is in the
+    // checkpoint.
+    for (how, at_step, code) in [
+        ("kill", 2 * steps + 1, None),
+        ("interrupt", 2 * steps + 1, Some(130)),
+        ("kill", 4 * steps - 1, None),
+    ] {
         let run = run();
-        let ends = ["--set", &format!("callbacks.2.at_step={at_step}"), "--set", &format!("callbacks.2.how={how}")];
+        let ends =
+            ["--set", &format!("callbacks.2.at_step={at_step}"), "--set", &format!("callbacks.2.how={how}")];
         let (fit, asker) = swapped(&run, &ends, &LAYERWISE);
         asker.succeeded();
         assert_eq!(fit.code(), code, "{fit}");
@@ -90,7 +106,8 @@ fn a_swapped_run_resumed_anywhere_equals_the_uninterrupted_one() {
 #[test]
 fn the_same_strategy_with_another_setting_keeps_its_state_and_its_other_settings() {
     let run = run();
-    let (fit, asker) = swapped(&run, &[], &["--plugin", "backbone_finetuning", "--set", "unfreeze_backbone_at_epoch=2"]);
+    let (fit, asker) =
+        swapped(&run, &[], &["--plugin", "backbone_finetuning", "--set", "unfreeze_backbone_at_epoch=2"]);
     asker.succeeded();
     fit.succeeded();
     assert_eq!(trainable(&run), [2, 2, 9, 9, 9]);
@@ -108,7 +125,10 @@ fn a_schedule_takes_over_and_the_journal_keeps_what_was_in_its_file() {
     let mut fit = run.start(["fit", "run.toml", "--run-dir", "run"]);
     fit.prints("waits in epoch 1");
     // Its path is relative to the folder of who asks.
-    let mut asker = run.start_in("elsewhere", ["swap", "../run", "--plugin", "phased_finetuning", "--set", "schedule=phases.toml"]);
+    let mut asker = run.start_in(
+        "elsewhere",
+        ["swap", "../run", "--plugin", "phased_finetuning", "--set", "schedule=phases.toml"],
+    );
     asker.prints("asked process");
     fit.go_on();
     asker.finish().succeeded();
@@ -148,13 +168,29 @@ fn a_refused_swap_leaves_the_run_as_it_was_and_says_why() {
         (3, &["--plugin", &abort], &["bad_abort", "panic = \"unwind\""]),
         (3, &["--plugin", &no_plugin], &["bad_no_plugin", "no Thaw plugin"]),
         (2, &["--plugin", "layer_decay", "--set", "decya=0.5"], &["`decya`", "`decay`"]),
-        (2, &["--plugin", "layerwise_finetuning", "--set", "unfreeze_at_epoch=soon"], &["unfreeze_at_epoch", "soon"]),
+        (
+            2,
+            &["--plugin", "layerwise_finetuning", "--set", "unfreeze_at_epoch=soon"],
+            &["unfreeze_at_epoch", "soon"],
+        ),
         (2, &["--plugin", "case_model"], &["offers no strategy"]),
         (2, &["--plugin", &faulty], &["several strategies", "faulty, freeze-all"]),
         (2, &["--plugin", &faulty, "--set", "id=fualty"], &["no strategy `fualty`"]),
-        (2, &["--plugin", "layer_decay", "--replace", "case-wait"], &["no strategy `case-wait`", "backbone-finetuning"]),
-        (3, &["--plugin", &faulty, "--set", "id=faulty", "--set", "hook=finetune"], &["told to fail in finetune"]),
-        (3, &["--plugin", &faulty, "--set", "id=faulty", "--set", "hook=setup", "--set", "how=panic"], &["told to panic in setup"]),
+        (
+            2,
+            &["--plugin", "layer_decay", "--replace", "case-wait"],
+            &["no strategy `case-wait`", "backbone-finetuning"],
+        ),
+        (
+            3,
+            &["--plugin", &faulty, "--set", "id=faulty", "--set", "hook=finetune"],
+            &["told to fail in finetune"],
+        ),
+        (
+            3,
+            &["--plugin", &faulty, "--set", "id=faulty", "--set", "hook=setup", "--set", "how=panic"],
+            &["told to panic in setup"],
+        ),
     ];
     for (code, swap, texts) in cases {
         let run = run();
@@ -166,7 +202,8 @@ fn a_refused_swap_leaves_the_run_as_it_was_and_says_why() {
         assert!(!run.run_dir().join("swaps.json").exists());
         let copies = fs::read_dir(run.run_dir().join("plugins")).into_iter().flatten().count();
         assert_eq!(copies, 0, "{swap:?}");
-        let left: Vec<PathBuf> = fs::read_dir(run.run_dir()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let left: Vec<PathBuf> =
+            fs::read_dir(run.run_dir()).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(!left.iter().any(|path| path.to_str().unwrap().contains("swap-")), "{left:?}");
     }
 }
@@ -176,10 +213,21 @@ fn weights_and_an_optimizer_that_a_refused_strategy_put_in_place_do_not_stay() {
     let (run, untouched) = (run(), run());
     untouched.fit(&[]).succeeded();
     let faulty = path("faulty");
-    let fails = ["--plugin", &faulty, "--set", "id=faulty", "--set", "hook=on_train_epoch_start", "--set", "restore=epoch=0-step=4"];
+    let fails = [
+        "--plugin",
+        &faulty,
+        "--set",
+        "id=faulty",
+        "--set",
+        "hook=on_train_epoch_start",
+        "--set",
+        "restore=epoch=0-step=4",
+    ];
     let (fit, asker) = swapped(&run, &[], &fails);
     asker.failed(3, &["the run refuses", "told to fail in on_train_epoch_start"]);
-    fit.succeeded().says("weights of checkpoint `epoch=0-step=4` restored").says("from here on the optimizer is sgd");
+    fit.succeeded()
+        .says("weights of checkpoint `epoch=0-step=4` restored")
+        .says("from here on the optimizer is sgd");
     assert_same(&run, &untouched, "refused");
 }
 
@@ -195,7 +243,9 @@ fn a_setting_of_a_strategy_that_was_replaced_is_told_to_have_no_effect() {
     fit.succeeded();
     let text = "callbacks[0]: what is changed of `backbone-finetuning` has no effect: from epoch 3 on `layerwise-finetuning` replaces it";
     run.resume(&["--set", "trainer.max_steps=14"]).succeeded().does_not_say("has no effect");
-    run.resume(&["--set", "callbacks.0.lambda_func=2.0", "--set", "trainer.max_steps=15"]).succeeded().says(text);
+    run.resume(&["--set", "callbacks.0.lambda_func=2.0", "--set", "trainer.max_steps=15"])
+        .succeeded()
+        .says(text);
     let mut journal = run.json("swaps.json");
     journal[0]["index"] = json!(1);
     run.write("run/swaps.json", journal.to_string());
@@ -206,10 +256,12 @@ fn a_setting_of_a_strategy_that_was_replaced_is_told_to_have_no_effect() {
 fn only_a_live_run_can_be_asked() {
     let run = run();
     fs::create_dir(run.folder().join("empty")).unwrap();
-    run.host(["swap", "empty", "--plugin", "layer_decay"]).failed(2, &["empty", "no run writes or wrote here"]);
+    run.host(["swap", "empty", "--plugin", "layer_decay"])
+        .failed(2, &["empty", "no run writes or wrote here"]);
     run.host(["swap", "run"]).failed(2, &["expected one --plugin FILE"]);
     run.fit(&[]).succeeded();
-    run.host(["swap", "run", "--plugin", "layer_decay"]).failed(1, &["run is not live", "host fit --resume run"]);
+    run.host(["swap", "run", "--plugin", "layer_decay"])
+        .failed(1, &["run is not live", "host fit --resume run"]);
     run.host(["swap", "run", "--plugin", "nowhere.so"]).failed(3, &["nowhere.so", "was not found"]);
 }
 
@@ -218,7 +270,8 @@ fn a_run_that_ends_or_dies_before_its_next_epoch_says_no() {
     let run = run();
     let last = format!("callbacks.1.epochs=[{}]", EPOCHS - 1);
     for dies in [false, true] {
-        let mut fit = run.start(["fit", "run.toml", "--run-dir", if dies { "dies" } else { "ends" }, "--set", &last]);
+        let mut fit =
+            run.start(["fit", "run.toml", "--run-dir", if dies { "dies" } else { "ends" }, "--set", &last]);
         fit.prints("waits in epoch 4");
         let mut asker = run.start(["swap", if dies { "dies" } else { "ends" }, "--plugin", "layer_decay"]);
         asker.prints("asked process");
@@ -242,7 +295,8 @@ fn a_request_can_be_withdrawn_and_waits_alone() {
     asker.prints("asked process");
     run.host(["swap", "run", "--plugin", "layer_decay"]).failed(1, &["another swap waits"]);
     fs::remove_file(run.run_dir().join("swap-request.json")).unwrap();
-    run.host(["swap", "run", "--plugin", "layer_decay", "--timeout", "0"]).failed(1, &["within 0 s", "the request is withdrawn"]);
+    run.host(["swap", "run", "--plugin", "layer_decay", "--timeout", "0"])
+        .failed(1, &["within 0 s", "the request is withdrawn"]);
     asker.kill();
     asker.finish();
     fit.go_on();
@@ -255,7 +309,8 @@ fn two_runs_do_not_share_a_run_directory() {
     let run = run();
     let mut fit = run.start(["fit", "run.toml", "--run-dir", "run"]);
     fit.prints("waits in epoch 1");
-    run.host(["fit", "run.toml", "--resume", "run"]).failed(1, &["another run is live in this run directory"]);
+    run.host(["fit", "run.toml", "--resume", "run"])
+        .failed(1, &["another run is live in this run directory"]);
     fit.go_on();
     fit.finish().succeeded();
     assert!(Path::new(&run.run_dir()).join("checkpoints/last").exists());

@@ -36,7 +36,10 @@ fn stamp(path: &Path) -> (SystemTime, Vec<u8>) {
 fn recorded(run: &Run, name: &str) -> String {
     let plugins = run.json("plugins.json");
     let entry = plugins.as_array().unwrap().iter().find(|plugin| plugin["name"] == name);
-    entry.and_then(|plugin| plugin["sha256"].as_str()).unwrap_or_else(|| panic!("no {name} in {plugins}")).to_owned()
+    entry
+        .and_then(|plugin| plugin["sha256"].as_str())
+        .unwrap_or_else(|| panic!("no {name} in {plugins}"))
+        .to_owned()
 }
 
 /// What trains, by epoch, in the model's order.
@@ -51,13 +54,15 @@ fn last_of_model(count: usize) -> Vec<String> {
 
 #[test]
 fn another_strategy_trains_the_same_program_and_model_file() {
-    let files: Vec<PathBuf> = vec![host(), plugin("case_model"), plugin("backbone_finetuning"), plugin("layerwise_finetuning")];
+    let files: Vec<PathBuf> =
+        vec![host(), plugin("case_model"), plugin("backbone_finetuning"), plugin("layerwise_finetuning")];
     let before: Vec<_> = files.iter().map(|file| stamp(file)).collect();
 
     let (first, second) = (run(), run());
     first.fit(&["--plugin", "backbone_finetuning"]).succeeded();
     let layerwise = plugin("layerwise_finetuning").display().to_string();
-    let callbacks = "callbacks=[{ id = \"layerwise-finetuning\", unfreeze_at_epoch = 1, layers_per_epoch = 2 }]";
+    let callbacks =
+        "callbacks=[{ id = \"layerwise-finetuning\", unfreeze_at_epoch = 1, layers_per_epoch = 2 }]";
     second.fit(&["--plugin", &layerwise, "--set", callbacks]).succeeded();
 
     assert_eq!(trainable(&first), [last_of_model(2), last_of_model(2), last_of_model(9), last_of_model(9)]);
@@ -73,7 +78,12 @@ fn another_schedule_is_a_matter_of_one_key() {
     let before = stamp(&plugin("backbone_finetuning"));
     let (first, second) = (run(), run());
     first.fit(&["--plugin", "backbone_finetuning"]).succeeded();
-    let sets = ["--set", "callbacks.0.unfreeze_backbone_at_epoch=1", "--set", "callbacks.0.backbone_initial_lr=0.025"];
+    let sets = [
+        "--set",
+        "callbacks.0.unfreeze_backbone_at_epoch=1",
+        "--set",
+        "callbacks.0.backbone_initial_lr=0.025",
+    ];
     second.fit(&[&["--plugin", "backbone_finetuning"], &sets[..]].concat()).succeeded();
 
     assert_eq!(trainable(&second), [last_of_model(2), last_of_model(9), last_of_model(9), last_of_model(9)]);

@@ -8,7 +8,8 @@ use thaw_tests::{Run, case, plugin};
 
 /// A run whose model's plugin is a copy in the run's folder.
 fn run_on_a_copy() -> (Run, PathBuf) {
-    let config = case("bb_steplr").replace("plugins = [\"case_model\"]", "plugins = [\n  \"./plugins/model.so\", # mine\n]");
+    let config = case("bb_steplr")
+        .replace("plugins = [\"case_model\"]", "plugins = [\n  \"./plugins/model.so\", # mine\n]");
     let run = Run::new(&(config + "[trainer]\nmax_epochs = 1\n"));
     let copy = run.write("plugins/model.so", fs::read(plugin("case_model")).unwrap());
     (run, copy)
@@ -21,7 +22,10 @@ fn a_locked_config_takes_the_files_it_was_locked_on() {
     run.host(["plugin", "lock", "run.toml"]).succeeded();
     let config = run.folder().join("run.toml");
     let locked = fs::read_to_string(&config).unwrap();
-    assert!(locked.contains(&format!("{{ path = \"./plugins/model.so\", sha256 = \"{digest}\" }}, # mine")), "{locked}");
+    assert!(
+        locked.contains(&format!("{{ path = \"./plugins/model.so\", sha256 = \"{digest}\" }}, # mine")),
+        "{locked}"
+    );
     run.host(["plugin", "lock", "run.toml"]).succeeded();
     assert_eq!(fs::read_to_string(&config).unwrap(), locked, "a second time changes nothing");
 
@@ -54,7 +58,8 @@ fn strict_runs_refuse_what_others_can_change() {
     let folder = copy.parent().unwrap();
     mode(&copy, 0o644);
     mode(folder, 0o777);
-    run.fit(&["--strict-plugins"]).failed(3, &["model.so", "--strict-plugins", "plugins has mode 0777", "chmod go-w"]);
+    run.fit(&["--strict-plugins"])
+        .failed(3, &["model.so", "--strict-plugins", "plugins has mode 0777", "chmod go-w"]);
     mode(folder, 0o755);
     mode(&copy, 0o664);
     run.fit(&["--strict-plugins"]).failed(3, &["model.so has mode 0664"]);

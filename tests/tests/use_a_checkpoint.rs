@@ -7,7 +7,8 @@ use serde_json::Value;
 use thaw_tests::{Run, case, fixtures};
 
 fn trained() -> Run {
-    let run = Run::new(&(case("bb_steplr") + "[optimizer]\nid = \"sgd\"\nlr = 0.1\n[trainer]\nmax_epochs = 2\n"));
+    let run =
+        Run::new(&(case("bb_steplr") + "[optimizer]\nid = \"sgd\"\nlr = 0.1\n[trainer]\nmax_epochs = 2\n"));
     run.fit(&[]).succeeded();
     run
 }
@@ -22,7 +23,9 @@ fn tensors(path: &Path) -> BTreeMap<String, (String, Value)> {
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: serde_json::Map<String, Value> = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
     let entries = header.into_iter().filter(|(name, _)| name != "__metadata__");
-    entries.map(|(name, info)| (name, (info["dtype"].as_str().unwrap().to_owned(), info["shape"].clone()))).collect()
+    entries
+        .map(|(name, info)| (name, (info["dtype"].as_str().unwrap().to_owned(), info["shape"].clone())))
+        .collect()
 }
 
 /// The f32 values of one tensor of a .safetensors file.
@@ -31,7 +34,10 @@ fn values(path: &Path, name: &str) -> Vec<f32> {
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
     let offset = |index: usize| 8 + length + header[name]["data_offsets"][index].as_u64().unwrap() as usize;
-    bytes[offset(0)..offset(1)].chunks_exact(4).map(|value| f32::from_le_bytes(value.try_into().unwrap())).collect()
+    bytes[offset(0)..offset(1)]
+        .chunks_exact(4)
+        .map(|value| f32::from_le_bytes(value.try_into().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -40,13 +46,17 @@ fn validate_repeats_the_metrics_of_the_run_exactly() {
     let last = run.metrics().pop().unwrap();
     let text = run.host(["validate", "--checkpoint", "run/checkpoints/last", "--json"]).succeeded().stdout;
     let found: Value = serde_json::from_str(&text).unwrap();
-    let recorded: Vec<&String> = last.as_object().unwrap().keys().filter(|name| name.starts_with("val_")).collect();
+    let recorded: Vec<&String> =
+        last.as_object().unwrap().keys().filter(|name| name.starts_with("val_")).collect();
     assert_eq!(found["metrics"].as_object().unwrap().keys().collect::<Vec<_>>(), recorded);
     assert!(last["val_loss"].is_f64(), "{last}");
     for (name, value) in found["metrics"].as_object().unwrap() {
         assert_eq!(value, &last[name], "{name}");
     }
-    let with_config = run.host(["validate", "run.toml", "--checkpoint", "run/checkpoints/last", "--json"]).succeeded().stdout;
+    let with_config = run
+        .host(["validate", "run.toml", "--checkpoint", "run/checkpoints/last", "--json"])
+        .succeeded()
+        .stdout;
     assert_eq!(with_config, text);
 }
 
@@ -54,7 +64,8 @@ fn validate_repeats_the_metrics_of_the_run_exactly() {
 fn validate_shows_each_class() {
     let run = trained();
     let text = run.host(["validate", "--checkpoint", "run"]).succeeded().stdout;
-    let all = text.lines().find(|line| line.trim_start().starts_with("all")).unwrap_or_else(|| panic!("{text}"));
+    let all =
+        text.lines().find(|line| line.trim_start().starts_with("all")).unwrap_or_else(|| panic!("{text}"));
     let of_classes: u64 = text
         .lines()
         .filter(|line| line.contains(" of ") && !line.trim_start().starts_with("all"))
@@ -69,7 +80,8 @@ fn predict_needs_neither_config_nor_plugins_named() {
     let data = fixtures().join("parity/bb_steplr/data.safetensors");
     let data = data.to_str().unwrap();
     let predict = |output: &str, more: &[&str]| {
-        run.host(["predict", "--checkpoint", "run", "--input", data, "--output", output].iter().chain(more)).succeeded();
+        run.host(["predict", "--checkpoint", "run", "--input", data, "--output", output].iter().chain(more))
+            .succeeded();
         read(&run.folder().join(output))
     };
     let csv = predict("out.csv", &["--all"]);
@@ -98,13 +110,16 @@ fn predict_says_what_it_cannot_do_and_leaves_no_file() {
     let run = trained();
     let data = fixtures().join("parity/bb_steplr/data.safetensors");
     let data = data.to_str().unwrap();
-    let predict =
-        |output: &str, more: &[&str]| run.host(["predict", "--checkpoint", "run", "--input", data, "--output", output].iter().chain(more));
+    let predict = |output: &str, more: &[&str]| {
+        run.host(["predict", "--checkpoint", "run", "--input", data, "--output", output].iter().chain(more))
+    };
     predict("out.txt", &[]).failed(2, &["out.txt", ".csv", ".jsonl"]);
     predict("out.csv", &["--outputs", "attentions"]).failed(2, &["attentions", "no such output"]);
     assert!(!run.folder().join("out.csv").exists());
-    run.host(["predict", "--checkpoint", "nowhere", "--input", data, "--output", "out.csv"]).failed(1, &["nowhere", "no checkpoint"]);
-    run.host(["predict", "--checkpoint", "run", "--input", "gone", "--output", "out.csv"]).failed(1, &["gone"]);
+    run.host(["predict", "--checkpoint", "nowhere", "--input", data, "--output", "out.csv"])
+        .failed(1, &["nowhere", "no checkpoint"]);
+    run.host(["predict", "--checkpoint", "run", "--input", "gone", "--output", "out.csv"])
+        .failed(1, &["gone"]);
 }
 
 #[test]
@@ -119,7 +134,11 @@ fn an_export_has_the_keys_of_the_state_dict() {
 
     let of_backbone = |keep: bool| {
         let inside = reference.iter().filter(|(name, _)| name.starts_with("backbone."));
-        inside.map(|(name, info)| (if keep { name.clone() } else { name["backbone.".len()..].to_owned() }, info.clone())).collect()
+        inside
+            .map(|(name, info)| {
+                (if keep { name.clone() } else { name["backbone.".len()..].to_owned() }, info.clone())
+            })
+            .collect()
     };
     let expected: BTreeMap<_, _> = of_backbone(false);
     assert_eq!(export("backbone.safetensors", &["--module", "backbone"]), expected);
@@ -130,14 +149,16 @@ fn an_export_has_the_keys_of_the_state_dict() {
     for (name, (dtype, _)) in &reference {
         assert_eq!(half[name].0, if dtype == "F32" { "BF16" } else { dtype }, "{name}");
     }
-    run.host(["export", "--checkpoint", "run", "--output", "x.safetensors", "--module", "nose"]).failed(1, &["nose"]);
+    run.host(["export", "--checkpoint", "run", "--output", "x.safetensors", "--module", "nose"])
+        .failed(1, &["nose"]);
 }
 
 #[test]
 fn a_pin_holds_for_a_checkpoint_too() {
     let run = trained();
     let pin = format!("plugins=[{{ path = \"case_model\", sha256 = \"{}\" }}]", "0".repeat(64));
-    run.host(["validate", "--checkpoint", "run", "--set", &pin]).failed(3, &["case_model", "SHA-256", "pins"]);
+    run.host(["validate", "--checkpoint", "run", "--set", &pin])
+        .failed(3, &["case_model", "SHA-256", "pins"]);
 }
 
 #[test]
@@ -156,11 +177,19 @@ fn weights_that_a_callback_averages_at_the_end_are_a_checkpoint() {
                [[callbacks]]\nid = \"case-average\"\nparameter = \"head.bias\"\n"),
     );
     run.fit(&[]).succeeded();
-    let bias = |checkpoint: &str| values(&run.run_dir().join("checkpoints").join(checkpoint).join("model.safetensors"), "head.bias");
-    let steps: Vec<u64> =
-        run.metrics().iter().filter(|record| record["val_loss"].is_f64()).filter_map(|record| record["step"].as_u64()).collect();
-    let epochs: Vec<Vec<f32>> = steps.iter().enumerate().map(|(epoch, step)| bias(&format!("epoch={epoch}-step={step}"))).collect();
-    let mean: Vec<f32> = epochs[0].iter().zip(&epochs[1]).map(|(first, second)| (first + second) / 2.0).collect();
+    let bias = |checkpoint: &str| {
+        values(&run.run_dir().join("checkpoints").join(checkpoint).join("model.safetensors"), "head.bias")
+    };
+    let steps: Vec<u64> = run
+        .metrics()
+        .iter()
+        .filter(|record| record["val_loss"].is_f64())
+        .filter_map(|record| record["step"].as_u64())
+        .collect();
+    let epochs: Vec<Vec<f32>> =
+        steps.iter().enumerate().map(|(epoch, step)| bias(&format!("epoch={epoch}-step={step}"))).collect();
+    let mean: Vec<f32> =
+        epochs[0].iter().zip(&epochs[1]).map(|(first, second)| (first + second) / 2.0).collect();
     assert_ne!(epochs[0], epochs[1]);
     for (found, expected) in bias("average").iter().zip(mean) {
         assert!((found - expected).abs() < 1e-6, "{found}, expected {expected}");

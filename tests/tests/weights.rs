@@ -20,8 +20,10 @@ fn run(plugin: &str, model: &str, inputs: &[(&str, Tensor)]) -> Run {
          batch_size = 4\n[optimizer]\nid = \"sgd\"\nlr = 0.0\n[trainer]\nmax_epochs = 1\nlimit_train_batches = 1\n"
     ));
     let labels = Tensor::arange(8, (Kind::Int64, Device::Cpu)).remainder(3);
-    let tensors: Vec<(&str, Tensor)> = inputs.iter().map(|(name, tensor)| (*name, tensor.shallow_clone())).chain([("y", labels)]).collect();
-    Tensor::write_safetensors(&tensors, run.folder().join("data.safetensors")).expect("tensors can be written");
+    let tensors: Vec<(&str, Tensor)> =
+        inputs.iter().map(|(name, tensor)| (*name, tensor.shallow_clone())).chain([("y", labels)]).collect();
+    Tensor::write_safetensors(&tensors, run.folder().join("data.safetensors"))
+        .expect("tensors can be written");
     run
 }
 
@@ -37,7 +39,11 @@ fn tokens() -> [(&'static str, Tensor); 2] {
 
 /// The autoencoder of the reference files.
 fn autoencoder(weights: &Value) -> Run {
-    run("autoencoder", &format!("id = \"autoencoder\"\nhidden_dim = 4\nweights = {}", toml(weights)), &pictures(32))
+    run(
+        "autoencoder",
+        &format!("id = \"autoencoder\"\nhidden_dim = 4\nweights = {}", toml(weights)),
+        &pictures(32),
+    )
 }
 
 /// A text, or a table of texts and lists of texts.
@@ -76,7 +82,11 @@ fn state_dicts() -> Vec<(Reference, Rows)> {
             "int64" => Kind::Int64,
             other => panic!("{other}"),
         };
-        (row["name"].as_str().unwrap().to_owned(), serde_json::from_value(row["shape"].clone()).unwrap(), kind)
+        (
+            row["name"].as_str().unwrap().to_owned(),
+            serde_json::from_value(row["shape"].clone()).unwrap(),
+            kind,
+        )
     };
     let recorded = Reference::architectures().into_iter().filter_map(|reference| {
         let rows = reference.json()["state_dict"].as_array()?.iter().map(row).collect();
@@ -94,17 +104,20 @@ fn every_model_has_the_key_list_of_pytorchs_own() {
         let mut plugins = PluginSet::default();
         plugins.add(&thaw_tests::plugin(plugin)).unwrap();
         let model = HostModel::create(&plugins, &id, &config).unwrap();
-        let ours: Rows = model.tensor_specs().into_iter().map(|spec| (spec.name, spec.shape, spec.kind)).collect();
+        let ours: Rows =
+            model.tensor_specs().into_iter().map(|spec| (spec.name, spec.shape, spec.kind)).collect();
         assert_eq!(ours, theirs, "{}", reference.name());
     }
 }
 
-/// Larger ones are left to the test above: a checkpoint is the model's state_dict, an export the checkpoint's.
+/// Larger ones are left to the test above: a checkpoint is the model's state_dict, an export the
+/// checkpoint's.
 const SMALL: i64 = 6_000_000;
 
 #[test]
 fn exports_have_the_key_list_of_pytorchs_own_model() {
-    let is_small = |rows: &Rows| rows.iter().map(|(_, shape, _)| shape.iter().product::<i64>()).sum::<i64>() < SMALL;
+    let is_small =
+        |rows: &Rows| rows.iter().map(|(_, shape, _)| shape.iter().product::<i64>()).sum::<i64>() < SMALL;
     let small: Vec<_> = state_dicts().into_iter().filter(|(_, rows)| is_small(rows)).collect();
     assert!(small.len() >= 10);
     for (index, (reference, mut theirs)) in small.into_iter().enumerate() {
@@ -113,15 +126,29 @@ fn exports_have_the_key_list_of_pytorchs_own_model() {
         config["id"] = json!(id);
         let run = match plugin {
             "text" => run(plugin, &toml::to_string(&config).unwrap(), &tokens()),
-            _ => run(plugin, &toml::to_string(&config).unwrap(), &pictures(if plugin == "vision" { 64 } else { 32 })),
+            _ => run(
+                plugin,
+                &toml::to_string(&config).unwrap(),
+                &pictures(if plugin == "vision" { 64 } else { 32 }),
+            ),
         };
         // `bert_mnli` has a pooler that nothing runs.
         run.fit(&["--set", "trainer.audit=warn"]).succeeded();
-        let formats = [(&[][..], Kind::Float), (&["--dtype", "fp16"], Kind::Half), (&["--dtype", "bf16"], Kind::BFloat16)];
+        let formats = [
+            (&[][..], Kind::Float),
+            (&["--dtype", "fp16"], Kind::Half),
+            (&["--dtype", "bf16"], Kind::BFloat16),
+        ];
         for (dtype, float) in &formats[..if index == 0 { 3 } else { 1 }] {
-            let ours: Rows = export(&run, dtype).into_iter().map(|(name, tensor)| (name, tensor.size(), tensor.kind())).collect();
+            let ours: Rows = export(&run, dtype)
+                .into_iter()
+                .map(|(name, tensor)| (name, tensor.size(), tensor.kind()))
+                .collect();
             let of_kind = |kind: &Kind| if *kind == Kind::Float { *float } else { *kind };
-            let theirs: Rows = theirs.iter().map(|(name, shape, kind)| (name.clone(), shape.clone(), of_kind(kind))).collect();
+            let theirs: Rows = theirs
+                .iter()
+                .map(|(name, shape, kind)| (name.clone(), shape.clone(), of_kind(kind)))
+                .collect();
             assert_eq!(ours, theirs, "{} {dtype:?}", reference.name());
         }
     }
@@ -136,10 +163,13 @@ fn every_format_gives_the_run_the_same_weights() {
         run.fit(&[]).succeeded();
         assert_eq!(export(&run, &[]), expected, "{name}");
     }
-    for (name, kind) in [("autoencoder_fp16.safetensors", Kind::Half), ("autoencoder_bf16.safetensors", Kind::BFloat16)] {
+    for (name, kind) in
+        [("autoencoder_fp16.safetensors", Kind::Half), ("autoencoder_bf16.safetensors", Kind::BFloat16)]
+    {
         let run = autoencoder(&json!(file(name)));
         run.fit(&[]).succeeded();
-        let rounded = expected.iter().map(|(key, tensor)| (key.clone(), tensor.to_kind(kind).to_kind(Kind::Float)));
+        let rounded =
+            expected.iter().map(|(key, tensor)| (key.clone(), tensor.to_kind(kind).to_kind(Kind::Float)));
         assert_eq!(export(&run, &[]), rounded.collect(), "{name}");
     }
 }
@@ -150,12 +180,18 @@ fn a_run_is_a_source_of_weights_for_another_run() {
     first.fit(&[]).succeeded();
     let encoder = export(&first, &["--module", "encoder"]);
     for source in ["", "checkpoints/last", "checkpoints/last/model.safetensors"] {
-        let weights = json!({ "path": first.run_dir().join(source), "module": "encoder", "to": "feature_extractor" });
-        let model = format!("id = \"autoencoder-classifier\"\nhidden_dim = 4\nfreeze_features = true\nweights = {}", toml(&weights));
+        let weights =
+            json!({ "path": first.run_dir().join(source), "module": "encoder", "to": "feature_extractor" });
+        let model = format!(
+            "id = \"autoencoder-classifier\"\nhidden_dim = 4\nfreeze_features = true\nweights = {}",
+            toml(&weights)
+        );
         let second = run("autoencoder", &model, &pictures(32));
         second.fit(&[]).succeeded();
         assert_eq!(export(&second, &["--module", "feature_extractor"]), encoder, "{source}");
-        second.host(["predict", "--checkpoint", "run", "--input", "data.safetensors", "--output", "out.csv"]).succeeded();
+        second
+            .host(["predict", "--checkpoint", "run", "--input", "data.safetensors", "--output", "out.csv"])
+            .succeeded();
     }
 }
 
@@ -167,7 +203,13 @@ fn refused(finished: Finished, name: &str, texts: &[&str]) {
 
 #[test]
 fn nothing_in_a_hostile_file_is_run() {
-    for name in ["hostile_eval.pt", "hostile_legacy.pth", "hostile_raw.pth", "hostile_raw_protocol4.bin", "hostile_zip.pt"] {
+    for name in [
+        "hostile_eval.pt",
+        "hostile_legacy.pth",
+        "hostile_raw.pth",
+        "hostile_raw_protocol4.bin",
+        "hostile_zip.pt",
+    ] {
         refused(autoencoder(&json!(file(name))).fit(&[]), name, &["refused", "Nothing was run"]);
     }
 }
@@ -175,9 +217,14 @@ fn nothing_in_a_hostile_file_is_run() {
 #[test]
 fn damaged_files_are_named_with_the_tensor() {
     let small = |name: &str| autoencoder(&json!({ "path": file(name), "strict": false, "map": {} })).fit(&[]);
-    for name in
-        ["truncated.pt", "truncated.pth", "truncated.safetensors", "truncated_header.safetensors", "bad_json.safetensors", "empty.pt"]
-    {
+    for name in [
+        "truncated.pt",
+        "truncated.pth",
+        "truncated.safetensors",
+        "truncated_header.safetensors",
+        "bad_json.safetensors",
+        "empty.pt",
+    ] {
         refused(small(name), name, &[]);
     }
     // A bit of the decoder's first weight.
@@ -191,7 +238,9 @@ fn damaged_files_are_named_with_the_tensor() {
 
 #[test]
 fn an_address_without_a_network_says_what_to_fetch() {
-    let run = autoencoder(&json!("hf://someone/some-model/model.safetensors")).env("HF_HUB_OFFLINE", "1").env("HF_HOME", "cache");
+    let run = autoencoder(&json!("hf://someone/some-model/model.safetensors"))
+        .env("HF_HUB_OFFLINE", "1")
+        .env("HF_HOME", "cache");
     let texts = [
         "hf://someone/some-model/model.safetensors",
         "not in the Hugging Face cache",

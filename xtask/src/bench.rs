@@ -1,10 +1,10 @@
 //! `cargo xtask bench [NAME]`: measures with warm-up and repeats, prints medians as JSON lines.
 //!
-//! A benchmark compares *variants* of the same work. Each is measured by a program of its own, started anew for
-//! every repeat; the variants take turns, so that a slow moment of the machine meets all of them.
+//! A benchmark compares *variants* of the same work. Each is measured by a program of its own, started anew
+//! for every repeat; the variants take turns, so that a slow moment of the machine meets all of them.
 //!
-//! Lines on standard output: per variant `bench`, `variant`, `unit`, `median`, `min`, `max`, `repeats`; then, for
-//! every variant after the first, `over` (the first) and `ratio` (of the medians).
+//! Lines on standard output: per variant `bench`, `variant`, `unit`, `median`, `min`, `max`, `repeats`; then,
+//! for every variant after the first, `over` (the first) and `ratio` (of the medians).
 
 mod training_loop;
 
@@ -50,8 +50,10 @@ pub struct Args {
 
 /// Builds the workspace in release and measures.
 pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
-    let bench =
-        BENCHES.into_iter().find(|bench| bench.name() == args.name).with_context(|| format!("there is no benchmark `{}`", args.name))?;
+    let bench = BENCHES
+        .into_iter()
+        .find(|bench| bench.name() == args.name)
+        .with_context(|| format!("there is no benchmark `{}`", args.name))?;
     stage("Building the workspace in release", || workspace.build_all(Profile::Release))?;
     let mut samples: Vec<Vec<f64>> = vec![Vec::new(); bench.variants().len()];
     for round in 0..args.warm_up + args.repeats {
@@ -96,7 +98,8 @@ fn report(bench: &dyn Bench, samples: Vec<Vec<f64>>) {
 
 /// Runs a program and reads the last line that it printed as a number.
 fn measure(program: &mut Command) -> Result<f64> {
-    let output = program.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run {}", show(program)))?;
+    let output =
+        program.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run {}", show(program)))?;
     if !output.status.success() {
         bail!("{} failed ({})", show(program), output.status);
     }

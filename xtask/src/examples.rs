@@ -60,9 +60,14 @@ impl Example {
     /// libtorch finds none.
     pub fn cargo(&self, workspace: &Workspace, subcommand: &str) -> Command {
         let mut command = workspace.cargo();
-        command.arg(subcommand).current_dir(&self.folder).env("CARGO_TARGET_DIR", workspace.target().join("examples"));
+        command
+            .arg(subcommand)
+            .current_dir(&self.folder)
+            .env("CARGO_TARGET_DIR", workspace.target().join("examples"));
         if !self.asks_for_torch {
-            command.env("LIBTORCH", workspace.target().join("no-libtorch-here")).env_remove("LIBTORCH_USE_PYTORCH");
+            command
+                .env("LIBTORCH", workspace.target().join("no-libtorch-here"))
+                .env_remove("LIBTORCH_USE_PYTORCH");
         }
         command
     }
@@ -74,8 +79,10 @@ fn asks_for_torch(metadata: &Value, folder: &Path) -> Result<bool> {
     let package = list(&metadata["packages"])
         .find(|package| package["manifest_path"].as_str().is_some_and(|path| Path::new(path) == manifest))
         .with_context(|| format!("`cargo metadata` does not list {}", manifest.display()))?;
-    Ok(list(&package["dependencies"])
-        .any(|dependency| dependency["name"] == "thaw-plugin-api" && list(&dependency["features"]).any(|feature| feature == "torch")))
+    Ok(list(&package["dependencies"]).any(|dependency| {
+        dependency["name"] == "thaw-plugin-api"
+            && list(&dependency["features"]).any(|feature| feature == "torch")
+    }))
 }
 
 /// Whether torch-sys is in the resolved graph.

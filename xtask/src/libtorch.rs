@@ -1,7 +1,7 @@
 //! `cargo xtask libtorch`: the libtorch that the host and model plugins link.
 //!
-//! It is the `torch` wheel, unpacked into `.libtorch/`, with the two small wheels that its CPU library links on
-//! Linux. A libtorch that the user names by `LIBTORCH` or `LIBTORCH_USE_PYTORCH` is used as it is.
+//! It is the `torch` wheel, unpacked into `.libtorch/`, with the two small wheels that its CPU library links
+//! on Linux. A libtorch that the user names by `LIBTORCH` or `LIBTORCH_USE_PYTORCH` is used as it is.
 
 use std::env;
 use std::fs;
@@ -25,8 +25,10 @@ struct Wheel {
 const TORCH: Wheel = Wheel { name: "torch", version: "2.11.0" };
 
 /// The Linux wheel is the CUDA build: its CPU library links these two.
-const LINUX: [Wheel; 2] =
-    [Wheel { name: "nvidia-cuda-runtime", version: "13.0.*" }, Wheel { name: "nvidia-cuda-cupti", version: "13.0.*" }];
+const LINUX: [Wheel; 2] = [
+    Wheel { name: "nvidia-cuda-runtime", version: "13.0.*" },
+    Wheel { name: "nvidia-cuda-cupti", version: "13.0.*" },
+];
 
 /// The parts of the wheels that builds and programs need.
 const NEEDED: [&str; 3] = ["torch/lib/", "torch/include/", "nvidia/"];
@@ -111,15 +113,22 @@ fn of_python() -> Result<PathBuf> {
         .output()
         .with_context(|| format!("LIBTORCH_USE_PYTORCH is set, but {python} cannot be run"))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let (Some(version), Some(folder), true) = (text.lines().next(), text.lines().nth(1), output.status.success()) else {
+    let (Some(version), Some(folder), true) =
+        (text.lines().next(), text.lines().nth(1), output.status.success())
+    else {
         bail!(
             "LIBTORCH_USE_PYTORCH is set, but {python} cannot import torch: {}. Install torch {} there, or unset it",
             String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or("no message"),
             TORCH.version
         );
     };
-    if version.split('+').next() != Some(TORCH.version) && env::var_os("LIBTORCH_BYPASS_VERSION_CHECK").is_none() {
-        bail!("LIBTORCH_USE_PYTORCH is set, and {python} has torch {version}: torch {} is needed", TORCH.version);
+    if version.split('+').next() != Some(TORCH.version)
+        && env::var_os("LIBTORCH_BYPASS_VERSION_CHECK").is_none()
+    {
+        bail!(
+            "LIBTORCH_USE_PYTORCH is set, and {python} has torch {version}: torch {} is needed",
+            TORCH.version
+        );
     }
     Ok(PathBuf::from(folder))
 }
@@ -145,7 +154,8 @@ fn missing(folder: &Path, wheels: &[&Wheel]) -> Option<String> {
                 return None;
             }
             let found = fs::metadata(folder.join(path)).map(|file| file.len()).ok();
-            (found != Some(size)).then(|| format!("{path} of {} is missing or cut short", wheel.requirement()))
+            (found != Some(size))
+                .then(|| format!("{path} of {} is missing or cut short", wheel.requirement()))
         })
     })
 }
@@ -161,7 +171,8 @@ impl Wheel {
         let entries = fs::read_dir(folder).ok()?;
         entries.flatten().find_map(|entry| {
             let name = entry.file_name();
-            let version = name.to_str()?.strip_prefix(&stem)?.strip_prefix('-')?.strip_suffix(".dist-info")?;
+            let version =
+                name.to_str()?.strip_prefix(&stem)?.strip_prefix('-')?.strip_suffix(".dist-info")?;
             let fits = match self.version.strip_suffix('*') {
                 Some(prefix) => version.starts_with(prefix),
                 None => version == self.version,
@@ -184,7 +195,8 @@ mod tests {
         fs::create_dir_all(&info).unwrap();
         fs::create_dir_all(folder.path().join("torch/lib")).unwrap();
         fs::write(folder.path().join("torch/lib/library.so"), vec![0; bytes]).unwrap();
-        let record = "torch/lib/library.so,sha256=x,4\ntorch/unneeded.py,sha256=x,9\n../../bin/x,sha256=x,1\n";
+        let record =
+            "torch/lib/library.so,sha256=x,4\ntorch/unneeded.py,sha256=x,9\n../../bin/x,sha256=x,1\n";
         fs::write(info.join("RECORD"), record).unwrap();
         folder
     }

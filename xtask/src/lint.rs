@@ -12,7 +12,9 @@ use crate::workspace::{Workspace, succeed};
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     let mut stages = Stages::default();
     stages.run("Format", || succeed(workspace.cargo().args(["fmt", "--all", "--check"])));
-    stages.run("Clippy", || succeed(workspace.cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])));
+    stages.run("Clippy", || {
+        succeed(workspace.cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    });
     stages.run("Documentation", || {
         let mut command = workspace.cargo();
         command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
@@ -20,7 +22,9 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     });
     // What it is built on stays as it was.
     stages.run("Format of tests/abi/old-strategy", || {
-        succeed(workspace.cargo().args(["fmt", "--check"]).current_dir(workspace.path("tests/abi/old-strategy")))
+        succeed(
+            workspace.cargo().args(["fmt", "--check"]).current_dir(workspace.path("tests/abi/old-strategy")),
+        )
     });
     for example in Example::all(workspace)? {
         stages.run(&format!("Format and clippy of {}", example.name()), || {

@@ -1,6 +1,7 @@
 //! `cargo xtask …`: everything done around the workspace that is not a plain cargo command.
 //!
-//! One file per command. Each command puts libtorch in place first, so that a fresh clone needs no other step.
+//! One file per command. Each command puts libtorch in place first, so that a fresh clone needs no other
+//! step.
 
 mod bench;
 mod book;
@@ -34,7 +35,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Put libtorch into .libtorch/ (skipped where it is, or where LIBTORCH or LIBTORCH_USE_PYTORCH names yours)
+    /// Put libtorch into .libtorch/ (skipped where it is, or where LIBTORCH or LIBTORCH_USE_PYTORCH names
+    /// yours)
     Libtorch {
         /// Install into this folder instead, whatever the environment names
         #[arg(long, value_name = "DIR")]

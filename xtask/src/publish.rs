@@ -9,7 +9,11 @@ use anyhow::{Context, Result};
 ///
 /// Two processes that want the same path wait for each other. What a killed process left is removed.
 /// Something incomplete under the final name is replaced.
-pub fn publish(path: &Path, complete: impl Fn(&Path) -> bool, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+pub fn publish(
+    path: &Path,
+    complete: impl Fn(&Path) -> bool,
+    make: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
     if complete(path) {
         return Ok(());
     }
@@ -38,7 +42,10 @@ pub fn publish(path: &Path, complete: impl Fn(&Path) -> bool, make: impl FnOnce(
 
 /// `folder/.name.suffix` for `folder/name` (a leading dot is not doubled).
 fn sibling(path: &Path, suffix: &str) -> Result<PathBuf> {
-    let name = path.file_name().and_then(|name| name.to_str()).with_context(|| format!("{} has no usable name", path.display()))?;
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .with_context(|| format!("{} has no usable name", path.display()))?;
     Ok(path.with_file_name(format!(".{}.{suffix}", name.trim_start_matches('.'))))
 }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask parity [DIR]` and `cargo xtask models [DIR]`: the built program against recorded references.
 //!
-//! The comparing is done by a program of the `tests` crate that drives `host` and its plugins; this file builds
-//! them and hands over.
+//! The comparing is done by a program of the `tests` crate that drives `host` and its plugins; this file
+//! builds them and hands over.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,10 @@ pub fn run(workspace: &Workspace, references: References, dir: Option<PathBuf>) 
         None => workspace.path("tests/fixtures").join(name),
     };
     if !dir.is_dir() {
-        bail!("{} is not a folder. Name a folder of {name} references, or none for tests/fixtures/{name}", dir.display());
+        bail!(
+            "{} is not a folder. Name a folder of {name} references, or none for tests/fixtures/{name}",
+            dir.display()
+        );
     }
     stage("Building the workspace", || workspace.build_all(Profile::Dev))?;
     let mut program = references.comparison(workspace, &dir);

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: every test there is, the models against PyTorch's, and `host plugin check` on every plugin.
+//! `cargo xtask test`: every test there is, the models against PyTorch's, and `host plugin check` on every
+//! plugin.
 
 use std::process::ExitCode;
 
@@ -16,15 +17,22 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     let examples = Example::all(workspace)?;
     let mut stages = Stages::default();
     for example in &examples {
-        stages.run(&format!("Building {}", example.name()), || succeed(&mut example.cargo(workspace, "build")));
+        stages
+            .run(&format!("Building {}", example.name()), || succeed(&mut example.cargo(workspace, "build")));
     }
-    stages.run("Testing the workspace", || succeed(workspace.cargo().args(["test", "--workspace", "--no-fail-fast"])));
+    stages.run("Testing the workspace", || {
+        succeed(workspace.cargo().args(["test", "--workspace", "--no-fail-fast"]))
+    });
     for example in &examples {
-        stages.run(&format!("Testing {}", example.name()), || succeed(example.cargo(workspace, "test").arg("--no-fail-fast")));
+        stages.run(&format!("Testing {}", example.name()), || {
+            succeed(example.cargo(workspace, "test").arg("--no-fail-fast"))
+        });
     }
     for folder in ["models", "models_more"] {
         let folder = workspace.path("tests/fixtures").join(folder);
-        stages.run("Comparing models with PyTorch", || succeed(&mut References::Models.comparison(workspace, &folder)));
+        stages.run("Comparing models with PyTorch", || {
+            succeed(&mut References::Models.comparison(workspace, &folder))
+        });
     }
     check_all(workspace, &mut stages)?;
     stages.finish()?;

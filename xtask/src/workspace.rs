@@ -45,11 +45,18 @@ struct Package {
 impl Workspace {
     /// Asks cargo for the folders and packages of the workspace.
     pub fn open() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in no workspace")?.to_owned();
+        let root =
+            Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in no workspace")?.to_owned();
         let metadata = metadata(cargo_in(&root).arg("--no-deps"))?;
-        let target = metadata["target_directory"].as_str().context("`cargo metadata` names no target_directory")?;
+        let target =
+            metadata["target_directory"].as_str().context("`cargo metadata` names no target_directory")?;
         let packages = metadata["packages"].as_array().context("`cargo metadata` lists no packages")?;
-        Ok(Self { target: PathBuf::from(target), packages: packages.iter().filter_map(Package::read).collect(), root, library_path: None })
+        Ok(Self {
+            target: PathBuf::from(target),
+            packages: packages.iter().filter_map(Package::read).collect(),
+            root,
+            library_path: None,
+        })
     }
 
     /// Cargo's target folder.
@@ -65,16 +72,22 @@ impl Workspace {
     /// Names of the packages in a top folder of the workspace.
     pub fn packages_in(&self, top: &str) -> impl Iterator<Item = &str> {
         let folder = self.path(top);
-        self.packages.iter().filter(move |package| package.folder.starts_with(&folder)).map(|package| package.name.as_str())
+        self.packages
+            .iter()
+            .filter(move |package| package.folder.starts_with(&folder))
+            .map(|package| package.name.as_str())
     }
 
     /// Lets child processes find the shared libraries of this libtorch, wherever their binaries lie.
     pub fn use_libraries_of(&mut self, libtorch: &Path) -> Result<()> {
         let inherited = env::var_os(LIBRARY_PATH).unwrap_or_default();
-        let folders =
-            [libtorch.join("lib")].into_iter().chain(env::split_paths(&inherited).filter(|folder| !folder.as_os_str().is_empty()));
-        self.library_path =
-            Some(env::join_paths(folders).with_context(|| format!("{} cannot stand in {LIBRARY_PATH}", libtorch.display()))?);
+        let folders = [libtorch.join("lib")]
+            .into_iter()
+            .chain(env::split_paths(&inherited).filter(|folder| !folder.as_os_str().is_empty()));
+        self.library_path = Some(
+            env::join_paths(folders)
+                .with_context(|| format!("{} cannot stand in {LIBRARY_PATH}", libtorch.display()))?,
+        );
         Ok(())
     }
 

@@ -5,7 +5,8 @@ use thaw_plugin_api::testing::{FakeModel, FakeRun, assert_resumes_alike};
 use super::FadingBackbone;
 
 fn run() -> Result<FakeRun> {
-    let model = FakeModel::new().sequential("backbone", |layers| layers.linear("0", 4, 4)).linear("head", 4, 2);
+    let model =
+        FakeModel::new().sequential("backbone", |layers| layers.linear("0", 4, 4)).linear("head", 4, 2);
     let mut run = FakeRun::new(model).max_epochs(4).parameters(["head"]);
     run.add_strategy::<FadingBackbone>(
         json!({ "unfreeze_backbone_at_epoch": 1, "lambda_func": 3.0, "half_life": 1.0, "should_align": false }),

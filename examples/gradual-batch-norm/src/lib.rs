@@ -2,7 +2,8 @@
 
 use thaw_plugin_api::prelude::*;
 
-/// Freezes more of the model's batch norms at each epoch, the first ones first: parameters and statistics stay.
+/// Freezes more of the model's batch norms at each epoch, the first ones first: parameters and statistics
+/// stay.
 ///
 /// Small batches make noisy statistics. Those of the first layers fit new data soonest.
 #[derive(Config)]
@@ -22,7 +23,8 @@ impl Callback for GradualBatchNorm {
         let Some(epochs) = context.epoch().checked_sub(self.start_epoch) else { return Ok(()) };
         let model = context.model()?;
         let norms = model.modules().iter().filter(|module| module.is_batch_norm());
-        let frozen: Vec<String> = norms.take((epochs + 1) * self.per_epoch).map(|module| module.path.clone()).collect();
+        let frozen: Vec<String> =
+            norms.take((epochs + 1) * self.per_epoch).map(|module| module.path.clone()).collect();
         info!("{} batch norms are frozen", frozen.len());
         for norm in frozen {
             model.module(&norm)?.freeze(BatchNorm::Eval);

@@ -2,8 +2,8 @@
 
 use thaw_plugin_api::prelude::*;
 
-/// Trains the head; each time a metric has not fallen for some epochs, one more layer of the backbone thaws, the last
-/// first.
+/// Trains the head; each time a metric has not fallen for some epochs, one more layer of the backbone thaws,
+/// the last first.
 #[derive(Config)]
 struct PlateauThawing {
     /// The metric; less is better.
@@ -47,7 +47,9 @@ impl Strategy for PlateauThawing {
             return Ok(());
         }
         let mut layers = model.children("backbone")?;
-        layers.retain(|layer| model.parameters_of(layer).is_ok_and(|mut parameters| parameters.next().is_some()));
+        layers.retain(|layer| {
+            model.parameters_of(layer).is_ok_and(|mut parameters| parameters.next().is_some())
+        });
         if let Some(layer) = layers.iter().rev().nth(self.thawed) {
             info!("`{}` stalls: {layer} thaws", self.monitor);
             let lr = optimizer.group(0)?.lr * self.lr_ratio;

@@ -6,7 +6,9 @@ use super::PlateauThawing;
 
 /// The loss falls in epochs 0 and 1, and stalls from then on.
 fn run() -> Result<FakeRun> {
-    let model = FakeModel::new().sequential("backbone", |layers| layers.linear("0", 4, 4).linear("1", 4, 4)).linear("head", 4, 2);
+    let model = FakeModel::new()
+        .sequential("backbone", |layers| layers.linear("0", 4, 4).linear("1", 4, 4))
+        .linear("head", 4, 2);
     let mut run = FakeRun::new(model).max_epochs(7).parameters(["head"]);
     run = run.metric("val_loss", |epoch| if epoch == 0 { 2.0 } else { 1.0 });
     run.add_strategy::<PlateauThawing>(json!({ "patience": 1 }))?;
@@ -25,7 +27,8 @@ fn a_layer_thaws_at_each_plateau_the_last_first() -> Result<()> {
 
 #[test]
 fn a_metric_that_is_not_logged_is_named_and_nothing_thaws() -> Result<()> {
-    let model = FakeModel::new().sequential("backbone", |layers| layers.linear("0", 4, 4)).linear("head", 4, 2);
+    let model =
+        FakeModel::new().sequential("backbone", |layers| layers.linear("0", 4, 4)).linear("head", 4, 2);
     let mut run = FakeRun::new(model).max_epochs(4).parameters(["head"]);
     run.add_strategy::<PlateauThawing>(json!({ "monitor": "val_f1" }))?;
     let report = run.fit()?;

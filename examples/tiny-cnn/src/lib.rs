@@ -1,6 +1,8 @@
 //! A small convolutional classifier with a backbone and a head.
 
-use thaw_plugin_api::nn::{Activation, ActivationKind, BatchNorm2d, Conv2d, Conv2dOptions, Linear, Module as _, Sequential};
+use thaw_plugin_api::nn::{
+    Activation, ActivationKind, BatchNorm2d, Conv2d, Conv2dOptions, Linear, Module as _, Sequential,
+};
 use thaw_plugin_api::prelude::*;
 
 /// The table `[model]` besides `id` and `weights`.

@@ -6,8 +6,9 @@ use super::TopDown;
 
 #[test]
 fn layers_thaw_from_the_top_down_and_stay_thawed() -> Result<()> {
-    let model =
-        FakeModel::new().sequential("backbone", |layers| layers.linear("0", 4, 4).linear("1", 4, 4).linear("2", 4, 4)).linear("head", 4, 2);
+    let model = FakeModel::new()
+        .sequential("backbone", |layers| layers.linear("0", 4, 4).linear("1", 4, 4).linear("2", 4, 4))
+        .linear("head", 4, 2);
     let mut run = FakeRun::new(model).max_epochs(4);
     run.add_strategy::<TopDown>(json!({ "unfreeze_at_epoch": 1, "layers_per_epoch": 1 }))?;
     let report = run.fit()?;

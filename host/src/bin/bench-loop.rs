@@ -1,8 +1,8 @@
 //! Measures the training loop: `bench-loop bare|host STEPS` prints microseconds per step.
 //!
-//! Both train a 32→32→2 perceptron on batches of 2 with Adam, over the same kernels and the same data. `bare` is the
-//! least that can be written by hand; `host` is the program's loop, with the model and a strategy loaded as plugins,
-//! metrics written and progress kept.
+//! Both train a 32→32→2 perceptron on batches of 2 with Adam, over the same kernels and the same data. `bare`
+//! is the least that can be written by hand; `host` is the program's loop, with the model and a strategy
+//! loaded as plugins, metrics written and progress kept.
 
 use std::error::Error;
 use std::path::Path;
@@ -24,7 +24,9 @@ const BATCH: i64 = 2;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [variant, steps] = arguments.as_slice() else { return Err("usage: bench-loop bare|host STEPS".into()) };
+    let [variant, steps] = arguments.as_slice() else {
+        return Err("usage: bench-loop bare|host STEPS".into());
+    };
     let steps: usize = steps.parse()?;
     thaw_host::torch::init()?;
     tch::set_num_threads(1);
@@ -48,7 +50,12 @@ fn parameter(shape: &[i64]) -> Result<Tensor, tch::TchError> {
 
 fn bare(x: &Tensor, y: &Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
     let names = ["backbone.0.weight", "backbone.0.bias", "head.weight", "head.bias"];
-    let weights = [parameter(&[FEATURES, FEATURES])?, parameter(&[FEATURES])?, parameter(&[CLASSES, FEATURES])?, parameter(&[CLASSES])?];
+    let weights = [
+        parameter(&[FEATURES, FEATURES])?,
+        parameter(&[FEATURES])?,
+        parameter(&[CLASSES, FEATURES])?,
+        parameter(&[CLASSES])?,
+    ];
     let named = names.iter().zip(&weights).map(|(name, tensor)| ((*name).to_owned(), tensor.shallow_clone()));
     let parameters = Parameters::new(named)?;
     let config: OptimizerConfig = serde_json::from_value(json!({ "id": "adam", "lr": 1e-3 }))?;
@@ -75,7 +82,12 @@ fn bare(x: &Tensor, y: &Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
 fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data.safetensors");
-    write_safetensors(&data, &[("x".to_owned(), x), ("y".to_owned(), y)], &Default::default(), &WriteOptions::default())?;
+    write_safetensors(
+        &data,
+        &[("x".to_owned(), x), ("y".to_owned(), y)],
+        &Default::default(),
+        &WriteOptions::default(),
+    )?;
     let case = folder.path().join("case.json");
     std::fs::write(&case, perceptron().to_string())?;
     let steps_per_epoch = (SAMPLES / BATCH) as usize;
@@ -89,8 +101,10 @@ fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
     });
     let config = RunConfig::from_table(Path::new("bench.toml"), table, &[])?;
     let search = SearchPath::of_process(&[]);
-    let plugins = PluginSet::load(config.plugins.iter().map(|entry| entry.path.as_str()), &search, Path::new(""))?;
-    let options = FitOptions { run_dir: folder.path().join("run"), resume: None, reporter: Reporter::new(false) };
+    let plugins =
+        PluginSet::load(config.plugins.iter().map(|entry| entry.path.as_str()), &search, Path::new(""))?;
+    let options =
+        FitOptions { run_dir: folder.path().join("run"), resume: None, reporter: Reporter::new(false) };
     let mut fit = Fit::build(config, plugins, Device::Cpu, options)?;
     let start = Instant::now();
     let outcome = fit.run()?;

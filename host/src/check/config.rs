@@ -13,18 +13,38 @@ use super::{Body, Check, Outcome, Reach, Subject, Verdict};
 use values::{Sizes, random, same, wrong_values};
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::new("builds", "the id can be made with the defaults of its configuration", Body::Item(builds)).on(Reach::All),
-    Check::new("config-defaults", "what is left out has the defaults that the schema names", Body::Item(defaults)).after("builds"),
-    Check::new("config-round-trip", "the resolved configuration gives itself again", Body::Item(round_trip)).after("builds"),
-    Check::new("config-unknown-key", "a key that the schema does not have is refused by name", Body::Item(unknown_key))
-        .after("builds")
+    Check::new("builds", "the id can be made with the defaults of its configuration", Body::Item(builds))
         .on(Reach::All),
-    Check::new("config-bounds", "values outside of their range or of another type are refused", Body::Item(bounds))
-        .after("builds")
-        .on(Reach::All),
-    Check::new("config-random", "200 random configurations of the schema build or are refused with a reason", Body::Item(many))
+    Check::new(
+        "config-defaults",
+        "what is left out has the defaults that the schema names",
+        Body::Item(defaults),
+    )
+    .after("builds"),
+    Check::new("config-round-trip", "the resolved configuration gives itself again", Body::Item(round_trip))
         .after("builds"),
-    Check::new("errors-carry-messages", "what is refused is refused with a reason", Body::Item(messages)).after("builds"),
+    Check::new(
+        "config-unknown-key",
+        "a key that the schema does not have is refused by name",
+        Body::Item(unknown_key),
+    )
+    .after("builds")
+    .on(Reach::All),
+    Check::new(
+        "config-bounds",
+        "values outside of their range or of another type are refused",
+        Body::Item(bounds),
+    )
+    .after("builds")
+    .on(Reach::All),
+    Check::new(
+        "config-random",
+        "200 random configurations of the schema build or are refused with a reason",
+        Body::Item(many),
+    )
+    .after("builds"),
+    Check::new("errors-carry-messages", "what is refused is refused with a reason", Body::Item(messages))
+        .after("builds"),
 ];
 
 const CONFIGS: usize = 200;
@@ -45,8 +65,11 @@ fn builds(subject: &mut Subject) -> Verdict {
 
 /// What the plugin makes of a configuration; that it takes it is another check's.
 fn resolved(subject: &Subject, config: &Map<String, Value>) -> Result<Value, Outcome> {
-    let resolved = subject.resolved(config).map_err(|error| Outcome::skipped(format!("it cannot be made: {error}")))?;
-    resolved.ok_or_else(|| Outcome::skipped("the plugin was built before models said their resolved configuration"))
+    let resolved =
+        subject.resolved(config).map_err(|error| Outcome::skipped(format!("it cannot be made: {error}")))?;
+    resolved.ok_or_else(|| {
+        Outcome::skipped("the plugin was built before models said their resolved configuration")
+    })
 }
 
 fn properties(schema: &Value) -> Map<String, Value> {
@@ -94,7 +117,11 @@ fn round_trip(subject: &mut Subject) -> Verdict {
         subject.job().doing(&format!("making it of {}", json!(config)));
         let first = match subject.resolved(&config) {
             Ok(Some(first)) => first,
-            Ok(None) => return Err(Outcome::skipped("the plugin was built before models said their resolved configuration")),
+            Ok(None) => {
+                return Err(Outcome::skipped(
+                    "the plugin was built before models said their resolved configuration",
+                ));
+            }
             // That of the defaults is another check's, and random ones may be refused.
             Err(error) if index == 0 => return Err(Outcome::skipped(format!("it cannot be made: {error}"))),
             Err(_) => continue,
@@ -105,8 +132,7 @@ fn round_trip(subject: &mut Subject) -> Verdict {
             Err(error) => Value::String(error.to_string()),
         };
         if !same(&first, &found) {
-            let hint =
-                "`to_value` has to write every key as `from_value` reads it: a run directory's config.toml is read again on resuming";
+            let hint = "`to_value` has to write every key as `from_value` reads it: a run directory's config.toml is read again on resuming";
             return Err(Outcome::failed(found.to_string(), first.to_string(), hint));
         }
         trips += 1;
@@ -128,7 +154,9 @@ fn unknown_key(subject: &mut Subject) -> Verdict {
     for key in unknown {
         match subject.resolved(&with(subject.config(), &key, json!(1))) {
             Ok(_) => wrong.push(format!("`{key}` was taken")),
-            Err(error) if !error.to_string().contains(&key) => wrong.push(format!("`{key}` was refused without its name: {error}")),
+            Err(error) if !error.to_string().contains(&key) => {
+                wrong.push(format!("`{key}` was refused without its name: {error}"))
+            }
             Err(_) => {}
         }
     }
@@ -160,7 +188,9 @@ fn bounds(subject: &mut Subject) -> Verdict {
             subject.job().doing(&format!("making it with {key} = {value}"));
             match subject.resolved(&with(subject.config(), key, value.clone())) {
                 Ok(_) => taken.push(format!("{key} = {value} was taken")),
-                Err(error) if error.kind() == ErrorKind::Panic => taken.push(format!("{key} = {value}: {error}")),
+                Err(error) if error.kind() == ErrorKind::Panic => {
+                    taken.push(format!("{key} = {value}: {error}"))
+                }
                 Err(error) if !error.to_string().contains(key.as_str()) => {
                     taken.push(format!("{key} = {value} was refused without its key: {error}"))
                 }
@@ -169,7 +199,11 @@ fn bounds(subject: &mut Subject) -> Verdict {
         }
     }
     if taken.is_empty() {
-        return Ok(if tried == 0 { Outcome::skipped("it takes no parameters") } else { Outcome::noted(format!("{tried} values")) });
+        return Ok(if tried == 0 {
+            Outcome::skipped("it takes no parameters")
+        } else {
+            Outcome::noted(format!("{tried} values"))
+        });
     }
     let hint = "the schema promises a type and a range that reading does not keep: `#[config(range = …)]` writes both";
     Err(Outcome::failed(taken.join("; "), "an error that names the key", hint))
@@ -182,7 +216,11 @@ fn many(subject: &mut Subject) -> Verdict {
     }
     let is_model = subject.item().kind == Kind::Model;
     // The largest sizes that a schema allows would fill the machine's memory with a model.
-    let (usual, sizes) = if is_model { (super::model::small(subject), Sizes::Small) } else { (subject.config().clone(), Sizes::Any) };
+    let (usual, sizes) = if is_model {
+        (super::model::small(subject), Sizes::Small)
+    } else {
+        (subject.config().clone(), Sizes::Any)
+    };
     let mut random_numbers = subject.random(2);
     let started = Instant::now();
     let (mut built, mut refused) = (0, 0);
@@ -194,7 +232,11 @@ fn many(subject: &mut Subject) -> Verdict {
             Ok(_) => built += 1,
             Err(error) if error.kind() == ErrorKind::Panic => {
                 let hint = "check what goes together in `#[config(check = …)]`, and return an error instead of a panic";
-                return Err(Outcome::failed(format!("{text}: {error}"), "an instance, or an error with a reason", hint));
+                return Err(Outcome::failed(
+                    format!("{text}: {error}"),
+                    "an instance, or an error with a reason",
+                    hint,
+                ));
             }
             Err(error) if !says_something(&error) => {
                 return Err(Outcome::failed(
@@ -210,7 +252,11 @@ fn many(subject: &mut Subject) -> Verdict {
         let hint = "check the ranges of the schema: most of what it allows should work";
         return Err(Outcome::warning(format!("none of {refused} was taken"), "some that build", hint));
     }
-    let short = if built + refused < CONFIGS { format!(" in {} s", TIME_FOR_RANDOM.as_secs()) } else { String::new() };
+    let short = if built + refused < CONFIGS {
+        format!(" in {} s", TIME_FOR_RANDOM.as_secs())
+    } else {
+        String::new()
+    };
     Ok(Outcome::noted(format!("{built} built, {refused} refused{short}")))
 }
 
@@ -224,8 +270,12 @@ pub(super) fn says_something(error: &Error) -> bool {
 fn messages(subject: &mut Subject) -> Verdict {
     let mut errors = Vec::new();
     let schema = properties(&subject.item().schema);
-    errors
-        .extend(subject.resolved(&with(subject.config(), "no_such_key", json!(1))).err().map(|error| ("an unknown key".to_owned(), error)));
+    errors.extend(
+        subject
+            .resolved(&with(subject.config(), "no_such_key", json!(1)))
+            .err()
+            .map(|error| ("an unknown key".to_owned(), error)),
+    );
     for (key, property) in &schema {
         for value in wrong_values(property) {
             let error = subject.resolved(&with(subject.config(), key, value.clone())).err();
@@ -239,8 +289,11 @@ fn messages(subject: &mut Subject) -> Verdict {
             errors.extend(super::run::errors(subject)?);
         }
     }
-    let bare: Vec<String> =
-        errors.iter().filter(|(_, error)| !says_something(error)).map(|(cause, error)| format!("for {cause}: \"{error}\"")).collect();
+    let bare: Vec<String> = errors
+        .iter()
+        .filter(|(_, error)| !says_something(error))
+        .map(|(cause, error)| format!("for {cause}: \"{error}\""))
+        .collect();
     if bare.is_empty() {
         return Ok(Outcome::noted(format!("{} errors", errors.len())));
     }

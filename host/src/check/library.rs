@@ -13,17 +13,48 @@ use crate::plugins::{LoadedPlugin, map, root_and_metadata};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new("loads", "the file is a whole library and all its symbols resolve", Body::File(loads)),
-    Check::new(ROOT, "the library is a plugin of this major version of thaw-plugin-api", Body::File(root)).after("loads"),
-    Check::new("panic-unwinds", "a panic can be caught: the plugin is not built with panic = \"abort\"", Body::File(panic_unwinds))
-        .after(ROOT),
-    Check::new("libtorch", "a plugin of models was built for the host's libtorch and tch", Body::File(libtorch)).after(ROOT),
-    Check::new("load-time", "opening the plugin and asking what it offers takes less than 100 ms", Body::File(load_time)).after(ROOT),
-    Check::new("load-quiet", "opening the plugin starts no thread, moves no data and opens no GPU", Body::File(load_quiet)).after(ROOT),
-    Check::new("metadata", "name, version, description and every id's description and keys are there", Body::File(metadata)).after(ROOT),
+    Check::new(ROOT, "the library is a plugin of this major version of thaw-plugin-api", Body::File(root))
+        .after("loads"),
+    Check::new(
+        "panic-unwinds",
+        "a panic can be caught: the plugin is not built with panic = \"abort\"",
+        Body::File(panic_unwinds),
+    )
+    .after(ROOT),
+    Check::new(
+        "libtorch",
+        "a plugin of models was built for the host's libtorch and tch",
+        Body::File(libtorch),
+    )
+    .after(ROOT),
+    Check::new(
+        "load-time",
+        "opening the plugin and asking what it offers takes less than 100 ms",
+        Body::File(load_time),
+    )
+    .after(ROOT),
+    Check::new(
+        "load-quiet",
+        "opening the plugin starts no thread, moves no data and opens no GPU",
+        Body::File(load_quiet),
+    )
+    .after(ROOT),
+    Check::new(
+        "metadata",
+        "name, version, description and every id's description and keys are there",
+        Body::File(metadata),
+    )
+    .after(ROOT),
     Check::new("ids-well-formed", "ids are made of a-z, 0-9 and -", Body::File(ids_well_formed)).after(ROOT),
     Check::new("ids-unique", "no id is there twice", Body::File(ids_unique)).after(ROOT),
-    Check::new("unknown-id", "an id that the plugin does not offer is an error that names it", Body::File(unknown_id)).after(ROOT),
-    Check::new("unknown-kind", "an id asked for as another kind is an error", Body::File(unknown_kind)).after(ROOT),
+    Check::new(
+        "unknown-id",
+        "an id that the plugin does not offer is an error that names it",
+        Body::File(unknown_id),
+    )
+    .after(ROOT),
+    Check::new("unknown-kind", "an id asked for as another kind is an error", Body::File(unknown_kind))
+        .after(ROOT),
 ];
 
 /// The check that asks what the plugin offers.
@@ -46,7 +77,9 @@ fn loads(job: &Job) -> Verdict {
 
 /// Opens the plugin as far as the check before needs it; a refusal is that check's.
 fn open(file: &Path) -> Result<(PluginRoot_Ref, Metadata), Outcome> {
-    map(file, file).and_then(|()| root_and_metadata(file, file)).map_err(|error| Outcome::skipped(error.to_string()))
+    map(file, file)
+        .and_then(|()| root_and_metadata(file, file))
+        .map_err(|error| Outcome::skipped(error.to_string()))
 }
 
 fn root(job: &Job) -> Verdict {
@@ -59,9 +92,11 @@ fn root(job: &Job) -> Verdict {
     job.leave_behind(METADATA, &text)?;
     match metadata.error {
         None => Ok(Outcome::passed()),
-        Some(error) => {
-            Err(Outcome::failed(error, "what the file offers", "a schema that the author wrote panicked: mend `Config::schema`"))
-        }
+        Some(error) => Err(Outcome::failed(
+            error,
+            "what the file offers",
+            "a schema that the author wrote panicked: mend `Config::schema`",
+        )),
     }
 }
 
@@ -70,7 +105,11 @@ fn panic_unwinds(job: &Job) -> Verdict {
     if metadata.panic_unwinds {
         return Ok(Outcome::passed());
     }
-    Err(Outcome::failed("panic = \"abort\"", "panic = \"unwind\"", "take `panic` out of the profile in Cargo.toml, and build again"))
+    Err(Outcome::failed(
+        "panic = \"abort\"",
+        "panic = \"unwind\"",
+        "take `panic` out of the profile in Cargo.toml, and build again",
+    ))
 }
 
 fn libtorch(job: &Job) -> Verdict {
@@ -80,7 +119,11 @@ fn libtorch(job: &Job) -> Verdict {
     if theirs == ours {
         return Ok(Outcome::passed());
     }
-    Err(Outcome::failed(theirs.to_string(), ours.to_string(), "build host and plugin with the same libtorch and tch"))
+    Err(Outcome::failed(
+        theirs.to_string(),
+        ours.to_string(),
+        "build host and plugin with the same libtorch and tch",
+    ))
 }
 
 fn load_time(job: &Job) -> Verdict {
@@ -112,7 +155,8 @@ fn load_quiet(job: &Job) -> Verdict {
         found.push("opened the GPU's driver".to_owned());
     }
     if let (Some(before), Some(after)) = (&before, &after) {
-        let (read, written) = (after.read.saturating_sub(before.read), after.written.saturating_sub(before.written));
+        let (read, written) =
+            (after.read.saturating_sub(before.read), after.written.saturating_sub(before.written));
         if read > QUIET_BYTES {
             found.push(format!("read {read} bytes from files"));
         }
@@ -120,7 +164,12 @@ fn load_quiet(job: &Job) -> Verdict {
             found.push(format!("wrote {written} bytes"));
         }
     }
-    if std::fs::read_dir(&job.scratch).into_iter().flatten().flatten().any(|entry| !is_ours(&entry.file_name().to_string_lossy())) {
+    if std::fs::read_dir(&job.scratch)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| !is_ours(&entry.file_name().to_string_lossy()))
+    {
         found.push("left files in the folder for temporary ones".to_owned());
     }
     if found.is_empty() {
@@ -159,7 +208,8 @@ fn metadata(job: &Job) -> Verdict {
         if item.description.trim().is_empty() {
             bare.push(format!("the description of {name}"));
         }
-        let keys = crate::inspect::parameters(&item.schema).into_iter().filter(|key| key.help.trim().is_empty());
+        let keys =
+            crate::inspect::parameters(&item.schema).into_iter().filter(|key| key.help.trim().is_empty());
         bare.extend(keys.map(|key| format!("the help of `{}` of {name}", key.key)));
     }
     if !missing.is_empty() {
@@ -168,7 +218,11 @@ fn metadata(job: &Job) -> Verdict {
     }
     if !bare.is_empty() {
         let hint = "`description` in Cargo.toml; doc comments on the struct and on its fields";
-        return Err(Outcome::warning(format!("missing: {}", bare.join(", ")), "a text for users on each", hint));
+        return Err(Outcome::warning(
+            format!("missing: {}", bare.join(", ")),
+            "a text for users on each",
+            hint,
+        ));
     }
     Ok(Outcome::passed())
 }
@@ -181,7 +235,11 @@ fn ids_well_formed(job: &Job) -> Verdict {
     if bad.is_empty() {
         return Ok(Outcome::passed());
     }
-    Err(Outcome::failed(bad.join(", "), "ids of a-z, 0-9 and -", "change `const ID`: it is what run configs name"))
+    Err(Outcome::failed(
+        bad.join(", "),
+        "ids of a-z, 0-9 and -",
+        "change `const ID`: it is what run configs name",
+    ))
 }
 
 fn ids_unique(job: &Job) -> Verdict {
@@ -191,15 +249,27 @@ fn ids_unique(job: &Job) -> Verdict {
     for (index, item) in metadata.items.iter().enumerate() {
         for other in metadata.items[..index].iter().filter(|other| other.id == item.id) {
             let both = (other.kind == Kind::Model) != (item.kind == Kind::Model);
-            if both { clash.push(item.id.clone()) } else { twice.push(format!("{} and {} `{}`", other.kind, item.kind, item.id)) }
+            if both {
+                clash.push(item.id.clone())
+            } else {
+                twice.push(format!("{} and {} `{}`", other.kind, item.kind, item.id))
+            }
         }
     }
     if !twice.is_empty() {
-        return Err(Outcome::failed(twice.join(", "), "each id once", "strategies and callbacks stand in one list of a run config"));
+        return Err(Outcome::failed(
+            twice.join(", "),
+            "each id once",
+            "strategies and callbacks stand in one list of a run config",
+        ));
     }
     if !clash.is_empty() {
         let hint = "it works, since models stand in a table of their own, but reads badly";
-        return Err(Outcome::warning(format!("a model and something else: {}", clash.join(", ")), "each id once", hint));
+        return Err(Outcome::warning(
+            format!("a model and something else: {}", clash.join(", ")),
+            "each id once",
+            hint,
+        ));
     }
     Ok(Outcome::passed())
 }
@@ -213,18 +283,25 @@ fn ask(root: PluginRoot_Ref, kind: &str, id: &str) -> Option<String> {
     };
     match answer {
         Ok(()) => Some(format!("the {kind} `{id}` was made")),
-        Err(error) if !error.to_string().contains(id) => Some(format!("the error for the {kind} `{id}` does not name it: {error}")),
+        Err(error) if !error.to_string().contains(id) => {
+            Some(format!("the error for the {kind} `{id}` does not name it: {error}"))
+        }
         Err(_) => None,
     }
 }
 
 fn judge(wrong: Vec<String>, hint: &str) -> Verdict {
-    if wrong.is_empty() { Ok(Outcome::passed()) } else { Err(Outcome::failed(wrong.join("; "), "an error that names the id", hint)) }
+    if wrong.is_empty() {
+        Ok(Outcome::passed())
+    } else {
+        Err(Outcome::failed(wrong.join("; "), "an error that names the id", hint))
+    }
 }
 
 /// Opens the plugin so that it can be asked for ids.
 fn accepted(job: &Job) -> Result<LoadedPlugin, Outcome> {
-    LoadedPlugin::open(&job.file).map_err(|error| Outcome::skipped(format!("the host refuses the plugin: {error}")))
+    LoadedPlugin::open(&job.file)
+        .map_err(|error| Outcome::skipped(format!("the host refuses the plugin: {error}")))
 }
 
 fn unknown_id(job: &Job) -> Verdict {
@@ -233,7 +310,12 @@ fn unknown_id(job: &Job) -> Verdict {
     for item in &plugin.metadata().items {
         job.doing(&format!("asking for ids like `{}`", item.id));
         let kind = item.kind.to_string();
-        for id in [format!("{}x1", item.id), item.id.to_uppercase(), "no-such-id".to_owned(), format!("{}\n", item.id)] {
+        for id in [
+            format!("{}x1", item.id),
+            item.id.to_uppercase(),
+            "no-such-id".to_owned(),
+            format!("{}\n", item.id),
+        ] {
             if !plugin.offers(item.kind, &id) {
                 wrong.extend(ask(plugin.root(), &kind, &id));
             }
@@ -248,7 +330,11 @@ fn unknown_kind(job: &Job) -> Verdict {
     for item in &plugin.metadata().items {
         job.doing(&format!("asking for `{}` as another kind", item.id));
         for kind in ["strategy", "callback", "model", "optimizer", ""] {
-            let offered = plugin.metadata().items.iter().any(|other| other.id == item.id && other.kind.to_string() == kind);
+            let offered = plugin
+                .metadata()
+                .items
+                .iter()
+                .any(|other| other.id == item.id && other.kind.to_string() == kind);
             if !offered {
                 wrong.extend(ask(plugin.root(), kind, &item.id));
             }

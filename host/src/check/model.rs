@@ -155,9 +155,8 @@ impl Bench {
         let outputs = self.outputs(samples)?;
         let output = outputs.first().map_err(|error| Outcome::skipped(error.to_string()))?;
         let target = match (task, output.size().as_slice()) {
-            (Task::Classification, [_, classes]) => {
-                Tensor::f_arange(samples, (Kind::Int64, Device::Cpu)).and_then(|all| all.f_remainder(*classes))
-            }
+            (Task::Classification, [_, classes]) => Tensor::f_arange(samples, (Kind::Int64, Device::Cpu))
+                .and_then(|all| all.f_remainder(*classes)),
             _ => output.f_zeros_like(),
         };
         target.map_err(torch)
@@ -183,7 +182,10 @@ impl Bench {
     }
 
     fn train_on(&mut self, batch: &Batch) -> Result<f64, Outcome> {
-        let output = self.model.step(batch).map_err(|error| Outcome::skipped(format!("a step of training fails: {error}")))?;
+        let output = self
+            .model
+            .step(batch)
+            .map_err(|error| Outcome::skipped(format!("a step of training fails: {error}")))?;
         if output.loss.requires_grad() {
             output.loss.f_backward().map_err(torch)?;
         }
@@ -193,7 +195,10 @@ impl Bench {
     /// Parameters by name, tied ones once.
     fn parameters(&self) -> Vec<(String, Tensor)> {
         let own = self.model.tree().parameters().filter(|parameter| parameter.tied_to.is_none());
-        own.filter_map(|parameter| Some((parameter.name.clone(), self.model.tensor(&parameter.name).ok()?.shallow_clone()))).collect()
+        own.filter_map(|parameter| {
+            Some((parameter.name.clone(), self.model.tensor(&parameter.name).ok()?.shallow_clone()))
+        })
+        .collect()
     }
 
     /// Drops all gradients.
@@ -226,7 +231,11 @@ pub(super) fn small(subject: &Subject) -> Map<String, Value> {
     let properties = subject.item().schema.get("properties").and_then(Value::as_object);
     let mut small = subject.config().clone();
     for (key, size) in small_sizes() {
-        if !small.contains_key(key) && properties.and_then(|properties| properties.get(key)).is_some_and(|property| fits(property, &size)) {
+        if !small.contains_key(key)
+            && properties
+                .and_then(|properties| properties.get(key))
+                .is_some_and(|property| fits(property, &size))
+        {
             small.insert(key.to_owned(), size);
         }
     }
@@ -248,7 +257,10 @@ fn words(error: ModelError) -> Error {
 
 /// Whether two lists of tensors are equal bit for bit.
 fn equal(a: &Tensors, b: &Tensors) -> bool {
-    a.len() == b.len() && a.iter().zip(b.iter()).all(|((a_name, a), (b_name, b))| a_name == b_name && a.size() == b.size() && a == b)
+    a.len() == b.len()
+        && a.iter()
+            .zip(b.iter())
+            .all(|((a_name, a), (b_name, b))| a_name == b_name && a.size() == b.size() && a == b)
 }
 
 /// Copies of every parameter and buffer.
@@ -262,10 +274,12 @@ fn changed(model: &HostModel, before: &[(String, Tensor)]) -> Vec<String> {
     pairs.filter(|((_, now), (_, then))| now.detach() != *then).map(|((name, _), _)| name.clone()).collect()
 }
 
-/// Time for steps that are only counted; only models of a hundred million parameters without keys for their size need more.
+/// Time for steps that are only counted; only models of a hundred million parameters without keys for their
+/// size need more.
 pub(super) const TIME_FOR_STEPS: Duration = Duration::from_secs(240);
 
-/// A model that trains for so many steps, or as many as there is time for, and gives how many, as often as it is called.
+/// A model that trains for so many steps, or as many as there is time for, and gives how many, as often as it
+/// is called.
 ///
 /// # Errors
 /// [`Outcome::Skipped`]: that it trains is another check's.

@@ -1,8 +1,8 @@
-//! One check in one child process: this program once more, with a hidden command, or a copy of one that waits for jobs
-//! (`zygote`).
+//! One check in one child process: this program once more, with a hidden command, or a copy of one that waits
+//! for jobs (`zygote`).
 //!
-//! The child writes its outcome into a file of a scratch folder. Where that is missing at its end, the plugin ended the
-//! process; where the time runs out, it is killed.
+//! The child writes its outcome into a file of a scratch folder. Where that is missing at its end, the plugin
+//! ended the process; where the time runs out, it is killed.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -47,14 +47,25 @@ impl Job {
     pub(super) fn run(&self, check: &Check, limit: Duration, zygotes: &Zygotes) -> Outcome {
         let first = self.outcome(check, limit, || zygotes.run(self, limit));
         // A process of its own, so that addresses differ.
-        if check.twice && first.is_ground() { self.outcome(check, limit, || self.spawn_and_wait(limit)) } else { first }
+        if check.twice && first.is_ground() {
+            self.outcome(check, limit, || self.spawn_and_wait(limit))
+        } else {
+            first
+        }
     }
 
-    fn outcome(&self, check: &Check, limit: Duration, run: impl FnOnce() -> std::io::Result<Option<ExitStatus>>) -> Outcome {
+    fn outcome(
+        &self,
+        check: &Check,
+        limit: Duration,
+        run: impl FnOnce() -> std::io::Result<Option<ExitStatus>>,
+    ) -> Outcome {
         let _ = fs::remove_file(self.scratch.join(OUTCOME));
         match run() {
             Err(error) => Outcome::skipped(format!("the check could not be started: {error}")),
-            Ok(None) => Outcome::TimedOut { details: format!("not done after {} s{}", limit.as_secs_f64(), self.circumstances()) },
+            Ok(None) => Outcome::TimedOut {
+                details: format!("not done after {} s{}", limit.as_secs_f64(), self.circumstances()),
+            },
             Ok(Some(status)) => self.judge(check, status),
         }
     }
@@ -85,9 +96,13 @@ impl Job {
     }
 
     fn judge(&self, check: &Check, status: ExitStatus) -> Outcome {
-        let written = fs::read_to_string(self.scratch.join(OUTCOME)).ok().and_then(|text| serde_json::from_str(&text).ok());
+        let written = fs::read_to_string(self.scratch.join(OUTCOME))
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok());
         let Some(outcome) = written.filter(|_| status.success()) else {
-            return Outcome::Crashed { details: format!("the process ended with {}{}", ending(status), self.circumstances()) };
+            return Outcome::Crashed {
+                details: format!("the process ended with {}{}", ending(status), self.circumstances()),
+            };
         };
         let printed = fs::read(self.scratch.join(STDOUT)).unwrap_or_default();
         if check.id == super::process_state::STDOUT && outcome == Outcome::passed() && !printed.is_empty() {
@@ -115,10 +130,16 @@ impl Job {
 
     /// What the child was doing, and the last it said of itself.
     fn circumstances(&self) -> String {
-        let read = |name: &str| fs::read(self.scratch.join(name)).map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
+        let read = |name: &str| {
+            fs::read(self.scratch.join(name)).map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
+        };
         let doing = read(DOING).ok().filter(|text| !text.is_empty()).map(|text| format!(", {text}"));
         let said = read(STDERR).unwrap_or_default();
-        let said = said.lines().rev().find(|line| !line.trim().is_empty()).map(|line| format!("; it said: {}", line.trim()));
+        let said = said
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .map(|line| format!("; it said: {}", line.trim()));
         format!("{}{}", doing.unwrap_or_default(), said.unwrap_or_default())
     }
 
@@ -134,7 +155,8 @@ impl Job {
 
     /// Leaves something for the second of two processes, or for whoever started this one.
     pub(super) fn leave_behind(&self, name: &str, text: &str) -> Result<(), Outcome> {
-        fs::write(self.scratch.join(name), text).map_err(|error| Outcome::skipped(format!("{}: {error}", self.scratch.display())))
+        fs::write(self.scratch.join(name), text)
+            .map_err(|error| Outcome::skipped(format!("{}: {error}", self.scratch.display())))
     }
 }
 

@@ -1,4 +1,5 @@
-//! What belongs to the process and not to a plugin: its output, threads, memory, and libtorch's state of the thread.
+//! What belongs to the process and not to a plugin: its output, threads, memory, and libtorch's state of the
+//! thread.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,8 +13,14 @@ use crate::torch::random::get_state;
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new(STDOUT, "nothing is printed to standard output", Body::Item(stdout)).after("builds"),
-    Check::new("threads-clean", "no thread is left when the id is dropped", Body::Item(threads)).after("builds"),
-    Check::new("torch-state", "grad mode, autocast and random numbers are left as they were", Body::Item(torch_state)).after("builds"),
+    Check::new("threads-clean", "no thread is left when the id is dropped", Body::Item(threads))
+        .after("builds"),
+    Check::new(
+        "torch-state",
+        "grad mode, autocast and random numbers are left as they were",
+        Body::Item(torch_state),
+    )
+    .after("builds"),
     Check::new("memory-flat", "memory does not grow over 2,000 steps", Body::Item(memory)).after("builds"),
 ];
 
@@ -32,11 +39,14 @@ const GROWTH: u64 = 8 << 20;
 /// How long a thread may take to end after whoever owns it is gone.
 const THREAD_GRACE: Duration = Duration::from_secs(1);
 
-/// Runs an id for so many steps, or as many as there is time for, and gives how many, as often as it is called.
+/// Runs an id for so many steps, or as many as there is time for, and gives how many, as often as it is
+/// called.
 fn exercise(subject: &Subject) -> Result<Box<dyn FnMut(usize) -> Result<usize, Outcome> + '_>, Outcome> {
     Ok(match subject.item().kind {
         Kind::Model => Box::new(super::model::exercise(subject)?),
-        Kind::Strategy | Kind::Callback => Box::new(|steps| super::run::exercise(subject, steps).map(|()| steps)),
+        Kind::Strategy | Kind::Callback => {
+            Box::new(|steps| super::run::exercise(subject, steps).map(|()| steps))
+        }
     })
 }
 
@@ -66,15 +76,23 @@ pub(super) struct Threads(Option<BTreeMap<String, String>>);
 impl Threads {
     pub fn now() -> Self {
         let entries = fs::read_dir("/proc/self/task").ok();
-        let name = |number: &str| fs::read_to_string(format!("/proc/self/task/{number}/comm")).unwrap_or_default().trim().to_owned();
-        let threads = entries.map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()));
+        let name = |number: &str| {
+            fs::read_to_string(format!("/proc/self/task/{number}/comm")).unwrap_or_default().trim().to_owned()
+        };
+        let threads = entries
+            .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()));
         Self(threads.map(|numbers| numbers.map(|number| (number.clone(), name(&number))).collect()))
     }
 
-    /// Names of those that were started since; `None` where there are none, or where this system does not say.
+    /// Names of those that were started since; `None` where there are none, or where this system does not
+    /// say.
     pub fn more(&self) -> Option<String> {
         let (before, now) = (self.0.as_ref()?, Self::now().0?);
-        let more: Vec<String> = now.into_iter().filter(|(number, _)| !before.contains_key(number)).map(|(_, name)| name).collect();
+        let more: Vec<String> = now
+            .into_iter()
+            .filter(|(number, _)| !before.contains_key(number))
+            .map(|(_, name)| name)
+            .collect();
         (!more.is_empty()).then(|| more.join(", "))
     }
 }
@@ -114,8 +132,10 @@ struct TorchState {
 impl TorchState {
     fn now() -> Result<Self, Outcome> {
         let skipped = |error: String| Outcome::skipped(error);
-        let weight = Tensor::f_ones([2, 2], (Dtype::Float, Device::Cpu)).and_then(|ones| ones.f_set_requires_grad(true));
-        let product = weight.and_then(|weight| weight.f_matmul(&weight)).map_err(|error| skipped(error.to_string()))?;
+        let weight = Tensor::f_ones([2, 2], (Dtype::Float, Device::Cpu))
+            .and_then(|ones| ones.f_set_requires_grad(true));
+        let product =
+            weight.and_then(|weight| weight.f_matmul(&weight)).map_err(|error| skipped(error.to_string()))?;
         let random = get_state(Device::Cpu).map_err(|error| skipped(error.to_string()))?;
         Ok(Self { grad: product.requires_grad(), product: product.kind(), random })
     }
@@ -151,7 +171,14 @@ fn torch_state(subject: &mut Subject) -> Verdict {
 /// Resident memory of this process in bytes.
 fn resident() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?;
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?
+        .trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()?;
     Some(kib << 10)
 }
 
@@ -166,15 +193,27 @@ fn memory(subject: &mut Subject) -> Verdict {
         steps = exercise(STEPS)?;
         growth = resident().ok_or_else(none)?.saturating_sub(before);
         if steps < FEW {
-            return Err(Outcome::skipped(format!("time for {steps} steps only: too few to tell a leak from what an allocator keeps")));
+            return Err(Outcome::skipped(format!(
+                "time for {steps} steps only: too few to tell a leak from what an allocator keeps"
+            )));
         }
         if growth <= GROWTH {
             let told = GROWTH / (steps as u64 * 1024);
-            let fewer = format!(" in {} s, each of them less than {told} KiB", super::model::TIME_FOR_STEPS.as_secs());
-            return Ok(Outcome::noted(format!("{steps} steps{}", if steps < STEPS { fewer } else { String::new() })));
+            let fewer = format!(
+                " in {} s, each of them less than {told} KiB",
+                super::model::TIME_FOR_STEPS.as_secs()
+            );
+            return Ok(Outcome::noted(format!(
+                "{steps} steps{}",
+                if steps < STEPS { fewer } else { String::new() }
+            )));
         }
     }
-    let found = format!("{:.1} MiB more after {steps} steps, {} bytes a step", growth as f64 / (1 << 20) as f64, growth / steps as u64);
+    let found = format!(
+        "{:.1} MiB more after {steps} steps, {} bytes a step",
+        growth as f64 / (1 << 20) as f64,
+        growth / steps as u64
+    );
     let hint = "something is kept at each step: a list that grows, a tensor with its graph (`detach` it), `mem::forget`";
     Err(Outcome::failed(found, format!("less than {} MiB", GROWTH >> 20), hint))
 }
@@ -195,10 +234,14 @@ pub(super) fn bytes_moved() -> Option<Moved> {
 /// How long this thread could have run and another one did; nothing where this system does not say.
 pub(super) fn time_waited() -> Duration {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split_whitespace().nth(1).and_then(|nanoseconds| nanoseconds.parse().ok()).map_or(Duration::ZERO, Duration::from_nanos)
+    text.split_whitespace()
+        .nth(1)
+        .and_then(|nanoseconds| nanoseconds.parse().ok())
+        .map_or(Duration::ZERO, Duration::from_nanos)
 }
 
 /// Whether the driver of a GPU is mapped into this process.
 pub(super) fn has_opened_cuda() -> bool {
-    fs::read_to_string("/proc/self/maps").is_ok_and(|maps| maps.lines().any(|line| line.contains("/libcuda.so")))
+    fs::read_to_string("/proc/self/maps")
+        .is_ok_and(|maps| maps.lines().any(|line| line.contains("/libcuda.so")))
 }

@@ -51,7 +51,8 @@ impl<'s> Report<'s> {
     /// The last lines: how many of what, and what was only sampled.
     pub fn summary(&self) -> String {
         let counts = self.counts();
-        let parts = STATUSES.iter().filter_map(|(word, _, text)| Some(format!("{} {text}", counts.get(word)?)));
+        let parts =
+            STATUSES.iter().filter_map(|(word, _, text)| Some(format!("{} {text}", counts.get(word)?)));
         let mut text = format!("\n{} in {:.1} s", parts.collect::<Vec<_>>().join(", "), self.seconds);
         text.push_str(&sample::text(&self.suite.sampled()));
         text
@@ -60,7 +61,9 @@ impl<'s> Report<'s> {
     /// Everything, for programs.
     pub fn to_json(&self) -> Value {
         let counts = self.counts();
-        let summary = STATUSES.iter().map(|(word, key, _)| ((*key).to_owned(), json!(counts.get(word).copied().unwrap_or_default())));
+        let summary = STATUSES
+            .iter()
+            .map(|(word, key, _)| ((*key).to_owned(), json!(counts.get(word).copied().unwrap_or_default())));
         let metadata = self.suite.metadata();
         json!({
             "file": self.suite.file(),
@@ -80,7 +83,9 @@ impl<'s> Report<'s> {
         let mut object = json!({
             "check": checked.check.id, "kind": kind, "id": id, "seconds": checked.seconds, "description": checked.check.description,
         });
-        if let (Value::Object(table), Ok(Value::Object(outcome))) = (&mut object, serde_json::to_value(&checked.outcome)) {
+        if let (Value::Object(table), Ok(Value::Object(outcome))) =
+            (&mut object, serde_json::to_value(&checked.outcome))
+        {
             table.extend(outcome);
         }
         object
@@ -89,13 +94,17 @@ impl<'s> Report<'s> {
 
 /// The first lines: which plugin, which seed.
 pub fn head(suite: &Suite) -> String {
-    let name = suite.metadata().map(|metadata| format!("{} {}, ", metadata.name, metadata.version)).unwrap_or_default();
+    let name = suite
+        .metadata()
+        .map(|metadata| format!("{} {}, ", metadata.name, metadata.version))
+        .unwrap_or_default();
     format!("{name}{}\nseed {}", suite.file().display(), suite.options().seed)
 }
 
 /// One line for a check, and more where there is something to do.
 pub fn lines(suite: &Suite, checked: &Checked) -> String {
-    let mut text = format!("  {:<9}  {:<24} {:>6.2} s", checked.outcome.word(), checked.check.id, checked.seconds);
+    let mut text =
+        format!("  {:<9}  {:<24} {:>6.2} s", checked.outcome.word(), checked.check.id, checked.seconds);
     let mut row = |name: &str, value: &str| {
         for (index, line) in value.lines().enumerate() {
             let _ = write!(text, "\n             {:<9} {line}", if index == 0 { name } else { "" });
@@ -120,7 +129,10 @@ pub fn lines(suite: &Suite, checked: &Checked) -> String {
         Outcome::Crashed { details } => {
             row("found", details);
             row("expected", checked.check.description);
-            row("hint", "a plugin never ends the process: return an error; unsafe code and `exit` are the usual reasons");
+            row(
+                "hint",
+                "a plugin never ends the process: return an error; unsafe code and `exit` are the usual reasons",
+            );
         }
         Outcome::TimedOut { details } => {
             row("found", details);

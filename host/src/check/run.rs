@@ -1,4 +1,5 @@
-//! Strategies and callbacks in runs over models that are only trees: the loop and the host's rules without training.
+//! Strategies and callbacks in runs over models that are only trees: the loop and the host's rules without
+//! training.
 
 mod extremes;
 mod failing_host;
@@ -21,27 +22,57 @@ use crate::data::CounterRng;
 use crate::fit::audit;
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::new("runs", "a run over a usual model goes to its end, or the model is refused before it starts", Body::Instance(runs))
-        .after("builds"),
-    Check::new("groups-sound", "in every epoch each trainable parameter is in exactly one group", Body::Instance(groups_sound))
-        .after("builds"),
-    Check::new("frozen-untouched", "hooks leave the values of frozen parameters as they are", Body::Instance(frozen::untouched))
+    Check::new(
+        "runs",
+        "a run over a usual model goes to its end, or the model is refused before it starts",
+        Body::Instance(runs),
+    )
+    .after("builds"),
+    Check::new(
+        "groups-sound",
+        "in every epoch each trainable parameter is in exactly one group",
+        Body::Instance(groups_sound),
+    )
+    .after("builds"),
+    Check::new(
+        "frozen-untouched",
+        "hooks leave the values of frozen parameters as they are",
+        Body::Instance(frozen::untouched),
+    )
+    .after("runs"),
+    Check::new(
+        "deterministic",
+        "two runs of the same seed are equal, each in a process of its own",
+        Body::Instance(deterministic),
+    )
+    .after("runs")
+    .twice(),
+    Check::new(
+        "restart",
+        "a second run in one process equals the first, also after one that was broken off",
+        Body::Instance(restart),
+    )
+    .after("deterministic"),
+    Check::new(
+        "two-instances",
+        "two instances in turns do what each does alone",
+        Body::Instance(two_instances),
+    )
+    .after("deterministic"),
+    Check::new("zero-epochs", "a run without epochs goes to its end", Body::Instance(extremes::zero_epochs))
         .after("runs"),
-    Check::new("deterministic", "two runs of the same seed are equal, each in a process of its own", Body::Instance(deterministic))
-        .after("runs")
-        .twice(),
-    Check::new("restart", "a second run in one process equals the first, also after one that was broken off", Body::Instance(restart))
-        .after("deterministic"),
-    Check::new("two-instances", "two instances in turns do what each does alone", Body::Instance(two_instances)).after("deterministic"),
-    Check::new("zero-epochs", "a run without epochs goes to its end", Body::Instance(extremes::zero_epochs)).after("runs"),
     Check::new(
         "one-step",
         "runs of one step, without validation data and with accumulation go to their end",
         Body::Instance(extremes::one_step),
     )
     .after("runs"),
-    Check::new("stop-anywhere", "a run that is asked to stop at any point ends and can be saved", Body::Instance(extremes::stop_anywhere))
-        .after("runs"),
+    Check::new(
+        "stop-anywhere",
+        "a run that is asked to stop at any point ends and can be saved",
+        Body::Instance(extremes::stop_anywhere),
+    )
+    .after("runs"),
     Check::new(
         "odd-models",
         "nested containers, tied weights, nothing to freeze: handled, or refused with a reason",
@@ -71,12 +102,22 @@ pub(super) const USUAL: Length = Length { epochs: 12, batches: 3, validation_bat
 ///
 /// # Errors
 /// The instance cannot be made.
-pub(super) fn build(subject: &Subject, model: &FakeModel, config: &Map<String, Value>, length: Length) -> Result<FakeRun, Error> {
+pub(super) fn build(
+    subject: &Subject,
+    model: &FakeModel,
+    config: &Map<String, Value>,
+    length: Length,
+) -> Result<FakeRun, Error> {
     Ok(run_of(subject, subject.create(config)?, model, length))
 }
 
 /// The same with an instance that is there already.
-pub(super) fn run_of(subject: &Subject, instance: BoxedInstance, model: &FakeModel, length: Length) -> FakeRun {
+pub(super) fn run_of(
+    subject: &Subject,
+    instance: BoxedInstance,
+    model: &FakeModel,
+    length: Length,
+) -> FakeRun {
     let seed = subject.job().seed;
     let noise = move |purpose: u64, at: usize| CounterRng::new(&[seed, purpose, at as u64]).unit();
     let mut run = FakeRun::new(model.clone())
@@ -99,7 +140,11 @@ pub(super) fn run_of(subject: &Subject, instance: BoxedInstance, model: &FakeMod
 ///
 /// # Errors
 /// [`Outcome::Skipped`]: that there is one is another check's.
-pub(super) fn straight(subject: &Subject, config: &Map<String, Value>, length: Length) -> Result<(FakeModel, Report), Outcome> {
+pub(super) fn straight(
+    subject: &Subject,
+    config: &Map<String, Value>,
+    length: Length,
+) -> Result<(FakeModel, Report), Outcome> {
     let mut reason = String::new();
     for tree in trees::usual() {
         subject.job().doing(&format!("in a run over a model of {}", tree.name));
@@ -118,7 +163,9 @@ pub(super) fn configs(subject: &Subject, purpose: u64) -> Vec<Map<String, Value>
     let mut numbers = subject.random(purpose);
     let schema = &subject.item().schema;
     let mut configs = vec![subject.config().clone()];
-    configs.extend((0..RANDOM).map(|_| random(schema, subject.config(), subject.config(), &mut numbers, Sizes::Small)));
+    configs.extend(
+        (0..RANDOM).map(|_| random(schema, subject.config(), subject.config(), &mut numbers, Sizes::Small)),
+    );
     configs.retain(|config| straight(subject, config, USUAL).is_ok());
     configs
 }
@@ -133,7 +180,10 @@ fn fit(run: &mut FakeRun) -> Result<Report, Error> {
 
 /// Where a run failed.
 fn place(report: &Report) -> String {
-    report.epochs.last().map_or_else(|| "before the first epoch".to_owned(), |record| format!("in epoch {}", record.epoch))
+    report
+        .epochs
+        .last()
+        .map_or_else(|| "before the first epoch".to_owned(), |record| format!("in epoch {}", record.epoch))
 }
 
 /// What is wrong with the way in which a run failed; nothing where the model was refused with a reason.
@@ -141,8 +191,14 @@ fn fault(name: &str, report: &Report, error: &Error) -> Option<Outcome> {
     let found = format!("{name}: {} {error}", place(report));
     let expected = "a run to its end, or an error before its first epoch that says what the model lacks";
     match error.kind() {
-        ErrorKind::Panic => Some(Outcome::failed(found, expected, "return an error where the code panics now (`?`, `bail!`, `ensure!`)")),
-        _ if !says_something(error) => Some(Outcome::failed(found, expected, "say in the error what was found and what is expected")),
+        ErrorKind::Panic => Some(Outcome::failed(
+            found,
+            expected,
+            "return an error where the code panics now (`?`, `bail!`, `ensure!`)",
+        )),
+        _ if !says_something(error) => {
+            Some(Outcome::failed(found, expected, "say in the error what was found and what is expected"))
+        }
         _ => None,
     }
 }
@@ -152,7 +208,8 @@ fn runs(subject: &mut Subject) -> Verdict {
     let mut ran = Vec::new();
     for tree in trees::usual() {
         subject.job().doing(&format!("in a run over a model of {}", tree.name));
-        let mut run = build(subject, &tree.model, subject.config(), USUAL).map_err(|error| Outcome::skipped(error.to_string()))?;
+        let mut run = build(subject, &tree.model, subject.config(), USUAL)
+            .map_err(|error| Outcome::skipped(error.to_string()))?;
         let Err(error) = fit(&mut run) else {
             ran.push(tree.name);
             continue;
@@ -171,7 +228,11 @@ fn runs(subject: &mut Subject) -> Verdict {
     }
     if ran.is_empty() {
         let hint = "modules are named otherwise here: give their paths with --config, so that there is something to check";
-        return Err(Outcome::warning(format!("refused: {}", refused.join("; ")), "a run over one of these models", hint));
+        return Err(Outcome::warning(
+            format!("refused: {}", refused.join("; ")),
+            "a run over one of these models",
+            hint,
+        ));
     }
     Ok(Outcome::noted(format!("over {}", ran.join("; "))))
 }
@@ -180,24 +241,35 @@ fn groups_sound(subject: &mut Subject) -> Verdict {
     let mut runs = 0;
     for tree in trees::usual() {
         subject.job().doing(&format!("in a run over a model of {}", tree.name));
-        let mut run = build(subject, &tree.model, subject.config(), USUAL).map_err(|error| Outcome::skipped(error.to_string()))?;
+        let mut run = build(subject, &tree.model, subject.config(), USUAL)
+            .map_err(|error| Outcome::skipped(error.to_string()))?;
         let failed = fit(&mut run).err().filter(|error| error.kind() == ErrorKind::Groups);
         let report = run.report();
         let findings = report.epochs.iter().find_map(|record| {
             let findings = audit::groups(&record.tree, &record.groups);
             (!findings.is_empty()).then(|| format!("epoch {}: {}", record.epoch, findings.join("; ")))
         });
-        if let Some(found) = findings.or_else(|| failed.map(|error| format!("{}: {}", place(&report), error.message()))) {
-            let hint = "`unfreeze_and_add_param_group` adds what is in no group yet; freeze what is not to train";
-            return Err(Outcome::failed(format!("{}, {found}", tree.name), "each trainable parameter in exactly one group", hint));
+        if let Some(found) =
+            findings.or_else(|| failed.map(|error| format!("{}: {}", place(&report), error.message())))
+        {
+            let hint =
+                "`unfreeze_and_add_param_group` adds what is in no group yet; freeze what is not to train";
+            return Err(Outcome::failed(
+                format!("{}, {found}", tree.name),
+                "each trainable parameter in exactly one group",
+                hint,
+            ));
         }
         runs += usize::from(!report.epochs.is_empty());
     }
-    if runs == 0 { Err(Outcome::skipped("no model of the checks gets as far as its first epoch")) } else { Ok(Outcome::passed()) }
+    if runs == 0 {
+        Err(Outcome::skipped("no model of the checks gets as far as its first epoch"))
+    } else {
+        Ok(Outcome::passed())
+    }
 }
 
-const DETERMINISM: &str =
-    "the clock, addresses, the order of a HashMap, a generator that is not seeded: take another source, or a BTreeMap";
+const DETERMINISM: &str = "the clock, addresses, the order of a HashMap, a generator that is not seeded: take another source, or a BTreeMap";
 
 fn deterministic(subject: &mut Subject) -> Verdict {
     let mut trace = Trace::new();
@@ -212,7 +284,8 @@ fn deterministic(subject: &mut Subject) -> Verdict {
 
 /// A run anew, to be compared with what another one did.
 fn again(subject: &Subject, model: &FakeModel) -> Result<FakeRun, Outcome> {
-    build(subject, model, subject.config(), USUAL).map_err(|error| Outcome::skipped(format!("it cannot be made: {error}")))
+    build(subject, model, subject.config(), USUAL)
+        .map_err(|error| Outcome::skipped(format!("it cannot be made: {error}")))
 }
 
 fn restart(subject: &mut Subject) -> Verdict {
@@ -222,12 +295,17 @@ fn restart(subject: &mut Subject) -> Verdict {
     for broken_off in [None, Some(0), Some(1), Some(USUAL.epochs / 2)] {
         if let Some(epochs) = broken_off {
             let mut run = again(subject, &model)?;
-            run.run_epochs(epochs).map_err(|error| Outcome::failed(error.to_string(), "the run that went before", hint))?;
+            run.run_epochs(epochs)
+                .map_err(|error| Outcome::failed(error.to_string(), "the run that went before", hint))?;
         }
-        let second = again(subject, &model)?.fit().map_err(|error| Outcome::failed(error.to_string(), "the run that went before", hint))?;
+        let second = again(subject, &model)?
+            .fit()
+            .map_err(|error| Outcome::failed(error.to_string(), "the run that went before", hint))?;
         if let Some((found, expected)) = Trace::of(&second).difference(&expected) {
-            let after =
-                broken_off.map_or_else(|| "again".to_owned(), |epochs| format!("after one that was broken off after {epochs} epochs"));
+            let after = broken_off.map_or_else(
+                || "again".to_owned(),
+                |epochs| format!("after one that was broken off after {epochs} epochs"),
+            );
             return Err(Outcome::failed(format!("{after}, {found}"), expected, hint));
         }
     }

@@ -1,4 +1,5 @@
-//! Which models of a plugin are looked at whole: a file may offer dozens that differ in little but their size.
+//! Which models of a plugin are looked at whole: a file may offer dozens that differ in little but their
+//! size.
 
 use std::collections::BTreeMap;
 
@@ -67,10 +68,18 @@ pub fn text(sampled: &[Sampled]) -> String {
             ..1_000_000 => format!(" ({} k parameters)", parameters / 1000),
             _ => format!(" ({:.1} M parameters)", parameters as f64 / 1e6),
         });
-        groups.entry((&model.smallest, &model.checks)).or_default().push(format!("{}{}", model.id, size.unwrap_or_default()));
+        groups.entry((&model.smallest, &model.checks)).or_default().push(format!(
+            "{}{}",
+            model.id,
+            size.unwrap_or_default()
+        ));
     }
     let line = |((smallest, checks), ids): (&(&str, &[&str]), &Vec<String>)| {
-        format!("\nsampled: {}\n  only {}; every check ran on {smallest}, the smallest with these keys", ids.join(", "), checks.join(", "))
+        format!(
+            "\nsampled: {}\n  only {}; every check ran on {smallest}, the smallest with these keys",
+            ids.join(", "),
+            checks.join(", ")
+        )
     };
     let lines: String = groups.iter().map(line).collect();
     if lines.is_empty() { lines } else { lines + "\n--all runs every check on each of them, --id on one" }
@@ -83,22 +92,38 @@ mod tests {
     use super::*;
 
     fn model(id: &str, keys: &[&str], default: i64) -> Item {
-        let properties: serde_json::Map<_, _> =
-            keys.iter().map(|key| ((*key).to_owned(), json!({ "type": "integer", "default": default }))).collect();
-        Item { kind: Kind::Model, id: id.to_owned(), description: String::new(), schema: json!({ "properties": properties }) }
+        let properties: serde_json::Map<_, _> = keys
+            .iter()
+            .map(|key| ((*key).to_owned(), json!({ "type": "integer", "default": default })))
+            .collect();
+        Item {
+            kind: Kind::Model,
+            id: id.to_owned(),
+            description: String::new(),
+            schema: json!({ "properties": properties }),
+        }
     }
 
     #[test]
     fn models_of_the_same_keys_are_a_family_whatever_their_defaults() {
-        let items = [model("a18", &["depth"], 18), model("b", &["depth", "width"], 1), model("a34", &["depth"], 34)];
+        let items =
+            [model("a18", &["depth"], 18), model("b", &["depth", "width"], 1), model("a34", &["depth"], 34)];
         assert_eq!(families(items.iter()), [["a18", "a34"]]);
     }
 
     #[test]
     fn what_was_left_out_is_told_by_family() {
-        let sampled = |id: &str, parameters| Sampled { id: id.to_owned(), parameters, smallest: "a18".to_owned(), checks: vec!["builds"] };
+        let sampled = |id: &str, parameters| Sampled {
+            id: id.to_owned(),
+            parameters,
+            smallest: "a18".to_owned(),
+            checks: vec!["builds"],
+        };
         let text = text(&[sampled("a34", Some(21_800_000)), sampled("a50", None)]);
-        assert!(text.contains("sampled: a34 (21.8 M parameters), a50\n  only builds; every check ran on a18"), "{text}");
+        assert!(
+            text.contains("sampled: a34 (21.8 M parameters), a50\n  only builds; every check ran on a18"),
+            "{text}"
+        );
         assert_eq!(super::text(&[]), "");
     }
 }

@@ -12,12 +12,24 @@ use super::{Body, Check, Outcome, Subject, Verdict};
 use crate::data::CounterRng;
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::new("state-round-trip", "state loaded into a new instance is saved again byte for byte", Body::Instance(round_trip))
-        .after("runs"),
-    Check::new("state-refused", "what is no state is refused, and the instance goes on as it was", Body::Instance(refused))
-        .after("deterministic"),
-    Check::new("resume", "a run that is stopped after any epoch and resumed equals one without a stop", Body::Instance(resume))
-        .after("deterministic"),
+    Check::new(
+        "state-round-trip",
+        "state loaded into a new instance is saved again byte for byte",
+        Body::Instance(round_trip),
+    )
+    .after("runs"),
+    Check::new(
+        "state-refused",
+        "what is no state is refused, and the instance goes on as it was",
+        Body::Instance(refused),
+    )
+    .after("deterministic"),
+    Check::new(
+        "resume",
+        "a run that is stopped after any epoch and resumed equals one without a stop",
+        Body::Instance(resume),
+    )
+    .after("deterministic"),
 ];
 
 fn save(instance: &BoxedInstance) -> Result<String> {
@@ -33,14 +45,24 @@ fn states(subject: &Subject) -> Result<Vec<String>, Outcome> {
     let mut states = vec![save(&subject.instance()?).map_err(|error| unsaved(&error))?];
     for config in configs(subject, 4) {
         let (_, report) = straight(subject, &config, USUAL)?;
-        states.extend(report.epochs.iter().filter_map(|record| record.states.get(&subject.item().id)).map(Value::to_string));
+        states.extend(
+            report
+                .epochs
+                .iter()
+                .filter_map(|record| record.states.get(&subject.item().id))
+                .map(Value::to_string),
+        );
     }
     states.dedup();
     Ok(states)
 }
 
 fn unsaved(error: &Error) -> Outcome {
-    Outcome::failed(format!("`state` failed: {error}"), "the state", "`state` has to work whenever a checkpoint may be written")
+    Outcome::failed(
+        format!("`state` failed: {error}"),
+        "the state",
+        "`state` has to work whenever a checkpoint may be written",
+    )
 }
 
 fn round_trip(subject: &mut Subject) -> Verdict {
@@ -49,7 +71,9 @@ fn round_trip(subject: &mut Subject) -> Verdict {
     for state in &states {
         subject.job().doing(&format!("loading {state}"));
         let mut instance = subject.instance()?;
-        load(&mut instance, state).map_err(|error| Outcome::failed(format!("{state} was refused: {error}"), "it to be taken", hint))?;
+        load(&mut instance, state).map_err(|error| {
+            Outcome::failed(format!("{state} was refused: {error}"), "it to be taken", hint)
+        })?;
         let again = save(&instance).map_err(|error| unsaved(&error))?;
         if again != *state {
             return Err(Outcome::failed(again, state, hint));
@@ -75,7 +99,8 @@ fn no_states(subject: &Subject) -> Result<Vec<(String, String)>, Outcome> {
     texts.push(("half of its own state".to_owned(), half));
     if let Ok(Value::Object(whole)) = serde_json::from_str::<Value>(&own) {
         let version = whole.get("version").cloned().unwrap_or_default();
-        let strange = json!({ "version": version, "state": { "no such entry": [random(8)], "nor this one": null } });
+        let strange =
+            json!({ "version": version, "state": { "no such entry": [random(8)], "nor this one": null } });
         texts.push(("entries of something else".to_owned(), strange.to_string()));
         let mut later = whole.clone();
         later.insert("version".to_owned(), json!(u32::MAX));
@@ -113,25 +138,34 @@ fn refused(subject: &mut Subject) -> Verdict {
         subject.job().doing(&format!("loading {name}"));
         match load(&mut instance, &text) {
             Ok(()) => {
-                let hint =
-                    "a checkpoint of another plugin would be taken in silence: refuse entries that are missing, of another type or unknown";
+                let hint = "a checkpoint of another plugin would be taken in silence: refuse entries that are missing, of another type or unknown";
                 return Err(Outcome::failed(format!("{name} was taken"), "an error", hint));
             }
             Err(error) if error.kind() == ErrorKind::Panic => {
-                return Err(Outcome::failed(format!("{name}: {error}"), "an error", "return an error where `load_state` panics now"));
+                return Err(Outcome::failed(
+                    format!("{name}: {error}"),
+                    "an error",
+                    "return an error where `load_state` panics now",
+                ));
             }
             Err(_) => {}
         }
         let after = save(&instance).map_err(|error| unsaved(&error))?;
         if after != before {
             let hint = "read every entry before a field is set";
-            return Err(Outcome::failed(format!("after {name}, the state is {after}"), format!("as before, {before}"), hint));
+            return Err(Outcome::failed(
+                format!("after {name}, the state is {after}"),
+                format!("as before, {before}"),
+                hint,
+            ));
         }
     }
     subject.job().doing("in a run of the instance that refused them");
     let (model, straight) = straight(subject, subject.config(), USUAL)?;
     let hint = "read every entry before a field is set, also one that is not saved";
-    let usual = |found: String| Outcome::failed(format!("after it refused them, {found}"), "the run of a fresh instance", hint);
+    let usual = |found: String| {
+        Outcome::failed(format!("after it refused them, {found}"), "the run of a fresh instance", hint)
+    };
     let report = run_of(subject, instance, &model, USUAL).fit().map_err(|error| usual(error.to_string()))?;
     match Trace::of(&report).difference(&Trace::of(&straight)) {
         None => Ok(Outcome::passed()),
@@ -148,8 +182,9 @@ fn resume(subject: &mut Subject) -> Verdict {
             let place = format!("resumed after {stop} epochs");
             subject.job().doing(&place);
             let anew = || build(subject, &model, config, USUAL);
-            let resumed = resumed_after(stop, anew)
-                .map_err(|error| Outcome::failed(format!("{place}: {error}"), "the run without a stop", RESUME))?;
+            let resumed = resumed_after(stop, anew).map_err(|error| {
+                Outcome::failed(format!("{place}: {error}"), "the run without a stop", RESUME)
+            })?;
             if let Some((found, expected)) = Trace::of_epochs(&resumed).difference(&whole.since_epoch(stop)) {
                 return Err(Outcome::failed(format!("{place}, {found}"), expected, RESUME));
             }
@@ -161,7 +196,10 @@ fn resume(subject: &mut Subject) -> Verdict {
 const RESUME: &str = "a field that changes in a run is not in its state: mark it `#[config(state)]`, or let it follow from the epoch; \
                       `freeze_before_training` does not run again";
 
-fn resumed_after(stop: usize, anew: impl Fn() -> Result<FakeRun>) -> Result<thaw_plugin_api::testing::Report> {
+fn resumed_after(
+    stop: usize,
+    anew: impl Fn() -> Result<FakeRun>,
+) -> Result<thaw_plugin_api::testing::Report> {
     let mut first = anew()?;
     first.run_epochs(stop)?;
     let saved = first.save()?;

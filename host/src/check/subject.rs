@@ -26,13 +26,19 @@ impl Subject {
     pub fn open(job: Job) -> Result<Self, Outcome> {
         crate::torch::init().map_err(|error| Outcome::skipped(error.to_string()))?;
         let mut plugins = PluginSet::default();
-        let plugin = plugins.add(&job.file).map_err(|error| Outcome::skipped(format!("the host refuses the plugin: {error}")))?;
-        let item =
-            job.item.as_ref().and_then(|(kind, id)| plugin.metadata().items.iter().find(|item| (item.kind, &item.id) == (*kind, id)));
+        let plugin = plugins
+            .add(&job.file)
+            .map_err(|error| Outcome::skipped(format!("the host refuses the plugin: {error}")))?;
+        let item = job.item.as_ref().and_then(|(kind, id)| {
+            plugin.metadata().items.iter().find(|item| (item.kind, &item.id) == (*kind, id))
+        });
         let item = item.cloned().ok_or_else(|| Outcome::skipped("the plugin does not offer the id"))?;
         let given = job.config.as_object().cloned().unwrap_or_default();
         let config = complete(&item.schema, given).map_err(|keys| {
-            Outcome::skipped(format!("required without a default, and not to be guessed: {}; give them with --config", keys.join(", ")))
+            Outcome::skipped(format!(
+                "required without a default, and not to be guessed: {}; give them with --config",
+                keys.join(", ")
+            ))
         })?;
         Ok(Self { job, item, plugins, config })
     }
@@ -69,7 +75,14 @@ impl Subject {
     pub fn create(&self, config: &Map<String, Value>) -> Result<BoxedInstance, Error> {
         let plugin = self.plugin().map_err(|_| Error::new("the plugin is not open"))?;
         let (kind, config) = (self.item.kind.to_string(), Value::Object(config.clone()).to_string());
-        contain(|| Ok(plugin.root().create()(kind.as_str().into(), self.item.id.as_str().into(), config.as_str().into()).into_result()?))
+        contain(|| {
+            Ok(plugin.root().create()(
+                kind.as_str().into(),
+                self.item.id.as_str().into(),
+                config.as_str().into(),
+            )
+            .into_result()?)
+        })
     }
 
     /// Makes a strategy or callback of the usual configuration.
@@ -89,8 +102,8 @@ impl Subject {
         HostModel::create(&self.plugins, &self.item.id, &Value::Object(config.clone()))
     }
 
-    /// Makes whatever the id stands for and gives the configuration as the plugin resolved it; none where it does not
-    /// say.
+    /// Makes whatever the id stands for and gives the configuration as the plugin resolved it; none where it
+    /// does not say.
     ///
     /// # Errors
     /// The plugin's.
@@ -110,7 +123,8 @@ fn plugins_own(error: crate::Error) -> Error {
     use crate::model::ModelError;
     use crate::plugins::PluginError;
     match error {
-        crate::Error::Plugin(PluginError::Failed(failure)) | crate::Error::Model(ModelError::Plugin(failure)) => failure.error,
+        crate::Error::Plugin(PluginError::Failed(failure))
+        | crate::Error::Model(ModelError::Plugin(failure)) => failure.error,
         other => Error::new(other),
     }
 }

@@ -126,13 +126,26 @@ impl Suite {
     /// Models that were not looked at whole, after a run.
     pub fn sampled(&self) -> Vec<Sampled> {
         let mut sampled = Vec::new();
-        for (index, family) in
-            self.families.iter().enumerate().filter(|(index, _)| self.tasks.iter().any(|task| task.family == Some(*index)))
+        for (index, family) in self
+            .families
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| self.tasks.iter().any(|task| task.family == Some(*index)))
         {
             let smallest = self.smallest(index);
             for id in family.iter().filter(|id| *id != smallest) {
-                let checks = self.tasks.iter().filter(|task| task.is_of(id) && !self.is_left_out(task)).map(|task| task.check.id).collect();
-                sampled.push(Sampled { id: id.clone(), parameters: self.parameters(id), smallest: smallest.to_owned(), checks });
+                let checks = self
+                    .tasks
+                    .iter()
+                    .filter(|task| task.is_of(id) && !self.is_left_out(task))
+                    .map(|task| task.check.id)
+                    .collect();
+                sampled.push(Sampled {
+                    id: id.clone(),
+                    parameters: self.parameters(id),
+                    smallest: smallest.to_owned(),
+                    checks,
+                });
             }
         }
         sampled
@@ -140,7 +153,8 @@ impl Suite {
 
     /// Parameters of a model, once they are counted.
     fn parameters(&self, id: &str) -> Option<u64> {
-        let (index, task) = self.tasks.iter().enumerate().find(|(_, task)| task.check.id == MEASURE && task.is_of(id))?;
+        let (index, task) =
+            self.tasks.iter().enumerate().find(|(_, task)| task.check.id == MEASURE && task.is_of(id))?;
         self.job(task, &index.to_string()).ok()?.left_behind(PARAMETERS)?.parse().ok()
     }
 
@@ -171,11 +185,15 @@ impl Suite {
         let mut tasks: Vec<Task> = Vec::new();
         for item in subjects {
             let model = item.as_ref().filter(|(kind, _)| *kind == Kind::Model);
-            let family = model.and_then(|(_, id)| self.families.iter().position(|family| family.contains(id)));
+            let family =
+                model.and_then(|(_, id)| self.families.iter().position(|family| family.contains(id)));
             let kind = item.as_ref().map(|(kind, _)| *kind);
             let start = tasks.len();
             for check in all().filter(|check| check.is_for(kind) && self.is_wanted(check, family.is_some())) {
-                let after = tasks[start..].iter().position(|task| Some(task.check.id) == check.after).map(|index| start + index);
+                let after = tasks[start..]
+                    .iter()
+                    .position(|task| Some(task.check.id) == check.after)
+                    .map(|index| start + index);
                 let family = family.filter(|_| check.reach != Reach::All);
                 tasks.push(Task { check, item: item.clone(), after, family });
             }
@@ -186,7 +204,9 @@ impl Suite {
     /// Whether a check is asked for, or measures models for one that is.
     fn is_wanted(&self, check: &Check, is_sampled: bool) -> bool {
         let asked = |id: &str| self.options.only.iter().any(|only| only == id);
-        let samples = || all().any(|other| other.is_for(Some(Kind::Model)) && other.reach != Reach::All && asked(other.id));
+        let samples = || {
+            all().any(|other| other.is_for(Some(Kind::Model)) && other.reach != Reach::All && asked(other.id))
+        };
         self.options.only.is_empty() || asked(check.id) || (is_sampled && check.id == MEASURE && samples())
     }
 
@@ -201,10 +221,18 @@ impl Suite {
             }
         });
         let states = progress.into_inner().unwrap_or_else(PoisonError::into_inner).states;
-        states.into_iter().filter_map(|state| if let State::Done(checked) = state { Some(checked) } else { None }).collect()
+        states
+            .into_iter()
+            .filter_map(|state| if let State::Done(checked) = state { Some(checked) } else { None })
+            .collect()
     }
 
-    fn work(&self, progress: &Mutex<Progress>, changed: &Condvar, tell: &Mutex<&mut (dyn FnMut(&Checked) + Send)>) {
+    fn work(
+        &self,
+        progress: &Mutex<Progress>,
+        changed: &Condvar,
+        tell: &Mutex<&mut (dyn FnMut(&Checked) + Send)>,
+    ) {
         let mut guard = progress.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if guard.states.iter().all(|state| !matches!(state, State::Waiting)) {
@@ -217,7 +245,11 @@ impl Suite {
             let ground = self.tasks[index].after.map(|after| guard.states[after].clone());
             guard.states[index] = State::Running;
             drop(guard);
-            let state = if self.is_left_out(&self.tasks[index]) { State::LeftOut } else { State::Done(self.check(index, ground)) };
+            let state = if self.is_left_out(&self.tasks[index]) {
+                State::LeftOut
+            } else {
+                State::Done(self.check(index, ground))
+            };
             guard = progress.lock().unwrap_or_else(PoisonError::into_inner);
             guard.states[index] = state;
             let mut tell = tell.lock().unwrap_or_else(PoisonError::into_inner);
@@ -235,12 +267,15 @@ impl Suite {
     fn next(&self, states: &[State]) -> Option<usize> {
         let is_over = |index: usize| matches!(states[index], State::Done(_) | State::LeftOut);
         let is_measured = |family: usize| {
-            let of_family = |task: &Task| task.item.as_ref().is_some_and(|(_, id)| self.families[family].contains(id));
-            let mut measures = self.tasks.iter().enumerate().filter(|(_, task)| task.check.id == MEASURE && of_family(task));
+            let of_family =
+                |task: &Task| task.item.as_ref().is_some_and(|(_, id)| self.families[family].contains(id));
+            let mut measures =
+                self.tasks.iter().enumerate().filter(|(_, task)| task.check.id == MEASURE && of_family(task));
             measures.all(|(index, _)| is_over(index))
         };
         let is_ready = |task: &Task| task.after.is_none_or(is_over) && task.family.is_none_or(is_measured);
-        (0..states.len()).find(|&index| matches!(states[index], State::Waiting) && is_ready(&self.tasks[index]))
+        (0..states.len())
+            .find(|&index| matches!(states[index], State::Waiting) && is_ready(&self.tasks[index]))
     }
 
     fn check(&self, index: usize, ground: Option<State>) -> Checked {
@@ -251,11 +286,20 @@ impl Suite {
                 Outcome::skipped(format!("`{}` {}", ground.check.id, ground.outcome.word().to_lowercase()))
             }
             _ => match self.job(task, &index.to_string()) {
-                Ok(job) => job.run(task.check, self.limit(task.check, task.item.as_ref().map(|(kind, _)| *kind)), &self.zygotes),
+                Ok(job) => job.run(
+                    task.check,
+                    self.limit(task.check, task.item.as_ref().map(|(kind, _)| *kind)),
+                    &self.zygotes,
+                ),
                 Err(error) => Outcome::skipped(format!("no place for temporary files: {error}")),
             },
         };
-        Checked { check: task.check, item: task.item.clone(), outcome, seconds: started.elapsed().as_secs_f64() }
+        Checked {
+            check: task.check,
+            item: task.item.clone(),
+            outcome,
+            seconds: started.elapsed().as_secs_f64(),
+        }
     }
 
     fn limit(&self, check: &Check, kind: Option<Kind>) -> Duration {

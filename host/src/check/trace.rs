@@ -32,14 +32,29 @@ impl Trace {
     pub fn of_epochs(report: &Report) -> Self {
         let mut trace = Self::new();
         for record in &report.epochs {
-            let mut add = |what: &str, value: String| trace.push(&format!("epoch {}, {what}", record.epoch), &value);
+            let mut add =
+                |what: &str, value: String| trace.push(&format!("epoch {}, {what}", record.epoch), &value);
             add("groups", format!("{:?}", record.groups));
             add("trainable", format!("{:?}", record.trainable()));
             add(
                 "modes",
-                format!("{:?}", record.tree.modules().iter().map(|m| (&m.path, m.training, m.track_running_stats)).collect::<Vec<_>>()),
+                format!(
+                    "{:?}",
+                    record
+                        .tree
+                        .modules()
+                        .iter()
+                        .map(|m| (&m.path, m.training, m.track_running_stats))
+                        .collect::<Vec<_>>()
+                ),
             );
-            add("state", format!("{:?}", record.states.iter().map(|(id, state)| format!("{id}: {state}")).collect::<Vec<_>>()));
+            add(
+                "state",
+                format!(
+                    "{:?}",
+                    record.states.iter().map(|(id, state)| format!("{id}: {state}")).collect::<Vec<_>>()
+                ),
+            );
             add("steps", format!("{:?}", record.steps));
             add("logged", format!("{:?}", record.logged));
             add("metrics", format!("{:?}", record.metrics));
@@ -83,9 +98,11 @@ impl Trace {
         let first = Self(first.lines().map(str::to_owned).collect());
         match self.difference(&first) {
             None => Ok(()),
-            Some((found, expected)) => {
-                Err(Outcome::failed(format!("in a second process {found}"), format!("as in the first one {expected}"), hint))
-            }
+            Some((found, expected)) => Err(Outcome::failed(
+                format!("in a second process {found}"),
+                format!("as in the first one {expected}"),
+                hint,
+            )),
         }
     }
 }
@@ -97,7 +114,11 @@ fn excerpt(line: &str, at: usize) -> String {
     let shown: String = value.chars().skip(start).take(SHOWN).collect();
     let more = if value.chars().count() > start + SHOWN { " …" } else { "" };
     let before = if start > 0 { "… " } else { "" };
-    if label.is_empty() { format!("{before}{shown}{more}") } else { format!("{label}: {before}{shown}{more}") }
+    if label.is_empty() {
+        format!("{before}{shown}{more}")
+    } else {
+        format!("{label}: {before}{shown}{more}")
+    }
 }
 
 #[cfg(test)]
@@ -111,7 +132,10 @@ mod tests {
         a.push("epoch 1, groups", &format!("{long}1{long}"));
         b.push("epoch 1, groups", &format!("{long}2{long}"));
         let (found, expected) = a.difference(&b).unwrap();
-        assert!(found.starts_with("epoch 1, groups: … xxx") && found.contains('1') && found.ends_with('…'), "{found}");
+        assert!(
+            found.starts_with("epoch 1, groups: … xxx") && found.contains('1') && found.ends_with('…'),
+            "{found}"
+        );
         assert!(expected.contains('2') && expected.len() < 120, "{expected}");
         assert_eq!(a.difference(&a.clone()), None);
     }

@@ -1,8 +1,9 @@
 //! Processes of checks as copies of one that has libtorch loaded: loading it takes longer than most checks.
 //!
-//! A zygote is this program with a hidden command. It reads jobs, a line each, and forks for each; the copy runs the check.
-//! It has one thread and has computed nothing, so that a copy is what a new process would be. Only its addresses are those of
-//! the other copies: where a second process is to compare, that one is started anew.
+//! A zygote is this program with a hidden command. It reads jobs, a line each, and forks for each; the copy
+//! runs the check. It has one thread and has computed nothing, so that a copy is what a new process would be.
+//! Only its addresses are those of the other copies: where a second process is to compare, that one is
+//! started anew.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -21,8 +22,8 @@ use super::process::{Job, STDERR, STDOUT, single_threaded};
 pub struct Zygotes(Mutex<Vec<Zygote>>);
 
 impl Zygotes {
-    /// Runs a job in a copy, or in a process of its own where none can be had (a libtorch that starts threads when it is
-    /// loaded); `None` where it was not done in time.
+    /// Runs a job in a copy, or in a process of its own where none can be had (a libtorch that starts threads
+    /// when it is loaded); `None` where it was not done in time.
     ///
     /// # Errors
     /// A process that cannot be started.
@@ -49,8 +50,11 @@ impl Zygote {
     fn start() -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["plugin", "run-check"]).envs(single_threaded());
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let (Some(jobs), Some(output)) = (process.stdin.take(), process.stdout.take()) else { return Err(gone()) };
+        let mut process =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let (Some(jobs), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
+            return Err(gone());
+        };
         let (sender, answers) = channel();
         std::thread::spawn(move || {
             let numbers = BufReader::new(output).lines().map(|line| line?.parse().map_err(io::Error::other));
@@ -117,8 +121,8 @@ pub fn serve() -> io::Result<()> {
     Ok(())
 }
 
-/// The copy: a process like one that was started for the check, but for its end. libtorch's takes longer than most checks;
-/// where a second process compares, that one ends in the usual way.
+/// The copy: a process like one that was started for the check, but for its end. libtorch's takes longer than
+/// most checks; where a second process compares, that one ends in the usual way.
 fn be_born(job: &Job) -> ! {
     let done = settle(job).map_err(|error| error.to_string()).and_then(|()| job.check());
     if let Err(error) = &done {

@@ -18,7 +18,8 @@ pub struct Checkpoint {
     pub state: SavedState,
 }
 
-/// The folder of a checkpoint: a run directory stands for its `preferred` one (`last` or `best`), or else the other.
+/// The folder of a checkpoint: a run directory stands for its `preferred` one (`last` or `best`), or else the
+/// other.
 ///
 /// # Errors
 /// There is none.
@@ -36,16 +37,18 @@ impl Checkpoint {
     /// There is none, or a file of it is damaged.
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         let path = folder.join(STATE);
-        let text = std::fs::read_to_string(&path).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
-        let state: SavedState =
-            serde_json::from_str(&text).map_err(|error| CheckpointError::State { path: path.clone(), reason: error.to_string() })?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
+        let state: SavedState = serde_json::from_str(&text)
+            .map_err(|error| CheckpointError::State { path: path.clone(), reason: error.to_string() })?;
         if state.format != 1 {
             let reason = format!("the checkpoint has format {}, this program reads format 1", state.format);
             return Err(CheckpointError::State { path, reason });
         }
         for (file, expected) in &state.files {
             let path = folder.join(file);
-            let found = sha256_file(&path).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
+            let found =
+                sha256_file(&path).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
             if found != *expected {
                 return Err(CheckpointError::Damaged { path, found, expected: expected.clone() });
             }
@@ -62,19 +65,27 @@ impl Checkpoint {
     pub fn run_dir(&self) -> Option<PathBuf> {
         let folder = self.folder.canonicalize().ok()?;
         let checkpoints = folder.parent()?;
-        (checkpoints.file_name()? == CHECKPOINTS).then(|| checkpoints.parent().map(Path::to_path_buf)).flatten()
+        (checkpoints.file_name()? == CHECKPOINTS)
+            .then(|| checkpoints.parent().map(Path::to_path_buf))
+            .flatten()
     }
 
-    /// The run config that it keeps, with these `--set` overrides. Paths are those of its own files, and of the data where the
-    /// run found it; what is gone from there is as it was given.
+    /// The run config that it keeps, with these `--set` overrides. Paths are those of its own files, and of
+    /// the data where the run found it; what is gone from there is as it was given.
     ///
     /// # Errors
     /// As [`RunConfig::from_table`].
     pub fn config(&self, overrides: &[String]) -> Result<RunConfig, ConfigError> {
         let given = &self.state.config;
         let mut table = given.clone();
-        let found = self.state.paths.iter().map(|(key, path)| (key, self.folder.join(path))).filter(|(_, path)| path.exists());
-        let found: Vec<(&String, Value)> = found.filter_map(|(key, path)| Some((key, Value::from(path.to_str()?)))).collect();
+        let found = self
+            .state
+            .paths
+            .iter()
+            .map(|(key, path)| (key, self.folder.join(path)))
+            .filter(|(_, path)| path.exists());
+        let found: Vec<(&String, Value)> =
+            found.filter_map(|(key, path)| Some((key, Value::from(path.to_str()?)))).collect();
         for (key, path) in &found {
             if let Some(value) = table.pointer_mut(key) {
                 value.clone_from(path);
@@ -82,9 +93,12 @@ impl Checkpoint {
         }
         let of_run = self.run_dir().unwrap_or_else(|| self.folder.clone());
         let mut config = RunConfig::from_table(&of_run.join(CONFIG), table, overrides)?;
-        // The table goes on into other checkpoints. There it says what was given, where nothing else is given now.
+        // The table goes on into other checkpoints. There it says what was given, where nothing else is given
+        // now.
         for (key, path) in found {
-            if let (Some(value), Some(given)) = (config.table.pointer_mut(key).filter(|value| **value == path), given.pointer(key)) {
+            if let (Some(value), Some(given)) =
+                (config.table.pointer_mut(key).filter(|value| **value == path), given.pointer(key))
+            {
                 value.clone_from(given);
             }
         }

@@ -34,7 +34,8 @@ pub struct SavedState {
     pub class_names: Vec<String>,
     /// The run config.
     pub config: Value,
-    /// Where the files and folders are that it names, by key (a JSON pointer into it): a file of this checkpoint, or an absolute path.
+    /// Where the files and folders are that it names, by key (a JSON pointer into it): a file of this
+    /// checkpoint, or an absolute path.
     #[serde(default)]
     pub paths: BTreeMap<String, String>,
     /// Modules with modes and `requires_grad`.

@@ -48,7 +48,8 @@ pub struct CheckpointStore {
 }
 
 impl CheckpointStore {
-    /// A store in this folder, which exists and which nobody else writes into: what a process that was killed left unfinished goes.
+    /// A store in this folder, which exists and which nobody else writes into: what a process that was killed
+    /// left unfinished goes.
     ///
     /// # Errors
     /// It cannot be read, or what was left not removed.
@@ -85,10 +86,13 @@ impl CheckpointStore {
         let folder = self.writing().map_err(written(&self.folder))?;
         for (file, tensors) in [(MODEL, &snapshot.model), (OPTIMIZER, &snapshot.optimizer)] {
             let path = folder.path().join(file);
-            let result = write_safetensors(&path, tensors, &BTreeMap::new(), &WriteOptions::default()).map_err(|error| match error {
-                WeightsError::Write { source, .. } => CheckpointError::Write { path: target.join(file), source },
-                other => other.into(),
-            })?;
+            let result = write_safetensors(&path, tensors, &BTreeMap::new(), &WriteOptions::default())
+                .map_err(|error| match error {
+                    WeightsError::Write { source, .. } => {
+                        CheckpointError::Write { path: target.join(file), source }
+                    }
+                    other => other.into(),
+                })?;
             snapshot.state.files.insert(file.to_owned(), result.sha256);
         }
         for file in &snapshot.files {
@@ -137,7 +141,8 @@ impl CheckpointStore {
     pub fn alias(&self, alias: &str, name: &str) -> Result<(), CheckpointError> {
         let link = self.folder.join(alias);
         let beside = temporary().make_in(&self.folder, |beside| symlink(Path::new(name), beside));
-        let result = beside.and_then(|beside| beside.into_temp_path().persist(&link).map_err(|error| error.error));
+        let result =
+            beside.and_then(|beside| beside.into_temp_path().persist(&link).map_err(|error| error.error));
         result.map_err(|source| CheckpointError::Write { path: link, source })
     }
 
@@ -148,7 +153,9 @@ impl CheckpointStore {
     pub fn remove_alias(&self, alias: &str) -> Result<(), CheckpointError> {
         let link = self.folder.join(alias);
         match fs::remove_file(&link) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(CheckpointError::Write { path: link, source }),
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(CheckpointError::Write { path: link, source })
+            }
             _ => Ok(()),
         }
     }
@@ -162,7 +169,9 @@ impl CheckpointStore {
     /// The name of a checkpoint that lies here.
     pub fn name_of(&self, checkpoint: &Checkpoint) -> Option<String> {
         let folder = checkpoint.folder().canonicalize().ok()?;
-        (folder.parent()? == self.folder.canonicalize().ok()?).then(|| folder.file_name()?.to_str().map(str::to_owned)).flatten()
+        (folder.parent()? == self.folder.canonicalize().ok()?)
+            .then(|| folder.file_name()?.to_str().map(str::to_owned))
+            .flatten()
     }
 
     /// Removes a checkpoint, unless an alias stands for it.

@@ -56,7 +56,11 @@ impl From<Dtype> for Kind {
 
 /// A file name that says what is written.
 fn safetensors(name: &str) -> Result<PathBuf, &'static str> {
-    if name.ends_with(".safetensors") { Ok(name.into()) } else { Err("expected a file that ends in .safetensors") }
+    if name.ends_with(".safetensors") {
+        Ok(name.into())
+    } else {
+        Err("expected a file that ends in .safetensors")
+    }
 }
 
 /// Writes a checkpoint's weights and buffers under PyTorch's names. No plugin is needed for it.
@@ -72,10 +76,17 @@ pub fn run(options: &Options, args: ExportArgs) -> Result<(), Error> {
     let saved = &checkpoint.state;
     let hyper_parameters = json!({ "model": saved.model, "class_names": saved.class_names });
     let metadata = BTreeMap::from([(HYPER_PARAMETERS.to_owned(), hyper_parameters.to_string())]);
-    let write = WriteOptions { kind: args.dtype.map(Kind::from), module: args.module, keep_prefix: args.keep_prefix };
+    let write =
+        WriteOptions { kind: args.dtype.map(Kind::from), module: args.module, keep_prefix: args.keep_prefix };
     let written = write_safetensors(&args.output, &tensors, &metadata, &write)?;
     if options.quiet {
         return Ok(());
     }
-    print(format_args!("{}: {} tensors, {} bytes, SHA-256 {}", args.output.display(), written.tensors, written.bytes, written.sha256))
+    print(format_args!(
+        "{}: {} tensors, {} bytes, SHA-256 {}",
+        args.output.display(),
+        written.tensors,
+        written.bytes,
+        written.sha256
+    ))
 }

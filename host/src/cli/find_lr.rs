@@ -25,7 +25,8 @@ use crate::stdout::print;
 pub struct FindLrArgs {
     #[command(flatten)]
     start: StartArgs,
-    /// The epoch, from 0, in whose state the test is made: what trains then, in which groups. Default: the run's next one.
+    /// The epoch, from 0, in whose state the test is made: what trains then, in which groups. Default: the
+    /// run's next one.
     #[arg(long, value_name = "N")]
     epoch: Option<usize>,
     /// Tests each group by itself, the others held still. Else all rates move together and keep their ratios.
@@ -106,10 +107,14 @@ pub fn test(
 ) -> Result<FoundLr, Error> {
     let folder = tempfile::tempdir().map_err(io(std::env::temp_dir()))?;
     let run_dir = folder.path().join("run");
-    let mut fit = Fit::build(config, plugins, device, FitOptions { run_dir, resume, reporter: Reporter::new(true) })?;
+    let mut fit =
+        Fit::build(config, plugins, device, FitOptions { run_dir, resume, reporter: Reporter::new(true) })?;
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
     let bar = ProgressBar::with_draw_target(None, target);
-    bar.set_style(ProgressStyle::with_template("range test {bar:24} {pos}/{len}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_style(
+        ProgressStyle::with_template("range test {bar:24} {pos}/{len}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
     let found = fit.find_lr(settings, &mut |step, steps| {
         bar.set_length(steps as u64);
         bar.set_position(step as u64);
@@ -123,7 +128,12 @@ pub fn test(
 ///
 /// # Errors
 /// What ended the test, or a run config without an optimizer.
-pub fn with_suggestion(config: RunConfig, plugins: PluginSet, device: Device, quiet: bool) -> Result<RunConfig, Error> {
+pub fn with_suggestion(
+    config: RunConfig,
+    plugins: PluginSet,
+    device: Device,
+    quiet: bool,
+) -> Result<RunConfig, Error> {
     let Some(before) = config.optimizer.as_ref().map(|optimizer| optimizer.lr) else {
         return Err(FindLrError::NoOptimizer.into());
     };
@@ -147,5 +157,6 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn growth(text: &str) -> Result<Growth, String> {
-    Growth::from_value(&text.into(), &Key::root()).map_err(|_| "expected `exponential` or `linear`".to_owned())
+    Growth::from_value(&text.into(), &Key::root())
+        .map_err(|_| "expected `exponential` or `linear`".to_owned())
 }

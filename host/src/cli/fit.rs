@@ -34,7 +34,9 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     let (mut config, resume) = args.start.read()?;
     let run_dir = match (args.run_dir, &resume) {
         (Some(run_dir), _) => run_dir,
-        (None, Some(checkpoint)) => checkpoint.run_dir().unwrap_or_else(|| RunDir::default_path(&config.name())),
+        (None, Some(checkpoint)) => {
+            checkpoint.run_dir().unwrap_or_else(|| RunDir::default_path(&config.name()))
+        }
         (None, None) => RunDir::default_path(&config.name()),
     };
     let device = session::device(&config.trainer.device)?;
@@ -44,7 +46,12 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
         config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet)?;
     }
     let shown = run_dir.clone();
-    let mut fit = Fit::build(config, plugins, device, FitOptions { run_dir, resume, reporter: Reporter::new(options.quiet) })?;
+    let mut fit = Fit::build(
+        config,
+        plugins,
+        device,
+        FitOptions { run_dir, resume, reporter: Reporter::new(options.quiet) },
+    )?;
     let result = fit.run();
     if let Err(error) = &result {
         tell_last_checkpoint(&shown, error);
@@ -74,19 +81,29 @@ fn summary(fit: &Fit, outcome: &Outcome, run_dir: &Path) -> Result<(), Error> {
     if let Some(best) = &outcome.best {
         print(format_args!("best {} {:.4} in epoch {}", best.monitor, best.value, best.epoch + 1))?;
         let names = fit.state().data.class_names();
-        let table = super::classes::table(&best.classes, |index| names.get(index).cloned().unwrap_or_else(|| index.to_string()));
+        let table = super::classes::table(&best.classes, |index| {
+            names.get(index).cloned().unwrap_or_else(|| index.to_string())
+        });
         table.lines().try_for_each(print)?;
     }
-    let checkpoint = run_dir.join(crate::run_dir::CHECKPOINTS).join(if outcome.best.is_some() { crate::checkpoint::BEST } else { LAST });
+    let checkpoint = run_dir.join(crate::run_dir::CHECKPOINTS).join(if outcome.best.is_some() {
+        crate::checkpoint::BEST
+    } else {
+        LAST
+    });
     if checkpoint.exists() {
         let (shown, program) = (checkpoint.display(), program());
         print(format_args!("checkpoint {shown}"))?;
-        print(format_args!("predict    {program} predict --checkpoint {shown} --input PATH --output predictions.csv"))?;
+        print(format_args!(
+            "predict    {program} predict --checkpoint {shown} --input PATH --output predictions.csv"
+        ))?;
     }
     Ok(())
 }
 
 /// This program as it was called, for commands to be copied.
 fn program() -> String {
-    std::env::args_os().next().map_or_else(|| "host".to_owned(), |called| called.to_string_lossy().into_owned())
+    std::env::args_os()
+        .next()
+        .map_or_else(|| "host".to_owned(), |called| called.to_string_lossy().into_owned())
 }

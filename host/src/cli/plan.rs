@@ -26,11 +26,12 @@ pub struct PlanArgs {
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
-    /// Prints the model's module tree as JSON, for `FakeModel::from_json` of an author's tests, and plans nothing.
+    /// Prints the model's module tree as JSON, for `FakeModel::from_json` of an author's tests, and plans
+    /// nothing.
     #[arg(long, conflicts_with_all = ["json", "write_schedule"])]
     tree: bool,
-    /// Writes a schedule for phased-finetuning to start from, made of the model's stages and the run's epochs and rate,
-    /// and plans nothing.
+    /// Writes a schedule for phased-finetuning to start from, made of the model's stages and the run's epochs
+    /// and rate, and plans nothing.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     write_schedule: Option<PathBuf>,
 }
@@ -45,7 +46,9 @@ pub fn run(options: &Options, args: PlanArgs) -> Result<(), Error> {
     let plugins = session::plugins(options, Some(&config))?;
     if args.tree {
         let model = create_model(&config, &plugins)?;
-        return print(serde_json::to_string(model.tree()).map_err(|error| io("the module tree")(error.into()))?);
+        return print(
+            serde_json::to_string(model.tree()).map_err(|error| io("the module tree")(error.into()))?,
+        );
     }
     if let Some(path) = &args.write_schedule {
         return write_schedule(path, &crate::plan::starting_schedule(&config, &plugins, path)?);
@@ -62,5 +65,8 @@ fn write_schedule(path: &Path, schedule: &str) -> Result<(), Error> {
     }
     crate::durable::write(path, schedule.as_bytes()).map_err(io(path))?;
     print(format_args!("{}: written; use it with\n", path.display()))?;
-    print(format_args!("[[callbacks]]\nid = \"phased-finetuning\"\nschedule = {:?}", path.display().to_string()))
+    print(format_args!(
+        "[[callbacks]]\nid = \"phased-finetuning\"\nschedule = {:?}",
+        path.display().to_string()
+    ))
 }

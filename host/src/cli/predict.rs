@@ -35,8 +35,8 @@ pub struct PredictArgs {
     /// Writes a further output of the model under its name, such as attentions.
     #[arg(long, value_name = "NAME")]
     outputs: Vec<String>,
-    /// Writes every layer's attention weights: `attentions.0`, …, each [samples, heads, tokens, tokens]. Sets the model's
-    /// `output_attentions`.
+    /// Writes every layer's attention weights: `attentions.0`, …, each [samples, heads, tokens, tokens]. Sets
+    /// the model's `output_attentions`.
     #[arg(long, value_name = "FILE.safetensors")]
     attentions: Option<PathBuf>,
     /// Stops after this many batches.

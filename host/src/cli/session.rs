@@ -13,7 +13,8 @@ use crate::fit::INTERRUPTED;
 use crate::plugins::{PluginSet, SearchPath};
 use crate::torch::cuda;
 
-/// Chooses the device and sets libtorch up. Before plugins are loaded: CUDA has to be opened before any use of libtorch.
+/// Chooses the device and sets libtorch up. Before plugins are loaded: CUDA has to be opened before any use
+/// of libtorch.
 ///
 /// # Errors
 /// A device that cannot be used.
@@ -75,10 +76,13 @@ pub fn watch_interrupts() {
     ignore_file_size_signal();
 }
 
-/// Past a limit on the size of files, writing is to fail with an error that can be told, not to end the process.
+/// Past a limit on the size of files, writing is to fail with an error that can be told, not to end the
+/// process.
 fn ignore_file_size_signal() {
     #[cfg(unix)]
-    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false))) {
+    if let Err(error) =
+        signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)))
+    {
         tracing::debug!("cannot ignore SIGXFSZ: {error}");
     }
 }

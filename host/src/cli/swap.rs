@@ -20,14 +20,15 @@ pub struct SwapArgs {
     /// The run directory of a live run. Name the new strategy's plugin with --plugin.
     #[arg(value_name = "RUN_DIR")]
     run_dir: PathBuf,
-    /// Sets a key of the new strategy, such as unfreeze_at_epoch=5; id=… chooses among those of the plugin. A strategy
-    /// with the old one's id keeps its settings.
+    /// Sets a key of the new strategy, such as unfreeze_at_epoch=5; id=… chooses among those of the plugin. A
+    /// strategy with the old one's id keeps its settings.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// The strategy to replace, where the run has several.
     #[arg(long, value_name = "ID")]
     replace: Option<String>,
-    /// Withdraws the request where the run does not come to its next epoch in this time. Default: waits for it.
+    /// Withdraws the request where the run does not come to its next epoch in this time. Default: waits for
+    /// it.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
 }
@@ -42,8 +43,8 @@ pub fn run(options: &Options, args: SwapArgs) -> Result<(), Error> {
     };
     let plugin = SearchPath::of_process(&options.plugin_dirs).find(plugin, Path::new(""))?;
     let plugin = std::path::absolute(&plugin).unwrap_or(plugin);
-    // A library that ends the process when it is loaded is to end this one, and not the run. What else is wrong with it
-    // the run says.
+    // A library that ends the process when it is loaded is to end this one, and not the run. What else is
+    // wrong with it the run says.
     drop(LoadedPlugin::open(&plugin));
     session::watch_interrupts();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -56,7 +57,14 @@ pub fn run(options: &Options, args: SwapArgs) -> Result<(), Error> {
         }
     };
     let swap = ask(&args.run_dir, &request, args.timeout, asked, || INTERRUPTED.load(Ordering::Relaxed))?;
-    print(format_args!("from epoch {} on `{}` ({} {}) replaces `{}`", swap.epoch + 1, swap.id, swap.plugin, swap.version, swap.replaced))
+    print(format_args!(
+        "from epoch {} on `{}` ({} {}) replaces `{}`",
+        swap.epoch + 1,
+        swap.id,
+        swap.plugin,
+        swap.version,
+        swap.replaced
+    ))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -57,8 +57,8 @@ impl TrainedArgs {
     }
 }
 
-/// The plugins of the command line; then those of the run, by the paths in its `plugins.json`, else by name. One that
-/// offers an id which is there already is left out: the command line wins.
+/// The plugins of the command line; then those of the run, by the paths in its `plugins.json`, else by name.
+/// One that offers an id which is there already is left out: the command line wins.
 fn plugins(options: &Options, config: &RunConfig, checkpoint: &Checkpoint) -> Result<PluginSet, Error> {
     let search = SearchPath::of_process(&options.plugin_dirs);
     let mut set = PluginSet::load(options.plugins.iter().map(String::as_str), &search, Path::new(""))?;
@@ -68,13 +68,21 @@ fn plugins(options: &Options, config: &RunConfig, checkpoint: &Checkpoint) -> Re
     }
     for record in recorded(checkpoint)? {
         let is_there = record.ids.iter().any(|id| set.offers_any(id));
-        let found = if record.path.is_file() { Ok(record.path.clone()) } else { search.find(&record.name, Path::new("")) };
+        let found = if record.path.is_file() {
+            Ok(record.path.clone())
+        } else {
+            search.find(&record.name, Path::new(""))
+        };
         match found {
             _ if is_there => {}
             Ok(path) => {
                 let plugin = set.add(&path)?;
                 if plugin.sha256() != record.sha256 {
-                    tracing::warn!("{}: this is another file than the run had: its SHA-256 was {}", path.display(), record.sha256);
+                    tracing::warn!(
+                        "{}: this is another file than the run had: its SHA-256 was {}",
+                        path.display(),
+                        record.sha256
+                    );
                 }
             }
             Err(error) => tracing::warn!("{error} (and {} is gone)", record.path.display()),
@@ -100,14 +108,16 @@ struct Recorded {
 /// # Errors
 /// The file cannot be read.
 fn recorded(checkpoint: &Checkpoint) -> Result<Vec<Recorded>, Error> {
-    let Some(path) = checkpoint.run_dir().map(|run_dir| run_dir.join(PLUGINS)).filter(|path| path.exists()) else {
+    let Some(path) = checkpoint.run_dir().map(|run_dir| run_dir.join(PLUGINS)).filter(|path| path.exists())
+    else {
         return Ok(Vec::new());
     };
     let text = std::fs::read_to_string(&path).map_err(io(&path))?;
     let entries: Vec<Value> = serde_json::from_str(&text).map_err(|error| io(&path)(error.into()))?;
     let read = |entry: &Value| {
         let name = entry.get("name")?.as_str()?;
-        let ids = entry.get("ids")?.as_array()?.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect();
+        let ids =
+            entry.get("ids")?.as_array()?.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect();
         let name = name.strip_prefix("thaw-").unwrap_or(name).to_owned();
         let sha256 = entry.get("sha256")?.as_str()?.to_owned();
         Some(Recorded { name, path: PathBuf::from(entry.get("path")?.as_str()?), sha256, ids })

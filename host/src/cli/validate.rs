@@ -34,10 +34,12 @@ pub fn run(options: &Options, args: ValidateArgs) -> Result<(), Error> {
     let names = data.class_names();
     let name = |index: usize| names.get(index).cloned().unwrap_or_else(|| index.to_string());
     if args.json {
-        let metrics: Map<_, _> = evaluation.metrics.means().map(|(name, mean)| (name.to_owned(), json!(mean))).collect();
+        let metrics: Map<_, _> =
+            evaluation.metrics.means().map(|(name, mean)| (name.to_owned(), json!(mean))).collect();
         let classes = evaluation.classes.iter().enumerate().filter(|(_, (_, samples))| *samples > 0);
-        let classes: Vec<_> =
-            classes.map(|(index, (hits, samples))| json!({ "class": name(index), "hits": hits, "samples": samples })).collect();
+        let classes: Vec<_> = classes
+            .map(|(index, (hits, samples))| json!({ "class": name(index), "hits": hits, "samples": samples }))
+            .collect();
         let checkpoint = trained.checkpoint.folder().to_string_lossy();
         return print(json!({ "checkpoint": checkpoint, "metrics": metrics, "classes": classes }));
     }

@@ -30,9 +30,10 @@ impl PinnedConfig {
     /// # Errors
     /// Text that is no TOML.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let document = text
-            .parse()
-            .map_err(|error: toml_edit::TomlError| ConfigError::Toml { path: path.to_path_buf(), message: error.to_string() })?;
+        let document = text.parse().map_err(|error: toml_edit::TomlError| ConfigError::Toml {
+            path: path.to_path_buf(),
+            message: error.to_string(),
+        })?;
         Ok(Self { document })
     }
 
@@ -71,7 +72,9 @@ fn pin_value<E>(entry: &mut Value, sha256_of: &mut impl FnMut(&str) -> Result<St
         *entry.decor_mut() = decor;
         return Ok(Pin { path, sha256: None });
     }
-    let Some(table) = entry.as_inline_table_mut() else { return Ok(Pin { path: String::new(), sha256: None }) };
+    let Some(table) = entry.as_inline_table_mut() else {
+        return Ok(Pin { path: String::new(), sha256: None });
+    };
     let text = |key: &str| table.get(key).and_then(Value::as_str).map(str::to_owned);
     let pin = Pin { path: text(PATH).unwrap_or_default(), sha256: text(SHA256) };
     let found = sha256_of(&pin.path)?;
@@ -119,10 +122,12 @@ mod tests {
 
     #[test]
     fn stale_pins_are_replaced_in_either_form() {
-        assert_eq!(pinned("plugins = [{ path = \"a\", sha256 = \"old\" }]\n"), "plugins = [{ path = \"a\", sha256 = \"digest-of-a\" }]\n");
+        assert_eq!(
+            pinned("plugins = [{ path = \"a\", sha256 = \"old\" }]\n"),
+            "plugins = [{ path = \"a\", sha256 = \"digest-of-a\" }]\n"
+        );
         let tables = "[[plugins]]\npath = \"a\" # first\n\n[[plugins]]\npath = \"b\"\nsha256 = \"old\"\n";
-        let expected =
-            "[[plugins]]\npath = \"a\" # first\nsha256 = \"digest-of-a\"\n\n[[plugins]]\npath = \"b\"\nsha256 = \"digest-of-b\"\n";
+        let expected = "[[plugins]]\npath = \"a\" # first\nsha256 = \"digest-of-a\"\n\n[[plugins]]\npath = \"b\"\nsha256 = \"digest-of-b\"\n";
         assert_eq!(pinned(tables), expected);
     }
 }

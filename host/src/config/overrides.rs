@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use super::ConfigError;
 use super::toml_value::to_json;
 
-/// Sets one key of a config. Keys are dotted, elements of lists by number: `callbacks.0.lambda_func=1.5`. Values are
-/// TOML; what is no TOML is text.
+/// Sets one key of a config. Keys are dotted, elements of lists by number: `callbacks.0.lambda_func=1.5`.
+/// Values are TOML; what is no TOML is text.
 pub fn apply(table: &mut Value, text: &str) -> Result<(), ConfigError> {
     let wrong = |reason: String| ConfigError::Override { text: text.to_owned(), reason };
     let (key, value) = text.split_once('=').ok_or_else(|| wrong("expected KEY=VALUE".to_owned()))?;
@@ -16,17 +16,21 @@ pub fn apply(table: &mut Value, text: &str) -> Result<(), ConfigError> {
         target = match target {
             Value::Array(elements) => {
                 let count = elements.len();
-                let index: usize =
-                    part.parse().map_err(|_| wrong(format!("`{part}` is in a list; expected a number from 0 to {}", count.max(1) - 1)))?;
-                elements.get_mut(index).ok_or_else(|| wrong(format!("the list has {count} elements, there is no element {index}")))?
+                let index: usize = part.parse().map_err(|_| {
+                    wrong(format!("`{part}` is in a list; expected a number from 0 to {}", count.max(1) - 1))
+                })?;
+                elements.get_mut(index).ok_or_else(|| {
+                    wrong(format!("the list has {count} elements, there is no element {index}"))
+                })?
             }
             other => {
                 if other.is_null() {
                     *other = Value::Object(Map::new());
                 }
                 let found = other.to_string();
-                let object =
-                    other.as_object_mut().ok_or_else(|| wrong(format!("`{part}` would be a key of {found}, which is no table")))?;
+                let object = other
+                    .as_object_mut()
+                    .ok_or_else(|| wrong(format!("`{part}` would be a key of {found}, which is no table")))?;
                 object.entry(part).or_insert(Value::Null)
             }
         };

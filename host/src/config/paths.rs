@@ -21,8 +21,8 @@ pub struct NamedPath {
 }
 
 impl RunConfig {
-    /// Plugins by path, and the paths of model, data, strategies and callbacks. Those of plugins are the keys with the format
-    /// `path` in the schema that `schema` gives for an id of one of these kinds.
+    /// Plugins by path, and the paths of model, data, strategies and callbacks. Those of plugins are the keys
+    /// with the format `path` in the schema that `schema` gives for an id of one of these kinds.
     pub fn paths<'s>(&self, schema: impl Fn(&[Kind], &str) -> &'s Value) -> Vec<NamedPath> {
         let mut paths = Vec::new();
         for (index, entry) in self.plugins.iter().enumerate().filter(|(_, entry)| is_path(&entry.path)) {
@@ -42,7 +42,11 @@ impl RunConfig {
             });
         }
         for (key, path) in self.data.iter().flat_map(|data| data.paths()) {
-            paths.push(NamedPath { key: format!("/data/{key}"), path: path.to_path_buf(), is_needed: key == "tokenizer" });
+            paths.push(NamedPath {
+                key: format!("/data/{key}"),
+                path: path.to_path_buf(),
+                is_needed: key == "tokenizer",
+            });
         }
         paths
     }
@@ -57,12 +61,15 @@ impl RunConfig {
     }
 }
 
-/// Makes the paths of a plugin's table absolute: relative ones start at the working directory, those under the keys of `overrides`
-/// in `folder`, where somebody else gave them.
+/// Makes the paths of a plugin's table absolute: relative ones start at the working directory, those under
+/// the keys of `overrides` in `folder`, where somebody else gave them.
 pub fn make_absolute(table: &mut Value, schema: &Value, overrides: &[String], folder: &Path) {
     let given: Vec<String> = overrides.iter().map(|text| pointer(text)).collect();
-    let is_given =
-        |key: &str| given.iter().any(|given| key.strip_prefix(given.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    let is_given = |key: &str| {
+        given.iter().any(|given| {
+            key.strip_prefix(given.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    };
     let mut paths = Vec::new();
     of_schema(table, schema, "", &mut |key, path| paths.push((key, path)));
     for (key, path) in paths {
@@ -89,7 +96,12 @@ fn of_schema(value: &Value, schema: &Value, key: &str, found: &mut impl FnMut(St
         }
         Value::Array(elements) => {
             for (index, element) in elements.iter().enumerate() {
-                of_schema(element, schema.get("items").unwrap_or(&Value::Null), &format!("{key}/{index}"), found);
+                of_schema(
+                    element,
+                    schema.get("items").unwrap_or(&Value::Null),
+                    &format!("{key}/{index}"),
+                    found,
+                );
             }
         }
         _ => {}
@@ -120,7 +132,8 @@ mod tests {
         let config = RunConfig::from_table("run.toml".as_ref(), table.clone(), &[]).unwrap();
         let of_callback = json!({ "properties": { "log": path } });
         let paths = config.paths(|kinds, _| if kinds == [Kind::Model] { &schema } else { &of_callback });
-        let mut found: Vec<(&str, bool)> = paths.iter().map(|named| (named.key.as_str(), named.is_needed)).collect();
+        let mut found: Vec<(&str, bool)> =
+            paths.iter().map(|named| (named.key.as_str(), named.is_needed)).collect();
         found.sort_unstable();
         let data = [("/callbacks/1/log", false), ("/data/path", false), ("/data/tokenizer", true)];
         let model = [("/model/config", true), ("/model/parts/1/file", true), ("/model/tables/a~1b", true)];
@@ -135,8 +148,16 @@ mod tests {
         let path = json!({ "type": "string", "format": "path" });
         let schema = json!({ "properties": { "log": path, "logs": { "type": "array", "items": path }, "name": { "type": "string" } } });
         let mut table = json!({ "log": "a.csv", "logs": ["/b.csv", "c.csv", "d.csv"], "name": "e.csv" });
-        make_absolute(&mut table, &schema, &["logs.1=c.csv".to_owned(), "name=e.csv".to_owned()], Path::new("/there"));
+        make_absolute(
+            &mut table,
+            &schema,
+            &["logs.1=c.csv".to_owned(), "name=e.csv".to_owned()],
+            Path::new("/there"),
+        );
         let here = |name: &str| json!(std::env::current_dir().unwrap().join(name));
-        assert_eq!(table, json!({ "log": here("a.csv"), "logs": ["/b.csv", "/there/c.csv", here("d.csv")], "name": "e.csv" }));
+        assert_eq!(
+            table,
+            json!({ "log": here("a.csv"), "logs": ["/b.csv", "/there/c.csv", here("d.csv")], "name": "e.csv" })
+        );
     }
 }

@@ -24,7 +24,10 @@ fn an_unknown_key_names_the_nearest_one() {
     let mut table = table();
     table["optimiser"] = json!({});
     let error = read(table, &[]).unwrap_err().to_string();
-    assert!(error.contains("run.toml") && error.contains("unknown key `optimiser`, did you mean `optimizer`?"), "{error}");
+    assert!(
+        error.contains("run.toml") && error.contains("unknown key `optimiser`, did you mean `optimizer`?"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -35,7 +38,9 @@ fn an_unknown_key_of_a_section_names_the_nearest_one() {
 
 #[test]
 fn overrides_reach_into_lists_and_make_missing_tables() {
-    let config = read(table(), &["callbacks.0.lambda_func=2", "checkpoint.save_top_k=-1", "trainer.device=cpu"]).unwrap();
+    let config =
+        read(table(), &["callbacks.0.lambda_func=2", "checkpoint.save_top_k=-1", "trainer.device=cpu"])
+            .unwrap();
     assert_eq!(config.callbacks[0].config, json!({ "lambda_func": 2 }));
     assert_eq!(config.checkpoint.save_top_k, -1);
     assert_eq!(config.trainer.device, "cpu");
@@ -57,7 +62,10 @@ fn an_override_of_an_element_that_is_not_there_is_refused() {
 #[test]
 fn a_value_out_of_range_names_range_and_key() {
     let error = read(table(), &["trainer.accumulate_grad_batches=0"]).unwrap_err().to_string();
-    assert!(error.contains("`trainer.accumulate_grad_batches` is 0, expected a number of at least 1"), "{error}");
+    assert!(
+        error.contains("`trainer.accumulate_grad_batches` is 0, expected a number of at least 1"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -96,7 +104,10 @@ fn known_keys(error: impl std::fmt::Display) -> Vec<String> {
 
 #[test]
 fn the_guide_names_every_key_of_a_run_config() {
-    use crate::data::{AugmentConfig, Cifar10Config, ImageConfig, ImageFolderConfig, ListConfig, LoadingConfig, TensorsConfig, TextConfig};
+    use crate::data::{
+        AugmentConfig, Cifar10Config, ImageConfig, ImageFolderConfig, ListConfig, LoadingConfig,
+        TensorsConfig, TextConfig,
+    };
     let weights = serde_json::from_value::<WeightsConfig>(json!({ "nowhere": 1 })).unwrap_err();
     let data = [
         keys(LoadingConfig::default()),
@@ -121,7 +132,10 @@ fn the_guide_names_every_key_of_a_run_config() {
     for (heading, keys) in chapters {
         assert!(!keys.is_empty(), "{heading}");
         for key in keys {
-            assert!(chapter(heading).contains(&format!("`{key}`")), "[{heading}] of docs/src/config.md does not name `{key}`");
+            assert!(
+                chapter(heading).contains(&format!("`{key}`")),
+                "[{heading}] of docs/src/config.md does not name `{key}`"
+            );
         }
     }
     for key in KEYS {
@@ -131,9 +145,13 @@ fn the_guide_names_every_key_of_a_run_config() {
 
 #[test]
 fn the_guides_defaults_of_trainer_and_checkpoint_are_the_programs() {
-    for (heading, schema) in [("trainer", TrainerConfig::schema()), ("checkpoint", CheckpointConfig::schema())] {
+    for (heading, schema) in
+        [("trainer", TrainerConfig::schema()), ("checkpoint", CheckpointConfig::schema())]
+    {
         for (key, property) in schema["properties"].as_object().unwrap() {
-            let Some(default) = property.get("default").filter(|default| !default.is_null()) else { continue };
+            let Some(default) = property.get("default").filter(|default| !default.is_null()) else {
+                continue;
+            };
             let default = default.as_str().map_or_else(|| default.to_string(), |text| format!("`{text}`"));
             let row = format!("| `{key}` | {default} |");
             assert!(chapter(heading).contains(&row), "docs/src/config.md does not say {row}");

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-/// The same value. JSON has no number for infinity, and null would mean that a key is left out: the text of such a number is
-/// refused where a number is expected, by its key.
+/// The same value. JSON has no number for infinity, and null would mean that a key is left out: the text of
+/// such a number is refused where a number is expected, by its key.
 pub fn to_json(value: toml::Value) -> Value {
     match value {
         toml::Value::Float(number) if !number.is_finite() => Value::from(number.to_string()),

@@ -9,11 +9,11 @@ pub const PICTURE_INPUT: &str = "x";
 /// A batch on the CPU. First dimension of every tensor: the samples, in the order of `indices`.
 #[derive(Debug)]
 pub struct Batch {
-    /// Named inputs of the model: pictures as [`PICTURE_INPUT`], texts as `input_ids`, `attention_mask` and `token_type_ids`
-    /// (i64, `[batch, tokens]`), tensors under their keys in the file.
+    /// Named inputs of the model: pictures as [`PICTURE_INPUT`], texts as `input_ids`, `attention_mask` and
+    /// `token_type_ids` (i64, `[batch, tokens]`), tensors under their keys in the file.
     pub inputs: Vec<(String, Tensor)>,
-    /// Class indices (i64, `[batch]`), values (f32) or whatever shape a tensor file gives its target; None if the data
-    /// has no target.
+    /// Class indices (i64, `[batch]`), values (f32) or whatever shape a tensor file gives its target; None if
+    /// the data has no target.
     pub targets: Option<Tensor>,
     /// Samples of the split. A skipped picture is missing here as in the tensors.
     pub indices: Vec<usize>,
@@ -56,9 +56,9 @@ pub(crate) fn fill_rows(
     let data: &mut [f32] = if length == 0 {
         &mut []
     } else {
-        // SAFETY: the tensor was made above: contiguous, f32, on the CPU, `length` elements, and nothing else refers to
-        // its storage while the slice lives. The zeros make every element a valid f32 before the slice exists.
-        // (libtorch's own `zeros` would start its thread pool in each loading thread.)
+        // SAFETY: the tensor was made above: contiguous, f32, on the CPU, `length` elements, and nothing else
+        // refers to its storage while the slice lives. The zeros make every element a valid f32 before the
+        // slice exists. (libtorch's own `zeros` would start its thread pool in each loading thread.)
         unsafe {
             std::ptr::write_bytes(start, 0, length);
             std::slice::from_raw_parts_mut(start, length)

@@ -15,7 +15,8 @@ const AREA: usize = SIDE * SIDE;
 /// A label byte, then the red, green and blue plane, rows from the top.
 const RECORD: usize = 1 + 3 * AREA;
 
-const CLASSES: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+const CLASSES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// The folder that holds the files: `path` or `cifar-10-batches-bin/` inside it.
 pub(crate) fn files_folder(path: &Path) -> PathBuf {
@@ -102,7 +103,8 @@ fn class_names(folder: &Path) -> Result<Vec<String>, DataError> {
         return Ok(CLASSES.map(str::to_string).to_vec());
     }
     let text = std::fs::read_to_string(&path).map_err(DataError::io(&path))?;
-    let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
+    let names: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
     if names.is_empty() {
         let remedy = "it needs one class per line; remove it to get CIFAR-10's own names";
         return Err(DataError::layout(&path, "no class names", remedy));
@@ -174,7 +176,8 @@ mod tests {
         std::fs::write(&files[0], bytes).expect("written");
         std::fs::write(&files[1], record(0, [250, 0, 100])).expect("written");
         assert_eq!(training_files(dir.path()).expect("found"), files);
-        let config = ImageConfig { mean: Some([0.0; 3]), std: Some([1.0 / 255.0; 3]), ..ImageConfig::default() };
+        let config =
+            ImageConfig { mean: Some([0.0; 3]), std: Some([1.0 / 255.0; 3]), ..ImageConfig::default() };
         let data = open_cifar10(&files, true, &config, &InputDefaults::default()).expect("opens");
         assert_eq!(data.len(), 3);
         assert_eq!(data.class_names()[3], "cat");

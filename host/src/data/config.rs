@@ -11,10 +11,12 @@ mod pictures;
 mod table;
 
 pub use kinds::{Cifar10Config, ImageFolderConfig, ListConfig, Padding, Target, TensorsConfig, TextConfig};
-pub use pictures::{AugmentConfig, ColorJitter, ImageConfig, Interpolation, OnError, RandomResizedCrop, ResizeMode};
+pub use pictures::{
+    AugmentConfig, ColorJitter, ImageConfig, Interpolation, OnError, RandomResizedCrop, ResizeMode,
+};
 
-/// The `[data]` table of a run config: a `kind` with its own keys, the keys of loading, and for pictures those of
-/// decoding and augmentation, all side by side.
+/// The `[data]` table of a run config: a `kind` with its own keys, the keys of loading, and for pictures
+/// those of decoding and augmentation, all side by side.
 ///
 /// ```toml
 /// [data]
@@ -64,11 +66,13 @@ pub struct LoadingConfig {
     pub shuffle: bool,
     /// Leaves out the last training batch if it is not full. Default false.
     pub drop_last: bool,
-    /// Threads that make batches; 0 makes them in the training thread. Default: the machine's cores, 0 for `tensors`.
+    /// Threads that make batches; 0 makes them in the training thread. Default: the machine's cores, 0 for
+    /// `tensors`.
     pub workers: Option<usize>,
     /// Share of each class that is kept for validation, between 0 and 1. Default: none.
     pub val_split: Option<f64>,
-    /// Chooses another `val_split`. Default 0; the run's seed plays no part, so that runs with other seeds are comparable.
+    /// Chooses another `val_split`. Default 0; the run's seed plays no part, so that runs with other seeds
+    /// are comparable.
     pub split_seed: u64,
 }
 
@@ -107,10 +111,15 @@ impl DataConfig {
     pub fn paths(&self) -> Vec<(&'static str, &Path)> {
         let (path, others) = match &self.source {
             Source::ImageFolder(c) => (&c.path, vec![("val_path", c.val_path.as_deref())]),
-            Source::List(c) => (&c.path, vec![("val_path", c.val_path.as_deref()), ("root", c.root.as_deref())]),
+            Source::List(c) => {
+                (&c.path, vec![("val_path", c.val_path.as_deref()), ("root", c.root.as_deref())])
+            }
             Source::Cifar10(c) => (&c.path, Vec::new()),
             Source::Tensors(c) => (&c.path, vec![("val_path", c.val_path.as_deref())]),
-            Source::Text(c) => (&c.path, vec![("val_path", c.val_path.as_deref()), ("tokenizer", Some(c.tokenizer.as_path()))]),
+            Source::Text(c) => (
+                &c.path,
+                vec![("val_path", c.val_path.as_deref()), ("tokenizer", Some(c.tokenizer.as_path()))],
+            ),
         };
         let others = others.into_iter().filter_map(|(key, path)| Some((key, path?)));
         [("path", path.as_path())].into_iter().chain(others).collect()
@@ -119,7 +128,9 @@ impl DataConfig {
     /// Values that types alone do not exclude.
     fn check(&self) -> Result<(), DataError> {
         let loading = &self.loading;
-        for (key, size) in [("batch_size", Some(loading.batch_size)), ("val_batch_size", loading.val_batch_size)] {
+        for (key, size) in
+            [("batch_size", Some(loading.batch_size)), ("val_batch_size", loading.val_batch_size)]
+        {
             if size == Some(0) {
                 return Err(DataError::value(key, 0, "at least 1"));
             }

@@ -44,8 +44,8 @@ pub trait Dataset: Send + Sync {
     /// Shape of one sample's inputs, for people.
     fn input_shape(&self) -> String;
 
-    /// Makes the batch of these samples. `position` is left 0, the loader sets it. The result depends on the arguments alone, except
-    /// that pictures which cannot be read are left out under `on_error = "skip"`.
+    /// Makes the batch of these samples. `position` is left 0, the loader sets it. The result depends on the
+    /// arguments alone, except that pictures which cannot be read are left out under `on_error = "skip"`.
     fn batch(&self, indices: &[usize], pass: &Pass) -> Result<Batch, DataError>;
 
     /// About how long a sample is, for batches of similar length; None where all are alike.
@@ -53,7 +53,8 @@ pub trait Dataset: Send + Sync {
         None
     }
 
-    /// True if a sample has the same input in every pass, augmentation included: what is computed from it alone may be kept.
+    /// True if a sample has the same input in every pass, augmentation included: what is computed from it
+    /// alone may be kept.
     fn fixed_inputs(&self, pass: &Pass) -> bool;
 
     /// True if a batch is made so quickly that threads would only add to it.
@@ -93,7 +94,12 @@ impl Dataset for Subset {
         let mapped: Vec<usize> = indices.iter().map(|&i| self.indices[i]).collect();
         let mut batch = self.inner.batch(&mapped, pass)?;
         let mut kept = batch.indices.iter().peekable();
-        let own = indices.iter().zip(&mapped).filter(|&(_, inner)| kept.next_if_eq(&inner).is_some()).map(|(&own, _)| own).collect();
+        let own = indices
+            .iter()
+            .zip(&mapped)
+            .filter(|&(_, inner)| kept.next_if_eq(&inner).is_some())
+            .map(|(&own, _)| own)
+            .collect();
         batch.indices = own;
         Ok(batch)
     }
@@ -116,10 +122,14 @@ type Shared = Arc<dyn Dataset>;
 
 /// Splits off a share of each class for validation: `(training, validation)`.
 ///
-/// Within a class the samples are taken in the order of a hash of their ids, so the rule is the same on every machine, does not
-/// depend on the run's seed, and a new sample moves few others. Each class with at least two samples gives at least one to either
-/// side. Without classes the share is taken of all samples.
-pub(crate) fn split(dataset: Arc<dyn Dataset>, share: f64, split_seed: u64) -> Result<(Shared, Shared), DataError> {
+/// Within a class the samples are taken in the order of a hash of their ids, so the rule is the same on every
+/// machine, does not depend on the run's seed, and a new sample moves few others. Each class with at least
+/// two samples gives at least one to either side. Without classes the share is taken of all samples.
+pub(crate) fn split(
+    dataset: Arc<dyn Dataset>,
+    share: f64,
+    split_seed: u64,
+) -> Result<(Shared, Shared), DataError> {
     let groups = dataset.class_names().len().max(1);
     let mut members: Vec<Vec<(u64, usize)>> = vec![Vec::new(); groups];
     for index in 0..dataset.len() {

@@ -108,7 +108,9 @@ pub enum DataError {
         message: String,
     },
     /// More classes in the data than in the model.
-    #[error("the data has {found} classes ({names}) but the model has {expected}; set the model's num_classes to {found}")]
+    #[error(
+        "the data has {found} classes ({names}) but the model has {expected}; set the model's num_classes to {found}"
+    )]
     TooManyClasses {
         /// Classes of the data.
         found: usize,
@@ -155,5 +157,9 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 /// The first names of a list, for messages.
 pub(crate) fn first_names<S: AsRef<str>>(names: &[S], limit: usize) -> String {
     let shown: Vec<&str> = names.iter().take(limit).map(AsRef::as_ref).collect();
-    if names.len() > limit { format!("{}, … {} in all", shown.join(", "), names.len()) } else { shown.join(", ") }
+    if names.len() > limit {
+        format!("{}, … {} in all", shown.join(", "), names.len())
+    } else {
+        shown.join(", ")
+    }
 }

@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where the training and validation folders are.
-pub(crate) fn split_folders(config: &ImageFolderConfig, val_split: bool) -> Result<(PathBuf, Option<PathBuf>), DataError> {
+pub(crate) fn split_folders(
+    config: &ImageFolderConfig,
+    val_split: bool,
+) -> Result<(PathBuf, Option<PathBuf>), DataError> {
     require_folder(&config.path, "path")?;
     if let Some(val) = &config.val_path {
         require_folder(val, "val_path")?;
@@ -55,7 +58,10 @@ pub(crate) fn open_folder(
         return Err(DataError::layout(root, found, remedy));
     }
     if loose > 0 {
-        tracing::warn!("{}: {loose} pictures beside the class folders belong to no class and are not used", root.display());
+        tracing::warn!(
+            "{}: {loose} pictures beside the class folders belong to no class and are not used",
+            root.display()
+        );
     }
     let known = classes.unwrap_or(&names);
     if let Some(name) = names.iter().find(|name| !known.contains(name)) {
@@ -95,8 +101,8 @@ pub(crate) struct Found {
     pub(crate) others: usize,
 }
 
-/// Pictures in a folder and below. Hidden files and those that systems leave behind are passed over. With `on_error`,
-/// other files and empty pictures are errors, or left out with a warning.
+/// Pictures in a folder and below. Hidden files and those that systems leave behind are passed over. With
+/// `on_error`, other files and empty pictures are errors, or left out with a warning.
 pub(crate) fn find_pictures(folder: &Path, on_error: Option<OnError>) -> Result<Found, DataError> {
     let mut found = Found { pictures: Vec::new(), others: 0 };
     walk(folder, on_error, &mut found, 0)?;
@@ -162,7 +168,10 @@ pub(crate) fn require_folder(path: &Path, key: &str) -> Result<(), DataError> {
     } else if path.exists() {
         Err(DataError::layout(path, "it is a file", format!("set `{key}` in [data] to a folder")))
     } else {
-        Err(DataError::NotFound { path: path.to_path_buf(), remedy: format!("set `{key}` in [data] to an existing folder") })
+        Err(DataError::NotFound {
+            path: path.to_path_buf(),
+            remedy: format!("set `{key}` in [data] to an existing folder"),
+        })
     }
 }
 
@@ -173,7 +182,10 @@ pub(crate) fn require_file(path: &Path, key: &str) -> Result<(), DataError> {
     } else if path.exists() {
         Err(DataError::layout(path, "it is a folder", format!("set `{key}` in [data] to a file")))
     } else {
-        Err(DataError::NotFound { path: path.to_path_buf(), remedy: format!("set `{key}` in [data] to an existing file") })
+        Err(DataError::NotFound {
+            path: path.to_path_buf(),
+            remedy: format!("set `{key}` in [data] to an existing file"),
+        })
     }
 }
 

@@ -99,14 +99,19 @@ impl Transform {
     /// Resizes a part of the picture to the input size.
     fn cut(&self, picture: &Picture, part: CropBox) -> Result<Vec<u8>, String> {
         let size = self.size as u32;
-        if part == CropBox::whole(picture.width, picture.height) && (picture.width, picture.height) == (size, size) {
+        if part == CropBox::whole(picture.width, picture.height)
+            && (picture.width, picture.height) == (size, size)
+        {
             return Ok(picture.pixels.clone());
         }
         let source =
-            fir::images::ImageRef::new(picture.width, picture.height, &picture.pixels, fir::PixelType::U8x3).map_err(|e| e.to_string())?;
+            fir::images::ImageRef::new(picture.width, picture.height, &picture.pixels, fir::PixelType::U8x3)
+                .map_err(|e| e.to_string())?;
         let mut target = fir::images::Image::new(size, size, fir::PixelType::U8x3);
         let options = self.options.crop(part.left, part.top, part.width, part.height);
-        RESIZER.with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options)).map_err(|e| e.to_string())?;
+        RESIZER
+            .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
+            .map_err(|e| e.to_string())?;
         Ok(target.into_vec())
     }
 

@@ -24,8 +24,9 @@ pub(crate) struct Walk {
 
 /// Iterates over the batches of one epoch of a split.
 ///
-/// Threads make up to two batches each ahead of the one that is asked for; dropping the loader ends them. A batch in which
-/// every picture was skipped is passed over (its position stays taken). After an error the loader yields nothing more.
+/// Threads make up to two batches each ahead of the one that is asked for; dropping the loader ends them. A
+/// batch in which every picture was skipped is passed over (its position stays taken). After an error the
+/// loader yields nothing more.
 pub struct Loader {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -68,7 +69,12 @@ impl Loader {
             batch_size: walk.batch_size,
             batches,
             ahead: workers * 2,
-            state: Mutex::new(State { claim: walk.start_batch, wanted: walk.start_batch, made: BTreeMap::new(), stopped: false }),
+            state: Mutex::new(State {
+                claim: walk.start_batch,
+                wanted: walk.start_batch,
+                made: BTreeMap::new(),
+                stopped: false,
+            }),
             made: Condvar::new(),
             taken: Condvar::new(),
         });

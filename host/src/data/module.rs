@@ -36,7 +36,8 @@ pub struct DataModule {
 type Splits = (Arc<dyn Dataset>, Option<Arc<dyn Dataset>>);
 
 impl DataModule {
-    /// Opens the data that the config names: paths, labels and rows are checked now, pictures when they are met.
+    /// Opens the data that the config names: paths, labels and rows are checked now, pictures when they are
+    /// met.
     ///
     /// `seed` is the run's; `defaults` is what the model says about its inputs.
     pub fn open(config: &DataConfig, seed: u64, defaults: &InputDefaults) -> Result<DataModule, DataError> {
@@ -98,10 +99,18 @@ impl DataModule {
     pub fn check_num_classes(&self, num_classes: usize) -> Result<(), DataError> {
         let names = self.class_names();
         if names.len() > num_classes {
-            return Err(DataError::TooManyClasses { found: names.len(), expected: num_classes, names: first_names(names, 12) });
+            return Err(DataError::TooManyClasses {
+                found: names.len(),
+                expected: num_classes,
+                names: first_names(names, 12),
+            });
         }
         if !names.is_empty() && names.len() < num_classes {
-            tracing::warn!("the model has {num_classes} classes, the data only {}: {}", names.len(), first_names(names, 12));
+            tracing::warn!(
+                "the model has {num_classes} classes, the data only {}: {}",
+                names.len(),
+                first_names(names, 12)
+            );
         }
         Ok(())
     }
@@ -111,7 +120,8 @@ impl DataModule {
         self.dataset(split).map_or(String::new(), |d| d.id(index))
     }
 
-    /// True if a sample of the split has the same input in every epoch, so that what is computed from it alone may be kept.
+    /// True if a sample of the split has the same input in every epoch, so that what is computed from it
+    /// alone may be kept.
     pub fn fixed_inputs(&self, split: Split) -> bool {
         let pass = self.pass(split, 0);
         self.dataset(split).is_some_and(|d| d.fixed_inputs(&pass))
@@ -126,7 +136,8 @@ impl DataModule {
         skipped
     }
 
-    /// Walks through an epoch of a split from its batch `start_batch` on; without validation data, through nothing.
+    /// Walks through an epoch of a split from its batch `start_batch` on; without validation data, through
+    /// nothing.
     pub fn loader(&self, split: Split, epoch: u64, start_batch: usize) -> Result<Option<Loader>, DataError> {
         let Some(dataset) = self.dataset(split) else {
             return Ok(None);
@@ -170,7 +181,9 @@ impl DataModule {
 
 /// Threads for a dataset if the config leaves it open.
 pub(crate) fn workers(configured: Option<usize>, dataset: &dyn Dataset) -> usize {
-    configured.unwrap_or_else(|| if dataset.in_memory() { 0 } else { std::thread::available_parallelism().map_or(1, usize::from) })
+    configured.unwrap_or_else(|| {
+        if dataset.in_memory() { 0 } else { std::thread::available_parallelism().map_or(1, usize::from) }
+    })
 }
 
 fn open_splits(config: &DataConfig, defaults: &InputDefaults) -> Result<Splits, DataError> {
@@ -197,7 +210,11 @@ fn open_splits(config: &DataConfig, defaults: &InputDefaults) -> Result<Splits, 
             let folder = files_folder(&source.path);
             let train = open_cifar10(&training_files(&folder)?, true, images, defaults)?;
             let test = folder.join("test_batch.bin");
-            let val = if !val_split && test.is_file() { Some(open_cifar10(&[test], true, images, defaults)?) } else { None };
+            let val = if !val_split && test.is_file() {
+                Some(open_cifar10(&[test], true, images, defaults)?)
+            } else {
+                None
+            };
             Ok((train, val))
         }
         Source::Tensors(source) => {

@@ -62,7 +62,12 @@ pub(crate) struct PictureDataset {
 }
 
 impl PictureDataset {
-    pub(crate) fn new(store: Box<dyn PictureStore>, targets: Targets, config: &ImageConfig, defaults: &InputDefaults) -> PictureDataset {
+    pub(crate) fn new(
+        store: Box<dyn PictureStore>,
+        targets: Targets,
+        config: &ImageConfig,
+        defaults: &InputDefaults,
+    ) -> PictureDataset {
         let limit = if config.cache { config.cache_mib.saturating_mul(1 << 20) } else { 0 };
         PictureDataset {
             cache: Cache::new(store.len(), limit, !store.is_decoded()),
@@ -141,7 +146,12 @@ impl Dataset for PictureDataset {
                 Err(error) => Err(error),
             }
         })?;
-        Ok(Batch { inputs: vec![(PICTURE_INPUT.to_string(), pictures)], targets: self.targets.tensor(&kept)?, indices: kept, position: 0 })
+        Ok(Batch {
+            inputs: vec![(PICTURE_INPUT.to_string(), pictures)],
+            targets: self.targets.tensor(&kept)?,
+            indices: kept,
+            position: 0,
+        })
     }
     fn fixed_inputs(&self, pass: &Pass) -> bool {
         !(pass.augment && self.transform.augments())
@@ -152,7 +162,8 @@ impl Dataset for PictureDataset {
     }
 }
 
-/// Small pictures kept in memory until the limit is reached; nothing is ever thrown out, as every epoch visits all.
+/// Small pictures kept in memory until the limit is reached; nothing is ever thrown out, as every epoch
+/// visits all.
 struct Cache {
     slots: Vec<Slot>,
     left: AtomicUsize,
@@ -171,7 +182,11 @@ const MAX_CACHED_BYTES: usize = 1 << 20;
 impl Cache {
     fn new(pictures: usize, limit: usize, keeps_decoded: bool) -> Cache {
         let slots = if limit == 0 { 0 } else { pictures };
-        Cache { slots: (0..slots).map(|_| Slot::default()).collect(), left: AtomicUsize::new(limit), keeps_decoded }
+        Cache {
+            slots: (0..slots).map(|_| Slot::default()).collect(),
+            left: AtomicUsize::new(limit),
+            keeps_decoded,
+        }
     }
 
     fn decoded(&self, index: usize) -> Option<&Picture> {
@@ -201,6 +216,10 @@ impl Cache {
 
     /// Reserves memory, if there is any left.
     fn take(&self, bytes: usize) -> bool {
-        bytes <= MAX_CACHED_BYTES && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+        bytes <= MAX_CACHED_BYTES
+            && self
+                .left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes))
+                .is_ok()
     }
 }

@@ -26,11 +26,17 @@ pub struct PredictData {
 }
 
 impl PredictData {
-    /// Opens an input of the kind that the config trains on; of the config's own paths only the tokenizer is read.
+    /// Opens an input of the kind that the config trains on; of the config's own paths only the tokenizer is
+    /// read.
     ///
-    /// Pictures: a picture, a folder (with all below it), a `.csv` or `.tsv` list with the config's columns (or `path`), or CIFAR-10's
-    /// files. Texts: a table with the config's columns, or a `.txt` file of one text per line. Tensors: a file with the config's inputs.
-    pub fn open(config: &DataConfig, input: &Path, defaults: &InputDefaults) -> Result<PredictData, DataError> {
+    /// Pictures: a picture, a folder (with all below it), a `.csv` or `.tsv` list with the config's columns
+    /// (or `path`), or CIFAR-10's files. Texts: a table with the config's columns, or a `.txt` file of one
+    /// text per line. Tensors: a file with the config's inputs.
+    pub fn open(
+        config: &DataConfig,
+        input: &Path,
+        defaults: &InputDefaults,
+    ) -> Result<PredictData, DataError> {
         if !input.exists() {
             return Err(DataError::NotFound {
                 path: input.to_path_buf(),
@@ -42,11 +48,19 @@ impl PredictData {
                 let keys = Keys { config: source, prefix: "", target: false };
                 open_tensors(&TensorFile::open(input)?, keys, None)?
             }
-            Source::Text(source) => open_texts(input, Arc::new(TextEncoder::open(source, defaults.max_length)?), None, false)?,
-            Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_) => open_pictures(config, input, defaults)?,
+            Source::Text(source) => {
+                open_texts(input, Arc::new(TextEncoder::open(source, defaults.max_length)?), None, false)?
+            }
+            Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_) => {
+                open_pictures(config, input, defaults)?
+            }
         };
         let loading = &config.loading;
-        Ok(PredictData { dataset, batch_size: loading.val_batch_size.unwrap_or(loading.batch_size), workers: loading.workers })
+        Ok(PredictData {
+            dataset,
+            batch_size: loading.val_batch_size.unwrap_or(loading.batch_size),
+            workers: loading.workers,
+        })
     }
 
     /// Number of samples.
@@ -59,7 +73,8 @@ impl PredictData {
         self.dataset.is_empty()
     }
 
-    /// The picture's path, or the number of the row from 0. The index is that in [`Batch::indices`](super::Batch::indices).
+    /// The picture's path, or the number of the row from 0. The index is that in
+    /// [`Batch::indices`](super::Batch::indices).
     pub fn id(&self, index: usize) -> String {
         self.dataset.id(index)
     }
@@ -83,7 +98,11 @@ impl PredictData {
     }
 }
 
-fn open_pictures(config: &DataConfig, input: &Path, defaults: &InputDefaults) -> Result<Arc<dyn Dataset>, DataError> {
+fn open_pictures(
+    config: &DataConfig,
+    input: &Path,
+    defaults: &InputDefaults,
+) -> Result<Arc<dyn Dataset>, DataError> {
     let own_size;
     let mut images = &config.images;
     let cifar10 = matches!(config.source, Source::Cifar10(_));

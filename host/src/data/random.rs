@@ -29,7 +29,9 @@ fn mix(mut x: u64) -> u64 {
 impl CounterRng {
     /// The stream of a key, for instance seed, purpose, epoch and sample.
     pub fn new(key: &[u64]) -> CounterRng {
-        let key = key.iter().fold(GOLDEN, |key, &word| mix(key ^ mix(word.wrapping_add(GOLDEN)).wrapping_add(GOLDEN)));
+        let key = key
+            .iter()
+            .fold(GOLDEN, |key, &word| mix(key ^ mix(word.wrapping_add(GOLDEN)).wrapping_add(GOLDEN)));
         CounterRng { key, counter: 0 }
     }
 

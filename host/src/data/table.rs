@@ -35,7 +35,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Reads a table whose columns have names. A `.txt` file is a table of one column, the first one asked for.
+    /// Reads a table whose columns have names. A `.txt` file is a table of one column, the first one asked
+    /// for.
     pub(crate) fn read(path: &Path, columns: &[Column<'_>]) -> Result<Table, DataError> {
         match extension(path).as_str() {
             "csv" => read_csv(path, b',', columns, false),
@@ -47,7 +48,8 @@ impl Table {
         }
     }
 
-    /// Reads a `.csv` or `.tsv` list whose first line may name the columns; without it, the columns are taken by position.
+    /// Reads a `.csv` or `.tsv` list whose first line may name the columns; without it, the columns are taken
+    /// by position.
     pub(crate) fn read_list(path: &Path, columns: &[Column<'_>]) -> Result<Table, DataError> {
         match extension(path).as_str() {
             "csv" => read_csv(path, b',', columns, true),
@@ -73,7 +75,11 @@ fn extension(path: &Path) -> String {
 }
 
 fn unknown_extension(path: &Path, found: &str, expected: &str) -> DataError {
-    DataError::layout(path, format!("its kind is not known by the ending `.{found}`"), format!("use {expected}"))
+    DataError::layout(
+        path,
+        format!("its kind is not known by the ending `.{found}`"),
+        format!("use {expected}"),
+    )
 }
 
 /// Collects rows for the columns that the file has.
@@ -135,7 +141,12 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn read_csv(path: &Path, delimiter: u8, wanted: &[Column<'_>], may_lack_names: bool) -> Result<Table, DataError> {
+fn read_csv(
+    path: &Path,
+    delimiter: u8,
+    wanted: &[Column<'_>],
+    may_lack_names: bool,
+) -> Result<Table, DataError> {
     let broken = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(source) => DataError::io(path)(source),
         kind => {
@@ -146,9 +157,10 @@ fn read_csv(path: &Path, delimiter: u8, wanted: &[Column<'_>], may_lack_names: b
             };
             let line = line.map_or(0, csv::Position::line);
             let (found, expected) = match kind {
-                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                    (format!("{len} fields"), format!("{expected_len} as in the first line (quote texts that hold the separator)"))
-                }
+                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => (
+                    format!("{len} fields"),
+                    format!("{expected_len} as in the first line (quote texts that hold the separator)"),
+                ),
                 csv::ErrorKind::Utf8 { .. } => ("bytes that are not UTF-8".into(), "UTF-8".into()),
                 other => (format!("{other:?}"), "a table".into()),
             };
@@ -184,8 +196,11 @@ fn read_csv(path: &Path, delimiter: u8, wanted: &[Column<'_>], may_lack_names: b
         names = wanted.iter().map(|column| column.name.to_string()).collect();
     }
     let mut builder = Builder::new(path, wanted, &names)?;
-    let places: Vec<Option<usize>> = wanted.iter().map(|column| names.iter().position(|name| name == column.name)).collect();
-    let cell = |record: &csv::StringRecord, i: usize| places[i].and_then(|place| record.get(place)).map(str::to_string);
+    let places: Vec<Option<usize>> =
+        wanted.iter().map(|column| names.iter().position(|name| name == column.name)).collect();
+    let cell = |record: &csv::StringRecord, i: usize| {
+        places[i].and_then(|place| record.get(place)).map(str::to_string)
+    };
     if !named {
         builder.push(1, |i| cell(&first, i))?;
     }
@@ -210,7 +225,8 @@ fn read_jsonl(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
             found,
             expected: "one JSON object".to_string(),
         };
-        let row: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        let row: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         let builder = match &mut builder {
             Some(builder) => builder,
             None => {

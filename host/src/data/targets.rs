@@ -42,7 +42,11 @@ impl Labels<'_> {
 
 impl Targets {
     /// Makes targets of labels. `classes` are the names that the config or the training split gives.
-    pub(crate) fn parse(labels: &Labels<'_>, target: Target, classes: Option<&[String]>) -> Result<Targets, DataError> {
+    pub(crate) fn parse(
+        labels: &Labels<'_>,
+        target: Target,
+        classes: Option<&[String]>,
+    ) -> Result<Targets, DataError> {
         match target {
             Target::Value => {
                 let parse = |(row, text): (usize, &String)| {
@@ -60,14 +64,18 @@ impl Targets {
                     Some(names) => names.to_vec(),
                     None => class_names(labels)?,
                 };
-                let by_name: HashMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
+                let by_name: HashMap<&str, usize> =
+                    names.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
                 let find = |(row, text): (usize, &String)| {
                     let text = text.trim();
                     let index = || text.parse::<usize>().ok().filter(|&i| i < names.len());
                     by_name.get(text).copied().or_else(index).ok_or_else(|| {
                         let count = names.len();
                         let shown = first_names(&names, 12);
-                        labels.error(row, format!("one of the {count} classes ({shown}) or an index below {count}"))
+                        labels.error(
+                            row,
+                            format!("one of the {count} classes ({shown}) or an index below {count}"),
+                        )
                     })
                 };
                 let indices: Result<_, _> = labels.texts.iter().enumerate().map(find).collect();
@@ -119,7 +127,9 @@ fn class_names(labels: &Labels<'_>) -> Result<Vec<String>, DataError> {
         }
         match text.parse::<usize>() {
             Ok(index) if whole_numbers && index > MAX_CLASS_INDEX => {
-                let expected = format!("an index up to {MAX_CLASS_INDEX} or a name; list the labels under `classes` if it is a name");
+                let expected = format!(
+                    "an index up to {MAX_CLASS_INDEX} or a name; list the labels under `classes` if it is a name"
+                );
                 return Err(labels.error(row, expected));
             }
             Ok(index) => largest = largest.max(index),
@@ -163,14 +173,23 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_indices_and_other_labels_sorted_names() {
-        assert_eq!(parse(&["2", "0", "2"], Target::Class, None).expect("valid"), classes(&[2, 0, 2], &["0", "1", "2"]));
-        assert_eq!(parse(&["dog", "cat", " dog"], Target::Class, None).expect("valid"), classes(&[1, 0, 1], &["cat", "dog"]));
+        assert_eq!(
+            parse(&["2", "0", "2"], Target::Class, None).expect("valid"),
+            classes(&[2, 0, 2], &["0", "1", "2"])
+        );
+        assert_eq!(
+            parse(&["dog", "cat", " dog"], Target::Class, None).expect("valid"),
+            classes(&[1, 0, 1], &["cat", "dog"])
+        );
     }
 
     #[test]
     fn a_given_list_of_classes_orders_them() {
         let names = ["dog", "cat"];
-        assert_eq!(parse(&["dog", "1"], Target::Class, Some(&names)).expect("valid"), classes(&[0, 1], &names));
+        assert_eq!(
+            parse(&["dog", "1"], Target::Class, Some(&names)).expect("valid"),
+            classes(&[0, 1], &names)
+        );
         for wrong in ["2", "cow", "-1", ""] {
             let error = parse(&["dog", wrong], Target::Class, Some(&names)).expect_err(wrong);
             let text = error.to_string();
@@ -181,7 +200,10 @@ mod tests {
 
     #[test]
     fn values_are_numbers() {
-        assert_eq!(parse(&["1.5", "-2"], Target::Value, None).expect("valid"), Targets::Values(vec![1.5, -2.0]));
+        assert_eq!(
+            parse(&["1.5", "-2"], Target::Value, None).expect("valid"),
+            Targets::Values(vec![1.5, -2.0])
+        );
         for wrong in ["much", "NaN", "inf"] {
             let error = parse(&[wrong], Target::Value, None).expect_err(wrong);
             assert!(error.to_string().contains("a number"), "{error}");

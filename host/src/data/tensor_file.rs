@@ -105,19 +105,31 @@ impl TensorFile {
         }
     }
 
-    pub(crate) fn error(&self, name: &str, found: impl Into<String>, expected: impl Into<String>) -> DataError {
-        DataError::Tensor { path: self.path.clone(), name: name.to_string(), found: found.into(), expected: expected.into() }
+    pub(crate) fn error(
+        &self,
+        name: &str,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> DataError {
+        DataError::Tensor {
+            path: self.path.clone(),
+            name: name.to_string(),
+            found: found.into(),
+            expected: expected.into(),
+        }
     }
 }
 
 fn safetensors_file(path: &Path) -> Result<Vec<(String, RawTensor)>, DataError> {
     use safetensors::tensor::{Dtype, SafeTensors};
     let file = std::fs::File::open(path).map_err(DataError::io(path))?;
-    // SAFETY: the bytes are only read; a file that another program changes meanwhile gives wrong samples, as any reader of it would see.
+    // SAFETY: the bytes are only read; a file that another program changes meanwhile gives wrong samples, as
+    // any reader of it would see.
     let map = unsafe { Mmap::map(&file) }.map_err(DataError::io(path))?;
     let map = Arc::new(map);
-    let contents = SafeTensors::deserialize(&map)
-        .map_err(|e| DataError::layout(path, format!("not readable as safetensors: {e}"), "write it again"))?;
+    let contents = SafeTensors::deserialize(&map).map_err(|e| {
+        DataError::layout(path, format!("not readable as safetensors: {e}"), "write it again")
+    })?;
     let mut tensors = Vec::new();
     for (name, view) in contents.tensors() {
         let kind = match view.dtype() {

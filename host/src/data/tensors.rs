@@ -31,7 +31,11 @@ struct TensorDataset {
 }
 
 /// Opens the tensors of a split. `classes` are the training split's, for validation.
-pub(crate) fn open_tensors(file: &TensorFile, keys: Keys<'_>, classes: Option<&[String]>) -> Result<Arc<dyn Dataset>, DataError> {
+pub(crate) fn open_tensors(
+    file: &TensorFile,
+    keys: Keys<'_>,
+    classes: Option<&[String]>,
+) -> Result<Arc<dyn Dataset>, DataError> {
     let config = keys.config;
     if config.inputs.is_empty() {
         return Err(DataError::value("inputs", "[]", "at least one key"));
@@ -161,7 +165,12 @@ impl Dataset for TensorDataset {
             inputs.push((name.clone(), Self::rows_of(tensor, indices)?));
         }
         let target = self.target.as_ref();
-        Ok(Batch { inputs, targets: target.map(|t| Self::rows_of(t, indices)).transpose()?, indices: indices.to_vec(), position: 0 })
+        Ok(Batch {
+            inputs,
+            targets: target.map(|t| Self::rows_of(t, indices)).transpose()?,
+            indices: indices.to_vec(),
+            position: 0,
+        })
     }
     fn fixed_inputs(&self, _pass: &Pass) -> bool {
         true

@@ -31,7 +31,8 @@ impl TextEncoder {
         let path = &config.tokenizer;
         require_file(path, "tokenizer")?;
         let fail = |message: String| DataError::Tokenizer { path: path.clone(), message };
-        let mut tokenizer = Tokenizer::from_file(path).map_err(|e| fail(format!("not readable as a tokenizer.json: {e}")))?;
+        let mut tokenizer =
+            Tokenizer::from_file(path).map_err(|e| fail(format!("not readable as a tokenizer.json: {e}")))?;
         let usual = tokenizer.get_truncation().map(|t| t.max_length);
         let max_length = match (config.max_length, longest) {
             (Some(length), Some(longest)) if length > longest => {
@@ -49,9 +50,15 @@ impl TextEncoder {
             .or_else(|| tokenizer.token_to_id("[PAD]"))
             .or_else(|| tokenizer.token_to_id("<pad>"))
             .ok_or_else(|| fail("it has no padding token; set `pad_token_id` in [data]".to_string()))?;
-        let truncation =
-            TruncationParams { max_length, strategy: TruncationStrategy::LongestFirst, stride: 0, ..TruncationParams::default() };
-        tokenizer.with_truncation(Some(truncation)).map_err(|e| fail(format!("max_length {max_length}: {e}")))?;
+        let truncation = TruncationParams {
+            max_length,
+            strategy: TruncationStrategy::LongestFirst,
+            stride: 0,
+            ..TruncationParams::default()
+        };
+        tokenizer
+            .with_truncation(Some(truncation))
+            .map_err(|e| fail(format!("max_length {max_length}: {e}")))?;
         // Rows are padded per batch, here.
         tokenizer.with_padding(None);
         Ok(TextEncoder {
@@ -87,7 +94,8 @@ struct TextDataset {
     targets: Targets,
 }
 
-/// Opens one file of texts. `classes` are the training split's, for validation; `labels` false leaves labels unread.
+/// Opens one file of texts. `classes` are the training split's, for validation; `labels` false leaves labels
+/// unread.
 pub(crate) fn open_texts(
     path: &Path,
     encoder: Arc<TextEncoder>,
@@ -105,12 +113,14 @@ pub(crate) fn open_texts(
         columns.push(Column::required(&config.label, "label"));
     }
     let table = Table::read(path, &columns)?;
-    let kept: Vec<usize> =
-        (0..table.lines.len()).filter(|&row| !labels || !config.ignore_labels.iter().any(|l| l == table.cell(2, row))).collect();
+    let kept: Vec<usize> = (0..table.lines.len())
+        .filter(|&row| !labels || !config.ignore_labels.iter().any(|l| l == table.cell(2, row)))
+        .collect();
     if kept.is_empty() {
         return Err(DataError::layout(path, "it has no rows to use", "add rows"));
     }
-    let column = |i: usize| -> Vec<String> { kept.iter().map(|&row| table.cell(i, row).to_string()).collect() };
+    let column =
+        |i: usize| -> Vec<String> { kept.iter().map(|&row| table.cell(i, row).to_string()).collect() };
     let lines: Vec<u64> = kept.iter().map(|&row| table.lines[row]).collect();
     let targets = if labels {
         let classes = configured_classes(&config.classes)?.or(classes);

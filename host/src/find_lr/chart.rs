@@ -22,9 +22,12 @@ impl FoundLr {
     /// # Errors
     /// What plotters cannot draw.
     pub fn to_svg(&self) -> Result<String, FindLrError> {
-        let points = || self.curves.iter().flat_map(|curve| curve.points.iter().map(|point| (curve.lr(point), point)));
+        let points =
+            || self.curves.iter().flat_map(|curve| curve.points.iter().map(|point| (curve.lr(point), point)));
         let bounds = |values: &mut dyn Iterator<Item = f64>| {
-            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+                (low.min(value), high.max(value))
+            })
         };
         let (left, right) = bounds(&mut points().map(|(lr, _)| lr));
         // Single losses may lie far outside; what counts is the smoothed one.
@@ -42,7 +45,12 @@ impl FoundLr {
         Ok(svg)
     }
 
-    fn draw<X>(&self, area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>, rates: X, losses: std::ops::Range<f64>) -> Drawn
+    fn draw<X>(
+        &self,
+        area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+        rates: X,
+        losses: std::ops::Range<f64>,
+    ) -> Drawn
     where
         X: plotters::coord::ranged1d::AsRangedCoord<Value = f64>,
         X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
@@ -63,12 +71,16 @@ impl FoundLr {
             .y_desc("loss")
             .axis_desc_style(("sans-serif", 15))
             .label_style(("sans-serif", 13))
-            .x_label_formatter(&|lr| if self.mode == Growth::Linear { format!("{lr:.1e}") } else { format!("{lr:.0e}") })
+            .x_label_formatter(&|lr| {
+                if self.mode == Growth::Linear { format!("{lr:.1e}") } else { format!("{lr:.0e}") }
+            })
             .draw()?;
         for (index, curve) in self.curves.iter().enumerate() {
             let color = COLORS[index % COLORS.len()];
             let inside = curve.points.iter().filter(|point| losses.contains(&point.loss));
-            chart.draw_series(inside.map(|point| Circle::new((curve.lr(point), point.loss), 2, color.mix(0.35).filled())))?;
+            chart.draw_series(
+                inside.map(|point| Circle::new((curve.lr(point), point.loss), 2, color.mix(0.35).filled())),
+            )?;
             let line = curve.points.iter().map(|point| (curve.lr(point), point.smoothed));
             chart
                 .draw_series(LineSeries::new(line, color.stroke_width(2)))?

@@ -48,7 +48,8 @@ impl Curve {
         point.rates[self.group.unwrap_or(0)]
     }
 
-    /// Adds a step; false where the loss explodes and the test is over. A loss that is no number ends it without a point.
+    /// Adds a step; false where the loss explodes and the test is over. A loss that is no number ends it
+    /// without a point.
     pub fn push(&mut self, settings: &FindLr, rates: Vec<f64>, loss: f64) -> bool {
         if !loss.is_finite() {
             return false;
@@ -65,7 +66,8 @@ impl Curve {
     /// Takes the point of the steepest fall, over the axis along which the rate grew evenly.
     pub fn suggest(&mut self, settings: &FindLr) {
         let end = self.points.len().saturating_sub(settings.skip_end);
-        let losses: Vec<f64> = self.points.iter().take(end).skip(settings.skip_begin).map(|point| point.smoothed).collect();
+        let losses: Vec<f64> =
+            self.points.iter().take(end).skip(settings.skip_begin).map(|point| point.smoothed).collect();
         // A flat loss falls and rises by the rounding of its mean.
         let rounding = ROUNDING * losses.iter().fold(0.0, |largest: f64, loss| largest.max(loss.abs()));
         let falls = gradient(&losses).into_iter().enumerate().filter(|(_, gradient)| *gradient < -rounding);
@@ -123,7 +125,8 @@ mod tests {
     fn the_steepest_fall_is_suggested() {
         let settings = FindLr { num_training: 60, ..FindLr::default() };
         // Flat, a fall around step 30, flat again.
-        let losses: Vec<f64> = (0..60).map(|step| 2.0 - 1.0 / (1.0 + (30.0 - f64::from(step)).exp())).collect();
+        let losses: Vec<f64> =
+            (0..60).map(|step| 2.0 - 1.0 / (1.0 + (30.0 - f64::from(step)).exp())).collect();
         let found = curve(&settings, &losses).suggestion.unwrap();
         // The smoothed loss follows the loss by a few steps.
         assert!((30..45).contains(&found), "{found}");
@@ -142,18 +145,27 @@ mod tests {
         let exploding: Vec<f64> = (0..50).map(|step| if step < 20 { 1.0 } else { 100.0 }).collect();
         // 1 for 20 steps, then one of 100: (1 - 0.98^20) * 0.98 + 0.02 * 100, over 1 - 0.98^21, is above 4.
         assert_eq!(curve(&settings, &exploding).points.len(), 21);
-        assert_eq!(curve(&FindLr { early_stop_threshold: f64::INFINITY, ..settings.clone() }, &exploding).points.len(), 50);
+        assert_eq!(
+            curve(&FindLr { early_stop_threshold: f64::INFINITY, ..settings.clone() }, &exploding)
+                .points
+                .len(),
+            50
+        );
         assert_eq!(curve(&settings, &[1.0, 1.0, 1.0, f64::NAN, 1.0]).points.len(), 3);
         // Losses below 0 that fall are no explosion.
-        assert_eq!(curve(&settings, &(0..50).map(|step| -f64::from(step)).collect::<Vec<_>>()).points.len(), 50);
+        assert_eq!(
+            curve(&settings, &(0..50).map(|step| -f64::from(step)).collect::<Vec<_>>()).points.len(),
+            50
+        );
     }
 
     #[test]
     fn rates_go_from_the_least_to_the_most() {
         let settings = FindLr { min_lr: 1e-4, max_lr: 1.0, num_training: 5, ..FindLr::default() };
-        for (growth, expected) in
-            [(Growth::Exponential, [1e-4, 1e-3, 1e-2, 1e-1, 1.0]), (Growth::Linear, [1e-4, 0.250075, 0.50005, 0.750025, 1.0])]
-        {
+        for (growth, expected) in [
+            (Growth::Exponential, [1e-4, 1e-3, 1e-2, 1e-1, 1.0]),
+            (Growth::Linear, [1e-4, 0.250075, 0.50005, 0.750025, 1.0]),
+        ] {
             let settings = FindLr { mode: growth, ..settings.clone() };
             for (step, expected) in expected.into_iter().enumerate() {
                 assert!((settings.lr(step) / expected - 1.0).abs() < 1e-12, "{growth:?}, step {step}");

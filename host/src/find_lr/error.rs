@@ -27,7 +27,9 @@ pub enum FindLrError {
         reason: String,
     },
     /// The run stands inside an epoch.
-    #[error("range test: the run stands inside an epoch, at batch {batch}; take a checkpoint of an epoch's end")]
+    #[error(
+        "range test: the run stands inside an epoch, at batch {batch}; take a checkpoint of an epoch's end"
+    )]
     InsideEpoch {
         /// The next batch.
         batch: usize,
@@ -42,7 +44,9 @@ pub enum FindLrError {
     #[error("--find-lr sets optimizer.lr, but the run config has no [optimizer]")]
     NoOptimizer,
     /// Too short a curve.
-    #[error("range test of {moved}: the loss is not finite after {steps} steps; look at the data, or lower --min-lr")]
+    #[error(
+        "range test of {moved}: the loss is not finite after {steps} steps; look at the data, or lower --min-lr"
+    )]
     NoCurve {
         /// What moved.
         moved: String,

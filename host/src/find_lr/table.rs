@@ -3,15 +3,17 @@
 use super::{FindLrError, FoundLr};
 
 impl FoundLr {
-    /// The header `moved,step,loss,smoothed_loss,lr-<group>…` and a row per step; `moved` is `all` or the group whose rate
-    /// moved while the others were 0.
+    /// The header `moved,step,loss,smoothed_loss,lr-<group>…` and a row per step; `moved` is `all` or the
+    /// group whose rate moved while the others were 0.
     ///
     /// # Errors
     /// None that is to be expected: it is written to memory.
     pub fn to_csv(&self) -> Result<Vec<u8>, FindLrError> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         let head = ["moved", "step", "loss", "smoothed_loss"].map(str::to_owned);
-        csv.write_record(head.into_iter().chain(self.groups.iter().map(|group| format!("lr-{}", group.name))))?;
+        csv.write_record(
+            head.into_iter().chain(self.groups.iter().map(|group| format!("lr-{}", group.name))),
+        )?;
         for curve in &self.curves {
             let moved = self.moved(curve);
             for (step, point) in curve.points.iter().enumerate() {
@@ -28,7 +30,8 @@ impl FoundLr {
         let width = self.groups.iter().map(|group| group.name.len()).max().unwrap_or_default().max(5);
         let mut text = format!("  {:width$}  {:>9}  {:>9}\n", "group", "lr", "suggested");
         for (group, (name, suggested)) in self.groups.iter().zip(self.suggestions()) {
-            let suggested = suggested.map_or_else(|| "none: the loss does not fall".to_owned(), |lr| format!("{lr:>9.2e}"));
+            let suggested = suggested
+                .map_or_else(|| "none: the loss does not fall".to_owned(), |lr| format!("{lr:>9.2e}"));
             text += &format!("  {name:width$}  {:>9.2e}  {suggested}\n", group.lr);
         }
         text

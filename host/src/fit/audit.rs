@@ -19,11 +19,15 @@ pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> Vec<String> {
 
 /// Trainable parameters of a group that got no gradient from a backward pass.
 pub fn gradients<'n>(parameters: impl IntoIterator<Item = (&'n str, bool)>) -> Vec<String> {
-    let without: Vec<&str> = parameters.into_iter().filter(|(_, has_grad)| !has_grad).map(|(name, _)| name).collect();
+    let without: Vec<&str> =
+        parameters.into_iter().filter(|(_, has_grad)| !has_grad).map(|(name, _)| name).collect();
     if without.is_empty() {
         return Vec::new();
     }
-    vec![format!("trainable and in a group, but without a gradient, so that they stay as they are: {}", first_names(&without, SHOWN))]
+    vec![format!(
+        "trainable and in a group, but without a gradient, so that they stay as they are: {}",
+        first_names(&without, SHOWN)
+    )]
 }
 
 /// Digests of tensors that must not change, to be compared later.
@@ -36,7 +40,9 @@ impl Frozen {
     /// # Errors
     /// libtorch cannot read one.
     pub fn of<'t>(parameters: impl IntoIterator<Item = (&'t str, &'t Tensor)>) -> Result<Self, FitError> {
-        let entry = |(name, tensor): (&str, &Tensor)| Ok((name.to_owned(), tensor.shallow_clone(), Digest::of(tensor)?));
+        let entry = |(name, tensor): (&str, &Tensor)| {
+            Ok((name.to_owned(), tensor.shallow_clone(), Digest::of(tensor)?))
+        };
         parameters.into_iter().map(entry).collect::<Result<_, _>>().map(Self)
     }
 
@@ -59,12 +65,16 @@ impl Frozen {
                 moved.push(name.as_str());
             }
         }
-        Ok(if moved.is_empty() { Vec::new() } else { vec![format!("frozen, but changed: {}", first_names(&moved, SHOWN))] })
+        Ok(if moved.is_empty() {
+            Vec::new()
+        } else {
+            vec![format!("frozen, but changed: {}", first_names(&moved, SHOWN))]
+        })
     }
 }
 
-/// Sums over a tensor in 64 bits, of its values and of their squares: the same values in the same order give the same sums,
-/// and a sign that changes is seen.
+/// Sums over a tensor in 64 bits, of its values and of their squares: the same values in the same order give
+/// the same sums, and a sign that changes is seen.
 #[derive(PartialEq)]
 struct Digest([u64; 2]);
 
@@ -72,8 +82,12 @@ impl Digest {
     fn of(tensor: &Tensor) -> Result<Self, FitError> {
         let sums = tch::no_grad(|| {
             let wide = tensor.detach().f_to_kind(Kind::Double)?;
-            Ok([wide.f_sum(Kind::Double)?.f_double_value(&[])?, wide.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?])
+            Ok([
+                wide.f_sum(Kind::Double)?.f_double_value(&[])?,
+                wide.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?,
+            ])
         });
-        sums.map(|sums: [f64; 2]| Self(sums.map(f64::to_bits))).map_err(torch("the digest of a frozen parameter"))
+        sums.map(|sums: [f64; 2]| Self(sums.map(f64::to_bits)))
+            .map_err(torch("the digest of a frozen parameter"))
     }
 }

@@ -34,19 +34,26 @@ pub struct FitOptions {
 }
 
 impl Fit {
-    /// Builds a run, up to and including `setup`, `freeze_before_training` and the optimizer. Where one of these fails, hooks
-    /// `on_exception` and `teardown` run as after a failure in training.
+    /// Builds a run, up to and including `setup`, `freeze_before_training` and the optimizer. Where one of
+    /// these fails, hooks `on_exception` and `teardown` run as after a failure in training.
     ///
     /// # Errors
     /// Anything of the run config that cannot be had.
-    pub fn build(config: RunConfig, plugins: PluginSet, device: tch::Device, options: FitOptions) -> Result<Self, Error> {
+    pub fn build(
+        config: RunConfig,
+        plugins: PluginSet,
+        device: tch::Device,
+        options: FitOptions,
+    ) -> Result<Self, Error> {
         prepare_torch(&config, device)?;
         let callbacks = create_callbacks(&config, &plugins)?;
         let model = build_model(&config, &plugins, device, options.resume.is_none())?;
         let data = open_data(&config, &model)?;
         let progress = lengths(&config, &data);
         if progress.num_training_batches == 0 {
-            return Err(FitError::NoBatches("use a smaller batch_size, or drop_last = false".to_owned()).into());
+            return Err(
+                FitError::NoBatches("use a smaller batch_size, or drop_last = false".to_owned()).into()
+            );
         }
         let parameters = Parameters::new(storages(&model)).map_err(FitError::from)?;
         let scaler = (config.trainer.precision == Precision::Fp16Mixed).then(LossScaler::default);
@@ -105,14 +112,15 @@ impl Fit {
         self.state.run_dir.write_json(run_dir::PLUGINS, &self.plugins.record())
     }
 
-    /// The run config as the run directory has it; in this run's own one, what strategies and callbacks read from files is in their
-    /// tables from here on.
+    /// The run config as the run directory has it; in this run's own one, what strategies and callbacks read
+    /// from files is in their tables from here on.
     fn resolve(&mut self) -> Result<String, Error> {
         let mut config = self.state.config.clone();
         for (index, callback) in self.callbacks.iter_mut().enumerate() {
             config.set_callback(index, callback.config()?);
             let given = &self.state.config.callbacks[index];
-            let kept = self_contained(&given.config, callback, |config| self.plugins.create(&given.id, config))?;
+            let kept =
+                self_contained(&given.config, callback, |config| self.plugins.create(&given.id, config))?;
             self.state.config.set_callback(index, kept);
         }
         Ok(config.resolved()?)
@@ -125,7 +133,8 @@ impl Fit {
         let mut optimizer = Optimizer::new(config, groups).map_err(FitError::from)?;
         if let Some(config) = &state.config.scheduler {
             let length = run_length(&state.config, &state.progress);
-            let mut scheduler = Scheduler::new(config.clone(), length, optimizer.config()).map_err(FitError::from)?;
+            let mut scheduler =
+                Scheduler::new(config.clone(), length, optimizer.config()).map_err(FitError::from)?;
             scheduler.start(optimizer.groups_mut()).map_err(FitError::from)?;
             state.scheduler = Some(scheduler);
         }
@@ -148,7 +157,10 @@ pub fn prepare_torch(config: &RunConfig, device: tch::Device) -> Result<(), Erro
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
     }
     if config.trainer.precision == Precision::Fp16Mixed && !device.is_cuda() {
-        return Err(FitError::Config("precision = \"fp16-mixed\" needs a GPU; use \"bf16-mixed\" or \"fp32\"".to_owned()).into());
+        return Err(FitError::Config(
+            "precision = \"fp16-mixed\" needs a GPU; use \"bf16-mixed\" or \"fp32\"".to_owned(),
+        )
+        .into());
     }
     Ok(())
 }
@@ -160,7 +172,9 @@ pub fn prepare_torch(config: &RunConfig, device: tch::Device) -> Result<(), Erro
 pub fn create_callbacks(config: &RunConfig, plugins: &PluginSet) -> Result<Vec<Instance>, Error> {
     let callbacks = config.callbacks.iter().enumerate();
     let created = callbacks.map(|(index, table)| {
-        plugins.create(&table.id, &table.config).map_err(|error| of_table(config, &format!("callbacks[{index}]"), error.into()))
+        plugins
+            .create(&table.id, &table.config)
+            .map_err(|error| of_table(config, &format!("callbacks[{index}]"), error.into()))
     });
     created.collect()
 }
@@ -182,12 +196,22 @@ fn of_table(config: &RunConfig, table: &str, error: Error) -> Error {
 /// # Errors
 /// An unknown id, a configuration that does not fit, a precision that the model does not compute in.
 pub fn create_model(config: &RunConfig, plugins: &PluginSet) -> Result<HostModel, Error> {
-    let model = HostModel::create(plugins, &config.model.id, &config.model.config).map_err(|error| of_table(config, "[model]", error))?;
+    let model = HostModel::create(plugins, &config.model.id, &config.model.config)
+        .map_err(|error| of_table(config, "[model]", error))?;
     let (precision, declared) = (config.trainer.precision, &model.description().precisions);
     if !declared.contains(&precision) {
-        let declared = declared.iter().map(|precision| format!("\"{precision}\"")).collect::<Vec<_>>().join(", ");
-        let message = format!("`precision` is \"{precision}\", expected what model `{}` computes in: {declared}", model.id());
-        return Err(ConfigError::Section { path: config.path.clone(), section: "trainer".to_owned(), message }.into());
+        let declared =
+            declared.iter().map(|precision| format!("\"{precision}\"")).collect::<Vec<_>>().join(", ");
+        let message = format!(
+            "`precision` is \"{precision}\", expected what model `{}` computes in: {declared}",
+            model.id()
+        );
+        return Err(ConfigError::Section {
+            path: config.path.clone(),
+            section: "trainer".to_owned(),
+            message,
+        }
+        .into());
     }
     Ok(model)
 }
@@ -196,7 +220,12 @@ pub fn create_model(config: &RunConfig, plugins: &PluginSet) -> Result<HostModel
 ///
 /// # Errors
 /// An unknown id, weights that do not fit, a device that is too small.
-pub fn build_model(config: &RunConfig, plugins: &PluginSet, device: tch::Device, with_weights: bool) -> Result<HostModel, Error> {
+pub fn build_model(
+    config: &RunConfig,
+    plugins: &PluginSet,
+    device: tch::Device,
+    with_weights: bool,
+) -> Result<HostModel, Error> {
     let mut model = create_model(config, plugins)?;
     if let Some(weights) = config.model.weights.as_ref().filter(|_| with_weights) {
         let plan = load_weights(&model, weights)?;
@@ -205,7 +234,12 @@ pub fn build_model(config: &RunConfig, plugins: &PluginSet, device: tch::Device,
                 tracing::info!("{}: `{}` is interpolated {resize}", weights.path.display(), copy.file);
             }
         }
-        tracing::info!("{}: {} tensors loaded, {} keep their initial values", weights.path.display(), plan.copies.len(), plan.kept.len());
+        tracing::info!(
+            "{}: {} tensors loaded, {} keep their initial values",
+            weights.path.display(),
+            plan.copies.len(),
+            plan.kept.len()
+        );
     }
     model.to_device(device)?;
     if config.trainer.channels_last.unwrap_or(device.is_cuda()) {
@@ -238,9 +272,15 @@ pub fn optimizer_config(config: &RunConfig, model: &HostModel) -> Result<Optimiz
     if let Some(optimizer) = &config.optimizer {
         return Ok(optimizer.clone());
     }
-    let choice = model.description().optimizer.clone().map(serde_json::from_value::<OptimizerConfig>).transpose();
-    let choice = choice.map_err(|error| FitError::Config(format!("the optimizer that model `{}` chooses: {error}", model.id())))?;
-    let default = || OptimizerConfig::default_for("adamw").ok_or_else(|| FitError::Config("[optimizer] is missing".to_owned()));
+    let choice =
+        model.description().optimizer.clone().map(serde_json::from_value::<OptimizerConfig>).transpose();
+    let choice = choice.map_err(|error| {
+        FitError::Config(format!("the optimizer that model `{}` chooses: {error}", model.id()))
+    })?;
+    let default = || {
+        OptimizerConfig::default_for("adamw")
+            .ok_or_else(|| FitError::Config("[optimizer] is missing".to_owned()))
+    };
     Ok(choice.map_or_else(default, Ok)?)
 }
 
@@ -285,5 +325,9 @@ fn lengths(config: &RunConfig, data: &DataModule) -> Progress {
 fn storages(model: &HostModel) -> Vec<(String, tch::Tensor)> {
     let tree: &ModuleTree = model.tree();
     let firsts = tree.parameters().filter(|parameter| parameter.tied_to.is_none());
-    firsts.filter_map(|parameter| Some((parameter.name.clone(), model.tensor(&parameter.name).ok()?.shallow_clone()))).collect()
+    firsts
+        .filter_map(|parameter| {
+            Some((parameter.name.clone(), model.tensor(&parameter.name).ok()?.shallow_clone()))
+        })
+        .collect()
 }

@@ -45,9 +45,11 @@ impl Fit {
         }
         let name = format!("epoch={epoch}-step={}", self.state.progress.global_step);
         let ranked = self.rank(&name, epoch)?;
-        let is_best =
-            ranked.as_ref().is_some_and(|new| self.state.best.as_ref().is_none_or(|best| config.mode.is_better(new.value, best.value)));
-        // The checkpoint says itself whether it is the best and which are kept; one that was not written is neither.
+        let is_best = ranked.as_ref().is_some_and(|new| {
+            self.state.best.as_ref().is_none_or(|best| config.mode.is_better(new.value, best.value))
+        });
+        // The checkpoint says itself whether it is the best and which are kept; one that was not written is
+        // neither.
         let before = (self.state.best.clone(), self.state.kept.clone());
         if is_best {
             self.state.best.clone_from(&ranked);
@@ -65,7 +67,10 @@ impl Fit {
 
     /// After a stop inside an epoch: the checkpoint of it may be the best one.
     pub(super) fn mark_best(&mut self) -> Result<(), Error> {
-        let Some(name) = self.state.store.target_of(LAST).filter(|_| self.state.config.checkpoint.enabled) else { return Ok(()) };
+        let Some(name) = self.state.store.target_of(LAST).filter(|_| self.state.config.checkpoint.enabled)
+        else {
+            return Ok(());
+        };
         let Some(ranked) = self.rank(&name, self.state.progress.epoch)? else { return Ok(()) };
         let mode = self.state.config.checkpoint.mode;
         if self.state.best.as_ref().is_some_and(|best| !mode.is_better(ranked.value, best.value)) {
@@ -86,7 +91,8 @@ impl Fit {
         self.save(&name, false).map(drop)
     }
 
-    /// Those that hooks asked for after the checkpoint that a resumed run goes on from. What it may put back then stays.
+    /// Those that hooks asked for after the checkpoint that a resumed run goes on from. What it may put back
+    /// then stays.
     pub(super) fn requested_after_last(&mut self) -> Result<(), Error> {
         let requested = &self.state.requested;
         self.state.requests.checkpoints.retain(|name| {
@@ -122,7 +128,10 @@ impl Fit {
         let monitor = self.state.config.checkpoint.monitor.clone().unwrap_or_else(|| default.to_owned());
         let Some(value) = self.state.metrics.get(&monitor).copied() else {
             let known: Vec<&str> = self.state.metrics.keys().map(String::as_str).collect();
-            let missing = format!("checkpoint.monitor = \"{monitor}\" is no metric of this run; there are: {}", known.join(", "));
+            let missing = format!(
+                "checkpoint.monitor = \"{monitor}\" is no metric of this run; there are: {}",
+                known.join(", ")
+            );
             // As Lightning's ModelCheckpoint: before the first validation its metrics may still come.
             if self.state.validation.is_some() || !has_validation {
                 return Err(FitError::Config(missing).into());
@@ -130,7 +139,8 @@ impl Fit {
             tracing::warn!("{missing}; no checkpoint is the best so far");
             return Ok(None);
         };
-        let classes = self.state.validation.as_ref().map(|validation| validation.classes.clone()).unwrap_or_default();
+        let classes =
+            self.state.validation.as_ref().map(|validation| validation.classes.clone()).unwrap_or_default();
         Ok(value.is_finite().then(|| Best { name: name.to_owned(), monitor, value, epoch, classes }))
     }
 
@@ -144,7 +154,10 @@ impl Fit {
             if is_best { store.alias(BEST, name) } else { Ok(()) }
         });
         let is_written = self.written(name, result);
-        if is_written && let Some(previous) = previous.filter(|previous| previous != name && !self.state.is_kept(previous)) {
+        if is_written
+            && let Some(previous) =
+                previous.filter(|previous| previous != name && !self.state.is_kept(previous))
+        {
             self.remove(&previous);
         }
         Ok(is_written)
@@ -162,8 +175,10 @@ impl Fit {
         match result {
             Err(error) => {
                 let previous = self.state.store.target_of(LAST);
-                let previous =
-                    previous.map_or_else(|| "there is none before it".to_owned(), |name| format!("the previous one, `{name}`, is intact"));
+                let previous = previous.map_or_else(
+                    || "there is none before it".to_owned(),
+                    |name| format!("the previous one, `{name}`, is intact"),
+                );
                 tracing::error!("checkpoint `{name}` is not written: {error}; the run goes on, {previous}");
                 false
             }
@@ -176,7 +191,9 @@ impl Fit {
         let top = self.state.config.checkpoint.save_top_k;
         let mode = self.state.config.checkpoint.mode;
         self.state.kept.push(ranked);
-        self.state.kept.sort_by(|a, b| if mode == Mode::Min { a.value.total_cmp(&b.value) } else { b.value.total_cmp(&a.value) });
+        self.state.kept.sort_by(|a, b| {
+            if mode == Mode::Min { a.value.total_cmp(&b.value) } else { b.value.total_cmp(&a.value) }
+        });
         match usize::try_from(top) {
             Ok(top) => self.state.kept.split_off(top.min(self.state.kept.len())),
             Err(_) => Vec::new(),
@@ -189,7 +206,11 @@ impl Fit {
         let mut callbacks = Vec::with_capacity(self.callbacks.len());
         for callback in &mut self.callbacks {
             let state = callback.state()?;
-            callbacks.push(SavedCallback { id: callback.id().to_owned(), plugin: callback.plugin().to_owned(), state });
+            callbacks.push(SavedCallback {
+                id: callback.id().to_owned(),
+                plugin: callback.plugin().to_owned(),
+                state,
+            });
         }
         self.state.snapshot(callbacks)
     }
@@ -204,7 +225,8 @@ impl RunState {
     }
 
     fn snapshot(&self, callbacks: Vec<SavedCallback>) -> Result<Snapshot, Error> {
-        let mut optimizer = self.optimizer.as_ref().map(crate::optimizer::Optimizer::state_dict).unwrap_or_default();
+        let mut optimizer =
+            self.optimizer.as_ref().map(crate::optimizer::Optimizer::state_dict).unwrap_or_default();
         optimizer.push((RANDOM_CPU.to_owned(), random::get_state(Device::Cpu)?));
         if self.model.device().is_cuda() {
             optimizer.push((RANDOM_CUDA.to_owned(), random::get_state(self.model.device())?));
@@ -226,7 +248,12 @@ impl RunState {
             modules: self.model.tree().modules().to_vec(),
             groups: self.optimizer.as_ref().map(|optimizer| optimizer.groups().to_vec()).unwrap_or_default(),
             optimizer: config.filter(|config| config.algorithm != own.algorithm).cloned(),
-            scheduler: self.scheduler.as_ref().map(crate::scheduler::Scheduler::state).transpose().map_err(FitError::from)?,
+            scheduler: self
+                .scheduler
+                .as_ref()
+                .map(crate::scheduler::Scheduler::state)
+                .transpose()
+                .map_err(FitError::from)?,
             callbacks,
             metrics: finite(&self.metrics),
             meter: self.meter.clone(),
@@ -246,5 +273,9 @@ impl RunState {
 
 /// JSON has no other numbers.
 fn finite(metrics: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
-    metrics.iter().filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.clone(), *value)).collect()
+    metrics
+        .iter()
+        .filter(|(_, value)| value.is_finite())
+        .map(|(name, value)| (name.clone(), *value))
+        .collect()
 }

@@ -29,7 +29,10 @@ impl Fit {
                 return Err(Error::Interrupted);
             }
         }
-        let limit = self.state.reached_max_steps().then(|| format!("max_steps = {} is reached", self.state.progress.global_step));
+        let limit = self
+            .state
+            .reached_max_steps()
+            .then(|| format!("max_steps = {} is reached", self.state.progress.global_step));
         Ok(self.state.requests.stop.take().or(limit))
     }
 
@@ -41,7 +44,9 @@ impl Fit {
             return Err(FitError::NoBatches("there are no samples".to_owned()).into());
         };
         while self.state.progress.batch_index < batches {
-            let Some(()) = self.next_batch(&mut loader, batches)? else { return self.end_without_last_batch() };
+            let Some(()) = self.next_batch(&mut loader, batches)? else {
+                return self.end_without_last_batch();
+            };
             // Gradients of an unfinished window are in no checkpoint: it is finished first.
             if self.state.window_samples == 0 && self.is_to_stop() {
                 return Ok(());
@@ -66,7 +71,8 @@ impl Fit {
         Ok(())
     }
 
-    /// The run stops here. The checkpoint says so, and what follows is not in it: a resumed run goes on with the next batch.
+    /// The run stops here. The checkpoint says so, and what follows is not in it: a resumed run goes on with
+    /// the next batch.
     fn stop_inside_epoch(&mut self) -> Result<(), Error> {
         self.checkpoint_inside_epoch()?;
         if Self::is_interrupted() {
@@ -86,7 +92,11 @@ impl Fit {
             return Ok(None);
         }
         // Where batches in between were left out, the window before this one may still wait for its step.
-        let window_end = self.state.progress.batch_index.next_multiple_of(self.state.config.trainer.accumulate_grad_batches);
+        let window_end = self
+            .state
+            .progress
+            .batch_index
+            .next_multiple_of(self.state.config.trainer.accumulate_grad_batches);
         if self.state.window_samples > 0 && index >= window_end {
             self.optimizer_step()?;
             self.state.window_samples = 0;
@@ -132,7 +142,10 @@ impl Fit {
             self.requested_checkpoints()?;
         }
         let every = self.state.config.checkpoint.every_n_train_steps;
-        if stepped && !at_end && every.is_some_and(|every| self.state.progress.global_step.is_multiple_of(every)) {
+        if stepped
+            && !at_end
+            && every.is_some_and(|every| self.state.progress.global_step.is_multiple_of(every))
+        {
             self.checkpoint_inside_epoch()?;
         }
         Ok(())
@@ -149,7 +162,8 @@ impl Fit {
 
     /// Validation, records and hooks of an epoch's end.
     fn close_epoch(&mut self) -> Result<(), Error> {
-        let means: Vec<(String, f64)> = self.state.meter.means().map(|(name, mean)| (name.to_owned(), mean)).collect();
+        let means: Vec<(String, f64)> =
+            self.state.meter.means().map(|(name, mean)| (name.to_owned(), mean)).collect();
         self.state.metrics.extend(means);
         let epoch = self.state.progress.epoch;
         let validates = (epoch + 1).is_multiple_of(self.state.config.trainer.check_val_every_n_epoch);
@@ -171,7 +185,12 @@ impl Fit {
         groups.map(|group| (format!("lr-{}", group.name), json!(group.lr))).collect()
     }
 
-    fn log_batch(&mut self, index: usize, result: &BatchResult, rates: Map<String, Value>) -> Result<(), Error> {
+    fn log_batch(
+        &mut self,
+        index: usize,
+        result: &BatchResult,
+        rates: Map<String, Value>,
+    ) -> Result<(), Error> {
         let progress = &self.state.progress;
         let mut record = Map::new();
         record.insert("epoch".to_owned(), json!(progress.epoch));
@@ -182,7 +201,11 @@ impl Fit {
             record.insert("grad_norm".to_owned(), json!(norm));
         }
         record.extend(rates);
-        record.extend(std::mem::take(&mut self.state.requests.logged).into_iter().map(|(name, value)| (name, json!(value))));
+        record.extend(
+            std::mem::take(&mut self.state.requests.logged)
+                .into_iter()
+                .map(|(name, value)| (name, json!(value))),
+        );
         self.state.run_dir.log_metrics(record);
         Ok(())
     }
@@ -193,11 +216,22 @@ impl Fit {
         record.insert("epoch".to_owned(), json!(state.progress.epoch));
         record.insert("step".to_owned(), json!(state.progress.global_step));
         let of_epoch = |name: &str| {
-            state.meter.mean(name).is_some() || (validated && state.validation.as_ref().is_some_and(|v| v.metrics.mean(name).is_some()))
+            state.meter.mean(name).is_some()
+                || (validated && state.validation.as_ref().is_some_and(|v| v.metrics.mean(name).is_some()))
         };
-        record.extend(state.metrics.iter().filter(|(name, _)| of_epoch(name)).map(|(name, value)| (name.clone(), json!(value))));
+        record.extend(
+            state
+                .metrics
+                .iter()
+                .filter(|(name, _)| of_epoch(name))
+                .map(|(name, value)| (name.clone(), json!(value))),
+        );
         record.extend(self.rates());
-        record.extend(std::mem::take(&mut self.state.requests.logged).into_iter().map(|(name, value)| (name, json!(value))));
+        record.extend(
+            std::mem::take(&mut self.state.requests.logged)
+                .into_iter()
+                .map(|(name, value)| (name, json!(value))),
+        );
         self.state.run_dir.log_metrics(record);
         Ok(())
     }

@@ -55,7 +55,10 @@ pub enum FitError {
 }
 
 fn audit_text(findings: &[String]) -> String {
-    format!("freeze state and groups disagree (trainer.audit = \"warn\" goes on all the same):\n  {}", findings.join("\n  "))
+    format!(
+        "freeze state and groups disagree (trainer.audit = \"warn\" goes on all the same):\n  {}",
+        findings.join("\n  ")
+    )
 }
 
 /// A libtorch error with what was done.

@@ -44,12 +44,17 @@ pub fn evaluate_batch(
     Ok(())
 }
 
-fn count_classes(outputs: &thaw_plugin_api::model::Tensors, batch: &Batch, classes: &mut Vec<(u64, u64)>) -> Result<(), Error> {
+fn count_classes(
+    outputs: &thaw_plugin_api::model::Tensors,
+    batch: &Batch,
+    classes: &mut Vec<(u64, u64)>,
+) -> Result<(), Error> {
     let (Some((_, logits)), Some(target)) = (outputs.iter().next(), &batch.target) else { return Ok(()) };
     if logits.dim() != 2 || target.dim() != 1 {
         return Ok(());
     }
-    let predicted = logits.f_argmax(-1, false).and_then(Vec::<i64>::try_from).map_err(torch("predicted classes"))?;
+    let predicted =
+        logits.f_argmax(-1, false).and_then(Vec::<i64>::try_from).map_err(torch("predicted classes"))?;
     let labels = Vec::<i64>::try_from(target).map_err(torch("labels"))?;
     for (predicted, label) in predicted.into_iter().zip(labels) {
         // A step of the model's own may take labels that are no classes.
@@ -66,7 +71,8 @@ fn count_classes(outputs: &thaw_plugin_api::model::Tensors, batch: &Batch, class
 impl Fit {
     /// The first batches of validation, to find errors before an epoch is spent.
     pub(super) fn sanity_check(&mut self) -> Result<(), Error> {
-        let batches = self.state.config.trainer.num_sanity_val_steps.min(self.state.progress.num_validation_batches);
+        let batches =
+            self.state.config.trainer.num_sanity_val_steps.min(self.state.progress.num_validation_batches);
         if batches == 0 {
             return Ok(());
         }
@@ -106,7 +112,13 @@ impl Fit {
             self.hooks(Hook::ValidationBatchStart)?;
             {
                 let _guard = tch::no_grad_guard();
-                evaluate_batch(&mut self.state.model, &batch, samples, self.state.config.trainer.precision, &mut evaluation)?;
+                evaluate_batch(
+                    &mut self.state.model,
+                    &batch,
+                    samples,
+                    self.state.config.trainer.precision,
+                    &mut evaluation,
+                )?;
             }
             self.hooks(Hook::ValidationBatchEnd)?;
         }

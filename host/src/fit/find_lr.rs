@@ -12,16 +12,25 @@ use crate::find_lr::{Curve, FindLr, FindLrError, FoundLr, Group};
 use crate::plugins::Instance;
 
 impl Fit {
-    /// Runs a range test from where the run stands, between two epochs. Weights, optimizer, random numbers, freeze state,
-    /// schedulers and callbacks are afterwards as before, also after a failure: nothing of the run's own strategies and
-    /// callbacks is called but `state`. What trains in a later epoch, twins of the strategies say, as in a plan:
-    /// no batch comes between, and what waits for a metric goes on waiting. Schedulers do not act within the test. `on_step` is told how many steps of how many are done.
+    /// Runs a range test from where the run stands, between two epochs. Weights, optimizer, random numbers,
+    /// freeze state, schedulers and callbacks are afterwards as before, also after a failure: nothing of the
+    /// run's own strategies and callbacks is called but `state`. What trains in a later epoch, twins of the
+    /// strategies say, as in a plan: no batch comes between, and what waits for a metric goes on waiting.
+    /// Schedulers do not act within the test. `on_step` is told how many steps of how many are done.
     ///
     /// # Errors
     /// Settings that make no sense, an epoch that is not to come, a strategy or a model that fails.
-    pub fn find_lr(&mut self, settings: &FindLr, on_step: &mut dyn FnMut(usize, usize)) -> Result<FoundLr, Error> {
+    pub fn find_lr(
+        &mut self,
+        settings: &FindLr,
+        on_step: &mut dyn FnMut(usize, usize),
+    ) -> Result<FoundLr, Error> {
         settings.check()?;
-        let (next, end, batch) = (self.state.progress.epoch, self.state.config.trainer.max_epochs, self.state.progress.batch_index);
+        let (next, end, batch) = (
+            self.state.progress.epoch,
+            self.state.config.trainer.max_epochs,
+            self.state.progress.batch_index,
+        );
         let epoch = settings.epoch.unwrap_or(next);
         if batch != 0 {
             return Err(FindLrError::InsideEpoch { batch }.into());
@@ -32,7 +41,8 @@ impl Fit {
         let held = self.state.hold()?;
         let detect_anomaly = std::mem::replace(&mut self.state.config.trainer.detect_anomaly, false);
         let mut callbacks = std::mem::take(&mut self.callbacks);
-        let found = self.twins(&mut callbacks).and_then(|twins| self.measure(settings, epoch, twins, on_step));
+        let found =
+            self.twins(&mut callbacks).and_then(|twins| self.measure(settings, epoch, twins, on_step));
         self.callbacks = callbacks;
         self.state.config.trainer.detect_anomaly = detect_anomaly;
         self.state.put_back_all(&held)?;
@@ -60,21 +70,28 @@ impl Fit {
     ) -> Result<FoundLr, Error> {
         self.advance_to(epoch, &mut twins)?;
         let groups = self.state.optimizer()?.groups().iter();
-        let groups: Vec<Group> =
-            groups.map(|group| Group { name: group.name.clone(), lr: group.lr, initial_lr: group.initial_lr }).collect();
-        let moved: Vec<Option<usize>> = if settings.per_group { (0..groups.len()).map(Some).collect() } else { vec![None] };
+        let groups: Vec<Group> = groups
+            .map(|group| Group { name: group.name.clone(), lr: group.lr, initial_lr: group.initial_lr })
+            .collect();
+        let moved: Vec<Option<usize>> =
+            if settings.per_group { (0..groups.len()).map(Some).collect() } else { vec![None] };
         let start = self.state.hold()?;
         let mut curves = Vec::with_capacity(moved.len());
         let steps = moved.len() * settings.num_training;
         for (index, moved) in moved.into_iter().enumerate() {
             // Rates are the test's.
             self.state.scheduler = None;
-            curves.push(self.range_test(settings, moved, &mut |step| on_step(index * settings.num_training + step, steps))?);
+            curves.push(self.range_test(settings, moved, &mut |step| {
+                on_step(index * settings.num_training + step, steps)
+            })?);
             self.state.put_back_all(&start)?;
         }
         let found = FoundLr { epoch, mode: settings.mode, groups, curves };
         match found.curves.iter().find(|curve| curve.points.len() < 2) {
-            Some(short) => Err(FindLrError::NoCurve { moved: found.moved(short).to_owned(), steps: short.points.len() }.into()),
+            Some(short) => {
+                Err(FindLrError::NoCurve { moved: found.moved(short).to_owned(), steps: short.points.len() }
+                    .into())
+            }
             None => Ok(found),
         }
     }
@@ -130,7 +147,12 @@ impl Fit {
         Ok(self.adopt_groups()?)
     }
 
-    fn range_test(&mut self, settings: &FindLr, moved: Option<usize>, told: &mut dyn FnMut(usize)) -> Result<Curve, Error> {
+    fn range_test(
+        &mut self,
+        settings: &FindLr,
+        moved: Option<usize>,
+        told: &mut dyn FnMut(usize),
+    ) -> Result<Curve, Error> {
         let factors = self.factors(moved)?;
         let mut batches = self.endless()?;
         let mut curve = Curve::new(moved);
@@ -159,10 +181,14 @@ impl Fit {
         }
         // A warm-up that begins at 0 says nothing about ratios; what it warms up to does.
         let begins_at_0 = groups.iter().all(|group| group.lr == 0.0);
-        let rates: Vec<f64> = groups.iter().map(|group| if begins_at_0 { group.initial_lr } else { group.lr }).collect();
+        let rates: Vec<f64> =
+            groups.iter().map(|group| if begins_at_0 { group.initial_lr } else { group.lr }).collect();
         match (rates.first(), groups.first()) {
             (Some(first), _) if *first > 0.0 => Ok(rates.iter().map(|lr| lr / first).collect()),
-            (_, first) => Err(FindLrError::ZeroRate { group: first.map_or_else(String::new, |group| group.name.clone()) }.into()),
+            (_, first) => Err(FindLrError::ZeroRate {
+                group: first.map_or_else(String::new, |group| group.name.clone()),
+            }
+            .into()),
         }
     }
 

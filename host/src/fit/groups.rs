@@ -6,8 +6,8 @@ use thaw_plugin_api::optimizer::ParamGroup;
 use super::FitError;
 use crate::optimizer::OptimizerConfig;
 
-/// One group of the parameters that `[optimizer] parameters` names (module paths, or globs over module paths and
-/// parameter names), or of all that require gradients. Tied parameters are taken once.
+/// One group of the parameters that `[optimizer] parameters` names (module paths, or globs over module paths
+/// and parameter names), or of all that require gradients. Tied parameters are taken once.
 ///
 /// # Errors
 /// A name that fits nothing, or a malformed glob.
@@ -40,15 +40,28 @@ mod tests {
 
     #[test]
     fn a_glob_chooses_modules_and_parameters_as_it_does_in_strategies() {
-        let tree = FakeModel::new().linear("block0", 2, 2).linear("block1", 2, 2).linear("head", 2, 2).tree().unwrap();
+        let tree = FakeModel::new()
+            .linear("block0", 2, 2)
+            .linear("block1", 2, 2)
+            .linear("head", 2, 2)
+            .tree()
+            .unwrap();
         let parameters = |pattern: &str| {
-            let config: OptimizerConfig = toml::from_str(&format!("id = 'sgd'\nlr = 0.1\nparameters = ['{pattern}']")).unwrap();
-            initial_groups(&tree, &config).map(|groups| groups[0].parameters.clone()).map_err(|error| error.to_string())
+            let config: OptimizerConfig =
+                toml::from_str(&format!("id = 'sgd'\nlr = 0.1\nparameters = ['{pattern}']")).unwrap();
+            initial_groups(&tree, &config)
+                .map(|groups| groups[0].parameters.clone())
+                .map_err(|error| error.to_string())
         };
         assert_eq!(parameters("block[1-3]").unwrap(), ["block1.weight", "block1.bias"]);
         assert_eq!(parameters("*.bias").unwrap(), ["block0.bias", "block1.bias", "head.bias"]);
         assert_eq!(parameters("head").unwrap(), ["head.weight", "head.bias"]);
         let error = parameters("haed").unwrap_err();
-        assert!(error.contains("[optimizer] parameters") && error.contains("`haed`") && error.contains("did you mean `head`?"), "{error}");
+        assert!(
+            error.contains("[optimizer] parameters")
+                && error.contains("`haed`")
+                && error.contains("did you mean `head`?"),
+            "{error}"
+        );
     }
 }

@@ -12,8 +12,8 @@ use crate::scheduler::Scheduler;
 use crate::torch::gradients::{TensorList, zero_grad};
 use crate::torch::random;
 
-/// What training changes of a run: values of tensors, and what hooks can change. Gradients are not held: the next
-/// accumulation window drops them anyway.
+/// What training changes of a run: values of tensors, and what hooks can change. Gradients are not held: the
+/// next accumulation window drops them anyway.
 pub(super) struct Held {
     aside: SetAside,
     values: Vec<Tensor>,
@@ -40,10 +40,20 @@ impl RunState {
         let devices = &devices[..if self.model.device().is_cuda() { 2 } else { 1 }];
         Ok(Held {
             aside: self.set_aside(),
-            values: self.model.state_dict().iter().map(|(_, tensor)| copy(tensor)).collect::<Result<_, _>>()?,
-            optimizer: optimizer.map(|(name, tensor)| Ok((name, copy(&tensor)?))).collect::<Result<_, FitError>>()?,
+            values: self
+                .model
+                .state_dict()
+                .iter()
+                .map(|(_, tensor)| copy(tensor))
+                .collect::<Result<_, _>>()?,
+            optimizer: optimizer
+                .map(|(name, tensor)| Ok((name, copy(&tensor)?)))
+                .collect::<Result<_, FitError>>()?,
             scheduler: self.scheduler.clone(),
-            random: devices.iter().map(|&device| Ok((device, random::get_state(device)?))).collect::<Result<_, Error>>()?,
+            random: devices
+                .iter()
+                .map(|&device| Ok((device, random::get_state(device)?)))
+                .collect::<Result<_, Error>>()?,
             progress: self.progress,
             loss: self.loss,
             meter: self.meter.clone(),
@@ -73,7 +83,8 @@ impl RunState {
         for (device, state) in &held.random {
             random::set_state(*device, state)?;
         }
-        (self.progress, self.loss, self.meter, self.scaler) = (held.progress, held.loss, held.meter.clone(), held.scaler.clone());
+        (self.progress, self.loss, self.meter, self.scaler) =
+            (held.progress, held.loss, held.meter.clone(), held.scaler.clone());
         (self.audit_gradients, self.window_samples) = (held.audit_gradients, held.window_samples);
         Ok(())
     }

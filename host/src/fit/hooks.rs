@@ -31,7 +31,10 @@ impl Fit {
     /// The first failure.
     pub(super) fn teardown(&mut self) -> Result<(), Error> {
         let progress = self.state.progress;
-        let results = self.callbacks.iter_mut().map(|callback| callback.hook(Hook::Teardown, &progress, &mut self.state));
+        let results = self
+            .callbacks
+            .iter_mut()
+            .map(|callback| callback.hook(Hook::Teardown, &progress, &mut self.state));
         let failures: Vec<Failure> = results.filter_map(Result::err).collect();
         failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.into()))
     }
@@ -89,7 +92,10 @@ impl Fit {
     /// Freeze state or groups changed outside the start of an epoch.
     fn after_change(&mut self, hook: Hook) -> Result<(), Error> {
         // Before the first epoch strategies are still laying out groups, and its start reports anyway.
-        let in_epoch = !matches!(hook, Hook::Setup | Hook::FitStart | Hook::TrainStart | Hook::SanityCheckStart | Hook::SanityCheckEnd);
+        let in_epoch = !matches!(
+            hook,
+            Hook::Setup | Hook::FitStart | Hook::TrainStart | Hook::SanityCheckStart | Hook::SanityCheckEnd
+        );
         if in_epoch && self.state.optimizer.is_some() {
             // What was frozen until now, before it may be so no more.
             let moved = self.state.frozen.moved()?;

@@ -17,7 +17,8 @@ pub struct KeptPaths {
 }
 
 impl KeptPaths {
-    /// Copies the files that the trained model needs into the run directory; of the other paths, says where they are.
+    /// Copies the files that the trained model needs into the run directory; of the other paths, says where
+    /// they are.
     ///
     /// # Errors
     /// A file that cannot be read, or a full disk.

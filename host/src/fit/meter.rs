@@ -20,11 +20,16 @@ mod sums {
     use serde_json::Value;
     use thaw_plugin_api::context::{number_from_json, number_to_json};
 
-    pub fn serialize<S: Serializer>(sums: &BTreeMap<String, (f64, u64)>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        sums: &BTreeMap<String, (f64, u64)>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_map(sums.iter().map(|(name, (sum, count))| (name, (number_to_json(*sum), count))))
     }
 
-    pub fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<BTreeMap<String, (f64, u64)>, D::Error> {
+    pub fn deserialize<'d, D: Deserializer<'d>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<String, (f64, u64)>, D::Error> {
         let sums = BTreeMap::<String, (Value, u64)>::deserialize(deserializer)?.into_iter();
         let sums = sums.map(|(name, (sum, count))| match number_from_json(&sum) {
             Some(sum) => Ok((name, (sum, count))),

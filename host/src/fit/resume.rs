@@ -13,7 +13,8 @@ use crate::scheduler::Scheduler;
 use crate::torch::random;
 
 impl Fit {
-    /// Puts everything back: weights, freeze state, groups, optimizer, schedulers, callbacks, random numbers, position.
+    /// Puts everything back: weights, freeze state, groups, optimizer, schedulers, callbacks, random numbers,
+    /// position.
     ///
     /// # Errors
     /// The checkpoint is another run's, or damaged.
@@ -33,7 +34,11 @@ impl Fit {
         state.requested.clone_from(&saved.requested);
         if let Some(earlier) = checkpoint.folder().parent() {
             // Of another run directory, perhaps: a strategy may restore them in this one.
-            let needed = saved.requested.iter().map(|name| &**name).chain(saved.best.as_ref().map(|best| best.name.as_str()));
+            let needed = saved
+                .requested
+                .iter()
+                .map(|name| &**name)
+                .chain(saved.best.as_ref().map(|best| best.name.as_str()));
             needed.into_iter().try_for_each(|name| state.store.copy(&earlier.join(name)))?;
         }
         let is_here = |best: &&Best| state.store.folder().join(&best.name).is_dir();
@@ -66,7 +71,9 @@ impl Fit {
     fn restore_optimizer(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let state = &mut self.state;
         let tensors = checkpoint.optimizer()?;
-        let random = |name: &str| tensors.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor.shallow_clone());
+        let random = |name: &str| {
+            tensors.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor.shallow_clone())
+        };
         let (cpu, cuda) = (random(RANDOM_CPU), random(RANDOM_CUDA));
         if let Some(optimizer) = &mut state.optimizer {
             if let Some(config) = &checkpoint.state.optimizer {
@@ -76,7 +83,8 @@ impl Fit {
             optimizer.set_groups(checkpoint.state.groups.clone()).map_err(FitError::from)?;
             restore_optimizer_state(optimizer, tensors, state.model.device())?;
             if let Some(saved) = &checkpoint.state.scheduler {
-                let replacement = Scheduler::replacement(saved, optimizer.config()).map_err(FitError::from)?;
+                let replacement =
+                    Scheduler::replacement(saved, optimizer.config()).map_err(FitError::from)?;
                 state.scheduler = replacement.or(state.scheduler.take());
             }
         }
@@ -103,21 +111,33 @@ impl Fit {
             callback.load_state(&saved.remove(index).state)?;
         }
         if let Some(left) = saved.first() {
-            let reason = format!("it has state of `{}`, which the run config does not name under [[callbacks]]", left.id);
-            return Err(CheckpointError::State { path: checkpoint.folder().join(crate::checkpoint::STATE), reason }.into());
+            let reason = format!(
+                "it has state of `{}`, which the run config does not name under [[callbacks]]",
+                left.id
+            );
+            return Err(CheckpointError::State {
+                path: checkpoint.folder().join(crate::checkpoint::STATE),
+                reason,
+            }
+            .into());
         }
         Ok(())
     }
 }
 
 /// Takes over the optimizer's part of a checkpoint's tensors.
-pub(super) fn restore_optimizer_state(optimizer: &mut Optimizer, tensors: Vec<(String, Tensor)>, device: Device) -> Result<(), FitError> {
+pub(super) fn restore_optimizer_state(
+    optimizer: &mut Optimizer,
+    tensors: Vec<(String, Tensor)>,
+    device: Device,
+) -> Result<(), FitError> {
     let own = tensors.into_iter().filter(|(name, _)| ![RANDOM_CPU, RANDOM_CUDA].contains(&name.as_str()));
     let moved = own.map(|(name, tensor)| {
         // Step counters live on the CPU, moments beside their parameters.
         let tensor = if name.ends_with("/step") { tensor } else { tensor.f_to_device(device)? };
         Ok((name, tensor))
     });
-    let moved: Vec<_> = moved.collect::<Result<_, _>>().map_err(super::error::torch("moving optimizer state"))?;
+    let moved: Vec<_> =
+        moved.collect::<Result<_, _>>().map_err(super::error::torch("moving optimizer state"))?;
     Ok(optimizer.load_state_dict(moved)?)
 }

@@ -4,11 +4,13 @@ use super::{Fit, FitError, run_length};
 use crate::scheduler::Interval;
 
 impl Fit {
-    /// After an optimizer step. Groups are touched only by a schedule of steps: others would make the optimizer read
-    /// them anew for nothing.
+    /// After an optimizer step. Groups are touched only by a schedule of steps: others would make the
+    /// optimizer read them anew for nothing.
     pub(super) fn step_schedulers(&mut self) -> Result<(), FitError> {
         let state = &mut self.state;
-        let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) else { return Ok(()) };
+        let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) else {
+            return Ok(());
+        };
         if scheduler.config().interval != Interval::Step {
             return Ok(());
         }
@@ -37,21 +39,31 @@ impl Fit {
     /// After the hooks of an epoch's end: reduce-on-plateau sees this epoch's metrics.
     pub(super) fn plateau_scheduler(&mut self) -> Result<(), FitError> {
         let state = &mut self.state;
-        let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) else { return Ok(()) };
-        let Some((name, Interval::Epoch)) = scheduler.monitor().map(|(name, interval)| (name.to_owned(), interval)) else { return Ok(()) };
+        let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) else {
+            return Ok(());
+        };
+        let Some((name, Interval::Epoch)) =
+            scheduler.monitor().map(|(name, interval)| (name.to_owned(), interval))
+        else {
+            return Ok(());
+        };
         match state.metrics.get(&name).copied() {
             Some(value) => drop(scheduler.on_metric(value, optimizer.groups_mut(), state.progress.epoch)?),
-            None => tracing::warn!("scheduler.monitor = \"{name}\" is no metric of this run: rates stay as they are"),
+            None => tracing::warn!(
+                "scheduler.monitor = \"{name}\" is no metric of this run: rates stay as they are"
+            ),
         }
         Ok(())
     }
 
-    /// Groups that appeared start at their own rate and follow the schedule from here, or all start with a new schedule.
+    /// Groups that appeared start at their own rate and follow the schedule from here, or all start with a
+    /// new schedule.
     pub(super) fn adopt_groups(&mut self) -> Result<(), FitError> {
         let state = &mut self.state;
         if let (Some(restart), Some(optimizer)) = (state.requests.restart.take(), &mut state.optimizer) {
             let length = run_length(&state.config, &state.progress);
-            state.scheduler = restart.start(state.config.scheduler.as_ref(), length, &state.progress, optimizer)?;
+            state.scheduler =
+                restart.start(state.config.scheduler.as_ref(), length, &state.progress, optimizer)?;
         }
         if let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) {
             scheduler.adopt(optimizer.groups_mut())?;

@@ -42,8 +42,12 @@ impl Services for RunState {
                 }
                 self.requests.validate = true;
             }
-            Request::RestoreWeights { checkpoint, optimizer } => self.restore_weights(&checkpoint, optimizer)?,
-            Request::SetLr { group, lr } => set_lr(self.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut(), &group, lr)?,
+            Request::RestoreWeights { checkpoint, optimizer } => {
+                self.restore_weights(&checkpoint, optimizer)?
+            }
+            Request::SetLr { group, lr } => {
+                set_lr(self.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut(), &group, lr)?
+            }
             Request::Apply { model, optimizer } => self.apply(model, optimizer)?,
             Request::RestartScheduler { settings, until_epoch, until_step } => {
                 self.optimizer.as_ref().ok_or_else(no_optimizer)?;
@@ -91,7 +95,9 @@ impl RunState {
 
     fn log(&mut self, name: String, value: f64) -> Result<()> {
         if RESERVED.contains(&name.as_str()) {
-            return Err(Error::new(format_args!("`{name}` is a name of the loop's own; log under another one")));
+            return Err(Error::new(format_args!(
+                "`{name}` is a name of the loop's own; log under another one"
+            )));
         }
         self.metrics.insert(name.clone(), value);
         self.requests.logged.insert(name, value);

@@ -24,7 +24,10 @@ impl RunState {
     pub(super) fn set_aside(&self) -> SetAside {
         SetAside {
             tree: self.model.tree().clone(),
-            optimizer: self.optimizer.as_ref().map(|optimizer| (optimizer.config().clone(), optimizer.groups().to_vec())),
+            optimizer: self
+                .optimizer
+                .as_ref()
+                .map(|optimizer| (optimizer.config().clone(), optimizer.groups().to_vec())),
             metrics: self.metrics.clone(),
             requests: self.requests.clone(),
             changed: self.changed,
@@ -43,7 +46,8 @@ impl RunState {
             }
             optimizer.set_groups(groups.clone()).map_err(FitError::from)?;
         }
-        (self.metrics, self.requests, self.changed) = (before.metrics.clone(), before.requests.clone(), before.changed);
+        (self.metrics, self.requests, self.changed) =
+            (before.metrics.clone(), before.requests.clone(), before.changed);
         Ok(())
     }
 }

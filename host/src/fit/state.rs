@@ -133,7 +133,9 @@ impl RunState {
         }
         self.report_findings(super::audit::groups(self.model.tree(), optimizer.groups()))?;
         let frozen = self.model.tree().parameters().filter(|parameter| !parameter.requires_grad);
-        let frozen = frozen.filter_map(|parameter| Some((parameter.name.as_str(), self.model.tensor(&parameter.name).ok()?)));
+        let frozen = frozen.filter_map(|parameter| {
+            Some((parameter.name.as_str(), self.model.tensor(&parameter.name).ok()?))
+        });
         self.frozen = Frozen::of(frozen)?;
         self.audit_gradients = true;
         Ok(())
@@ -146,7 +148,9 @@ impl RunState {
     pub fn check_something_trains(&self) -> Result<(), FitError> {
         let Some(optimizer) = &self.optimizer else { return Ok(()) };
         let grouped = optimizer.groups().iter().flat_map(|group| &group.parameters);
-        let trains = grouped.filter_map(|name| self.model.tree().parameter(name).ok()).any(|parameter| parameter.requires_grad);
+        let trains = grouped
+            .filter_map(|name| self.model.tree().parameter(name).ok())
+            .any(|parameter| parameter.requires_grad);
         if trains {
             return Ok(());
         }
@@ -154,7 +158,9 @@ impl RunState {
         let reason = if trainable == 0 {
             "everything is frozen. Leave a head trainable, or unfreeze from epoch 0".to_owned()
         } else {
-            format!("{trainable} parameters are trainable, but none of them is in a group; see [optimizer] parameters")
+            format!(
+                "{trainable} parameters are trainable, but none of them is in a group; see [optimizer] parameters"
+            )
         };
         Err(FitError::NothingTrains { reason })
     }

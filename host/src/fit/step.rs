@@ -30,7 +30,8 @@ pub struct BatchResult {
 /// The device's memory is too small.
 pub fn to_device(batch: data::Batch, device: tch::Device) -> Result<(Batch, usize), Error> {
     let samples = batch.len();
-    let inputs = batch.inputs.into_iter().map(|(name, tensor)| Ok((name, transfer::to_device(&tensor, device)?)));
+    let inputs =
+        batch.inputs.into_iter().map(|(name, tensor)| Ok((name, transfer::to_device(&tensor, device)?)));
     let inputs = inputs.collect::<Result<_, crate::torch::TorchError>>()?;
     let target = batch.targets.map(|target| transfer::to_device(&target, device)).transpose()?;
     Ok((Batch { inputs, target }, samples))
@@ -41,7 +42,12 @@ impl Fit {
     ///
     /// # Errors
     /// The model, a hook, libtorch, or a loss that is not finite.
-    pub(super) fn train_batch(&mut self, batch: &Batch, samples: usize, is_last: bool) -> Result<BatchResult, Error> {
+    pub(super) fn train_batch(
+        &mut self,
+        batch: &Batch,
+        samples: usize,
+        is_last: bool,
+    ) -> Result<BatchResult, Error> {
         let window = self.state.config.trainer.accumulate_grad_batches;
         let index = self.state.progress.batch_index;
         let output = self.forward(batch)?;
@@ -99,7 +105,11 @@ impl Fit {
             factor *= scaler.scale();
         }
         let failed = torch("backward");
-        let result = if factor == 1.0 { loss.f_backward() } else { loss.f_mul_scalar(factor).and_then(|scaled| scaled.f_backward()) };
+        let result = if factor == 1.0 {
+            loss.f_backward()
+        } else {
+            loss.f_mul_scalar(factor).and_then(|scaled| scaled.f_backward())
+        };
         result.map_err(failed)?;
         Ok(())
     }
@@ -143,7 +153,9 @@ impl Fit {
 
     fn clip(&mut self) -> Result<Option<f64>, Error> {
         let state = &mut self.state;
-        let Some(limit) = state.config.trainer.gradient_clip_val.filter(|limit| *limit > 0.0) else { return Ok(None) };
+        let Some(limit) = state.config.trainer.gradient_clip_val.filter(|limit| *limit > 0.0) else {
+            return Ok(None);
+        };
         let clip = match state.config.trainer.gradient_clip_algorithm {
             ClipAlgorithm::Norm => Clip::Norm(limit),
             ClipAlgorithm::Value => Clip::Value(limit),
@@ -157,8 +169,10 @@ impl Fit {
         let state = &self.state;
         let Some(optimizer) = &state.optimizer else { return Ok(()) };
         let grouped = optimizer.groups().iter().flat_map(|group| &group.parameters);
-        let trainable = grouped.filter(|name| state.model.tree().parameter(name).is_ok_and(|parameter| parameter.requires_grad));
-        let gradients = trainable.filter_map(|name| Some((name.as_str(), state.parameters.get(name)?.grad().defined())));
+        let trainable = grouped
+            .filter(|name| state.model.tree().parameter(name).is_ok_and(|parameter| parameter.requires_grad));
+        let gradients =
+            trainable.filter_map(|name| Some((name.as_str(), state.parameters.get(name)?.grad().defined())));
         let findings = super::audit::gradients(gradients);
         state.report_findings(findings)
     }

@@ -27,7 +27,8 @@ pub struct Swapping {
     looked: Instant,
 }
 
-/// How often a run looks for a request inside an epoch: opening a file after each batch costs a small model some of its speed.
+/// How often a run looks for a request inside an epoch: opening a file after each batch costs a small model
+/// some of its speed.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A strategy that is to take over.
@@ -70,7 +71,11 @@ impl Fit {
         let Some(request) = self.swapping.mailbox.read() else { return };
         match self.prepare_swap(&request) {
             Ok(incoming) => {
-                tracing::info!("at the next epoch `{}` replaces `{}`", incoming.swap.id, incoming.swap.replaced);
+                tracing::info!(
+                    "at the next epoch `{}` replaces `{}`",
+                    incoming.swap.id,
+                    incoming.swap.replaced
+                );
                 self.swapping.prepared = Some(incoming);
             }
             Err(error) if self.swapping.mailbox.take(&request) => self.refuse(&request, &error),
@@ -89,9 +94,14 @@ impl Fit {
             return self.repeated(swap).map(Some);
         }
         let waiting = self.swapping.mailbox.read();
-        let is_withdrawn = |incoming: &mut Incoming| incoming.asked.as_ref().map(|(request, _)| request) != waiting.as_ref();
+        let is_withdrawn =
+            |incoming: &mut Incoming| incoming.asked.as_ref().map(|(request, _)| request) != waiting.as_ref();
         if let Some(withdrawn) = self.swapping.prepared.take_if(is_withdrawn) {
-            tracing::info!("`{}` does not replace `{}`: the request was withdrawn", withdrawn.swap.id, withdrawn.swap.replaced);
+            tracing::info!(
+                "`{}` does not replace `{}`: the request was withdrawn",
+                withdrawn.swap.id,
+                withdrawn.swap.replaced
+            );
             withdrawn.asked.into_iter().for_each(|(_, copy)| copy.discard());
         }
         self.read_swap_request();
@@ -132,12 +142,17 @@ impl Fit {
         }
     }
 
-    /// Lets a strategy take over that somebody asked for, and puts everything back where it fails to: also values of
-    /// tensors, which it may have restored from a checkpoint or written into.
+    /// Lets a strategy take over that somebody asked for, and puts everything back where it fails to: also
+    /// values of tensors, which it may have restored from a checkpoint or written into.
     ///
     /// # Errors
     /// The run cannot be put back.
-    fn try_out(&mut self, swap: &Swap, mut instance: Instance, plugin: Rc<LoadedPlugin>) -> Result<Result<Instance, Error>, Error> {
+    fn try_out(
+        &mut self,
+        swap: &Swap,
+        mut instance: Instance,
+        plugin: Rc<LoadedPlugin>,
+    ) -> Result<Result<Instance, Error>, Error> {
         let before = match self.state.hold() {
             Ok(before) => before,
             Err(error) => return Ok(Err(error)),
@@ -145,7 +160,8 @@ impl Fit {
         // The run goes another way than the one before it.
         let replay = std::mem::take(&mut self.swapping.replay);
         let plugins = self.plugins.clone();
-        let entered = self.enter(&mut instance, swap).and_then(|()| self.install(swap.clone(), instance, plugin));
+        let entered =
+            self.enter(&mut instance, swap).and_then(|()| self.install(swap.clone(), instance, plugin));
         if entered.is_err() {
             self.state.put_back_all(&before)?;
             (self.swapping.replay, self.plugins) = (replay, plugins);
@@ -165,20 +181,32 @@ impl Fit {
 
     /// The run ends: who waits is told so.
     pub(super) fn close_swaps(&mut self) {
-        self.swapping.prepared.take().and_then(|incoming| incoming.asked).into_iter().for_each(|(_, copy)| copy.discard());
+        self.swapping
+            .prepared
+            .take()
+            .and_then(|incoming| incoming.asked)
+            .into_iter()
+            .for_each(|(_, copy)| copy.discard());
         if let Some(request) = self.swapping.mailbox.read()
             && self.swapping.mailbox.take(&request)
         {
-            self.refuse(&request, &SwapError::Ended { run_dir: self.state.run_dir.path().to_path_buf() }.into());
+            self.refuse(
+                &request,
+                &SwapError::Ended { run_dir: self.state.run_dir.path().to_path_buf() }.into(),
+            );
         }
     }
 
     fn refuse(&self, request: &SwapRequest, error: &Error) {
         tracing::warn!("{} is not swapped in, the run goes on as it was: {error}", request.plugin.display());
-        self.swapping.mailbox.answer(request, &SwapAnswer::Refused { reason: error.to_string(), exit_code: error.exit_code() });
+        self.swapping.mailbox.answer(
+            request,
+            &SwapAnswer::Refused { reason: error.to_string(), exit_code: error.exit_code() },
+        );
     }
 
-    /// What a strategy that takes over goes through, as in a resumed run, into its first epoch: it does not freeze.
+    /// What a strategy that takes over goes through, as in a resumed run, into its first epoch: it does not
+    /// freeze.
     fn enter(&mut self, new: &mut Instance, swap: &Swap) -> Result<(), Error> {
         let (progress, state) = (self.state.progress, &mut self.state);
         let old = &mut self.callbacks[swap.index];
@@ -198,7 +226,12 @@ impl Fit {
     }
 
     /// Puts a strategy in the old one's place, with it in the journal; gives the old one.
-    fn install(&mut self, swap: Swap, instance: Instance, plugin: Rc<LoadedPlugin>) -> Result<Instance, Error> {
+    fn install(
+        &mut self,
+        swap: Swap,
+        instance: Instance,
+        plugin: Rc<LoadedPlugin>,
+    ) -> Result<Instance, Error> {
         self.state.swaps.push(swap.clone());
         self.plugins.add_beside(plugin);
         if let Err(error) = self.write_swaps() {
@@ -209,7 +242,8 @@ impl Fit {
     }
 
     fn put_in_place(&mut self, swap: &Swap, instance: Instance) -> Instance {
-        self.state.config.callbacks[swap.index] = CallbackTable { id: swap.id.clone(), config: swap.config.clone() };
+        self.state.config.callbacks[swap.index] =
+            CallbackTable { id: swap.id.clone(), config: swap.config.clone() };
         std::mem::replace(&mut self.callbacks[swap.index], instance)
     }
 }

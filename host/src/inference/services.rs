@@ -37,8 +37,10 @@ impl Services for View<'_> {
                 self.model.apply_tree(model)?;
                 Ok(json!(null))
             }
-            _ => Err(Error::new(format_args!("`{operation}` is for training: this is a validation or prediction"))
-                .help("see `Context::progress().stage`")),
+            _ => Err(Error::new(format_args!(
+                "`{operation}` is for training: this is a validation or prediction"
+            ))
+            .help("see `Context::progress().stage`")),
         }
     }
 

@@ -11,7 +11,8 @@ impl Inference {
     /// Opens the run's data and repeats its validation; gives the data, too, for the names of its classes.
     ///
     /// # Errors
-    /// No validation data, classes other than those of the checkpoint, or what a model, a hook or the data fail with.
+    /// No validation data, classes other than those of the checkpoint, or what a model, a hook or the data
+    /// fail with.
     pub fn validate(&mut self, class_names: &[String]) -> Result<(Evaluation, DataModule), Error> {
         let data = open_data(&self.config, &self.model)?;
         if !class_names.is_empty() && data.class_names() != class_names {
@@ -24,9 +25,13 @@ impl Inference {
         }
         let batches = data.batches(Split::Val);
         if batches == 0 {
-            return Err(FitError::NoBatches("there is no validation data; name some in [data] (val_path, val_split)".to_owned()).into());
+            return Err(FitError::NoBatches(
+                "there is no validation data; name some in [data] (val_path, val_split)".to_owned(),
+            )
+            .into());
         }
-        self.progress.num_validation_batches = self.config.trainer.limit_val_batches.map_or(batches, |limit| batches.min(limit));
+        self.progress.num_validation_batches =
+            self.config.trainer.limit_val_batches.map_or(batches, |limit| batches.min(limit));
         let evaluation = self.with_teardown(|inference| inference.validation_pass(&data))?;
         Ok((evaluation, data))
     }
@@ -43,7 +48,13 @@ impl Inference {
             self.hooks(Hook::ValidationBatchStart)?;
             {
                 let _guard = tch::no_grad_guard();
-                evaluate_batch(&mut self.model, &batch, samples, self.config.trainer.precision, &mut evaluation)?;
+                evaluate_batch(
+                    &mut self.model,
+                    &batch,
+                    samples,
+                    self.config.trainer.precision,
+                    &mut evaluation,
+                )?;
             }
             self.hooks(Hook::ValidationBatchEnd)?;
         }

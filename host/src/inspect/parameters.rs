@@ -74,10 +74,16 @@ fn kind(schema: &Value) -> String {
             None => "list".to_owned(),
         },
         Some(Value::String(one)) => name(one).to_owned(),
-        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).map(name).collect::<Vec<_>>().join(" or "),
+        Some(Value::Array(several)) => {
+            several.iter().filter_map(Value::as_str).map(name).collect::<Vec<_>>().join(" or ")
+        }
         _ => "any value".to_owned(),
     };
-    if schema.get("nullable").and_then(Value::as_bool) == Some(true) { format!("{text} or none") } else { text }
+    if schema.get("nullable").and_then(Value::as_bool) == Some(true) {
+        format!("{text} or none")
+    } else {
+        text
+    }
 }
 
 fn range(schema: &Value) -> String {
@@ -86,8 +92,12 @@ fn range(schema: &Value) -> String {
     }
     let schema = schema.get("items").unwrap_or(schema);
     let limit = |key: &str| schema.get(key).map(plain);
-    let low = limit("minimum").map(|limit| format!("≥ {limit}")).or_else(|| limit("exclusiveMinimum").map(|limit| format!("> {limit}")));
-    let high = limit("maximum").map(|limit| format!("≤ {limit}")).or_else(|| limit("exclusiveMaximum").map(|limit| format!("< {limit}")));
+    let low = limit("minimum")
+        .map(|limit| format!("≥ {limit}"))
+        .or_else(|| limit("exclusiveMinimum").map(|limit| format!("> {limit}")));
+    let high = limit("maximum")
+        .map(|limit| format!("≤ {limit}"))
+        .or_else(|| limit("exclusiveMaximum").map(|limit| format!("< {limit}")));
     [low, high].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 

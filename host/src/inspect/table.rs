@@ -14,8 +14,10 @@ const NARROWEST_HELP: usize = 36;
 
 /// The parameters as a table, two spaces in.
 pub fn text(rows: &[Parameter], width: usize) -> String {
-    let cells: Vec<[String; 4]> =
-        rows.iter().map(|row| [row.key.clone(), row.kind.clone(), default(row.default.as_ref()), row.range.clone()]).collect();
+    let cells: Vec<[String; 4]> = rows
+        .iter()
+        .map(|row| [row.key.clone(), row.kind.clone(), default(row.default.as_ref()), row.range.clone()])
+        .collect();
     let heads = ["parameter", "type", "default", "range"];
     let widths: Vec<usize> = (0..4)
         .map(|column| {
@@ -24,15 +26,23 @@ pub fn text(rows: &[Parameter], width: usize) -> String {
         })
         .collect();
     let indent = 2 + widths.iter().map(|width| width + 2).sum::<usize>();
-    let (indent, help_width) =
-        if width >= indent + NARROWEST_HELP { (indent, width - indent) } else { (6, width.saturating_sub(6).max(NARROWEST_HELP)) };
+    let (indent, help_width) = if width >= indent + NARROWEST_HELP {
+        (indent, width - indent)
+    } else {
+        (6, width.saturating_sub(6).max(NARROWEST_HELP))
+    };
     let mut text = String::new();
     line(&mut text, &heads.map(str::to_owned), &widths, "");
     for (row, cells) in rows.iter().zip(&cells) {
         let mut help = wrap(&row.help, help_width);
         for (word, meaning) in &row.choices {
             let lines = wrap(&format!("{word}: {meaning}"), help_width.saturating_sub(2));
-            help.extend(lines.into_iter().enumerate().map(|(index, line)| if index == 0 { line } else { format!("  {line}") }));
+            help.extend(
+                lines
+                    .into_iter()
+                    .enumerate()
+                    .map(|(index, line)| if index == 0 { line } else { format!("  {line}") }),
+            );
         }
         let fits = cells.iter().zip(&widths).all(|(cell, width)| length(cell) <= *width);
         let beside = indent > 6 && fits;
@@ -67,7 +77,8 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// Text in lines of at most `width` characters; line breaks of the author's become spaces, empty lines separate.
+/// Text in lines of at most `width` characters; line breaks of the author's become spaces, empty lines
+/// separate.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split("\n\n") {

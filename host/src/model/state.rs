@@ -59,11 +59,20 @@ impl HostModel {
     pub fn apply_tree(&mut self, mut tree: ModuleTree) -> Result<(), ModelError> {
         let wrong = |reason: String| ModelError::Tree { model: self.id.clone(), reason };
         if tree.modules().len() != self.tree.modules().len() {
-            return Err(wrong(format!("expected {} modules, found {}", self.tree.modules().len(), tree.modules().len())));
+            return Err(wrong(format!(
+                "expected {} modules, found {}",
+                self.tree.modules().len(),
+                tree.modules().len()
+            )));
         }
         for (ours, theirs) in self.tree.modules().iter().zip(tree.modules()) {
-            if ours.path != theirs.path || !ours.parameters.iter().map(|p| &p.name).eq(theirs.parameters.iter().map(|p| &p.name)) {
-                return Err(wrong(format!("expected module `{}`, found `{}` or other parameters in it", ours.path, theirs.path)));
+            if ours.path != theirs.path
+                || !ours.parameters.iter().map(|p| &p.name).eq(theirs.parameters.iter().map(|p| &p.name))
+            {
+                return Err(wrong(format!(
+                    "expected module `{}`, found `{}` or other parameters in it",
+                    ours.path, theirs.path
+                )));
             }
         }
         let held = tree.hold_fixed_modes(&self.description.tree);
@@ -79,11 +88,17 @@ impl HostModel {
     fn tell_fixed(&mut self, mut held: Vec<String>) {
         held.retain(|path| self.told_fixed.insert(path.clone()));
         for training in [false, true] {
-            let (mode, other) = if training { ("training", "evaluation") } else { ("evaluation", "training") };
-            let is_fixed = |path: &&str| self.description.tree.get(path).is_ok_and(|module| module.fixed_mode == Some(training));
+            let (mode, other) =
+                if training { ("training", "evaluation") } else { ("evaluation", "training") };
+            let is_fixed = |path: &&str| {
+                self.description.tree.get(path).is_ok_and(|module| module.fixed_mode == Some(training))
+            };
             let paths: Vec<&str> = held.iter().map(String::as_str).filter(is_fixed).collect();
             if !paths.is_empty() {
-                tracing::warn!("{other} mode was asked for, but these modules know {mode} mode only and stay in it: {}", paths.join(", "));
+                tracing::warn!(
+                    "{other} mode was asked for, but these modules know {mode} mode only and stay in it: {}",
+                    paths.join(", ")
+                );
             }
         }
     }
@@ -94,19 +109,25 @@ impl HostModel {
     /// As [`Self::apply_tree`].
     pub fn restore_freeze_state(&mut self, saved: &[Module]) -> Result<(), ModelError> {
         let mut tree = self.tree.clone();
-        tree.restore_freeze_state(saved).map_err(|error| ModelError::Tree { model: self.id.clone(), reason: error.to_string() })?;
+        tree.restore_freeze_state(saved)
+            .map_err(|error| ModelError::Tree { model: self.id.clone(), reason: error.to_string() })?;
         self.apply_tree(tree)
     }
 
     fn push_requires_grad(&mut self) -> Result<(), ModelError> {
-        let wanted: Vec<(String, bool)> =
-            self.tree.parameters().map(|parameter| (parameter.name.clone(), parameter.requires_grad)).collect();
+        let wanted: Vec<(String, bool)> = self
+            .tree
+            .parameters()
+            .map(|parameter| (parameter.name.clone(), parameter.requires_grad))
+            .collect();
         for (name, requires_grad) in wanted {
             let tensor = self.tensor(&name)?;
             if tensor.requires_grad() == requires_grad {
                 continue;
             }
-            let tensor = tensor.f_set_requires_grad(requires_grad).map_err(self.torch_error(&format!("requires_grad of `{name}`")))?;
+            let tensor = tensor
+                .f_set_requires_grad(requires_grad)
+                .map_err(self.torch_error(&format!("requires_grad of `{name}`")))?;
             if !requires_grad {
                 // A gradient from before would still be stepped on.
                 let frozen = crate::torch::gradients::TensorList::new(vec![tensor]);

@@ -27,7 +27,9 @@ fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<(Stri
     let shape = logits.size();
     let (batch, classes) = match shape.as_slice() {
         [batch, classes] => (*batch, *classes),
-        other => return Err(format!("classification needs logits of shape [batch, classes], found {other:?}")),
+        other => {
+            return Err(format!("classification needs logits of shape [batch, classes], found {other:?}"));
+        }
     };
     if labels.kind() != Kind::Int64 || labels.size() != [batch] {
         return Err(format!(
@@ -50,7 +52,8 @@ fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<(Stri
     Ok((loss, vec![("acc".to_owned(), accuracy(&logits, labels, batch)?)]))
 }
 
-/// So many logits on the CPU are looked through here: the kernels for it would cost a small model more than its layers.
+/// So many logits on the CPU are looked through here: the kernels for it would cost a small model more than
+/// its layers.
 const FEW_LOGITS: usize = 1 << 14;
 
 /// Share of samples whose highest logit is the label's.
@@ -58,7 +61,9 @@ fn accuracy(logits: &Tensor, labels: &Tensor, batch: i64) -> Result<f64, String>
     let hits = if logits.device() == Device::Cpu && logits.numel() <= FEW_LOGITS {
         hits_on_cpu(logits, labels)
     } else {
-        tch::no_grad(|| logits.f_argmax(-1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Float)?.f_double_value(&[]))
+        tch::no_grad(|| {
+            logits.f_argmax(-1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Float)?.f_double_value(&[])
+        })
     };
     Ok(if batch == 0 { 0.0 } else { hits.map_err(torch)? / batch as f64 })
 }
@@ -70,7 +75,9 @@ fn hits_on_cpu(logits: &Tensor, labels: &Tensor) -> Result<f64, tch::TchError> {
     labels.f_copy_data(&mut targets, labels.numel())?;
     let classes = values.len() / targets.len().max(1);
     let is_higher = |value: f32, than: f32| value > than || (value.is_nan() && !than.is_nan());
-    let highest = |row: &[f32]| (1..row.len()).fold(0, |best, class| if is_higher(row[class], row[best]) { class } else { best });
+    let highest = |row: &[f32]| {
+        (1..row.len()).fold(0, |best, class| if is_higher(row[class], row[best]) { class } else { best })
+    };
     let rows = values.chunks(classes.max(1)).zip(targets);
     Ok(rows.filter(|(row, target)| i64::try_from(highest(row)) == Ok(*target)).count() as f64)
 }
@@ -86,10 +93,20 @@ fn regression(output: &Tensor, target: &Tensor) -> Result<(Tensor, Vec<(String, 
 
 fn mean_squared_error(output: &Tensor, target: &Tensor) -> Result<Tensor, String> {
     if output.numel() != target.numel() {
-        return Err(format!("the output has shape {:?}, the target {:?}: they need as many elements", output.size(), target.size()));
+        return Err(format!(
+            "the output has shape {:?}, the target {:?}: they need as many elements",
+            output.size(),
+            target.size()
+        ));
     }
-    let target = target.f_view(output.size().as_slice()).and_then(|target| target.f_to_kind(Kind::Float)).map_err(torch)?;
-    output.f_to_kind(Kind::Float).and_then(|output| output.f_mse_loss(&target, Reduction::Mean)).map_err(torch)
+    let target = target
+        .f_view(output.size().as_slice())
+        .and_then(|target| target.f_to_kind(Kind::Float))
+        .map_err(torch)?;
+    output
+        .f_to_kind(Kind::Float)
+        .and_then(|output| output.f_mse_loss(&target, Reduction::Mean))
+        .map_err(torch)
 }
 
 #[cfg(test)]
@@ -99,7 +116,8 @@ mod tests {
     #[test]
     fn few_logits_have_the_hits_that_the_kernels_find() {
         let nan = f32::NAN;
-        let logits = [[1.0, 2.0, 0.0], [3.0, 3.0, 1.0], [0.0, -1.0, nan], [nan, 5.0, nan], [-2.0, -3.0, -1.0]];
+        let logits =
+            [[1.0, 2.0, 0.0], [3.0, 3.0, 1.0], [0.0, -1.0, nan], [nan, 5.0, nan], [-2.0, -3.0, -1.0]];
         let logits = Tensor::from_slice(logits.as_flattened()).view([5, 3]).set_requires_grad(true);
         for labels in [[1, 0, 2, 0, 2], [0, 1, 0, 1, 1], [1, 1, 2, 2, 0]] {
             let labels = Tensor::from_slice(&labels.map(i64::from));

@@ -3,15 +3,20 @@
 use super::HostModel;
 use crate::Error;
 use crate::checkpoint::Checkpoint;
-use crate::weights::{LoadPlan, PretrainedNames, TensorSpec, WeightsConfig, WeightsError, apply, plan_load, plan_pretrained, read};
+use crate::weights::{
+    LoadPlan, PretrainedNames, TensorSpec, WeightsConfig, WeightsError, apply, plan_load, plan_pretrained,
+    read,
+};
 
-/// Loads what `[model] weights` names, strictly unless it says otherwise; the names may be those of the model's pretrained files.
+/// Loads what `[model] weights` names, strictly unless it says otherwise; the names may be those of the
+/// model's pretrained files.
 ///
 /// # Errors
 /// A file that cannot be read, or tensors that do not fit: all of them are named.
 pub fn load_weights(model: &HostModel, config: &WeightsConfig) -> Result<LoadPlan, WeightsError> {
     let file = read(&config.path)?;
-    let plan = plan_pretrained(&model.tensor_specs(), &file, config, &PretrainedNames::from(model.description()))?;
+    let plan =
+        plan_pretrained(&model.tensor_specs(), &file, config, &PretrainedNames::from(model.description()))?;
     apply(&plan, &file, |name| model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
     Ok(plan)
 }
@@ -30,6 +35,9 @@ pub fn load_checkpoint(model: &mut HostModel, checkpoint: &Checkpoint) -> Result
 impl HostModel {
     /// Names, shapes and types of the state_dict, as a file has to have them.
     pub fn tensor_specs(&self) -> Vec<TensorSpec> {
-        self.state_dict().iter().map(|(name, tensor)| TensorSpec::new(name.clone(), tensor.size(), tensor.kind())).collect()
+        self.state_dict()
+            .iter()
+            .map(|(name, tensor)| TensorSpec::new(name.clone(), tensor.size(), tensor.kind()))
+            .collect()
     }
 }

@@ -23,8 +23,8 @@ pub(super) use groups::{Options, check_groups, options};
 /// parameters = ["head"]      # module paths or globs; default: all that require gradients
 /// ```
 ///
-/// `sgd` has `momentum` (0), `dampening` (0) and `nesterov` (false); `adam` and `adamw` have `betas` ([0.9, 0.999]), `eps`
-/// (1e-8) and `amsgrad` (false); all have `maximize` (false). Unknown keys are refused.
+/// `sgd` has `momentum` (0), `dampening` (0) and `nesterov` (false); `adam` and `adamw` have `betas` ([0.9,
+/// 0.999]), `eps` (1e-8) and `amsgrad` (false); all have `maximize` (false). Unknown keys are refused.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OptimizerConfig {
     /// Which optimizer, with its own settings.
@@ -36,8 +36,8 @@ pub struct OptimizerConfig {
     pub weight_decay: f64,
     /// Climb instead of descend.
     pub maximize: bool,
-    /// Module paths or globs of what trains from the start; `None` for all that require gradients. Only kept here: whoever
-    /// builds the groups reads it.
+    /// Module paths or globs of what trains from the start; `None` for all that require gradients. Only kept
+    /// here: whoever builds the groups reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Vec<String>>,
 }
@@ -123,14 +123,17 @@ impl OptimizerConfig {
         Some(OptimizerConfig { algorithm, lr: 1e-3, weight_decay, maximize: false, parameters: None })
     }
 
-    /// Another optimizer in this one's place: its id and its options, by the names of a group's. Rate, weight decay and
-    /// direction stay.
+    /// Another optimizer in this one's place: its id and its options, by the names of a group's. Rate, weight
+    /// decay and direction stay.
     ///
     /// # Errors
     /// An unknown id, or an option that does not fit.
     pub fn replaced_by(&self, id: &str, options: BTreeMap<String, f64>) -> Result<OptimizerConfig> {
         let table = Map::from_iter([("id".to_owned(), id.into())]);
-        let other = OptimizerConfig { algorithm: OptimizerConfig::from_table(Table::new("optimizer", table))?.algorithm, ..self.clone() };
+        let other = OptimizerConfig {
+            algorithm: OptimizerConfig::from_table(Table::new("optimizer", table))?.algorithm,
+            ..self.clone()
+        };
         let algorithm = groups::with_options(&other, options)?;
         Ok(OptimizerConfig { algorithm, ..other })
     }
@@ -147,7 +150,8 @@ impl OptimizerConfig {
         }
     }
 
-    /// Group option that is the optimizer's momentum (`momentum` or `beta1`): what a one-cycle schedule cycles.
+    /// Group option that is the optimizer's momentum (`momentum` or `beta1`): what a one-cycle schedule
+    /// cycles.
     pub fn momentum_option(&self) -> &'static str {
         match self.algorithm {
             Algorithm::Sgd { .. } => "momentum",
@@ -176,7 +180,8 @@ impl OptimizerConfig {
 
     fn from_table(mut table: Table) -> Result<OptimizerConfig> {
         let id = table.id(&IDS)?;
-        let mut config = OptimizerConfig::default_for(id).ok_or_else(|| table.error("id", id, "a known optimizer"))?;
+        let mut config =
+            OptimizerConfig::default_for(id).ok_or_else(|| table.error("id", id, "a known optimizer"))?;
         table.only(id, Algorithm::keys(id))?;
         config.lr = table.or("lr", "a number", config.lr)?;
         config.weight_decay = table.or("weight_decay", "a number", config.weight_decay)?;
@@ -201,7 +206,8 @@ impl OptimizerConfig {
 
 impl<'de> Deserialize<'de> for OptimizerConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        OptimizerConfig::from_table(Table::new("optimizer", Map::deserialize(deserializer)?)).map_err(D::Error::custom)
+        OptimizerConfig::from_table(Table::new("optimizer", Map::deserialize(deserializer)?))
+            .map_err(D::Error::custom)
     }
 }
 

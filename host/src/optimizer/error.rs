@@ -22,10 +22,14 @@ pub enum OptimizerError {
         expected: String,
     },
     /// Two groups of one name.
-    #[error("two parameter groups are named {0:?}: names have to differ, since rates and checkpoints go by them")]
+    #[error(
+        "two parameter groups are named {0:?}: names have to differ, since rates and checkpoints go by them"
+    )]
     DuplicateGroup(String),
     /// A parameter in two groups, or twice in one.
-    #[error("parameter {parameter:?} is in group {first:?} and again in group {second:?}: it may be in one group only")]
+    #[error(
+        "parameter {parameter:?} is in group {first:?} and again in group {second:?}: it may be in one group only"
+    )]
     DuplicateParameter {
         /// The parameter.
         parameter: String,

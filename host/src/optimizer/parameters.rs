@@ -9,8 +9,8 @@ use super::{OptimizerError, Result};
 
 /// A model's parameters by name, in the model's order.
 ///
-/// Make it once per run (and again when the tensors are replaced, as by moving the model to another device): optimizers
-/// remember by its identity what they have looked up.
+/// Make it once per run (and again when the tensors are replaced, as by moving the model to another device):
+/// optimizers remember by its identity what they have looked up.
 #[derive(Debug)]
 pub struct Parameters {
     entries: Vec<(String, Tensor)>,

@@ -10,8 +10,8 @@ use super::{OptimizerConfig, OptimizerError, ParamGroup, Parameters, Result};
 use crate::torch::fused::{AdamStates, StateColumn, adam_step, sgd_step};
 use crate::torch::gradients::{TensorList, has_grad};
 
-/// Parameters with fewer elements are updated by one CPU thread: waking a second one costs 5 to 15 microseconds, in which
-/// one thread updates about this many.
+/// Parameters with fewer elements are updated by one CPU thread: waking a second one costs 5 to 15
+/// microseconds, in which one thread updates about this many.
 const SMALL: usize = 16_384;
 
 /// The groups' parameters as tensors, in the pieces that one kernel call takes.
@@ -89,7 +89,8 @@ impl Plan {
 
     /// Whether the groups still have the parameters that it was made from.
     pub(super) fn same_members(&self, groups: &[ParamGroup]) -> bool {
-        self.members.len() == groups.len() && self.members.iter().zip(groups).all(|(members, group)| *members == group.parameters)
+        self.members.len() == groups.len()
+            && self.members.iter().zip(groups).all(|(members, group)| *members == group.parameters)
     }
 
     /// Every parameter of every group, in order.
@@ -107,7 +108,8 @@ impl Plan {
             }
             if bucket.options.is_none_or(|before| before.states() != fresh.states()) {
                 let needed = &bucket.columns[..fresh.states()];
-                bucket.missing = (0..bucket.names.len()).filter(|&i| needed.iter().any(|column| !column.has(i))).collect();
+                bucket.missing =
+                    (0..bucket.names.len()).filter(|&i| needed.iter().any(|column| !column.has(i))).collect();
             }
             bucket.options = Some(fresh);
         }
@@ -127,7 +129,13 @@ impl Plan {
 }
 
 impl Bucket {
-    fn new(group: usize, small: bool, names: Vec<String>, parameters: &Parameters, states: &HashMap<String, ParameterState>) -> Bucket {
+    fn new(
+        group: usize,
+        small: bool,
+        names: Vec<String>,
+        parameters: &Parameters,
+        states: &HashMap<String, ParameterState>,
+    ) -> Bucket {
         let list: TensorList = names.iter().filter_map(|name| parameters.get(name)).collect();
         let mut columns = std::array::from_fn(|_| StateColumn::empty(names.len()));
         for (i, name) in names.iter().enumerate() {
@@ -143,9 +151,18 @@ impl Bucket {
     }
 
     /// Makes the states that are missing of parameters which have a gradient now, or have some state already.
-    fn make_states(&mut self, state_names: &[&str], needed: usize, states: &mut HashMap<String, ParameterState>) -> Result<()> {
+    fn make_states(
+        &mut self,
+        state_names: &[&str],
+        needed: usize,
+        states: &mut HashMap<String, ParameterState>,
+    ) -> Result<()> {
         let has_grad = has_grad(&self.parameters)?;
-        let (ready, waiting) = self.missing.iter().copied().partition::<Vec<usize>, _>(|&i| has_grad[i] || self.columns[0].has(i));
+        let (ready, waiting) = self
+            .missing
+            .iter()
+            .copied()
+            .partition::<Vec<usize>, _>(|&i| has_grad[i] || self.columns[0].has(i));
         for i in ready {
             let state = states.entry(self.names[i].clone()).or_default();
             for (slot, name) in state_names.iter().enumerate().take(needed) {

@@ -22,7 +22,9 @@ impl ParameterState {
         names
             .iter()
             .zip(&self.tensors)
-            .filter_map(|(name, tensor)| Some((format!("{parameter}/{name}"), tensor.as_ref()?.shallow_clone())))
+            .filter_map(|(name, tensor)| {
+                Some((format!("{parameter}/{name}"), tensor.as_ref()?.shallow_clone()))
+            })
             .collect()
     }
 
@@ -69,16 +71,23 @@ pub(super) fn from_named(
     let refuse = |tensor: String, problem: String| OptimizerError::State { tensor, problem };
     let mut states: BTreeMap<String, ParameterState> = BTreeMap::new();
     for (name, tensor) in tensors {
-        let Some((parameter, slot)) = name.rsplit_once('/').and_then(|(p, state)| Some((p, names.iter().position(|n| *n == state)?)))
+        let Some((parameter, slot)) =
+            name.rsplit_once('/').and_then(|(p, state)| Some((p, names.iter().position(|n| *n == state)?)))
         else {
             let id = config.algorithm.id();
-            let problem = format!("{id} has no such state; expected <parameter>/<state> with one of {}", names.join(", "));
+            let problem = format!(
+                "{id} has no such state; expected <parameter>/<state> with one of {}",
+                names.join(", ")
+            );
             return Err(refuse(name, problem));
         };
         let mut copy = tensor.f_detach_copy()?;
         if names[slot] == STEP {
             if copy.numel() != 1 {
-                return Err(refuse(name, format!("its shape is {:?}, expected a single number", copy.size())));
+                return Err(refuse(
+                    name,
+                    format!("its shape is {:?}, expected a single number", copy.size()),
+                ));
             }
             copy = copy.f_reshape([0; 0])?.f_to_kind(Kind::Float)?;
         }

@@ -1,4 +1,5 @@
-//! Reading a table of the run config key by key, with errors that name the key, what was found and what was expected.
+//! Reading a table of the run config key by key, with errors that name the key, what was found and what was
+//! expected.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -33,7 +34,12 @@ impl Table {
     }
 
     pub(crate) fn error(&self, key: &str, found: impl Into<String>, expected: impl Into<String>) -> KeyError {
-        KeyError { path: self.path.clone(), key: key.to_owned(), found: found.into(), expected: expected.into() }
+        KeyError {
+            path: self.path.clone(),
+            key: key.to_owned(),
+            found: found.into(),
+            expected: expected.into(),
+        }
     }
 
     /// The `id`, which has to be one of those there are.
@@ -62,20 +68,33 @@ impl Table {
             }
             Some(key) => {
                 let hint = nearest(key, known.iter().copied());
-                Err(self.error(key, "an unknown key", format!("one of {} for {owner}{hint}", known.join(", "))))
+                Err(self.error(
+                    key,
+                    "an unknown key",
+                    format!("one of {} for {owner}{hint}", known.join(", ")),
+                ))
             }
         }
     }
 
     /// A key's value; `None` where it is not there.
-    pub(crate) fn get<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<Option<T>, KeyError> {
+    pub(crate) fn get<T: DeserializeOwned>(
+        &mut self,
+        key: &str,
+        expected: &str,
+    ) -> Result<Option<T>, KeyError> {
         let Some(value) = self.keys.remove(key) else { return Ok(None) };
         let found = value.to_string();
         serde_json::from_value(value).map(Some).map_err(|_| self.error(key, found, expected))
     }
 
     /// A key's value, or this one where it is not there.
-    pub(crate) fn or<T: DeserializeOwned>(&mut self, key: &str, expected: &str, default: T) -> Result<T, KeyError> {
+    pub(crate) fn or<T: DeserializeOwned>(
+        &mut self,
+        key: &str,
+        expected: &str,
+        default: T,
+    ) -> Result<T, KeyError> {
         Ok(self.get(key, expected)?.unwrap_or(default))
     }
 
@@ -87,5 +106,6 @@ impl Table {
 
 /// `"; nearest: …"` for a name that is not among those there are, or nothing where none is near.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
-    thaw_plugin_api::nearest(name, candidates).map_or(String::new(), |nearest| format!("; nearest: {nearest}"))
+    thaw_plugin_api::nearest(name, candidates)
+        .map_or(String::new(), |nearest| format!("; nearest: {nearest}"))
 }

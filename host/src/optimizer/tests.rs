@@ -45,16 +45,20 @@ fn adam_over(members: &[&str]) -> Optimizer {
 
 #[test]
 fn another_optimizer_in_its_place_starts_without_state_and_without_options_of_groups() {
-    let run = OptimizerConfig { lr: 0.3, weight_decay: 0.2, ..OptimizerConfig::default_for("adamw").unwrap() };
+    let run =
+        OptimizerConfig { lr: 0.3, weight_decay: 0.2, ..OptimizerConfig::default_for("adamw").unwrap() };
     let settings = [("momentum".to_owned(), 0.5), ("nesterov".to_owned(), 1.0)].into();
     let config = run.replaced_by("sgd", settings).unwrap();
     let Algorithm::Sgd { momentum, nesterov, .. } = config.algorithm else { panic!("{config:?}") };
     assert_eq!((momentum, nesterov, config.lr, config.weight_decay), (0.5, true, 0.3, 0.2));
-    let error = |id: &str, option: &str| run.replaced_by(id, [(option.to_owned(), 0.5)].into()).unwrap_err().to_string();
+    let error = |id: &str, option: &str| {
+        run.replaced_by(id, [(option.to_owned(), 0.5)].into()).unwrap_err().to_string()
+    };
     assert!(error("sdg", "momentum").contains("nearest: sgd"));
     assert!(error("sgd", "beta1").contains("beta1"));
 
-    let group = ParamGroup { options: [("eps".to_owned(), 1e-3)].into(), ..run.group("all", vec!["w".to_owned()]) };
+    let group =
+        ParamGroup { options: [("eps".to_owned(), 1e-3)].into(), ..run.group("all", vec!["w".to_owned()]) };
     let mut optimizer = Optimizer::new(run, vec![group]).unwrap();
     let moment = |name: &str| (format!("w/{name}"), Tensor::from_slice(&[0.5_f32]));
     optimizer.load_state_dict(["step", "exp_avg", "exp_avg_sq"].map(moment)).unwrap();
@@ -74,7 +78,10 @@ fn parameters_without_a_gradient_are_left_out_of_everything() {
         optimizer.step(&parameters).unwrap();
         assert_ne!(values(parameters.get("a").unwrap()), [1.0, 2.0]);
         assert_eq!(values(parameters.get("b").unwrap()), [3.0], "no weight decay without a gradient");
-        assert!(optimizer.state_dict().iter().all(|(name, _)| name.starts_with("a/")), "no state without a gradient");
+        assert!(
+            optimizer.state_dict().iter().all(|(name, _)| name.starts_with("a/")),
+            "no state without a gradient"
+        );
     }
 }
 
@@ -112,7 +119,11 @@ fn state_stays_with_a_parameter_that_changes_group() {
 
 #[test]
 fn a_loaded_state_continues_bit_for_bit() {
-    for toml in ["id='sgd'\nlr=0.1\nmomentum=0.9\ndampening=0.1", "id='adam'\nlr=0.1\namsgrad=true", "id='adamw'\nlr=0.1"] {
+    for toml in [
+        "id='sgd'\nlr=0.1\nmomentum=0.9\ndampening=0.1",
+        "id='adam'\nlr=0.1\namsgrad=true",
+        "id='adamw'\nlr=0.1",
+    ] {
         let config = config(toml);
         let start = two_parameters();
         let run = |parameters: &Parameters, optimizer: &mut Optimizer, from: usize, to: usize| {
@@ -148,7 +159,10 @@ fn state_names_and_types_are_those_of_pytorch() {
     set_grad(parameters.get("a").unwrap(), &[1.0, 1.0]);
     optimizer.step(&parameters).unwrap();
     let state = optimizer.state_dict();
-    assert_eq!(state.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(), ["a/exp_avg", "a/exp_avg_sq", "a/step"]);
+    assert_eq!(
+        state.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(),
+        ["a/exp_avg", "a/exp_avg_sq", "a/step"]
+    );
     assert_eq!((state[2].1.size(), state[2].1.kind()), (vec![], Kind::Float));
 }
 
@@ -157,7 +171,10 @@ fn states_that_do_not_belong_are_refused_by_name() {
     let mut optimizer = adam_over(&["a", "b"]);
     let one = |name: &str, shape: &[i64]| (name.to_owned(), Tensor::zeros(shape, (Kind::Float, Device::Cpu)));
     for (state, expected) in [
-        (vec![one("a/momentum_buffer", &[2])], "optimizer state \"a/momentum_buffer\": adam has no such state"),
+        (
+            vec![one("a/momentum_buffer", &[2])],
+            "optimizer state \"a/momentum_buffer\": adam has no such state",
+        ),
         (vec![one("exp_avg", &[2])], "optimizer state \"exp_avg\": adam has no such state"),
         (vec![one("a/exp_avg", &[2])], "optimizer state \"a/step\": it is missing"),
         (vec![one("a/step", &[2])], "optimizer state \"a/step\": its shape is [2], expected a single number"),
@@ -184,7 +201,10 @@ fn groups_are_checked() {
         group.options.insert(key.to_owned(), value);
         refused(vec![group])
     };
-    assert!(option("beta", 0.5).contains("parameter group \"head\", beta: found an unknown option, expected one of beta1"));
+    assert!(
+        option("beta", 0.5)
+            .contains("parameter group \"head\", beta: found an unknown option, expected one of beta1")
+    );
     assert!(option("beta1", 1.0).contains("\"head\", beta1: found 1, expected 0 or more and below 1"));
     assert!(option("amsgrad", 0.5).contains("expected 0 (off) or 1 (on)"));
     assert!(refused(vec![ParamGroup { lr: f64::NAN, ..group("g", &[]) }]).contains("\"g\", lr: found NaN"));
@@ -193,7 +213,10 @@ fn groups_are_checked() {
 #[test]
 fn a_name_the_model_does_not_have_is_an_error_with_the_nearest() {
     let error = adam_over(&["a", "bb"]).step(&two_parameters()).unwrap_err().to_string();
-    assert!(error.contains("group \"all\" names \"bb\", which the model does not have; nearest: b"), "{error}");
+    assert!(
+        error.contains("group \"all\" names \"bb\", which the model does not have; nearest: b"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -50,7 +50,11 @@ fn of_state(state: &PlannedState) -> Value {
 
 fn batch_norms(tree: &ModuleTree) -> Map<String, Value> {
     let norms = tree.modules().iter().filter(|module| module.is_batch_norm());
-    let modes = norms
-        .map(|module| (module.path.clone(), json!({ "training": module.training, "track_running_stats": module.track_running_stats })));
+    let modes = norms.map(|module| {
+        (
+            module.path.clone(),
+            json!({ "training": module.training, "track_running_stats": module.track_running_stats }),
+        )
+    });
     modes.collect()
 }

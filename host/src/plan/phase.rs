@@ -5,7 +5,8 @@ use thaw_plugin_api::optimizer::ParamGroup;
 
 use super::{Plan, PlannedState};
 
-/// Part of a run in which the same parameters train in the same groups and modes, under the same optimizer. Rates may differ inside.
+/// Part of a run in which the same parameters train in the same groups and modes, under the same optimizer.
+/// Rates may differ inside.
 pub struct PlannedPhase<'p> {
     /// Its states, at least one.
     states: &'p [PlannedState],
@@ -15,7 +16,9 @@ pub struct PlannedPhase<'p> {
 impl Plan {
     /// The run in phases.
     pub fn phases(&self) -> impl Iterator<Item = PlannedPhase<'_>> {
-        let chunks = self.states.chunk_by(|a, b| a.tree == b.tree && a.optimizer == b.optimizer && same_groups(&a.groups, &b.groups));
+        let chunks = self.states.chunk_by(|a, b| {
+            a.tree == b.tree && a.optimizer == b.optimizer && same_groups(&a.groups, &b.groups)
+        });
         chunks.filter_map(|states| Some(PlannedPhase { states, first: states.first()? }))
     }
 }
@@ -75,6 +78,7 @@ impl PlannedPhase<'_> {
 
 fn trains(tree: &ModuleTree, path: &str) -> bool {
     let Ok(within) = tree.subtree(path) else { return false };
-    let mut parameters = within.filter(|module| !module.is_batch_norm()).flat_map(|module| &module.parameters).peekable();
+    let mut parameters =
+        within.filter(|module| !module.is_batch_norm()).flat_map(|module| &module.parameters).peekable();
     parameters.peek().is_some() && parameters.all(|parameter| parameter.requires_grad)
 }

@@ -23,8 +23,9 @@ struct Phase<'m> {
     lr: f64,
 }
 
-/// The schedule as TOML: the head first, at the run's rate, then stage by stage from the top down, at falling rates. The
-/// run's epochs are shared out; where they are fewer than the stages, some phases have several. `path` is where it will lie.
+/// The schedule as TOML: the head first, at the run's rate, then stage by stage from the top down, at falling
+/// rates. The run's epochs are shared out; where they are fewer than the stages, some phases have several.
+/// `path` is where it will lie.
 ///
 /// # Errors
 /// The model cannot be built, or declares no stages.
@@ -41,12 +42,14 @@ pub fn starting_schedule(config: &RunConfig, plugins: &PluginSet, path: &Path) -
     Ok(text(&config.model.id, path, &merged, config.trainer.max_epochs))
 }
 
-/// A phase for each stage with parameters of its own, the last stage first; what no stage has goes with the lowest one.
+/// A phase for each stage with parameters of its own, the last stage first; what no stage has goes with the
+/// lowest one.
 fn phases(tree: &ModuleTree, lr: f64) -> Option<Vec<Phase<'_>>> {
     let mut covered = Selection::default();
     let mut phases: Vec<Phase<'_>> = Vec::new();
     for stage in tree.stages().iter().rev() {
-        let own: Vec<&str> = stage.modules.iter().map(String::as_str).filter(|module| adds(tree, &covered, module)).collect();
+        let own: Vec<&str> =
+            stage.modules.iter().map(String::as_str).filter(|module| adds(tree, &covered, module)).collect();
         if own.is_empty() {
             continue;
         }
@@ -68,7 +71,8 @@ fn phases(tree: &ModuleTree, lr: f64) -> Option<Vec<Phase<'_>>> {
 
 /// Whether a module has parameters that no stage above has.
 fn adds(tree: &ModuleTree, covered: &Selection, module: &str) -> bool {
-    tree.select([module]).is_ok_and(|selection| selection.parameters.iter().any(|name| !covered.parameters.contains(name)))
+    tree.select([module])
+        .is_ok_and(|selection| selection.parameters.iter().any(|name| !covered.parameters.contains(name)))
 }
 
 /// At most `count` phases: the head alone as long as there are two, the others in even parts.
@@ -103,8 +107,14 @@ fn text(model: &str, path: &Path, phases: &[Phase<'_>], max_epochs: usize) -> St
     );
     for (index, phase) in phases.iter().enumerate() {
         let modules: Vec<String> = phase.modules.iter().map(|module| format!("{module:?}")).collect();
-        let name: String = phase.name.chars().map(|c| if CheckpointName::allows(c) { c } else { '-' }).collect();
-        let _ = write!(text, "\n[[phases]]\nname = {name:?}\nmodules = [{}]\nlr = {}\n", modules.join(", "), rounded(phase.lr));
+        let name: String =
+            phase.name.chars().map(|c| if CheckpointName::allows(c) { c } else { '-' }).collect();
+        let _ = write!(
+            text,
+            "\n[[phases]]\nname = {name:?}\nmodules = [{}]\nlr = {}\n",
+            modules.join(", "),
+            rounded(phase.lr)
+        );
         if index + 1 < phases.len() {
             let _ = writeln!(text, "end = {{ epoch = {} }}", (index + 1) * max_epochs / phases.len());
         }
@@ -125,16 +135,29 @@ mod tests {
     use super::*;
 
     fn tree() -> ModuleTree {
-        let model = FakeModel::new().parameter("cls", &[1]).linear("stem", 4, 4).linear("low", 4, 4).linear("high", 4, 4);
+        let model = FakeModel::new()
+            .parameter("cls", &[1])
+            .linear("stem", 4, 4)
+            .linear("low", 4, 4)
+            .linear("high", 4, 4);
         let model = model.relu("pool").linear("head", 4, 2);
-        let staged = model.stage("stem", ["stem"]).stage("low", ["low"]).stage("high", ["high"]).stage("pool", ["pool"]);
+        let staged = model
+            .stage("stem", ["stem"])
+            .stage("low", ["low"])
+            .stage("high", ["high"])
+            .stage("pool", ["pool"]);
         staged.stage("head", ["head"]).tree().unwrap()
     }
 
     fn names(epochs: usize) -> Vec<(String, Vec<String>)> {
         let tree = tree();
         let merged = merge(phases(&tree, 1e-3).unwrap(), epochs);
-        merged.iter().map(|phase| (phase.name.to_owned(), phase.modules.iter().map(|&module| module.to_owned()).collect())).collect()
+        merged
+            .iter()
+            .map(|phase| {
+                (phase.name.to_owned(), phase.modules.iter().map(|&module| module.to_owned()).collect())
+            })
+            .collect()
     }
 
     fn expected(phases: &[(&str, &[&str])]) -> Vec<(String, Vec<String>)> {
@@ -144,12 +167,23 @@ mod tests {
 
     #[test]
     fn stages_thaw_from_the_head_down_and_what_has_none_comes_last() {
-        assert_eq!(names(9), expected(&[("head", &["head"]), ("high", &["high"]), ("low", &["low"]), ("stem", &["stem", "cls"])]));
+        assert_eq!(
+            names(9),
+            expected(&[
+                ("head", &["head"]),
+                ("high", &["high"]),
+                ("low", &["low"]),
+                ("stem", &["stem", "cls"])
+            ])
+        );
     }
 
     #[test]
     fn few_epochs_have_several_stages_each() {
-        assert_eq!(names(3), expected(&[("head", &["head"]), ("high", &["high", "low"]), ("stem", &["stem", "cls"])]));
+        assert_eq!(
+            names(3),
+            expected(&[("head", &["head"]), ("high", &["high", "low"]), ("stem", &["stem", "cls"])])
+        );
         assert_eq!(names(1), expected(&[("head", &["head", "high", "low", "stem", "cls"])]));
     }
 

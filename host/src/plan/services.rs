@@ -19,7 +19,12 @@ impl Services for Simulation<'_> {
             Request::Optimizer => {
                 let optimizer = self.optimizer.as_ref().ok_or_else(no_optimizer)?;
                 let config = optimizer.config();
-                let view = View::new(config.algorithm.id(), config.lr, config.weight_decay, optimizer.groups().to_vec());
+                let view = View::new(
+                    config.algorithm.id(),
+                    config.lr,
+                    config.weight_decay,
+                    optimizer.groups().to_vec(),
+                );
                 return Ok(serde_json::to_value(view)?);
             }
             Request::Metrics => return Ok(json!({})),

@@ -20,7 +20,11 @@ impl Plan {
             let _ = writeln!(text, "the run ends here: {reason}");
         }
         if self.rates_follow_steps {
-            let _ = writeln!(text, "rates follow steps, with {} an epoch; --steps-per-epoch takes the real number", self.steps_per_epoch);
+            let _ = writeln!(
+                text,
+                "rates follow steps, with {} an epoch; --steps-per-epoch takes the real number",
+                self.steps_per_epoch
+            );
         }
         text
     }
@@ -30,8 +34,11 @@ fn write_phase(text: &mut String, phase: &PlannedPhase<'_>) {
     let first = phase.first();
     let (from, to) = phase.epochs();
     let inside = if first.inside_epoch { format!(" from step {}", first.step) } else { String::new() };
-    let _ =
-        if from == to { writeln!(text, "epoch {}{inside}", from + 1) } else { writeln!(text, "epochs {}{inside} to {}", from + 1, to + 1) };
+    let _ = if from == to {
+        writeln!(text, "epoch {}{inside}", from + 1)
+    } else {
+        writeln!(text, "epochs {}{inside} to {}", from + 1, to + 1)
+    };
     let _ = writeln!(text, "  trains      {}", trainable(phase));
     let (trains, frozen) = phase.parameters();
     let _ = writeln!(text, "  parameters  {} train, {} frozen", count(trains), count(frozen));
@@ -69,11 +76,13 @@ fn rates(rates: &[f64]) -> String {
 /// What trains, in words.
 fn trainable(phase: &PlannedPhase<'_>) -> String {
     let names = phase.trainable_modules();
-    let norms = match (names.as_slice(), has_norms(&phase.first().tree, true), has_norms(&phase.first().tree, false)) {
-        ([""], _, true) => " but batch norms",
-        ([], true, _) => "batch norms only",
-        _ => "",
-    };
+    let norms =
+        match (names.as_slice(), has_norms(&phase.first().tree, true), has_norms(&phase.first().tree, false))
+        {
+            ([""], _, true) => " but batch norms",
+            ([], true, _) => "batch norms only",
+            _ => "",
+        };
     match names.as_slice() {
         [] if norms.is_empty() => "nothing".to_owned(),
         [""] => format!("the whole model{norms}"),
@@ -83,6 +92,7 @@ fn trainable(phase: &PlannedPhase<'_>) -> String {
 
 /// Whether there are batch norms that train, or that do not.
 fn has_norms(tree: &ModuleTree, train: bool) -> bool {
-    let mut norms = tree.modules().iter().filter(|module| module.is_batch_norm()).flat_map(|module| &module.parameters);
+    let mut norms =
+        tree.modules().iter().filter(|module| module.is_batch_norm()).flat_map(|module| &module.parameters);
     norms.any(|parameter| parameter.requires_grad == train)
 }

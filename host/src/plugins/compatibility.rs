@@ -13,9 +13,9 @@ pub const PLUGIN_API: &str = thaw_plugin_api::VERSION;
 
 /// The root of a plugin whose layout fits.
 ///
-/// abi_stable's own check refuses an older plugin in a newer host: it takes the host's view for the interface, and a
-/// field that only the host knows for one that the plugin lacks. Appending is what 1.x allows, so where that check
-/// fails the plugin's view is the interface.
+/// abi_stable's own check refuses an older plugin in a newer host: it takes the host's view for the
+/// interface, and a field that only the host knows for one that the plugin lacks. Appending is what 1.x
+/// allows, so where that check fails the plugin's view is the interface.
 pub fn root_of<R: RootModule>(path: &Path, header: &'static LibHeader) -> Result<R, PluginError> {
     let found = header.version_strings().version.to_string();
     let refused = |details: String| PluginError::PluginApi {
@@ -36,8 +36,8 @@ pub fn root_of<R: RootModule>(path: &Path, header: &'static LibHeader) -> Result
     if let Err(older) = check_layout_compatibility(layout, R::LAYOUT) {
         return Err(refused(format!("{error}\n{older}")));
     }
-    // SAFETY: the plugin's layout is a prefix of the host's, as just checked; fields and methods that only the host
-    // knows are read through accessors with defaults.
+    // SAFETY: the plugin's layout is a prefix of the host's, as just checked; fields and methods that only
+    // the host knows are read through accessors with defaults.
     let root = unsafe { header.unchecked_layout::<R>() };
     root.map_err(|error| refused(format!("{error:?}")))
 }
@@ -53,11 +53,18 @@ pub fn check_metadata(path: &Path, metadata: &Metadata) -> Result<(), PluginErro
     }
     let ours = torch_versions();
     if let Some(theirs) = metadata.torch.as_ref().filter(|theirs| **theirs != ours) {
-        return Err(PluginError::Libtorch { path: path.to_path_buf(), found: theirs.to_string(), expected: ours.to_string() });
+        return Err(PluginError::Libtorch {
+            path: path.to_path_buf(),
+            found: theirs.to_string(),
+            expected: ours.to_string(),
+        });
     }
     for (index, item) in metadata.items.iter().enumerate() {
-        let is_well_formed =
-            !item.id.is_empty() && item.id.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+        let is_well_formed = !item.id.is_empty()
+            && item
+                .id
+                .chars()
+                .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
         if !is_well_formed {
             return Err(refused(format!("the id `{}` is not made of a-z, 0-9 and -", item.id)));
         }

@@ -57,13 +57,20 @@ impl Instance {
     ///
     /// # Errors
     /// The plugin's error or panic.
-    pub fn hook(&mut self, hook: Hook, progress: &Progress, services: &mut dyn Services) -> Result<(), Failure> {
+    pub fn hook(
+        &mut self,
+        hook: Hook,
+        progress: &Progress,
+        services: &mut dyn Services,
+    ) -> Result<(), Failure> {
         if !self.wants(hook) {
             return Ok(());
         }
         let numbers = progress.to_numbers();
         let written = self.call(hook.name(), |raw| {
-            RawServices::with(services, |services| raw.hook(hook as u32, numbers[..].into(), services).into_result())
+            RawServices::with(services, |services| {
+                raw.hook(hook as u32, numbers[..].into(), services).into_result()
+            })
         })?;
         if !written {
             self.hooks &= !hook.bit();
@@ -88,7 +95,11 @@ impl Instance {
     pub fn finetune(&mut self, progress: &Progress, services: &mut dyn Services) -> Result<(), Failure> {
         let numbers = progress.to_numbers();
         let epoch = progress.epoch as u64;
-        self.call("finetune", |raw| RawServices::with(services, |services| raw.finetune(epoch, numbers[..].into(), services).into_result()))
+        self.call("finetune", |raw| {
+            RawServices::with(services, |services| {
+                raw.finetune(epoch, numbers[..].into(), services).into_result()
+            })
+        })
     }
 
     /// The resolved configuration.

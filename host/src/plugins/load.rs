@@ -20,8 +20,8 @@ pub struct LoadedPlugin {
 }
 
 impl LoadedPlugin {
-    /// Opens and checks a file. Nothing of the plugin runs before the checks have passed but the constructors of its
-    /// library.
+    /// Opens and checks a file. Nothing of the plugin runs before the checks have passed but the constructors
+    /// of its library.
     ///
     /// # Errors
     /// No library, no plugin, or one that does not fit this host.
@@ -52,7 +52,11 @@ impl LoadedPlugin {
         let identity = Identity::of(&path_found).map_err(io)?;
         let sha256 = sha256_file(&path_found).map_err(io)?;
         if let Some(expected) = pin.filter(|expected| !sha256.eq_ignore_ascii_case(expected)) {
-            return Err(PluginError::Pin { path: path.to_path_buf(), found: sha256, expected: expected.to_owned() });
+            return Err(PluginError::Pin {
+                path: path.to_path_buf(),
+                found: sha256,
+                expected: expected.to_owned(),
+            });
         }
         map(path, &path_found)?;
         if Identity::of(&path_found).map_err(io)? != identity {
@@ -95,7 +99,10 @@ impl LoadedPlugin {
     /// The configuration does not fit, or the plugin fails.
     pub fn create(&self, kind: Kind, id: &str, config: &serde_json::Value) -> Result<Instance, PluginError> {
         let config = config.to_string();
-        let made = contain(|| Ok(self.root.create()(kind.to_string().as_str().into(), id.into(), config.as_str().into()).into_result()?));
+        let made = contain(|| {
+            Ok(self.root.create()(kind.to_string().as_str().into(), id.into(), config.as_str().into())
+                .into_result()?)
+        });
         match made {
             Ok(raw) => Ok(Instance::new(raw, kind, id, &self.metadata.name, &self.path)),
             Err(error) => Err(self.failure(kind, id, error)),
@@ -106,7 +113,11 @@ impl LoadedPlugin {
     ///
     /// # Errors
     /// The configuration does not fit, or the plugin fails.
-    pub fn create_model(&self, id: &str, config: &serde_json::Value) -> Result<thaw_plugin_api::abi::BoxedModel, PluginError> {
+    pub fn create_model(
+        &self,
+        id: &str,
+        config: &serde_json::Value,
+    ) -> Result<thaw_plugin_api::abi::BoxedModel, PluginError> {
         let config = config.to_string();
         let made = contain(|| Ok(self.root.create_model()(id.into(), config.as_str().into()).into_result()?));
         made.map_err(|error| self.failure(Kind::Model, id, error))
@@ -118,7 +129,8 @@ impl LoadedPlugin {
     }
 }
 
-/// Maps the library `file`, an absolute path, with all its symbols, where it is all there; errors name `path`.
+/// Maps the library `file`, an absolute path, with all its symbols, where it is all there; errors name
+/// `path`.
 ///
 /// # Errors
 /// The file cannot be read, or the system's loader refuses it.
@@ -146,19 +158,21 @@ pub(crate) fn root_and_metadata(path: &Path, file: &Path) -> Result<(PluginRoot_
     })?;
     let root: PluginRoot_Ref = root_of(path, header)?;
     let text = root.metadata()();
-    let metadata = serde_json::from_str(&text)
-        .map_err(|error| PluginError::Metadata { path: path.to_path_buf(), reason: format!("its metadata cannot be read: {error}") })?;
+    let metadata = serde_json::from_str(&text).map_err(|error| PluginError::Metadata {
+        path: path.to_path_buf(),
+        reason: format!("its metadata cannot be read: {error}"),
+    })?;
     Ok((root, metadata))
 }
 
-/// Opens the library with all its symbols resolved now, so that a missing one fails here and not in a hook, and never
-/// closes it.
+/// Opens the library with all its symbols resolved now, so that a missing one fails here and not in a hook,
+/// and never closes it.
 fn open_now(path: &Path, file: &Path) -> Result<(), PluginError> {
     #[cfg(unix)]
     let opened = {
         use libloading::os::unix::{Library as UnixLibrary, RTLD_LOCAL, RTLD_NOW};
-        // SAFETY: the library's constructors run; the user asked for this file, and plugins are native code with the
-        // program's rights, as the README says.
+        // SAFETY: the library's constructors run; the user asked for this file, and plugins are native code
+        // with the program's rights, as the README says.
         unsafe { UnixLibrary::open(Some(file), RTLD_NOW | RTLD_LOCAL) }.map(Library::from)
     };
     #[cfg(not(unix))]

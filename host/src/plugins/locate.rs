@@ -26,7 +26,8 @@ impl SearchPath {
         &self.0
     }
 
-    /// The file of a plugin: a path as it is (relative ones from `base`), a name as `libthaw_<name>` or `lib<name>`.
+    /// The file of a plugin: a path as it is (relative ones from `base`), a name as `libthaw_<name>` or
+    /// `lib<name>`.
     ///
     /// # Errors
     /// There is no such file.
@@ -45,7 +46,10 @@ impl SearchPath {
             };
         }
         let underscored = name.replace('-', "_");
-        let names = [format!("{DLL_PREFIX}thaw_{underscored}{DLL_SUFFIX}"), format!("{DLL_PREFIX}{underscored}{DLL_SUFFIX}")];
+        let names = [
+            format!("{DLL_PREFIX}thaw_{underscored}{DLL_SUFFIX}"),
+            format!("{DLL_PREFIX}{underscored}{DLL_SUFFIX}"),
+        ];
         let mut candidates = self.0.iter().flat_map(|folder| names.iter().map(move |file| folder.join(file)));
         candidates.find(|path| path.is_file()).ok_or_else(|| PluginError::NotFound {
             name: name.to_owned(),
@@ -76,7 +80,13 @@ pub fn is_path(name: &str) -> bool {
 }
 
 fn shown(folders: &[PathBuf]) -> String {
-    let shown: Vec<String> =
-        folders.iter().map(|folder| if folder.as_os_str().is_empty() { ".".to_owned() } else { folder.display().to_string() }).collect();
+    let shown: Vec<String> = folders
+        .iter()
+        .map(
+            |folder| {
+                if folder.as_os_str().is_empty() { ".".to_owned() } else { folder.display().to_string() }
+            },
+        )
+        .collect();
     shown.join(", ")
 }

@@ -46,7 +46,11 @@ extern "C" fn is_enabled(_: u64, level: u8, _: RStr<'_>) -> bool {
 }
 
 extern "C" fn event(plugin: u64, level: u8, target: RStr<'_>, text: RStr<'_>) {
-    let name = NAMES.lock().ok().and_then(|names| names.get(usize::try_from(plugin).ok()?).cloned()).unwrap_or_default();
+    let name = NAMES
+        .lock()
+        .ok()
+        .and_then(|names| names.get(usize::try_from(plugin).ok()?).cloned())
+        .unwrap_or_default();
     let (text, target) = (text.as_str(), target.as_str());
     match level {
         1 => tracing::error!(target: "plugin", "{name}: {text}"),

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::{Failure, Instance, PluginError};
 
-/// The table that an instance was made with, each key as the instance read it: a schedule in place of the file that holds
-/// it. What a checkpoint keeps, so that it needs no more than itself. The table is as it was where another instance would
-/// not read the same from it.
+/// The table that an instance was made with, each key as the instance read it: a schedule in place of the
+/// file that holds it. What a checkpoint keeps, so that it needs no more than itself. The table is as it was
+/// where another instance would not read the same from it.
 ///
 /// # Errors
 /// The instance cannot say its configuration.
@@ -17,7 +17,8 @@ pub fn self_contained(
 ) -> Result<Value, Failure> {
     let read = instance.config()?;
     let keys = given.as_object().into_iter().flatten();
-    let table: Map<String, Value> = keys.map(|(key, value)| (key.clone(), read.get(key).unwrap_or(value).clone())).collect();
+    let table: Map<String, Value> =
+        keys.map(|(key, value)| (key.clone(), read.get(key).unwrap_or(value).clone())).collect();
     let table = Value::Object(table);
     if table == *given {
         return Ok(table);

@@ -19,7 +19,11 @@ impl PluginSet {
     ///
     /// # Errors
     /// One that is not found or refused, or an id that is there twice.
-    pub fn load<'n>(names: impl IntoIterator<Item = &'n str>, search: &SearchPath, base: &Path) -> Result<Self, PluginError> {
+    pub fn load<'n>(
+        names: impl IntoIterator<Item = &'n str>,
+        search: &SearchPath,
+        base: &Path,
+    ) -> Result<Self, PluginError> {
         let mut set = Self::default();
         for name in names {
             set.add(&search.find(name, base)?)?;
@@ -40,7 +44,10 @@ impl PluginSet {
     /// # Errors
     /// As [`Self::add`], or another file.
     pub fn add_pinned(&mut self, path: &Path, pin: Option<&str>) -> Result<&LoadedPlugin, PluginError> {
-        let known = path.canonicalize().ok().and_then(|path| self.plugins.iter().position(|plugin| plugin.path() == path));
+        let known = path
+            .canonicalize()
+            .ok()
+            .and_then(|path| self.plugins.iter().position(|plugin| plugin.path() == path));
         if let Some(index) = known {
             let known = &self.plugins[index];
             return match pin.filter(|expected| !known.sha256().eq_ignore_ascii_case(expected)) {
@@ -69,7 +76,8 @@ impl PluginSet {
         Ok(&self.plugins[self.plugins.len() - 1])
     }
 
-    /// Takes a plugin beside those there are. It may offer ids that are there already: by their ids those before it are found.
+    /// Takes a plugin beside those there are. It may offer ids that are there already: by their ids those
+    /// before it are found.
     pub fn add_beside(&mut self, plugin: Rc<LoadedPlugin>) {
         if !self.plugins.iter().any(|known| known.path() == plugin.path()) {
             self.plugins.push(plugin);
@@ -83,7 +91,9 @@ impl PluginSet {
 
     /// Whether a loaded plugin offers the strategy or callback.
     pub fn offers_instance(&self, id: &str) -> bool {
-        self.plugins.iter().any(|plugin| plugin.offers(Kind::Strategy, id) || plugin.offers(Kind::Callback, id))
+        self.plugins
+            .iter()
+            .any(|plugin| plugin.offers(Kind::Strategy, id) || plugin.offers(Kind::Callback, id))
     }
 
     /// Whether a loaded plugin offers the model.
@@ -99,7 +109,9 @@ impl PluginSet {
     /// JSON Schema of the configuration of an id of one of these kinds; null where no plugin offers it.
     pub fn schema(&self, kinds: &[Kind], id: &str) -> &Value {
         let mut items = self.plugins.iter().flat_map(|plugin| &plugin.metadata().items);
-        items.find(|item| kinds.contains(&item.kind) && item.id == id).map_or(&Value::Null, |item| &item.schema)
+        items
+            .find(|item| kinds.contains(&item.kind) && item.id == id)
+            .map_or(&Value::Null, |item| &item.schema)
     }
 
     /// Makes the strategy or callback of an id.
@@ -123,7 +135,9 @@ impl PluginSet {
     /// The plugin fails.
     pub fn twin(&self, instance: &mut Instance) -> Result<Instance, PluginError> {
         let plugin = self.plugins.iter().find(|plugin| plugin.path() == instance.path());
-        let plugin = plugin.ok_or_else(|| self.unknown("strategy or callback", instance.id(), |item| item.kind != Kind::Model))?;
+        let plugin = plugin.ok_or_else(|| {
+            self.unknown("strategy or callback", instance.id(), |item| item.kind != Kind::Model)
+        })?;
         let config = instance.config()?;
         plugin.create(instance.kind(), instance.id(), &config)
     }

@@ -1,4 +1,5 @@
-//! Whether others can change a plugin's file (`--strict-plugins`), and whether it changed while it was opened.
+//! Whether others can change a plugin's file (`--strict-plugins`), and whether it changed while it was
+//! opened.
 
 use std::fs::Metadata;
 use std::io;
@@ -17,9 +18,9 @@ pub fn be_strict() {
 
 /// Refuses a file that others can change, where that was asked for.
 ///
-/// As ssh does with its keys: the file, and every folder and symbolic link on the way to it, must belong to this user or
-/// to root, and nobody else may write them. A folder with the sticky bit, such as `/tmp`, is no danger to what lies in
-/// it: only owners rename or remove there.
+/// As ssh does with its keys: the file, and every folder and symbolic link on the way to it, must belong to
+/// this user or to root, and nobody else may write them. A folder with the sticky bit, such as `/tmp`, is no
+/// danger to what lies in it: only owners rename or remove there.
 ///
 /// # Errors
 /// The first place that others can change.
@@ -117,7 +118,11 @@ mod strict {
                 let before = path.metadata().unwrap().permissions();
                 mode(path, bits);
                 let error = check(&file).unwrap_err().to_string();
-                assert!(error.contains(&format!("{} has mode {bits:04o}", path.display())) && error.contains("chmod go-w"), "{error}");
+                assert!(
+                    error.contains(&format!("{} has mode {bits:04o}", path.display()))
+                        && error.contains("chmod go-w"),
+                    "{error}"
+                );
                 fs::set_permissions(path, before).unwrap();
             }
             mode(&inner, 0o1777);

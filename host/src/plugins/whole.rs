@@ -1,7 +1,7 @@
 //! Whether a library's file is all there, before the system's loader maps it.
 //!
-//! The loader maps what the file's header promises and touches it; where the file ends before that, as after a copy that
-//! was cut off, the system ends the process with SIGBUS.
+//! The loader maps what the file's header promises and touches it; where the file ends before that, as after
+//! a copy that was cut off, the system ends the process with SIGBUS.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -15,8 +15,8 @@ const PROGRAM_HEADER_COUNT: usize = 56;
 const SEGMENT_OFFSET: usize = 8;
 const SEGMENT_SIZE: usize = 32;
 
-/// What is missing from a file; `None` where it is whole, or of another form than 64-bit little-endian ELF, which the
-/// loader judges by itself.
+/// What is missing from a file; `None` where it is whole, or of another form than 64-bit little-endian ELF,
+/// which the loader judges by itself.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -31,17 +31,21 @@ pub fn missing(path: &Path) -> io::Result<Option<String>> {
     if !header.starts_with(b"\x7fELF\x02\x01") {
         return Ok(None);
     }
-    let (size, count) = (usize::from(half(&header, PROGRAM_HEADER_SIZE)), usize::from(half(&header, PROGRAM_HEADER_COUNT)));
+    let (size, count) =
+        (usize::from(half(&header, PROGRAM_HEADER_SIZE)), usize::from(half(&header, PROGRAM_HEADER_COUNT)));
     let mut table = vec![0; size * count];
     let start = word(&header, PROGRAM_HEADERS);
     let mut end = start.saturating_add(table.len() as u64);
     if end <= length && size >= SEGMENT_SIZE + 8 {
         file.seek(SeekFrom::Start(start))?;
         file.read_exact(&mut table)?;
-        let ends = table.chunks_exact(size).map(|entry| word(entry, SEGMENT_OFFSET).saturating_add(word(entry, SEGMENT_SIZE)));
+        let ends = table
+            .chunks_exact(size)
+            .map(|entry| word(entry, SEGMENT_OFFSET).saturating_add(word(entry, SEGMENT_SIZE)));
         end = ends.fold(end, u64::max);
     }
-    Ok((end > length).then(|| format!("the file is cut off: it has {length} bytes, its header promises {end} or more")))
+    Ok((end > length)
+        .then(|| format!("the file is cut off: it has {length} bytes, its header promises {end} or more")))
 }
 
 fn half(bytes: &[u8], at: usize) -> u16 {

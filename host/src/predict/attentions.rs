@@ -14,8 +14,8 @@ const OUTPUT: &str = "attentions.";
 /// The inputs that go along.
 const INPUTS: [&str; 2] = ["input_ids", "attention_mask"];
 
-/// The attention weights of every sample, as Hugging Face's `output_attentions=True` gives them for the whole input as
-/// one batch.
+/// The attention weights of every sample, as Hugging Face's `output_attentions=True` gives them for the whole
+/// input as one batch.
 ///
 /// | tensor | shape | |
 /// | --- | --- | --- |
@@ -23,7 +23,8 @@ const INPUTS: [&str; 2] = ["input_ids", "attention_mask"];
 /// | `input_ids` | `[samples, tokens]`, i64 | the tokens |
 /// | `attention_mask` | `[samples, tokens]`, i64 | 1 for a token, 0 for padding |
 ///
-/// Samples are in the order of the input. `tokens` is the longest sample's number; rows and columns of padding are 0.
+/// Samples are in the order of the input. `tokens` is the longest sample's number; rows and columns of
+/// padding are 0.
 #[derive(Default)]
 pub struct Attentions {
     batches: Vec<(Vec<usize>, BTreeMap<String, Tensor>)>,
@@ -73,8 +74,11 @@ impl Attentions {
                 *first = samples.len() as i64;
             }
         }
-        let zeros = |(name, (shape, kind)): (&String, (Vec<i64>, Kind))| Ok((name.clone(), Tensor::f_zeros(shape, (kind, Device::Cpu))?));
-        let whole: BTreeMap<String, Tensor> = shapes.into_iter().map(zeros).collect::<Result<_, PredictError>>()?;
+        let zeros = |(name, (shape, kind)): (&String, (Vec<i64>, Kind))| {
+            Ok((name.clone(), Tensor::f_zeros(shape, (kind, Device::Cpu))?))
+        };
+        let whole: BTreeMap<String, Tensor> =
+            shapes.into_iter().map(zeros).collect::<Result<_, PredictError>>()?;
         for (indices, tensors) in &self.batches {
             let rows: Vec<i64> = indices.iter().map(position).collect();
             for (name, tensor) in tensors {
@@ -87,8 +91,13 @@ impl Attentions {
             }
         }
         let tensors: Vec<(String, Tensor)> = whole.into_iter().collect();
-        let failed = |error: crate::weights::WeightsError| PredictError::Write { path: path.to_path_buf(), reason: error.to_string() };
-        write_safetensors(path, &tensors, &BTreeMap::new(), &WriteOptions::default()).map(drop).map_err(failed)
+        let failed = |error: crate::weights::WeightsError| PredictError::Write {
+            path: path.to_path_buf(),
+            reason: error.to_string(),
+        };
+        write_safetensors(path, &tensors, &BTreeMap::new(), &WriteOptions::default())
+            .map(drop)
+            .map_err(failed)
     }
 }
 
@@ -102,12 +111,17 @@ mod tests {
     fn batch(indices: Vec<usize>, tokens: &[i64]) -> BatchOutputs {
         let longest = *tokens.iter().max().unwrap();
         let count = indices.len() as i64;
-        let masks: Vec<i64> = tokens.iter().flat_map(|tokens| (0..longest).map(move |place| i64::from(place < *tokens))).collect();
+        let masks: Vec<i64> = tokens
+            .iter()
+            .flat_map(|tokens| (0..longest).map(move |place| i64::from(place < *tokens)))
+            .collect();
         let mask = Tensor::from_slice(&masks).view([count, longest]);
         let numbers: Vec<f32> = indices.iter().map(|index| *index as f32 + 1.0).collect();
-        let weights = Tensor::from_slice(&numbers).view([-1, 1, 1, 1]).expand([count, 1, longest, longest], false);
+        let weights =
+            Tensor::from_slice(&numbers).view([-1, 1, 1, 1]).expand([count, 1, longest, longest], false);
         let inputs = Tensors::one("input_ids", &mask * 7).with("attention_mask", mask);
-        let outputs = Tensors::one("logits", Tensor::zeros([count, 2], (Kind::Float, Device::Cpu))).with("attentions.0", weights);
+        let outputs = Tensors::one("logits", Tensor::zeros([count, 2], (Kind::Float, Device::Cpu)))
+            .with("attentions.0", weights);
         BatchOutputs { indices, inputs, outputs }
     }
 
@@ -119,7 +133,8 @@ mod tests {
         attentions.add(&batch(vec![2, 0], &[1, 2])).unwrap();
         attentions.add(&batch(vec![1], &[3])).unwrap();
         attentions.write(&path).unwrap();
-        let tensors: BTreeMap<String, Tensor> = Tensor::read_safetensors(&path).unwrap().into_iter().collect();
+        let tensors: BTreeMap<String, Tensor> =
+            Tensor::read_safetensors(&path).unwrap().into_iter().collect();
         assert_eq!(tensors.keys().collect::<Vec<_>>(), ["attention_mask", "attentions.0", "input_ids"]);
         assert_eq!(tensors["attentions.0"].size(), [3, 1, 3, 3]);
         let rows = tensors["attentions.0"].sum_dim_intlist([1_i64, 3].as_slice(), false, Kind::Float);

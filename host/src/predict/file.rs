@@ -43,7 +43,13 @@ impl Format {
 ///
 /// # Errors
 /// The ending, or a folder or disk that cannot be written.
-pub fn write(path: &Path, sample: &str, id: impl Fn(usize) -> String, predictions: &Predictions, all: bool) -> Result<(), PredictError> {
+pub fn write(
+    path: &Path,
+    sample: &str,
+    id: impl Fn(usize) -> String,
+    predictions: &Predictions,
+    all: bool,
+) -> Result<(), PredictError> {
     let failed = |reason: String| PredictError::Write { path: path.to_path_buf(), reason };
     let bytes = match Format::of(path)? {
         Format::Csv => csv(sample, id, predictions, all).map_err(failed)?,
@@ -70,7 +76,12 @@ fn header(sample: &str, predictions: &Predictions, all: bool) -> Vec<String> {
     header
 }
 
-fn csv(sample: &str, id: impl Fn(usize) -> String, predictions: &Predictions, all: bool) -> Result<Vec<u8>, String> {
+fn csv(
+    sample: &str,
+    id: impl Fn(usize) -> String,
+    predictions: &Predictions,
+    all: bool,
+) -> Result<Vec<u8>, String> {
     let text = |error: csv::Error| error.to_string();
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header(sample, predictions, all)).map_err(text)?;
@@ -103,13 +114,17 @@ fn jsonl(sample: &str, id: impl Fn(usize) -> String, predictions: &Predictions, 
                 record.insert("class".to_owned(), json!(predictions.class_name(*class)));
                 record.insert("probability".to_owned(), json!(probabilities.get(*class)));
                 if all {
-                    let by_class = probabilities.iter().enumerate().map(|(index, value)| (predictions.class_name(index), json!(value)));
+                    let by_class = probabilities
+                        .iter()
+                        .enumerate()
+                        .map(|(index, value)| (predictions.class_name(index), json!(value)));
                     record.insert("probabilities".to_owned(), Value::Object(by_class.collect()));
                 }
             }
-            Row::Values(values) => {
-                drop(record.insert("value".to_owned(), if values.len() == 1 { json!(values[0]) } else { json!(values) }))
-            }
+            Row::Values(values) => drop(record.insert(
+                "value".to_owned(),
+                if values.len() == 1 { json!(values[0]) } else { json!(values) },
+            )),
             Row::Error(error) => drop(record.insert("error".to_owned(), json!(error))),
         }
         record.extend(predictions.wanted().iter().cloned().zip(extras.iter().cloned()));

@@ -84,8 +84,13 @@ impl Predictions {
     /// Outputs that do not fit the task, or an output that is wanted and not there.
     pub fn add(&mut self, batch: &BatchOutputs) -> Result<(), PredictError> {
         let count = batch.indices.len();
-        let (name, output) = batch.outputs.iter().next().ok_or_else(|| no_output("the first", &batch.outputs))?;
-        let shape = |expected: &str| PredictError::Shape { name: name.to_owned(), found: output.size(), expected: expected.to_owned() };
+        let (name, output) =
+            batch.outputs.iter().next().ok_or_else(|| no_output("the first", &batch.outputs))?;
+        let shape = |expected: &str| PredictError::Shape {
+            name: name.to_owned(),
+            found: output.size(),
+            expected: expected.to_owned(),
+        };
         if output.size().first().copied() != i64::try_from(count).ok() {
             return Err(shape(&format!("{count} samples in the first dimension")));
         }
@@ -95,9 +100,14 @@ impl Predictions {
             Task::Regression => per_sample(output)?.into_iter().map(Row::Values).collect(),
             Task::Reconstruction => errors(output, &batch.inputs)?,
         };
-        let extras = self.wanted.iter().map(|name| extra(name, &batch.outputs, count)).collect::<Result<Vec<_>, _>>()?;
+        let extras = self
+            .wanted
+            .iter()
+            .map(|name| extra(name, &batch.outputs, count))
+            .collect::<Result<Vec<_>, _>>()?;
         for (position, (index, row)) in batch.indices.iter().zip(rows).enumerate() {
-            let extras = extras.iter().map(|values| values.get(position).cloned().unwrap_or_default()).collect();
+            let extras =
+                extras.iter().map(|values| values.get(position).cloned().unwrap_or_default()).collect();
             self.rows.insert(*index, (row, extras));
         }
         Ok(())
@@ -120,7 +130,12 @@ fn classes(logits: &Tensor) -> Result<Vec<Row>, PredictError> {
     let probabilities = logits.f_to_kind(Kind::Float)?.f_softmax(-1, Kind::Float)?;
     let likeliest = Vec::<i64>::try_from(logits.f_argmax(-1, false)?.f_to_device(tch::Device::Cpu)?)?;
     let rows = likeliest.into_iter().zip(per_sample(&probabilities)?);
-    Ok(rows.map(|(class, probabilities)| Row::Classes { class: usize::try_from(class).unwrap_or_default(), probabilities }).collect())
+    Ok(rows
+        .map(|(class, probabilities)| Row::Classes {
+            class: usize::try_from(class).unwrap_or_default(),
+            probabilities,
+        })
+        .collect())
 }
 
 fn errors(output: &Tensor, inputs: &Tensors) -> Result<Vec<Row>, PredictError> {
@@ -142,7 +157,8 @@ fn extra(name: &str, outputs: &Tensors, count: usize) -> Result<Vec<Value>, Pred
         let expected = format!("{count} samples in the first dimension");
         return Err(PredictError::Shape { name: name.to_owned(), found: tensor.size(), expected });
     }
-    let shape: Vec<usize> = tensor.size()[1..].iter().map(|size| usize::try_from(*size).unwrap_or_default()).collect();
+    let shape: Vec<usize> =
+        tensor.size()[1..].iter().map(|size| usize::try_from(*size).unwrap_or_default()).collect();
     Ok(per_sample(tensor)?.iter().map(|values| nested(values, &shape)).collect())
 }
 
@@ -161,7 +177,9 @@ fn no_output(name: &str, outputs: &Tensors) -> PredictError {
     let known: Vec<&str> = outputs.iter().map(|(name, _)| name).collect();
     let hint = match thaw_plugin_api::nearest(name, known.iter().copied()) {
         Some(nearest) => format!("; did you mean `{nearest}`?"),
-        None if name.starts_with("attention") => "; see the model's own option, such as --set model.output_attentions=true".to_owned(),
+        None if name.starts_with("attention") => {
+            "; see the model's own option, such as --set model.output_attentions=true".to_owned()
+        }
         None => String::new(),
     };
     PredictError::NoOutput { name: name.to_owned(), known: known.join(", "), hint }
@@ -172,7 +190,8 @@ mod tests {
     use super::*;
 
     fn batch(indices: Vec<usize>, output: Tensor) -> BatchOutputs {
-        let inputs = Tensors::one("x", Tensor::zeros([indices.len() as i64, 2], (Kind::Float, tch::Device::Cpu)));
+        let inputs =
+            Tensors::one("x", Tensor::zeros([indices.len() as i64, 2], (Kind::Float, tch::Device::Cpu)));
         BatchOutputs { indices, inputs, outputs: Tensors::one("logits", output) }
     }
 
@@ -197,9 +216,11 @@ mod tests {
 
     #[test]
     fn further_outputs_keep_their_shape() {
-        let mut predictions = Predictions::new(Task::Classification, Vec::new(), vec!["attentions".to_owned()]);
+        let mut predictions =
+            Predictions::new(Task::Classification, Vec::new(), vec!["attentions".to_owned()]);
         let mut one = batch(vec![0], Tensor::from_slice(&[0.0_f32, 1.0]).view([1, 2]));
-        one.outputs = one.outputs.with("attentions", Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0]).view([1, 2, 2]));
+        one.outputs =
+            one.outputs.with("attentions", Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0]).view([1, 2, 2]));
         predictions.add(&one).unwrap();
         assert_eq!(predictions.rows().next().unwrap().2, [json!([[1.0, 2.0], [3.0, 4.0]])]);
     }
@@ -207,7 +228,11 @@ mod tests {
     #[test]
     fn an_output_that_is_not_there_is_named_with_those_there_are() {
         let mut predictions = Predictions::new(Task::Classification, Vec::new(), vec!["logit".to_owned()]);
-        let error = predictions.add(&batch(vec![0], Tensor::from_slice(&[0.0_f32, 1.0]).view([1, 2]))).unwrap_err();
-        assert_eq!(error.to_string(), "--outputs logit: the model has no such output; it gave: logits; did you mean `logits`?");
+        let error =
+            predictions.add(&batch(vec![0], Tensor::from_slice(&[0.0_f32, 1.0]).view([1, 2]))).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "--outputs logit: the model has no such output; it gave: logits; did you mean `logits`?"
+        );
     }
 }

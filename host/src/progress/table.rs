@@ -3,10 +3,17 @@
 use thaw_plugin_api::module_tree::{Module, ModuleTree};
 use thaw_plugin_api::optimizer::ParamGroup;
 
-/// The groups as a table. The first value changes exactly when something else trains; rates alone do not change it.
+/// The groups as a table. The first value changes exactly when something else trains; rates alone do not
+/// change it.
 pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> (String, String) {
     let mut what = String::new();
-    let mut rows = vec![["group".to_owned(), "lr".to_owned(), "weight decay".to_owned(), "tensors".to_owned(), "parameters".to_owned()]];
+    let mut rows = vec![[
+        "group".to_owned(),
+        "lr".to_owned(),
+        "weight decay".to_owned(),
+        "tensors".to_owned(),
+        "parameters".to_owned(),
+    ]];
     for group in groups {
         let trainable: Vec<u64> = group
             .parameters
@@ -26,7 +33,8 @@ pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> (String, String) {
     }
     let firsts: Vec<_> = tree.parameters().filter(|parameter| parameter.tied_to.is_none()).collect();
     let frozen = firsts.iter().filter(|parameter| !parameter.requires_grad);
-    let (tensors, elements) = frozen.fold((0, 0), |(tensors, elements), parameter| (tensors + 1, elements + parameter.numel()));
+    let (tensors, elements) =
+        frozen.fold((0, 0), |(tensors, elements), parameter| (tensors + 1, elements + parameter.numel()));
     rows.push(["frozen".to_owned(), String::new(), String::new(), tensors.to_string(), count(elements)]);
     let norms = batch_norms(tree);
     what.push_str(&norms);
@@ -51,7 +59,9 @@ pub fn batch_norms(tree: &ModuleTree) -> String {
     };
     let kinds = [
         of("in training", &|module| module.training && module.track_running_stats == Some(true)),
-        of("with batch statistics only", &|module| module.training && module.track_running_stats == Some(false)),
+        of("with batch statistics only", &|module| {
+            module.training && module.track_running_stats == Some(false)
+        }),
         of("in evaluation mode", &|module| !module.training),
     ];
     kinds.into_iter().flatten().collect::<Vec<_>>().join(", ")
@@ -64,7 +74,11 @@ fn aligned(rows: &[[String; 5]]) -> String {
     for row in rows {
         text.push_str("  ");
         for (column, cell) in row.iter().enumerate() {
-            let cell = if column == 0 { format!("{cell:<0$}", widths[0]) } else { format!("  {cell:>0$}", widths[column]) };
+            let cell = if column == 0 {
+                format!("{cell:<0$}", widths[0])
+            } else {
+                format!("  {cell:>0$}", widths[column])
+            };
             text.push_str(&cell);
         }
         text.push('\n');

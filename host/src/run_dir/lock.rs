@@ -30,13 +30,15 @@ pub enum Holder {
 }
 
 impl RunLock {
-    /// Locks a run directory. A file system without locks is told, and goes without: its runs cannot be asked to swap.
+    /// Locks a run directory. A file system without locks is told, and goes without: its runs cannot be asked
+    /// to swap.
     ///
     /// # Errors
     /// Another process trains there, or the directory cannot be written.
     pub fn take(run_dir: &Path) -> Result<Self, Error> {
         let path = run_dir.join(LOCK);
-        let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(&path))?;
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(&path))?;
         let mut locked = file.try_lock();
         for _ in 0..3 {
             // Whoever looks whether the run is live holds the lock for a moment.
@@ -50,10 +52,15 @@ impl RunLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let process = std::fs::read_to_string(&path).unwrap_or_default();
-                let reason = format!("another run is live in this run directory (process {}); take another one", process.trim());
+                let reason = format!(
+                    "another run is live in this run directory (process {}); take another one",
+                    process.trim()
+                );
                 return Err(io(run_dir)(io::Error::new(io::ErrorKind::ResourceBusy, reason)));
             }
-            Err(TryLockError::Error(error)) => tracing::warn!("{}: {error}; this run cannot be found by `host swap`", path.display()),
+            Err(TryLockError::Error(error)) => {
+                tracing::warn!("{}: {error}; this run cannot be found by `host swap`", path.display())
+            }
         }
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(io(&path))?;
         Ok(Self { _file: file })
@@ -72,7 +79,9 @@ pub fn holder(run_dir: &Path) -> io::Result<Holder> {
     };
     match file.try_lock_shared() {
         Ok(()) => Ok(Holder::Nobody),
-        Err(TryLockError::WouldBlock) => Ok(Holder::Live { process: std::fs::read_to_string(&path)?.trim().to_owned() }),
+        Err(TryLockError::WouldBlock) => {
+            Ok(Holder::Live { process: std::fs::read_to_string(&path)?.trim().to_owned() })
+        }
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
@@ -96,6 +105,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let _lock = RunLock::take(folder.path()).unwrap();
         let error = RunLock::take(folder.path()).err().unwrap().to_string();
-        assert!(error.contains("another run is live") && error.contains(&std::process::id().to_string()), "{error}");
+        assert!(
+            error.contains("another run is live") && error.contains(&std::process::id().to_string()),
+            "{error}"
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! A run's own copies of files that others may change.
 //!
-//! A plugin that comes into a live run may be built anew under the same path at any time: the system's loader knows
-//! libraries by their path and would give the old one, and a resumed run could not find what ran. A tokenizer or a model's
-//! own file may be gone when a checkpoint is used. So what is needed later is copied and named after its content.
+//! A plugin that comes into a live run may be built anew under the same path at any time: the system's loader
+//! knows libraries by their path and would give the old one, and a resumed run could not find what ran. A
+//! tokenizer or a model's own file may be gone when a checkpoint is used. So what is needed later is copied
+//! and named after its content.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

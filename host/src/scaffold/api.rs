@@ -30,9 +30,11 @@ impl PluginApi {
         let refused = |reason: String| ScaffoldError::PluginApi { path: path.to_path_buf(), reason };
         let folder = path.canonicalize().map_err(|error| refused(error.to_string()))?;
         let manifest = folder.join("Cargo.toml");
-        let text = std::fs::read_to_string(&manifest).map_err(|error| refused(format!("{}: {error}", manifest.display())))?;
-        let table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| refused(format!("{}: {}", manifest.display(), error.message())))?;
+        let text = std::fs::read_to_string(&manifest)
+            .map_err(|error| refused(format!("{}: {error}", manifest.display())))?;
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            refused(format!("{}: {}", manifest.display(), error.message()))
+        })?;
         match table.get("package").and_then(|package| package.get("name")?.as_str()) {
             Some(PACKAGE) => Ok(Self::Folder(folder)),
             Some(other) => Err(refused(format!("there is the package `{other}`, not `{PACKAGE}`"))),

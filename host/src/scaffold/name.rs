@@ -109,10 +109,16 @@ impl FromStr for CrateName {
     type Err = ScaffoldError;
 
     fn from_str(text: &str) -> Result<Self, ScaffoldError> {
-        let refused = |reason: &str| Err(ScaffoldError::Name { name: text.to_owned(), reason: reason.to_owned() });
-        let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if !text.starts_with(|first: char| first.is_ascii_lowercase()) || !text.split(['-', '_']).all(is_word) {
-            return refused("expected words of a-z and 0-9, joined by - or _, the first one beginning with a letter, such as `head-first`");
+        let refused =
+            |reason: &str| Err(ScaffoldError::Name { name: text.to_owned(), reason: reason.to_owned() });
+        let is_word = |word: &str| {
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        if !text.starts_with(|first: char| first.is_ascii_lowercase()) || !text.split(['-', '_']).all(is_word)
+        {
+            return refused(
+                "expected words of a-z and 0-9, joined by - or _, the first one beginning with a letter, such as `head-first`",
+            );
         }
         if text.len() > LONGEST {
             return refused("expected at most 64 characters");

@@ -4,7 +4,8 @@ use std::io;
 
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
-/// Points on two rings: `x`, `[count, 2]`, f32; which ring each is on: `y`, `[count]`, i64. As a .safetensors file.
+/// Points on two rings: `x`, `[count, 2]`, f32; which ring each is on: `y`, `[count]`, i64. As a .safetensors
+/// file.
 ///
 /// # Errors
 /// Memory runs out.
@@ -13,7 +14,8 @@ pub fn safetensors(count: usize) -> io::Result<Vec<u8>> {
     for index in 0..count {
         let ring = index % 2;
         // The golden angle spreads them evenly; the radius varies by less than the rings are apart.
-        let (angle, radius) = (index as f64 * 2.399_963, 1.0 + ring as f64 + 0.3 * (7.0 * index as f64).sin());
+        let (angle, radius) =
+            (index as f64 * 2.399_963, 1.0 + ring as f64 + 0.3 * (7.0 * index as f64).sin());
         for coordinate in [radius * angle.cos(), radius * angle.sin()] {
             points.extend_from_slice(&(coordinate as f32).to_le_bytes());
         }

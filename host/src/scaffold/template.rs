@@ -44,7 +44,8 @@ pub fn files(scaffold: &Scaffold) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
             texts
         }
     };
-    let mut files: Vec<_> = texts.into_iter().map(|(path, text)| (path, filled(scaffold, path, text).into_bytes())).collect();
+    let mut files: Vec<_> =
+        texts.into_iter().map(|(path, text)| (path, filled(scaffold, path, text).into_bytes())).collect();
     files.push(("rings.safetensors", rings::safetensors(POINTS)?));
     Ok(files)
 }

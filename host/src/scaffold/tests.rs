@@ -11,7 +11,10 @@ fn refused(name: &str) -> String {
 #[test]
 fn a_name_becomes_an_id_and_a_type() {
     let name: CrateName = "top_down-2x".parse().unwrap();
-    assert_eq!((name.as_str(), name.id().as_str(), name.type_name().as_str()), ("top_down-2x", "top-down-2x", "TopDown2x"));
+    assert_eq!(
+        (name.as_str(), name.id().as_str(), name.type_name().as_str()),
+        ("top_down-2x", "top-down-2x", "TopDown2x")
+    );
 }
 
 #[test]

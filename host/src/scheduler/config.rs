@@ -12,8 +12,8 @@ mod read;
 mod schedules;
 
 pub use schedules::{
-    Anneal, ByGroup, Chained, Cosine, CosineWarmRestarts, Cyclic, CyclicMode, Factor, Lambda, Linear, MultiStep, OneCycle, Polynomial,
-    ReduceOnPlateau, Schedule, Sequential, Step, ThresholdMode, Warmup,
+    Anneal, ByGroup, Chained, Cosine, CosineWarmRestarts, Cyclic, CyclicMode, Factor, Lambda, Linear,
+    MultiStep, OneCycle, Polynomial, ReduceOnPlateau, Schedule, Sequential, Step, ThresholdMode, Warmup,
 };
 
 /// Settings of a scheduler: the schedule, and when it advances. Keys are PyTorch's, unknown ones are refused.
@@ -50,7 +50,11 @@ pub enum Interval {
 impl SchedulerConfig {
     /// A schedule at its usual interval.
     pub fn new(schedule: Schedule) -> SchedulerConfig {
-        let interval = if matches!(schedule, Schedule::OneCycle(_) | Schedule::Cyclic(_)) { Interval::Step } else { Interval::Epoch };
+        let interval = if matches!(schedule, Schedule::OneCycle(_) | Schedule::Cyclic(_)) {
+            Interval::Step
+        } else {
+            Interval::Epoch
+        };
         SchedulerConfig { schedule, interval, frequency: 1 }
     }
 

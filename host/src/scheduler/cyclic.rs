@@ -1,4 +1,5 @@
-//! The curve of a cyclic schedule: up to the highest rate and down again, momentum the other way round (Smith 2017).
+//! The curve of a cyclic schedule: up to the highest rate and down again, momentum the other way round (Smith
+//! 2017).
 
 use super::config::{Cyclic, CyclicMode};
 
@@ -35,10 +36,12 @@ impl Cycles {
 
     /// How high the curve is at count `t`, from 0 to 1.
     fn height(&self, t: usize) -> f64 {
-        let (up, down) = (self.settings.step_size_up, self.settings.step_size_down.unwrap_or(self.settings.step_size_up));
+        let (up, down) =
+            (self.settings.step_size_up, self.settings.step_size_down.unwrap_or(self.settings.step_size_up));
         let length = up.saturating_add(down);
         let (cycle, within) = (t / length, t % length);
-        let height = if within <= up { within as f64 / up as f64 } else { (length - within) as f64 / down as f64 };
+        let height =
+            if within <= up { within as f64 / up as f64 } else { (length - within) as f64 / down as f64 };
         height
             * match self.settings.mode {
                 CyclicMode::Triangular => 1.0,

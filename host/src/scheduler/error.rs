@@ -12,7 +12,9 @@ pub enum SchedulerError {
     #[error("{0}")]
     Settings(String),
     /// A lambda expression that cannot be read.
-    #[error("scheduler.lambda: cannot read {expression:?}: {problem}. Expected a formula of epoch and step, as \"0.95 ^ epoch\"")]
+    #[error(
+        "scheduler.lambda: cannot read {expression:?}: {problem}. Expected a formula of epoch and step, as \"0.95 ^ epoch\""
+    )]
     Expression {
         /// The expression.
         expression: String,

@@ -36,6 +36,9 @@ impl Expression {
 
     pub(super) fn eval(&self, epoch: f64, step: f64) -> Result<f64> {
         let values: Vec<f64> = self.variables.iter().map(|&index| [epoch, step][index]).collect();
-        self.parsed.eval(&values).map_err(|error| SchedulerError::Expression { expression: self.text.clone(), problem: error.to_string() })
+        self.parsed.eval(&values).map_err(|error| SchedulerError::Expression {
+            expression: self.text.clone(),
+            problem: error.to_string(),
+        })
     }
 }

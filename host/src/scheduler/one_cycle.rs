@@ -1,4 +1,5 @@
-//! The one-cycle curve: up to the largest rate and down again, momentum the other way round (Smith and Topin 2017).
+//! The one-cycle curve: up to the largest rate and down again, momentum the other way round (Smith and Topin
+//! 2017).
 
 use std::f64::consts::PI;
 
@@ -36,7 +37,11 @@ enum Side {
 impl Curve {
     pub(super) fn new(settings: OneCycle, total_steps: usize) -> Curve {
         let total = total_steps as f64;
-        let rise = Phase { end: settings.pct_start * total - 1.0, lr: [Height::Initial, Height::Max], momentum: [Side::Max, Side::Base] };
+        let rise = Phase {
+            end: settings.pct_start * total - 1.0,
+            lr: [Height::Initial, Height::Max],
+            momentum: [Side::Max, Side::Base],
+        };
         let last = total - 1.0;
         let phases = if settings.three_phase {
             let back = Phase {
@@ -44,7 +49,8 @@ impl Curve {
                 lr: [Height::Max, Height::Initial],
                 momentum: [Side::Base, Side::Max],
             };
-            let out = Phase { end: last, lr: [Height::Initial, Height::Min], momentum: [Side::Max, Side::Max] };
+            let out =
+                Phase { end: last, lr: [Height::Initial, Height::Min], momentum: [Side::Max, Side::Max] };
             vec![rise, back, out]
         } else {
             let fall = Phase { end: last, lr: [Height::Max, Height::Min], momentum: [Side::Base, Side::Max] };
@@ -77,7 +83,9 @@ impl Curve {
             Side::Max => self.settings.max_momentum,
         };
         let (phase, done) = self.phase(t);
-        self.settings.cycle_momentum.then(|| self.anneal(side(phase.momentum[0]), side(phase.momentum[1]), done))
+        self.settings
+            .cycle_momentum
+            .then(|| self.anneal(side(phase.momentum[0]), side(phase.momentum[1]), done))
     }
 
     /// The phase that step `t` is in, and how much of it is done.

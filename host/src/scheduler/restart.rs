@@ -19,9 +19,17 @@ impl Restart {
     ///
     /// # Errors
     /// Settings that are no `[scheduler]` table.
-    pub fn read(settings: Option<Value>, until_epoch: Option<usize>, until_step: Option<usize>) -> Result<Self> {
+    pub fn read(
+        settings: Option<Value>,
+        until_epoch: Option<usize>,
+        until_step: Option<usize>,
+    ) -> Result<Self> {
         let settings = settings.map(serde_json::from_value).transpose();
-        Ok(Self { settings: settings.map_err(|error| SchedulerError::Settings(error.to_string()))?, until_epoch, until_step })
+        Ok(Self {
+            settings: settings.map_err(|error| SchedulerError::Settings(error.to_string()))?,
+            until_epoch,
+            until_step,
+        })
     }
 
     /// Checks what [`Self::start`] would find wrong with the settings.
@@ -33,7 +41,8 @@ impl Restart {
         self.settings.map_or(Ok(()), |settings| Scheduler::new(settings, length, optimizer).map(drop))
     }
 
-    /// The new scheduler, started over the optimizer's groups; none where neither this nor the run config has settings.
+    /// The new scheduler, started over the optimizer's groups; none where neither this nor the run config has
+    /// settings.
     ///
     /// # Errors
     /// A value out of range, or a rate that is no number of 0 or more.

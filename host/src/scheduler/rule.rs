@@ -1,4 +1,5 @@
-//! Schedules as functions of their count: the rate at the start, the next rate from the one before, and the closed form.
+//! Schedules as functions of their count: the rate at the start, the next rate from the one before, and the
+//! closed form.
 
 mod build;
 
@@ -79,8 +80,12 @@ impl Rule {
             Rule::Linear(linear) => at.lr * linear.start_factor,
             Rule::MultiStep(steps) => at.lr * steps.factor_at(0),
             Rule::Sequential(children) => children[0].1.initial(At { lr: at.base, ..at })?,
-            Rule::Chained(children) => children.iter().try_fold(at.lr, |lr, child| child.initial(At { lr, ..at }))?,
-            Rule::Lambda { .. } | Rule::CosineWarmRestarts(_) | Rule::OneCycle(_) | Rule::Cyclic(_) => self.closed(0, at.base)?,
+            Rule::Chained(children) => {
+                children.iter().try_fold(at.lr, |lr, child| child.initial(At { lr, ..at }))?
+            }
+            Rule::Lambda { .. } | Rule::CosineWarmRestarts(_) | Rule::OneCycle(_) | Rule::Cyclic(_) => {
+                self.closed(0, at.base)?
+            }
             _ => at.lr,
         })
     }
@@ -112,8 +117,12 @@ impl Rule {
                 if t > *t_max && (t - 1 - t_max).is_multiple_of(2 * t_max) {
                     lr + (base - eta_min) * (1.0 - (PI / period).cos()) / 2.0
                 } else {
-                    let next = (1.0 + (PI * count / period).cos()) / (1.0 + (PI * (count - 1.0) / period).cos()) * (lr - eta_min) + eta_min;
-                    // Past its end a growing factor would drive a group that joined below the minimum below zero: it stays.
+                    let next = (1.0 + (PI * count / period).cos())
+                        / (1.0 + (PI * (count - 1.0) / period).cos())
+                        * (lr - eta_min)
+                        + eta_min;
+                    // Past its end a growing factor would drive a group that joined below the minimum below
+                    // zero: it stays.
                     if next < 0.0 { lr } else { next }
                 }
             }
@@ -134,10 +143,18 @@ impl Rule {
             }
             Rule::Sequential(_) => {
                 let (child, t, begins) = self.child(t);
-                if begins { child.initial(At { t: 0, base, lr: base })? } else { child.next(At { t, base, lr })? }
+                if begins {
+                    child.initial(At { t: 0, base, lr: base })?
+                } else {
+                    child.next(At { t, base, lr })?
+                }
             }
-            Rule::Chained(children) => children.iter().try_fold(lr, |lr, child| child.next(At { lr, ..at }))?,
-            Rule::CosineWarmRestarts(_) | Rule::Lambda { .. } | Rule::OneCycle(_) | Rule::Cyclic(_) => self.closed(t, base)?,
+            Rule::Chained(children) => {
+                children.iter().try_fold(lr, |lr, child| child.next(At { lr, ..at }))?
+            }
+            Rule::CosineWarmRestarts(_) | Rule::Lambda { .. } | Rule::OneCycle(_) | Rule::Cyclic(_) => {
+                self.closed(t, base)?
+            }
         })
     }
 
@@ -154,7 +171,8 @@ impl Rule {
         }
     }
 
-    /// The rate at count `t` that nobody has interfered with. Linear in `base` plus a constant, for every schedule.
+    /// The rate at count `t` that nobody has interfered with. Linear in `base` plus a constant, for every
+    /// schedule.
     fn closed(&self, t: usize, base: f64) -> Result<f64> {
         let cosine = |eta_min: f64, done: f64| eta_min + (base - eta_min) * (1.0 + (PI * done).cos()) / 2.0;
         Ok(match self {
@@ -191,7 +209,8 @@ impl Rule {
                 let (child, t, _) = self.child(t);
                 child.closed(t, base)?
             }
-            // Such a child takes no notice of those before it, and those after it change what it gives at this count alone.
+            // Such a child takes no notice of those before it, and those after it change what it gives at
+            // this count alone.
             Rule::Chained(_) if self.is_closed(t) => {
                 let at = At { t, base, lr: base };
                 if t == 0 { self.initial(at)? } else { self.next(at)? }
@@ -200,8 +219,8 @@ impl Rule {
         })
     }
 
-    /// What the schedule has to scale for a group to have the rate `lr` at count `t`, at least 0. Where the factor is 0,
-    /// `lr` itself.
+    /// What the schedule has to scale for a group to have the rate `lr` at count `t`, at least 0. Where the
+    /// factor is 0, `lr` itself.
     pub(super) fn base_of(&self, t: usize, lr: f64) -> Result<f64> {
         let constant = self.closed(t, 0.0)?;
         let factor = self.closed(t, 1.0)? - constant;

@@ -53,7 +53,10 @@ fn a_constant_factor_ends_at_total_iters() {
 
 #[test]
 fn milestones_multiply_once_each_time_they_are_named() {
-    assert_close(&rates("id='multi-step'\nmilestones=[1, 3, 3]\ngamma=0.5", 1.0, 5), &[1.0, 0.5, 0.5, 0.125, 0.125]);
+    assert_close(
+        &rates("id='multi-step'\nmilestones=[1, 3, 3]\ngamma=0.5", 1.0, 5),
+        &[1.0, 0.5, 0.5, 0.125, 0.125],
+    );
 }
 
 #[test]
@@ -81,7 +84,8 @@ fn polynomial_decay_reaches_zero_and_stays() {
 #[test]
 fn warm_restarts_lengthen_their_periods() {
     let cosine = |t: f64, period: f64| 0.1 + 0.9 * (1.0 + (std::f64::consts::PI * t / period).cos()) / 2.0;
-    let expected = [(0.0, 2.0), (1.0, 2.0), (0.0, 4.0), (1.0, 4.0), (2.0, 4.0), (3.0, 4.0), (0.0, 8.0)].map(|(t, p)| cosine(t, p));
+    let expected = [(0.0, 2.0), (1.0, 2.0), (0.0, 4.0), (1.0, 4.0), (2.0, 4.0), (3.0, 4.0), (0.0, 8.0)]
+        .map(|(t, p)| cosine(t, p));
     assert_close(&rates("id='cosine-warm-restarts'\nT_0=2\nT_mult=2\neta_min=0.1", 1.0, 7), &expected);
 }
 
@@ -98,21 +102,31 @@ fn a_cosine_spans_the_run_by_default() {
 
 #[test]
 fn warm_up_rises_to_the_rate_and_stays_there() {
-    assert_close(&rates("id='warmup'\ntotal_iters=4\nstart_factor=0.2", 1.0, 6), &[0.2, 0.4, 0.6, 0.8, 1.0, 1.0]);
+    assert_close(
+        &rates("id='warmup'\ntotal_iters=4\nstart_factor=0.2", 1.0, 6),
+        &[0.2, 0.4, 0.6, 0.8, 1.0, 1.0],
+    );
 }
 
 #[test]
 fn a_linear_decay_to_nothing_ends_at_0() {
     for steps in 1..60 {
-        let rates = rates(&format!("id='linear'\nstart_factor=0.1\nend_factor=0\ntotal_iters={steps}"), 1e-3, steps + 2);
+        let rates = rates(
+            &format!("id='linear'\nstart_factor=0.1\nend_factor=0\ntotal_iters={steps}"),
+            1e-3,
+            steps + 2,
+        );
         assert!(rates[steps..].iter().all(|lr| (0.0..1e-18).contains(lr)), "{steps} steps: {rates:?}");
     }
 }
 
 #[test]
 fn sequences_nest() {
-    let inner = "{id='sequential', milestones=[2], schedulers=[{id='constant'}, {id='exponential', gamma=0.5}]}";
-    let toml = format!("id='sequential'\nmilestones=[2]\nschedulers=[{{id='linear', start_factor=0.5, total_iters=2}}, {inner}]");
+    let inner =
+        "{id='sequential', milestones=[2], schedulers=[{id='constant'}, {id='exponential', gamma=0.5}]}";
+    let toml = format!(
+        "id='sequential'\nmilestones=[2]\nschedulers=[{{id='linear', start_factor=0.5, total_iters=2}}, {inner}]"
+    );
     assert_close(&rates(&toml, 1.0, 7), &[0.5, 0.75, 1.0, 1.0, 1.0, 0.5, 0.25]);
 }
 
@@ -120,7 +134,9 @@ fn sequences_nest() {
 fn a_lambda_may_use_epoch_and_step() {
     let by_epoch = rates("id='lambda'\nlambda='1 / (1 + epoch + step)'", 1.0, 3);
     assert_close(&by_epoch, &[1.0, 1.0 / 7.0, 1.0 / 13.0]);
-    let mut scheduler = Scheduler::new(config("id='lambda'\ninterval='step'\nlr_lambda='10 * epoch + step'"), LENGTH, &sgd()).unwrap();
+    let mut scheduler =
+        Scheduler::new(config("id='lambda'\ninterval='step'\nlr_lambda='10 * epoch + step'"), LENGTH, &sgd())
+            .unwrap();
     let mut groups = [group("all", 1.0)];
     scheduler.start(&mut groups).unwrap();
     (0..7).for_each(|step| scheduler.on_step(&mut groups, step % 5).unwrap());
@@ -190,6 +206,9 @@ fn the_state_of_another_schedule_is_refused() {
     let make = |toml: &str| Scheduler::new(config(toml), LENGTH, &sgd()).unwrap();
     let state = make("id='cosine'").state().unwrap();
     let error = make("id='exponential'\ngamma=0.9").load_state(&state).unwrap_err().to_string();
-    assert!(error.contains("the checkpoint's scheduler is \"cosine\", the run config's \"exponential\""), "{error}");
+    assert!(
+        error.contains("the checkpoint's scheduler is \"cosine\", the run config's \"exponential\""),
+        "{error}"
+    );
     assert!(make("id='cosine'").load_state(&serde_json::json!({"id": "cosine"})).is_err());
 }

@@ -11,11 +11,12 @@ use crate::run_dir::{Holder, holder};
 /// Time between two looks for the answer.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Asks a live run, calls `asked` with the run's process number, and waits for the answer, which comes at the run's
-/// next epoch or, where the request is bad, after its present batch.
+/// Asks a live run, calls `asked` with the run's process number, and waits for the answer, which comes at the
+/// run's next epoch or, where the request is bad, after its present batch.
 ///
 /// # Errors
-/// The run is not live or ends, refuses, or `timeout` passes or `is_interrupted` says so: the request is then withdrawn.
+/// The run is not live or ends, refuses, or `timeout` passes or `is_interrupted` says so: the request is then
+/// withdrawn.
 pub fn ask(
     run_dir: &Path,
     request: &SwapRequest,
@@ -43,7 +44,9 @@ pub fn ask(
                 let answer = serde_json::from_slice(&text).map_err(|error| failed(&answer)(error.into()))?;
                 return match answer {
                     SwapAnswer::Swapped(swap) => Ok(*swap),
-                    SwapAnswer::Refused { reason, exit_code } => Err(SwapError::Refused { reason, exit_code }.into()),
+                    SwapAnswer::Refused { reason, exit_code } => {
+                        Err(SwapError::Refused { reason, exit_code }.into())
+                    }
                 };
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -30,7 +30,9 @@ pub enum SwapError {
         run_dir: PathBuf,
     },
     /// The run did not answer in time.
-    #[error("the run did not come to its next epoch within {seconds} s; the request is withdrawn, the run goes on as it was")]
+    #[error(
+        "the run did not come to its next epoch within {seconds} s; the request is withdrawn, the run goes on as it was"
+    )]
     TimedOut {
         /// The limit.
         seconds: f64,
@@ -91,7 +93,11 @@ impl SwapError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Refused { exit_code, .. } => *exit_code,
-            Self::Plugins(_) | Self::NoRun { .. } | Self::Replaced { .. } | Self::Offered { .. } | Self::Config(_) => 2,
+            Self::Plugins(_)
+            | Self::NoRun { .. }
+            | Self::Replaced { .. }
+            | Self::Offered { .. }
+            | Self::Config(_) => 2,
             _ => 1,
         }
     }

@@ -49,13 +49,17 @@ impl Mailbox {
             .filter(|request| self.stuck.as_ref() != Some(request))
     }
 
-    /// Takes the request away; false where the asker has withdrawn it, or where it cannot be: it is not read again then.
+    /// Takes the request away; false where the asker has withdrawn it, or where it cannot be: it is not read
+    /// again then.
     pub fn take(&mut self, request: &SwapRequest) -> bool {
         match std::fs::remove_file(&self.request) {
             Ok(()) => true,
             Err(error) => {
                 if error.kind() != ErrorKind::NotFound {
-                    tracing::warn!("{}: {error}; this request for a swap is left alone", self.request.display());
+                    tracing::warn!(
+                        "{}: {error}; this request for a swap is left alone",
+                        self.request.display()
+                    );
                     self.stuck = Some(request.clone());
                 }
                 false

@@ -7,10 +7,11 @@ use thaw_plugin_api::model::Precision;
 
 use super::{Result, TorchError, call, device_index, ffi};
 
-/// Mixed precision on this thread for as long as the guard lives: matrix products and convolutions in `kind`, the rest
-/// as libtorch's lists say, weights and their gradients in their own precision.
+/// Mixed precision on this thread for as long as the guard lives: matrix products and convolutions in `kind`,
+/// the rest as libtorch's lists say, weights and their gradients in their own precision.
 ///
-/// Guards may nest; the inner one's end restores what the outer one set. It has to be dropped on the thread that made it.
+/// Guards may nest; the inner one's end restores what the outer one set. It has to be dropped on the thread
+/// that made it.
 #[must_use = "autocast ends when the guard is dropped"]
 pub struct Autocast {
     cuda: bool,
@@ -48,7 +49,9 @@ impl Autocast {
         };
         let (mut was_enabled, mut previous_dtype) = (false, 0i8);
         // SAFETY: plain values and two places to write to.
-        call("autocast", |error| unsafe { ffi::thaw_autocast_enter(cuda, dtype, &mut was_enabled, &mut previous_dtype, error) })?;
+        call("autocast", |error| unsafe {
+            ffi::thaw_autocast_enter(cuda, dtype, &mut was_enabled, &mut previous_dtype, error)
+        })?;
         Ok(Autocast { cuda, was_enabled, previous_dtype, not_send: PhantomData })
     }
 }
@@ -56,7 +59,9 @@ impl Autocast {
 impl Drop for Autocast {
     fn drop(&mut self) {
         // SAFETY: plain values, on the thread that entered (the guard is not Send).
-        let left = call("autocast", |error| unsafe { ffi::thaw_autocast_leave(self.cuda, self.was_enabled, self.previous_dtype, error) });
+        let left = call("autocast", |error| unsafe {
+            ffi::thaw_autocast_leave(self.cuda, self.was_enabled, self.previous_dtype, error)
+        });
         if let Err(error) = left {
             tracing::error!("mixed precision could not be turned off: {error}");
         }
@@ -83,7 +88,11 @@ mod tests {
                 let _inner = Autocast::new(Device::Cpu, Kind::Half).unwrap();
                 assert_eq!(product_kind(), Kind::Half);
             }
-            assert_eq!(product_kind(), Kind::BFloat16, "the inner guard's end restores the outer one's precision");
+            assert_eq!(
+                product_kind(),
+                Kind::BFloat16,
+                "the inner guard's end restores the outer one's precision"
+            );
         }
         assert_eq!(product_kind(), Kind::Float);
     }

@@ -10,9 +10,9 @@ const LIBRARY: &str = "libtorch_cuda.so";
 
 /// Loads `libtorch_cuda` from beside the linked libtorch and keeps it for the life of the process.
 ///
-/// Call it **before any other use of libtorch**: what libtorch finds at its first use it remembers as "no CUDA" for good.
-/// The answer of the first call is kept. It takes 0.1 to 0.4 s and 235 MB where the library is there, so only ask for it where
-/// a GPU is wanted. The error is the loader's text, fit to be shown.
+/// Call it **before any other use of libtorch**: what libtorch finds at its first use it remembers as "no
+/// CUDA" for good. The answer of the first call is kept. It takes 0.1 to 0.4 s and 235 MB where the library
+/// is there, so only ask for it where a GPU is wanted. The error is the loader's text, fit to be shown.
 pub fn open() -> std::result::Result<(), String> {
     static OPENED: OnceLock<std::result::Result<(), String>> = OnceLock::new();
     OPENED.get_or_init(|| load().map_err(|error| error.to_string())).clone()
@@ -35,7 +35,8 @@ fn load() -> Result<()> {
 /// Where `libtorch_cuda` has to lie: beside the libtorch that this process runs on.
 fn library_path() -> Result<PathBuf> {
     let mut text = std::ptr::null_mut();
-    // SAFETY: on success the shim stores a text that `take_text` frees. It looks an address up and runs nothing of libtorch.
+    // SAFETY: on success the shim stores a text that `take_text` frees. It looks an address up and runs
+    // nothing of libtorch.
     call("locating libtorch", |error| unsafe { ffi::thaw_libtorch_path(&mut text, error) })?;
     let libtorch = PathBuf::from(take_text(text));
     Ok(libtorch.parent().unwrap_or(Path::new("")).join(LIBRARY))
@@ -44,8 +45,10 @@ fn library_path() -> Result<PathBuf> {
 #[cfg(unix)]
 fn open_globally(path: &Path) -> std::result::Result<(), String> {
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-    // SAFETY: libtorch's own library; its initialisers register kernels and hooks with the libtorch already loaded.
-    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| error.to_string())?;
+    // SAFETY: libtorch's own library; its initialisers register kernels and hooks with the libtorch already
+    // loaded.
+    let library =
+        unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| error.to_string())?;
     // Never unloaded: kernels and hooks point into it.
     std::mem::forget(library);
     Ok(())

@@ -23,19 +23,20 @@ impl std::str::FromStr for DeviceChoice {
             "auto" => Ok(DeviceChoice::Auto),
             "cpu" => Ok(DeviceChoice::Cpu),
             "cuda" => Ok(DeviceChoice::Cuda(0)),
-            _ => text
-                .strip_prefix("cuda:")
-                .and_then(|n| n.parse().ok())
-                .map(DeviceChoice::Cuda)
-                .ok_or_else(|| TorchError::Device { wanted: text.to_owned(), reason: "expected auto, cpu, cuda or cuda:N".to_owned() }),
+            _ => text.strip_prefix("cuda:").and_then(|n| n.parse().ok()).map(DeviceChoice::Cuda).ok_or_else(
+                || TorchError::Device {
+                    wanted: text.to_owned(),
+                    reason: "expected auto, cpu, cuda or cuda:N".to_owned(),
+                },
+            ),
         }
     }
 }
 
 /// Chooses the device for `auto`, `cpu`, `cuda` or `cuda:N`, opening CUDA where it is wanted.
 ///
-/// Has to be the first use of libtorch in the process (see [`cuda::open`]). With `auto` the second value says why the CPU was
-/// taken; an explicit `cuda` that cannot be used is an error.
+/// Has to be the first use of libtorch in the process (see [`cuda::open`]). With `auto` the second value says
+/// why the CPU was taken; an explicit `cuda` that cannot be used is an error.
 pub fn select(text: &str) -> Result<(Device, Option<String>)> {
     match text.parse()? {
         DeviceChoice::Cpu => Ok((Device::Cpu, None)),
@@ -43,10 +44,14 @@ pub fn select(text: &str) -> Result<(Device, Option<String>)> {
             Ok(device) => Ok((device, None)),
             Err(reason) => Err(TorchError::Device {
                 wanted: text.to_owned(),
-                reason: format!("{reason}. Use device = \"cpu\", or \"auto\" to take the GPU only where there is one"),
+                reason: format!(
+                    "{reason}. Use device = \"cpu\", or \"auto\" to take the GPU only where there is one"
+                ),
             }),
         },
-        DeviceChoice::Auto if !cuda::driver_present() => Ok((Device::Cpu, Some("no NVIDIA driver on this machine".to_owned()))),
+        DeviceChoice::Auto if !cuda::driver_present() => {
+            Ok((Device::Cpu, Some("no NVIDIA driver on this machine".to_owned())))
+        }
         DeviceChoice::Auto => Ok(match open_device(0) {
             Ok(device) => (device, None),
             Err(reason) => (Device::Cpu, Some(reason)),
@@ -104,6 +109,9 @@ mod tests {
         }
         let error = select("cuda:1").unwrap_err().to_string();
         assert!(error.starts_with("device \"cuda:1\" cannot be used: "), "{error}");
-        assert!(error.ends_with("Use device = \"cpu\", or \"auto\" to take the GPU only where there is one"), "{error}");
+        assert!(
+            error.ends_with("Use device = \"cpu\", or \"auto\" to take the GPU only where there is one"),
+            "{error}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The shim's exported functions (`host/cpp/*.cpp`). Each gives a status and, where that is not [`OK`], a text.
+//! The shim's exported functions (`host/cpp/*.cpp`). Each gives a status and, where that is not [`OK`], a
+//! text.
 
 use std::ffi::{c_char, c_int};
 
@@ -22,11 +23,28 @@ unsafe extern "C" {
     pub fn thaw_random_state(index: i64, state: *mut *mut C_tensor, error: ErrorOut) -> c_int;
     pub fn thaw_set_random_state(index: i64, state: *const C_tensor, error: ErrorOut) -> c_int;
 
-    pub fn thaw_autocast_enter(cuda: bool, dtype: i8, was_enabled: *mut bool, previous_dtype: *mut i8, error: ErrorOut) -> c_int;
+    pub fn thaw_autocast_enter(
+        cuda: bool,
+        dtype: i8,
+        was_enabled: *mut bool,
+        previous_dtype: *mut i8,
+        error: ErrorOut,
+    ) -> c_int;
     pub fn thaw_autocast_leave(cuda: bool, was_enabled: bool, previous_dtype: i8, error: ErrorOut) -> c_int;
 
-    pub fn thaw_clip_grad_norm(parameters: *const *const C_tensor, n: usize, max_norm: f64, norm: *mut f64, error: ErrorOut) -> c_int;
-    pub fn thaw_clip_grad_value(parameters: *const *const C_tensor, n: usize, limit: f64, error: ErrorOut) -> c_int;
+    pub fn thaw_clip_grad_norm(
+        parameters: *const *const C_tensor,
+        n: usize,
+        max_norm: f64,
+        norm: *mut f64,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_clip_grad_value(
+        parameters: *const *const C_tensor,
+        n: usize,
+        limit: f64,
+        error: ErrorOut,
+    ) -> c_int;
     pub fn thaw_zero_grad(parameters: *const *const C_tensor, n: usize, error: ErrorOut) -> c_int;
     pub fn thaw_unscale_grads(
         parameters: *const *const C_tensor,
@@ -37,7 +55,12 @@ unsafe extern "C" {
     ) -> c_int;
     pub fn thaw_pin_memory(tensor: *const C_tensor, pinned: *mut *mut C_tensor, error: ErrorOut) -> c_int;
 
-    pub fn thaw_has_grad(parameters: *const *const C_tensor, n: usize, has: *mut bool, error: ErrorOut) -> c_int;
+    pub fn thaw_has_grad(
+        parameters: *const *const C_tensor,
+        n: usize,
+        has: *mut bool,
+        error: ErrorOut,
+    ) -> c_int;
     pub fn thaw_sgd_step(
         parameters: *const *const C_tensor,
         momentum: *const *const C_tensor,

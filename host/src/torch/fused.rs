@@ -1,7 +1,7 @@
 //! libtorch's fused optimizer kernels: one call updates many parameters of one device and one dtype.
 //!
-//! Parameters without a gradient and those without state are left out. Gradients, parameters and states of any memory
-//! layout are paired element by element.
+//! Parameters without a gradient and those without state are left out. Gradients, parameters and states of
+//! any memory layout are paired element by element.
 
 use tch::Tensor;
 use torch_sys::C_tensor;
@@ -80,7 +80,12 @@ impl StateColumn {
 }
 
 /// `_fused_sgd_`. `first[i]` says that a buffer has no content yet and takes the gradient as it is.
-pub fn sgd_step(parameters: &TensorList, momentum: Option<&StateColumn>, first: &[bool], options: &SgdOptions) -> Result<()> {
+pub fn sgd_step(
+    parameters: &TensorList,
+    momentum: Option<&StateColumn>,
+    first: &[bool],
+    options: &SgdOptions,
+) -> Result<()> {
     const OPERATION: &str = "the SGD step";
     let momentum = momentum.map_or(Ok(std::ptr::null()), |column| column.checked(parameters, OPERATION))?;
     if first.len() != parameters.len() {
@@ -88,7 +93,9 @@ pub fn sgd_step(parameters: &TensorList, momentum: Option<&StateColumn>, first: 
         return Err(TorchError::Operation { operation: OPERATION, message });
     }
     // SAFETY: all lists are as long as the parameters; their owners live through the call.
-    call(OPERATION, |error| unsafe { ffi::thaw_sgd_step(parameters.as_ptr(), momentum, first.as_ptr(), parameters.len(), options, error) })
+    call(OPERATION, |error| unsafe {
+        ffi::thaw_sgd_step(parameters.as_ptr(), momentum, first.as_ptr(), parameters.len(), options, error)
+    })
 }
 
 /// The states of an Adam call.
@@ -113,14 +120,27 @@ pub fn adam_step(parameters: &TensorList, states: AdamStates<'_>, options: &Adam
     let max_exp_avg_sq = states.max_exp_avg_sq.checked(parameters, OPERATION)?;
     // A parameter has all of its states or none; anything else would be read as null.
     let complete = (0..parameters.len()).all(|i| {
-        !states.exp_avg.has(i) || (states.step.has(i) && states.exp_avg_sq.has(i) && (!options.amsgrad || states.max_exp_avg_sq.has(i)))
+        !states.exp_avg.has(i)
+            || (states.step.has(i)
+                && states.exp_avg_sq.has(i)
+                && (!options.amsgrad || states.max_exp_avg_sq.has(i)))
     });
     if !complete {
         let message = "a parameter has only part of its state".to_owned();
         return Err(TorchError::Operation { operation: OPERATION, message });
     }
-    // SAFETY: all lists are as long as the parameters, states are complete; their owners live through the call.
+    // SAFETY: all lists are as long as the parameters, states are complete; their owners live through the
+    // call.
     call(OPERATION, |error| unsafe {
-        ffi::thaw_adam_step(parameters.as_ptr(), exp_avg, exp_avg_sq, max_exp_avg_sq, step, parameters.len(), options, error)
+        ffi::thaw_adam_step(
+            parameters.as_ptr(),
+            exp_avg,
+            exp_avg_sq,
+            max_exp_avg_sq,
+            step,
+            parameters.len(),
+            options,
+            error,
+        )
     })
 }

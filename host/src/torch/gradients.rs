@@ -53,28 +53,35 @@ impl<'a> FromIterator<&'a Tensor> for TensorList {
     }
 }
 
-/// `torch.nn.utils.clip_grad_norm_`: scales the gradients by `max_norm / (norm + 1e-6)` where that is below 1.
-/// Gives the norm before. A norm that is not finite makes every gradient NaN, as there: check what it gives.
+/// `torch.nn.utils.clip_grad_norm_`: scales the gradients by `max_norm / (norm + 1e-6)` where that is below
+/// 1. Gives the norm before. A norm that is not finite makes every gradient NaN, as there: check what it
+/// gives.
 pub fn clip_grad_norm(parameters: &TensorList, max_norm: f64) -> Result<f64> {
     let mut norm = 0.0;
     // SAFETY: as in `grad_norm`.
-    call("clip_grad_norm", |error| unsafe { ffi::thaw_clip_grad_norm(parameters.as_ptr(), parameters.len(), max_norm, &mut norm, error) })?;
+    call("clip_grad_norm", |error| unsafe {
+        ffi::thaw_clip_grad_norm(parameters.as_ptr(), parameters.len(), max_norm, &mut norm, error)
+    })?;
     Ok(norm)
 }
 
 /// `torch.nn.utils.clip_grad_value_`: limits every element to `[-limit, limit]`.
 pub fn clip_grad_value(parameters: &TensorList, limit: f64) -> Result<()> {
     // SAFETY: as in `grad_norm`.
-    call("clip_grad_value", |error| unsafe { ffi::thaw_clip_grad_value(parameters.as_ptr(), parameters.len(), limit, error) })
+    call("clip_grad_value", |error| unsafe {
+        ffi::thaw_clip_grad_value(parameters.as_ptr(), parameters.len(), limit, error)
+    })
 }
 
-/// `zero_grad(set_to_none=True)`: drops the gradients, so that those who get none next are left out of the step.
+/// `zero_grad(set_to_none=True)`: drops the gradients, so that those who get none next are left out of the
+/// step.
 pub fn zero_grad(parameters: &TensorList) -> Result<()> {
     // SAFETY: as in `grad_norm`.
     call("zero_grad", |error| unsafe { ffi::thaw_zero_grad(parameters.as_ptr(), parameters.len(), error) })
 }
 
-/// Divides the gradients by a loss scale (`inverse_scale` is 1 / scale). True where one of them is not finite.
+/// Divides the gradients by a loss scale (`inverse_scale` is 1 / scale). True where one of them is not
+/// finite.
 pub fn unscale(parameters: &TensorList, inverse_scale: f64) -> Result<bool> {
     let mut found_inf = false;
     // SAFETY: as in `grad_norm`.
@@ -88,7 +95,9 @@ pub fn unscale(parameters: &TensorList, inverse_scale: f64) -> Result<bool> {
 pub fn has_grad(parameters: &TensorList) -> Result<Vec<bool>> {
     let mut has = vec![false; parameters.len()];
     // SAFETY: `has` is as long as the list.
-    call("has_grad", |error| unsafe { ffi::thaw_has_grad(parameters.as_ptr(), parameters.len(), has.as_mut_ptr(), error) })?;
+    call("has_grad", |error| unsafe {
+        ffi::thaw_has_grad(parameters.as_ptr(), parameters.len(), has.as_mut_ptr(), error)
+    })?;
     Ok(has)
 }
 
@@ -104,7 +113,8 @@ mod tests {
                 .iter()
                 .zip(kinds.iter().cycle())
                 .map(|(grad, &kind)| {
-                    let p = Tensor::zeros([grad.len().max(1) as i64], (kind, Device::Cpu)).set_requires_grad(true);
+                    let p = Tensor::zeros([grad.len().max(1) as i64], (kind, Device::Cpu))
+                        .set_requires_grad(true);
                     if !grad.is_empty() {
                         (&p * Tensor::from_slice(grad).to_kind(kind)).sum(kind).backward();
                     }

@@ -4,8 +4,8 @@ use tch::Tensor;
 
 use super::Result;
 
-/// The tensor in the channels-last layout (NHWC in memory, NCHW in its sizes), which convolutions run faster on.
-/// Tensors of other than four dimensions are given back as they are, sharing storage.
+/// The tensor in the channels-last layout (NHWC in memory, NCHW in its sizes), which convolutions run faster
+/// on. Tensors of other than four dimensions are given back as they are, sharing storage.
 pub fn channels_last(tensor: &Tensor) -> Result<Tensor> {
     if tensor.dim() != 4 {
         return Ok(tensor.shallow_clone());
@@ -13,7 +13,8 @@ pub fn channels_last(tensor: &Tensor) -> Result<Tensor> {
     Ok(tensor.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
 }
 
-/// Puts a parameter into the channels-last layout where it stands: whoever holds the tensor sees the new layout.
+/// Puts a parameter into the channels-last layout where it stands: whoever holds the tensor sees the new
+/// layout.
 pub fn make_channels_last(tensor: &mut Tensor) -> Result<()> {
     if tensor.dim() == 4 && !is_channels_last(tensor) {
         let converted = tch::no_grad(|| channels_last(&tensor.detach()))?;
@@ -24,7 +25,9 @@ pub fn make_channels_last(tensor: &mut Tensor) -> Result<()> {
 
 /// Whether a four-dimensional tensor's memory is ordered by sample, row, column, channel.
 pub fn is_channels_last(tensor: &Tensor) -> bool {
-    let (Ok([_, c, h, w]), Ok(strides)) = (<[i64; 4]>::try_from(tensor.size()), <[i64; 4]>::try_from(tensor.stride())) else {
+    let (Ok([_, c, h, w]), Ok(strides)) =
+        (<[i64; 4]>::try_from(tensor.size()), <[i64; 4]>::try_from(tensor.stride()))
+    else {
         return false;
     };
     strides == [h * w * c, 1, w * c, c]

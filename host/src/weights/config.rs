@@ -11,8 +11,9 @@ use std::path::PathBuf;
 
 /// Where a model's weights come from and how their names fit: `weights = "file"`, or a table.
 ///
-/// A name in the file becomes a name in the model in this order: `module` keeps a part of the file, `strip_prefix` is taken off,
-/// each `rename` is applied, `map` replaces whole names, `prefix` is put before, and `to` puts the result under a module.
+/// A name in the file becomes a name in the model in this order: `module` keeps a part of the file,
+/// `strip_prefix` is taken off, each `rename` is applied, `map` replaces whole names, `prefix` is put before,
+/// and `to` puts the result under a module.
 ///
 /// ```toml
 /// weights = { path = "autoencoder.ckpt", module = "encoder", to = "feature_extractor" }
@@ -22,9 +23,9 @@ use std::path::PathBuf;
 pub struct WeightsConfig {
     /// A file, a run or checkpoint directory, or `hf://organisation/name[@revision][/file]`.
     pub path: PathBuf,
-    /// Names of the model that keep their own values, as globs (`*` also crosses dots), or the file's names for them. A pattern
-    /// that names a module stands for all below it: `head` and `head.*` are the same. Entries of the file under these names are
-    /// not asked for either.
+    /// Names of the model that keep their own values, as globs (`*` also crosses dots), or the file's names
+    /// for them. A pattern that names a module stands for all below it: `head` and `head.*` are the same.
+    /// Entries of the file under these names are not asked for either.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
     /// Put before every name. Default: nothing.
@@ -33,7 +34,8 @@ pub struct WeightsConfig {
     /// Taken off every name that starts with it, as `module.` of a data-parallel model. Default: nothing.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub strip_prefix: String,
-    /// Regular expressions and what replaces each match of theirs; `$1` is the first group. In the order given.
+    /// Regular expressions and what replaces each match of theirs; `$1` is the first group. In the order
+    /// given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rename: Vec<Rename>,
     /// Whole names, after `rename`: name in the file = name in the model.
@@ -42,13 +44,13 @@ pub struct WeightsConfig {
     /// Only this module of the file is read; its path is taken off. Default: the whole file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
-    /// The module of the model that the weights are for; the rest of the model keeps its values and is not missed.
-    /// Default: `module`; the empty text is the whole model.
+    /// The module of the model that the weights are for; the rest of the model keeps its values and is not
+    /// missed. Default: `module`; the empty text is the whole model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Whether position embeddings for another picture size are interpolated (vision transformers): bicubically between
-    /// aligned corners, the class token as it is, as torchvision's `interpolate_embeddings` does. Default: another size is an
-    /// error.
+    /// Whether position embeddings for another picture size are interpolated (vision transformers):
+    /// bicubically between aligned corners, the class token as it is, as torchvision's
+    /// `interpolate_embeddings` does. Default: another size is an error.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interpolate_embeddings: bool,
     /// Whether missing and unexpected names are errors. A wrong shape always is. Default: true.
@@ -108,8 +110,12 @@ impl WeightsConfig {
 
     /// What keeps its own values.
     pub(super) fn ignored(&self) -> Result<Ignored, WeightsError> {
-        let fault =
-            |pattern: &str, reason: String| WeightsError::Pattern { key: "ignore", pattern: pattern.to_owned(), expected: "glob", reason };
+        let fault = |pattern: &str, reason: String| WeightsError::Pattern {
+            key: "ignore",
+            pattern: pattern.to_owned(),
+            expected: "glob",
+            reason,
+        };
         let mut globs = GlobSetBuilder::new();
         for pattern in &self.ignore {
             let glob = Glob::new(pattern).map_err(|error| fault(pattern, error.kind().to_string()))?;

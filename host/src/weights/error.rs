@@ -4,7 +4,8 @@ use super::plan::LoadReport;
 use std::io;
 use std::path::PathBuf;
 
-/// Why weights were not read, loaded or written. Each message names the file, and the tensor where one is concerned.
+/// Why weights were not read, loaded or written. Each message names the file, and the tensor where one is
+/// concerned.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The file or directory is not there or cannot be read.

@@ -48,7 +48,8 @@ impl Hub {
 
     /// The file in the cache that an address names, fetched if need be.
     pub fn find(&self, address: &str) -> Result<PathBuf, WeightsError> {
-        let parsed = Address::parse(address).ok_or_else(|| WeightsError::HubAddress { address: address.to_owned() })?;
+        let parsed = Address::parse(address)
+            .ok_or_else(|| WeightsError::HubAddress { address: address.to_owned() })?;
         let repository = format!("models--{}--{}", parsed.organisation, parsed.name);
         let repository = self.cache.join(repository);
         if let Some(found) = parsed.cached(&repository) {

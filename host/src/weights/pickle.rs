@@ -1,8 +1,10 @@
-//! Reading what `torch.save` wrote: zip archives, legacy streams, state dicts, whole modules, Lightning checkpoints.
+//! Reading what `torch.save` wrote: zip archives, legacy streams, state dicts, whole modules, Lightning
+//! checkpoints.
 //!
-//! `pytorch-reader` parses the pickle and knows the containers; it interprets nothing but tensors and plain data. Before it, the
-//! pickle is outlined (see [`outline`]): a file that would make Python call something is refused by name, though here nothing would
-//! be called. The outline also has what the reader does not give: the order of the names and the storage behind each.
+//! `pytorch-reader` parses the pickle and knows the containers; it interprets nothing but tensors and plain
+//! data. Before it, the pickle is outlined (see [`outline`]): a file that would make Python call something is
+//! refused by name, though here nothing would be called. The outline also has what the reader does not give:
+//! the order of the names and the storage behind each.
 
 mod container;
 mod outline;
@@ -55,7 +57,13 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, WeightsError>
         let shape = tensor.shape().to_vec();
         let kind = kind(tensor.dtype());
         let storage = order.storage(&name).map(str::to_owned);
-        Entry::new(&file, name, &shape, kind, Values::Pickled { tensor, storage, checksums: checksums.clone() })
+        Entry::new(
+            &file,
+            name,
+            &shape,
+            kind,
+            Values::Pickled { tensor, storage, checksums: checksums.clone() },
+        )
     });
     Ok(StateDict::new(path, entries.collect()).with_data(values::beside(root, wrapper)))
 }
@@ -117,7 +125,11 @@ fn located(path: &Path, outline: &Outline, error: PytorchError) -> WeightsError 
     let reason = error.to_string();
     let storage = reason.split_once("storage '").and_then(|(_, rest)| rest.split_once('\''));
     let tensor = storage.and_then(|(key, _)| outline.tensors.iter().find(|tensor| &*tensor.storage == key));
-    WeightsError::Damaged { path: path.to_owned(), tensor: tensor.map(|tensor| tensor.name.to_string()), reason }
+    WeightsError::Damaged {
+        path: path.to_owned(),
+        tensor: tensor.map(|tensor| tensor.name.to_string()),
+        reason,
+    }
 }
 
 /// Where each name first stood in the pickle, and its storage.
@@ -132,7 +144,8 @@ impl<'o> Order<'o> {
         Self(first)
     }
 
-    /// Names in the order of the pickle; those of nested dicts, which stand there in pieces, by name with numbers as numbers.
+    /// Names in the order of the pickle; those of nested dicts, which stand there in pieces, by name with
+    /// numbers as numbers.
     fn key(&self, name: &str) -> (usize, Vec<(Option<u64>, String)>) {
         let at = self.0.get(name).map_or(usize::MAX, |&(at, _)| at);
         (at, name.split('.').map(|part| (part.parse().ok(), part.to_owned())).collect())

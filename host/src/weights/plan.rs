@@ -54,13 +54,14 @@ pub struct PlannedCopy {
 pub struct LoadPlan {
     /// What is copied, in the model's order.
     pub copies: Vec<PlannedCopy>,
-    /// Names of the model that keep their values because `ignore` says so or because they lie outside `to`, sorted.
-    pub kept: Vec<String>,
-    /// Names of the model that the file does not have and that may be missing: with `strict = false` any, else batch norm's
-    /// `num_batches_tracked`, which files of PyTorch before 0.4.1 lack. Sorted.
-    pub missing: Vec<String>,
-    /// Names of the file, as in the file, that the model does not have (`strict = false`), ignores or says it has no use for,
+    /// Names of the model that keep their values because `ignore` says so or because they lie outside `to`,
     /// sorted.
+    pub kept: Vec<String>,
+    /// Names of the model that the file does not have and that may be missing: with `strict = false` any,
+    /// else batch norm's `num_batches_tracked`, which files of PyTorch before 0.4.1 lack. Sorted.
+    pub missing: Vec<String>,
+    /// Names of the file, as in the file, that the model does not have (`strict = false`), ignores or says it
+    /// has no use for, sorted.
     pub unused: Vec<String>,
 }
 
@@ -74,7 +75,11 @@ const MAY_BE_MISSING: &str = "num_batches_tracked";
 /// # Errors
 /// [`WeightsError::Mismatch`] with everything that does not fit; a malformed pattern; a `module` or `to` that is not there; two
 /// tensors that would get one name.
-pub fn plan_load(model: &[TensorSpec], file: &StateDict, config: &WeightsConfig) -> Result<LoadPlan, WeightsError> {
+pub fn plan_load(
+    model: &[TensorSpec],
+    file: &StateDict,
+    config: &WeightsConfig,
+) -> Result<LoadPlan, WeightsError> {
     plan_pretrained(model, file, config, &PretrainedNames::default())
 }
 
@@ -90,9 +95,12 @@ pub fn plan_pretrained(
 ) -> Result<LoadPlan, WeightsError> {
     let ignored = config.ignored()?;
     let own = model.iter().map(|tensor| tensor.name.as_str()).collect();
-    let Available { tensors: available, unused } = available(file, config, |name| pretrained.apply(name, &own))?;
-    // A file's tensor may be ignored by its name there, before any renaming; so is then the model's that it would have gone to.
-    let is_ignored = |name: &str| ignored.matches(name) || available.get(name).is_some_and(|found| ignored.matches(found));
+    let Available { tensors: available, unused } =
+        available(file, config, |name| pretrained.apply(name, &own))?;
+    // A file's tensor may be ignored by its name there, before any renaming; so is then the model's that it
+    // would have gone to.
+    let is_ignored =
+        |name: &str| ignored.matches(name) || available.get(name).is_some_and(|found| ignored.matches(found));
     let target = config.target();
     let within = |name: &str| target.is_empty() || below(name, target);
     if !model.iter().any(|tensor| within(&tensor.name)) {
@@ -147,7 +155,8 @@ pub fn plan_pretrained(
     }
 
     if report.is_fatal() || (plan.copies.is_empty() && !report.is_empty()) {
-        let names: Vec<&str> = model.iter().map(|tensor| tensor.name.as_str()).filter(|name| within(name)).collect();
+        let names: Vec<&str> =
+            model.iter().map(|tensor| tensor.name.as_str()).filter(|name| within(name)).collect();
         let found: Vec<&str> = available.keys().map(String::as_str).collect();
         let fitting: Vec<&str> = plan.copies.iter().map(|copy| copy.model.as_str()).collect();
         report.complete(&names, &found, &fitting);
@@ -186,7 +195,12 @@ fn available<'f>(
             continue;
         };
         if let Some(first) = available.insert(name.clone(), found) {
-            return Err(WeightsError::NameTwice { path: file.path().to_owned(), first: first.to_owned(), second: found.to_owned(), name });
+            return Err(WeightsError::NameTwice {
+                path: file.path().to_owned(),
+                first: first.to_owned(),
+                second: found.to_owned(),
+                name,
+            });
         }
     }
     if let (true, Some(module)) = (available.is_empty() && unused.is_empty(), &config.module) {
@@ -196,7 +210,12 @@ fn available<'f>(
     Ok(Available { tensors: available, unused })
 }
 
-fn no_such_module<'n>(key: &'static str, module: &str, place: String, names: impl Iterator<Item = &'n str>) -> WeightsError {
+fn no_such_module<'n>(
+    key: &'static str,
+    module: &str,
+    place: String,
+    names: impl Iterator<Item = &'n str>,
+) -> WeightsError {
     let mut modules: HashMap<&str, f64> = HashMap::new();
     for name in names {
         for (at, _) in name.match_indices('.') {

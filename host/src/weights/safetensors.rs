@@ -43,9 +43,13 @@ pub(super) fn read(path: &Path, map: Mmap) -> Result<StateDict, WeightsError> {
     });
     let entries = entries.collect::<Result<Vec<_>, _>>()?;
     if entries.is_empty() {
-        return Err(WeightsError::NoTensors { path: path.to_owned(), found: "its header names none".to_owned() });
+        return Err(WeightsError::NoTensors {
+            path: path.to_owned(),
+            found: "its header names none".to_owned(),
+        });
     }
-    let metadata = metadata.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let metadata =
+        metadata.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
     Ok(StateDict::new(path, entries).with_metadata(metadata))
 }
 
@@ -71,18 +75,24 @@ fn kind(dtype: Dtype) -> Option<(Kind, Option<Widen>)> {
     })
 }
 
-/// What exactly is wrong with a file that was not accepted: the tensor concerned, where one is, and the fault.
+/// What exactly is wrong with a file that was not accepted: the tensor concerned, where one is, and the
+/// fault.
 fn explain(bytes: &[u8]) -> Option<(Option<String>, String)> {
     let length = u64::from_le_bytes(*bytes.first_chunk::<LENGTH>()?);
     let rest = bytes.len() - LENGTH;
     let Some(header) = usize::try_from(length).ok().and_then(|length| bytes[LENGTH..].get(..length)) else {
-        return Some((None, format!("its header claims {length} bytes, but {rest} follow: the file is cut off or damaged")));
+        return Some((
+            None,
+            format!("its header claims {length} bytes, but {rest} follow: the file is cut off or damaged"),
+        ));
     };
     let tensors: BTreeMap<String, Value> = serde_json::from_slice(header).ok()?;
     let available = rest - header.len();
     let mut ranges = Vec::new();
     for (name, tensor) in &tensors {
-        let range = tensor.get("data_offsets").and_then(|offsets| Some((offsets.get(0)?.as_u64()?, offsets.get(1)?.as_u64()?)));
+        let range = tensor
+            .get("data_offsets")
+            .and_then(|offsets| Some((offsets.get(0)?.as_u64()?, offsets.get(1)?.as_u64()?)));
         if let Some((start, end)) = range {
             ranges.push((start, end, name));
         }
@@ -94,7 +104,9 @@ fn explain(bytes: &[u8]) -> Option<(Option<String>, String)> {
             0 => String::new(),
             others => format!(", and so are {others} after it"),
         };
-        let reason = format!("its values are bytes {start} to {end} of {available}: the file is cut off or damaged{others}");
+        let reason = format!(
+            "its values are bytes {start} to {end} of {available}: the file is cut off or damaged{others}"
+        );
         return Some((Some((*name).clone()), reason));
     }
     if let Some(pair) = ranges.windows(2).find(|pair| pair[1].0 < pair[0].1) {
@@ -107,7 +119,8 @@ fn explain(bytes: &[u8]) -> Option<(Option<String>, String)> {
         let needed = elements.checked_mul(info.dtype.bitsize())? / 8;
         let has = end.checked_sub(*start)?;
         (needed as u64 != has).then(|| {
-            let reason = format!("shape {:?} of {} needs {needed} bytes, but it has {has}", info.shape, info.dtype);
+            let reason =
+                format!("shape {:?} of {} needs {needed} bytes, but it has {has}", info.shape, info.dtype);
             (Some((*name).clone()), reason)
         })
     })

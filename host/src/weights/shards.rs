@@ -22,7 +22,8 @@ impl Index {
     /// Reads the index alone.
     pub fn read(path: &Path) -> Result<Self, WeightsError> {
         let text = fs::read(path).map_err(|source| WeightsError::Io { path: path.to_owned(), source })?;
-        let index: Value = serde_json::from_slice(&text).map_err(|error| damaged(path, None, format!("not JSON: {error}")))?;
+        let index: Value = serde_json::from_slice(&text)
+            .map_err(|error| damaged(path, None, format!("not JSON: {error}")))?;
         let map = index.get("weight_map").and_then(Value::as_object);
         let map = map.ok_or_else(|| {
             let reason = "an index of shards needs `weight_map`: tensor name to file";
@@ -45,7 +46,10 @@ impl Index {
     }
 
     /// The tensors of all files, each file opened by `open`.
-    pub fn tensors(&self, open: impl Fn(&Path) -> Result<StateDict, WeightsError>) -> Result<StateDict, WeightsError> {
+    pub fn tensors(
+        &self,
+        open: impl Fn(&Path) -> Result<StateDict, WeightsError>,
+    ) -> Result<StateDict, WeightsError> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut metadata = BTreeMap::new();
         for (file, names) in &self.files {
@@ -60,7 +64,10 @@ impl Index {
             entries.extend(listed.filter(|entry| names.contains(entry.name())));
         }
         if entries.is_empty() {
-            return Err(WeightsError::NoTensors { path: self.path.clone(), found: "`weight_map` is empty".to_owned() });
+            return Err(WeightsError::NoTensors {
+                path: self.path.clone(),
+                found: "`weight_map` is empty".to_owned(),
+            });
         }
         Ok(StateDict::new(&self.path, entries).with_metadata(metadata))
     }

@@ -9,8 +9,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// The files of a directory that are its weights, the first that is there.
-pub(super) const IN_DIRECTORY: [&str; 4] =
-    ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
+pub(super) const IN_DIRECTORY: [&str; 4] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+];
 
 /// The last checkpoint of a run directory: a directory, or a text file with the name of one beside it.
 const LAST: &str = "checkpoints/last";
@@ -18,8 +22,9 @@ const LAST: &str = "checkpoints/last";
 /// Opens the weights that `path` names (see [`resolve`]) and reads their names, shapes and types.
 ///
 /// # Errors
-/// The file is missing, of another format, damaged, or a pickle with a call that has no place in weights. Damage to the values
-/// themselves is found when they are read: by [`StateDict::verify`], [`super::Entry::tensor`] or [`super::apply`].
+/// The file is missing, of another format, damaged, or a pickle with a call that has no place in weights.
+/// Damage to the values themselves is found when they are read: by [`StateDict::verify`],
+/// [`super::Entry::tensor`] or [`super::apply`].
 pub fn read(path: impl AsRef<Path>) -> Result<StateDict, WeightsError> {
     read_file(&resolve(path.as_ref())?)
 }
@@ -28,8 +33,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict, WeightsError> {
 ///
 /// - `hf://organisation/name[@revision][/file]`: the file in the local Hugging Face cache, fetched into
 ///   it if there is a network (not with `HF_HUB_OFFLINE=1`); without a file, the weights as in a directory;
-/// - a directory: its `model.safetensors` (a checkpoint), `model.safetensors.index.json`, `pytorch_model.bin` or
-///   `pytorch_model.bin.index.json`, else that of `checkpoints/last` (a run directory);
+/// - a directory: its `model.safetensors` (a checkpoint), `model.safetensors.index.json`, `pytorch_model.bin`
+///   or `pytorch_model.bin.index.json`, else that of `checkpoints/last` (a run directory);
 /// - anything else is the file itself.
 pub fn resolve(path: &Path) -> Result<PathBuf, WeightsError> {
     if let Some(address) = path.to_str().filter(|path| path.starts_with(hub::SCHEME)) {
@@ -46,7 +51,11 @@ pub fn resolve(path: &Path) -> Result<PathBuf, WeightsError> {
     let files = [path, &checkpoint].into_iter().flat_map(|at| IN_DIRECTORY.map(|name| at.join(name)));
     files.into_iter().find(|file| file.is_file()).ok_or_else(|| WeightsError::EmptyDirectory {
         path: path.to_owned(),
-        looked_for: IN_DIRECTORY.iter().map(|&name| name.to_owned()).chain([format!("{LAST}/{}", IN_DIRECTORY[0])]).collect(),
+        looked_for: IN_DIRECTORY
+            .iter()
+            .map(|&name| name.to_owned())
+            .chain([format!("{LAST}/{}", IN_DIRECTORY[0])])
+            .collect(),
     })
 }
 
@@ -60,8 +69,9 @@ fn read_file(path: &Path) -> Result<StateDict, WeightsError> {
         let reason = "the file is empty: its download or copy did not finish".to_owned();
         return Err(WeightsError::Damaged { path: path.to_owned(), tensor: None, reason });
     }
-    // SAFETY: the map is only read. Whoever shortens the file while it is mapped ends the program with SIGBUS, as with every
-    // reader of mapped weights; a finished checkpoint is never changed, and downloads appear under their names when complete.
+    // SAFETY: the map is only read. Whoever shortens the file while it is mapped ends the program with
+    // SIGBUS, as with every reader of mapped weights; a finished checkpoint is never changed, and downloads
+    // appear under their names when complete.
     let map = unsafe { Mmap::map(&file) }.map_err(io)?;
     let named = path.extension().is_some_and(|extension| extension == "safetensors");
     if safetensors::begins_like(&map) || (named && foreign(&map).is_none()) {

@@ -14,7 +14,8 @@ use tch::{Device, Kind, Tensor};
 
 /// The tensors of a file by name, in the file's order, and what the file says besides.
 ///
-/// Nothing but names, shapes and types is read until a tensor is asked for. The file must not change meanwhile.
+/// Nothing but names, shapes and types is read until a tensor is asked for. The file must not change
+/// meanwhile.
 #[derive(Debug)]
 pub struct StateDict {
     path: PathBuf,
@@ -48,7 +49,8 @@ impl StateDict {
         &self.path
     }
 
-    /// The tensors, in the file's order: that of a state dict as saved, that of the data in a .safetensors file.
+    /// The tensors, in the file's order: that of a state dict as saved, that of the data in a .safetensors
+    /// file.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -82,19 +84,21 @@ impl StateDict {
         &self.metadata
     }
 
-    /// What a pickle holds beside its state dict, as JSON: of a Lightning checkpoint `epoch`, `global_step`, `callbacks`,
-    /// `lr_schedulers`, `hyper_parameters`, …. Keys are sorted, tuples and sets are arrays, and what JSON cannot hold is its Python
-    /// type's name in angle brackets. Null for other formats.
+    /// What a pickle holds beside its state dict, as JSON: of a Lightning checkpoint `epoch`, `global_step`,
+    /// `callbacks`, `lr_schedulers`, `hyper_parameters`, …. Keys are sorted, tuples and sets are arrays, and
+    /// what JSON cannot hold is its Python type's name in angle brackets. Null for other formats.
     pub fn data(&self) -> &Value {
         &self.data
     }
 
-    /// The hyperparameters the model was built with, as Lightning's `save_hyperparameters` or Thaw stored them.
+    /// The hyperparameters the model was built with, as Lightning's `save_hyperparameters` or Thaw stored
+    /// them.
     ///
     /// `None` if the file holds none.
     pub fn hyper_parameters(&self) -> Option<Value> {
         // Lightning before 1.0 called them `hparams`.
-        let pickled = [super::HYPER_PARAMETERS, "hparams"].into_iter().find_map(|key| self.data.get(key).cloned());
+        let pickled =
+            [super::HYPER_PARAMETERS, "hparams"].into_iter().find_map(|key| self.data.get(key).cloned());
         pickled.or_else(|| serde_json::from_str(self.metadata.get(super::HYPER_PARAMETERS)?).ok())
     }
 
@@ -131,7 +135,13 @@ pub(super) enum Widen {
 }
 
 impl Entry {
-    pub(super) fn new(path: &Arc<Path>, name: String, shape: &[usize], (kind, widen): (Kind, Option<Widen>), values: Values) -> Self {
+    pub(super) fn new(
+        path: &Arc<Path>,
+        name: String,
+        shape: &[usize],
+        (kind, widen): (Kind, Option<Widen>),
+        values: Values,
+    ) -> Self {
         // Each dimension was checked against a file's length, which fits.
         let shape = shape.iter().map(|&size| size as i64).collect();
         Self { name, shape, kind, path: path.clone(), values, widen }
@@ -158,15 +168,19 @@ impl Entry {
         Tensor::f_from_data_size(&bytes, &self.shape, self.kind).map_err(|error| self.fault(&error))
     }
 
-    /// Runs `with` on the tensor on the CPU, which for a mapped file is the file's memory: `with` must not write to it nor keep it.
-    pub(super) fn with_tensor<T>(&self, with: impl FnOnce(&Tensor) -> Result<T, tch::TchError>) -> Result<T, WeightsError> {
+    /// Runs `with` on the tensor on the CPU, which for a mapped file is the file's memory: `with` must not
+    /// write to it nor keep it.
+    pub(super) fn with_tensor<T>(
+        &self,
+        with: impl FnOnce(&Tensor) -> Result<T, tch::TchError>,
+    ) -> Result<T, WeightsError> {
         let bytes = self.bytes()?;
         let size = self.kind.elt_size_in_bytes();
         let tensor = if bytes.is_empty() || bytes.as_ptr().align_offset(size) != 0 {
             Tensor::f_from_data_size(&bytes, &self.shape, self.kind)
         } else {
-            // SAFETY: the bytes are initialised, aligned and of the shape's length, and outlive the tensor, which is dropped
-            // below. Nothing writes to it: `with` is ours and only copies from it.
+            // SAFETY: the bytes are initialised, aligned and of the shape's length, and outlive the tensor,
+            // which is dropped below. Nothing writes to it: `with` is ours and only copies from it.
             unsafe { Tensor::f_from_blob(bytes.as_ptr(), &self.shape, &[], self.kind, Device::Cpu) }
         };
         tensor.and_then(|tensor| with(&tensor)).map_err(|error| self.fault(&error))

@@ -39,9 +39,11 @@ fn refusal(path: &Path) -> WeightsError {
 /// Compares all that the reference says of a set of tensors: names, shapes, types, first values and norms.
 #[track_caller]
 fn assert_holds(found: &StateDict, content: &Value, kind: Option<&str>) {
-    let tensors = found.entries().iter().map(|entry| (entry.name().to_owned(), entry.tensor().expect("a tensor")));
+    let tensors =
+        found.entries().iter().map(|entry| (entry.name().to_owned(), entry.tensor().expect("a tensor")));
     let tensors: Vec<_> = tensors.collect();
-    check_tensors(&tensors, content, kind).unwrap_or_else(|difference| panic!("{}: {difference}", found.path().display()));
+    check_tensors(&tensors, content, kind)
+        .unwrap_or_else(|difference| panic!("{}: {difference}", found.path().display()));
 }
 
 fn numbers(tensor: &Tensor) -> Vec<f64> {

@@ -15,12 +15,13 @@ use tch::{Device, Kind, Tensor};
 /// What of the tensors is written and how.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WriteOptions {
-    /// The element type of all floating-point tensors: float16, bfloat16, float32 or float64. Values are rounded to nearest even.
-    /// Integers and bools stay as they are. Default: each its own.
+    /// The element type of all floating-point tensors: float16, bfloat16, float32 or float64. Values are
+    /// rounded to nearest even. Integers and bools stay as they are. Default: each its own.
     pub kind: Option<Kind>,
     /// Only what lies in this module, as `backbone`. Default: all.
     pub module: Option<String>,
-    /// Whether names in `module` keep its path, so that the file fits the whole model; else it fits the module alone.
+    /// Whether names in `module` keep its path, so that the file fits the whole model; else it fits the
+    /// module alone.
     pub keep_prefix: bool,
 }
 
@@ -35,18 +36,21 @@ pub struct Written {
     pub tensors: usize,
 }
 
-/// Writes tensors as a .safetensors file that `safetensors.torch.load_file` and `load_state_dict(strict=True)` accept.
+/// Writes tensors as a .safetensors file that `safetensors.torch.load_file` and
+/// `load_state_dict(strict=True)` accept.
 ///
-/// The file appears under its name when it is complete and on disk; whatever fails, an earlier file of that name is unharmed.
+/// The file appears under its name when it is complete and on disk; whatever fails, an earlier file of that
+/// name is unharmed.
 ///
-/// Every name gets its own values: tied weights are written once per name. PyTorch's own `state_dict()` has both names, so a file
-/// with one of them would not load with `strict=True`; the price is the tied tensor's size.
+/// Every name gets its own values: tied weights are written once per name. PyTorch's own `state_dict()` has
+/// both names, so a file with one of them would not load with `strict=True`; the price is the tied tensor's
+/// size.
 ///
 /// `metadata` becomes the header's text pairs; `format = "pt"`, which transformers asks for, is added.
 ///
 /// # Errors
-/// The directory cannot be written, the disk is full, a name occurs twice, a tensor's type is none of the format, or `module`
-/// names nothing.
+/// The directory cannot be written, the disk is full, a name occurs twice, a tensor's type is none of the
+/// format, or `module` names nothing.
 pub fn write_safetensors(
     path: &Path,
     tensors: &[(String, Tensor)],
@@ -57,7 +61,10 @@ pub fn write_safetensors(
     let pieces = pieces(path, tensors, options)?;
     let header = header(&pieces, metadata);
 
-    let mut file = durable::temporary(0o666).prefix(".weights-").tempfile_in(durable::folder_of(path)).map_err(failed)?;
+    let mut file = durable::temporary(0o666)
+        .prefix(".weights-")
+        .tempfile_in(durable::folder_of(path))
+        .map_err(failed)?;
     let mut writer = Sha256Writer::new(BufWriter::with_capacity(1 << 20, file.as_file_mut()));
     writer.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;
     writer.write_all(&header).map_err(failed)?;
@@ -79,7 +86,11 @@ struct Piece<'t> {
 }
 
 /// What is written, in the order of the file: larger elements first, so that all are aligned, else as given.
-fn pieces<'t>(path: &Path, tensors: &'t [(String, Tensor)], options: &WriteOptions) -> Result<Vec<Piece<'t>>, WeightsError> {
+fn pieces<'t>(
+    path: &Path,
+    tensors: &'t [(String, Tensor)],
+    options: &WriteOptions,
+) -> Result<Vec<Piece<'t>>, WeightsError> {
     let unwritable = |reason: String| WeightsError::Unwritable { path: path.to_owned(), reason };
     let mut pieces = Vec::new();
     let mut names = HashSet::new();
@@ -95,16 +106,16 @@ fn pieces<'t>(path: &Path, tensors: &'t [(String, Tensor)], options: &WriteOptio
         }
         let own = tensor.kind();
         let kind = options.kind.filter(|_| is_float(own)).unwrap_or(own);
-        let dtype =
-            dtype(kind).ok_or_else(|| unwritable(format!("tensor '{name}' is of type {kind:?}, which the format does not have")))?;
+        let dtype = dtype(kind).ok_or_else(|| {
+            unwritable(format!("tensor '{name}' is of type {kind:?}, which the format does not have"))
+        })?;
         let length = tensor.numel() * kind.elt_size_in_bytes();
         pieces.push(Piece { name, tensor, kind, dtype, length });
     }
     if pieces.is_empty() {
-        let what = options
-            .module
-            .as_ref()
-            .map_or("no tensors were given".to_owned(), |module| format!("the model has nothing in the module '{module}'"));
+        let what = options.module.as_ref().map_or("no tensors were given".to_owned(), |module| {
+            format!("the model has nothing in the module '{module}'")
+        });
         return Err(unwritable(what));
     }
     pieces.sort_by_key(|piece| std::cmp::Reverse(piece.kind.elt_size_in_bytes()));
@@ -138,7 +149,8 @@ fn header(pieces: &[Piece], metadata: &BTreeMap<String, String>) -> Vec<u8> {
     let mut start = 0;
     for piece in pieces {
         let end = start + piece.length;
-        let info = json!({ "dtype": piece.dtype, "shape": piece.tensor.size(), "data_offsets": [start, end] });
+        let info =
+            json!({ "dtype": piece.dtype, "shape": piece.tensor.size(), "data_offsets": [start, end] });
         header.insert(piece.name.to_owned(), info);
         start = end;
     }

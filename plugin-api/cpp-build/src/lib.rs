@@ -21,7 +21,9 @@ pub struct Shim<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum CppBuildError {
     /// torch-sys is no dependency of the crate, or did not find libtorch.
-    #[error("torch-sys did not say where libtorch lies (DEP_TCH_LIBTORCH_LIB): the crate has to depend on it")]
+    #[error(
+        "torch-sys did not say where libtorch lies (DEP_TCH_LIBTORCH_LIB): the crate has to depend on it"
+    )]
     NoLibtorch,
     /// libtorch without headers, or of another version.
     #[error("{} is missing: LIBTORCH must name a full libtorch 2.11 with its headers (cargo xtask libtorch)", .0.display())]
@@ -31,7 +33,8 @@ pub enum CppBuildError {
     Compiler(#[from] cc::Error),
 }
 
-/// Compiles and links the crate's C++; gives libtorch's folder of libraries, where programs and tests of the crate will look for it.
+/// Compiles and links the crate's C++; gives libtorch's folder of libraries, where programs and tests of the
+/// crate will look for it.
 ///
 /// # Errors
 /// No libtorch with headers, or what the compiler says.

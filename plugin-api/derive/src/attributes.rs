@@ -37,7 +37,9 @@ impl Attributes {
                     meta.input.parse::<Token![=]>()?;
                     read.krate = Some(syn::Path::parse_mod_style(meta.input)?);
                 } else {
-                    return Err(meta.error("expected default, range, flatten, state or skip; check or crate on the type"));
+                    return Err(meta.error(
+                        "expected default, range, flatten, state or skip; check or crate on the type",
+                    ));
                 }
                 Ok(())
             })?;
@@ -45,7 +47,8 @@ impl Attributes {
         Ok(read)
     }
 
-    /// Refuses a default that its own range does not have, where both are literals: no run config could do without the key.
+    /// Refuses a default that its own range does not have, where both are literals: no run config could do
+    /// without the key.
     pub fn check_default(&self) -> Result<()> {
         let (Some(default), Some(Expr::Range(range))) = (&self.default, &self.range) else { return Ok(()) };
         let Some(value) = number(default) else { return Ok(()) };
@@ -53,7 +56,11 @@ impl Attributes {
         let bound = |bound: &Option<Box<Expr>>| bound.as_deref().and_then(number);
         let below = bound(&range.start).is_some_and(|start| value < start);
         let above = bound(&range.end).is_some_and(|end| value > end || (value == end && !is_closed));
-        if below || above { Err(syn::Error::new_spanned(default, "the default is outside of the range")) } else { Ok(()) }
+        if below || above {
+            Err(syn::Error::new_spanned(default, "the default is outside of the range"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Path of `thaw-plugin-api` as the author's crate sees it.
@@ -74,12 +81,15 @@ fn number(expression: &Expr) -> Option<f64> {
 
 /// The doc comment, as one text with its line breaks.
 pub fn help(attributes: &[Attribute]) -> String {
-    let lines = attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).filter_map(|attribute| match &attribute.meta {
-        Meta::NameValue(value) => match &value.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value().trim().to_owned()),
-            _ => None,
-        },
-        _ => None,
-    });
+    let lines =
+        attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).filter_map(|attribute| {
+            match &attribute.meta {
+                Meta::NameValue(value) => match &value.value {
+                    Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value().trim().to_owned()),
+                    _ => None,
+                },
+                _ => None,
+            }
+        });
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }

@@ -12,7 +12,10 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
     let mut variants = Vec::new();
     for variant in &data.variants {
         if !matches!(variant.fields, Fields::Unit) {
-            return Err(syn::Error::new_spanned(variant, "Config is for enums whose variants have no fields"));
+            return Err(syn::Error::new_spanned(
+                variant,
+                "Config is for enums whose variants have no fields",
+            ));
         }
         variants.push((&variant.ident, kebab(&variant.ident.to_string()), help(&variant.attrs)));
     }

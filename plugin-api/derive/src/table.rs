@@ -8,7 +8,8 @@ use crate::attributes::{Attributes, help};
 
 struct Row<'f> {
     ident: &'f Ident,
-    /// The variable that its value is read into: not the field's name, which means a function, perhaps, in a `default`.
+    /// The variable that its value is read into: not the field's name, which means a function, perhaps, in a
+    /// `default`.
     local: Ident,
     key: String,
     kind: &'f Type,
@@ -20,7 +21,9 @@ fn rows(data: &DataStruct) -> Result<Vec<Row<'_>>> {
     let fields: Vec<&Field> = match &data.fields {
         Fields::Named(fields) => fields.named.iter().collect(),
         Fields::Unit => Vec::new(),
-        Fields::Unnamed(fields) => return Err(syn::Error::new_spanned(fields, "Config is for structs with named fields")),
+        Fields::Unnamed(fields) => {
+            return Err(syn::Error::new_spanned(fields, "Config is for structs with named fields"));
+        }
     };
     fields
         .into_iter()
@@ -109,7 +112,9 @@ impl Row<'_> {
             Some(syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })) => {
                 hygienic!(::core::option::Option::Some(<#kind>::from(#text)))
             }
-            Some(default) => hygienic!(::core::option::Option::Some({ let default: #kind = #default; default })),
+            Some(default) => {
+                hygienic!(::core::option::Option::Some({ let default: #kind = #default; default }))
+            }
             None => hygienic!(::core::option::Option::None),
         }
     }
@@ -130,7 +135,10 @@ fn read(row: &Row<'_>, api: &TokenStream) -> TokenStream {
         return hygienic!(let #local: #kind = ::core::default::Default::default(););
     }
     let default = row.default();
-    let limit = attributes.range.as_ref().map(|range| hygienic!(let #local = #api::config::limit(#local, &(#range), &reader.key(#key))?;));
+    let limit = attributes
+        .range
+        .as_ref()
+        .map(|range| hygienic!(let #local = #api::config::limit(#local, &(#range), &reader.key(#key))?;));
     hygienic! {
         let #local: #kind = reader.field::<#kind>(#key, #default)?;
         #limit
@@ -145,7 +153,10 @@ fn schema(row: &Row<'_>, api: &TokenStream) -> TokenStream {
     if !row.has_key() {
         return TokenStream::new();
     }
-    let range = attributes.range.as_ref().map(|range| hygienic!(let schema = #api::config::range_schema(schema, &(#range));));
+    let range = attributes
+        .range
+        .as_ref()
+        .map(|range| hygienic!(let schema = #api::config::range_schema(schema, &(#range));));
     let default = row.default();
     hygienic! {{
         let schema = <#kind as #api::config::Config>::schema();
@@ -208,7 +219,9 @@ fn check(row: &Row<'_>, api: &TokenStream) -> TokenStream {
         return TokenStream::new();
     }
     let entry = match Number::of(kind) {
-        Some(Number::Always) => hygienic!(#api::__private::state_entry::<#api::__private::Number>(state, #key)?.0),
+        Some(Number::Always) => {
+            hygienic!(#api::__private::state_entry::<#api::__private::Number>(state, #key)?.0)
+        }
         Some(Number::Perhaps) => {
             hygienic!(#api::__private::state_entry::<Option<#api::__private::Number>>(state, #key)?.map(|number| number.0))
         }

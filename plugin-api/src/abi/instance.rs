@@ -20,7 +20,8 @@ pub trait RawInstance: Send {
     /// A strategy's `freeze_before_training`.
     fn freeze_before_training(&mut self, services: RawServices<'_>) -> RawResult<()>;
     /// A strategy's `finetune`.
-    fn finetune(&mut self, epoch: u64, progress: RSlice<'_, u64>, services: RawServices<'_>) -> RawResult<()>;
+    fn finetune(&mut self, epoch: u64, progress: RSlice<'_, u64>, services: RawServices<'_>)
+    -> RawResult<()>;
     /// The resolved configuration, JSON.
     fn config(&self) -> RawResult<RString>;
     /// What goes into a checkpoint, JSON with `version` and `state`.
@@ -46,8 +47,12 @@ fn read_state(
     current: u32,
     migrate: impl FnOnce(u32, Map<String, Value>) -> Result<Map<String, Value>>,
 ) -> Result<Map<String, Value>> {
-    let saved: SavedState = serde_json::from_str(text)
-        .map_err(|error| Error::of(ErrorKind::State, format_args!("the saved state is no JSON of `version` and `state`: {error}")))?;
+    let saved: SavedState = serde_json::from_str(text).map_err(|error| {
+        Error::of(
+            ErrorKind::State,
+            format_args!("the saved state is no JSON of `version` and `state`: {error}"),
+        )
+    })?;
     if saved.version == current { Ok(saved.state) } else { migrate(saved.version, saved.state) }
 }
 
@@ -79,7 +84,9 @@ impl<C: Callback> CallbackAdapter<C> {
 impl<C: Callback> RawInstance for CallbackAdapter<C> {
     fn hook(&mut self, hook: u32, progress: RSlice<'_, u64>, services: RawServices<'_>) -> RawResult<bool> {
         raw(contain(|| {
-            run_hook::<C>(hook, progress.as_slice(), services, |hook, context| crate::callback::call(&mut *self.0, hook, context))
+            run_hook::<C>(hook, progress.as_slice(), services, |hook, context| {
+                crate::callback::call(&mut *self.0, hook, context)
+            })
         }))
     }
 
@@ -96,11 +103,21 @@ impl<C: Callback> RawInstance for CallbackAdapter<C> {
     }
 
     fn state(&self) -> RawResult<RString> {
-        raw(contain(|| Ok(serde_json::to_string(&SavedState { version: C::STATE_VERSION, state: Callback::state(&*self.0)? })?)))
+        raw(contain(|| {
+            Ok(serde_json::to_string(&SavedState {
+                version: C::STATE_VERSION,
+                state: Callback::state(&*self.0)?,
+            })?)
+        }))
     }
 
     fn load_state(&mut self, state: RStr<'_>) -> RawResult<()> {
-        raw(contain(|| Callback::load_state(&mut *self.0, read_state(state.as_str(), C::STATE_VERSION, C::migrate_state)?)))
+        raw(contain(|| {
+            Callback::load_state(
+                &mut *self.0,
+                read_state(state.as_str(), C::STATE_VERSION, C::migrate_state)?,
+            )
+        }))
     }
 }
 
@@ -117,7 +134,9 @@ impl<S: Strategy> StrategyAdapter<S> {
 impl<S: Strategy> RawInstance for StrategyAdapter<S> {
     fn hook(&mut self, hook: u32, progress: RSlice<'_, u64>, services: RawServices<'_>) -> RawResult<bool> {
         raw(contain(|| {
-            run_hook::<S>(hook, progress.as_slice(), services, |hook, context| crate::strategy::call(&mut *self.0, hook, context))
+            run_hook::<S>(hook, progress.as_slice(), services, |hook, context| {
+                crate::strategy::call(&mut *self.0, hook, context)
+            })
         }))
     }
 
@@ -129,7 +148,12 @@ impl<S: Strategy> RawInstance for StrategyAdapter<S> {
         }))
     }
 
-    fn finetune(&mut self, epoch: u64, progress: RSlice<'_, u64>, mut services: RawServices<'_>) -> RawResult<()> {
+    fn finetune(
+        &mut self,
+        epoch: u64,
+        progress: RSlice<'_, u64>,
+        mut services: RawServices<'_>,
+    ) -> RawResult<()> {
         raw(contain(|| {
             let mut context = Context::new(Progress::from_numbers(progress.as_slice()), &mut services);
             let (model, optimizer) = context.model_and_optimizer()?;
@@ -143,10 +167,20 @@ impl<S: Strategy> RawInstance for StrategyAdapter<S> {
     }
 
     fn state(&self) -> RawResult<RString> {
-        raw(contain(|| Ok(serde_json::to_string(&SavedState { version: S::STATE_VERSION, state: Strategy::state(&*self.0)? })?)))
+        raw(contain(|| {
+            Ok(serde_json::to_string(&SavedState {
+                version: S::STATE_VERSION,
+                state: Strategy::state(&*self.0)?,
+            })?)
+        }))
     }
 
     fn load_state(&mut self, state: RStr<'_>) -> RawResult<()> {
-        raw(contain(|| Strategy::load_state(&mut *self.0, read_state(state.as_str(), S::STATE_VERSION, S::migrate_state)?)))
+        raw(contain(|| {
+            Strategy::load_state(
+                &mut *self.0,
+                read_state(state.as_str(), S::STATE_VERSION, S::migrate_state)?,
+            )
+        }))
     }
 }

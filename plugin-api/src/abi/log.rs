@@ -1,5 +1,5 @@
-//! `tracing` events of a plugin reach the host's subscriber: each plugin has its own copy of `tracing`'s statics, so a
-//! small subscriber forwards level, target and text.
+//! `tracing` events of a plugin reach the host's subscriber: each plugin has its own copy of `tracing`'s
+//! statics, so a small subscriber forwards level, target and text.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
@@ -87,7 +87,12 @@ impl Subscriber for Forwarder {
         });
         event.record(&mut Text(&mut text));
         let metadata = event.metadata();
-        self.log.event()(self.plugin, number(metadata.level()), metadata.target().into(), text.as_str().into());
+        self.log.event()(
+            self.plugin,
+            number(metadata.level()),
+            metadata.target().into(),
+            text.as_str().into(),
+        );
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
@@ -132,7 +137,11 @@ struct Text<'t>(&'t mut String);
 
 impl Visit for Text<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" { self.record_debug(field, &format_args!("{value}")) } else { self.record_debug(field, &value) }
+        if field.name() == "message" {
+            self.record_debug(field, &format_args!("{value}"))
+        } else {
+            self.record_debug(field, &value)
+        }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

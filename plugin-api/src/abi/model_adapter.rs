@@ -7,7 +7,10 @@ use abi_stable::std_types::{RBox, ROption, RSlice, RStr, RString, RVec};
 use serde_json::Value;
 use tch::Tensor;
 
-use super::{BoxedModel, RawError, RawModel, RawModel_TO, RawNamedTensor, RawResult, RawStep, RawTensor, TorchVersions, contain};
+use super::{
+    BoxedModel, RawError, RawModel, RawModel_TO, RawNamedTensor, RawResult, RawStep, RawTensor,
+    TorchVersions, contain,
+};
 use crate::config::{Config as _, parse};
 use crate::context::number_to_json;
 use crate::error::{Error, Result};
@@ -19,7 +22,11 @@ const TCH: &str = "0.24";
 
 /// libtorch and tch as this code was built with them.
 pub fn torch_versions() -> TorchVersions {
-    TorchVersions { libtorch: env!("THAW_LIBTORCH").to_owned(), tch: TCH.to_owned(), cxx11_abi: env!("THAW_CXX11_ABI") == "1" }
+    TorchVersions {
+        libtorch: env!("THAW_LIBTORCH").to_owned(),
+        tch: TCH.to_owned(),
+        cxx11_abi: env!("THAW_CXX11_ABI") == "1",
+    }
 }
 
 impl From<Tensor> for RawTensor {
@@ -31,8 +38,8 @@ impl From<Tensor> for RawTensor {
 
 impl From<RawTensor> for Tensor {
     fn from(raw: RawTensor) -> Self {
-        // SAFETY: the handle was given by the conversion above on one side of the boundary, is owned by exactly one
-        // side, and both share one libtorch (compared when the plugin was loaded).
+        // SAFETY: the handle was given by the conversion above on one side of the boundary, is owned by
+        // exactly one side, and both share one libtorch (compared when the plugin was loaded).
         unsafe { Self::from_ptr(raw.into_raw().cast()) }
     }
 }
@@ -45,7 +52,10 @@ impl From<RVec<RawNamedTensor>> for Tensors {
 
 impl From<Tensors> for RVec<RawNamedTensor> {
     fn from(tensors: Tensors) -> Self {
-        tensors.into_iter().map(|(name, tensor)| RawNamedTensor { name: name.into(), tensor: tensor.into() }).collect()
+        tensors
+            .into_iter()
+            .map(|(name, tensor)| RawNamedTensor { name: name.into(), tensor: tensor.into() })
+            .collect()
     }
 }
 
@@ -75,7 +85,12 @@ impl<M: Model> Adapter<M> {
         if from == 0 && to >= self.stages.len() {
             return self.model.forward(inputs);
         }
-        let outside = || Error::new(format_args!("the stages {from}..{to} were asked for, there are {}", self.stages.len()));
+        let outside = || {
+            Error::new(format_args!(
+                "the stages {from}..{to} were asked for, there are {}",
+                self.stages.len()
+            ))
+        };
         let stages = self.stages.get(from..to).ok_or_else(outside)?;
         stages.iter().try_fold(inputs, |inputs, stage| self.model.run_stage(stage, inputs))
     }
@@ -103,25 +118,47 @@ impl<M: Model> RawModel for Adapter<M> {
 
     fn tensors(&self) -> RVec<RawNamedTensor> {
         let named = self.registry.tensors();
-        named.into_iter().map(|(name, tensor)| RawNamedTensor { name: name.into(), tensor: tensor.into() }).collect()
+        named
+            .into_iter()
+            .map(|(name, tensor)| RawNamedTensor { name: name.into(), tensor: tensor.into() })
+            .collect()
     }
 
     fn set_modes(&mut self, modes: RSlice<'_, u8>) {
         self.registry.set_modes(modes.as_slice());
     }
 
-    fn run_stages(&mut self, from: usize, to: usize, inputs: RVec<RawNamedTensor>) -> RawResult<RVec<RawNamedTensor>> {
+    fn run_stages(
+        &mut self,
+        from: usize,
+        to: usize,
+        inputs: RVec<RawNamedTensor>,
+    ) -> RawResult<RVec<RawNamedTensor>> {
         contain(|| self.run(from, to, inputs.into())).map(RVec::from).map_err(RawError::from).into()
     }
 
-    fn step(&mut self, phase: u32, inputs: RVec<RawNamedTensor>, target: ROption<RawTensor>) -> RawResult<ROption<RawStep>> {
+    fn step(
+        &mut self,
+        phase: u32,
+        inputs: RVec<RawNamedTensor>,
+        target: ROption<RawTensor>,
+    ) -> RawResult<ROption<RawStep>> {
         let step = contain(|| {
             let batch = Batch { inputs: inputs.into(), target: target.into_option().map(Tensor::from) };
-            let output = if phase == 0 { self.model.training_step(&batch)? } else { self.model.validation_step(&batch)? };
+            let output = if phase == 0 {
+                self.model.training_step(&batch)?
+            } else {
+                self.model.validation_step(&batch)?
+            };
             let Some(output) = output else { return Ok(None) };
-            let metrics: Vec<_> = output.metrics.into_iter().map(|(name, value)| (name, number_to_json(value))).collect();
+            let metrics: Vec<_> =
+                output.metrics.into_iter().map(|(name, value)| (name, number_to_json(value))).collect();
             let metrics = serde_json::to_string(&metrics)?;
-            Ok(Some(RawStep { loss: output.loss.into(), outputs: output.outputs.into(), metrics: metrics.into() }))
+            Ok(Some(RawStep {
+                loss: output.loss.into(),
+                outputs: output.outputs.into(),
+                metrics: metrics.into(),
+            }))
         });
         step.map(ROption::from).map_err(RawError::from).into()
     }

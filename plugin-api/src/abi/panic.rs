@@ -23,7 +23,8 @@ pub fn contain<T>(what: impl FnOnce() -> Result<T>) -> Result<T> {
     outcome.unwrap_or_else(|payload| {
         let place = LAST_PANIC.with(RefCell::take);
         let message = place.unwrap_or_else(|| text_of(payload.as_ref()));
-        // A payload of the author's own could panic again when dropped; one leak for each such panic is the lesser evil.
+        // A payload of the author's own could panic again when dropped; one leak for each such panic is the
+        // lesser evil.
         if !payload.is::<&str>() && !payload.is::<String>() {
             std::mem::forget(payload);
         }
@@ -31,13 +32,17 @@ pub fn contain<T>(what: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Keeps the message and place of a panic for [`contain`] instead of printing it; once per plugin, since every plugin
-/// has a standard library of its own. A panic that nobody contains, on a thread of the author's, goes to the log.
+/// Keeps the message and place of a panic for [`contain`] instead of printing it; once per plugin, since
+/// every plugin has a standard library of its own. A panic that nobody contains, on a thread of the author's,
+/// goes to the log.
 pub fn install_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         std::panic::set_hook(Box::new(|info| {
-            let place = info.location().map(|place| format!(" (at {}:{})", place.file(), place.line())).unwrap_or_default();
+            let place = info
+                .location()
+                .map(|place| format!(" (at {}:{})", place.file(), place.line()))
+                .unwrap_or_default();
             let message = format!("{}{place}", text_of(info.payload()));
             if DEPTH.with(Cell::get) == 0 {
                 tracing::error!("panicked: {message}");

@@ -1,4 +1,5 @@
-//! Models behind the boundary. Here without libtorch: a plugin of strategies has the same layout as one of models.
+//! Models behind the boundary. Here without libtorch: a plugin of strategies has the same layout as one of
+//! models.
 
 use std::ffi::c_void;
 
@@ -8,7 +9,8 @@ use abi_stable::std_types::{ROption, RSlice, RString, RVec};
 
 use super::RawResult;
 
-/// A tensor handle (`*mut C_tensor`) of the one libtorch that host and plugins share. Whoever receives it owns it.
+/// A tensor handle (`*mut C_tensor`) of the one libtorch that host and plugins share. Whoever receives it
+/// owns it.
 #[repr(transparent)]
 #[derive(StableAbi)]
 pub struct RawTensor(*mut c_void);
@@ -55,8 +57,18 @@ pub trait RawModel: Send {
     /// Mode of every module in tree order: bit 0 training, bit 1 tracking of batch norm statistics.
     fn set_modes(&mut self, modes: RSlice<'_, u8>);
     /// Runs the stages `from..to`; all of them is the model's forward.
-    fn run_stages(&mut self, from: usize, to: usize, inputs: RVec<RawNamedTensor>) -> RawResult<RVec<RawNamedTensor>>;
+    fn run_stages(
+        &mut self,
+        from: usize,
+        to: usize,
+        inputs: RVec<RawNamedTensor>,
+    ) -> RawResult<RVec<RawNamedTensor>>;
     /// The model's own training (0) or validation (1) step; none where the task's default is meant.
     #[sabi(last_prefix_field)]
-    fn step(&mut self, phase: u32, inputs: RVec<RawNamedTensor>, target: ROption<RawTensor>) -> RawResult<ROption<RawStep>>;
+    fn step(
+        &mut self,
+        phase: u32,
+        inputs: RVec<RawNamedTensor>,
+        target: ROption<RawTensor>,
+    ) -> RawResult<ROption<RawStep>>;
 }

@@ -34,7 +34,11 @@ pub struct RawServices<'a> {
 /// What the pointer of [`RawServices`] points to: made and read by the host alone.
 struct Target<'a>(&'a mut dyn Services);
 
-unsafe extern "C" fn request(data: *mut c_void, operation: RStr<'_>, payload: RStr<'_>) -> RawResult<RString> {
+unsafe extern "C" fn request(
+    data: *mut c_void,
+    operation: RStr<'_>,
+    payload: RStr<'_>,
+) -> RawResult<RString> {
     // SAFETY: `data` is the `Target` that `RawServices::with` borrows for the duration of the call.
     let target = unsafe { &mut *data.cast::<Target<'_>>() };
     let answer = super::contain(|| {
@@ -56,7 +60,11 @@ impl RawServices<'_> {
     /// Lends a host's services for the duration of `call`.
     pub fn with<R>(services: &mut dyn Services, call: impl FnOnce(RawServices<'_>) -> R) -> R {
         let mut target = Target(services);
-        call(RawServices { data: (&raw mut target).cast(), table: ServicesTable_Ref(TABLE.static_as_prefix()), borrow: PhantomData })
+        call(RawServices {
+            data: (&raw mut target).cast(),
+            table: ServicesTable_Ref(TABLE.static_as_prefix()),
+            borrow: PhantomData,
+        })
     }
 }
 

@@ -25,7 +25,8 @@ impl Variables for Epoch {
 
 /// A number, or an expression of some variables: `1.5`, `"1 + 0.1 * epoch"`.
 ///
-/// Operators `+ - * / ^ %`, functions such as `exp`, `ln`, `sqrt`, `cos`, `min`, `max` (`a min b`), constants `pi` and `e`.
+/// Operators `+ - * / ^ %`, functions such as `exp`, `ln`, `sqrt`, `cos`, `min`, `max` (`a min b`), constants
+/// `pi` and `e`.
 ///
 /// ```
 /// use thaw_plugin_api::config::{Config, Epoch, Expression, Key};
@@ -63,10 +64,16 @@ impl<V: Variables> Expression<V> {
     /// # Errors
     /// A text that is no expression, or a variable that there is not.
     pub fn parse(text: &str) -> Result<Self> {
-        let parsed: FlatEx<f64> = exmex::parse(text).map_err(|error| Error::new(format_args!("`{text}` is no expression: {error}")))?;
-        let position = |name: &String| V::NAMES.iter().position(|known| known == name).ok_or_else(|| unknown::<V>(text, name));
+        let parsed: FlatEx<f64> = exmex::parse(text)
+            .map_err(|error| Error::new(format_args!("`{text}` is no expression: {error}")))?;
+        let position = |name: &String| {
+            V::NAMES.iter().position(|known| known == name).ok_or_else(|| unknown::<V>(text, name))
+        };
         let arguments = parsed.var_names().iter().map(position).collect::<Result<_>>()?;
-        Ok(Self { form: Form::Text { text: text.to_owned(), parsed: Box::new(parsed), arguments }, variables: PhantomData })
+        Ok(Self {
+            form: Form::Text { text: text.to_owned(), parsed: Box::new(parsed), arguments },
+            variables: PhantomData,
+        })
     }
 
     /// The number for these values of the variables, in the order of [`Variables::NAMES`].
@@ -79,13 +86,19 @@ impl<V: Variables> Expression<V> {
             Form::Text { text, parsed, arguments } => (text, parsed, arguments),
         };
         let values: Option<Vec<f64>> = arguments.iter().map(|&index| variables.get(index).copied()).collect();
-        let values = values.ok_or_else(|| Error::new(format_args!("`{text}` needs the values of {}", V::NAMES.join(", "))))?;
+        let values = values.ok_or_else(|| {
+            Error::new(format_args!("`{text}` needs the values of {}", V::NAMES.join(", ")))
+        })?;
         let value = parsed.eval(&values).map_err(|error| Error::new(format_args!("`{text}`: {error}")))?;
         if value.is_finite() {
             return Ok(value);
         }
-        let given: Vec<String> = V::NAMES.iter().zip(variables).map(|(name, value)| format!("{name} = {value}")).collect();
-        Err(Error::new(format_args!("`{text}` is {value} for {}, expected a finite number", given.join(", "))))
+        let given: Vec<String> =
+            V::NAMES.iter().zip(variables).map(|(name, value)| format!("{name} = {value}")).collect();
+        Err(Error::new(format_args!(
+            "`{text}` is {value} for {}, expected a finite number",
+            given.join(", ")
+        )))
     }
 }
 
@@ -124,10 +137,13 @@ impl<V: Variables> Config for Expression<V> {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        let refused = |expected: String| ConfigError::Value { key: key.clone(), found: value.to_string(), expected };
+        let refused =
+            |expected: String| ConfigError::Value { key: key.clone(), found: value.to_string(), expected };
         let expected = || format!("a number or an expression of {}", V::NAMES.join(", "));
         match value {
-            Value::String(text) => Self::parse(text).map_err(|error| refused(format!("{}: {error}", expected()))),
+            Value::String(text) => {
+                Self::parse(text).map_err(|error| refused(format!("{}: {error}", expected())))
+            }
             other => other.as_f64().map(Self::constant).ok_or_else(|| refused(expected())),
         }
     }

@@ -133,7 +133,11 @@ impl<T: Config> Config for Vec<T> {
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
         let elements = value.as_array().ok_or_else(|| mismatch(key, value, "a list"))?;
-        elements.iter().enumerate().map(|(index, element)| T::from_value(element, &key.element(index))).collect()
+        elements
+            .iter()
+            .enumerate()
+            .map(|(index, element)| T::from_value(element, &key.element(index)))
+            .collect()
     }
 
     fn to_value(&self) -> Value {
@@ -164,10 +168,15 @@ impl<T: Config> Config for BTreeMap<String, T> {
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
         let table = value.as_object().ok_or_else(|| mismatch(key, value, "a table"))?;
-        table.iter().map(|(name, value)| Ok((name.clone(), T::from_value(value, &key.child(name))?))).collect()
+        table
+            .iter()
+            .map(|(name, value)| Ok((name.clone(), T::from_value(value, &key.child(name))?)))
+            .collect()
     }
 
     fn to_value(&self) -> Value {
-        Value::Object(self.iter().map(|(name, value)| (name.clone(), value.to_value())).collect::<Map<_, _>>())
+        Value::Object(
+            self.iter().map(|(name, value)| (name.clone(), value.to_value())).collect::<Map<_, _>>(),
+        )
     }
 }

@@ -32,7 +32,9 @@ impl<'v> ObjectReader<'v> {
         let key = self.key.child(name);
         match self.table.get(name) {
             Some(value) => T::from_value(value, &key),
-            None => default.or_else(T::default_value).ok_or_else(|| ConfigError::MissingKey { key, expected: expectation(&T::schema()) }),
+            None => default
+                .or_else(T::default_value)
+                .ok_or_else(|| ConfigError::MissingKey { key, expected: expectation(&T::schema()) }),
         }
     }
 
@@ -62,7 +64,8 @@ impl<'v> ObjectReader<'v> {
         };
         Err(ConfigError::UnknownKey {
             key: self.key.child(unknown),
-            nearest: crate::nearest::nearest(unknown, self.known.iter().map(String::as_str)).map(str::to_owned),
+            nearest: crate::nearest::nearest(unknown, self.known.iter().map(String::as_str))
+                .map(str::to_owned),
             known: self.known,
         })
     }
@@ -80,7 +83,8 @@ pub(super) fn expectation(schema: &Value) -> String {
         return format!("one of {}", names.join(", "));
     }
     if let Some(types) = schema.get("type").and_then(Value::as_array) {
-        let words: Vec<String> = types.iter().map(|kind| expectation(&serde_json::json!({ "type": kind }))).collect();
+        let words: Vec<String> =
+            types.iter().map(|kind| expectation(&serde_json::json!({ "type": kind }))).collect();
         return words.join(" or ");
     }
     match schema.get("type").and_then(Value::as_str) {

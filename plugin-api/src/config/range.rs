@@ -79,11 +79,19 @@ fn insert<T: Number>(object: &mut Map<String, Value>, inclusive: &str, exclusive
 ///
 /// # Errors
 /// The key, the number and the range.
-pub fn limit<T: Number, V: Ranged<T>>(value: V, range: &impl RangeBounds<T>, key: &Key) -> Result<V, ConfigError> {
+pub fn limit<T: Number, V: Ranged<T>>(
+    value: V,
+    range: &impl RangeBounds<T>,
+    key: &Key,
+) -> Result<V, ConfigError> {
     // NaN is in no range, so the test is for membership, not for being outside.
     match value.numbers().into_iter().find(|number| !range.contains(number)) {
         None => Ok(value),
-        Some(number) => Err(ConfigError::Value { key: key.clone(), found: number.to_json().to_string(), expected: describe(range) }),
+        Some(number) => Err(ConfigError::Value {
+            key: key.clone(),
+            found: number.to_json().to_string(),
+            expected: describe(range),
+        }),
     }
 }
 

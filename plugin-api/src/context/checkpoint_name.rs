@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The name of a checkpoint that a hook asks for: that of a folder, of letters, digits, `-`, `_`, `=` and `.`, which does not begin
-/// with `.`. `last` and `best` are the host's.
+/// The name of a checkpoint that a hook asks for: that of a folder, of letters, digits, `-`, `_`, `=` and
+/// `.`, which does not begin with `.`. `last` and `best` are the host's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CheckpointName(String);
@@ -20,10 +20,14 @@ impl CheckpointName {
     /// Another character, or a name of the host's.
     pub fn new(name: &str) -> Result<Self> {
         if name.is_empty() || name.starts_with('.') || !name.chars().all(Self::allows) {
-            return Err(Error::new(format_args!("`{name}` cannot be the name of a checkpoint: expected letters, digits, -, _, = and .")));
+            return Err(Error::new(format_args!(
+                "`{name}` cannot be the name of a checkpoint: expected letters, digits, -, _, = and ."
+            )));
         }
         if ["last", "best"].contains(&name) {
-            return Err(Error::new(format_args!("`{name}` is a name of the host's own; take another one for a checkpoint")));
+            return Err(Error::new(format_args!(
+                "`{name}` is a name of the host's own; take another one for a checkpoint"
+            )));
         }
         Ok(Self(name.to_owned()))
     }

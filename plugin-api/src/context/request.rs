@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::module_tree::ModuleTree;
 use crate::optimizer::Optimizer;
 
-/// What a hook asks of the host. [`Context`](super::Context) sends these, a host reads them with [`Request::parse`].
+/// What a hook asks of the host. [`Context`](super::Context) sends these, a host reads them with
+/// [`Request::parse`].
 ///
 /// Names and keys are part of the ABI: append, never rename.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,8 +133,9 @@ impl Request {
         if !OPERATIONS.contains(&operation) {
             return Err(super::unknown_operation(operation));
         }
-        serde_json::from_value(json!({ "operation": operation, "payload": payload }))
-            .map_err(|error| Error::new(format_args!("the payload of operation `{operation}` does not fit: {error}")))
+        serde_json::from_value(json!({ "operation": operation, "payload": payload })).map_err(|error| {
+            Error::new(format_args!("the payload of operation `{operation}` does not fit: {error}"))
+        })
     }
 
     /// Sends it to a host.
@@ -172,6 +174,7 @@ pub(crate) mod number {
 
     pub fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<f64, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        super::number_from_json(&value).ok_or_else(|| D::Error::custom(format_args!("expected a number, found {value}")))
+        super::number_from_json(&value)
+            .ok_or_else(|| D::Error::custom(format_args!("expected a number, found {value}")))
     }
 }

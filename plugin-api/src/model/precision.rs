@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 
-/// Number format of forward and backward (the run config's `trainer.precision`). Weights, their gradients and the optimizer's
-/// state are float32 in each of them.
+/// Number format of forward and backward (the run config's `trainer.precision`). Weights, their gradients and
+/// the optimizer's state are float32 in each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Config, Serialize, Deserialize)]
 #[config(crate = crate)]
 #[serde(rename_all = "kebab-case")]

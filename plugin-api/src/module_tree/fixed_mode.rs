@@ -3,9 +3,9 @@
 use super::ModuleTree;
 
 impl ModuleTree {
-    /// Puts modules that know one mode only back into it, as `built` has them, the tree that the model gave. Batch norms that
-    /// cannot leave training mode keep their stored statistics instead. Gives the paths of the modules that were set to
-    /// another mode.
+    /// Puts modules that know one mode only back into it, as `built` has them, the tree that the model gave.
+    /// Batch norms that cannot leave training mode keep their stored statistics instead. Gives the paths of
+    /// the modules that were set to another mode.
     pub fn hold_fixed_modes(&mut self, built: &Self) -> Vec<String> {
         let mut held = Vec::new();
         for (module, built) in self.modules.iter_mut().zip(&built.modules) {
@@ -24,9 +24,14 @@ mod tests {
     use super::*;
     use crate::module_tree::{BatchNorm, Module};
 
-    /// A root over two batch norms, of which the first was traced in evaluation mode, the second in training mode.
+    /// A root over two batch norms, of which the first was traced in evaluation mode, the second in training
+    /// mode.
     fn traced() -> ModuleTree {
-        let fixed = |path: &str, training| Module { training, fixed_mode: Some(training), ..Module::new(path, "BatchNorm2d") };
+        let fixed = |path: &str, training| Module {
+            training,
+            fixed_mode: Some(training),
+            ..Module::new(path, "BatchNorm2d")
+        };
         ModuleTree::new(vec![Module::new("", "Net"), fixed("0", false), fixed("1", true)]).unwrap()
     }
 
@@ -43,7 +48,11 @@ mod tests {
         assert_eq!(modes(&tree), [(false, Some(true)), (true, Some(true))]);
         tree.freeze("", BatchNorm::Eval).unwrap();
         assert_eq!(tree.hold_fixed_modes(&built), ["1"]);
-        assert_eq!(modes(&tree)[1], (true, Some(false)), "stored statistics are left alone where evaluation was asked for");
+        assert_eq!(
+            modes(&tree)[1],
+            (true, Some(false)),
+            "stored statistics are left alone where evaluation was asked for"
+        );
     }
 
     #[test]

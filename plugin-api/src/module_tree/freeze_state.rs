@@ -6,13 +6,14 @@ use super::{Module, ModuleTree};
 use crate::error::{Error, ErrorKind, Result};
 
 impl ModuleTree {
-    /// Takes over `requires_grad`, modes and batch norm tracking from the modules that a checkpoint kept, by name.
-    /// Nothing is changed on an error.
+    /// Takes over `requires_grad`, modes and batch norm tracking from the modules that a checkpoint kept, by
+    /// name. Nothing is changed on an error.
     ///
     /// # Errors
     /// A module or parameter of this model that the checkpoint does not have.
     pub fn restore_freeze_state(&mut self, saved: &[Module]) -> Result<()> {
-        let saved: HashMap<&str, &Module> = saved.iter().map(|module| (module.path.as_str(), module)).collect();
+        let saved: HashMap<&str, &Module> =
+            saved.iter().map(|module| (module.path.as_str(), module)).collect();
         let mut modules = self.modules.clone();
         for module in &mut modules {
             let known = saved.get(module.path.as_str()).ok_or_else(|| missing("module", &module.path))?;
@@ -20,7 +21,8 @@ impl ModuleTree {
             module.track_running_stats = known.track_running_stats;
             for parameter in &mut module.parameters {
                 let known = known.parameters.iter().find(|known| known.name == parameter.name);
-                parameter.requires_grad = known.ok_or_else(|| missing("parameter", &parameter.name))?.requires_grad;
+                parameter.requires_grad =
+                    known.ok_or_else(|| missing("parameter", &parameter.name))?.requires_grad;
             }
         }
         self.modules = modules;

@@ -13,7 +13,8 @@ pub struct Module {
     pub path: String,
     /// PyTorch's class name: `Conv2d`, `BatchNorm2d`, `Sequential`, ….
     pub kind: String,
-    /// Whether PyTorch iterates over it (`Sequential`, `ModuleList`, `ModuleDict` and what derives from them).
+    /// Whether PyTorch iterates over it (`Sequential`, `ModuleList`, `ModuleDict` and what derives from
+    /// them).
     #[serde(default)]
     pub iterable: bool,
     /// Parameters of this module itself, not of its children.
@@ -24,8 +25,8 @@ pub struct Module {
     pub buffers: Vec<TensorInfo>,
     /// Mode in the training phase; validation runs in evaluation mode anyway.
     pub training: bool,
-    /// The only mode that the module knows, where that is so: a traced TorchScript module has its mode in its code. Whatever a
-    /// strategy sets, the host puts `training` back to it.
+    /// The only mode that the module knows, where that is so: a traced TorchScript module has its mode in its
+    /// code. Whatever a strategy sets, the host puts `training` back to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed_mode: Option<bool>,
     /// Batch norms: whether training updates the stored statistics. `None` for other modules.
@@ -102,7 +103,8 @@ impl<'t> ModuleMut<'t> {
     /// Paths of the direct children, in registration order.
     pub fn children(&self) -> Vec<String> {
         let path = self.path();
-        let children = self.tree.modules().iter().filter(|module| super::parent_of(&module.path) == Some(path));
+        let children =
+            self.tree.modules().iter().filter(|module| super::parent_of(&module.path) == Some(path));
         children.map(|module| module.path.clone()).collect()
     }
 
@@ -118,8 +120,9 @@ impl<'t> ModuleMut<'t> {
         self.tree.make_trainable_resolved(&target, &target);
     }
 
-    /// Makes everything in the module trainable and gives what no group has yet a group of its own, named after the
-    /// module, with this rate and the optimizer's defaults. Nothing is added where every parameter has a group.
+    /// Makes everything in the module trainable and gives what no group has yet a group of its own, named
+    /// after the module, with this rate and the optimizer's defaults. Nothing is added where every parameter
+    /// has a group.
     ///
     /// # Errors
     /// The rate is negative or not a number.
@@ -128,15 +131,25 @@ impl<'t> ModuleMut<'t> {
         self.add_group(optimizer, lr, true)
     }
 
-    /// As [`Self::unfreeze_and_add_param_group`], but the module's batch norms stay frozen as `batch_norm` says. With
+    /// As [`Self::unfreeze_and_add_param_group`], but the module's batch norms stay frozen as `batch_norm`
+    /// says. With
     /// [`BatchNorm::Train`] they keep `requires_grad` and are in no group, as Lightning's `train_bn=False` leaves them.
     ///
     /// # Errors
     /// The rate is negative or not a number.
-    pub fn unfreeze_without_batch_norms(&mut self, optimizer: &mut Optimizer, lr: f64, batch_norm: BatchNorm) -> Result<()> {
+    pub fn unfreeze_without_batch_norms(
+        &mut self,
+        optimizer: &mut Optimizer,
+        lr: f64,
+        batch_norm: BatchNorm,
+    ) -> Result<()> {
         self.make_trainable();
         if batch_norm != BatchNorm::Train {
-            let norms: Vec<usize> = self.target().into_iter().filter(|&index| self.tree.modules()[index].is_batch_norm()).collect();
+            let norms: Vec<usize> = self
+                .target()
+                .into_iter()
+                .filter(|&index| self.tree.modules()[index].is_batch_norm())
+                .collect();
             self.tree.freeze_resolved(&norms, &norms, batch_norm);
         }
         self.add_group(optimizer, lr, false)
@@ -149,7 +162,8 @@ impl<'t> ModuleMut<'t> {
 
     fn target(&self) -> Vec<usize> {
         let path = self.path().to_owned();
-        let within = |(index, module): (usize, &Module)| super::is_within(&module.path, &path).then_some(index);
+        let within =
+            |(index, module): (usize, &Module)| super::is_within(&module.path, &path).then_some(index);
         self.tree.modules().iter().enumerate().filter_map(within).collect()
     }
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct Stage {
     /// Name of the stage: `stem`, `layer1`, `head`, ….
     pub name: String,
-    /// What the stage runs: paths of modules, each with all below it, and names of parameters that a module around them owns.
+    /// What the stage runs: paths of modules, each with all below it, and names of parameters that a module
+    /// around them owns.
     /// [`ModuleTree::select`](super::ModuleTree::select) takes both.
     pub modules: Vec<String>,
 }

@@ -13,19 +13,25 @@ use crate::testing::FakeModel;
 /// The model of `nested_functions/case.json`.
 fn nested() -> Result<ModuleTree> {
     let conv = |model: FakeModel, inputs: i64, outputs: i64| {
-        model.module("conv", "Conv2d", |layer| layer.parameter("weight", &[outputs, inputs, 3, 3]).parameter("bias", &[outputs]))
+        model.module("conv", "Conv2d", |layer| {
+            layer.parameter("weight", &[outputs, inputs, 3, 3]).parameter("bias", &[outputs])
+        })
     };
     let plain = |block: FakeModel, inputs| conv(block, inputs, 12).relu("act").batch_norm("bn", 12);
     FakeModel::new()
         .sequential("encoder", |encoder| {
             let encoder = encoder.module("0", "GainBlock", |block| {
-                let block = block.parameter("gain", &[1]).module("ops", "ModuleDict", |ops| conv(ops, 3, 8).relu("act"));
+                let block = block
+                    .parameter("gain", &[1])
+                    .module("ops", "ModuleDict", |ops| conv(ops, 3, 8).relu("act"));
                 block.batch_norm("bn", 8)
             });
             encoder.module("1", "PlainBlock", |block| plain(block, 8))
         })
         .module("decoder", "PlainBlock", |block| plain(block, 12))
-        .module("tail", "ScaledSequential", |tail| tail.iterable().parameter("scale", &[1]).conv2d("0", 12, 12, 1).batch_norm("1", 12))
+        .module("tail", "ScaledSequential", |tail| {
+            tail.iterable().parameter("scale", &[1]).conv2d("0", 12, 12, 1).batch_norm("1", 12)
+        })
         .tree()
 }
 
@@ -40,7 +46,8 @@ fn state(tree: &ModuleTree) -> Value {
     let mut trainable: Vec<&str> = tree.trainable();
     trainable.sort_unstable();
     let norms = || tree.modules().iter().filter(|module| module.is_batch_norm());
-    let tracking: BTreeMap<_, _> = norms().map(|norm| (norm.path.as_str(), norm.track_running_stats)).collect();
+    let tracking: BTreeMap<_, _> =
+        norms().map(|norm| (norm.path.as_str(), norm.track_running_stats)).collect();
     let training: BTreeMap<_, _> = norms().map(|norm| (norm.path.as_str(), norm.training)).collect();
     json!({ "requires_grad": trainable, "track_running_stats": tracking, "batch_norm_training": training })
 }
@@ -55,10 +62,13 @@ fn call(tree: &mut ModuleTree, optimizer: &mut Optimizer, step: &Value) -> Resul
     let flag = |key: &str| step[key].as_bool().unwrap_or(true);
     match step["call"].as_str().unwrap_or_default() {
         "flatten_modules" => {
-            let paths: Vec<&str> = tree.flatten_modules(on)?.into_iter().map(|module| module.path.as_str()).collect();
+            let paths: Vec<&str> =
+                tree.flatten_modules(on)?.into_iter().map(|module| module.path.as_str()).collect();
             Ok(json!({ "count": paths.len(), "modules": paths }))
         }
-        "filter_params" => Ok(json!({ "params": tree.filter_params(on, flag("train_bn"), flag("requires_grad"))? })),
+        "filter_params" => {
+            Ok(json!({ "params": tree.filter_params(on, flag("train_bn"), flag("requires_grad"))? }))
+        }
         "freeze" => {
             tree.freeze(on, if flag("train_bn") { BatchNorm::Train } else { BatchNorm::BatchStats })?;
             Ok(state(tree))
@@ -69,7 +79,11 @@ fn call(tree: &mut ModuleTree, optimizer: &mut Optimizer, step: &Value) -> Resul
         }
         "optimizer" => {
             let modules = tree.flatten_modules(on)?;
-            let parameters = modules.into_iter().flat_map(|module| &module.parameters).map(|parameter| parameter.name.clone()).collect();
+            let parameters = modules
+                .into_iter()
+                .flat_map(|module| &module.parameters)
+                .map(|parameter| parameter.name.clone())
+                .collect();
             let lr = step["lr"].as_f64().unwrap_or_default();
             *optimizer = Optimizer::new("sgd", lr, 0.0, Vec::new());
             optimizer.add_param_group(ParamGroup { parameters, ..optimizer.new_group("first", lr) })?;
@@ -86,7 +100,8 @@ fn call(tree: &mut ModuleTree, optimizer: &mut Optimizer, step: &Value) -> Resul
     }
 }
 
-/// The part of the trace's result that a call gives: not which values Lightning compared, nor groups' weight decay.
+/// The part of the trace's result that a call gives: not which values Lightning compared, nor groups' weight
+/// decay.
 fn expected(step: &Value) -> Value {
     let mut result = step["result"].clone();
     if let Some(table) = result.as_object_mut() {
@@ -108,11 +123,14 @@ fn expected(step: &Value) -> Value {
 fn is_like(found: &Value, expected: &Value) -> bool {
     match (found, expected) {
         (Value::Array(found), Value::Array(expected)) => {
-            found.len() == expected.len() && found.iter().zip(expected).all(|(found, expected)| is_like(found, expected))
+            found.len() == expected.len()
+                && found.iter().zip(expected).all(|(found, expected)| is_like(found, expected))
         }
         (Value::Object(found), Value::Object(expected)) => {
             found.len() == expected.len()
-                && expected.iter().all(|(key, expected)| found.get(key).is_some_and(|found| is_like(found, expected)))
+                && expected
+                    .iter()
+                    .all(|(key, expected)| found.get(key).is_some_and(|found| is_like(found, expected)))
         }
         _ => match (found.as_f64(), expected.as_f64()) {
             (Some(found), Some(expected)) => (found - expected).abs() <= 1e-12 * expected.abs(),
@@ -123,7 +141,8 @@ fn is_like(found: &Value, expected: &Value) -> bool {
 
 #[test]
 fn base_finetuning_gives_what_lightnings_functions_give() -> Result<()> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/parity/nested_functions/trace.json");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/parity/nested_functions/trace.json");
     let trace: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     let mut calls = 0;
     for sequence in trace["sequences"].as_array().into_iter().flatten() {

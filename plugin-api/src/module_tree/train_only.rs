@@ -5,15 +5,16 @@ use std::collections::HashSet;
 use super::{BatchNorm, ModuleTree, Selection, is_within, parent_of};
 
 impl ModuleTree {
-    /// Makes the selection trainable and freezes everything else; `batch_norm` says what batch norms of the frozen parts
-    /// do, and the mode that those are in.
+    /// Makes the selection trainable and freezes everything else; `batch_norm` says what batch norms of the
+    /// frozen parts do, and the mode that those are in.
     ///
-    /// A module without parameters that is not selected itself (dropout, pooling) goes with the module around it: it is
-    /// frozen where nothing in there trains. Right below the root it trains.
+    /// A module without parameters that is not selected itself (dropout, pooling) goes with the module around
+    /// it: it is frozen where nothing in there trains. Right below the root it trains.
     pub fn train_only(&mut self, selection: &Selection, batch_norm: BatchNorm) {
         let parameters: HashSet<&str> = selection.parameters.iter().map(String::as_str).collect();
         let selected: HashSet<&str> = selection.modules.iter().map(String::as_str).collect();
-        let trains: Vec<bool> = (0..self.modules().len()).map(|index| self.trains(index, &selected, &parameters)).collect();
+        let trains: Vec<bool> =
+            (0..self.modules().len()).map(|index| self.trains(index, &selected, &parameters)).collect();
         for (module, trains) in self.modules_mut().iter_mut().zip(trains) {
             let is_free_norm = module.is_batch_norm() && batch_norm == BatchNorm::Train;
             for parameter in &mut module.parameters {
@@ -61,8 +62,12 @@ mod tests {
     fn tree() -> Result<ModuleTree> {
         FakeModel::new()
             .sequential("backbone", |backbone| {
-                let block =
-                    |block: FakeModel| block.conv2d("conv", 8, 8, 3).batch_norm("bn", 8).module("drop", "Sequential", |d| d.dropout("0"));
+                let block = |block: FakeModel| {
+                    block
+                        .conv2d("conv", 8, 8, 3)
+                        .batch_norm("bn", 8)
+                        .module("drop", "Sequential", |d| d.dropout("0"))
+                };
                 backbone.module("0", "Block", block).module("1", "Block", block).dropout("2")
             })
             .dropout("dropout")
@@ -71,7 +76,11 @@ mod tests {
     }
 
     fn training(tree: &ModuleTree) -> Vec<&str> {
-        tree.modules().iter().filter(|module| module.training && !module.path.is_empty()).map(|module| module.path.as_str()).collect()
+        tree.modules()
+            .iter()
+            .filter(|module| module.training && !module.path.is_empty())
+            .map(|module| module.path.as_str())
+            .collect()
     }
 
     #[test]
@@ -119,8 +128,12 @@ mod tests {
 
     #[test]
     fn tied_parameters_train_under_each_name() -> Result<()> {
-        let mut tree =
-            FakeModel::new().embedding("embed", 4, 8).linear("body", 8, 8).linear("out", 8, 4).tie("out.weight", "embed.weight").tree()?;
+        let mut tree = FakeModel::new()
+            .embedding("embed", 4, 8)
+            .linear("body", 8, 8)
+            .linear("out", 8, 4)
+            .tie("out.weight", "embed.weight")
+            .tree()?;
         tree.train_only(&tree.select(["out"])?, BatchNorm::Eval);
         assert!(tree.parameter("embed.weight")?.requires_grad && tree.parameter("out.weight")?.requires_grad);
         assert!(!tree.parameter("body.weight")?.requires_grad);

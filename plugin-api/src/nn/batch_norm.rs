@@ -57,7 +57,8 @@ impl BatchNorm2d {
             bias: module.parameter("bias", init::zeros(&shape)?)?,
             running_mean: module.buffer("running_mean", init::zeros(&shape)?),
             running_var: module.buffer("running_var", init::ones(&shape)?),
-            num_batches_tracked: module.buffer("num_batches_tracked", Tensor::f_zeros([0_i64; 0], (Kind::Int64, tch::Device::Cpu))?),
+            num_batches_tracked: module
+                .buffer("num_batches_tracked", Tensor::f_zeros([0_i64; 0], (Kind::Int64, tch::Device::Cpu))?),
             momentum,
             eps,
             mode: module.mode(),
@@ -80,6 +81,15 @@ impl Module for BatchNorm2d {
         // Without stored statistics to update, libtorch leaves them alone.
         let stored = (tracking || !training).then_some((&self.running_mean, &self.running_var));
         let (mean, var) = stored.unzip();
-        Ok(input.f_batch_norm(Some(&self.weight), Some(&self.bias), mean, var, training, self.momentum, self.eps, true)?)
+        Ok(input.f_batch_norm(
+            Some(&self.weight),
+            Some(&self.bias),
+            mean,
+            var,
+            training,
+            self.momentum,
+            self.eps,
+            true,
+        )?)
     }
 }

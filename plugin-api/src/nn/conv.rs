@@ -38,17 +38,29 @@ impl Conv2d {
     ///
     /// # Errors
     /// Sizes that libtorch refuses.
-    pub fn new(path: &Path, in_channels: i64, out_channels: i64, kernel_size: i64, options: Conv2dOptions) -> Result<Self> {
+    pub fn new(
+        path: &Path,
+        in_channels: i64,
+        out_channels: i64,
+        kernel_size: i64,
+        options: Conv2dOptions,
+    ) -> Result<Self> {
         let shape = [out_channels, in_channels / options.groups.max(1), kernel_size, kernel_size];
         let bias = if options.bias { Some(init::bias_for(&shape)?) } else { None };
         Self::with_values(path, init::kaiming_uniform(&shape)?, bias, options)
     }
 
-    /// With these initial values: weight `[out, in / groups, k, k]`, bias `[out]`; they decide on `options.bias`.
+    /// With these initial values: weight `[out, in / groups, k, k]`, bias `[out]`; they decide on
+    /// `options.bias`.
     ///
     /// # Errors
     /// There is a module at this place already.
-    pub fn with_values(path: &Path, weight: Tensor, bias: Option<Tensor>, options: Conv2dOptions) -> Result<Self> {
+    pub fn with_values(
+        path: &Path,
+        weight: Tensor,
+        bias: Option<Tensor>,
+        options: Conv2dOptions,
+    ) -> Result<Self> {
         Self::of_kind(path, "Conv2d", weight, bias, options)
     }
 
@@ -56,7 +68,13 @@ impl Conv2d {
     ///
     /// # Errors
     /// There is a module at this place already.
-    pub fn of_kind(path: &Path, kind: &str, weight: Tensor, bias: Option<Tensor>, options: Conv2dOptions) -> Result<Self> {
+    pub fn of_kind(
+        path: &Path,
+        kind: &str,
+        weight: Tensor,
+        bias: Option<Tensor>,
+        options: Conv2dOptions,
+    ) -> Result<Self> {
         let module = path.module(kind)?;
         let weight = module.parameter("weight", weight)?;
         let bias = bias.map(|bias| module.parameter("bias", bias)).transpose()?;

@@ -42,7 +42,8 @@ impl Module for Dropout {
     }
 }
 
-/// Drops whole samples of a residual branch while training (Huang et al., "Deep Networks with Stochastic Depth").
+/// Drops whole samples of a residual branch while training (Huang et al., "Deep Networks with Stochastic
+/// Depth").
 pub struct StochasticDepth {
     probability: f64,
     mode: Mode,
@@ -76,7 +77,8 @@ impl Module for StochasticDepth {
         if let Some(first) = shape.first_mut() {
             *first = input.size()[0];
         }
-        let kept = Tensor::f_empty(shape.as_slice(), (Kind::Float, input.device()))?.f_bernoulli_float_(survival)?;
+        let kept =
+            Tensor::f_empty(shape.as_slice(), (Kind::Float, input.device()))?.f_bernoulli_float_(survival)?;
         let scale = if survival > 0.0 { kept.f_div_scalar(survival)? } else { kept };
         Ok(input.f_mul(&scale.f_to_kind(input.kind())?)?)
     }

@@ -24,18 +24,22 @@ pub fn normal(shape: &[i64], std: f64) -> Result<Tensor> {
     Ok(Tensor::f_empty(shape, FLOAT)?.f_normal_(0.0, std)?)
 }
 
-/// Normal with mean 0, drawn anew where it would lie outside of `low..=high` (`trunc_normal_`, where they are -2 and 2 by
-/// default, whatever `std`).
+/// Normal with mean 0, drawn anew where it would lie outside of `low..=high` (`trunc_normal_`, where they are
+/// -2 and 2 by default, whatever `std`).
 ///
 /// # Errors
 /// A shape that libtorch refuses, or a `std` that is not positive.
 pub fn truncated_normal(shape: &[i64], std: f64, low: f64, high: f64) -> Result<Tensor> {
     if std <= 0.0 || low >= high {
-        return Err(Error::new(format_args!("a normal distribution of std {std} within {low}..={high} cannot be drawn from")));
+        return Err(Error::new(format_args!(
+            "a normal distribution of std {std} within {low}..={high} cannot be drawn from"
+        )));
     }
-    // Through the inverse of the distribution function. In f64: in f32 the lowest of 2^24 draws would be infinite.
+    // Through the inverse of the distribution function. In f64: in f32 the lowest of 2^24 draws would be
+    // infinite.
     let bound = |at: f64| Ok::<_, Error>(Tensor::from(at / (std * SQRT_2)).f_erf()?.f_double_value(&[])?);
-    let uniform = Tensor::f_empty(shape, (Kind::Double, Device::Cpu))?.f_uniform_(bound(low)?, bound(high)?)?;
+    let uniform =
+        Tensor::f_empty(shape, (Kind::Double, Device::Cpu))?.f_uniform_(bound(low)?, bound(high)?)?;
     let drawn = uniform.f_erfinv()?.f_mul_scalar(std * SQRT_2)?.f_clamp(low, high)?;
     Ok(drawn.f_to_kind(Kind::Float)?)
 }
@@ -90,7 +94,8 @@ pub fn kaiming_normal_fan_out(shape: &[i64]) -> Result<Tensor> {
     normal(shape, (2.0 / fan_out(shape)?).sqrt())
 }
 
-/// Uniform in plus and minus `1 / sqrt(fan_in)` of the weight it belongs to: the bias of linear and convolution layers.
+/// Uniform in plus and minus `1 / sqrt(fan_in)` of the weight it belongs to: the bias of linear and
+/// convolution layers.
 ///
 /// # Errors
 /// A weight without input features.

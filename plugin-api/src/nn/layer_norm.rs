@@ -27,7 +27,11 @@ impl LayerNorm {
     /// Sizes that libtorch refuses.
     pub fn of_kind(path: &Path, kind: &str, size: i64, eps: f64) -> Result<Self> {
         let module = path.module(kind)?;
-        Ok(Self { weight: module.parameter("weight", init::ones(&[size])?)?, bias: module.parameter("bias", init::zeros(&[size])?)?, eps })
+        Ok(Self {
+            weight: module.parameter("weight", init::ones(&[size])?)?,
+            bias: module.parameter("bias", init::zeros(&[size])?)?,
+            eps,
+        })
     }
 }
 

@@ -33,8 +33,8 @@ impl Path {
     }
 
     /// Registers a module here, with PyTorch's class name. Its place among its siblings is that of the first
-    /// registration here or below. Parents that were not registered yet are now, as plain modules; they can still get a
-    /// class of their own.
+    /// registration here or below. Parents that were not registered yet are now, as plain modules; they can
+    /// still get a class of their own.
     ///
     /// # Errors
     /// There is a module here already.
@@ -42,8 +42,8 @@ impl Path {
         ModuleBuilder::new(Rc::clone(&self.registry), &self.path, kind)
     }
 
-    /// Takes everything that is registered here and below out of training: its parameters get no gradient, its modules
-    /// start in evaluation mode. A strategy can make it trainable again.
+    /// Takes everything that is registered here and below out of training: its parameters get no gradient,
+    /// its modules start in evaluation mode. A strategy can make it trainable again.
     ///
     /// # Errors
     /// libtorch refuses.

@@ -115,7 +115,9 @@ impl Registry {
         for registered in self.in_order() {
             for (name, _) in registered.parameters.iter().chain(&registered.buffers) {
                 if !names.insert(name) {
-                    return Err(Error::new(format_args!("there are two parameters or buffers named `{name}`")));
+                    return Err(Error::new(format_args!(
+                        "there are two parameters or buffers named `{name}`"
+                    )));
                 }
             }
             let mut module = Module::new(&registered.path, &registered.kind);
@@ -126,9 +128,15 @@ impl Registry {
                 let first = identity(tensor).map(|identity| *first_names.entry(identity).or_insert(name));
                 let tied_to = first.filter(|first| first != name).map(str::to_owned);
                 let requires_grad = tensor.requires_grad();
-                module.parameters.push(Parameter { name: name.clone(), shape: tensor.size(), requires_grad, tied_to });
+                module.parameters.push(Parameter {
+                    name: name.clone(),
+                    shape: tensor.size(),
+                    requires_grad,
+                    tied_to,
+                });
             }
-            let info = |(name, tensor): &(String, Tensor)| TensorInfo { name: name.clone(), shape: tensor.size() };
+            let info =
+                |(name, tensor): &(String, Tensor)| TensorInfo { name: name.clone(), shape: tensor.size() };
             module.buffers = registered.buffers.iter().map(info).collect();
             modules.push(module);
         }
@@ -160,7 +168,8 @@ impl Registry {
     }
 }
 
-/// What tied parameters have in common: one tensor object, whose data moves as one. None for a tensor without data.
+/// What tied parameters have in common: one tensor object, whose data moves as one. None for a tensor without
+/// data.
 fn identity(tensor: &Tensor) -> Option<usize> {
     let address = tensor.data_ptr() as usize;
     (address != 0).then_some(address)

@@ -34,7 +34,11 @@ impl Sequential {
     ///
     /// # Errors
     /// There is a module at this place already, or a layer cannot be built.
-    pub fn of_kind(path: &Path, kind: &str, build: impl FnOnce(&mut SequentialBuilder<'_>) -> Result<()>) -> Result<Self> {
+    pub fn of_kind(
+        path: &Path,
+        kind: &str,
+        build: impl FnOnce(&mut SequentialBuilder<'_>) -> Result<()>,
+    ) -> Result<Self> {
         path.module(kind)?.iterable();
         let mut builder = SequentialBuilder { path, layers: Vec::new() };
         build(&mut builder)?;
@@ -56,7 +60,9 @@ impl Sequential {
     /// # Errors
     /// A range that does not lie within the layers, or a layer that refuses its input.
     pub fn forward_range(&self, range: std::ops::Range<usize>, input: &Tensor) -> Result<Tensor> {
-        let outside = || Error::new(format_args!("the layers {range:?} were asked for, there are {}", self.layers.len()));
+        let outside = || {
+            Error::new(format_args!("the layers {range:?} were asked for, there are {}", self.layers.len()))
+        };
         let layers = self.layers.get(range.clone()).ok_or_else(outside)?;
         layers.iter().try_fold(input.shallow_clone(), |input, (name, layer)| {
             layer.forward(&input).map_err(|error| error.context(format_args!("layer `{name}`")))
@@ -84,7 +90,11 @@ impl SequentialBuilder<'_> {
     ///
     /// # Errors
     /// The layer cannot be built.
-    pub fn push_named<M: Module + 'static>(&mut self, name: &str, build: impl FnOnce(&Path) -> Result<M>) -> Result<()> {
+    pub fn push_named<M: Module + 'static>(
+        &mut self,
+        name: &str,
+        build: impl FnOnce(&Path) -> Result<M>,
+    ) -> Result<()> {
         let layer = build(&self.path.child(name))?;
         self.layers.push((name.to_owned(), Box::new(layer)));
         Ok(())

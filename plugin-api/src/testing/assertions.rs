@@ -15,7 +15,10 @@ impl Report {
         match self.epochs.iter().find(|record| record.epoch == epoch) {
             Some(record) => record,
             None => {
-                panic!("there was no epoch {epoch}; the run had {:?}", self.epochs.iter().map(|record| record.epoch).collect::<Vec<_>>())
+                panic!(
+                    "there was no epoch {epoch}; the run had {:?}",
+                    self.epochs.iter().map(|record| record.epoch).collect::<Vec<_>>()
+                )
             }
         }
     }
@@ -27,7 +30,10 @@ impl Report {
     #[track_caller]
     pub fn assert_stopped(&self, reason: &str) -> &Self {
         match &self.stopped {
-            Some(found) => assert!(found.contains(reason), "the run stopped because of \"{found}\", expected \"{reason}\""),
+            Some(found) => assert!(
+                found.contains(reason),
+                "the run stopped because of \"{found}\", expected \"{reason}\""
+            ),
             None => panic!("nobody asked the run to stop, expected \"{reason}\""),
         }
         self
@@ -49,8 +55,12 @@ impl Report {
     /// It did not happen.
     #[track_caller]
     pub fn assert_event(&self, epoch: usize, what: &str) -> &Self {
-        let when: Vec<usize> = self.events.iter().filter(|event| event.what == what).map(|event| event.epoch).collect();
-        assert!(when.contains(&epoch), "`{what}` did not happen in epoch {epoch}; it happened in epochs {when:?}");
+        let when: Vec<usize> =
+            self.events.iter().filter(|event| event.what == what).map(|event| event.epoch).collect();
+        assert!(
+            when.contains(&epoch),
+            "`{what}` did not happen in epoch {epoch}; it happened in epochs {when:?}"
+        );
         self
     }
 
@@ -92,7 +102,8 @@ impl EpochRecord {
     #[track_caller]
     pub fn assert_frozen<P: AsRef<str>>(&self, patterns: impl IntoIterator<Item = P>) -> &Self {
         let frozen = names(&self.tree, patterns);
-        let trains: Vec<&str> = self.tree.trainable().into_iter().filter(|name| frozen.contains(*name)).collect();
+        let trains: Vec<&str> =
+            self.tree.trainable().into_iter().filter(|name| frozen.contains(*name)).collect();
         assert!(trains.is_empty(), "epoch {}: trainable, but expected to be frozen: {trains:?}", self.epoch);
         self
     }
@@ -104,8 +115,17 @@ impl EpochRecord {
     #[track_caller]
     pub fn assert_lr(&self, group: &str, lr: f64) -> &Self {
         match self.groups.iter().find(|known| known.name == group) {
-            Some(found) => assert!(is_near(found.lr, lr), "epoch {}: group `{group}` has the rate {}, expected {lr}", self.epoch, found.lr),
-            None => panic!("epoch {}: there is no group `{group}`; the groups are {:?}", self.epoch, self.group_names()),
+            Some(found) => assert!(
+                is_near(found.lr, lr),
+                "epoch {}: group `{group}` has the rate {}, expected {lr}",
+                self.epoch,
+                found.lr
+            ),
+            None => panic!(
+                "epoch {}: there is no group `{group}`; the groups are {:?}",
+                self.epoch,
+                self.group_names()
+            ),
         }
         self
     }
@@ -139,7 +159,12 @@ impl EpochRecord {
             assert!(fits, "epoch {}: batch norm `{path}` is {flags:?}, expected {expected:?}", self.epoch);
             count += 1;
         }
-        assert!(count > 0, "epoch {}: there is no batch norm in `{module}`; there are {:?}", self.epoch, norms.keys());
+        assert!(
+            count > 0,
+            "epoch {}: there is no batch norm in `{module}`; there are {:?}",
+            self.epoch,
+            norms.keys()
+        );
         self
     }
 
@@ -149,7 +174,8 @@ impl EpochRecord {
     /// None did, or with other values only.
     #[track_caller]
     pub fn assert_logged(&self, name: &str, value: f64) -> &Self {
-        let found: Vec<f64> = self.logged.iter().filter(|(known, _)| known == name).map(|(_, value)| *value).collect();
+        let found: Vec<f64> =
+            self.logged.iter().filter(|(known, _)| known == name).map(|(_, value)| *value).collect();
         let fits = found.iter().any(|found| is_near(*found, value));
         assert!(fits, "epoch {}: `{name}` was logged as {found:?}, expected {value}", self.epoch);
         self

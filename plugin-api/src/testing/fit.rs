@@ -12,7 +12,8 @@ impl FakeRun {
     /// Runs to the end: the epochs that are left, then the last hooks.
     ///
     /// # Errors
-    /// What a hook returns, or a change that the host refuses; [`FakeRun::report`] has what happened until then.
+    /// What a hook returns, or a change that the host refuses; [`FakeRun::report`] has what happened until
+    /// then.
     pub fn fit(&mut self) -> Result<Report> {
         self.run_epochs(usize::MAX)?;
         self.finish()?;
@@ -27,7 +28,8 @@ impl FakeRun {
         self.run(count, usize::MAX)
     }
 
-    /// Runs at most this many more optimizer steps; starts the run where needed. With its last step an epoch ends.
+    /// Runs at most this many more optimizer steps; starts the run where needed. With its last step an epoch
+    /// ends.
     ///
     /// # Errors
     /// As [`FakeRun::fit`].
@@ -42,7 +44,8 @@ impl FakeRun {
 
     fn go_on(&mut self, epochs: usize, steps: usize) -> Result<()> {
         let Progress { epoch, global_step, .. } = started(&mut self.host)?.progress;
-        let (end, last_step) = (epoch.saturating_add(epochs).min(self.setup.max_epochs), global_step.saturating_add(steps));
+        let (end, last_step) =
+            (epoch.saturating_add(epochs).min(self.setup.max_epochs), global_step.saturating_add(steps));
         loop {
             let host = started(&mut self.host)?;
             if host.progress.epoch >= end || host.progress.global_step >= last_step || host.stop.is_some() {
@@ -124,7 +127,8 @@ impl FakeRun {
         self.checkpoint()
     }
 
-    /// What is saved then is the state before the epoch's last hooks: a resumed run goes on with the next batch.
+    /// What is saved then is the state before the epoch's last hooks: a resumed run goes on with the next
+    /// batch.
     fn stop_inside_epoch(&mut self) -> Result<()> {
         self.checkpoint()?;
         self.saved_at_stop = Some(self.snapshot()?);
@@ -138,7 +142,8 @@ impl FakeRun {
 
     fn close_epoch(&mut self) -> Result<()> {
         let epoch = started(&mut self.host)?.progress.epoch;
-        if self.setup.validation_batches > 0 && (epoch + 1).is_multiple_of(self.setup.check_val_every_n_epoch) {
+        if self.setup.validation_batches > 0 && (epoch + 1).is_multiple_of(self.setup.check_val_every_n_epoch)
+        {
             self.validate()?;
         }
         self.hook(Hook::TrainEpochEnd)?;

@@ -76,7 +76,9 @@ impl Host {
     fn apply(&mut self, model: Option<ModuleTree>, optimizer: Option<Optimizer>) -> Result<()> {
         let before = (self.tree.clone(), self.optimizer.clone());
         if let Some(mut model) = model {
-            let paths = |tree: &ModuleTree| tree.modules().iter().map(|module| module.path.clone()).collect::<Vec<_>>();
+            let paths = |tree: &ModuleTree| {
+                tree.modules().iter().map(|module| module.path.clone()).collect::<Vec<_>>()
+            };
             if paths(&model) != paths(&self.tree) {
                 return Err(Error::new("the tree has other modules than the model"));
             }
@@ -98,7 +100,8 @@ impl Host {
                 return Ok(serde_json::to_value(self.optimizer.as_ref().ok_or_else(no_optimizer)?)?);
             }
             Request::Metrics => {
-                let metrics: Map<String, Value> = self.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value))).collect();
+                let metrics: Map<String, Value> =
+                    self.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value))).collect();
                 return Ok(Value::Object(metrics));
             }
             Request::Loss => return Ok(self.loss.map_or(Value::Null, number_to_json)),
@@ -125,7 +128,8 @@ impl Host {
             Request::RestoreWeights { checkpoint, .. } => {
                 if !self.checkpoints.contains(&checkpoint) {
                     let known: Vec<&str> = self.checkpoints.iter().map(String::as_str).collect();
-                    let message = format!("this run has no checkpoint `{checkpoint}`, it has: {}", known.join(", "));
+                    let message =
+                        format!("this run has no checkpoint `{checkpoint}`, it has: {}", known.join(", "));
                     return Err(Error::new(message));
                 }
                 self.event(format!("restore-weights {checkpoint}"));
@@ -147,7 +151,11 @@ impl Host {
             #[cfg(feature = "torch")]
             Request::Libtorch => return Ok(serde_json::to_value(crate::abi::torch_versions())?),
             #[cfg(not(feature = "torch"))]
-            Request::Libtorch => return Err(Error::new("this fake run has no libtorch: give `thaw-plugin-api` the feature `torch`")),
+            Request::Libtorch => {
+                return Err(Error::new(
+                    "this fake run has no libtorch: give `thaw-plugin-api` the feature `torch`",
+                ));
+            }
             // A fake run knows no schedulers and no options.
             Request::CheckSettings { .. } | Request::Note { .. } => {}
         }

@@ -29,7 +29,9 @@ impl FakeInstance {
         }
         let numbers = host.progress.to_numbers();
         let written = self.call(hook.name(), log, |raw| {
-            RawServices::with(host, |services| raw.hook(hook as u32, numbers[..].into(), services).into_result())
+            RawServices::with(host, |services| {
+                raw.hook(hook as u32, numbers[..].into(), services).into_result()
+            })
         })?;
         if !written {
             self.hooks &= !hook.bit();
@@ -47,7 +49,9 @@ impl FakeInstance {
         let Progress { epoch, .. } = host.progress;
         let numbers = host.progress.to_numbers();
         self.call("finetune", log, |raw| {
-            RawServices::with(host, |services| raw.finetune(epoch as u64, numbers[..].into(), services).into_result())
+            RawServices::with(host, |services| {
+                raw.finetune(epoch as u64, numbers[..].into(), services).into_result()
+            })
         })
     }
 
@@ -61,8 +65,14 @@ impl FakeInstance {
         self.call("load_state", log, |raw| raw.load_state(text.as_str().into()).into_result())
     }
 
-    fn call<T>(&mut self, hook: &str, log: &CaughtLog, call: impl FnOnce(&mut BoxedInstance) -> Result<T, RawError>) -> Result<T> {
+    fn call<T>(
+        &mut self,
+        hook: &str,
+        log: &CaughtLog,
+        call: impl FnOnce(&mut BoxedInstance) -> Result<T, RawError>,
+    ) -> Result<T> {
         let Self { kind, id, raw, .. } = self;
-        log.during(|| call(raw)).map_err(|error| Error::from(error).context(format_args!("{kind} `{id}`, {hook}")))
+        log.during(|| call(raw))
+            .map_err(|error| Error::from(error).context(format_args!("{kind} `{id}`, {hook}")))
     }
 }

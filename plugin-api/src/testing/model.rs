@@ -75,7 +75,8 @@ impl FakeModel {
         self.module(name, "Sequential", fill)
     }
 
-    /// Marks the module that is being filled as one that PyTorch iterates over: a container derived from `Sequential`.
+    /// Marks the module that is being filled as one that PyTorch iterates over: a container derived from
+    /// `Sequential`.
     #[must_use]
     pub fn iterable(mut self) -> Self {
         self.modules[self.current].iterable = true;
@@ -86,7 +87,12 @@ impl FakeModel {
     #[must_use]
     pub fn parameter(mut self, name: &str, shape: &[i64]) -> Self {
         let name = self.full_name(name);
-        self.modules[self.current].parameters.push(Parameter { name, shape: shape.to_vec(), requires_grad: true, tied_to: None });
+        self.modules[self.current].parameters.push(Parameter {
+            name,
+            shape: shape.to_vec(),
+            requires_grad: true,
+            tied_to: None,
+        });
         self
     }
 
@@ -101,7 +107,9 @@ impl FakeModel {
     /// A `Linear` with a bias.
     #[must_use]
     pub fn linear(self, name: &str, inputs: i64, outputs: i64) -> Self {
-        self.module(name, "Linear", |layer| layer.parameter("weight", &[outputs, inputs]).parameter("bias", &[outputs]))
+        self.module(name, "Linear", |layer| {
+            layer.parameter("weight", &[outputs, inputs]).parameter("bias", &[outputs])
+        })
     }
 
     /// A `Conv2d` with a square kernel and without a bias, as before a batch norm.
@@ -115,14 +123,19 @@ impl FakeModel {
     pub fn batch_norm(self, name: &str, features: i64) -> Self {
         self.module(name, "BatchNorm2d", |layer| {
             let layer = layer.parameter("weight", &[features]).parameter("bias", &[features]);
-            layer.buffer("running_mean", &[features]).buffer("running_var", &[features]).buffer("num_batches_tracked", &[])
+            layer
+                .buffer("running_mean", &[features])
+                .buffer("running_var", &[features])
+                .buffer("num_batches_tracked", &[])
         })
     }
 
     /// A `LayerNorm` with weight and bias.
     #[must_use]
     pub fn layer_norm(self, name: &str, features: i64) -> Self {
-        self.module(name, "LayerNorm", |layer| layer.parameter("weight", &[features]).parameter("bias", &[features]))
+        self.module(name, "LayerNorm", |layer| {
+            layer.parameter("weight", &[features]).parameter("bias", &[features])
+        })
     }
 
     /// An `Embedding`.
@@ -147,16 +160,22 @@ impl FakeModel {
     #[must_use]
     pub fn tie(mut self, name: &str, to: &str) -> Self {
         let parameters = || self.modules.iter().flat_map(|module| &module.parameters);
-        let first = parameters().find(|parameter| parameter.name == to).map(|parameter| parameter.storage().to_owned());
+        let first = parameters()
+            .find(|parameter| parameter.name == to)
+            .map(|parameter| parameter.storage().to_owned());
         let known = parameters().any(|parameter| parameter.name == name);
         match first {
             Some(first) if known => {
                 let parameters = self.modules.iter_mut().flat_map(|module| &mut module.parameters);
-                parameters.filter(|parameter| parameter.name == name).for_each(|parameter| parameter.tied_to = Some(first.clone()));
+                parameters
+                    .filter(|parameter| parameter.name == name)
+                    .for_each(|parameter| parameter.tied_to = Some(first.clone()));
             }
             _ => {
                 let missing = if known { to } else { name };
-                self.error.get_or_insert_with(|| Error::new(format_args!("there is no parameter `{missing}` to tie")));
+                self.error.get_or_insert_with(|| {
+                    Error::new(format_args!("there is no parameter `{missing}` to tie"))
+                });
             }
         }
         self

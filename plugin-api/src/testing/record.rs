@@ -32,7 +32,8 @@ pub struct EpochRecord {
     pub groups: Vec<ParamGroup>,
     /// Modules, freeze state and modes after the epoch's first hooks.
     pub tree: ModuleTree,
-    /// State of every strategy and callback after the epoch's first hooks, by id: what a checkpoint would hold.
+    /// State of every strategy and callback after the epoch's first hooks, by id: what a checkpoint would
+    /// hold.
     pub states: BTreeMap<String, Value>,
     /// The batches.
     pub steps: Vec<StepRecord>,
@@ -60,7 +61,8 @@ pub struct Event {
     pub epoch: usize,
     /// Optimizer steps so far.
     pub global_step: usize,
-    /// A hook's name; for what a plugin asked for, the operation and what it is about: `save-checkpoint best`.
+    /// A hook's name; for what a plugin asked for, the operation and what it is about: `save-checkpoint
+    /// best`.
     pub what: String,
 }
 
@@ -81,10 +83,16 @@ impl EpochRecord {
         fn json(value: impl Serialize) -> Value {
             serde_json::to_value(value).unwrap_or_default()
         }
-        let numbers =
-            |metrics: &[(String, f64)]| metrics.iter().map(|(name, value)| json!({ name: number_to_json(*value) })).collect::<Value>();
-        let metrics =
-            |record: &Self| record.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value))).collect::<Map<_, _>>();
+        let numbers = |metrics: &[(String, f64)]| {
+            metrics.iter().map(|(name, value)| json!({ name: number_to_json(*value) })).collect::<Value>()
+        };
+        let metrics = |record: &Self| {
+            record
+                .metrics
+                .iter()
+                .map(|(name, value)| (name.clone(), number_to_json(*value)))
+                .collect::<Map<_, _>>()
+        };
         let parts = [
             ("groups", json(&self.groups), json(&found.groups)),
             ("modules", json(self.tree.modules()), json(found.tree.modules())),
@@ -99,19 +107,27 @@ impl EpochRecord {
 
     /// Names of the parameters that train, sorted.
     pub fn trainable(&self) -> Vec<&str> {
-        let mut names: Vec<&str> =
-            self.tree.parameters().filter(|parameter| parameter.requires_grad).map(|parameter| parameter.name.as_str()).collect();
+        let mut names: Vec<&str> = self
+            .tree
+            .parameters()
+            .filter(|parameter| parameter.requires_grad)
+            .map(|parameter| parameter.name.as_str())
+            .collect();
         names.sort_unstable();
         names
     }
 
     /// Every batch norm by path.
     pub fn batch_norms(&self) -> BTreeMap<&str, BatchNormFlags> {
-        let norms = self.tree.modules().iter().filter_map(|module| Some((module, module.track_running_stats?)));
+        let norms =
+            self.tree.modules().iter().filter_map(|module| Some((module, module.track_running_stats?)));
         norms
             .map(|(module, track_running_stats)| {
                 let requires_grad = module.parameters.iter().any(|parameter| parameter.requires_grad);
-                (module.path.as_str(), BatchNormFlags { training: module.training, track_running_stats, requires_grad })
+                (
+                    module.path.as_str(),
+                    BatchNormFlags { training: module.training, track_running_stats, requires_grad },
+                )
             })
             .collect()
     }
@@ -125,7 +141,9 @@ fn difference(place: &str, expected: &Value, found: &Value) -> Option<String> {
         }
         (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
             let pairs = expected.iter().zip(found).enumerate();
-            pairs.into_iter().find_map(|(index, (expected, found))| difference(&format!("{place}[{index}]"), expected, found))
+            pairs.into_iter().find_map(|(index, (expected, found))| {
+                difference(&format!("{place}[{index}]"), expected, found)
+            })
         }
         _ => (expected != found).then(|| format!("`{place}` is {found}, expected {expected}")),
     }

@@ -28,8 +28,8 @@ struct Saved {
 }
 
 impl FakeRun {
-    /// The state of the run as JSON: freeze state, groups, metrics, state of the plugins. After a plugin's stop inside an
-    /// epoch, that before the epoch's last hooks, as in a checkpoint.
+    /// The state of the run as JSON: freeze state, groups, metrics, state of the plugins. After a plugin's
+    /// stop inside an epoch, that before the epoch's last hooks, as in a checkpoint.
     ///
     /// # Errors
     /// The run has not started, or a plugin's state cannot be written.
@@ -58,8 +58,8 @@ impl FakeRun {
         Ok(serde_json::to_value(saved)?)
     }
 
-    /// Goes on from what [`FakeRun::save`] gave, with fresh instances of the same plugins: `freeze_before_training`
-    /// does not run again.
+    /// Goes on from what [`FakeRun::save`] gave, with fresh instances of the same plugins:
+    /// `freeze_before_training` does not run again.
     #[must_use]
     pub fn resumed_from(mut self, saved: &Value) -> Self {
         self.saved = Some(saved.clone());
@@ -82,19 +82,23 @@ impl FakeRun {
         host.logged.extend(saved.logged.into_iter().filter_map(from_json));
         for instance in &mut self.instances {
             let state = saved.states.get(&instance.id);
-            let state = state.ok_or_else(|| Error::new(format_args!("the saved run has no state of `{}`", instance.id)))?;
+            let state = state
+                .ok_or_else(|| Error::new(format_args!("the saved run has no state of `{}`", instance.id)))?;
             instance.load_state(state, &self.log)?;
         }
         Ok(())
     }
 
     pub(super) fn states(&mut self) -> Result<BTreeMap<String, Value>> {
-        self.instances.iter_mut().map(|instance| Ok((instance.id.clone(), instance.state(&self.log)?))).collect()
+        self.instances
+            .iter_mut()
+            .map(|instance| Ok((instance.id.clone(), instance.state(&self.log)?)))
+            .collect()
     }
 }
 
-/// Checks that stopping after any epoch and resuming gives the run that went straight through: every record of every
-/// epoch after it is equal.
+/// Checks that stopping after any epoch and resuming gives the run that went straight through: every record
+/// of every epoch after it is equal.
 ///
 /// `build` makes the run anew, with all its plugins.
 ///
@@ -122,7 +126,10 @@ pub fn assert_resumes_alike(build: impl Fn() -> Result<FakeRun>) -> Result<()> {
             }
         }
         let (expected, found) = (straight.epochs.len() - stop, resumed.epochs.len());
-        assert!(expected == found, "resumed after {stop} epochs, the run had {found} more, expected {expected}");
+        assert!(
+            expected == found,
+            "resumed after {stop} epochs, the run had {found} more, expected {expected}"
+        );
         assert!(
             straight.stopped == resumed.stopped,
             "resumed after {stop} epochs, the run stopped because of {:?}, expected {:?}",

@@ -17,11 +17,11 @@ use crate::module_tree::ModuleTree;
 use crate::optimizer::{Optimizer, ParamGroup};
 use crate::strategy::Strategy;
 
-/// Strategies and callbacks over a fake model, driven in the host's order: freeze, build the optimizer, then per epoch
-/// fine-tune, batches, scheduler, validation.
+/// Strategies and callbacks over a fake model, driven in the host's order: freeze, build the optimizer, then
+/// per epoch fine-tune, batches, scheduler, validation.
 ///
-/// Without further ado: 10 epochs of 4 batches, Adam with rate 1e-3 over what requires gradients, loss 1, a validation
-/// of one batch after each epoch.
+/// Without further ado: 10 epochs of 4 batches, Adam with rate 1e-3 over what requires gradients, loss 1, a
+/// validation of one batch after each epoch.
 pub struct FakeRun {
     pub(super) model: Result<ModuleTree>,
     pub(super) setup: Setup,
@@ -84,7 +84,16 @@ impl FakeRun {
         };
         let model = model.tree();
         let (saved, saved_at_stop, host) = (None, None, None);
-        Self { model, setup, instances: Vec::new(), log: CaughtLog::new(), saved, saved_at_stop, host, epochs: Vec::new() }
+        Self {
+            model,
+            setup,
+            instances: Vec::new(),
+            log: CaughtLog::new(),
+            saved,
+            saved_at_stop,
+            host,
+            epochs: Vec::new(),
+        }
     }
 
     /// The optimizer's id and rate.
@@ -102,8 +111,8 @@ impl FakeRun {
         self
     }
 
-    /// What the optimizer starts with: module paths or globs, as under `parameters` in a run config. Without it, all
-    /// that require gradients after the freezing.
+    /// What the optimizer starts with: module paths or globs, as under `parameters` in a run config. Without
+    /// it, all that require gradients after the freezing.
     #[must_use]
     pub fn parameters<P: Into<String>>(mut self, patterns: impl IntoIterator<Item = P>) -> Self {
         self.setup.parameters = Some(patterns.into_iter().map(Into::into).collect());
@@ -205,14 +214,16 @@ impl FakeRun {
         self
     }
 
-    /// Gives hooks tensors by name, such as a model's [`Registry::tensors`](crate::nn::Registry::tensors); without it they are
-    /// zeros. Nothing trains them but the hooks.
+    /// Gives hooks tensors by name, such as a model's [`Registry::tensors`](crate::nn::Registry::tensors);
+    /// without it they are zeros. Nothing trains them but the hooks.
     #[cfg(feature = "torch")]
     #[must_use]
     pub fn tensors(self, tensors: impl IntoIterator<Item = (String, tch::Tensor)>) -> Self {
         let tensors: std::collections::BTreeMap<String, tch::Tensor> = tensors.into_iter().collect();
         self.with_tensors(move |name| {
-            let tensor = tensors.get(name).ok_or_else(|| crate::Error::new(format_args!("the model has no tensor `{name}`")))?;
+            let tensor = tensors
+                .get(name)
+                .ok_or_else(|| crate::Error::new(format_args!("the model has no tensor `{name}`")))?;
             Ok(crate::abi::RawTensor::from(tensor.shallow_clone()).into_raw())
         })
     }
@@ -243,7 +254,9 @@ impl FakeRun {
     /// The run has not started.
     pub fn groups(&self) -> Result<&[ParamGroup]> {
         let optimizer = self.host.as_ref().and_then(|host| host.optimizer.as_ref());
-        optimizer.map(Optimizer::groups).ok_or_else(|| Error::new("there is no optimizer before the run starts"))
+        optimizer
+            .map(Optimizer::groups)
+            .ok_or_else(|| Error::new("there is no optimizer before the run starts"))
     }
 
     /// What happened so far.

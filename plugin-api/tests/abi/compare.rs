@@ -18,13 +18,21 @@ fn broken_in(old: &Section, today: &[Section]) -> Vec<String> {
         match new.entries.get(index) {
             None => broken.push(format!("{}: `{entry}` is gone", old.title)),
             Some(found) if found == entry => {}
-            Some(found) if old.title.starts_with("json ") => broken.extend(lost_keys(&old.title, entry, found)),
-            Some(found) => broken.push(format!("{}: at {index} there is `{found}`, there was `{entry}`", old.title)),
+            Some(found) if old.title.starts_with("json ") => {
+                broken.extend(lost_keys(&old.title, entry, found))
+            }
+            Some(found) => {
+                broken.push(format!("{}: at {index} there is `{found}`, there was `{entry}`", old.title))
+            }
         }
     }
     if old.title.starts_with("fixed ") {
-        broken
-            .extend(new.entries.iter().skip(old.entries.len()).map(|entry| format!("{}: `{entry}` is new, and nothing may be", old.title)));
+        broken.extend(
+            new.entries
+                .iter()
+                .skip(old.entries.len())
+                .map(|entry| format!("{}: `{entry}` is new, and nothing may be", old.title)),
+        );
     }
     broken
 }
@@ -86,9 +94,14 @@ mod tests {
 
     #[test]
     fn appending_breaks_nothing_and_is_to_be_recorded() {
-        for title in
-            ["prefix(4)", "prefix(8) thaw_plugin_api::abi::instance", "prefix(2)", "grows hooks", "grows progress", "json requests"]
-        {
+        for title in [
+            "prefix(4)",
+            "prefix(8) thaw_plugin_api::abi::instance",
+            "prefix(2)",
+            "grows hooks",
+            "grows progress",
+            "json requests",
+        ] {
             let (broken, missing) = after(|today| section(today, title).entries.push("32 new".to_owned()));
             assert!(broken.is_empty(), "{title}: {broken:?}");
             assert_eq!(missing.len(), 1, "{title}");
@@ -116,7 +129,8 @@ mod tests {
 
     #[test]
     fn nothing_is_appended_to_a_plain_struct() {
-        let (broken, _) = after(|today| section(today, "raw_model::RawNamedTensor").entries.push("new: u8".to_owned()));
+        let (broken, _) =
+            after(|today| section(today, "raw_model::RawNamedTensor").entries.push("new: u8".to_owned()));
         assert!(broken[0].contains("nothing may be"), "{broken:?}");
     }
 

@@ -36,7 +36,11 @@ pub fn numbers() -> Vec<Section> {
         107 => "num_validation_batches",
         _ => "not recorded: name it in this test",
     };
-    let positions = progress.to_numbers().into_iter().enumerate().map(|(index, number)| format!("{index} {}", meaning(number)));
+    let positions = progress
+        .to_numbers()
+        .into_iter()
+        .enumerate()
+        .map(|(index, number)| format!("{index} {}", meaning(number)));
     vec![
         Section { title: "grows hooks".to_owned(), entries: hooks },
         Section { title: "grows progress".to_owned(), entries: positions.collect() },
@@ -71,13 +75,19 @@ fn stages() -> Vec<String> {
 }
 
 fn tree() -> ModuleTree {
-    let model = FakeModel::new().batch_norm("norm", 2).linear("head", 2, 2).linear("tied", 2, 2).tie("tied.weight", "head.weight");
+    let model = FakeModel::new()
+        .batch_norm("norm", 2)
+        .linear("head", 2, 2)
+        .linear("tied", 2, 2)
+        .tie("tied.weight", "head.weight");
     model.stage("head", ["head"]).tree().expect("a tree")
 }
 
 fn optimizer() -> Optimizer {
-    let group =
-        ParamGroup { parameters: vec!["head.weight".to_owned()], ..Optimizer::new("adam", 0.1, 0.0, Vec::new()).new_group("head", 0.1) };
+    let group = ParamGroup {
+        parameters: vec!["head.weight".to_owned()],
+        ..Optimizer::new("adam", 0.1, 0.0, Vec::new()).new_group("head", 0.1)
+    };
     Optimizer::new("adam", 0.1, 0.01, vec![group])
 }
 
@@ -98,7 +108,11 @@ fn requests() -> Vec<Request> {
         Request::SetLr { group: text(), lr: 0.5 },
         Request::Apply { model: Some(tree()), optimizer: Some(optimizer()) },
         Request::RestartScheduler { settings: Some(json!({})), until_epoch: Some(1), until_step: Some(1) },
-        Request::CheckSettings { scheduler: Some(json!({})), options: Some([(text(), 0.5)].into()), optimizer: Some(text()) },
+        Request::CheckSettings {
+            scheduler: Some(json!({})),
+            options: Some([(text(), 0.5)].into()),
+            optimizer: Some(text()),
+        },
         Request::Note { text: text() },
         Request::ReplaceOptimizer { id: text(), options: [(text(), 0.5)].into() },
         Request::Libtorch,
@@ -153,8 +167,14 @@ fn metadata() -> Metadata {
     }
 }
 
-const KINDS: [ErrorKind; 6] =
-    [ErrorKind::Config, ErrorKind::State, ErrorKind::Panic, ErrorKind::Groups, ErrorKind::NotImplemented, ErrorKind::Other];
+const KINDS: [ErrorKind; 6] = [
+    ErrorKind::Config,
+    ErrorKind::State,
+    ErrorKind::Panic,
+    ErrorKind::Groups,
+    ErrorKind::NotImplemented,
+    ErrorKind::Other,
+];
 
 fn value(of: impl serde::Serialize) -> Value {
     serde_json::to_value(of).expect("it can be written as JSON")
@@ -171,7 +191,10 @@ pub fn texts() -> Vec<Section> {
         ("json error", vec![value(error)]),
         ("json kinds of errors", KINDS.map(value).into()),
     ]
-    .map(|(title, values): (&str, Vec<Value>)| Section { title: title.to_owned(), entries: values.iter().map(Value::to_string).collect() })
+    .map(|(title, values): (&str, Vec<Value>)| Section {
+        title: title.to_owned(),
+        entries: values.iter().map(Value::to_string).collect(),
+    })
     .into()
 }
 

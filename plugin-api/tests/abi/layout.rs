@@ -6,7 +6,8 @@ use thaw_plugin_api::abi::abi_stable::StableAbi;
 use thaw_plugin_api::abi::abi_stable::std_types::utypeid::UTypeId;
 use thaw_plugin_api::abi::abi_stable::type_layout::{TLData, TLField, TypeLayout};
 use thaw_plugin_api::abi::{
-    BoxedInstance, BoxedModel, PluginRoot_Ref, RawError, RawLog_Ref, RawNamedTensor, RawServices, RawStep, RawTensor, ServicesTable_Ref,
+    BoxedInstance, BoxedModel, PluginRoot_Ref, RawError, RawLog_Ref, RawNamedTensor, RawServices, RawStep,
+    RawTensor, ServicesTable_Ref,
 };
 
 use crate::Section;
@@ -57,8 +58,10 @@ fn visit(layout: &'static TypeLayout, found: &mut Found) {
         let entries = fields.iter().map(entry).collect();
         // Also what functions return, which abi_stable tells in no other way.
         let types = used.iter().map(|layout| spelled(layout())).collect();
-        let sections =
-            [Section { title: format!("{rule} {title}"), entries }, Section { title: format!("{rule} types of {name}"), entries: types }];
+        let sections = [
+            Section { title: format!("{rule} {title}"), entries },
+            Section { title: format!("{rule} types of {name}"), entries: types },
+        ];
         found.sections.insert(name, sections);
     }
     fields.iter().for_each(|field| visit(field.layout(), found));
@@ -71,8 +74,14 @@ fn entry(field: &TLField) -> String {
     }
     let functions = field.function_range().iter().map(|function| {
         let text = one_line(&function.to_string());
-        let returned = text.split("->").nth(1).and_then(|text| text.split(" lifetime ").next()).unwrap_or_default().to_owned();
-        let parameters: Vec<String> = function.param_type_layouts.iter().map(|layout| spelled(layout())).collect();
+        let returned = text
+            .split("->")
+            .nth(1)
+            .and_then(|text| text.split(" lifetime ").next())
+            .unwrap_or_default()
+            .to_owned();
+        let parameters: Vec<String> =
+            function.param_type_layouts.iter().map(|layout| spelled(layout())).collect();
         let safety = if text.starts_with("unsafe ") { "unsafe " } else { "" };
         format!("{safety}fn({}) -> {returned}", parameters.join(", "))
     });
@@ -86,11 +95,13 @@ fn size(layout: &TypeLayout) -> String {
 /// A type; one of abi_stable's with the types that it is made of, which its own text leaves out.
 fn spelled(layout: &'static TypeLayout) -> String {
     let name = one_line(&layout.full_type().to_string());
-    let tells_all = ["RString", "RStr", "PrefixRef", "PhantomData", "*mut"].iter().any(|known| name.starts_with(known));
+    let tells_all =
+        ["RString", "RStr", "PrefixRef", "PhantomData", "*mut"].iter().any(|known| name.starts_with(known));
     if layout.package().as_str() != "abi_stable" || tells_all {
         return name;
     }
-    let names = layout.shared_vars().type_layouts().iter().map(|layout| one_line(&layout().full_type().to_string()));
+    let names =
+        layout.shared_vars().type_layouts().iter().map(|layout| one_line(&layout().full_type().to_string()));
     format!("{name}{{{}}}", names.collect::<Vec<_>>().join(", "))
 }
 

@@ -1,7 +1,7 @@
 //! The boundary between host and plugin, held against `abi.txt`: it grows by appending, and by nothing else.
 //!
-//! What was appended is recorded with `THAW_WRITE_ABI=1 cargo test -p thaw-plugin-api --test abi`, which appends to the
-//! file and never takes anything out of it.
+//! What was appended is recorded with `THAW_WRITE_ABI=1 cargo test -p thaw-plugin-api --test abi`, which
+//! appends to the file and never takes anything out of it.
 
 mod compare;
 mod json;
@@ -14,7 +14,8 @@ use compare::{broken, missing};
 /// A part of the boundary: what it is, and its entries in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// `fixed …`, where nothing may change; `grows …`, where entries may be appended; `json …`, where keys may.
+    /// `fixed …`, where nothing may change; `grows …`, where entries may be appended; `json …`, where keys
+    /// may.
     pub title: String,
     /// One a line.
     pub entries: Vec<String>,
@@ -73,8 +74,11 @@ fn what_was_recorded_can_still_be_read() {
     let recorded = read(include_str!("abi.txt"));
     let texts = recorded.iter().filter(|section| section.title.starts_with("json "));
     let mut count = 0;
-    for (section, entry) in texts.flat_map(|section| section.entries.iter().map(move |entry| (section, entry))) {
-        json::read_again(&section.title, entry).unwrap_or_else(|error| panic!("{}: {entry}: {error}", section.title));
+    for (section, entry) in
+        texts.flat_map(|section| section.entries.iter().map(move |entry| (section, entry)))
+    {
+        json::read_again(&section.title, entry)
+            .unwrap_or_else(|error| panic!("{}: {entry}: {error}", section.title));
         count += 1;
     }
     assert!(count > 10, "only {count} texts are recorded");

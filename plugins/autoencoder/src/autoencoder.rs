@@ -14,8 +14,8 @@ pub struct AutoEncoderConfig {
     pub shape: EncoderShape,
 }
 
-/// Two linear layers to a representation, two back: `encoder`, `decoder`. It is trained by the mean squared error of its
-/// reconstruction.
+/// Two linear layers to a representation, two back: `encoder`, `decoder`. It is trained by the mean squared
+/// error of its reconstruction.
 ///
 /// Outputs: `reconstruction`, `[N, pixels]`, and `representation`, `[N, latent_dim]`.
 pub struct AutoEncoder {
@@ -48,7 +48,8 @@ impl Model for AutoEncoder {
             "encoder" => Ok(Tensors::one("representation", self.shape.encode(&self.encoder, input)?)),
             "decoder" => {
                 let reconstruction = self.decoder.forward(input)?;
-                Ok(Tensors::one("reconstruction", reconstruction).with("representation", input.shallow_clone()))
+                Ok(Tensors::one("reconstruction", reconstruction)
+                    .with("representation", input.shallow_clone()))
             }
             _ => bail!("model `{}` has no stage `{stage}`", Self::ID),
         }

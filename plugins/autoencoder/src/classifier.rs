@@ -15,12 +15,14 @@ pub struct EncoderClassifierConfig {
     /// Number of classes.
     #[config(default = 10, range = 1..)]
     pub num_classes: i64,
-    /// Whether the encoder starts frozen and in evaluation mode: no gradients, and none computed. A strategy can still thaw it.
+    /// Whether the encoder starts frozen and in evaluation mode: no gradients, and none computed. A strategy
+    /// can still thaw it.
     #[config(default = false)]
     pub freeze_features: bool,
 }
 
-/// A trained encoder as `feature_extractor`, and one linear layer, `classifier`. Output: `logits`, `[N, num_classes]`.
+/// A trained encoder as `feature_extractor`, and one linear layer, `classifier`. Output: `logits`, `[N,
+/// num_classes]`.
 pub struct EncoderClassifier {
     shape: EncoderShape,
     feature_extractor: Sequential,
@@ -51,7 +53,9 @@ impl Model for EncoderClassifier {
     fn run_stage(&self, stage: &str, inputs: Tensors) -> Result<Tensors> {
         let input = inputs.first()?;
         match stage {
-            "feature_extractor" => Ok(Tensors::one("representation", self.shape.encode(&self.feature_extractor, input)?)),
+            "feature_extractor" => {
+                Ok(Tensors::one("representation", self.shape.encode(&self.feature_extractor, input)?))
+            }
             "classifier" => Ok(Tensors::one("logits", self.classifier.forward(input)?)),
             _ => bail!("model `{}` has no stage `{stage}`", Self::ID),
         }

@@ -29,7 +29,10 @@ impl EncoderShape {
         let product = self.image_shape.iter().try_fold(1_i64, |product, size| product.checked_mul(*size));
         let product = product.filter(|_| !self.image_shape.is_empty());
         product.ok_or_else(|| {
-            Error::of(ErrorKind::Config, format_args!("image_shape is {:?}, expected such as [3, 32, 32]", self.image_shape))
+            Error::of(
+                ErrorKind::Config,
+                format_args!("image_shape is {:?}, expected such as [3, 32, 32]", self.image_shape),
+            )
         })
     }
 
@@ -55,7 +58,11 @@ impl EncoderShape {
         if flat.size().get(1) == Some(&expected) {
             return encoder.forward(&flat);
         }
-        let error = Error::new(format_args!("an input has shape {:?}, the model is for {:?}", &inputs.size()[1..], self.image_shape));
+        let error = Error::new(format_args!(
+            "an input has shape {:?}, the model is for {:?}",
+            &inputs.size()[1..],
+            self.image_shape
+        ));
         Err(error.help("set `image_shape` to the data's shape, or `image_size` in [data] to the model's"))
     }
 

@@ -65,7 +65,9 @@ fn a_trained_encoder_extracts_the_features_that_it_had_in_the_autoencoder() {
 fn inputs_of_another_shape_are_refused_with_both_shapes() {
     let mut built = built::<AutoEncoder>(&json!({ "image_shape": [1, 4, 4] }));
     assert_eq!(built.description().input.image_size, Some(4));
-    let error = built.forward(Tensors::one("x", Tensor::zeros([2, 1, 5, 4], (Kind::Float, Device::Cpu)))).unwrap_err();
+    let error = built
+        .forward(Tensors::one("x", Tensor::zeros([2, 1, 5, 4], (Kind::Float, Device::Cpu))))
+        .unwrap_err();
     assert!(error.contains("an input has shape [1, 5, 4], the model is for [1, 4, 4]"), "{error}");
     let error = Built::new::<AutoEncoder>(&json!({ "image_shape": [] })).err().unwrap();
     assert!(error.contains("image_shape is [], expected such as [3, 32, 32]"), "{error}");

@@ -14,8 +14,8 @@ pub struct Lambda {
 type Map = Box<dyn Fn(usize, f64) -> f64 + Send>;
 
 impl Lambda {
-    /// Passes the factor through a function in Rust, with the epoch it is for. The resolved configuration still shows
-    /// what was configured, so that a run can go on from it.
+    /// Passes the factor through a function in Rust, with the epoch it is for. The resolved configuration
+    /// still shows what was configured, so that a run can go on from it.
     pub fn set_map(&mut self, map: impl Fn(usize, f64) -> f64 + Send + 'static) {
         self.map = Some(Box::new(map));
     }
@@ -27,7 +27,10 @@ impl Lambda {
     pub fn factor(&self, epoch: usize) -> Result<f64> {
         let written = self.expression.value(&[epoch as f64])?;
         let factor = self.map.as_ref().map_or(written, |map| map(epoch, written));
-        ensure!(factor >= 0.0 && factor.is_finite(), "`lambda_func` is {factor} for epoch = {epoch}, expected a number of at least 0");
+        ensure!(
+            factor >= 0.0 && factor.is_finite(),
+            "`lambda_func` is {factor} for epoch = {epoch}, expected a number of at least 0"
+        );
         Ok(factor)
     }
 }

@@ -1,7 +1,7 @@
 //! Lightning's `BackboneFinetuning` as a plugin, and as a part of an author's own strategy.
 //!
-//! Take this crate without its default features to build on it: a library that exports a plugin cannot be a part of
-//! another one.
+//! Take this crate without its default features to build on it: a library that exports a plugin cannot be a
+//! part of another one.
 //!
 #![doc = concat!("```\n", include_str!("../tests/as_a_library.rs"), "```")]
 
@@ -10,20 +10,20 @@ mod lambda;
 pub use lambda::Lambda;
 use thaw_plugin_api::prelude::*;
 
-/// Trains the head on a frozen backbone; from one epoch on the backbone trains, too, at a rate of its own that grows by
-/// a factor each epoch.
+/// Trains the head on a frozen backbone; from one epoch on the backbone trains, too, at a rate of its own
+/// that grows by a factor each epoch.
 ///
 /// Parameters and numbers are Lightning's. At `unfreeze_backbone_at_epoch` the backbone's rate is
-/// `backbone_initial_lr`, or group 0's rate times `backbone_initial_ratio_lr`; at each epoch after it the rate is the
-/// previous one times `lambda_func(epoch + 1)`, at most group 0's if `should_align`. It is written over whatever a
-/// scheduler made of it.
+/// `backbone_initial_lr`, or group 0's rate times `backbone_initial_ratio_lr`; at each epoch after it the
+/// rate is the previous one times `lambda_func(epoch + 1)`, at most group 0's if `should_align`. It is
+/// written over whatever a scheduler made of it.
 #[derive(Config, Debug)]
 pub struct BackboneFinetuning {
     /// Epoch, from 0, at which the backbone starts to train.
     #[config(default = 10)]
     pub unfreeze_backbone_at_epoch: usize,
-    /// Factor on the backbone's rate at each later epoch: a number, or an expression of `epoch`, which is 1 in the first
-    /// epoch of the run.
+    /// Factor on the backbone's rate at each later epoch: a number, or an expression of `epoch`, which is 1
+    /// in the first epoch of the run.
     #[config(default = Lambda::from(2.0))]
     pub lambda_func: Lambda,
     /// The backbone's first rate as a share of group 0's.
@@ -35,8 +35,8 @@ pub struct BackboneFinetuning {
     /// Whether the backbone's rate stays at group 0's once it would pass it.
     #[config(default = true)]
     pub should_align: bool,
-    /// Divisor of group 0's rate for a group without a rate. As in Lightning without effect here: the rate is always
-    /// given.
+    /// Divisor of group 0's rate for a group without a rate. As in Lightning without effect here: the rate is
+    /// always given.
     #[config(default = 10.0, range = 0.0..)]
     pub initial_denom_lr: f64,
     /// Whether batch norms of the backbone train with it; if not, they stay as `frozen_bn` says.
@@ -81,7 +81,13 @@ impl BackboneFinetuning {
         let backbone_lr = self.backbone_initial_lr.unwrap_or(head_lr * self.backbone_initial_ratio_lr);
         let groups = optimizer.groups().len();
         let module = self.module.as_str();
-        model.unfreeze_and_add_param_group(module, optimizer, Some(backbone_lr), self.initial_denom_lr, self.train_bn)?;
+        model.unfreeze_and_add_param_group(
+            module,
+            optimizer,
+            Some(backbone_lr),
+            self.initial_denom_lr,
+            self.train_bn,
+        )?;
         if !self.train_bn {
             model.freeze_batch_norms(module, self.frozen_bn)?;
         }
@@ -101,8 +107,11 @@ impl BackboneFinetuning {
     fn adjust(&mut self, epoch: usize, model: &mut ModuleTree, optimizer: &mut Optimizer) -> Result<()> {
         let previous = match self.previous_backbone_lr {
             Some(previous) => previous,
-            // The run had another strategy until now: what that one left frozen thaws, what trains goes on from its rate.
-            None if !model.filter_params(self.module.as_str(), false, false)?.is_empty() => return self.unfreeze(model, optimizer),
+            // The run had another strategy until now: what that one left frozen thaws, what trains goes on
+            // from its rate.
+            None if !model.filter_params(self.module.as_str(), false, false)?.is_empty() => {
+                return self.unfreeze(model, optimizer);
+            }
             None => optimizer.groups().last().map_or(0.0, |group| group.lr),
         };
         let head_lr = optimizer.group(0)?.lr;
@@ -118,14 +127,19 @@ impl BackboneFinetuning {
 
     fn tell(&self, head_lr: f64, backbone_lr: f64) {
         if self.verbose {
-            info!("Current lr: {}, Backbone lr: {}", rounded(head_lr, self.rounding), rounded(backbone_lr, self.rounding));
+            info!(
+                "Current lr: {}, Backbone lr: {}",
+                rounded(head_lr, self.rounding),
+                rounded(backbone_lr, self.rounding)
+            );
         }
     }
 }
 
 impl Strategy for BackboneFinetuning {
     const ID: &'static str = "backbone-finetuning";
-    const DESCRIPTION: &'static str = "Trains the head on a frozen backbone, then both (Lightning's BackboneFinetuning)";
+    const DESCRIPTION: &'static str =
+        "Trains the head on a frozen backbone, then both (Lightning's BackboneFinetuning)";
 
     fn freeze_before_training(&mut self, model: &mut ModuleTree) -> Result<()> {
         model.freeze(self.module.as_str(), self.frozen_bn)

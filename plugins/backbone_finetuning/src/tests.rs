@@ -6,7 +6,9 @@ use super::{BackboneFinetuning, rounded};
 
 fn model() -> FakeModel {
     FakeModel::new()
-        .sequential("backbone", |layers| layers.conv2d("0", 3, 8, 3).batch_norm("1", 8).relu("2").dropout("3"))
+        .sequential("backbone", |layers| {
+            layers.conv2d("0", 3, 8, 3).batch_norm("1", 8).relu("2").dropout("3")
+        })
         .linear("head", 8, 4)
 }
 
@@ -20,8 +22,15 @@ fn run(config: Value) -> Result<FakeRun> {
 fn the_backbone_is_frozen_in_evaluation_mode_and_then_trains_at_a_tenth_of_the_rate() -> Result<()> {
     let report = run(json!({ "unfreeze_backbone_at_epoch": 2 }))?.fit()?;
     for epoch in 0..2 {
-        report.epoch(epoch).assert_trainable(["head"]).assert_groups(["default"]).assert_batch_norm("backbone", BatchNorm::Eval);
-        assert!(!report.epoch(epoch).tree.get("backbone.3")?.training, "dropout of a frozen backbone is in evaluation mode");
+        report
+            .epoch(epoch)
+            .assert_trainable(["head"])
+            .assert_groups(["default"])
+            .assert_batch_norm("backbone", BatchNorm::Eval);
+        assert!(
+            !report.epoch(epoch).tree.get("backbone.3")?.training,
+            "dropout of a frozen backbone is in evaluation mode"
+        );
     }
     report.epoch(2).assert_trainable([""]).assert_groups(["default", "backbone"]).assert_lr("backbone", 1e-4);
     report.epoch(2).assert_batch_norm("backbone", BatchNorm::Train);
@@ -35,7 +44,8 @@ fn the_backbone_is_frozen_in_evaluation_mode_and_then_trains_at_a_tenth_of_the_r
 fn the_backbone_rate_stays_at_the_head_rate_unless_told_otherwise() -> Result<()> {
     let aligned = run(json!({ "unfreeze_backbone_at_epoch": 0, "lambda_func": 5 }))?.fit()?;
     aligned.epoch(2).assert_lr("backbone", 1e-3);
-    let free = run(json!({ "unfreeze_backbone_at_epoch": 0, "lambda_func": 5, "should_align": false }))?.fit()?;
+    let free =
+        run(json!({ "unfreeze_backbone_at_epoch": 0, "lambda_func": 5, "should_align": false }))?.fit()?;
     free.epoch(2).assert_lr("backbone", 2.5e-3);
     Ok(())
 }
@@ -50,7 +60,8 @@ fn lambda_is_called_with_the_epoch_counted_from_one() -> Result<()> {
 
 #[test]
 fn lambda_may_be_a_function_in_rust() -> Result<()> {
-    let strategy: BackboneFinetuning = thaw_plugin_api::config::parse(r#"{ "unfreeze_backbone_at_epoch": 1 }"#)?;
+    let strategy: BackboneFinetuning =
+        thaw_plugin_api::config::parse(r#"{ "unfreeze_backbone_at_epoch": 1 }"#)?;
     let mut run = FakeRun::new(model()).max_epochs(3);
     run.add_built_strategy(strategy.with_lambda(|epoch| if epoch == 3 { 4.0 } else { 1.0 }));
     run.fit()?.epoch(2).assert_lr("backbone", 4e-4);
@@ -60,7 +71,8 @@ fn lambda_may_be_a_function_in_rust() -> Result<()> {
 #[test]
 fn batch_norms_that_do_not_train_stay_as_they_were_frozen() -> Result<()> {
     for (name, kind) in [("eval", BatchNorm::Eval), ("batch-stats", BatchNorm::BatchStats)] {
-        let report = run(json!({ "unfreeze_backbone_at_epoch": 1, "train_bn": false, "frozen_bn": name }))?.fit()?;
+        let report =
+            run(json!({ "unfreeze_backbone_at_epoch": 1, "train_bn": false, "frozen_bn": name }))?.fit()?;
         for epoch in [0, 1, 4] {
             report.epoch(epoch).assert_batch_norm("backbone.1", kind);
         }
@@ -99,7 +111,11 @@ fn verbose_tells_both_rates() -> Result<()> {
     let report = run(json!({ "unfreeze_backbone_at_epoch": 1, "verbose": true, "rounding": 5 }))?.fit()?;
     report.assert_message(tracing::Level::INFO, "Current lr: 0.001, Backbone lr: 0.0001");
     let quiet = run(json!({ "unfreeze_backbone_at_epoch": 1 }))?.fit()?;
-    assert!(quiet.messages.iter().all(|message| message.level > tracing::Level::INFO), "{:?}", quiet.messages);
+    assert!(
+        quiet.messages.iter().all(|message| message.level > tracing::Level::INFO),
+        "{:?}",
+        quiet.messages
+    );
     Ok(())
 }
 
@@ -114,15 +130,22 @@ fn rates_are_rounded_without_trailing_zeros() {
 fn a_wrong_configuration_is_refused() {
     let refused = |config: Value| run(config).err().map(|error| error.to_string()).unwrap_or_default();
     assert!(refused(json!({ "unfreeze_at_epoch": 2 })).contains("unknown key `unfreeze_at_epoch`"));
-    assert!(refused(json!({ "backbone_initial_lr": -1 })).contains("`backbone_initial_lr` is -1.0, expected a number of at least 0"));
+    assert!(
+        refused(json!({ "backbone_initial_lr": -1 }))
+            .contains("`backbone_initial_lr` is -1.0, expected a number of at least 0")
+    );
     assert!(refused(json!({ "lambda_func": "2 * epohc" })).contains("did you mean `epoch`?"));
     assert!(refused(json!({ "frozen_bn": "evaluation" })).contains("one of train, batch-stats, eval"));
 }
 
 #[test]
 fn a_backbone_of_another_name_is_named_in_the_error() -> Result<()> {
-    let error = run(json!({ "module": "bakbone" }))?.fit().err().map(|error| error.to_string()).unwrap_or_default();
-    assert!(error.contains("freeze_before_training") && error.contains("did you mean `backbone`?"), "{error}");
+    let error =
+        run(json!({ "module": "bakbone" }))?.fit().err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(
+        error.contains("freeze_before_training") && error.contains("did you mean `backbone`?"),
+        "{error}"
+    );
     Ok(())
 }
 

@@ -13,7 +13,8 @@ fn fixtures() -> PathBuf {
 }
 
 fn read(path: &Path) -> Result<Value> {
-    let text = fs::read_to_string(path).map_err(|error| Error::new(format_args!("{}: {error}", path.display())))?;
+    let text =
+        fs::read_to_string(path).map_err(|error| Error::new(format_args!("{}: {error}", path.display())))?;
     Ok(serde_json::from_str(&text)?)
 }
 
@@ -22,7 +23,9 @@ fn cases() -> Result<Vec<PathBuf>> {
     let mut cases = Vec::new();
     for entry in fs::read_dir(fixtures())? {
         let path = entry?.path();
-        if path.join("case.json").is_file() && read(&path.join("case.json"))?["strategy"]["name"] == "BackboneFinetuning" {
+        if path.join("case.json").is_file()
+            && read(&path.join("case.json"))?["strategy"]["name"] == "BackboneFinetuning"
+        {
             cases.push(path);
         }
     }
@@ -48,12 +51,16 @@ fn fill(mut model: FakeModel, around: &str, modules: &[&Value]) -> FakeModel {
         let kind = module["type"].as_str().unwrap_or_default();
         model = model.module(name, kind, |layer| match kind {
             "Linear" => {
-                let layer = layer.parameter("weight", &[size(module, "out_features"), size(module, "in_features")]);
+                let layer =
+                    layer.parameter("weight", &[size(module, "out_features"), size(module, "in_features")]);
                 if bias { layer.parameter("bias", &[size(module, "out_features")]) } else { layer }
             }
             "Conv2d" => {
                 let kernel = size(module, "kernel_size");
-                let layer = layer.parameter("weight", &[size(module, "out_channels"), size(module, "in_channels"), kernel, kernel]);
+                let layer = layer.parameter(
+                    "weight",
+                    &[size(module, "out_channels"), size(module, "in_channels"), kernel, kernel],
+                );
                 if bias { layer.parameter("bias", &[size(module, "out_channels")]) } else { layer }
             }
             "BatchNorm1d" | "BatchNorm2d" => {
@@ -112,7 +119,11 @@ fn config(case: &Value, frozen_bn: &str) -> Value {
 }
 
 fn assert_near(what: &str, found: f64, expected: f64) {
-    let near = if expected == 0.0 { found.abs() <= 1e-15 } else { (found - expected).abs() <= 1e-12 * expected.abs() };
+    let near = if expected == 0.0 {
+        found.abs() <= 1e-15
+    } else {
+        (found - expected).abs() <= 1e-12 * expected.abs()
+    };
     assert!(near, "{what}: found {found}, expected {expected}");
 }
 
@@ -120,7 +131,11 @@ fn assert_epoch(what: &str, found: &EpochRecord, expected: &Value) {
     let groups: Vec<&Value> = expected["groups"].as_array().into_iter().flatten().collect();
     assert_eq!(found.groups.len(), groups.len(), "{what}: number of groups");
     for (index, (group, expected)) in found.groups.iter().zip(groups).enumerate() {
-        assert_near(&format!("{what}, group {index}, lr"), group.lr, expected["lr"].as_f64().unwrap_or(f64::NAN));
+        assert_near(
+            &format!("{what}, group {index}, lr"),
+            group.lr,
+            expected["lr"].as_f64().unwrap_or(f64::NAN),
+        );
         let decay = expected["weight_decay"].as_f64().unwrap_or(f64::NAN);
         assert_near(&format!("{what}, group {index}, weight decay"), group.weight_decay, decay);
         assert_eq!(json!(group.parameters), expected["params"], "{what}, group {index}: parameters");
@@ -129,11 +144,19 @@ fn assert_epoch(what: &str, found: &EpochRecord, expected: &Value) {
     for (path, flags) in found.batch_norms() {
         let expected = &expected["batch_norm"][path];
         assert_eq!(json!(flags.training), expected["training"], "{what}, {path}: training");
-        assert_eq!(json!(flags.track_running_stats), expected["track_running_stats"], "{what}, {path}: track_running_stats");
+        assert_eq!(
+            json!(flags.track_running_stats),
+            expected["track_running_stats"],
+            "{what}, {path}: track_running_stats"
+        );
     }
     let previous = &found.states[BackboneFinetuning::ID]["state"]["previous_backbone_lr"];
     match expected["callback"]["previous_backbone_lr"].as_f64() {
-        Some(expected) => assert_near(&format!("{what}, previous_backbone_lr"), previous.as_f64().unwrap_or(f64::NAN), expected),
+        Some(expected) => assert_near(
+            &format!("{what}, previous_backbone_lr"),
+            previous.as_f64().unwrap_or(f64::NAN),
+            expected,
+        ),
         None => assert!(previous.is_null(), "{what}, previous_backbone_lr: found {previous}, expected none"),
     }
     let steps: Vec<&Value> = expected["steps"].as_array().into_iter().flatten().collect();
@@ -141,7 +164,8 @@ fn assert_epoch(what: &str, found: &EpochRecord, expected: &Value) {
     for (step, expected) in found.steps.iter().zip(&steps) {
         assert_eq!(json!(step.stepped), expected["stepped"], "{what}: which batches step");
     }
-    // A scheduler that works by the step is the host's; without one, all steps of an epoch use the same rates.
+    // A scheduler that works by the step is the host's; without one, all steps of an epoch use the same
+    // rates.
     for (found, expected) in found.steps[0].lr.iter().zip(steps[0]["lr"].as_array().into_iter().flatten()) {
         assert_near(&format!("{what}, first step, lr"), *found, expected.as_f64().unwrap_or(f64::NAN));
     }

@@ -26,8 +26,8 @@ pub struct EarlyStopping {
     /// Whether less or more is better.
     #[config(default = Mode::Min)]
     pub mode: Mode,
-    /// A run that does not have the metric ends with an error; else it is told and goes on. A run without validation is
-    /// only told that it lacks one of validation (`val_…`).
+    /// A run that does not have the metric ends with an error; else it is told and goes on. A run without
+    /// validation is only told that it lacks one of validation (`val_…`).
     #[config(default = true)]
     pub strict: bool,
     /// Ends the run when the metric is not a number or infinite.
@@ -37,8 +37,8 @@ pub struct EarlyStopping {
     pub stopping_threshold: Option<f64>,
     /// Ends the run as soon as the metric is worse than this.
     pub divergence_threshold: Option<f64>,
-    /// Looks at the metric after each epoch; where false, after each validation. Default: after each epoch that validates,
-    /// and after each epoch of a run without validation.
+    /// Looks at the metric after each epoch; where false, after each validation. Default: after each epoch
+    /// that validates, and after each epoch of a run without validation.
     pub check_on_train_epoch_end: Option<bool>,
     /// What was seen of it.
     #[config(state)]
@@ -58,29 +58,39 @@ impl EarlyStopping {
         if self.check_finite && !value.is_finite() {
             return Some(format!("`{monitor}` is {value}"));
         }
-        if let Some(threshold) = self.stopping_threshold.filter(|threshold| mode.is_better(value, *threshold)) {
+        if let Some(threshold) = self.stopping_threshold.filter(|threshold| mode.is_better(value, *threshold))
+        {
             return Some(format!("`{monitor}` is {value}, better than stopping_threshold = {threshold}"));
         }
-        if let Some(threshold) = self.divergence_threshold.filter(|threshold| mode.is_better(*threshold, value)) {
+        if let Some(threshold) =
+            self.divergence_threshold.filter(|threshold| mode.is_better(*threshold, value))
+        {
             return Some(format!("`{monitor}` is {value}, worse than divergence_threshold = {threshold}"));
         }
         let best = watch.best_score().unwrap_or(mode.worst());
         if watch.observe(value, *mode, *min_delta) {
             if self.verbose {
-                let by = if best.is_finite() { format!(" by {:.3e}", (value - best).abs()) } else { String::new() };
+                let by = if best.is_finite() {
+                    format!(" by {:.3e}", (value - best).abs())
+                } else {
+                    String::new()
+                };
                 info!("`{monitor}` improved{by}, new best: {value}");
             }
             return None;
         }
         let count = watch.wait_count();
-        (count >= *patience).then(|| format!("`{monitor}` has not improved by more than {min_delta} for {count} epochs, best: {best}"))
+        (count >= *patience).then(|| {
+            format!("`{monitor}` has not improved by more than {min_delta} for {count} epochs, best: {best}")
+        })
     }
 
     /// Looks at the metric.
     fn check(&mut self, context: &mut Context) -> Result<()> {
         let Some(value) = context.metric(&self.monitor)? else {
             let known: Vec<String> = context.metrics()?.into_keys().collect();
-            let message = format!("`{}` is no metric of this run; there are: {}", self.monitor, known.join(", "));
+            let message =
+                format!("`{}` is no metric of this run; there are: {}", self.monitor, known.join(", "));
             let cannot_be = is_of_validation(&self.monitor) && context.progress().num_validation_batches == 0;
             ensure!(!self.strict || cannot_be, "{message}. strict = false lets the run go on");
             warn!("{message}");
@@ -111,12 +121,20 @@ impl Callback for EarlyStopping {
 
     fn on_validation_end(&mut self, context: &mut Context) -> Result<()> {
         self.validated = true;
-        if self.check_on_train_epoch_end == Some(false) && !self.sanity_checking { self.check(context) } else { Ok(()) }
+        if self.check_on_train_epoch_end == Some(false) && !self.sanity_checking {
+            self.check(context)
+        } else {
+            Ok(())
+        }
     }
 
     fn on_train_epoch_end(&mut self, context: &mut Context) -> Result<()> {
         let validates = context.progress().num_validation_batches > 0;
-        if self.check_on_train_epoch_end.unwrap_or(self.validated || !validates) { self.check(context) } else { Ok(()) }
+        if self.check_on_train_epoch_end.unwrap_or(self.validated || !validates) {
+            self.check(context)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -36,25 +36,37 @@ fn recorded_end(case: &Value) -> End {
     let worst = if case["parameters"]["mode"] == "max" { f32::NEG_INFINITY } else { f32::INFINITY };
     let best = number_from_json(&case["best_score"]).map(|best| best as f32).filter(|best| *best != worst);
     // `EarlyStoppingReason` by number.
-    let reasons = ["", "better than stopping_threshold", "worse than divergence_threshold", "has not improved", "is"];
+    let reasons =
+        ["", "better than stopping_threshold", "worse than divergence_threshold", "has not improved", "is"];
     let number = |key: &str| case[key].as_u64().unwrap_or_else(|| panic!("{key} of {case}")) as usize;
-    End::Epochs { epochs: number("epochs"), best, wait_count: number("wait_count"), reason: reasons[number("stopping_reason")] }
+    End::Epochs {
+        epochs: number("epochs"),
+        best,
+        wait_count: number("wait_count"),
+        reason: reasons[number("stopping_reason")],
+    }
 }
 
 /// Such a run here.
 fn end(case: &Value, values: &[f64]) -> Result<End> {
     let number = |key: &str| case[key].as_u64().unwrap_or(1) as usize;
     let (of_training, of_validation) = (values.to_vec(), values.to_vec());
-    let mut run =
-        FakeRun::new(FakeModel::new().linear("head", 4, 2)).max_epochs(values.len()).batches(1).loss(move |batch| of_training[batch]);
-    run = run.validation_batches(usize::from(case["validates"] == true)).metric("val_loss", move |epoch| of_validation[epoch]);
+    let mut run = FakeRun::new(FakeModel::new().linear("head", 4, 2))
+        .max_epochs(values.len())
+        .batches(1)
+        .loss(move |batch| of_training[batch]);
+    run = run
+        .validation_batches(usize::from(case["validates"] == true))
+        .metric("val_loss", move |epoch| of_validation[epoch]);
     run = run.check_val_every_n_epoch(number("check_val_every_n_epoch"));
     run.add_callback::<EarlyStopping>(case["parameters"].clone())?;
     let Ok(report) = run.fit() else { return Ok(End::Error) };
-    let watch: Watch = serde_json::from_value(run.save()?["states"]["early-stopping"]["state"]["watch"].clone())?;
+    let watch: Watch =
+        serde_json::from_value(run.save()?["states"]["early-stopping"]["state"]["watch"].clone())?;
     let best = watch.best_score().map(|best| best as f32);
     let stopped = report.stopped.unwrap_or_default();
-    let reasons = ["better than stopping_threshold", "worse than divergence_threshold", "has not improved", "is"];
+    let reasons =
+        ["better than stopping_threshold", "worse than divergence_threshold", "has not improved", "is"];
     let reason = reasons.into_iter().find(|reason| stopped.contains(reason)).unwrap_or_default();
     Ok(End::Epochs { epochs: report.epochs.len(), best, wait_count: watch.wait_count(), reason })
 }
@@ -62,13 +74,16 @@ fn end(case: &Value, values: &[f64]) -> Result<End> {
 /// Where Thaw differs on purpose.
 fn differs(case: &Value) -> bool {
     let parameters = &case["parameters"];
-    let (of_training, at_end) = (parameters["monitor"] == "train_loss", &parameters["check_on_train_epoch_end"]);
+    let (of_training, at_end) =
+        (parameters["monitor"] == "train_loss", &parameters["check_on_train_epoch_end"]);
     let (validates, every_epoch) = (case["validates"] == true, case["check_val_every_n_epoch"] == 1);
-    // A metric of training is that of the epoch, where Lightning has that of the epoch before during a validation.
+    // A metric of training is that of the epoch, where Lightning has that of the epoch before during a
+    // validation.
     (of_training && validates && (*at_end == false || at_end.is_null() && !every_epoch))
         // Without validation, Lightning would by default look never.
         || (of_training && !validates && at_end.is_null() && !every_epoch)
-        // A metric of validation is missed, but the run goes on: a run with the defaults runs without validation.
+        // A metric of validation is missed, but the run goes on: a run with the defaults runs without
+        // validation.
         || (!of_training && !validates && *at_end != false && case.get("error").is_some())
 }
 
@@ -78,7 +93,8 @@ fn runs_end_where_those_of_lightning_do() -> Result<()> {
     let mut same = 0;
     for case in recorded["cases"].as_array().into_iter().flatten() {
         let name = case["sequence"].as_str().unwrap_or_default();
-        let values = recorded["sequences"][name].as_array().into_iter().flatten().filter_map(number_from_json);
+        let values =
+            recorded["sequences"][name].as_array().into_iter().flatten().filter_map(number_from_json);
         let found = end(case, &values.collect::<Vec<_>>())?;
         assert_eq!(found == recorded_end(case), !differs(case), "{found:?} in {case}");
         same += usize::from(!differs(case));
@@ -89,8 +105,14 @@ fn runs_end_where_those_of_lightning_do() -> Result<()> {
 
 #[test]
 fn a_metric_that_the_run_lacks_is_an_error_unless_told_otherwise() -> Result<()> {
-    let error = epochs(&[1.0; 2], json!({ "monitor": "val_f1" })).err().map(|error| error.to_string()).unwrap_or_default();
-    assert!(error.contains("`val_f1` is no metric of this run; there are:") && error.contains("val_loss"), "{error}");
+    let error = epochs(&[1.0; 2], json!({ "monitor": "val_f1" }))
+        .err()
+        .map(|error| error.to_string())
+        .unwrap_or_default();
+    assert!(
+        error.contains("`val_f1` is no metric of this run; there are:") && error.contains("val_loss"),
+        "{error}"
+    );
     let report = run(&[1.0; 2], json!({ "monitor": "val_f1", "strict": false }))?.fit()?;
     report.assert_not_stopped().assert_message(tracing::Level::WARN, "val_f1");
     let report = run(&[1.0; 2], json!({ "monitor": "val_f1" }))?.validation_batches(0).fit()?;
@@ -109,5 +131,7 @@ fn improvements_are_told_on_request() -> Result<()> {
 fn a_resumed_run_ends_in_the_same_epoch() -> Result<()> {
     assert_resumes_alike(|| run(&[2.0, 1.0, 1.5, 1.2, 1.1, 0.5], json!({ "patience": 3 })))?;
     // Nothing is better than an infinite score, which JSON's numbers are not.
-    assert_resumes_alike(|| run(&[2.0, f64::NEG_INFINITY, 1.5, 1.2, 1.1, 0.5], json!({ "check_finite": false })))
+    assert_resumes_alike(|| {
+        run(&[2.0, f64::NEG_INFINITY, 1.5, 1.2, 1.1, 0.5], json!({ "check_finite": false }))
+    })
 }

@@ -22,7 +22,11 @@ pub(super) fn of(model: &ModuleTree, configured: &[String]) -> Result<Vec<Layer>
     let layers: Vec<Layer> = if !configured.is_empty() {
         configured.iter().map(|pattern| Layer::of_module(pattern.clone())).collect()
     } else if !model.stages().is_empty() {
-        model.stages().iter().map(|stage| Layer { name: stage.name.clone(), patterns: stage.modules.clone() }).collect()
+        model
+            .stages()
+            .iter()
+            .map(|stage| Layer { name: stage.name.clone(), patterns: stage.modules.clone() })
+            .collect()
     } else {
         let mut paths = Vec::new();
         for path in model.children("")? {

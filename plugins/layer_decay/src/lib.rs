@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 
 use thaw_plugin_api::prelude::*;
 
-/// Gives every layer a rate of its own: the run's rate for the last one, and `decay` times the next one's for each layer
-/// below it.
+/// Gives every layer a rate of its own: the run's rate for the last one, and `decay` times the next one's for
+/// each layer below it.
 ///
-/// Groups are laid out anew at the start of the run: one per layer, and a second one, `….no_decay`, for its parameters
-/// without weight decay. Rates, weight decays and options come from the groups that the parameters were in; what is in
-/// no group stays in none. Nothing is frozen.
+/// Groups are laid out anew at the start of the run: one per layer, and a second one, `….no_decay`, for its
+/// parameters without weight decay. Rates, weight decays and options come from the groups that the parameters
+/// were in; what is in no group stays in none. Nothing is frozen.
 #[derive(Config, Debug)]
 pub struct LayerDecay {
     /// Factor on the rate from one layer to the one below it.
@@ -22,11 +22,12 @@ pub struct LayerDecay {
     /// Smallest factor on the run's rate.
     #[config(default = 0.0, range = 0.0..=1.0)]
     pub min_scale: f64,
-    /// The layers, the first one of the forward first: module paths or globs. Empty for the model's stages, or for its
-    /// modules where it declares none: the children of containers such as `Sequential`, else the top modules.
+    /// The layers, the first one of the forward first: module paths or globs. Empty for the model's stages,
+    /// or for its modules where it declares none: the children of containers such as `Sequential`, else the
+    /// top modules.
     ///
-    /// What no layer has goes with the last one; what a module around layers owns itself, such as a class token, with
-    /// the first one.
+    /// What no layer has goes with the last one; what a module around layers owns itself, such as a class
+    /// token, with the first one.
     #[config(default = Vec::new())]
     pub layers: Vec<String>,
     /// Whether parameters of one dimension (biases, weights of norms) go without weight decay.
@@ -71,7 +72,8 @@ impl LayerDecay {
 
 impl Strategy for LayerDecay {
     const ID: &'static str = "layer-decay";
-    const DESCRIPTION: &'static str = "Everything trains, lower layers at smaller rates (timm's --layer-decay)";
+    const DESCRIPTION: &'static str =
+        "Everything trains, lower layers at smaller rates (timm's --layer-decay)";
 
     fn freeze_before_training(&mut self, model: &mut ModuleTree) -> Result<()> {
         // Only to find a wrong name before anything is trained.

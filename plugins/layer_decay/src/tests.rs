@@ -11,7 +11,9 @@ fn model() -> FakeModel {
         .linear("embed", 8, 8)
         .sequential("blocks", |blocks| {
             (0..4).fold(blocks, |blocks, index| {
-                blocks.module(&index.to_string(), "Block", |block| block.layer_norm("norm", 8).linear("mlp", 8, 8))
+                blocks.module(&index.to_string(), "Block", |block| {
+                    block.layer_norm("norm", 8).linear("mlp", 8, 8)
+                })
             })
         })
         .layer_norm("norm", 8)
@@ -29,7 +31,9 @@ fn rates_fall_by_the_decay_from_the_last_layer_down() -> Result<()> {
     let report = run(model(), json!({}))?.fit()?;
     // timm's layer_scales: decay ** (layer_max - layer), layers embed, blocks 0 to 3, norm, head.
     let scales = [0.177978515625, 0.2373046875, 0.31640625, 0.421875, 0.5625, 1.0];
-    for (name, scale) in ["embed", "blocks.0", "blocks.1", "blocks.2", "blocks.3", "head"].into_iter().zip(scales) {
+    for (name, scale) in
+        ["embed", "blocks.0", "blocks.1", "blocks.2", "blocks.3", "head"].into_iter().zip(scales)
+    {
         report.epoch(0).assert_lr(name, 1e-3 * scale);
     }
     report.epoch(0).assert_lr("norm.no_decay", 0.75e-3).assert_trainable([""]);
@@ -44,7 +48,12 @@ fn stages_give_the_order_where_the_model_declares_them() -> Result<()> {
         .stage("upper", ["blocks.2", "blocks.3"])
         .stage("head", ["norm", "head"]);
     let report = run(staged, json!({ "decay": 0.1 }))?.fit()?;
-    report.epoch(0).assert_lr("stem", 1e-6).assert_lr("lower", 1e-5).assert_lr("upper", 1e-4).assert_lr("head", 1e-3);
+    report
+        .epoch(0)
+        .assert_lr("stem", 1e-6)
+        .assert_lr("lower", 1e-5)
+        .assert_lr("upper", 1e-4)
+        .assert_lr("head", 1e-3);
     Ok(())
 }
 
@@ -61,7 +70,10 @@ fn a_module_around_the_layers_goes_with_the_first_and_the_rest_with_the_last() -
     let report = run(model(), json!({ "decay": 0.1, "layers": ["blocks.[01]", "blocks.[23]"] }))?.fit()?;
     let group_of = |parameter: &str| {
         let groups = &report.epoch(0).groups;
-        groups.iter().find(|group| group.parameters.iter().any(|name| name == parameter)).map(|group| group.name.clone())
+        groups
+            .iter()
+            .find(|group| group.parameters.iter().any(|name| name == parameter))
+            .map(|group| group.name.clone())
     };
     assert_eq!(group_of("cls_token").as_deref(), Some("blocks.[01]"));
     assert_eq!(group_of("head.weight").as_deref(), Some("blocks.[23]"));
@@ -103,17 +115,26 @@ fn groups_of_the_run_config_keep_their_names_and_options() -> Result<()> {
     let tree = model().tree()?;
     let mut optimizer = Optimizer::new("sgd", 0.1, 0.0, Vec::new());
     for (name, lr) in [("blocks", 0.1), ("head", 1.0)] {
-        let mut group = ParamGroup { parameters: tree.select([name])?.parameters, ..optimizer.new_group(name, lr) };
+        let mut group =
+            ParamGroup { parameters: tree.select([name])?.parameters, ..optimizer.new_group(name, lr) };
         group.options.insert("momentum".to_owned(), lr);
         optimizer.add_param_group(group)?;
     }
-    let strategy: LayerDecay = thaw_plugin_api::config::parse(r#"{ "decay": 0.5, "no_weight_decay_1d": false }"#)?;
+    let strategy: LayerDecay =
+        thaw_plugin_api::config::parse(r#"{ "decay": 0.5, "no_weight_decay_1d": false }"#)?;
     let groups = strategy.lay_out(&tree, &optimizer)?;
-    let found: Vec<(&str, f64, Option<f64>)> =
-        groups.iter().map(|group| (group.name.as_str(), group.lr, group.options.get("momentum").copied())).collect();
-    let blocks =
-        [("blocks/blocks.0", 0.1 / 32.0), ("blocks/blocks.1", 0.1 / 16.0), ("blocks/blocks.2", 0.0125), ("blocks/blocks.3", 0.025)];
-    let mut expected: Vec<(&str, f64, Option<f64>)> = blocks.into_iter().map(|(name, lr)| (name, lr, Some(0.1))).collect();
+    let found: Vec<(&str, f64, Option<f64>)> = groups
+        .iter()
+        .map(|group| (group.name.as_str(), group.lr, group.options.get("momentum").copied()))
+        .collect();
+    let blocks = [
+        ("blocks/blocks.0", 0.1 / 32.0),
+        ("blocks/blocks.1", 0.1 / 16.0),
+        ("blocks/blocks.2", 0.0125),
+        ("blocks/blocks.3", 0.025),
+    ];
+    let mut expected: Vec<(&str, f64, Option<f64>)> =
+        blocks.into_iter().map(|(name, lr)| (name, lr, Some(0.1))).collect();
     expected.push(("head/head", 1.0, Some(1.0)));
     assert_eq!(found, expected);
     Ok(())

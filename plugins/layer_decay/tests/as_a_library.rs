@@ -16,6 +16,11 @@ fn lower_layers_train_at_smaller_rates() -> Result<()> {
     run.add_strategy::<LayerDecay>(json!({ "decay": 0.5 }))?;
 
     let report = run.fit()?;
-    report.epoch(0).assert_lr("head", 1e-3).assert_lr("body", 5e-4).assert_lr("stem", 2.5e-4).assert_lr("stem.no_decay", 2.5e-4);
+    report
+        .epoch(0)
+        .assert_lr("head", 1e-3)
+        .assert_lr("body", 5e-4)
+        .assert_lr("stem", 2.5e-4)
+        .assert_lr("stem.no_decay", 2.5e-4);
     Ok(())
 }

@@ -4,12 +4,12 @@
 
 use thaw_plugin_api::prelude::*;
 
-/// Trains the head on a frozen backbone; from one epoch on, every epoch thaws the next layers of the backbone, the last
-/// one first.
+/// Trains the head on a frozen backbone; from one epoch on, every epoch thaws the next layers of the
+/// backbone, the last one first.
 ///
-/// Layers are the backbone's direct children that have parameters, or those named under `layers`. Children without
-/// parameters go with the layer below them; what the backbone itself owns goes with its first layer. Every layer has a
-/// group of its own, named after it.
+/// Layers are the backbone's direct children that have parameters, or those named under `layers`. Children
+/// without parameters go with the layer below them; what the backbone itself owns goes with its first layer.
+/// Every layer has a group of its own, named after it.
 #[derive(Config, Debug)]
 pub struct LayerwiseFinetuning {
     /// Path of the backbone.
@@ -24,7 +24,8 @@ pub struct LayerwiseFinetuning {
     /// Layers that thaw at that epoch and at each one after it.
     #[config(default = 2, range = 1..)]
     pub layers_per_epoch: usize,
-    /// Rate of the last layer when it thaws; without it, group 0's rate at that moment divided by `initial_denom_lr`.
+    /// Rate of the last layer when it thaws; without it, group 0's rate at that moment divided by
+    /// `initial_denom_lr`.
     #[config(range = 0.0..)]
     pub lr: Option<f64>,
     /// Divisor of group 0's rate where there is no `lr`.
@@ -51,7 +52,11 @@ impl LayerwiseFinetuning {
                 owners.push(layer);
             }
         }
-        ensure!(!owners.is_empty(), "`{}` has no child with parameters, so that there is nothing to thaw layer by layer", self.module);
+        ensure!(
+            !owners.is_empty(),
+            "`{}` has no child with parameters, so that there is nothing to thaw layer by layer",
+            self.module
+        );
         Ok(owners)
     }
 
@@ -61,7 +66,13 @@ impl LayerwiseFinetuning {
         Ok(trained.any(|module| module.parameters.iter().any(|parameter| !parameter.requires_grad)))
     }
 
-    fn thaw(&self, model: &mut ModuleTree, optimizer: &mut Optimizer, module: &str, depth: usize) -> Result<()> {
+    fn thaw(
+        &self,
+        model: &mut ModuleTree,
+        optimizer: &mut Optimizer,
+        module: &str,
+        depth: usize,
+    ) -> Result<()> {
         let top = match self.lr {
             Some(lr) => lr,
             None => optimizer.group(0)?.lr / self.initial_denom_lr,
@@ -104,7 +115,8 @@ impl Strategy for LayerwiseFinetuning {
         let Some(since) = epoch.checked_sub(self.unfreeze_at_epoch) else { return Ok(()) };
         let layers = self.layers(model)?;
         let wanted = layers.len().min((since + 1).saturating_mul(self.layers_per_epoch));
-        // What is to train by now follows from the epoch, and what does from the tree: a strategy that joins late catches up.
+        // What is to train by now follows from the epoch, and what does from the tree: a strategy that joins
+        // late catches up.
         for (depth, layer) in layers[..wanted].iter().enumerate() {
             if self.is_frozen(model, layer)? {
                 self.thaw(model, optimizer, layer, depth)?;

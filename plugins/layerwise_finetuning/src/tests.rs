@@ -9,7 +9,8 @@ fn model() -> FakeModel {
     FakeModel::new()
         .sequential("backbone", |layers| {
             let layers = layers.parameter("scale", &[1]).conv2d("0", 3, 8, 3).batch_norm("1", 8).relu("2");
-            let layers = layers.module("3", "Block", |block| block.conv2d("conv", 8, 8, 3).batch_norm("bn", 8));
+            let layers =
+                layers.module("3", "Block", |block| block.conv2d("conv", 8, 8, 3).batch_norm("bn", 8));
             layers.dropout("4").conv2d("5", 8, 8, 3).dropout("6").conv2d("7", 8, 8, 3)
         })
         .linear("head", 8, 4)
@@ -25,7 +26,11 @@ fn run(config: Value) -> Result<FakeRun> {
 fn layers_thaw_from_the_top_and_stay_thawed() -> Result<()> {
     let report = run(json!({ "unfreeze_at_epoch": 1, "layers_per_epoch": 2 }))?.fit()?;
     report.epoch(0).assert_trainable(["head"]);
-    report.epoch(1).assert_trainable(["head", "backbone.7", "backbone.5"]).assert_groups(["default", "backbone.7", "backbone.5"]);
+    report.epoch(1).assert_trainable(["head", "backbone.7", "backbone.5"]).assert_groups([
+        "default",
+        "backbone.7",
+        "backbone.5",
+    ]);
     report.epoch(2).assert_trainable(["head", "backbone.7", "backbone.5", "backbone.3", "backbone.1"]);
     report.epoch(2).assert_batch_norm("backbone.3", BatchNorm::Train);
     report.epoch(3).assert_trainable([""]);
@@ -44,7 +49,11 @@ fn layers_thaw_from_the_top_and_stay_thawed() -> Result<()> {
 #[test]
 fn rates_are_a_tenth_of_the_heads_and_fall_with_the_depth() -> Result<()> {
     let report = run(json!({ "unfreeze_at_epoch": 0, "layers_per_epoch": 2, "rate_decay": 0.5 }))?.fit()?;
-    report.epoch(1).assert_lr("backbone.7", 1e-4).assert_lr("backbone.5", 0.5e-4).assert_lr("backbone.3", 0.25e-4);
+    report
+        .epoch(1)
+        .assert_lr("backbone.7", 1e-4)
+        .assert_lr("backbone.5", 0.5e-4)
+        .assert_lr("backbone.3", 0.25e-4);
     let given = run(json!({ "unfreeze_at_epoch": 0, "lr": 3e-4 }))?.fit()?;
     given.epoch(5).assert_lr("backbone.7", 3e-4).assert_lr("backbone.0", 3e-4);
     Ok(())
@@ -63,7 +72,10 @@ fn children_without_parameters_follow_the_layer_before_them() -> Result<()> {
 #[test]
 fn batch_norms_stay_frozen_where_they_are_not_to_train() -> Result<()> {
     let report = run(json!({ "unfreeze_at_epoch": 0, "layers_per_epoch": 5, "train_bn": false }))?.fit()?;
-    report.epoch(3).assert_batch_norm("backbone", BatchNorm::Eval).assert_frozen(["backbone.1", "backbone.3.bn"]);
+    report
+        .epoch(3)
+        .assert_batch_norm("backbone", BatchNorm::Eval)
+        .assert_frozen(["backbone.1", "backbone.3.bn"]);
     let groups: Vec<&str> = report.epoch(3).groups.iter().map(|group| group.name.as_str()).collect();
     assert_eq!(groups, ["default", "backbone.7", "backbone.5", "backbone.3", "backbone.0", "backbone"]);
     Ok(())
@@ -71,7 +83,10 @@ fn batch_norms_stay_frozen_where_they_are_not_to_train() -> Result<()> {
 
 #[test]
 fn layers_can_be_named() -> Result<()> {
-    let report = run(json!({ "layers": ["backbone.0", "backbone.5"], "unfreeze_at_epoch": 0, "layers_per_epoch": 1 }))?.fit()?;
+    let report = run(
+        json!({ "layers": ["backbone.0", "backbone.5"], "unfreeze_at_epoch": 0, "layers_per_epoch": 1 }),
+    )?
+    .fit()?;
     report.epoch(0).assert_trainable(["head", "backbone.5"]);
     report.epoch(1).assert_trainable([""]);
     Ok(())

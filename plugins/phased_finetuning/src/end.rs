@@ -50,7 +50,8 @@ impl End {
 /// A metric to wait for, with the numbers of Lightning's `EarlyStopping`.
 #[derive(Clone, Config, Debug)]
 pub struct Monitor {
-    /// Its name: `val_loss`, `val_acc`, `train_loss`, …. One of validation is looked at in epochs that validate.
+    /// Its name: `val_loss`, `val_acc`, `train_loss`, …. One of validation is looked at in epochs that
+    /// validate.
     pub metric: String,
     /// Checks without improvement after which the phase ends.
     #[config(default = 3)]
@@ -135,14 +136,18 @@ mod tests {
         let mut count = 0;
         for case in recorded["cases"].as_array().into_iter().flatten() {
             let parameters = &case["parameters"];
-            let values: Option<Vec<f64>> = recorded["sequences"][case["sequence"].as_str().unwrap_or_default()]
-                .as_array()
-                .and_then(|values| values.iter().map(Value::as_f64).collect());
+            let values: Option<Vec<f64>> = recorded["sequences"]
+                [case["sequence"].as_str().unwrap_or_default()]
+            .as_array()
+            .and_then(|values| values.iter().map(Value::as_f64).collect());
             // Values that are not finite are another matter here.
-            let (Some(values), Some(min_delta)) = (values, parameters["min_delta"].as_f64()) else { continue };
+            let (Some(values), Some(min_delta)) = (values, parameters["min_delta"].as_f64()) else {
+                continue;
+            };
             let patience = parameters["patience"].as_u64().unwrap_or_default() as usize;
             let mode = if parameters["mode"] == "max" { Mode::Max } else { Mode::Min };
-            let expected = (case["stopping_reason"] != 0).then(|| case["epochs"].as_u64().unwrap_or_default() as usize - 1);
+            let expected = (case["stopping_reason"] != 0)
+                .then(|| case["epochs"].as_u64().unwrap_or_default() as usize - 1);
             assert_eq!(end(patience, min_delta, mode, &values), expected, "{case}");
             count += 1;
         }
@@ -160,7 +165,8 @@ mod tests {
     fn the_best_value_needs_no_smallest_change() {
         let monitor = Monitor { metric: "val_acc".to_owned(), patience: 9, min_delta: 0.5, mode: Mode::Max };
         let mut watch = Watch::default();
-        let best: Vec<bool> = [0.5, 0.6, 0.55, 0.7].iter().map(|&value| watch.observe(&monitor, value).is_best).collect();
+        let best: Vec<bool> =
+            [0.5, 0.6, 0.55, 0.7].iter().map(|&value| watch.observe(&monitor, value).is_best).collect();
         assert_eq!(best, [true, true, false, true]);
     }
 }

@@ -39,9 +39,14 @@ pub(crate) fn warn_of_parameters(model: &ModuleTree, optimizer: &Optimizer) {
     }
 }
 
-/// Puts what trains and has no group yet into a group of the phase; what is frozen leaves its group, and a group without
-/// parameters goes.
-pub(crate) fn regroup(model: &ModuleTree, optimizer: &mut Optimizer, phase: &Phase, is_first: bool) -> Result<()> {
+/// Puts what trains and has no group yet into a group of the phase; what is frozen leaves its group, and a
+/// group without parameters goes.
+pub(crate) fn regroup(
+    model: &ModuleTree,
+    optimizer: &mut Optimizer,
+    phase: &Phase,
+    is_first: bool,
+) -> Result<()> {
     let trainable = model.trainable();
     let mut groups = if is_first { Vec::new() } else { optimizer.groups().to_vec() };
     for group in &mut groups {
@@ -55,7 +60,8 @@ pub(crate) fn regroup(model: &ModuleTree, optimizer: &mut Optimizer, phase: &Pha
     }
     groups.retain(|group| !group.parameters.is_empty());
     let held: HashSet<&str> = groups.iter().flat_map(|group| &group.parameters).map(String::as_str).collect();
-    let new: Vec<String> = trainable.into_iter().filter(|name| !held.contains(name)).map(str::to_owned).collect();
+    let new: Vec<String> =
+        trainable.into_iter().filter(|name| !held.contains(name)).map(str::to_owned).collect();
     optimizer.set_groups(groups)?;
     if new.is_empty() {
         ensure!(

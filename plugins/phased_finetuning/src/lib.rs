@@ -1,5 +1,5 @@
-//! Fine-tuning by a schedule that is data: phases in TOML say what thaws, at which rate, under which scheduler, and when
-//! the next one begins.
+//! Fine-tuning by a schedule that is data: phases in TOML say what thaws, at which rate, under which
+//! scheduler, and when the next one begins.
 //!
 //! ```toml
 //! [[phases]]
@@ -44,16 +44,16 @@ use thaw_plugin_api::context::Stage;
 pub use thaw_plugin_api::monitor::Mode;
 use thaw_plugin_api::prelude::*;
 
-/// Trains in phases: each one thaws more of a frozen model, in a parameter group of its own, until an epoch, a step, or a
-/// metric that stops improving.
+/// Trains in phases: each one thaws more of a frozen model, in a parameter group of its own, until an epoch,
+/// a step, or a metric that stops improving.
 ///
-/// Groups are laid out by the phases alone; `parameters` of `[optimizer]` has no effect. Everything that no phase has
-/// thawed yet is frozen. A phase whose end has passed when it is to begin is gone through at once.
+/// Groups are laid out by the phases alone; `parameters` of `[optimizer]` has no effect. Everything that no
+/// phase has thawed yet is frozen. A phase whose end has passed when it is to begin is gone through at once.
 #[derive(Config, Debug)]
 #[config(check = PhasedFinetuning::read)]
 pub struct PhasedFinetuning {
-    /// A TOML file with the schedule, instead of `phases` here. As for all paths of a run config, a relative one starts at
-    /// the working directory. A run and its checkpoints keep what was read.
+    /// A TOML file with the schedule, instead of `phases` here. As for all paths of a run config, a relative
+    /// one starts at the working directory. A run and its checkpoints keep what was read.
     pub schedule: Option<Source>,
     /// The schedule, where it has no file of its own.
     #[config(flatten)]
@@ -70,7 +70,9 @@ impl PhasedFinetuning {
     fn read(&mut self) -> Result<()> {
         let has_keys = !self.inline.phases.0.is_empty() || self.inline.frozen_bn.is_some();
         match &self.schedule {
-            Some(_) if has_keys => bail!("there are both `schedule` and `phases` or `frozen_bn`, expected one of them"),
+            Some(_) if has_keys => {
+                bail!("there are both `schedule` and `phases` or `frozen_bn`, expected one of them")
+            }
             Some(Source::File(path)) => {
                 let schedule = Schedule::read(path)?;
                 self.file = Some(path.clone());
@@ -100,7 +102,10 @@ impl PhasedFinetuning {
         let position = self.phases().iter().position(|phase| phase.name == *name);
         position.map(Some).ok_or_else(|| {
             let names: Vec<&str> = self.phases().iter().map(|phase| phase.name.as_str()).collect();
-            let message = format!("the run is in phase `{name}`, which this schedule does not have; it has: {}", names.join(", "));
+            let message = format!(
+                "the run is in phase `{name}`, which this schedule does not have; it has: {}",
+                names.join(", ")
+            );
             Error::of(ErrorKind::State, message).help("keep the names of phases that a run has begun")
         })
     }
@@ -119,8 +124,15 @@ impl PhasedFinetuning {
     /// Why a phase is over when this epoch is to begin, or after this step.
     fn over(&self, phase: usize, epoch: usize, step: usize) -> Option<String> {
         let end = self.phases()[phase].end.as_ref()?;
-        let epochs = end.epoch_from(self.position.since_epoch).filter(|end| epoch >= *end).map(|end| format!("{end} epochs are done"));
-        let steps = || end.step_from(self.position.since_step).filter(|end| step >= *end).map(|end| format!("{end} steps are done"));
+        let epochs = end
+            .epoch_from(self.position.since_epoch)
+            .filter(|end| epoch >= *end)
+            .map(|end| format!("{end} epochs are done"));
+        let steps = || {
+            end.step_from(self.position.since_step)
+                .filter(|end| step >= *end)
+                .map(|end| format!("{end} steps are done"))
+        };
         self.position.ended.clone().or(epochs).or_else(steps)
     }
 
@@ -157,7 +169,8 @@ impl PhasedFinetuning {
         if is_first && step == 0 {
             layout::warn_of_parameters(model, optimizer);
         }
-        layout::regroup(model, optimizer, phase, is_first).map_err(|error| self.wrong(index, "modules", &error))?;
+        layout::regroup(model, optimizer, phase, is_first)
+            .map_err(|error| self.wrong(index, "modules", &error))?;
         if phase.scheduler.is_some() || (is_first && step == 0) {
             let (until_epoch, until_step) = match &phase.end {
                 Some(end) if phase.scheduler.is_some() => (end.epoch_from(epoch), end.step_from(step)),
@@ -166,18 +179,33 @@ impl PhasedFinetuning {
             context.restart_scheduler(phase.scheduler.as_ref(), until_epoch, until_step)?;
         }
         if let Some(monitor) = phase.end.as_ref().and_then(|end| end.monitor.as_ref()) {
-            let then = self.phases().get(index + 1).map_or("the run stops".to_owned(), |next| format!("`{}` begins", next.name));
-            context.note(&format!("phase `{}` ends, and {then}, when {}: the epoch depends on the data", phase.name, monitor.words()))?;
+            let then = self
+                .phases()
+                .get(index + 1)
+                .map_or("the run stops".to_owned(), |next| format!("`{}` begins", next.name));
+            context.note(&format!(
+                "phase `{}` ends, and {then}, when {}: the epoch depends on the data",
+                phase.name,
+                monitor.words()
+            ))?;
         }
         info!("phase `{}` begins in epoch {epoch}, after {step} steps", phase.name);
-        self.position = Position { phase: Some(phase.name.clone()), since_epoch: epoch, since_step: step, ..Position::default() };
+        self.position = Position {
+            phase: Some(phase.name.clone()),
+            since_epoch: epoch,
+            since_step: step,
+            ..Position::default()
+        };
         Ok(())
     }
 
     /// The freeze state of a phase.
     fn freeze(&self, model: &mut ModuleTree, index: usize) -> Result<()> {
         let selection = layout::selection(model, &self.phases()[..=index])?;
-        model.train_only(&selection, self.phases()[index].frozen_bn.or(self.active().frozen_bn).unwrap_or_default());
+        model.train_only(
+            &selection,
+            self.phases()[index].frozen_bn.or(self.active().frozen_bn).unwrap_or_default(),
+        );
         Ok(())
     }
 
@@ -212,11 +240,16 @@ impl PhasedFinetuning {
 
 impl Strategy for PhasedFinetuning {
     const ID: &'static str = "phased-finetuning";
-    const DESCRIPTION: &'static str = "Trains in phases of a schedule: what thaws, at which rate, until an epoch, a step, or a metric";
+    const DESCRIPTION: &'static str =
+        "Trains in phases of a schedule: what thaws, at which rate, until an epoch, a step, or a metric";
 
     /// Finds what is wrong with later phases before anything is trained.
     fn setup(&mut self, context: &mut Context) -> Result<()> {
-        if matches!(context.progress().stage, Stage::Fit | Stage::Plan) { self.rehearse(context) } else { Ok(()) }
+        if matches!(context.progress().stage, Stage::Fit | Stage::Plan) {
+            self.rehearse(context)
+        } else {
+            Ok(())
+        }
     }
 
     fn freeze_before_training(&mut self, model: &mut ModuleTree) -> Result<()> {
@@ -247,12 +280,15 @@ impl Strategy for PhasedFinetuning {
         Ok(())
     }
 
-    /// A phase that ends at a step; after the last batch the next epoch's start does it, with that epoch's validation behind.
+    /// A phase that ends at a step; after the last batch the next epoch's start does it, with that epoch's
+    /// validation behind.
     fn on_train_batch_end(&mut self, context: &mut Context) -> Result<()> {
         let Some(current) = self.current()? else { return Ok(()) };
-        let step = self.phases()[current].end.as_ref().and_then(|end| end.step_from(self.position.since_step));
+        let step =
+            self.phases()[current].end.as_ref().and_then(|end| end.step_from(self.position.since_step));
         let progress = context.progress();
-        let is_due = step.is_some_and(|step| progress.global_step >= step) && progress.batch_index + 1 < progress.num_training_batches;
+        let is_due = step.is_some_and(|step| progress.global_step >= step)
+            && progress.batch_index + 1 < progress.num_training_batches;
         if is_due { self.advance(context, context.epoch()) } else { Ok(()) }
     }
 

@@ -9,7 +9,8 @@ use thaw_plugin_api::serde_json::json;
 /// Options by the names of `[optimizer]`; `betas` are `beta1` and `beta2` of a group, and a flag is 0 or 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
-    /// The optimizer that they are of, where it is to take the place of the one before; else they are of a group.
+    /// The optimizer that they are of, where it is to take the place of the one before; else they are of a
+    /// group.
     pub(crate) id: Option<String>,
     pub(crate) values: BTreeMap<String, f64>,
 }
@@ -34,8 +35,11 @@ impl Config for Options {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        let wrong =
-            |key: Key, found: &Value, expected: &str| ConfigError::Value { key, found: found.to_string(), expected: expected.to_owned() };
+        let wrong = |key: Key, found: &Value, expected: &str| ConfigError::Value {
+            key,
+            found: found.to_string(),
+            expected: expected.to_owned(),
+        };
         let table = value.as_object().ok_or_else(|| wrong(key.clone(), value, "a table"))?;
         let (mut id, mut options) = (None, BTreeMap::new());
         for (name, value) in table {
@@ -48,13 +52,17 @@ impl Config for Options {
                 ("id", other) => return Err(wrong(key, other, "a text")),
                 ("betas", Value::Array(betas)) if betas.len() == 2 && betas.iter().all(Value::is_number) => {
                     options.extend(
-                        ["beta1", "beta2"].into_iter().zip(betas).filter_map(|(name, beta)| Some((name.to_owned(), beta.as_f64()?))),
+                        ["beta1", "beta2"]
+                            .into_iter()
+                            .zip(betas)
+                            .filter_map(|(name, beta)| Some((name.to_owned(), beta.as_f64()?))),
                     );
                 }
                 ("betas", other) => return Err(wrong(key, other, "a list of two numbers")),
                 (_, Value::Bool(flag)) => drop(options.insert(name.clone(), f64::from(u8::from(*flag)))),
                 (_, other) => {
-                    let number = other.as_f64().ok_or_else(|| wrong(key, other, "a number, or true or false"))?;
+                    let number =
+                        other.as_f64().ok_or_else(|| wrong(key, other, "a number, or true or false"))?;
                     options.insert(name.clone(), number);
                 }
             }

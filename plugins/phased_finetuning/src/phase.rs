@@ -23,20 +23,22 @@ pub struct Phase {
     pub freeze: Vec<String>,
     /// Rate of what thaws. Without it the run config's in the first phase, later a tenth of group 0's.
     pub lr: Option<Rate>,
-    /// New rates of the groups of earlier phases, by their names. The scheduler goes on from them; one that does not
-    /// compute a rate from the one before (`lambda`, `one-cycle`, `cyclic`, `cosine-warm-restarts`) has to start anew.
+    /// New rates of the groups of earlier phases, by their names. The scheduler goes on from them; one that
+    /// does not compute a rate from the one before (`lambda`, `one-cycle`, `cyclic`, `cosine-warm-restarts`)
+    /// has to start anew.
     #[config(default = BTreeMap::new())]
     pub group_lr: BTreeMap<String, f64>,
     /// Weight decay of what thaws, instead of the run config's.
     #[config(range = 0.0..)]
     pub weight_decay: Option<f64>,
-    /// Options of the optimizer for what thaws, by the names of `[optimizer]`: `momentum`, `betas`, …. With an `id` an
-    /// optimizer that takes the place of the one before, for all groups: they keep their rates, its state starts empty.
+    /// Options of the optimizer for what thaws, by the names of `[optimizer]`: `momentum`, `betas`, …. With
+    /// an `id` an optimizer that takes the place of the one before, for all groups: they keep their rates,
+    /// its state starts empty.
     #[config(default = Options::default())]
     pub optimizer: Options,
-    /// A `[scheduler]` table: from here on this schedule acts on all groups, each one starting anew at the rate that it
-    /// began with. What spans the run there spans the phase here, as far as its end is known. Without it the scheduler
-    /// goes on, and what thaws follows it from its own rate.
+    /// A `[scheduler]` table: from here on this schedule acts on all groups, each one starting anew at the
+    /// rate that it began with. What spans the run there spans the phase here, as far as its end is known.
+    /// Without it the scheduler goes on, and what thaws follows it from its own rate.
     pub scheduler: Option<Value>,
     /// Whether batch norms train with what thaws; if not, they stay as `frozen_bn` says.
     #[config(default = true)]
@@ -45,8 +47,8 @@ pub struct Phase {
     pub frozen_bn: Option<BatchNorm>,
     /// When the phase ends; in the last phase the run stops then, or goes on to its last epoch without it.
     pub end: Option<End>,
-    /// Whether weights, buffers and optimizer state of the phase's best epoch, by the monitored metric, are put back
-    /// before the next phase.
+    /// Whether weights, buffers and optimizer state of the phase's best epoch, by the monitored metric, are
+    /// put back before the next phase.
     #[config(default = false)]
     pub restore_best: bool,
 }

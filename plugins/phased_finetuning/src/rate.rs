@@ -13,8 +13,8 @@ pub enum Rate {
     Ratio {
         /// The share.
         ratio: f64,
-        /// The group, by the name of the phase that made it; without it the newest one, in the first phase the run
-        /// config's rate.
+        /// The group, by the name of the phase that made it; without it the newest one, in the first phase
+        /// the run config's rate.
         of: Option<String>,
     },
 }
@@ -27,10 +27,14 @@ impl Rate {
     pub(crate) fn resolve(&self, optimizer: &Optimizer) -> Result<f64> {
         Ok(match self {
             Self::Number(rate) => *rate,
-            Self::Ratio { ratio, of: None } => ratio * optimizer.groups().last().map_or(optimizer.lr(), |group| group.lr),
+            Self::Ratio { ratio, of: None } => {
+                ratio * optimizer.groups().last().map_or(optimizer.lr(), |group| group.lr)
+            }
             Self::Ratio { ratio, of: Some(name) } => {
                 let group = optimizer.groups().iter().find(|group| group.name == *name);
-                let group = group.ok_or_else(|| Error::new(format_args!("there is no group `{name}` any more: all of it is frozen")))?;
+                let group = group.ok_or_else(|| {
+                    Error::new(format_args!("there is no group `{name}` any more: all of it is frozen"))
+                })?;
                 ratio * group.lr
             }
         })
@@ -48,11 +52,18 @@ impl Config for Rate {
             let mut reader = ObjectReader::new(table, key)?;
             let (ratio, of) = (reader.field("ratio", None)?, reader.field("of", None)?);
             reader.finish()?;
-            return Ok(Self::Ratio { ratio: not_negative(ratio, &key.child("ratio"), "a number of at least 0")?, of });
+            return Ok(Self::Ratio {
+                ratio: not_negative(ratio, &key.child("ratio"), "a number of at least 0")?,
+                of,
+            });
         }
         match value.as_f64() {
             Some(rate) => Ok(Self::Number(not_negative(rate, key, expected)?)),
-            None => Err(ConfigError::Value { key: key.clone(), found: value.to_string(), expected: expected.to_owned() }),
+            None => Err(ConfigError::Value {
+                key: key.clone(),
+                found: value.to_string(),
+                expected: expected.to_owned(),
+            }),
         }
     }
 

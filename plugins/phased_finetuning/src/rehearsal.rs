@@ -14,7 +14,8 @@ impl PhasedFinetuning {
     /// The first phase that cannot be, with its key.
     pub(crate) fn rehearse(&self, context: &mut Context) -> Result<()> {
         let mut replacement: Option<(&String, &BTreeMap<String, f64>)> = None;
-        let validates = context.progress().stage == Stage::Plan || context.progress().num_validation_batches > 0;
+        let validates =
+            context.progress().stage == Stage::Plan || context.progress().num_validation_batches > 0;
         for (index, phase) in self.phases().iter().enumerate() {
             for (key, patterns) in [("modules", &phase.modules), ("freeze", &phase.freeze)] {
                 context.model()?.select(patterns).map_err(|error| self.wrong(index, key, &error))?;
@@ -29,12 +30,18 @@ impl PhasedFinetuning {
             let checked = match replacement {
                 None => context.check_group_options(values),
                 // Options of a group over those of its optimizer.
-                Some((id, of_all)) => context.check_optimizer(id, &of_all.iter().chain(values).map(|(k, v)| (k.clone(), *v)).collect()),
+                Some((id, of_all)) => context.check_optimizer(
+                    id,
+                    &of_all.iter().chain(values).map(|(k, v)| (k.clone(), *v)).collect(),
+                ),
             };
             checked.map_err(|error| self.wrong(index, "optimizer", &error))?;
             let monitor = phase.end.as_ref().and_then(|end| end.monitor.as_ref());
             if let Some(monitor) = monitor.filter(|monitor| monitor.needs_validation() && !validates) {
-                let error = Error::new(format_args!("`{}` comes from validation, but the run has no validation data", monitor.metric));
+                let error = Error::new(format_args!(
+                    "`{}` comes from validation, but the run has no validation data",
+                    monitor.metric
+                ));
                 return Err(self.wrong(index, "end.monitor.metric", &error));
             }
         }
@@ -45,7 +52,9 @@ impl PhasedFinetuning {
     fn lay_out(&self, model: &ModuleTree) -> Result<()> {
         let (mut model, mut optimizer) = (model.clone(), Optimizer::new("", 0.0, 0.0, Vec::new()));
         for (index, phase) in self.phases().iter().enumerate() {
-            let laid_out = self.freeze(&mut model, index).and_then(|()| layout::regroup(&model, &mut optimizer, phase, index == 0));
+            let laid_out = self
+                .freeze(&mut model, index)
+                .and_then(|()| layout::regroup(&model, &mut optimizer, phase, index == 0));
             laid_out.map_err(|error| self.wrong(index, "modules", &error))?;
             if optimizer.groups().is_empty() {
                 return Err(self.wrong(index, "freeze", &Error::new("nothing is left that trains")));

@@ -68,7 +68,9 @@ impl Config for Phases {
         let tables = Vec::<Value>::from_value(value, key)?;
         let phases = tables.iter().enumerate().map(|(index, table)| {
             Phase::from_value(table, &key.element(index)).map_err(|error| match table["name"].as_str() {
-                Some(name) => ConfigError::Invalid { key: Key::root(), reason: format!("phase `{name}`: {error}") },
+                Some(name) => {
+                    ConfigError::Invalid { key: Key::root(), reason: format!("phase `{name}`: {error}") }
+                }
                 None => error,
             })
         });
@@ -89,9 +91,13 @@ impl Schedule {
         let named = |error: Error| Error::of(ErrorKind::Config, format_args!("{}: {error}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| named(error.into()))?;
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| named(error.into()))?;
-        let schedule =
-            Self::from_value(&thaw_plugin_api::serde_json::to_value(table)?, &Key::root()).map_err(|error| named(error.into()))?;
-        ensure!(!schedule.phases.0.is_empty(), "{}: there is no phase, expected at least one table [[phases]]", path.display());
+        let schedule = Self::from_value(&thaw_plugin_api::serde_json::to_value(table)?, &Key::root())
+            .map_err(|error| named(error.into()))?;
+        ensure!(
+            !schedule.phases.0.is_empty(),
+            "{}: there is no phase, expected at least one table [[phases]]",
+            path.display()
+        );
         Ok(schedule)
     }
 
@@ -99,10 +105,13 @@ impl Schedule {
         let phases = &self.phases.0;
         let mut last_end = (0, 0);
         for (index, phase) in phases.iter().enumerate() {
-            check_phase(phase, &phases[..index], index + 1 == phases.len())
-                .map_err(|error| Error::new(format_args!("phase `{}`: `phases[{index}]`: {error}", phase.name)))?;
+            check_phase(phase, &phases[..index], index + 1 == phases.len()).map_err(|error| {
+                Error::new(format_args!("phase `{}`: `phases[{index}]`: {error}", phase.name))
+            })?;
             let Some(end) = &phase.end else { continue };
-            for (key, end, last) in [("epoch", end.epoch, &mut last_end.0), ("step", end.step, &mut last_end.1)] {
+            for (key, end, last) in
+                [("epoch", end.epoch, &mut last_end.0), ("step", end.step, &mut last_end.1)]
+            {
                 let Some(end) = end else { continue };
                 ensure!(
                     end > *last,
@@ -120,15 +129,24 @@ fn check_phase(phase: &Phase, earlier: &[Phase], is_last: bool) -> Result<()> {
     let Phase { name, .. } = phase;
     let is_name = !name.is_empty() && CheckpointName::new(&phase.checkpoint()).is_ok();
     ensure!(is_name, "`name` is {name:?}, expected letters, digits, -, _, = and .");
-    ensure!(earlier.iter().all(|earlier| earlier.name != *name), "`name` is taken by an earlier phase, expected another one");
-    ensure!(!earlier.is_empty() || !phase.modules.is_empty(), "`modules` is empty, expected what trains in the first phase");
+    ensure!(
+        earlier.iter().all(|earlier| earlier.name != *name),
+        "`name` is taken by an earlier phase, expected another one"
+    );
+    ensure!(
+        !earlier.is_empty() || !phase.modules.is_empty(),
+        "`modules` is empty, expected what trains in the first phase"
+    );
     ensure!(
         !phase.modules.is_empty() || !phase.has_group_settings(),
         "`modules` is empty, so that `lr`, `weight_decay` and `optimizer` act on nothing; `group_lr` changes rates of earlier groups"
     );
     ensure!(is_last || phase.end.is_some(), "`end` is missing, expected in every phase but the last");
     if phase.restore_best {
-        ensure!(!is_last, "`restore_best` is for what comes after: the last phase's best weights are in the run's checkpoints");
+        ensure!(
+            !is_last,
+            "`restore_best` is for what comes after: the last phase's best weights are in the run's checkpoints"
+        );
         let monitors = phase.end.as_ref().is_some_and(|end| end.monitor.is_some());
         ensure!(monitors, "`restore_best` needs `end.monitor`, which says what is best");
     }

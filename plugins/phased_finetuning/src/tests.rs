@@ -13,7 +13,9 @@ fn model() -> FakeModel {
     FakeModel::new()
         .sequential("backbone", |backbone| {
             (0..3).fold(backbone, |backbone, index| {
-                backbone.module(&index.to_string(), "Block", |block| block.conv2d("conv", 8, 8, 3).batch_norm("bn", 8))
+                backbone.module(&index.to_string(), "Block", |block| {
+                    block.conv2d("conv", 8, 8, 3).batch_norm("bn", 8)
+                })
             })
         })
         .dropout("dropout")
@@ -40,8 +42,15 @@ fn each_phase_thaws_more_in_a_group_of_its_own() -> Result<()> {
     let report = run(three())?.fit()?;
     report.epoch(0).assert_trainable(["head"]).assert_groups(["first"]).assert_lr("first", 1e-3);
     report.epoch(1).assert_trainable(["head"]).assert_batch_norm("backbone", BatchNorm::Eval);
-    report.epoch(2).assert_trainable(["head", "backbone.2"]).assert_groups(["first", "top"]).assert_lr("top", 5e-4);
-    report.epoch(2).assert_batch_norm("backbone.2", BatchNorm::Train).assert_batch_norm("backbone.1", BatchNorm::Eval);
+    report
+        .epoch(2)
+        .assert_trainable(["head", "backbone.2"])
+        .assert_groups(["first", "top"])
+        .assert_lr("top", 5e-4);
+    report
+        .epoch(2)
+        .assert_batch_norm("backbone.2", BatchNorm::Train)
+        .assert_batch_norm("backbone.1", BatchNorm::Eval);
     report.epoch(3).assert_trainable([""]).assert_groups(["first", "top", "all"]).assert_lr("all", 1e-5);
     let groups = &report.epoch(5).groups;
     assert_eq!(groups.iter().map(|group| group.weight_decay).collect::<Vec<_>>(), [0.0, 0.1, 0.0]);
@@ -78,7 +87,11 @@ fn parameters_of_the_optimizer_that_no_phase_trains_yet_are_told() -> Result<()>
     report.epoch(0).assert_trainable(["head"]).assert_groups(["first"]);
     report.assert_message(tracing::Level::WARN, "the first one leaves frozen: backbone.2.conv.weight");
     let quiet = run(three())?.parameters(["head"]).fit()?;
-    assert!(quiet.messages.iter().all(|message| message.level != tracing::Level::WARN), "{:?}", quiet.messages);
+    assert!(
+        quiet.messages.iter().all(|message| message.level != tracing::Level::WARN),
+        "{:?}",
+        quiet.messages
+    );
     Ok(())
 }
 
@@ -135,7 +148,11 @@ fn batch_norms_of_frozen_parts_train_with_the_first_phase_where_they_are_to() ->
     .fit()?;
     report.epoch(0).assert_batch_norm("backbone", BatchNorm::Train);
     report.epoch(1).assert_trainable([""]).assert_groups(["a", "b"]);
-    report.epoch(2).assert_trainable(["head"]).assert_batch_norm("backbone", BatchNorm::Eval).assert_groups(["a"]);
+    report
+        .epoch(2)
+        .assert_trainable(["head"])
+        .assert_batch_norm("backbone", BatchNorm::Eval)
+        .assert_groups(["a"]);
     Ok(())
 }
 
@@ -158,7 +175,9 @@ fn a_metric_ends_a_phase_and_its_best_value_does_not_go_over() -> Result<()> {
     report.epoch(3).assert_trainable(["head"]);
     report.epoch(4).assert_trainable([""]);
     // 0.9 would have ended the second phase at once by the first one's 0.3.
-    report.assert_event(6, "on_train_epoch_end").assert_stopped("the last phase, `b`, is over: `val_loss` has not fallen for an epoch");
+    report
+        .assert_event(6, "on_train_epoch_end")
+        .assert_stopped("the last phase, `b`, is over: `val_loss` has not fallen for an epoch");
     assert_eq!(report.epochs.len(), 7);
     Ok(())
 }
@@ -175,8 +194,16 @@ fn the_best_weights_are_saved_and_put_back_before_the_next_phase() -> Result<()>
 
 #[test]
 fn a_metric_of_validation_needs_validation_data() -> Result<()> {
-    let error = with_losses(monitored(false))?.validation_batches(0).fit().err().map(|error| error.to_string()).unwrap_or_default();
-    assert!(error.contains("phase `a`: `phases[0].end.monitor.metric`: `val_loss` comes from validation, but"), "{error}");
+    let error = with_losses(monitored(false))?
+        .validation_batches(0)
+        .fit()
+        .err()
+        .map(|error| error.to_string())
+        .unwrap_or_default();
+    assert!(
+        error.contains("phase `a`: `phases[0].end.monitor.metric`: `val_loss` comes from validation, but"),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -253,8 +280,12 @@ fn a_schedule_without_the_phase_that_a_run_is_in_is_refused() -> Result<()> {
     first.run_epochs(1)?;
     let saved = first.save()?;
     let other = json!({ "phases": [{ "name": "other", "modules": ["head"] }] });
-    let error = run(other)?.resumed_from(&saved).fit().err().map(|error| error.to_string()).unwrap_or_default();
-    assert!(error.contains("the run is in phase `first`, which this schedule does not have; it has: other"), "{error}");
+    let error =
+        run(other)?.resumed_from(&saved).fit().err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(
+        error.contains("the run is in phase `first`, which this schedule does not have; it has: other"),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -267,13 +298,15 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
 
 #[test]
 fn a_schedule_may_stand_in_a_file() -> Result<()> {
-    let (_folder, path) =
-        file("[[phases]]\nname = \"a\"\nmodules = [\"head\"]\nend = { epoch = 1 }\n[[phases]]\nname = \"b\"\nmodules = [\"*\"]\n");
+    let (_folder, path) = file(
+        "[[phases]]\nname = \"a\"\nmodules = [\"head\"]\nend = { epoch = 1 }\n[[phases]]\nname = \"b\"\nmodules = [\"*\"]\n",
+    );
     let mut loaded = FakeRun::new(model()).max_epochs(2);
     loaded.add_strategy::<PhasedFinetuning>(json!({ "schedule": path }))?;
     loaded.fit()?.epoch(1).assert_trainable([""]);
 
-    let strategy: PhasedFinetuning = thaw_plugin_api::config::parse(&json!({ "schedule": path }).to_string())?;
+    let strategy: PhasedFinetuning =
+        thaw_plugin_api::config::parse(&json!({ "schedule": path }).to_string())?;
     let resolved = Config::to_value(&strategy);
     assert_eq!(resolved["schedule"]["phases"][1]["name"], "b", "a run directory keeps the schedule");
     let again: PhasedFinetuning = thaw_plugin_api::config::parse(&resolved.to_string())?;

@@ -91,7 +91,8 @@ const ROBERTA: EncoderConfig = EncoderConfig {
 };
 
 /// distilbert-base-uncased.
-const DISTIL_BERT: EncoderConfig = EncoderConfig { kind: EncoderKind::DistilBert, layers: 6, token_types: 0, ..BERT };
+const DISTIL_BERT: EncoderConfig =
+    EncoderConfig { kind: EncoderKind::DistilBert, layers: 6, token_types: 0, ..BERT };
 
 impl TextClassifier {
     fn new(
@@ -135,10 +136,20 @@ impl TextClassifier {
         })
     }
 
-    fn of_bert(root: &nn::Path, config: &BertConfig, families: &[&str], pooling: Pooling, usual: &EncoderConfig) -> Result<Self> {
+    fn of_bert(
+        root: &nn::Path,
+        config: &BertConfig,
+        families: &[&str],
+        pooling: Pooling,
+        usual: &EncoderConfig,
+    ) -> Result<Self> {
         Self::new(root, &config.classifier, families, pooling, |hub| {
             let sizes = config.sizes.resolve(hub, usual)?;
-            let dropout = hub.fraction("classifier_dropout", config.classifier.classifier_dropout, sizes.hidden_dropout)?;
+            let dropout = hub.fraction(
+                "classifier_dropout",
+                config.classifier.classifier_dropout,
+                sizes.hidden_dropout,
+            )?;
             Ok((sizes, dropout))
         })
     }
@@ -187,16 +198,19 @@ fn pooling_of(config: &ClassifierConfig, kind: EncoderKind, usual: Pooling) -> R
     }
 }
 
-/// Whether the encoder has a pooler. One that nothing runs would be trainable without ever getting a gradient.
+/// Whether the encoder has a pooler. One that nothing runs would be trainable without ever getting a
+/// gradient.
 fn has_pooler(config: &ClassifierConfig, kind: EncoderKind, pooling: Pooling) -> Result<bool, SizeError> {
     let runs = pooling == Pooling::Pooler;
     let can = kind != EncoderKind::DistilBert;
     let usual = runs || (config.layout == Layout::Mnli && can);
     match config.add_pooling_layer.unwrap_or(usual) {
-        true if !can => {
-            Err(SizeError::Sizes("DistilBERT has no pooler: expected `pooling` cls or mean, `add_pooling_layer` false".to_owned()))
+        true if !can => Err(SizeError::Sizes(
+            "DistilBERT has no pooler: expected `pooling` cls or mean, `add_pooling_layer` false".to_owned(),
+        )),
+        false if runs => {
+            Err(SizeError::Sizes("`add_pooling_layer` is false, but the pooling is `pooler`".to_owned()))
         }
-        false if runs => Err(SizeError::Sizes("`add_pooling_layer` is false, but the pooling is `pooler`".to_owned())),
         has => Ok(has),
     }
 }
@@ -247,7 +261,8 @@ classifiers! {
     /// BERT (Devlin et al. 2018).
     BertClassifier, "bert-classifier", BertConfig, "BERT for text classification and sentence pairs",
         |root, config| TextClassifier::of_bert(root, config, &["bert"], Pooling::Cls, &BERT);
-    /// MiniLM (Wang et al. 2020): a small BERT, by default the one for sentence embeddings, pooled by the mean.
+    /// MiniLM (Wang et al. 2020): a small BERT, by default the one for sentence embeddings, pooled by the
+    /// mean.
     MiniLmClassifier, "minilm-classifier", BertConfig, "MiniLM (all-MiniLM-L6-v2's sizes) for text classification and sentence pairs",
         |root, config| TextClassifier::of_bert(root, config, &["bert"], Pooling::Mean, &MINILM);
     /// RoBERTa (Liu et al. 2019); XLM-RoBERTa and CamemBERT are the same with other vocabularies.

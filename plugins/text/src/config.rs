@@ -16,8 +16,8 @@ use thaw_plugin_api::prelude::*;
 pub enum Layout {
     /// `backbone` and `head`: one linear layer after dropout.
     BackboneHead,
-    /// As transformers' `…ForSequenceClassification`: `bert`, `distilbert` or `roberta`, and its own head over the pooler
-    /// (BERT) or the first token.
+    /// As transformers' `…ForSequenceClassification`: `bert`, `distilbert` or `roberta`, and its own head
+    /// over the pooler (BERT) or the first token.
     SequenceClassification,
     /// `bert` and `W`: one linear layer on the first token, without dropout, whatever the encoder.
     Mnli,
@@ -37,8 +37,8 @@ pub enum Pooling {
 /// Keys of all models.
 #[derive(Config, Clone, Debug)]
 pub struct ClassifierConfig {
-    /// Number of classes. 1 is regression: mean squared error of one number. 0 leaves the head out: the output is the pooled
-    /// vector. Default: that of `config`, else 2.
+    /// Number of classes. 1 is regression: mean squared error of one number. 0 leaves the head out: the
+    /// output is the pooled vector. Default: that of `config`, else 2.
     #[config(range = 0..)]
     pub num_classes: Option<i64>,
     /// A `config.json` of Hugging Face; it gives the sizes that the keys below do not.
@@ -49,18 +49,21 @@ pub struct ClassifierConfig {
     /// How the tokens become one vector; only with layout `backbone-head`, the others have their own.
     /// Default: `cls`, for MiniLM `mean`.
     pub pooling: Option<Pooling>,
-    /// Whether the encoder has a pooler (BERT alone has one). Default: where something runs it, and with layout `mnli`.
+    /// Whether the encoder has a pooler (BERT alone has one). Default: where something runs it, and with
+    /// layout `mnli`.
     pub add_pooling_layer: Option<bool>,
     /// Dropout before the head. Default: that of `config`, else the hidden layers'.
     #[config(range = 0.0..=1.0)]
     pub classifier_dropout: Option<f64>,
-    /// Whether the encoder starts frozen and in evaluation mode: no gradients, and none computed. A strategy can still thaw it.
+    /// Whether the encoder starts frozen and in evaluation mode: no gradients, and none computed. A strategy
+    /// can still thaw it.
     #[config(default = false)]
     pub freeze_features: bool,
     /// Scales the pooled vector to length 1, as sentence embeddings are compared.
     #[config(default = false)]
     pub normalize: bool,
-    /// Further outputs `attentions.0`, …: each layer's attention weights. Slower: they are not made otherwise.
+    /// Further outputs `attentions.0`, …: each layer's attention weights. Slower: they are not made
+    /// otherwise.
     #[config(default = false)]
     pub output_attentions: bool,
     /// A further output `last_hidden_state`: the last layer's vector of every token.

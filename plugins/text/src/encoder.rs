@@ -59,14 +59,23 @@ impl EncoderConfig {
     pub fn checked(self) -> Result<Self, SizeError> {
         let wrong = |message: String| Err(SizeError::Sizes(message));
         if self.hidden_size % self.heads != 0 {
-            return wrong(format!("a hidden size of {} cannot be split among {} attention heads", self.hidden_size, self.heads));
+            return wrong(format!(
+                "a hidden size of {} cannot be split among {} attention heads",
+                self.hidden_size, self.heads
+            ));
         }
         if self.pad_token_id >= self.vocab_size {
-            return wrong(format!("pad_token_id is {}, outside of a vocabulary of {}", self.pad_token_id, self.vocab_size));
+            return wrong(format!(
+                "pad_token_id is {}, outside of a vocabulary of {}",
+                self.pad_token_id, self.vocab_size
+            ));
         }
         if self.kind == EncoderKind::Roberta && self.longest() < 1 {
             let rows = self.max_positions;
-            return wrong(format!("{rows} position embeddings leave none after the padding id {} (RoBERTa)", self.pad_token_id));
+            return wrong(format!(
+                "{rows} position embeddings leave none after the padding id {} (RoBERTa)",
+                self.pad_token_id
+            ));
         }
         Ok(self)
     }
@@ -101,7 +110,9 @@ impl Encoder {
         let stack = path / kind.stack();
         stack.module(kind.stack_class())?;
         (&stack / "layer").module("ModuleList")?;
-        let layers = (0..config.layers).map(|index| Layer::new(&(&stack / "layer" / index), config)).collect::<Result<_>>()?;
+        let layers = (0..config.layers)
+            .map(|index| Layer::new(&(&stack / "layer" / index), config))
+            .collect::<Result<_>>()?;
         let pooler = if config.pooler { Some(Pooler::new(&(path / "pooler"), config)?) } else { None };
         Ok(Self { config: config.clone(), embeddings, layers, pooler })
     }
@@ -145,7 +156,8 @@ struct Pooler {
 impl Pooler {
     fn new(path: &nn::Path, config: &EncoderConfig) -> Result<Self> {
         path.module(&config.kind.class("Pooler"))?;
-        let dense = linear(&(path / "dense"), config.hidden_size, config.hidden_size, config.initializer_range)?;
+        let dense =
+            linear(&(path / "dense"), config.hidden_size, config.hidden_size, config.initializer_range)?;
         Ok(Self { dense, activation: Activation::new(&(path / "activation"), ActivationKind::Tanh)? })
     }
 }
@@ -158,7 +170,11 @@ impl Module for Pooler {
 
 /// A linear layer with transformers' initial values: normal weights, a bias of zeros.
 pub(crate) fn linear(path: &nn::Path, in_features: i64, out_features: i64, std: f64) -> Result<Linear> {
-    Linear::with_values(path, init::normal(&[out_features, in_features], std)?, Some(init::zeros(&[out_features])?))
+    Linear::with_values(
+        path,
+        init::normal(&[out_features, in_features], std)?,
+        Some(init::zeros(&[out_features])?),
+    )
 }
 
 /// The mask of `[N, L]` numbers as truth values: what is not 0 is a token.

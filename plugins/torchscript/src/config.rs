@@ -28,8 +28,8 @@ pub enum Kind {
 /// Configuration of [`crate::TorchScript`].
 #[derive(Config, Clone, Debug)]
 pub struct TorchScriptConfig {
-    /// The file that `torch.jit.save` wrote. It holds the code: a run and its checkpoints keep a copy of it. Its float16, bfloat16
-    /// and float64 parameters and buffers become float32.
+    /// The file that `torch.jit.save` wrote. It holds the code: a run and its checkpoints keep a copy of it.
+    /// Its float16, bfloat16 and float64 parameters and buffers become float32.
     pub path: PathBuf,
     /// Path of a module in the file that is taken instead of the whole, such as `backbone`.
     pub module: Option<String>,
@@ -48,15 +48,16 @@ pub struct TorchScriptConfig {
     /// Width of the hidden layer of the head `mlp`.
     #[config(default = 512, range = 1..=65_536)]
     pub mlp_features: i64,
-    /// Whether the file's part starts frozen and in evaluation mode: no gradients, and none computed. Only with a new head. A
-    /// strategy can still thaw it.
+    /// Whether the file's part starts frozen and in evaluation mode: no gradients, and none computed. Only
+    /// with a new head. A strategy can still thaw it.
     #[config(default = false)]
     pub freeze_features: bool,
-    /// Which output counts, where there are several: a key, the name of a tuple's field, or a position such as `"1"`; of nested
-    /// ones `"0.logits"`. The others are further outputs of the model. Default: the first.
+    /// Which output counts, where there are several: a key, the name of a tuple's field, or a position such
+    /// as `"1"`; of nested ones `"0.logits"`. The others are further outputs of the model. Default: the
+    /// first.
     pub output: Option<String>,
-    /// Which inputs of the data go to the arguments of `forward`, in order. Default: those named as the arguments are, where all
-    /// that are needed are there; else the data's first ones.
+    /// Which inputs of the data go to the arguments of `forward`, in order. Default: those named as the
+    /// arguments are, where all that are needed are there; else the data's first ones.
     #[config(default = Vec::new())]
     pub inputs: Vec<String>,
     /// Width and height of the pictures, in pixels.
@@ -66,8 +67,8 @@ pub struct TorchScriptConfig {
     pub mean: Option<Vec<f64>>,
     /// Standard deviation per channel.
     pub std: Option<Vec<f64>>,
-    /// Shape of one input without the batch, where it is no picture: used to find out `features`. Default: 3 channels of
-    /// `image_size`, 224 pixels where that is not given.
+    /// Shape of one input without the batch, where it is no picture: used to find out `features`. Default: 3
+    /// channels of `image_size`, 224 pixels where that is not given.
     #[config(default = Vec::new(), range = 1..)]
     pub input_shape: Vec<i64>,
     /// What the model is trained for.
@@ -83,8 +84,12 @@ impl TorchScriptConfig {
     pub fn input_defaults(&self) -> Result<InputDefaults> {
         let three = |key: &str, values: &Option<Vec<f64>>| {
             let Some(values) = values else { return Ok(None) };
-            let expected =
-                || Error::of(ErrorKind::Config, format_args!("`{key}` has {} numbers, expected one for each of 3 channels", values.len()));
+            let expected = || {
+                Error::of(
+                    ErrorKind::Config,
+                    format_args!("`{key}` has {} numbers, expected one for each of 3 channels", values.len()),
+                )
+            };
             <[f64; 3]>::try_from(values.as_slice()).map(Some).map_err(|_| expected())
         };
         let (mean, std) = (three("mean", &self.mean)?, three("std", &self.std)?);

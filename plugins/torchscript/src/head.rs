@@ -40,14 +40,19 @@ impl NewHead {
     pub fn forward(&self, features: &Tensor) -> Result<Tensor> {
         let pooled = pool(features)?;
         if pooled.size()[1] != self.features {
-            let error = Error::new(format_args!("the head takes {} features, the file gives {}", self.features, pooled.size()[1]));
+            let error = Error::new(format_args!(
+                "the head takes {} features, the file gives {}",
+                self.features,
+                pooled.size()[1]
+            ));
             return Err(error.help("the number depends on the size of the input: set `image_size` or `input_shape` to the data's"));
         }
         self.layers.forward(&pooled)
     }
 }
 
-/// Features `[N, C]`: of maps `[N, C, H, W]` the mean over places, of sequences `[N, T, C]` the mean over time.
+/// Features `[N, C]`: of maps `[N, C, H, W]` the mean over places, of sequences `[N, T, C]` the mean over
+/// time.
 ///
 /// # Errors
 /// Features of another shape.

@@ -21,7 +21,10 @@ impl Inputs {
         let needed = inputs.needed();
         if !inputs.chosen.is_empty() && !(needed..=inputs.arguments.len()).contains(&inputs.chosen.len()) {
             let found = inputs.chosen.join(", ");
-            return Err(Error::of(ErrorKind::Config, format_args!("`inputs` names {found}, but `forward` takes {}", inputs.signature())));
+            return Err(Error::of(
+                ErrorKind::Config,
+                format_args!("`inputs` names {found}, but `forward` takes {}", inputs.signature()),
+            ));
         }
         Ok(inputs)
     }
@@ -34,12 +37,14 @@ impl Inputs {
         if !self.chosen.is_empty() {
             return self.chosen.iter().map(|name| batch.get(name)).collect();
         }
-        let named: Vec<&Tensor> = self.arguments.iter().map_while(|argument| batch.find(&argument.name)).collect();
+        let named: Vec<&Tensor> =
+            self.arguments.iter().map_while(|argument| batch.find(&argument.name)).collect();
         let needed = self.needed();
         if named.len() >= needed.max(1) {
             return Ok(named);
         }
-        let first: Vec<&Tensor> = batch.iter().map(|(_, tensor)| tensor).take(needed.max(1).min(self.arguments.len())).collect();
+        let first: Vec<&Tensor> =
+            batch.iter().map(|(_, tensor)| tensor).take(needed.max(1).min(self.arguments.len())).collect();
         if first.len() < needed {
             let names: Vec<&str> = batch.iter().map(|(name, _)| name).collect();
             bail!("`forward` takes {}, the data has {}", self.signature(), names.join(", "));
@@ -52,7 +57,10 @@ impl Inputs {
     }
 
     fn signature(&self) -> String {
-        let names = self.arguments.iter().map(|argument| format!("{}{}", argument.name, if argument.required { "" } else { "=…" }));
+        let names = self
+            .arguments
+            .iter()
+            .map(|argument| format!("{}{}", argument.name, if argument.required { "" } else { "=…" }));
         format!("({})", names.collect::<Vec<_>>().join(", "))
     }
 }
@@ -62,12 +70,19 @@ mod tests {
     use super::*;
 
     fn arguments(names: &[&str]) -> Vec<Argument> {
-        let argument = |name: &&str| Argument { name: name.trim_end_matches('=').to_owned(), required: !name.ends_with('=') };
+        let argument = |name: &&str| Argument {
+            name: name.trim_end_matches('=').to_owned(),
+            required: !name.ends_with('='),
+        };
         names.iter().map(argument).collect()
     }
 
     fn batch(names: &[&str]) -> Tensors {
-        names.iter().enumerate().map(|(index, name)| ((*name).to_owned(), Tensor::from(index as i64))).collect()
+        names
+            .iter()
+            .enumerate()
+            .map(|(index, name)| ((*name).to_owned(), Tensor::from(index as i64)))
+            .collect()
     }
 
     fn picked(takes: &[&str], chosen: &[&str], has: &[&str]) -> Result<Vec<i64>> {
@@ -78,7 +93,10 @@ mod tests {
     #[test]
     fn inputs_go_by_name_where_the_needed_ones_are_there_else_by_position() {
         let text = ["input_ids", "token_type_ids", "attention_mask"];
-        assert_eq!(picked(&["input_ids", "attention_mask=", "token_type_ids="], &[], &text).unwrap(), [0, 2, 1]);
+        assert_eq!(
+            picked(&["input_ids", "attention_mask=", "token_type_ids="], &[], &text).unwrap(),
+            [0, 2, 1]
+        );
         assert_eq!(picked(&["input_ids", "position_ids=", "attention_mask="], &[], &text).unwrap(), [0]);
         assert_eq!(picked(&["x"], &[], &["image"]).unwrap(), [0]);
         assert_eq!(picked(&["x="], &[], &["image"]).unwrap(), [0]);

@@ -13,7 +13,8 @@ use crate::script::{CodeMode, Script};
 
 /// A module that `torch.jit.script` or `torch.jit.trace` exported.
 ///
-/// Outputs: `logits` with a new head, or where the file does not name its own; further outputs of the file under their names.
+/// Outputs: `logits` with a new head, or where the file does not name its own; further outputs of the file
+/// under their names.
 pub struct TorchScript {
     script: Script,
     modes: Vec<ModuleMode>,
@@ -34,13 +35,17 @@ enum Part {
 
 impl Model for TorchScript {
     const ID: &'static str = "torchscript";
-    const DESCRIPTION: &'static str = "Any module that torch.jit.script or torch.jit.trace exported, whole or under a new head";
+    const DESCRIPTION: &'static str =
+        "Any module that torch.jit.script or torch.jit.trace exported, whole or under a new head";
     type Config = TorchScriptConfig;
 
     fn new(config: TorchScriptConfig, root: &nn::Path) -> Result<Self> {
         let input_defaults = config.input_defaults()?;
         if config.num_classes.is_none() && config.freeze_features {
-            return Err(Error::of(ErrorKind::Config, "`freeze_features` is for a file under a new head: set `num_classes` to get one"));
+            return Err(Error::of(
+                ErrorKind::Config,
+                "`freeze_features` is for a file under a new head: set `num_classes` to get one",
+            ));
         }
         let script = Script::load(&config.path)?;
         let top = top(&script, &config)?;
@@ -58,7 +63,8 @@ impl Model for TorchScript {
         let mut stages = split(&script, top, &place);
         let head = match config.num_classes {
             Some(num_classes) => {
-                let features = config.features.map_or_else(|| probe::features(&script, top, &modes, &config), Ok)?;
+                let features =
+                    config.features.map_or_else(|| probe::features(&script, top, &modes, &config), Ok)?;
                 if config.freeze_features {
                     place.freeze()?;
                 }
@@ -77,7 +83,8 @@ impl Model for TorchScript {
 
     fn run_stage(&self, stage: &str, inputs: Tensors) -> Result<Tensors> {
         let found = self.stages.iter().enumerate().find(|(_, (known, _))| known.name == stage);
-        let (index, (_, part)) = found.ok_or_else(|| Error::new(format_args!("model `{}` has no stage `{stage}`", Self::ID)))?;
+        let (index, (_, part)) =
+            found.ok_or_else(|| Error::new(format_args!("model `{}` has no stage `{stage}`", Self::ID)))?;
         match (*part, &self.head) {
             (Part::File(module), head) => {
                 self.modes.iter().try_for_each(|mode| mode.follow(&self.script))?;
@@ -85,7 +92,11 @@ impl Model for TorchScript {
                 let outputs = self.script.forward(module, &taken)?;
                 let is_last = self.stages.get(index + 1).is_none_or(|(_, next)| *next == Part::Head);
                 let chosen = self.config.output.as_deref().filter(|_| is_last);
-                outputs::arrange(outputs, chosen, if is_last && head.is_none() { "logits" } else { "features" })
+                outputs::arrange(
+                    outputs,
+                    chosen,
+                    if is_last && head.is_none() { "logits" } else { "features" },
+                )
             }
             (Part::Head, Some(head)) => {
                 let logits = Tensors::one("logits", head.forward(inputs.first()?)?);
@@ -108,8 +119,14 @@ impl Model for TorchScript {
 fn top(script: &Script, config: &TorchScriptConfig) -> Result<usize> {
     let path = config.module.as_deref().unwrap_or_default();
     script.position(path).ok_or_else(|| {
-        let error = Error::of(ErrorKind::Config, format_args!("{} has no module `{path}`", config.path.display()));
-        let known: Vec<&str> = script.modules().iter().map(|module| module.path.as_str()).filter(|path| !path.is_empty()).collect();
+        let error =
+            Error::of(ErrorKind::Config, format_args!("{} has no module `{path}`", config.path.display()));
+        let known: Vec<&str> = script
+            .modules()
+            .iter()
+            .map(|module| module.path.as_str())
+            .filter(|path| !path.is_empty())
+            .collect();
         match thaw_plugin_api::nearest(path, known.iter().copied()) {
             Some(nearest) => error.help(format_args!("did you mean `{nearest}`?")),
             None => error.help(format_args!("it has: {}", known.join(", "))),
@@ -157,10 +174,13 @@ fn register(script: &Script, top: usize, place: &nn::Path) -> Result<Vec<ModuleM
 
 /// Says so where a file has no parameters.
 fn tell_if_nothing_trains(script: &Script, modes: &[ModuleMode], config: &TorchScriptConfig) {
-    let has_parameters = |mode: &ModuleMode| script.modules()[mode.index()].tensors.iter().any(|stored| stored.is_parameter);
+    let has_parameters =
+        |mode: &ModuleMode| script.modules()[mode.index()].tensors.iter().any(|stored| stored.is_parameter);
     if !modes.iter().any(has_parameters) {
         let file = config.path.display();
-        warn!("{file}: it has no parameters, as torch.jit.freeze leaves a module: nothing in it can train. Export the module without that");
+        warn!(
+            "{file}: it has no parameters, as torch.jit.freeze leaves a module: nothing in it can train. Export the module without that"
+        );
     }
 }
 
@@ -169,11 +189,18 @@ fn tell_fixed_modes(script: &Script, top: usize, config: &TorchScriptConfig) {
     let top = &script.modules()[top].path;
     let file = config.path.display();
     let fixed = |training| {
-        let fixed = script.modules().iter().filter(|module| module.mode == CodeMode::Fixed(training) && below(&module.path, top).is_some());
-        let names: Vec<&str> = fixed.map(|module| if module.path.is_empty() { "the model itself" } else { module.path.as_str() }).collect();
+        let fixed = script
+            .modules()
+            .iter()
+            .filter(|module| module.mode == CodeMode::Fixed(training) && below(&module.path, top).is_some());
+        let names: Vec<&str> = fixed
+            .map(|module| if module.path.is_empty() { "the model itself" } else { module.path.as_str() })
+            .collect();
         match names.as_slice() {
             [] => None,
-            [first, second, .., last] if names.len() > 5 => Some(format!("{first}, {second}, … {last} ({} modules)", names.len())),
+            [first, second, .., last] if names.len() > 5 => {
+                Some(format!("{first}, {second}, … {last} ({} modules)", names.len()))
+            }
             names => Some(names.join(", ")),
         }
     };
@@ -189,7 +216,8 @@ fn tell_fixed_modes(script: &Script, top: usize, config: &TorchScriptConfig) {
     }
 }
 
-/// The stages of the file's part: the children of a forward that only runs them in turn, theirs likewise, else the module itself.
+/// The stages of the file's part: the children of a forward that only runs them in turn, theirs likewise,
+/// else the module itself.
 fn split(script: &Script, top: usize, place: &nn::Path) -> Vec<(Stage, Part)> {
     let path_of = |index: usize| {
         let relative = below(&script.modules()[index].path, &script.modules()[top].path).unwrap_or_default();
@@ -214,9 +242,17 @@ fn split(script: &Script, top: usize, place: &nn::Path) -> Vec<(Stage, Part)> {
 
 fn unroll(script: &Script, index: usize, steps: &mut Vec<usize>) {
     let module = &script.modules()[index];
-    let child = |name: &String| script.position(&if module.path.is_empty() { name.clone() } else { format!("{}.{name}", module.path) });
+    let child = |name: &String| {
+        script.position(&if module.path.is_empty() {
+            name.clone()
+        } else {
+            format!("{}.{name}", module.path)
+        })
+    };
     match module.chain.iter().map(child).collect::<Option<Vec<usize>>>() {
-        Some(children) if !children.is_empty() => children.into_iter().for_each(|child| unroll(script, child, steps)),
+        Some(children) if !children.is_empty() => {
+            children.into_iter().for_each(|child| unroll(script, child, steps))
+        }
         _ => steps.push(index),
     }
 }

@@ -32,8 +32,10 @@ impl ModuleMode {
     /// The module at `index` of the file, which follows `mode`.
     pub fn new(index: usize, module: &ScriptModule, mode: Mode) -> Self {
         let is_statistic = |name: &str| STATISTICS.contains(&name);
-        let statistics = module.tensors.iter().filter(|stored| !stored.is_parameter && is_statistic(&stored.name));
-        let statistics = statistics.map(|stored| (stored.name.clone(), stored.tensor.shallow_clone())).collect();
+        let statistics =
+            module.tensors.iter().filter(|stored| !stored.is_parameter && is_statistic(&stored.name));
+        let statistics =
+            statistics.map(|stored| (stored.name.clone(), stored.tensor.shallow_clone())).collect();
         Self { index, mode, code: module.mode, statistics, set: Cell::new(None) }
     }
 
@@ -63,8 +65,8 @@ impl ModuleMode {
             CodeMode::Fixed(fixed) => fixed,
             CodeMode::Free | CodeMode::None => training,
         };
-        // The code updates what it normalises with. `track_running_stats` is a constant of it: statistics that are to stay
-        // are lent as a copy.
+        // The code updates what it normalises with. `track_running_stats` is a constant of it: statistics
+        // that are to stay are lent as a copy.
         let spare = runs_in_training && !(training && tracking);
         let setting = Setting { training, spare };
         if self.set.get() == Some(setting) {

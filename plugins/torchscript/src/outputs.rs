@@ -1,12 +1,13 @@
 //! The outputs of a file's `forward` as the model's: the chosen one first.
 //!
-//! The shim flattens what `forward` gives: a tensor by itself has no name, those of tuples and lists have their position,
-//! those of named tuples and dictionaries their name; of nested ones both, `0.logits`.
+//! The shim flattens what `forward` gives: a tensor by itself has no name, those of tuples and lists have
+//! their position, those of named tuples and dictionaries their name; of nested ones both, `0.logits`.
 
 use tch::Tensor;
 use thaw_plugin_api::prelude::*;
 
-/// Puts the chosen output first, under `name` unless it has a name of its own. Outputs without a name are `output.1`, ….
+/// Puts the chosen output first, under `name` unless it has a name of its own. Outputs without a name are
+/// `output.1`, ….
 ///
 /// # Errors
 /// There is no such output, or none at all.
@@ -25,7 +26,11 @@ pub fn arrange(mut outputs: Vec<(String, Tensor)>, chosen: Option<&str>, name: &
     };
     let first = outputs.remove(position);
     let named = |known: String, otherwise: String| {
-        if known.starts_with(|first: char| first.is_ascii_digit()) || known.is_empty() { otherwise } else { known }
+        if known.starts_with(|first: char| first.is_ascii_digit()) || known.is_empty() {
+            otherwise
+        } else {
+            known
+        }
     };
     let first = Tensors::one(named(first.0, name.to_owned()), first.1);
     Ok(outputs.into_iter().fold(first, |all, (known, tensor)| {
@@ -39,13 +44,22 @@ mod tests {
     use super::*;
 
     fn arranged(names: &[&str], chosen: Option<&str>) -> Result<Vec<(String, i64)>> {
-        let outputs = names.iter().enumerate().map(|(index, name)| ((*name).to_owned(), Tensor::from(index as i64))).collect();
-        Ok(arrange(outputs, chosen, "logits")?.into_iter().map(|(name, tensor)| (name, tensor.int64_value(&[]))).collect())
+        let outputs = names
+            .iter()
+            .enumerate()
+            .map(|(index, name)| ((*name).to_owned(), Tensor::from(index as i64)))
+            .collect();
+        Ok(arrange(outputs, chosen, "logits")?
+            .into_iter()
+            .map(|(name, tensor)| (name, tensor.int64_value(&[])))
+            .collect())
     }
 
     #[test]
     fn the_chosen_output_is_first_and_the_others_keep_their_names() {
-        let owned = |pairs: &[(&str, i64)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect::<Vec<_>>();
+        let owned = |pairs: &[(&str, i64)]| {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect::<Vec<_>>()
+        };
         assert_eq!(arranged(&[""], None).unwrap(), owned(&[("logits", 0)]));
         assert_eq!(arranged(&["0", "1"], None).unwrap(), owned(&[("logits", 0), ("output.1", 1)]));
         assert_eq!(arranged(&["0", "1"], Some("1")).unwrap(), owned(&[("logits", 1), ("output.0", 0)]));

@@ -12,21 +12,30 @@ use crate::{head, outputs};
 ///
 /// # Errors
 /// It does not take them: the run config has to say what it takes, or how many features it gives.
-pub fn features(script: &Script, module: usize, modes: &[ModuleMode], config: &TorchScriptConfig) -> Result<i64> {
+pub fn features(
+    script: &Script,
+    module: usize,
+    modes: &[ModuleMode],
+    config: &TorchScriptConfig,
+) -> Result<i64> {
     let shape = config.probe_shape();
     let run = || {
         modes.iter().try_for_each(|mode| mode.evaluate(script))?;
         let batch: Vec<i64> = [2].into_iter().chain(shape.iter().copied()).collect();
         let input = Tensor::f_zeros(batch.as_slice(), (Kind::Float, Device::Cpu))?;
-        let outputs = outputs::arrange(script.forward(module, &[&input])?, config.output.as_deref(), "features")?;
+        let outputs =
+            outputs::arrange(script.forward(module, &[&input])?, config.output.as_deref(), "features")?;
         Ok(head::pool(outputs.first()?)?.size()[1])
     };
     no_grad(run).map_err(|error: Error| {
         if error.kind() == ErrorKind::Config {
             return error;
         }
-        let message =
-            format_args!("cannot find out how many features the file gives; with inputs of shape {shape:?} it says: {}", error.message());
-        Error::of(ErrorKind::Config, message).help("set `image_size` or `input_shape` to what it takes, or `features` to the number")
+        let message = format_args!(
+            "cannot find out how many features the file gives; with inputs of shape {shape:?} it says: {}",
+            error.message()
+        );
+        Error::of(ErrorKind::Config, message)
+            .help("set `image_size` or `input_shape` to what it takes, or `features` to the number")
     })
 }

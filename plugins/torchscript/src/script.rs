@@ -36,7 +36,8 @@ pub struct ScriptModule {
     pub mode: CodeMode,
     /// Parameters, then buffers, of the module itself.
     pub tensors: Vec<ScriptTensor>,
-    /// Names of the children that its forward runs one after the other, where it does nothing else; else empty.
+    /// Names of the children that its forward runs one after the other, where it does nothing else; else
+    /// empty.
     pub chain: Vec<String>,
 }
 
@@ -96,8 +97,8 @@ impl Script {
         Ok(script)
     }
 
-    /// Parameters and buffers of other floating-point types become float32, as the weights of a plain file do: the data is
-    /// float32, and so is what is trained; lower precision is the trainer's business.
+    /// Parameters and buffers of other floating-point types become float32, as the weights of a plain file
+    /// do: the data is float32, and so is what is trained; lower precision is the trainer's business.
     fn convert_to_float32(&mut self, path: &Path) -> Result<()> {
         let mut converted = BTreeMap::new();
         for stored in self.modules.iter_mut().flat_map(|module| &mut module.tensors) {
@@ -126,9 +127,11 @@ impl Script {
     }
 
     fn read_module(&self, index: usize) -> Result<ScriptModule> {
-        let (mut path, mut kind, mut mode, mut tensors, mut chain) = (std::ptr::null(), std::ptr::null(), 0, 0, 0);
+        let (mut path, mut kind, mut mode, mut tensors, mut chain) =
+            (std::ptr::null(), std::ptr::null(), 0, 0, 0);
         let raw = self.raw.as_ptr();
-        // SAFETY: `index` is below the number of modules; the texts live as long as the script, and are copied here.
+        // SAFETY: `index` is below the number of modules; the texts live as long as the script, and are
+        // copied here.
         let (path, kind) = unsafe {
             ffi::thaw_script_module(raw, index, &mut path, &mut kind, &mut mode, &mut tensors, &mut chain);
             (copied(path), copied(kind))
@@ -138,9 +141,12 @@ impl Script {
             1 => CodeMode::Free,
             other => CodeMode::Fixed(other == 3),
         };
-        let tensors = (0..tensors).map(|position| self.read_tensor(index, position)).collect::<Result<_>>()?;
+        let tensors =
+            (0..tensors).map(|position| self.read_tensor(index, position)).collect::<Result<_>>()?;
         // SAFETY: the positions are below the length that the shim gave; as above.
-        let chain = (0..chain).map(|position| unsafe { copied(ffi::thaw_script_chained(raw, index, position)) }).collect();
+        let chain = (0..chain)
+            .map(|position| unsafe { copied(ffi::thaw_script_chained(raw, index, position)) })
+            .collect();
         Ok(ScriptModule { path, kind, mode, tensors, chain })
     }
 
@@ -148,9 +154,12 @@ impl Script {
         let (mut name, mut is_parameter, mut tensor) = (std::ptr::null(), false, std::ptr::null_mut());
         let raw = self.raw.as_ptr();
         // SAFETY: both indices are below the numbers that the shim gave.
-        call(|error| unsafe { ffi::thaw_script_tensor(raw, module, index, &mut name, &mut is_parameter, &mut tensor, error) })
-            .map_err(Error::new)?;
-        // SAFETY: on success the name lives as long as the script, and the tensor is the caller's to take over.
+        call(|error| unsafe {
+            ffi::thaw_script_tensor(raw, module, index, &mut name, &mut is_parameter, &mut tensor, error)
+        })
+        .map_err(Error::new)?;
+        // SAFETY: on success the name lives as long as the script, and the tensor is the caller's to take
+        // over.
         let (name, tensor) = unsafe { (copied(name), Tensor::from_ptr(tensor)) };
         Ok(ScriptTensor { name, tensor, is_parameter })
     }
@@ -161,7 +170,8 @@ impl Script {
     /// It has no `forward`.
     pub fn arguments(&self, module: usize) -> Result<Vec<Argument>> {
         extern "C" fn add(list: *mut c_void, name: *const c_char, required: bool) {
-            // SAFETY: `list` is the vector below, alive and not used otherwise through the call; the name is a text.
+            // SAFETY: `list` is the vector below, alive and not used otherwise through the call; the name is
+            // a text.
             unsafe { (*list.cast::<Vec<Argument>>()).push(Argument { name: copied(name), required }) }
         }
         let mut arguments: Vec<Argument> = Vec::new();
@@ -178,7 +188,8 @@ impl Script {
     /// libtorch refuses.
     pub fn set_training(&self, module: usize, training: bool) -> Result<()> {
         // SAFETY: the script is alive; one thread at a time has it.
-        call(|error| unsafe { ffi::thaw_script_set_training(self.raw.as_ptr(), module, training, error) }).map_err(Error::new)
+        call(|error| unsafe { ffi::thaw_script_set_training(self.raw.as_ptr(), module, training, error) })
+            .map_err(Error::new)
     }
 
     /// Has a module's code use another tensor under a name; the one in [`Self::modules`] stays as it is.
@@ -188,11 +199,14 @@ impl Script {
     pub fn set_tensor(&self, module: usize, name: &str, tensor: &Tensor) -> Result<()> {
         let name = CString::new(name)?;
         // SAFETY: as above; the shim takes a reference of its own to the tensor.
-        call(|error| unsafe { ffi::thaw_script_set_tensor(self.raw.as_ptr(), module, name.as_ptr(), tensor.as_ptr(), error) })
-            .map_err(Error::new)
+        call(|error| unsafe {
+            ffi::thaw_script_set_tensor(self.raw.as_ptr(), module, name.as_ptr(), tensor.as_ptr(), error)
+        })
+        .map_err(Error::new)
     }
 
-    /// Runs a module's `forward`. The outputs are the tensors in what it gives, with the names of [`crate::outputs`].
+    /// Runs a module's `forward`. The outputs are the tensors in what it gives, with the names of
+    /// [`crate::outputs`].
     ///
     /// # Errors
     /// The code refuses the inputs.
@@ -201,8 +215,10 @@ impl Script {
         let mut raw = std::ptr::null_mut();
         let script = self.raw.as_ptr();
         // SAFETY: the inputs live through the call; on success the shim stores outputs of its own in `raw`.
-        call(|error| unsafe { ffi::thaw_script_forward(script, module, pointers.as_ptr(), pointers.len(), &mut raw, error) })
-            .map_err(|text| error::run_error(&text))?;
+        call(|error| unsafe {
+            ffi::thaw_script_forward(script, module, pointers.as_ptr(), pointers.len(), &mut raw, error)
+        })
+        .map_err(|text| error::run_error(&text))?;
         let outputs = RawOutputs(NonNull::new(raw).ok_or_else(|| Error::new("the shim gave no outputs"))?);
         outputs.read()
     }
@@ -225,8 +241,10 @@ impl RawOutputs {
         let read = |index| {
             let (mut name, mut tensor) = (std::ptr::null(), std::ptr::null_mut());
             // SAFETY: `index` is below the number that the shim gave.
-            call(|error| unsafe { ffi::thaw_script_output(raw, index, &mut name, &mut tensor, error) }).map_err(Error::new)?;
-            // SAFETY: on success the name lives as long as the outputs, and the tensor is the caller's to take over.
+            call(|error| unsafe { ffi::thaw_script_output(raw, index, &mut name, &mut tensor, error) })
+                .map_err(Error::new)?;
+            // SAFETY: on success the name lives as long as the outputs, and the tensor is the caller's to
+            // take over.
             Ok(unsafe { (copied(name), Tensor::from_ptr(tensor)) })
         };
         (0..count).map(read).collect()

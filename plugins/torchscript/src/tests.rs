@@ -31,7 +31,8 @@ fn every_file_of_the_reference_is_pytorchs_in_outputs_and_training() {
     tch::set_num_threads(1);
     let reference = Reference::read("files/torchscript.json");
     for name in reference.script_files() {
-        check_script(&reference.script(&name), || built(&name, &json!({}))).unwrap_or_else(|difference| panic!("{name}: {difference}"));
+        check_script(&reference.script(&name), || built(&name, &json!({})))
+            .unwrap_or_else(|difference| panic!("{name}: {difference}"));
     }
 }
 
@@ -57,7 +58,10 @@ fn a_file_of_another_precision_computes_and_trains_in_float32() {
         let difference = (&found - &expected).abs().max().double_value(&[]);
         assert!(difference < tolerance * expected.std(true).double_value(&[]), "{kind:?}: {difference}");
         built.set_training(true);
-        built.loss(pictures(), Reference::read("files/torchscript.json").labels().as_ref()).unwrap().backward();
+        built
+            .loss(pictures(), Reference::read("files/torchscript.json").labels().as_ref())
+            .unwrap()
+            .backward();
         let gradient = built.tensor("fc.weight").grad();
         assert_eq!(gradient.kind(), Kind::Float);
         assert!(gradient.abs().sum(Kind::Float).double_value(&[]) > 0.0);
@@ -87,7 +91,9 @@ fn stages_follow_a_forward_that_only_runs_its_children() {
     let whole = names(built("script_backbone_head.pt", &json!({})).unwrap());
     assert_eq!(whole, ["backbone", "head.0", "head.1", "head.2", "head.3"]);
     assert_eq!(names(built("script_tuple.pt", &json!({})).unwrap()), ["model"]);
-    let headed = names(built("script_tuple.pt", &json!({ "num_classes": 3, "output": "1", "image_size": 16 })).unwrap());
+    let headed = names(
+        built("script_tuple.pt", &json!({ "num_classes": 3, "output": "1", "image_size": 16 })).unwrap(),
+    );
     assert_eq!(headed, ["backbone", "head"]);
 }
 
@@ -151,7 +157,9 @@ fn the_chosen_output_comes_first() {
     let mut chosen = built("script_tuple.pt", &json!({ "output": "1" })).unwrap();
     let _guard = tch::no_grad_guard();
     let (whole, chosen) = (whole.forward(pictures()).unwrap(), chosen.forward(pictures()).unwrap());
-    let names = |outputs: &Tensors| outputs.iter().map(|(name, tensor)| (name.to_owned(), tensor.size())).collect::<Vec<_>>();
+    let names = |outputs: &Tensors| {
+        outputs.iter().map(|(name, tensor)| (name.to_owned(), tensor.size())).collect::<Vec<_>>()
+    };
     assert_eq!(names(&whole), [("logits".to_owned(), vec![8, 5]), ("output.1".to_owned(), vec![8, 16])]);
     assert_eq!(names(&chosen), [("logits".to_owned(), vec![8, 16]), ("output.0".to_owned(), vec![8, 5])]);
 }
@@ -164,14 +172,23 @@ fn what_cannot_be_a_model_is_refused_with_the_reason() {
     assert!(state_dict.contains("help: write it with `torch.jit.script(module).save"), "{state_dict}");
     for damaged in ["small.safetensors", "truncated.pt", "small.pth", "empty.pt", "hostile_raw.pth"] {
         let message = refused(damaged, json!({}));
-        assert!(message.contains(damaged) && message.contains("is no TorchScript file, or it is cut off"), "{message}");
+        assert!(
+            message.contains(damaged) && message.contains("is no TorchScript file, or it is cut off"),
+            "{message}"
+        );
     }
     assert!(refused("missing.pt", json!({})).contains("there is no TorchScript file"));
     assert!(refused("..", json!({})).contains("it is no file"));
     let module = refused("script_backbone_head.pt", json!({ "module": "backbon" }));
-    assert!(module.contains("has no module `backbon`") && module.contains("did you mean `backbone`?"), "{module}");
+    assert!(
+        module.contains("has no module `backbon`") && module.contains("did you mean `backbone`?"),
+        "{module}"
+    );
     let probe = refused("script_classifier.pt", json!({ "num_classes": 3, "input_shape": [4, 16, 16] }));
-    assert!(probe.contains("inputs of shape [4, 16, 16]") && probe.contains("to have 3 channels, but got 4"), "{probe}");
+    assert!(
+        probe.contains("inputs of shape [4, 16, 16]") && probe.contains("to have 3 channels, but got 4"),
+        "{probe}"
+    );
     let output = refused("script_tuple.pt", json!({ "num_classes": 3, "image_size": 16, "output": "2" }));
     assert!(output.contains("`forward` has no output `2`, expected one of 0, 1"), "{output}");
     assert!(refused("script_tuple.pt", json!({ "freeze_features": true })).contains("set `num_classes`"));
@@ -201,7 +218,9 @@ fn a_changed_bit_is_found_in_weights_and_code() {
 #[test]
 fn a_failing_forward_names_the_place_in_the_files_code() {
     let mut built = built("script_classifier.pt", &json!({})).unwrap();
-    let error = built.forward(Tensors::one("x", Tensor::zeros([2, 4, 16, 16], (Kind::Float, Device::Cpu)))).unwrap_err();
+    let error = built
+        .forward(Tensors::one("x", Tensor::zeros([2, 4, 16, 16], (Kind::Float, Device::Cpu))))
+        .unwrap_err();
     assert!(error.contains("to have 3 channels, but got 4 channels instead"), "{error}");
     assert!(error.contains("(in the file's code, torch/nn/modules/conv.py"), "{error}");
 }

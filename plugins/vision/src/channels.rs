@@ -1,7 +1,7 @@
 //! Numbers of channels.
 
-/// The multiple of `divisor` nearest to `value`, at least one of them and not less than nine tenths of `value`
-/// (torchvision's `_make_divisible`).
+/// The multiple of `divisor` nearest to `value`, at least one of them and not less than nine tenths of
+/// `value` (torchvision's `_make_divisible`).
 pub fn make_divisible(value: f64, divisor: i64) -> i64 {
     let rounded = ((value + divisor as f64 / 2.0) as i64 / divisor * divisor).max(divisor);
     if (rounded as f64) < 0.9 * value { rounded + divisor } else { rounded }

@@ -27,8 +27,8 @@ pub trait Architecture: Send + 'static {
     /// Class name of the original, which its backbone goes by in the module tree.
     const KIND: &'static str;
 
-    /// Whether the original runs its children one after the other, and the last of them is no more than what the head
-    /// replaces: a dropout, a linear layer.
+    /// Whether the original runs its children one after the other, and the last of them is no more than what
+    /// the head replaces: a dropout, a linear layer.
     const IS_SEQUENTIAL: bool = true;
 
     /// The model's configuration: [`Options`] and keys of its own.
@@ -76,7 +76,8 @@ struct RunStage {
     layers: Vec<Box<dyn nn::Module>>,
 }
 
-/// A model that takes pictures `[N, 3, H, W]` and gives `logits` `[N, classes]`, or `features` `[N, C]` without a head.
+/// A model that takes pictures `[N, 3, H, W]` and gives `logits` `[N, classes]`, or `features` `[N, C]`
+/// without a head.
 pub struct Classifier<A> {
     stages: Vec<RunStage>,
     weights: WeightNames,
@@ -94,7 +95,10 @@ impl<A: Architecture> Model for Classifier<A> {
         let options = A::options(&config.0);
         if options.layout == Layout::Sequential && !A::IS_SEQUENTIAL {
             let misfit = "`layout = \"sequential\"` is for models that run their children one after the other up to a last linear layer";
-            return Err(Error::of(ErrorKind::Config, format_args!("{misfit}, as `{}` does not: leave `layout` out", A::ID)));
+            return Err(Error::of(
+                ErrorKind::Config,
+                format_args!("{misfit}, as `{}` does not: leave `layout` out", A::ID),
+            ));
         }
         let mut trunk = Trunk::new(root, options, A::KIND)?;
         A::build(&config.0, &mut trunk)?;
@@ -114,7 +118,8 @@ impl<A: Architecture> Model for Classifier<A> {
 
     fn run_stage(&self, stage: &str, inputs: Tensors) -> Result<Tensors> {
         let found = self.stages.iter().enumerate().find(|(_, known)| known.stage.name == stage);
-        let (index, stage) = found.ok_or_else(|| Error::new(format_args!("model `{}` has no stage `{stage}`", A::ID)))?;
+        let (index, stage) =
+            found.ok_or_else(|| Error::new(format_args!("model `{}` has no stage `{stage}`", A::ID)))?;
         let input = inputs.first()?;
         if index == 0 {
             ensure!(
@@ -124,7 +129,8 @@ impl<A: Architecture> Model for Classifier<A> {
                 input.size()
             );
         }
-        let output = stage.layers.iter().try_fold(input.shallow_clone(), |input, layer| layer.forward(&input));
+        let output =
+            stage.layers.iter().try_fold(input.shallow_clone(), |input, layer| layer.forward(&input));
         let output = output.map_err(|error| error.context(format_args!("stage `{}`", stage.stage.name)))?;
         let is_last = index + 1 == self.stages.len();
         Ok(Tensors::one(if is_last && self.has_head { "logits" } else { "features" }, output))

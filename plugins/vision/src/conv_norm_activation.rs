@@ -7,7 +7,13 @@ use thaw_plugin_api::prelude::*;
 ///
 /// # Errors
 /// Sizes that libtorch refuses.
-pub fn convolution(path: &nn::Path, input: i64, output: i64, kernel: i64, options: nn::Conv2dOptions) -> Result<nn::Conv2d> {
+pub fn convolution(
+    path: &nn::Path,
+    input: i64,
+    output: i64,
+    kernel: i64,
+    options: nn::Conv2dOptions,
+) -> Result<nn::Conv2d> {
     let weight = nn::init::kaiming_normal_fan_out(&[output, input / options.groups, kernel, kernel])?;
     nn::Conv2d::with_values(path, weight, None, options)
 }
@@ -73,7 +79,12 @@ impl Conv2dNormActivation {
     ///
     /// # Errors
     /// Sizes that libtorch refuses.
-    pub fn new(path: &nn::Path, shape: ConvShape, norm: Norm, activation: Option<nn::ActivationKind>) -> Result<Self> {
+    pub fn new(
+        path: &nn::Path,
+        shape: ConvShape,
+        norm: Norm,
+        activation: Option<nn::ActivationKind>,
+    ) -> Result<Self> {
         path.module("Conv2dNormActivation")?.iterable();
         let ConvShape { input, output, kernel, stride, groups } = shape;
         let options = nn::Conv2dOptions { stride, padding: kernel / 2, groups, ..Default::default() };

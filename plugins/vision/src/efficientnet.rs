@@ -1,4 +1,5 @@
-//! EfficientNet (Tan and Le, "Rethinking Model Scaling for Convolutional Neural Networks") with torchvision's names.
+//! EfficientNet (Tan and Le, "Rethinking Model Scaling for Convolutional Neural Networks") with torchvision's
+//! names.
 
 use tch::Tensor;
 use thaw_plugin_api::config::Config;
@@ -31,8 +32,15 @@ pub struct EfficientNetOptions {
 }
 
 /// Expansion, window, stride, channels, blocks of each group of blocks before scaling.
-const GROUPS: [(i64, i64, i64, i64, i64); 7] =
-    [(1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1)];
+const GROUPS: [(i64, i64, i64, i64, i64); 7] = [
+    (1, 3, 1, 16, 1),
+    (6, 3, 2, 24, 2),
+    (6, 5, 2, 40, 2),
+    (6, 3, 2, 80, 3),
+    (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4),
+    (6, 3, 1, 320, 1),
+];
 
 /// Channels after the stem before scaling.
 const STEM: i64 = 32;
@@ -51,7 +59,8 @@ fn blocks(options: &EfficientNetOptions) -> Vec<Vec<BlockShape>> {
         let count = (count as f64 * options.depth_mult).ceil() as i64;
         let blocks = (0..count).map(|index| {
             let expanded = make_divisible((input * expansion) as f64, 8);
-            let shape = BlockShape { input, expanded, output, kernel, stride: if index == 0 { stride } else { 1 } };
+            let shape =
+                BlockShape { input, expanded, output, kernel, stride: if index == 0 { stride } else { 1 } };
             input = output;
             shape
         });
@@ -71,7 +80,9 @@ fn build(norm: Norm, options: &EfficientNetOptions, trunk: &mut Trunk) -> Result
     let mut channels = make_divisible(STEM as f64 * options.width_mult, 8);
     trunk.place("features").module("Sequential")?;
     trunk.stage("stem");
-    trunk.layer("features.0", |path| conv(path, ConvShape { input: 3, output: channels, kernel: 3, stride: 2, groups: 1 }))?;
+    trunk.layer("features.0", |path| {
+        conv(path, ConvShape { input: 3, output: channels, kernel: 3, stride: 2, groups: 1 })
+    })?;
     let mut number = 0;
     for (group, shapes) in groups.iter().enumerate() {
         let name = format!("features.{}", group + 1);
@@ -79,9 +90,16 @@ fn build(norm: Norm, options: &EfficientNetOptions, trunk: &mut Trunk) -> Result
         trunk.layer(&name, |path| {
             nn::Sequential::new(path, |blocks| {
                 for &shape in shapes {
-                    let squeeze = Squeeze { channels: (shape.input / 4).max(1), activation: SiLU, scale: Sigmoid };
+                    let squeeze =
+                        Squeeze { channels: (shape.input / 4).max(1), activation: SiLU, scale: Sigmoid };
                     let stochastic_depth = Some(options.stochastic_depth_prob * f64::from(number) / total);
-                    let layers = BlockLayers { class: "MBConv", norm, activation: SiLU, squeeze: Some(squeeze), stochastic_depth };
+                    let layers = BlockLayers {
+                        class: "MBConv",
+                        norm,
+                        activation: SiLU,
+                        squeeze: Some(squeeze),
+                        stochastic_depth,
+                    };
                     blocks.push(|path| InvertedResidual::new(path, shape, layers))?;
                     channels = shape.output;
                     number += 1;
@@ -92,7 +110,9 @@ fn build(norm: Norm, options: &EfficientNetOptions, trunk: &mut Trunk) -> Result
     }
     let top = 4 * channels;
     trunk.stage("top");
-    trunk.layer(&format!("features.{}", GROUPS.len() + 1), |path| conv(path, ConvShape::pointwise(channels, top)))?;
+    trunk.layer(&format!("features.{}", GROUPS.len() + 1), |path| {
+        conv(path, ConvShape::pointwise(channels, top))
+    })?;
     trunk.pool("avgpool")?;
     let last = LastLayer::new("classifier.1", top);
     trunk.classify(LastLayer { dropout: Some("classifier.0".to_owned()), weight: Some(last_weight), ..last })

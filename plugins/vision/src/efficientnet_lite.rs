@@ -1,5 +1,5 @@
-//! EfficientNet-Lite (Tan and Le, "EfficientNet"; the lite variants without squeeze-and-excitation and with ReLU6) with the
-//! names of the package `efficientnet_lite_pytorch`.
+//! EfficientNet-Lite (Tan and Le, "EfficientNet"; the lite variants without squeeze-and-excitation and with
+//! ReLU6) with the names of the package `efficientnet_lite_pytorch`.
 
 mod block;
 mod same_padding;
@@ -34,8 +34,15 @@ pub struct LiteOptions {
 }
 
 /// Blocks, window, stride, expansion, channels of each group of blocks before scaling.
-const GROUPS: [(i64, i64, i64, i64, i64); 7] =
-    [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320)];
+const GROUPS: [(i64, i64, i64, i64, i64); 7] = [
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+];
 
 /// Channels after the stem and after the last convolution, whatever the scale.
 const STEM: i64 = 32;
@@ -55,9 +62,20 @@ fn blocks(options: &LiteOptions) -> Vec<Vec<BlockShape>> {
     let groups = GROUPS.iter().enumerate().map(|(group, &(count, kernel, stride, expand, channels))| {
         let output = make_divisible(channels as f64 * options.width_coefficient, 8);
         // The first and the last group are as deep in every variant.
-        let count = if group == 0 || group + 1 == GROUPS.len() { count } else { (count as f64 * options.depth_coefficient).ceil() as i64 };
+        let count = if group == 0 || group + 1 == GROUPS.len() {
+            count
+        } else {
+            (count as f64 * options.depth_coefficient).ceil() as i64
+        };
         let blocks = (0..count).map(|index| {
-            let shape = BlockShape { input, output, kernel, stride: if index == 0 { stride } else { 1 }, expand, first: index == 0 };
+            let shape = BlockShape {
+                input,
+                output,
+                kernel,
+                stride: if index == 0 { stride } else { 1 },
+                expand,
+                first: index == 0,
+            };
             input = output;
             shape
         });

@@ -32,7 +32,8 @@ pub struct BlockLayers {
     pub activation: nn::ActivationKind,
     /// Squeeze-and-excitation before the projection.
     pub squeeze: Option<Squeeze>,
-    /// Probability of dropping the block's branch for a sample, in a module `stochastic_depth`; none is no such module.
+    /// Probability of dropping the block's branch for a sample, in a module `stochastic_depth`; none is no
+    /// such module.
     pub stochastic_depth: Option<f64>,
 }
 
@@ -58,7 +59,8 @@ impl InvertedResidual {
             let projection = ConvShape::pointwise(shape.expanded, shape.output);
             block.push(|path| Conv2dNormActivation::new(path, projection, layers.norm, None))
         })?;
-        let stochastic_depth = layers.stochastic_depth.map(|drop| nn::StochasticDepth::new(&(path / "stochastic_depth"), drop));
+        let stochastic_depth =
+            layers.stochastic_depth.map(|drop| nn::StochasticDepth::new(&(path / "stochastic_depth"), drop));
         Ok(Self { stochastic_depth: stochastic_depth.transpose()?, ..Self::around(branch, shape) })
     }
 
@@ -72,7 +74,12 @@ impl InvertedResidual {
 ///
 /// # Errors
 /// Sizes that libtorch refuses.
-pub fn expand(block: &mut nn::SequentialBuilder<'_>, shape: BlockShape, norm: Norm, activation: nn::ActivationKind) -> Result<()> {
+pub fn expand(
+    block: &mut nn::SequentialBuilder<'_>,
+    shape: BlockShape,
+    norm: Norm,
+    activation: nn::ActivationKind,
+) -> Result<()> {
     if shape.expanded != shape.input {
         let expansion = ConvShape::pointwise(shape.input, shape.expanded);
         block.push(|path| Conv2dNormActivation::new(path, expansion, norm, Some(activation)))?;

@@ -1,8 +1,8 @@
 //! Image classifiers with torchvision's and `efficientnet_lite_pytorch`'s names.
 //!
-//! Every model is a backbone and a head: `backbone.<the original's names>` and `head`. Files of pretrained weights load
-//! under the original's names, and with [`Layout::Original`] the model itself has them. See [`Options`] for the keys that
-//! all models share.
+//! Every model is a backbone and a head: `backbone.<the original's names>` and `head`. Files of pretrained
+//! weights load under the original's names, and with [`Layout::Original`] the model itself has them. See
+//! [`Options`] for the keys that all models share.
 //!
 //! | module | ids |
 //! |---|---|
@@ -37,13 +37,17 @@ mod export {
     use crate::classifier::Classifier;
     use crate::convnext::{ConvNextBase, ConvNextLarge, ConvNextSmall, ConvNextTiny};
     use crate::efficientnet::{
-        EfficientNetB0, EfficientNetB1, EfficientNetB2, EfficientNetB3, EfficientNetB4, EfficientNetB5, EfficientNetB6, EfficientNetB7,
+        EfficientNetB0, EfficientNetB1, EfficientNetB2, EfficientNetB3, EfficientNetB4, EfficientNetB5,
+        EfficientNetB6, EfficientNetB7,
     };
-    use crate::efficientnet_lite::{EfficientNetLite0, EfficientNetLite1, EfficientNetLite2, EfficientNetLite3, EfficientNetLite4};
+    use crate::efficientnet_lite::{
+        EfficientNetLite0, EfficientNetLite1, EfficientNetLite2, EfficientNetLite3, EfficientNetLite4,
+    };
     use crate::mobilenet_v2::MobileNetV2;
     use crate::mobilenet_v3::{MobileNetV3Large, MobileNetV3Small};
     use crate::resnet::{
-        ResNet18, ResNet34, ResNet50, ResNet101, ResNet152, ResNext50, ResNext101, ResNext101Wide, WideResNet50, WideResNet101,
+        ResNet18, ResNet34, ResNet50, ResNet101, ResNet152, ResNext50, ResNext101, ResNext101Wide,
+        WideResNet50, WideResNet101,
     };
     use crate::vit::{VitB16, VitB32, VitL16, VitL32};
 

@@ -21,8 +21,15 @@ pub struct MobileNetOptions {
 }
 
 /// Expansion, channels, blocks, stride of each group of blocks before scaling.
-const GROUPS: [(i64, i64, usize, i64); 7] =
-    [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)];
+const GROUPS: [(i64, i64, usize, i64); 7] = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+];
 
 /// Channels after the stem, and after the last convolution at least, before scaling.
 const STEM: f64 = 32.0;
@@ -66,11 +73,14 @@ impl Architecture for MobileNetV2 {
 
     fn build(options: &MobileNetOptions, trunk: &mut Trunk) -> Result<()> {
         let width = options.width_mult;
-        let conv = |path: &nn::Path, shape| Conv2dNormActivation::new(path, shape, Norm::PYTORCH, Some(ACTIVATION));
+        let conv =
+            |path: &nn::Path, shape| Conv2dNormActivation::new(path, shape, Norm::PYTORCH, Some(ACTIVATION));
         let mut channels = make_divisible(STEM * width, 8);
         trunk.place("features").module("Sequential")?;
         trunk.stage("stem");
-        trunk.layer("features.0", |path| conv(path, ConvShape { input: 3, output: channels, kernel: 3, stride: 2, groups: 1 }))?;
+        trunk.layer("features.0", |path| {
+            conv(path, ConvShape { input: 3, output: channels, kernel: 3, stride: 2, groups: 1 })
+        })?;
         let mut index = 1;
         for (expansion, output, blocks, stride) in GROUPS {
             for number in 0..blocks {
@@ -93,6 +103,10 @@ impl Architecture for MobileNetV2 {
         trunk.stage("pool");
         trunk.function(|features| Ok(features.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?));
         let last = LastLayer::new("classifier.1", top);
-        trunk.classify(LastLayer { dropout: Some("classifier.0".to_owned()), weight: Some(last_weight), ..last })
+        trunk.classify(LastLayer {
+            dropout: Some("classifier.0".to_owned()),
+            weight: Some(last_weight),
+            ..last
+        })
     }
 }

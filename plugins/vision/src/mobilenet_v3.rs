@@ -11,8 +11,8 @@ use crate::inverted_residual::{BlockLayers, BlockShape, InvertedResidual};
 use crate::mobilenet_v2::{MobileNetOptions, last_weight};
 use crate::squeeze_excitation::Squeeze;
 
-/// One block before scaling: window, channels inside, channels that come out, whether it has a squeeze-and-excitation,
-/// activation, stride.
+/// One block before scaling: window, channels inside, channels that come out, whether it has a
+/// squeeze-and-excitation, activation, stride.
 type Row = (i64, i64, i64, bool, nn::ActivationKind, i64);
 
 const LARGE: &[Row] = &[
@@ -61,12 +61,21 @@ fn build(rows: &[Row], hidden: i64, options: &MobileNetOptions, trunk: &mut Trun
     let mut channels = scaled(STEM);
     trunk.place("features").module("Sequential")?;
     trunk.stage("stem");
-    trunk.layer("features.0", |path| conv(path, ConvShape { input: 3, output: channels, kernel: 3, stride: 2, groups: 1 }))?;
+    trunk.layer("features.0", |path| {
+        conv(path, ConvShape { input: 3, output: channels, kernel: 3, stride: 2, groups: 1 })
+    })?;
     for (index, &(kernel, expanded, output, squeezes, activation, stride)) in rows.iter().enumerate() {
-        let shape = BlockShape { input: channels, expanded: scaled(expanded), output: scaled(output), kernel, stride };
+        let shape = BlockShape {
+            input: channels,
+            expanded: scaled(expanded),
+            output: scaled(output),
+            kernel,
+            stride,
+        };
         let middle = make_divisible(shape.expanded as f64 / 4.0, 8);
         let squeeze = squeezes.then_some(Squeeze { channels: middle, activation: ReLU, scale: Hardsigmoid });
-        let layers = BlockLayers { class: "InvertedResidual", norm, activation, squeeze, stochastic_depth: None };
+        let layers =
+            BlockLayers { class: "InvertedResidual", norm, activation, squeeze, stochastic_depth: None };
         let name = format!("features.{}", index + 1);
         trunk.stage(&name);
         trunk.layer(&name, |path| InvertedResidual::new(path, shape, layers))?;
@@ -74,12 +83,16 @@ fn build(rows: &[Row], hidden: i64, options: &MobileNetOptions, trunk: &mut Trun
     }
     let top = 6 * channels;
     trunk.stage("top");
-    trunk.layer(&format!("features.{}", rows.len() + 1), |path| conv(path, ConvShape::pointwise(channels, top)))?;
+    trunk.layer(&format!("features.{}", rows.len() + 1), |path| {
+        conv(path, ConvShape::pointwise(channels, top))
+    })?;
     trunk.pool("avgpool")?;
     let hidden = scaled(hidden);
     trunk.place("classifier").module("Sequential")?;
     trunk.stage("classifier");
-    trunk.layer("classifier.0", |path| nn::Linear::with_values(path, last_weight(&[hidden, top])?, Some(nn::init::zeros(&[hidden])?)))?;
+    trunk.layer("classifier.0", |path| {
+        nn::Linear::with_values(path, last_weight(&[hidden, top])?, Some(nn::init::zeros(&[hidden])?))
+    })?;
     trunk.layer("classifier.1", |path| nn::Activation::new(path, Hardswish))?;
     let last = LastLayer::new("classifier.3", hidden);
     trunk.classify(LastLayer { dropout: Some("classifier.2".to_owned()), weight: Some(last_weight), ..last })

@@ -25,8 +25,8 @@ pub struct ResNetOptions {
     /// Blocks of each of the four layers.
     #[config(default = [2, 2, 2, 2], range = 1..=1024)]
     pub layers: [usize; 4],
-    /// Whether the last batch norm of each block starts with a weight of 0, so that the block starts as the identity (Goyal et
-    /// al., "Accurate, Large Minibatch SGD").
+    /// Whether the last batch norm of each block starts with a weight of 0, so that the block starts as the
+    /// identity (Goyal et al., "Accurate, Large Minibatch SGD").
     #[config(default = false)]
     pub zero_init_residual: bool,
     /// Whether the second, third and fourth layer keep the picture's size and dilate their windows instead.
@@ -39,14 +39,16 @@ pub struct ResNetOptions {
 /// # Errors
 /// Keys that are not for this kind of block, or sizes that libtorch refuses.
 fn build(kind: BlockKind, options: &ResNetOptions, trunk: &mut Trunk) -> Result<()> {
-    let is_plain = (options.groups, options.width_per_group, options.replace_stride_with_dilation) == (1, 64, [false; 3]);
+    let is_plain = (options.groups, options.width_per_group, options.replace_stride_with_dilation)
+        == (1, 64, [false; 3]);
     if kind == BlockKind::Basic && !is_plain {
-        let misfit =
-            "`groups`, `width_per_group` and `replace_stride_with_dilation` are for ResNets with bottlenecks, of 50 layers and more";
+        let misfit = "`groups`, `width_per_group` and `replace_stride_with_dilation` are for ResNets with bottlenecks, of 50 layers and more";
         return Err(Error::of(ErrorKind::Config, misfit));
     }
     trunk.stage("stem");
-    trunk.layer("conv1", |path| convolution(path, 3, 64, 7, nn::Conv2dOptions { stride: 2, padding: 3, ..Default::default() }))?;
+    trunk.layer("conv1", |path| {
+        convolution(path, 3, 64, 7, nn::Conv2dOptions { stride: 2, padding: 3, ..Default::default() })
+    })?;
     trunk.layer("bn1", |path| nn::BatchNorm2d::new(path, 64))?;
     trunk.layer("relu", |path| nn::Activation::new(path, nn::ActivationKind::ReLU))?;
     trunk.layer("maxpool", |path| nn::MaxPool2d::new(path, 3, 2, 1))?;

@@ -31,7 +31,12 @@ impl SqueezeExcitation {
         path.module("SqueezeExcitation")?;
         let layer = |name: &str, input: i64, output: i64| {
             let weight = nn::init::kaiming_normal_fan_out(&[output, input, 1, 1])?;
-            nn::Conv2d::with_values(&(path / name), weight, Some(nn::init::zeros(&[output])?), nn::Conv2dOptions::default())
+            nn::Conv2d::with_values(
+                &(path / name),
+                weight,
+                Some(nn::init::zeros(&[output])?),
+                nn::Conv2dOptions::default(),
+            )
         };
         let average = nn::AdaptiveAvgPool2d::new(&(path / "avgpool"), 1)?;
         let fc1 = layer("fc1", channels, squeeze.channels)?;
@@ -44,7 +49,8 @@ impl SqueezeExcitation {
 
 impl nn::Module for SqueezeExcitation {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let squeezed = self.squeeze.activation.apply_in_place(self.fc1.forward(&self.average.forward(input)?)?)?;
+        let squeezed =
+            self.squeeze.activation.apply_in_place(self.fc1.forward(&self.average.forward(input)?)?)?;
         let factors = self.squeeze.scale.apply(&self.fc2.forward(&squeezed)?)?;
         Ok(factors.f_mul(input)?)
     }

@@ -1,4 +1,5 @@
-//! What holds for every model; the numbers are held against the references through the built plugin by `models`.
+//! What holds for every model; the numbers are held against the references through the built plugin by
+//! `models`.
 
 use tch::{Kind, Tensor};
 use thaw_plugin_api::model::Tensors;
@@ -30,7 +31,8 @@ fn names(built: &Built) -> Vec<&str> {
     built.tensors().iter().map(|(name, _)| name.as_str()).collect()
 }
 
-/// The model takes pictures to logits, its stages one by one give the same, and every parameter gets a gradient.
+/// The model takes pictures to logits, its stages one by one give the same, and every parameter gets a
+/// gradient.
 fn check_layouts<A: Architecture>(config: &Value, size: i64) {
     for layout in ["backbone-head", "original", "sequential"] {
         let mut config = config.clone();
@@ -72,10 +74,19 @@ fn check_heads<A: Architecture>(config: &Value, size: i64, features: i64) {
     let mut frozen = with(json!({ "head": "mlp", "num_classes": 5, "freeze_features": true }));
     let before_head = frozen.stages().len() - 1;
     let features = frozen.run_stages(0, before_head, pictures(size)).unwrap();
-    assert!(!features.first().unwrap().requires_grad(), "{}: a gradient graph leads into the frozen backbone", A::ID);
+    assert!(
+        !features.first().unwrap().requires_grad(),
+        "{}: a gradient graph leads into the frozen backbone",
+        A::ID
+    );
     let logits = frozen.run_stages(before_head, before_head + 1, features).unwrap();
     assert_eq!(logits.get("logits").unwrap().size(), [2, 5], "{}", A::ID);
-    assert_eq!(frozen.tree().trainable(), ["head.1.weight", "head.1.bias", "head.4.weight", "head.4.bias"], "{}", A::ID);
+    assert_eq!(
+        frozen.tree().trainable(),
+        ["head.1.weight", "head.1.bias", "head.4.weight", "head.4.bias"],
+        "{}",
+        A::ID
+    );
 }
 
 #[test]
@@ -91,9 +102,12 @@ fn every_architecture_has_a_head_to_replace() {
 
 /// Every parameter belongs to exactly one stage.
 fn check_stages_cover_the_model(built: &Built, id: &str) {
-    let within = |name: &str, module: &str| name.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let within = |name: &str, module: &str| {
+        name.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
     for name in built.tree().parameters().map(|parameter| parameter.name.as_str()) {
-        let stages = built.stages().iter().filter(|stage| stage.modules.iter().any(|module| within(name, module)));
+        let stages =
+            built.stages().iter().filter(|stage| stage.modules.iter().any(|module| within(name, module)));
         assert_eq!(stages.count(), 1, "{id}: {name}");
     }
 }
@@ -131,7 +145,9 @@ fn the_vision_transformer_works_in_every_layout_that_it_has() {
 
 #[test]
 fn the_vision_transformer_names_the_position_embedding_that_another_image_size_changes() {
-    for (layout, name) in [("backbone-head", "backbone.encoder.pos_embedding"), ("original", "encoder.pos_embedding")] {
+    for (layout, name) in
+        [("backbone-head", "backbone.encoder.pos_embedding"), ("original", "encoder.pos_embedding")]
+    {
         let built = built::<VitB32>(json!({ "image_size": 64, "layout": layout }));
         assert_eq!(built.description().position_grids, [(name.to_owned(), 1)]);
         assert_eq!(built.tensor(name).size(), [1, 5, 768]);
@@ -171,7 +187,9 @@ fn a_model_is_a_backbone_of_the_originals_names_and_a_head() {
 #[test]
 fn pretrained_files_know_their_way_into_the_backbone() {
     let aliases = |config| built::<ResNet18>(config).description().weight_aliases.clone();
-    let has = |aliases: &[(String, String)], from: &str, to: &str| aliases.iter().any(|alias| alias.0 == from && alias.1 == to);
+    let has = |aliases: &[(String, String)], from: &str, to: &str| {
+        aliases.iter().any(|alias| alias.0 == from && alias.1 == to)
+    };
     let usual = aliases(json!({}));
     assert!(has(&usual, "layer3", "backbone.layer3") && has(&usual, "fc", "head.1"));
     let mlp = aliases(json!({ "head": "mlp", "layout": "sequential" }));
@@ -185,7 +203,12 @@ fn every_entry_of_the_original_has_a_place_in_the_backbone_head_layout() {
     let ours = built::<EfficientNetLite0>(json!({}));
     let moved = |name: &str| {
         let within = |from: &str| name.strip_prefix(from).filter(|rest| rest.starts_with('.'));
-        let (rest, to) = ours.description().weight_aliases.iter().find_map(|(from, to)| Some((within(from)?, to))).unwrap();
+        let (rest, to) = ours
+            .description()
+            .weight_aliases
+            .iter()
+            .find_map(|(from, to)| Some((within(from)?, to)))
+            .unwrap();
         format!("{to}{rest}")
     };
     for (name, tensor) in original.tensors() {
@@ -207,15 +230,21 @@ fn frozen_features_are_the_same_at_every_pass() {
     let config = json!({ "freeze_features": true, "stochastic_depth_prob": 0.9, "dropout": 0.9 });
     let mut built = built::<EfficientNetB0>(config);
     let before_head = built.stages().len() - 1;
-    let mut features = || built.run_stages(0, before_head, pictures(32)).unwrap().first().unwrap().shallow_clone();
+    let mut features =
+        || built.run_stages(0, before_head, pictures(32)).unwrap().first().unwrap().shallow_clone();
     assert_eq!(features(), features());
 }
 
 #[test]
 fn a_frozen_backbone_starts_in_evaluation_mode() {
     let built = built::<ResNet18>(json!({ "freeze_features": true, "num_classes": 3 }));
-    let is_training: Vec<&str> =
-        built.tree().modules().iter().filter(|module| module.training).map(|module| module.path.as_str()).collect();
+    let is_training: Vec<&str> = built
+        .tree()
+        .modules()
+        .iter()
+        .filter(|module| module.training)
+        .map(|module| module.path.as_str())
+        .collect();
     assert_eq!(is_training, ["", "head", "head.0", "head.1"]);
 }
 
@@ -228,7 +257,10 @@ fn a_transformer_takes_pictures_of_its_own_size_alone() {
 
 #[test]
 fn what_a_layout_cannot_have_is_refused() {
-    assert!(refused::<ResNet18>(json!({ "layout": "original", "freeze_features": true })).contains("`freeze_features`"));
+    assert!(
+        refused::<ResNet18>(json!({ "layout": "original", "freeze_features": true }))
+            .contains("`freeze_features`")
+    );
     assert!(refused::<ResNet18>(json!({ "layout": "original", "head": "mlp" })).contains("`head = \"mlp\"`"));
     assert!(refused::<EfficientNetLite0>(json!({ "layout": "sequential" })).contains("\"sequential\""));
 }
@@ -249,7 +281,10 @@ fn architectures_have_their_own_defaults_and_keys() {
     let error = refused::<ResNet18>(json!({ "width_per_group": 128 }));
     assert!(error.contains("`width_per_group`") && error.contains("bottlenecks"), "{error}");
     let error = refused::<VitB32>(json!({ "image_size": 80 }));
-    assert!(error.contains("`image_size` is 80, expected a multiple of `patch_size`, which is 32"), "{error}");
+    assert!(
+        error.contains("`image_size` is 80, expected a multiple of `patch_size`, which is 32"),
+        "{error}"
+    );
     let error = refused::<VitB32>(json!({ "num_heads": 5 }));
     assert!(error.contains("`hidden_dim` is 768, expected a multiple of `num_heads`, which is 5"), "{error}");
     let error = refused::<ResNet50>(json!({ "layers": [1, 2, 3] }));
@@ -262,12 +297,17 @@ fn architectures_have_their_own_defaults_and_keys() {
 fn blocks_start_as_the_identity_where_that_is_asked_for() {
     let zeros = |config| {
         let built = built::<ResNet50>(config);
-        let weights =
-            built.tensors().iter().filter(|(name, tensor)| name.ends_with("weight") && tensor.count_nonzero(None).int64_value(&[]) == 0);
+        let weights = built.tensors().iter().filter(|(name, tensor)| {
+            name.ends_with("weight") && tensor.count_nonzero(None).int64_value(&[]) == 0
+        });
         weights.map(|(name, _)| name.clone()).collect::<Vec<_>>()
     };
-    let last_norms =
-        ["backbone.layer1.0.bn3.weight", "backbone.layer2.0.bn3.weight", "backbone.layer3.0.bn3.weight", "backbone.layer4.0.bn3.weight"];
+    let last_norms = [
+        "backbone.layer1.0.bn3.weight",
+        "backbone.layer2.0.bn3.weight",
+        "backbone.layer3.0.bn3.weight",
+        "backbone.layer4.0.bn3.weight",
+    ];
     assert_eq!(zeros(json!({ "layers": [1, 1, 1, 1], "zero_init_residual": true })), last_norms);
     assert!(zeros(json!({ "layers": [1, 1, 1, 1] })).is_empty());
 }
@@ -275,6 +315,8 @@ fn blocks_start_as_the_identity_where_that_is_asked_for() {
 #[test]
 fn something_else_than_pictures_is_refused() {
     let mut built = built::<ResNet18>(json!({}));
-    let error = built.forward(Tensors::one("image", Tensor::zeros([2, 1, 32, 32], (Kind::Float, tch::Device::Cpu)))).unwrap_err();
+    let error = built
+        .forward(Tensors::one("image", Tensor::zeros([2, 1, 32, 32], (Kind::Float, tch::Device::Cpu))))
+        .unwrap_err();
     assert!(error.contains("pictures [N, 3, H, W], found a tensor [2, 1, 32, 32]"), "{error}");
 }

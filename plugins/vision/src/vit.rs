@@ -50,11 +50,15 @@ fn build(options: &VitOptions, trunk: &mut Trunk) -> Result<()> {
     let &VitOptions { patch_size, num_heads, hidden_dim, .. } = options;
     let size = options.options.image_size;
     if size % patch_size != 0 {
-        let found = format_args!("`image_size` is {size}, expected a multiple of `patch_size`, which is {patch_size}");
+        let found = format_args!(
+            "`image_size` is {size}, expected a multiple of `patch_size`, which is {patch_size}"
+        );
         return Err(Error::of(ErrorKind::Config, found));
     }
     if hidden_dim % num_heads != 0 {
-        let found = format_args!("`hidden_dim` is {hidden_dim}, expected a multiple of `num_heads`, which is {num_heads}");
+        let found = format_args!(
+            "`hidden_dim` is {hidden_dim}, expected a multiple of `num_heads`, which is {num_heads}"
+        );
         return Err(Error::of(ErrorKind::Config, found));
     }
     trunk.stage("stem");
@@ -71,7 +75,9 @@ fn build(options: &VitOptions, trunk: &mut Trunk) -> Result<()> {
     };
     for index in 0..options.num_layers {
         trunk.stage(format!("layer{}", index + 1));
-        trunk.layer(&format!("encoder.layers.encoder_layer_{index}"), |path| EncoderBlock::new(path, encoder))?;
+        trunk.layer(&format!("encoder.layers.encoder_layer_{index}"), |path| {
+            EncoderBlock::new(path, encoder)
+        })?;
     }
     trunk.stage("norm");
     trunk.layer("encoder.ln", |path| nn::LayerNorm::new(path, hidden_dim, encoder::EPS))?;

@@ -68,8 +68,8 @@ impl Built {
         &self.tensors[*position].1
     }
 
-    /// Gives every float tensor its formula's values, under the name that `rename` gives it, and sets the counters of
-    /// batch norms to zero.
+    /// Gives every float tensor its formula's values, under the name that `rename` gives it, and sets the
+    /// counters of batch norms to zero.
     pub fn fill(&mut self, gain: f64, rename: impl Fn(&str) -> String) {
         let _guard = tch::no_grad_guard();
         for (name, tensor) in &mut self.tensors {
@@ -88,7 +88,8 @@ impl Built {
 
     /// Puts those modules into training mode of which `training` says so.
     pub fn set_modes(&mut self, training: impl Fn(&Module) -> bool) {
-        let modes: Vec<u8> = self.tree().modules().iter().map(|module| Mode::to_bits(training(module), true)).collect();
+        let modes: Vec<u8> =
+            self.tree().modules().iter().map(|module| Mode::to_bits(training(module), true)).collect();
         self.set_raw_modes(&modes);
     }
 
@@ -134,22 +135,39 @@ impl Built {
             .modules()
             .iter()
             .flat_map(|module| {
-                let parameters = module.parameters.iter().map(|parameter| (parameter.name.clone(), parameter.shape.clone(), "parameter"));
-                parameters.chain(module.buffers.iter().map(|buffer| (buffer.name.clone(), buffer.shape.clone(), "buffer")))
+                let parameters = module
+                    .parameters
+                    .iter()
+                    .map(|parameter| (parameter.name.clone(), parameter.shape.clone(), "parameter"));
+                parameters.chain(
+                    module.buffers.iter().map(|buffer| (buffer.name.clone(), buffer.shape.clone(), "buffer")),
+                )
             })
             .map(|(name, shape, kind)| (name, shape, kind.to_owned()))
             .collect();
-        let rows = |key: &str| Ok::<_, String>(reference.recorded(json, key)?.as_array().into_iter().flatten());
-        let theirs: Vec<_> = rows("state_dict")?.map(|row| (text(&row["name"]), shape(&row["shape"]), text(&row["kind"]))).collect();
+        let rows =
+            |key: &str| Ok::<_, String>(reference.recorded(json, key)?.as_array().into_iter().flatten());
+        let theirs: Vec<_> = rows("state_dict")?
+            .map(|row| (text(&row["name"]), shape(&row["shape"]), text(&row["kind"])))
+            .collect();
         same_lists("state_dict", &ours, &theirs)?;
         let names = self.tensors.iter().map(|(name, tensor)| (name, tensor.size()));
-        if let Some((ours, theirs)) = ours.iter().zip(names).find(|(ours, theirs)| ours.0 != *theirs.0 || ours.1 != theirs.1) {
+        if let Some((ours, theirs)) =
+            ours.iter().zip(names).find(|(ours, theirs)| ours.0 != *theirs.0 || ours.1 != theirs.1)
+        {
             return Err(format!("the module tree has {ours:?}, where the tensors have {theirs:?}"));
         }
-        let ours: Vec<_> = self.tree().modules().iter().skip(1).map(|module| (module.path.clone(), module.kind.clone())).collect();
+        let ours: Vec<_> = self
+            .tree()
+            .modules()
+            .iter()
+            .skip(1)
+            .map(|module| (module.path.clone(), module.kind.clone()))
+            .collect();
         // Of a TorchScript file the children are recorded, which are compared elsewhere.
         if json["children"].is_null() {
-            let theirs: Vec<_> = rows("modules")?.map(|row| (text(&row["name"]), text(&row["class"]))).collect();
+            let theirs: Vec<_> =
+                rows("modules")?.map(|row| (text(&row["name"]), text(&row["class"]))).collect();
             same_lists("modules", &ours, &theirs)?;
         }
         Ok(Deviation::default())
@@ -165,18 +183,25 @@ impl Built {
         let names: Vec<&str> = outputs.iter().map(|(name, _)| name).collect();
         let mut deviation = Deviation::default();
         for name in reference.output_names()? {
-            let ours = outputs.find(&name).ok_or_else(|| format!("there is no output `{name}`, there are {names:?}"))?;
+            let ours = outputs
+                .find(&name)
+                .ok_or_else(|| format!("there is no output `{name}`, there are {names:?}"))?;
             deviation.join(reference.check_output(&name, ours)?);
         }
         Ok(deviation)
     }
 
-    /// Runs the stages one by one in evaluation mode and compares the first tensor of those that `module_of` names with
-    /// the recorded activation. What the last stage gives must be what the forward gives, bit by bit.
+    /// Runs the stages one by one in evaluation mode and compares the first tensor of those that `module_of`
+    /// names with the recorded activation. What the last stage gives must be what the forward gives, bit by
+    /// bit.
     ///
     /// # Errors
     /// The first stage that differs.
-    pub fn check_stages(&mut self, reference: &Reference, module_of: impl Fn(&Stage) -> Option<String>) -> Outcome {
+    pub fn check_stages(
+        &mut self,
+        reference: &Reference,
+        module_of: impl Fn(&Stage) -> Option<String>,
+    ) -> Outcome {
         self.set_training(false);
         let _guard = tch::no_grad_guard();
         let mut tensors = reference.inputs();
@@ -184,7 +209,8 @@ impl Built {
         for (index, stage) in self.stages().to_vec().iter().enumerate() {
             tensors = self.run_stages(index, index + 1, tensors)?;
             if let Some(module) = module_of(stage) {
-                let found = reference.check_activation(&module, tensors.first().map_err(|error| error.to_string())?);
+                let found =
+                    reference.check_activation(&module, tensors.first().map_err(|error| error.to_string())?);
                 deviation.join(found.map_err(|difference| format!("stage `{}`, {difference}", stage.name))?);
             }
         }
@@ -213,5 +239,9 @@ fn same_lists<T: std::fmt::Debug + PartialEq>(what: &str, ours: &[T], theirs: &[
         return Ok(());
     }
     let rest = ours.get(theirs.len()).or(theirs.get(ours.len()));
-    Err(format!("{what} has {} entries, the reference {}: the first that one of them lacks is {rest:?}", ours.len(), theirs.len()))
+    Err(format!(
+        "{what} has {} entries, the reference {}: the first that one of them lacks is {rest:?}",
+        ours.len(),
+        theirs.len()
+    ))
 }

@@ -22,14 +22,23 @@ impl Deviation {
     ///
     /// # Errors
     /// They differ by more, or one of them is not a number.
-    pub fn compare(&mut self, what: &str, ours: f64, theirs: f64, allowed: f64, unit: f64) -> Result<(), String> {
+    pub fn compare(
+        &mut self,
+        what: &str,
+        ours: f64,
+        theirs: f64,
+        allowed: f64,
+        unit: f64,
+    ) -> Result<(), String> {
         let off = if ours == theirs { 0.0 } else { (ours - theirs).abs() / unit.abs().max(1e-12) };
         // Written so that a NaN fails.
         if off <= allowed {
             self.0 = self.0.max(off / allowed);
             return Ok(());
         }
-        Err(format!("{what}: {ours}, the reference has {theirs}: off by {off:.1e}, allowed are {allowed:.0e}"))
+        Err(format!(
+            "{what}: {ours}, the reference has {theirs}: off by {off:.1e}, allowed are {allowed:.0e}"
+        ))
     }
 
     /// Compares two numbers, which may differ by the share `allowed` of theirs.

@@ -33,7 +33,8 @@ pub fn values(name: &str, shape: &[i64], gain: f64) -> Tensor {
         () => (1.0, 0.1),
     };
     let (checksum, count) = (crc32(name), shape.iter().product::<i64>());
-    let values: Vec<f32> = (0..count as u64).map(|index| (offset + scale * unit(checksum, index)) as f32).collect();
+    let values: Vec<f32> =
+        (0..count as u64).map(|index| (offset + scale * unit(checksum, index)) as f32).collect();
     Tensor::from_slice(&values).view(shape)
 }
 
@@ -47,7 +48,9 @@ fn fan_in(shape: &[i64]) -> i64 {
 
 /// Pictures `[batch, channels, height, width]`.
 pub fn images(shape: &[i64]) -> Tensor {
-    let &[batch, channels, height, width] = shape else { panic!("pictures have four dimensions, not {shape:?}") };
+    let &[batch, channels, height, width] = shape else {
+        panic!("pictures have four dimensions, not {shape:?}")
+    };
     let count = |size: i64| Tensor::arange(size, (Kind::Double, Device::Cpu));
     let b = count(batch).view([-1, 1, 1, 1]);
     let c = count(channels).view([1, -1, 1, 1]);
@@ -71,7 +74,9 @@ mod tests {
             assert_eq!(u64::from(crc32(name)), row["crc32"].as_u64().unwrap());
             assert_eq!(unit(crc32(name), index), row["unit"].as_f64().unwrap(), "{name}");
             let shape: Vec<i64> = row["shape"].as_array().unwrap().iter().filter_map(Value::as_i64).collect();
-            let value = values(name, &shape, row["gain"].as_f64().unwrap()).flatten(0, -1).double_value(&[index as i64]);
+            let value = values(name, &shape, row["gain"].as_f64().unwrap())
+                .flatten(0, -1)
+                .double_value(&[index as i64]);
             assert_eq!(value as f32, row["value"].as_f64().unwrap() as f32, "{name}");
         }
         let pictures = &worked["images_2x3x64x64"];

@@ -27,9 +27,11 @@ impl Reference {
 
     /// All of `arch`, by name.
     pub fn architectures() -> Vec<Self> {
-        let entries = std::fs::read_dir(fixtures().join("arch")).unwrap_or_else(|error| panic!("arch: {error}"));
+        let entries =
+            std::fs::read_dir(fixtures().join("arch")).unwrap_or_else(|error| panic!("arch: {error}"));
         let files = entries.map(|entry| entry.unwrap_or_else(|error| panic!("arch: {error}")).path());
-        let mut files: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|extension| extension == "json")).collect();
+        let mut files: Vec<PathBuf> =
+            files.filter(|file| file.extension().is_some_and(|extension| extension == "json")).collect();
         files.sort();
         files.iter().map(|file| Self::open(file).unwrap_or_else(|error| panic!("{error}"))).collect()
     }
@@ -37,8 +39,12 @@ impl Reference {
     /// Reads a file by its path in the folder.
     pub fn read(path: &str) -> Self {
         let file = fixtures().join(path);
-        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        Self { name: path.to_owned(), json: serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}")) }
+        let text =
+            std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        Self {
+            name: path.to_owned(),
+            json: serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}")),
+        }
     }
 
     /// Reads a file of any folder; its name is the file's.
@@ -47,7 +53,8 @@ impl Reference {
     /// A file that cannot be read, or no JSON.
     pub fn open(file: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let json = serde_json::from_str(&text).map_err(|error| format!("{} is no JSON: {error}", file.display()))?;
+        let json =
+            serde_json::from_str(&text).map_err(|error| format!("{} is no JSON: {error}", file.display()))?;
         Ok(Self { name: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(), json })
     }
 
@@ -64,18 +71,30 @@ impl Reference {
         self.named(key, self.json[key].clone())
     }
 
-    /// `finetune_pairs` in the form of a whole file: a linear layer on all `pairs` as one batch, padded with zeros.
+    /// `finetune_pairs` in the form of a whole file: a linear layer on all `pairs` as one batch, padded with
+    /// zeros.
     pub fn fine_tuning(&self) -> Option<Self> {
         let mut json = self.json.get("finetune_pairs")?.clone();
         let length = usize::try_from(json["padded_length"].as_u64()?).ok()?;
         let pairs = self.json["pairs"].as_array()?;
-        let padded = |values: Vec<Value>| values.into_iter().chain(std::iter::repeat(json!(0))).take(length).collect::<Value>();
-        let column = |key: &str| pairs.iter().map(|row| padded(row[key].as_array().cloned().unwrap_or_default())).collect::<Value>();
+        let padded = |values: Vec<Value>| {
+            values.into_iter().chain(std::iter::repeat(json!(0))).take(length).collect::<Value>()
+        };
+        let column = |key: &str| {
+            pairs
+                .iter()
+                .map(|row| padded(row[key].as_array().cloned().unwrap_or_default()))
+                .collect::<Value>()
+        };
         let tokens = |row: &Value| row["ids"].as_array().map_or(0, Vec::len);
         let mask: Value = pairs.iter().map(|row| padded(vec![json!(1); tokens(row)])).collect();
         json["inputs"] = json!({ "input_ids": column("ids"), "attention_mask": mask, "token_type_ids": column("type_ids") });
         json["config"] = self.json["config"].clone();
-        for (key, value) in [("library", json!("transformers")), ("model", json!("BertMNLIFinetuner")), ("num_labels", json!(3))] {
+        for (key, value) in [
+            ("library", json!("transformers")),
+            ("model", json!("BertMNLIFinetuner")),
+            ("num_labels", json!(3)),
+        ] {
             json["config"][key] = value;
         }
         json["weights"] = self.json["weights"].clone();
@@ -103,9 +122,13 @@ impl Reference {
     /// Nothing is: a comparison with it would pass whatever the model does.
     pub fn recorded<'v>(&self, part: &'v Value, key: &str) -> Result<&'v Value, String> {
         let is_empty = |value: &Value| {
-            value.is_null() || value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(serde_json::Map::is_empty)
+            value.is_null()
+                || value.as_array().is_some_and(Vec::is_empty)
+                || value.as_object().is_some_and(serde_json::Map::is_empty)
         };
-        part.get(key).filter(|value| !is_empty(value)).ok_or_else(|| format!("{} records nothing under `{key}`", self.name))
+        part.get(key)
+            .filter(|value| !is_empty(value))
+            .ok_or_else(|| format!("{} records nothing under `{key}`", self.name))
     }
 
     /// Factor of the weights' formula.
@@ -151,7 +174,8 @@ impl Reference {
 fn tensor(input: &Value) -> Tensor {
     match input.as_array() {
         Some(rows) => {
-            let rows: Vec<Tensor> = rows.iter().map(|row| integers(row.as_array().map_or(&[], Vec::as_slice))).collect();
+            let rows: Vec<Tensor> =
+                rows.iter().map(|row| integers(row.as_array().map_or(&[], Vec::as_slice))).collect();
             Tensor::stack(&rows, 0)
         }
         None => formula::images(&shape(&input["shape"])),
@@ -168,14 +192,16 @@ pub(crate) fn shape(value: &Value) -> Vec<i64> {
     value.as_array().into_iter().flatten().filter_map(Value::as_i64).collect()
 }
 
-/// Shape, mean, standard deviation and length, and the first values where they are recorded. Values may differ by
-/// `tolerance` standard deviations.
+/// Shape, mean, standard deviation and length, and the first values where they are recorded. Values may
+/// differ by `tolerance` standard deviations.
 pub(crate) fn check_summary(what: &str, ours: &Tensor, theirs: &Value, tolerance: f64) -> Outcome {
     if theirs.is_null() {
         return Err(format!("{what} is not in the reference"));
     }
     // A pooled picture may be flat here and `[…, 1, 1]` there.
-    let trimmed = |shape: Vec<i64>| shape.iter().rposition(|size| *size != 1).map_or(Vec::new(), |last| shape[..=last].to_vec());
+    let trimmed = |shape: Vec<i64>| {
+        shape.iter().rposition(|size| *size != 1).map_or(Vec::new(), |last| shape[..=last].to_vec())
+    };
     if trimmed(ours.size()) != trimmed(shape(&theirs["shape"])) {
         return Err(format!("{what} has shape {:?}, the reference {}", ours.size(), theirs["shape"]));
     }

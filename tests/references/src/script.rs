@@ -35,7 +35,12 @@ pub fn check_script(reference: &Reference, build: impl Fn() -> Result<Built, Str
     check_children(reference, &built)?;
     deviation.join(check_outputs(reference, &mut built)?);
     deviation.join(built.check_stages(reference, |_| None)?);
-    let recorded = reference.json().as_object().into_iter().flatten().filter(|(key, value)| key.starts_with("train") && value.is_object());
+    let recorded = reference
+        .json()
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, value)| key.starts_with("train") && value.is_object());
     for (key, training) in recorded {
         let outcome = check_training(reference, training, build()?);
         deviation.join(outcome.map_err(|difference| format!("{key}: {difference}"))?);
@@ -82,21 +87,43 @@ fn check_training(reference: &Reference, theirs: &Value, mut built: Built) -> Ou
         let loss = built.loss(reference.inputs(), labels.as_ref())?;
         deviation.close(&format!("loss {step}"), loss.double_value(&[]), number(expected), tolerance)?;
         if step + 1 < losses.len() {
-            let trained: Vec<&Tensor> = parameters.iter().map(|name| built.tensor(name)).filter(|tensor| tensor.requires_grad()).collect();
+            let trained: Vec<&Tensor> = parameters
+                .iter()
+                .map(|name| built.tensor(name))
+                .filter(|tensor| tensor.requires_grad())
+                .collect();
             descend(&loss, &trained, number(&theirs["lr"]))?;
         }
     }
     let length = |names: &mut dyn Iterator<Item = &String>| {
-        names.map(|name| built.tensor(name).detach().to_kind(Kind::Double).norm().double_value(&[]).powi(2)).sum::<f64>().sqrt()
+        names
+            .map(|name| built.tensor(name).detach().to_kind(Kind::Double).norm().double_value(&[]).powi(2))
+            .sum::<f64>()
+            .sqrt()
     };
-    deviation.close("all parameters", length(&mut parameters.iter()), number(&theirs["params_l2_after"]), tolerance)?;
+    deviation.close(
+        "all parameters",
+        length(&mut parameters.iter()),
+        number(&theirs["params_l2_after"]),
+        tolerance,
+    )?;
     let buffers = |suffix: &str| {
         let names = built.tensors().iter().map(|(name, _)| name).filter(|name| name.ends_with(suffix));
         names.cloned().collect::<Vec<_>>()
     };
     let means = buffers("running_mean");
-    deviation.close("all of running_mean", length(&mut means.iter()), number(&theirs["running_mean_l2_after"]), tolerance)?;
-    let expected: Vec<i64> = theirs["num_batches_tracked_after"].as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+    deviation.close(
+        "all of running_mean",
+        length(&mut means.iter()),
+        number(&theirs["running_mean_l2_after"]),
+        tolerance,
+    )?;
+    let expected: Vec<i64> = theirs["num_batches_tracked_after"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_i64)
+        .collect();
     for name in buffers("num_batches_tracked") {
         let ours = built.tensor(&name).int64_value(&[]);
         if !expected.contains(&ours) {
@@ -108,7 +135,8 @@ fn check_training(reference: &Reference, theirs: &Value, mut built: Built) -> Ou
 
 /// One step of plain SGD, rounded once per value as PyTorch's kernel does.
 fn descend(loss: &Tensor, parameters: &[&Tensor], lr: f64) -> Result<(), String> {
-    let gradients = Tensor::f_run_backward(&[loss], parameters, false, false).map_err(|error| error.to_string())?;
+    let gradients =
+        Tensor::f_run_backward(&[loss], parameters, false, false).map_err(|error| error.to_string())?;
     let _guard = tch::no_grad_guard();
     for (parameter, gradient) in parameters.iter().zip(gradients) {
         let stepped = parameter.to_kind(Kind::Double) - gradient.to_kind(Kind::Double) * f64::from(lr as f32);

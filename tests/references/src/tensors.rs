@@ -8,14 +8,15 @@ use thaw_plugin_api::tch::{Kind, Tensor};
 use crate::reference::shape;
 use crate::{Deviation, Outcome};
 
-/// Compares everything that `content` says of a set of tensors: names, shapes, types, first values and norms. `dtype` is that of
-/// a whole file whose values are `content`'s, rounded.
+/// Compares everything that `content` says of a set of tensors: names, shapes, types, first values and norms.
+/// `dtype` is that of a whole file whose values are `content`'s, rounded.
 ///
 /// # Errors
 /// The first difference.
 pub fn check_tensors(found: &[(String, Tensor)], content: &Value, dtype: Option<&str>) -> Outcome {
     let ours: BTreeMap<&str, &Tensor> = found.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-    let theirs: BTreeMap<&str, &Value> = content.as_object().into_iter().flatten().map(|(name, row)| (name.as_str(), row)).collect();
+    let theirs: BTreeMap<&str, &Value> =
+        content.as_object().into_iter().flatten().map(|(name, row)| (name.as_str(), row)).collect();
     if !ours.keys().eq(theirs.keys()) {
         return Err(format!("tensors {:?}, the reference has {:?}", ours.keys(), theirs.keys()));
     }
@@ -25,25 +26,46 @@ pub fn check_tensors(found: &[(String, Tensor)], content: &Value, dtype: Option<
         let dtype = dtype.or_else(|| row["dtype"].as_str()).unwrap_or_default();
         if tensor.size() != shape(&row["shape"]) || Some(tensor.kind()) != kind_named(dtype) {
             let (size, kind) = (tensor.size(), tensor.kind());
-            return Err(format!("`{name}` is {kind:?} of shape {size:?}, the reference has {dtype} of {}", row["shape"]));
+            return Err(format!(
+                "`{name}` is {kind:?} of shape {size:?}, the reference has {dtype} of {}",
+                row["shape"]
+            ));
         }
         check_values(name, tensor, row, rounding(dtype), &mut deviation)?;
     }
     Ok(deviation)
 }
 
-fn check_values(name: &str, tensor: &Tensor, row: &Value, rounding: f64, deviation: &mut Deviation) -> Result<(), String> {
+fn check_values(
+    name: &str,
+    tensor: &Tensor,
+    row: &Value,
+    rounding: f64,
+    deviation: &mut Deviation,
+) -> Result<(), String> {
     let values = tensor.flatten(0, -1).to_kind(Kind::Double);
     for (index, theirs) in row["first"].as_array().into_iter().flatten().enumerate() {
-        let theirs = theirs.as_f64().or(theirs.as_bool().map(|value| u8::from(value).into())).unwrap_or(f64::NAN);
+        let theirs =
+            theirs.as_f64().or(theirs.as_bool().map(|value| u8::from(value).into())).unwrap_or(f64::NAN);
         let index = i64::try_from(index).unwrap_or(i64::MAX);
         if index >= values.size()[0] {
             return Err(format!("`{name}` has {} values, the reference more", values.size()[0]));
         }
-        deviation.compare(&format!("`{name}`, value {index}"), values.double_value(&[index]), theirs, rounding, theirs.abs().max(1e-3))?;
+        deviation.compare(
+            &format!("`{name}`, value {index}"),
+            values.double_value(&[index]),
+            theirs,
+            rounding,
+            theirs.abs().max(1e-3),
+        )?;
     }
     match row["l2"].as_f64() {
-        Some(theirs) => deviation.close(&format!("norm of `{name}`"), values.norm().double_value(&[]), theirs, rounding.max(1e-9)),
+        Some(theirs) => deviation.close(
+            &format!("norm of `{name}`"),
+            values.norm().double_value(&[]),
+            theirs,
+            rounding.max(1e-9),
+        ),
         None => Ok(()),
     }
 }

@@ -1,4 +1,5 @@
-//! Compares the program with recorded training runs: `parity [DIR]`, one line per case; exits with 1 if one differs.
+//! Compares the program with recorded training runs: `parity [DIR]`, one line per case; exits with 1 if one
+//! differs.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

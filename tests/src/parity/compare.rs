@@ -45,7 +45,9 @@ impl Comparison {
         };
         let deviation = (found - expected).abs();
         if deviation > limit || deviation.is_nan() {
-            self.note(format!("{at}: found {found}, expected {expected}, off by {deviation:.2e}, tolerance {limit:.0e}"));
+            self.note(format!(
+                "{at}: found {found}, expected {expected}, off by {deviation:.2e}, tolerance {limit:.0e}"
+            ));
             return;
         }
         if matches!(tolerance, Tolerance::Rate) {

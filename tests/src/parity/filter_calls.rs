@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 /// Filter of the log that shows it.
 pub const LOG: &str = "error,plugin=debug";
 
-/// The calls of each epoch, in the trace's form: those before its `case-recorder` says that the strategies are done.
+/// The calls of each epoch, in the trace's form: those before its `case-recorder` says that the strategies
+/// are done.
 pub fn by_epoch(log: &str) -> Vec<Vec<Value>> {
     let (mut epochs, mut calls) = (Vec::new(), Vec::new());
     for line in log.lines() {

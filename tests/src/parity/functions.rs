@@ -19,8 +19,10 @@ pub fn run(program: &Program, folder: &Path, case: &Value) -> Result<Comparison>
         let name = sequence["name"].as_str().unwrap_or("sequence");
         check_keys(sequence).with_context(|| format!("sequence {name}"))?;
         let key = if sequence["expectation"] == "identity" { "steps_identity" } else { "steps" };
-        let steps = sequence[key].as_array().with_context(|| format!("sequence {name} has no list `{key}`"))?;
-        let results = run_sequence(program, folder, case, steps).with_context(|| format!("sequence {name}"))?;
+        let steps =
+            sequence[key].as_array().with_context(|| format!("sequence {name} has no list `{key}`"))?;
+        let results =
+            run_sequence(program, folder, case, steps).with_context(|| format!("sequence {name}"))?;
         for (index, (step, found)) in steps.iter().zip(&results).enumerate() {
             let at = format!("{name}, call {} ({})", index + 1, step["call"].as_str().unwrap_or_default());
             compare(&mut comparison, &at, found, &step["result"]);
@@ -48,8 +50,12 @@ fn run_sequence(program: &Program, folder: &Path, case: &Value, steps: &[Value])
     let file = |name: &str| temporary.path().join(name);
     std::fs::write(file("calls.json"), Value::from(steps).to_string())?;
     // The model is never run; the program wants something to train on.
-    write_tensors(&file("data.safetensors"), &[("x", &[2, 1], Values::F32(&[0.0, 1.0])), ("y", &[2], Values::I64(&[0, 1]))])?;
-    let mut callbacks = vec![json!({ "id": "case-functions", "calls": file("calls.json"), "results": file("results.json") })];
+    write_tensors(
+        &file("data.safetensors"),
+        &[("x", &[2, 1], Values::F32(&[0.0, 1.0])), ("y", &[2], Values::I64(&[0, 1]))],
+    )?;
+    let mut callbacks =
+        vec![json!({ "id": "case-functions", "calls": file("calls.json"), "results": file("results.json") })];
     let plugins = config::plugins(&callbacks);
     let config = json!({
         "seed": case["seed"],
@@ -101,7 +107,12 @@ pub fn groups(comparison: &mut Comparison, at: &str, found: &Value, expected: &V
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
         let at = format!("{at}, group {index}");
         comparison.number(&format!("{at}, lr"), &found["lr"], &expected["lr"], Tolerance::Rate);
-        comparison.number(&format!("{at}, weight_decay"), &found["weight_decay"], &expected["weight_decay"], Tolerance::Rate);
+        comparison.number(
+            &format!("{at}, weight_decay"),
+            &found["weight_decay"],
+            &expected["weight_decay"],
+            Tolerance::Rate,
+        );
         let parameters = if found["params"].is_null() { &found["parameters"] } else { &found["params"] };
         comparison.equal(&format!("{at}, parameters"), parameters, &once(&expected["params"]));
     }
@@ -113,7 +124,8 @@ pub fn filter_calls(comparison: &mut Comparison, at: &str, found: &[Value], expe
     comparison.equal(at, &dropped(found), &dropped(array(expected)));
 }
 
-/// Names without repeats: where targets overlap, Lightning puts a parameter into its group twice, to be stepped twice.
+/// Names without repeats: where targets overlap, Lightning puts a parameter into its group twice, to be
+/// stepped twice.
 pub fn once(names: &Value) -> Value {
     let mut kept: Vec<&Value> = Vec::new();
     for name in array(names) {

@@ -20,7 +20,8 @@ impl JoinedGroup<'_> {
     /// Compares its rate, given the first group's.
     pub fn compare(&self, comparison: &mut Comparison, at: &str, first: f64, second: f64) {
         if self.scheduler["name"] == "ReduceLROnPlateau" {
-            let reduced = (self.before * self.scheduler["factor"].as_f64().unwrap_or(0.1)).max(self.last_minimum());
+            let reduced =
+                (self.before * self.scheduler["factor"].as_f64().unwrap_or(0.1)).max(self.last_minimum());
             return comparison.one_of(at, second, &[self.before, reduced]);
         }
         let mut floors = Vec::new();
@@ -31,8 +32,10 @@ impl JoinedGroup<'_> {
             // It joined below the minimum, which is as far as it may go.
             return comparison.within(at, second, 0.0..=floor);
         }
-        let shares = floors.iter().flat_map(|then| floors.iter().map(|now| self.share_of(first, *then, *now)));
-        let nearest = shares.min_by(|a, b| (a - second).abs().total_cmp(&(b - second).abs())).unwrap_or(f64::NAN);
+        let shares =
+            floors.iter().flat_map(|then| floors.iter().map(|now| self.share_of(first, *then, *now)));
+        let nearest =
+            shares.min_by(|a, b| (a - second).abs().total_cmp(&(b - second).abs())).unwrap_or(f64::NAN);
         // Both are computed by themselves, each with its own rounding.
         comparison.close(at, second, nearest, Tolerance::Absolute(nearest.abs().max(1e-15) * 1e-9));
     }

@@ -1,5 +1,5 @@
-//! Every key that a case's files may hold. A key that is not here is an error: what was recorded and is compared with
-//! nothing would pass for agreement.
+//! Every key that a case's files may hold. A key that is not here is an error: what was recorded and is
+//! compared with nothing would pass for agreement.
 
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -87,7 +87,8 @@ pub const FILES: Keys = Keys {
 };
 
 /// `tolerances` in `case.json`.
-pub const TOLERANCES: Keys = Keys::all_used("`tolerances` in case.json", &["loss", "val_loss", "grad_norm", "state", "overrides"]);
+pub const TOLERANCES: Keys =
+    Keys::all_used("`tolerances` in case.json", &["loss", "val_loss", "grad_norm", "state", "overrides"]);
 
 /// A trace of a training case.
 pub const TRACE: Keys = Keys {
@@ -100,7 +101,18 @@ pub const TRACE: Keys = Keys {
 /// An epoch of a trace.
 pub const EPOCH: Keys = Keys::all_used(
     "an epoch of the trace",
-    &["epoch", "groups", "requires_grad", "batch_norm", "callback", "filter_calls", "steps", "val_loss", "lr_at_end", "l2_at_end"],
+    &[
+        "epoch",
+        "groups",
+        "requires_grad",
+        "batch_norm",
+        "callback",
+        "filter_calls",
+        "steps",
+        "val_loss",
+        "lr_at_end",
+        "l2_at_end",
+    ],
 );
 
 /// A step of an epoch.
@@ -113,7 +125,8 @@ pub const GROUP: Keys = Keys::all_used("a group of the trace", &["lr", "weight_d
 pub const FINAL_GROUP: Keys = Keys::all_used("a group of `final_groups`", &["lr", "params"]);
 
 /// A batch norm's flags.
-pub const BATCH_NORM: Keys = Keys::all_used("a batch norm of the trace", &["training", "track_running_stats", "num_batches_tracked"]);
+pub const BATCH_NORM: Keys =
+    Keys::all_used("a batch norm of the trace", &["training", "track_running_stats", "num_batches_tracked"]);
 
 /// What the strategy remembers.
 pub const CALLBACK: Keys = Keys::all_used("`callback` in the trace", &["previous_backbone_lr"]);
@@ -133,12 +146,24 @@ pub const SEQUENCES: Keys = Keys::all_used("trace.json", &["case", "sequences"])
 pub const SEQUENCE: Keys = Keys::all_used("a sequence", &["name", "expectation", "steps", "steps_identity"]);
 
 /// A call of a sequence; an `optimizer`'s further keys are the program's to know.
-pub const CALL: Keys = Keys::all_used("a call", &["call", "targets", "train_bn", "requires_grad", "lr", "initial_denom_lr", "result"]);
+pub const CALL: Keys = Keys::all_used(
+    "a call",
+    &["call", "targets", "train_bn", "requires_grad", "lr", "initial_denom_lr", "result"],
+);
 
 /// What a call gave.
 pub const RESULT: Keys = Keys::all_used(
     "the result of a call",
-    &["count", "modules", "params", "requires_grad", "track_running_stats", "batch_norm_training", "groups", "filter_calls"],
+    &[
+        "count",
+        "modules",
+        "params",
+        "requires_grad",
+        "track_running_stats",
+        "batch_norm_training",
+        "groups",
+        "filter_calls",
+    ],
 );
 
 /// `schedulers.json`.
@@ -152,7 +177,17 @@ pub const SCHEDULERS: Keys = Keys {
 /// A schedule of `schedulers.json`.
 pub const SCHEDULER: Keys = Keys::all_used(
     "a schedule",
-    &["name", "scheduler", "optimizer", "accumulate_grad_batches", "metric_per_epoch", "lr", "lr_at_epoch_end", "momentum", "added_group"],
+    &[
+        "name",
+        "scheduler",
+        "optimizer",
+        "accumulate_grad_batches",
+        "metric_per_epoch",
+        "lr",
+        "lr_at_epoch_end",
+        "momentum",
+        "added_group",
+    ],
 );
 
 /// The schedule's rates with a group that joins.
@@ -169,7 +204,9 @@ impl Keys {
         let known = |key: &str| self.used.contains(&key) || self.left.contains(&key);
         match record.as_object().into_iter().flatten().find(|(key, _)| !known(key)) {
             None => Ok(()),
-            Some((key, value)) => bail!("{} has `{key}` ({value}), which is compared with nothing here", self.record),
+            Some((key, value)) => {
+                bail!("{} has `{key}` ({value}), which is compared with nothing here", self.record)
+            }
         }
     }
 

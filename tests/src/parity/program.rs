@@ -25,11 +25,27 @@ impl Program {
     /// Runs `host fit`; its plugins are found by name. Gives its log.
     pub fn fit(&self, arguments: &[&str], folder: &Path) -> Result<String> {
         let mut command = Command::new(&self.host);
-        command.arg("-q").arg("--plugin-dir").arg(&self.folder).arg("fit").args(arguments).current_dir(folder);
-        command.env("THAW_LOG", filter_calls::LOG).env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
-        let output = command.output().with_context(|| format!("{} cannot be started", self.host.display()))?;
+        command
+            .arg("-q")
+            .arg("--plugin-dir")
+            .arg(&self.folder)
+            .arg("fit")
+            .args(arguments)
+            .current_dir(folder);
+        command
+            .env("THAW_LOG", filter_calls::LOG)
+            .env("OMP_NUM_THREADS", "1")
+            .env("CUDA_VISIBLE_DEVICES", "");
+        let output =
+            command.output().with_context(|| format!("{} cannot be started", self.host.display()))?;
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.success(), "host fit {}: {}: {}", arguments.join(" "), output.status, log.trim());
+        ensure!(
+            output.status.success(),
+            "host fit {}: {}: {}",
+            arguments.join(" "),
+            output.status,
+            log.trim()
+        );
         Ok(log)
     }
 }

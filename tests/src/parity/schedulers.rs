@@ -23,7 +23,9 @@ impl Schedulers {
     /// Reads what a file holds.
     pub fn of(recorded: Value) -> Result<Self> {
         keys::SCHEDULERS.check(&recorded)?;
-        let number = |key: &str| recorded[key].as_u64().with_context(|| format!("schedulers.json has no number `{key}`"));
+        let number = |key: &str| {
+            recorded[key].as_u64().with_context(|| format!("schedulers.json has no number `{key}`"))
+        };
         let (epochs, batches) = (number("epochs")? as usize, number("batches_per_epoch")? as usize);
         ensure!(recorded["schedulers"].is_array(), "schedulers.json has no list `schedulers`");
         Ok(Self { recorded, epochs, batches })
@@ -55,9 +57,14 @@ impl Schedulers {
         let x: Vec<f32> = (0..self.batches).map(|batch| 0.5 + 0.25 * batch as f32).collect();
         let y: Vec<i64> = (0..self.batches).map(|batch| batch as i64 % 2).collect();
         let n = self.batches;
-        write_tensors(&file("data.safetensors"), &[("x", &[n, 1], Values::F32(&x)), ("y", &[n], Values::I64(&y))])?;
+        write_tensors(
+            &file("data.safetensors"),
+            &[("x", &[n, 1], Values::F32(&x)), ("y", &[n], Values::I64(&y))],
+        )?;
         let mut callbacks = vec![json!({ "id": "case-recorder", "momentum": true })];
-        callbacks.extend(added_at.map(|epoch| json!({ "id": "add-group", "module": "layer.1", "at_epoch": epoch })));
+        callbacks.extend(
+            added_at.map(|epoch| json!({ "id": "add-group", "module": "layer.1", "at_epoch": epoch })),
+        );
         if !entry["metric_per_epoch"].is_null() {
             callbacks.push(json!({ "id": "case-metric", "values": entry["metric_per_epoch"] }));
         }
@@ -90,22 +97,43 @@ impl Schedulers {
             for batch in 0..self.batches {
                 let at = format!("epoch {epoch}, batch {batch}");
                 let found = record(records, epoch, Some(batch))?;
-                comparison.number(&format!("{at}, lr"), &found[FIRST], &entry["lr"][epoch][batch], Tolerance::Rate);
+                comparison.number(
+                    &format!("{at}, lr"),
+                    &found[FIRST],
+                    &entry["lr"][epoch][batch],
+                    Tolerance::Rate,
+                );
                 if !entry["momentum"].is_null() {
-                    comparison.number(&format!("{at}, momentum"), &found["momentum"], &entry["momentum"][epoch][batch], Tolerance::Rate);
+                    comparison.number(
+                        &format!("{at}, momentum"),
+                        &found["momentum"],
+                        &entry["momentum"][epoch][batch],
+                        Tolerance::Rate,
+                    );
                 }
             }
             let at_end = &entry["lr_at_epoch_end"][epoch];
             if !at_end.is_null() {
-                comparison.number(&format!("epoch {epoch}, lr at its end"), &record(records, epoch, None)?[FIRST], at_end, Tolerance::Rate);
+                comparison.number(
+                    &format!("epoch {epoch}, lr at its end"),
+                    &record(records, epoch, None)?[FIRST],
+                    at_end,
+                    Tolerance::Rate,
+                );
             }
         }
         Ok(())
     }
 
-    /// As far as the record goes. Where PyTorch raised an error instead, or went below zero, the first group goes on as it does
-    /// alone, and the new one keeps its share of it.
-    fn joined(&self, comparison: &mut Comparison, records: &[Value], entry: &Value, added_at: usize) -> Result<()> {
+    /// As far as the record goes. Where PyTorch raised an error instead, or went below zero, the first group
+    /// goes on as it does alone, and the new one keeps its share of it.
+    fn joined(
+        &self,
+        comparison: &mut Comparison,
+        records: &[Value],
+        entry: &Value,
+        added_at: usize,
+    ) -> Result<()> {
         if added_at >= self.epochs {
             return Ok(());
         }
@@ -125,14 +153,34 @@ impl Schedulers {
                 let expected = &added["lr"][epoch - added_at][batch];
                 is_sound &= expected[1].as_f64().is_none_or(|rate| rate >= 0.0);
                 if is_sound && !expected.is_null() {
-                    comparison.number(&format!("{at}, lr of the first group"), &found[FIRST], &expected[0], Tolerance::Rate);
-                    comparison.number(&format!("{at}, lr of the new group"), &found[SECOND], &expected[1], Tolerance::Rate);
+                    comparison.number(
+                        &format!("{at}, lr of the first group"),
+                        &found[FIRST],
+                        &expected[0],
+                        Tolerance::Rate,
+                    );
+                    comparison.number(
+                        &format!("{at}, lr of the new group"),
+                        &found[SECOND],
+                        &expected[1],
+                        Tolerance::Rate,
+                    );
                 } else {
                     if is_sound && added["error"].is_null() {
                         comparison.note(format!("{at}: nothing was recorded, and no error that says why"));
                     }
-                    comparison.number(&format!("{at}, lr of the first group"), &found[FIRST], &entry["lr"][epoch][batch], Tolerance::Rate);
-                    group.compare(comparison, &format!("{at}, lr of the new group"), rate(&found[FIRST]), rate(&found[SECOND]));
+                    comparison.number(
+                        &format!("{at}, lr of the first group"),
+                        &found[FIRST],
+                        &entry["lr"][epoch][batch],
+                        Tolerance::Rate,
+                    );
+                    group.compare(
+                        comparison,
+                        &format!("{at}, lr of the new group"),
+                        rate(&found[FIRST]),
+                        rate(&found[SECOND]),
+                    );
                 }
                 group.before = rate(&found[SECOND]);
             }

@@ -5,7 +5,11 @@ use serde_json::{Map, Value, json};
 
 /// A function of one number, as a number or an expression of `variable`.
 pub fn function(spec: &Value, variable: &str) -> Result<Value> {
-    let number = |key: &str| spec[key].as_f64().with_context(|| format!("a function of kind {} has no number `{key}`", spec["kind"]));
+    let number = |key: &str| {
+        spec[key]
+            .as_f64()
+            .with_context(|| format!("a function of kind {} has no number `{key}`", spec["kind"]))
+    };
     Ok(match spec["kind"].as_str() {
         Some("constant") => json!(number("value")?),
         Some("linear") => json!(format!("({}) + ({}) * {variable}", number("intercept")?, number("slope")?)),
@@ -30,7 +34,9 @@ pub fn optimizer(spec: &Value) -> Result<Value> {
         Some("all") => drop(table.insert("parameters".to_owned(), json!([""]))),
         // What requires gradients is the default.
         Some("requires_grad") | None => {}
-        Some(other) => bail!("the optimizer selects parameters by `{other}`, expected module, requires_grad or all"),
+        Some(other) => {
+            bail!("the optimizer selects parameters by `{other}`, expected module, requires_grad or all")
+        }
     }
     Ok(Value::Object(table))
 }
@@ -75,7 +81,8 @@ fn schedule(spec: &Value, count: &str) -> Result<Map<String, Value>> {
         table.insert("lambda".to_owned(), function(&lambda, count)?);
     }
     if let Some(Value::Array(inner)) = table.get("schedulers") {
-        let inner = inner.iter().map(|spec| Ok(Value::Object(schedule(spec, count)?))).collect::<Result<Vec<_>>>()?;
+        let inner =
+            inner.iter().map(|spec| Ok(Value::Object(schedule(spec, count)?))).collect::<Result<Vec<_>>>()?;
         table.insert("schedulers".to_owned(), Value::Array(inner));
     }
     Ok(table)

@@ -3,12 +3,16 @@
 use thaw_tests::{Run, case};
 
 fn run() -> Run {
-    Run::new(&(case("bb_steplr") + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nmomentum = 0.9\n[trainer]\nmax_epochs = 1\n"))
+    Run::new(
+        &(case("bb_steplr")
+            + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nmomentum = 0.9\n[trainer]\nmax_epochs = 1\n"),
+    )
 }
 
 fn names(run: &Run) -> Vec<String> {
     let entries = std::fs::read_dir(run.run_dir().join("checkpoints")).unwrap();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -21,7 +25,10 @@ fn a_full_disk_costs_the_checkpoint_and_not_the_run() {
 
     run.limit_files(Some(6));
     let finished = run.resume(&["--set", "trainer.max_epochs=3"]).succeeded();
-    finished.says("checkpoint `epoch=2-step=12` is not written").says("the run goes on").says("`epoch=0-step=4`, is intact");
+    finished
+        .says("checkpoint `epoch=2-step=12` is not written")
+        .says("the run goes on")
+        .says("`epoch=0-step=4`, is intact");
     assert_eq!(names(&run), before, "nothing half written is left, and the checkpoint before is there");
 
     run.limit_files(None);
@@ -42,9 +49,13 @@ fn a_checkpoint_that_was_not_written_is_not_the_best() {
 
 #[test]
 fn records_that_cannot_be_written_are_told_once_and_the_run_goes_on() {
-    let mut run = Run::new(&(case("bb_steplr") + "[trainer]\nmax_epochs = 40\nlog_every_n_steps = 1\n[checkpoint]\nenabled = false\n"));
+    let mut run = Run::new(
+        &(case("bb_steplr")
+            + "[trainer]\nmax_epochs = 40\nlog_every_n_steps = 1\n[checkpoint]\nenabled = false\n"),
+    );
     run.limit_files(Some(4));
-    let finished = run.fit(&["-q"]).succeeded().says("metrics.jsonl: ").says("the run goes on without these records");
+    let finished =
+        run.fit(&["-q"]).succeeded().says("metrics.jsonl: ").says("the run goes on without these records");
     assert_eq!(finished.stderr.matches("metrics.jsonl").count(), 1, "{finished}");
     let records = run.metrics();
     assert!(!records.is_empty(), "what there was room for is there, in whole lines");

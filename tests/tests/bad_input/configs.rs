@@ -7,7 +7,9 @@ type Wrong = (&'static str, &'static [&'static str]);
 
 #[track_caller]
 fn each_is_refused(wrongs: &[Wrong]) {
-    let run = Run::new(&(case("bb_steplr") + "[optimizer]\nid = \"sgd\"\nlr = 0.1\n[[callbacks]]\nid = \"faulty\"\n"));
+    let run = Run::new(
+        &(case("bb_steplr") + "[optimizer]\nid = \"sgd\"\nlr = 0.1\n[[callbacks]]\nid = \"faulty\"\n"),
+    );
     for (set, texts) in wrongs {
         let finished = run.fit(&["--plugin", "faulty", "--set", set]);
         finished.failed(2, &[&["run.toml"], *texts].concat());
@@ -24,7 +26,10 @@ fn unknown_keys_of_the_hosts_tables_name_the_nearest_one() {
         ("data.batch_sise=1", &["`batch_sise`", "tensors", "`batch_size`"]),
         ("optimizer.momentun=0.5", &["optimizer.momentun", "nearest: momentum"]),
         ("scheduler={ id = \"step\", step_sise = 1 }", &["scheduler.step_sise", "nearest: step_size"]),
-        ("model.weights={ path = \"w.pt\", ignor = [\"head\"] }", &["[model.weights]", "`ignor`", "did you mean `ignore`?"]),
+        (
+            "model.weights={ path = \"w.pt\", ignor = [\"head\"] }",
+            &["[model.weights]", "`ignor`", "did you mean `ignore`?"],
+        ),
     ]);
 }
 
@@ -37,7 +42,10 @@ fn wrong_types_in_the_hosts_tables_say_what_was_expected() {
         ("data.shuffle=1", &["`shuffle`", "found 1, expected true or false"]),
         ("optimizer.lr=fast", &["optimizer.lr", "\"fast\"", "a number"]),
         ("trainer.gradient_clip_val=nan", &["`trainer.gradient_clip_val` is \"NaN\"", "a number"]),
-        ("scheduler={ id = \"step\", step_size = \"one\" }", &["scheduler.step_size", "\"one\"", "a whole number"]),
+        (
+            "scheduler={ id = \"step\", step_size = \"one\" }",
+            &["scheduler.step_size", "\"one\"", "a whole number"],
+        ),
         ("callbacks=1", &["`callbacks`", "is 1"]),
         ("callbacks={ id = \"faulty\" }", &["[callbacks]", "write `[[callbacks]]`"]),
         ("model=1", &["`model`", "a table with an `id`"]),
@@ -79,7 +87,13 @@ fn keys_of_plugins_tables_are_checked_as_well() {
 #[test]
 fn a_plan_refuses_a_table_in_the_same_words_as_a_run() {
     let run = Run::new(&(case("bb_steplr") + "[optimizer]\nid = \"sgd\"\n[[callbacks]]\nid = \"faulty\"\n"));
-    for set in ["model.cas=here", "model.id=case-modell", "callbacks.0.epochs=1", "optimizer.lr=-1", "data.batch_size=0"] {
+    for set in [
+        "model.cas=here",
+        "model.id=case-modell",
+        "callbacks.0.epochs=1",
+        "optimizer.lr=-1",
+        "data.batch_size=0",
+    ] {
         let of_fit = run.fit(&["--plugin", "faulty", "--set", set]).failed(2, &["run.toml"]);
         let of_plan = run.host(["--plugin", "faulty", "plan", "run.toml", "--set", set]).failed(2, &[]);
         assert_eq!(of_plan.error(), of_fit.error());
@@ -92,7 +106,9 @@ fn a_plan_refuses_a_table_in_the_same_words_as_a_run() {
 
 #[test]
 fn a_missing_key_is_named() {
-    let run = Run::new("plugins = [\"case_model\"]\n[model]\nid = \"case-model\"\n[data]\nkind = \"tensors\"\npath = \"x.npz\"\n");
+    let run = Run::new(
+        "plugins = [\"case_model\"]\n[model]\nid = \"case-model\"\n[data]\nkind = \"tensors\"\npath = \"x.npz\"\n",
+    );
     run.fit(&[]).failed(2, &["run.toml", "missing key `case`"]);
     Run::new("seed = 1\n").fit(&[]).failed(2, &["run.toml", "missing key `model`"]);
 }
@@ -117,6 +133,7 @@ fn devices_that_are_not_there_are_a_matter_of_the_config() {
 
 #[test]
 fn parameters_that_the_model_does_not_have_name_the_nearest_module() {
-    let run = Run::new(&(case("bb_steplr") + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"haed\"]\n"));
+    let run =
+        Run::new(&(case("bb_steplr") + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"haed\"]\n"));
     run.fit(&[]).failed(2, &["[optimizer] parameters", "`haed`", "did you mean `head`?"]);
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use thaw_plugin_api::hook::Hook;
 use thaw_tests::{Run, case, fixtures};
 
-/// The epoch from which on a hook has to fail for a checkpoint to be there before: 0 for hooks that come too early, and
-/// one more for that of a checkpoint itself, whose epoch is the one to go on with.
+/// The epoch from which on a hook has to fail for a checkpoint to be there before: 0 for hooks that come too
+/// early, and one more for that of a checkpoint itself, whose epoch is the one to go on with.
 fn first_epoch(hook: Hook) -> usize {
     match hook {
         Hook::Setup | Hook::FitStart | Hook::SanityCheckStart | Hook::SanityCheckEnd | Hook::TrainStart => 0,
@@ -27,7 +27,11 @@ fn run(id: &str, function: &str, how: &str, epoch: usize) -> Run {
 
 /// What the message says of who failed in what, and why.
 fn texts(kind: &str, id: &str, function: &str, how: &str) -> [String; 2] {
-    let why = if how == "panic" { format!("panicked: told to panic in {function} (at ") } else { format!("told to fail in {function}") };
+    let why = if how == "panic" {
+        format!("panicked: told to panic in {function} (at ")
+    } else {
+        format!("told to fail in {function}")
+    };
     [format!("{kind} `{id}` of plugin `thaw-faulty` failed in `{function}`: "), why]
 }
 
@@ -63,28 +67,38 @@ fn in_parallel<T: Sync>(jobs: &[T], work: impl Fn(&T) + Sync) {
 /// Every hook of a training run that can fail it.
 fn hooks_of_a_run() -> impl Iterator<Item = Hook> {
     let hooks = Hook::ALL.iter().copied();
-    hooks.filter(|hook| !hook.name().starts_with("on_predict") && !matches!(hook, Hook::Exception | Hook::LoadCheckpoint))
+    hooks.filter(|hook| {
+        !hook.name().starts_with("on_predict") && !matches!(hook, Hook::Exception | Hook::LoadCheckpoint)
+    })
 }
 
 #[test]
 fn a_failure_in_any_hook_names_plugin_id_hook_and_message() {
     let hooks = hooks_of_a_run().map(|hook| (hook.name(), first_epoch(hook)));
     // A strategy learns the epoch of `state` from `on_save_checkpoint`, which comes first.
-    let others = [("freeze_before_training", 0), ("finetune", 1), ("state", first_epoch(Hook::SaveCheckpoint))];
+    let others =
+        [("freeze_before_training", 0), ("finetune", 1), ("state", first_epoch(Hook::SaveCheckpoint))];
     let functions: Vec<(&str, usize)> = hooks.chain(others).collect();
     let both = ["error", "panic"];
-    let jobs: Vec<_> = functions.iter().flat_map(|&(function, epoch)| both.map(|how| (function, how, epoch))).collect();
+    let jobs: Vec<_> =
+        functions.iter().flat_map(|&(function, epoch)| both.map(|how| (function, how, epoch))).collect();
     in_parallel(&jobs, |&(function, how, epoch)| {
         let run = run("faulty", function, how, epoch);
         fails(&run, "strategy", "faulty", function, how);
         let checkpoint = run.run_dir().join("checkpoints/last/state.json");
-        assert_eq!(checkpoint.is_file(), epoch > 0, "the checkpoint before the failure in {function} is kept");
+        assert_eq!(
+            checkpoint.is_file(),
+            epoch > 0,
+            "the checkpoint before the failure in {function} is kept"
+        );
     });
 }
 
 #[test]
 fn a_run_goes_on_from_the_last_good_checkpoint_after_a_failure() {
-    for (function, how, epoch) in [("finetune", "panic", 1), ("on_after_backward", "error", 1), ("state", "panic", 2)] {
+    for (function, how, epoch) in
+        [("finetune", "panic", 1), ("on_after_backward", "error", 1), ("state", "panic", 2)]
+    {
         let run = run("faulty", function, how, epoch);
         let texts = texts("strategy", "faulty", function, how);
         let finished = run.fit(&[]).failed(3, &texts.each_ref().map(String::as_str));
@@ -115,13 +129,19 @@ fn a_failure_in_any_hook_of_a_prediction_or_a_validation_is_named_and_leaves_no_
     run.fit(&[]).succeeded();
     let data = fixtures().join("parity/bb_steplr/data.safetensors").display().to_string();
     let of_both = ["setup", "on_load_checkpoint", "load_state", "teardown"];
-    let named = |start: &str| Hook::ALL.iter().map(|hook| hook.name()).filter(|name| name.starts_with(start)).collect::<Vec<_>>();
+    let named = |start: &str| {
+        Hook::ALL.iter().map(|hook| hook.name()).filter(|name| name.starts_with(start)).collect::<Vec<_>>()
+    };
     let predict = ["predict", "--checkpoint", "run", "--input", &data, "--output", "out.csv"];
     let validate = ["validate", "--checkpoint", "run"];
     let jobs = [(&predict[..], named("on_predict")), (&validate[..], named("on_validation"))];
     for (command, hooks) in jobs {
         assert_eq!(hooks.len(), 6);
-        let jobs: Vec<_> = hooks.iter().chain(&of_both).flat_map(|&function| [(function, "error"), (function, "panic")]).collect();
+        let jobs: Vec<_> = hooks
+            .iter()
+            .chain(&of_both)
+            .flat_map(|&function| [(function, "error"), (function, "panic")])
+            .collect();
         in_parallel(&jobs, |&(function, how)| {
             let set = [format!("callbacks.0.hook={function}"), format!("callbacks.0.how={how}")];
             let finished = run.host(command.iter().chain(&["--set", &set[0], "--set", &set[1]]));

@@ -1,4 +1,5 @@
-//! Everything that can be wrong with a run ends it with the right exit code and one clear message, or does not end it.
+//! Everything that can be wrong with a run ends it with the right exit code and one clear message, or does
+//! not end it.
 
 mod checkpoints;
 mod configs;

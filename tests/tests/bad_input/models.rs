@@ -13,19 +13,27 @@ fn run(function: &str, how: &str) -> Run {
 
 #[test]
 fn a_model_that_fails_is_named_with_what_failed() {
-    for (function, shown) in
-        [("new", "new"), ("run_stage", "forward"), ("training_step", "training_step"), ("validation_step", "validation_step")]
-    {
+    for (function, shown) in [
+        ("new", "new"),
+        ("run_stage", "forward"),
+        ("training_step", "training_step"),
+        ("validation_step", "validation_step"),
+    ] {
         let who = format!("model `faulty-model` of plugin `thaw-faulty-model` failed in `{shown}`");
         run(function, "error").fit(&[]).failed(3, &[&who, &format!("told to fail in {function}")]);
-        run(function, "panic").fit(&[]).failed(3, &[&who, &format!("panicked: told to panic in {function}"), "faulty_model/src/lib.rs"]);
+        run(function, "panic")
+            .fit(&[])
+            .failed(3, &[&who, &format!("panicked: told to panic in {function}"), "faulty_model/src/lib.rs"]);
     }
 }
 
 #[test]
 fn a_panic_of_tch_is_contained_as_well() {
     let finished = run("run_stage", "torch").fit(&[]);
-    finished.failed(3, &["model `faulty-model` of plugin `thaw-faulty-model` failed in `forward`", "mat1 and mat2"]);
+    finished.failed(
+        3,
+        &["model `faulty-model` of plugin `thaw-faulty-model` failed in `forward`", "mat1 and mat2"],
+    );
 }
 
 #[test]
@@ -44,7 +52,8 @@ fn data_that_does_not_fit_the_model_is_named() {
     let run = run("", "error");
     run.fit(&["--set", "model.features=7"]).failed(3, &["model `faulty-model`", "forward", "mat1 and mat2"]);
     std::fs::remove_dir_all(run.run_dir()).unwrap();
-    run.fit(&["--set", "model.num_classes=2"]).failed(1, &["classes (", "but the model has 2", "num_classes"]);
+    run.fit(&["--set", "model.num_classes=2"])
+        .failed(1, &["classes (", "but the model has 2", "num_classes"]);
     run.fit(&["--set", "model.num_classes=9"]).succeeded().says("the model has 9 classes, the data only");
 }
 
@@ -54,7 +63,10 @@ fn a_precision_that_the_model_does_not_declare_is_refused() {
         "plugins = [\"faults_torch\"]\n[model]\nid = \"loses-in-bf16\"\nfp32_only = true\n[trainer]\nprecision = \"bf16-mixed\"\n\
          [data]\nkind = \"tensors\"\npath = \"nowhere.safetensors\"\n",
     );
-    let refused = ["[trainer]", "`precision` is \"bf16-mixed\", expected what model `loses-in-bf16` computes in: \"fp32\""];
+    let refused = [
+        "[trainer]",
+        "`precision` is \"bf16-mixed\", expected what model `loses-in-bf16` computes in: \"fp32\"",
+    ];
     run.fit(&[]).failed(2, &refused);
     run.host(["plan", "run.toml"]).failed(2, &refused);
 }

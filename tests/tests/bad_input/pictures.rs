@@ -3,7 +3,8 @@
 use image::{Rgba, RgbaImage};
 use thaw_tests::{Run, fixtures};
 
-const CLASSES: [(&str, [u8; 3]); 3] = [("blue", [20, 30, 220]), ("green", [30, 200, 40]), ("red", [230, 20, 10])];
+const CLASSES: [(&str, [u8; 3]); 3] =
+    [("blue", [20, 30, 220]), ("green", [30, 200, 40]), ("red", [230, 20, 10])];
 
 /// A run of the small convolutional case on pictures that are told apart by their colour.
 fn run() -> Run {
@@ -94,7 +95,11 @@ fn an_unreadable_picture_can_be_left_out() {
     run.write("pictures/green/1.png", "");
     let finished = run.fit(&["--set", "data.on_error=skip"]).succeeded();
     let finished = finished.says("left out").says("pictures/red/3.png").says("pictures/green/1.png");
-    assert_eq!(finished.stderr.matches("pictures/red/3.png").count(), 1, "once, whatever the number of epochs: {finished}");
+    assert_eq!(
+        finished.stderr.matches("pictures/red/3.png").count(),
+        1,
+        "once, whatever the number of epochs: {finished}"
+    );
 }
 
 #[test]
@@ -102,9 +107,9 @@ fn a_window_whose_last_batch_is_left_out_is_stepped_on_all_the_same() {
     let run = run();
     // In the order of their names: of the windows of two batches the first one loses its second batch.
     run.write("pictures/blue/1.png", "");
-    let set =
-        "data={ kind = \"image-folder\", path = \"pictures\", image_size = 12, batch_size = 1, shuffle = false, on_error = \"skip\" }";
-    let steps = ["trainer.accumulate_grad_batches=2", "trainer.limit_train_batches=4", "trainer.max_epochs=1"];
+    let set = "data={ kind = \"image-folder\", path = \"pictures\", image_size = 12, batch_size = 1, shuffle = false, on_error = \"skip\" }";
+    let steps =
+        ["trainer.accumulate_grad_batches=2", "trainer.limit_train_batches=4", "trainer.max_epochs=1"];
     run.fit(&["--set", set, "--set", steps[0], "--set", steps[1], "--set", steps[2]]).succeeded();
     assert_eq!(run.metrics().pop().unwrap()["step"], 2);
 }

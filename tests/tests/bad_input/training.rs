@@ -15,7 +15,8 @@ fn a_model_that_is_frozen_whole_does_not_train() {
 #[test]
 fn a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint() {
     let run = run("[scheduler]\nid = \"exponential\"\ngamma = 1e30\n");
-    let finished = run.fit(&[]).failed(1, &["the loss is", "epoch 1", "lower the learning rate", "gradient_clip_val"]);
+    let finished =
+        run.fit(&[]).failed(1, &["the loss is", "epoch 1", "lower the learning rate", "gradient_clip_val"]);
     finished.says("the last good checkpoint is run/checkpoints/last");
     assert_eq!(run.json("checkpoints/last/state.json")["epoch"], 1);
     run.host(["validate", "--checkpoint", "run/checkpoints/last"]).succeeded();
@@ -34,7 +35,8 @@ fn a_loss_that_is_no_number_can_be_let_pass() {
 #[test]
 fn a_metric_to_monitor_that_the_run_does_not_have_ends_it_at_its_first_validation() {
     let run = run("check_val_every_n_epoch = 2\n[checkpoint]\nmonitor = \"val_los\"\n");
-    let finished = run.fit(&[]).failed(2, &["checkpoint.monitor = \"val_los\" is no metric of this run", "val_loss"]);
+    let finished =
+        run.fit(&[]).failed(2, &["checkpoint.monitor = \"val_los\" is no metric of this run", "val_loss"]);
     finished.says("no checkpoint is the best so far");
     assert_eq!(run.metrics().len(), 2);
 }

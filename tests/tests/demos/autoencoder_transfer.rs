@@ -25,7 +25,8 @@ fn a_classifier_learns_on_the_frozen_encoder_of_another_run() {
     let run = Run::new(&config("autoencoder-transfer"));
     write_pictures(&run);
     run.write("autoencoder.toml", config("autoencoder"));
-    run.host(["fit", "autoencoder.toml", "--run-dir", "runs/autoencoder", "--set", "trainer.max_epochs=2"]).succeeded();
+    run.host(["fit", "autoencoder.toml", "--run-dir", "runs/autoencoder", "--set", "trainer.max_epochs=2"])
+        .succeeded();
     run.fit(&["--set", "trainer.max_epochs=12"]).succeeded();
 
     let export = |run_dir: &str, module: &str, output: &str| {
@@ -42,7 +43,8 @@ fn a_classifier_learns_on_the_frozen_encoder_of_another_run() {
 
     let best = run.metrics().iter().filter_map(|record| record["val_acc"].as_f64()).fold(0.0, f64::max);
     assert_eq!(best, 1.0, "three colours are told apart");
-    run.host(["predict", "--checkpoint", "run", "--input", "data/emoji/val", "--output", "out.csv"]).succeeded();
+    run.host(["predict", "--checkpoint", "run", "--input", "data/emoji/val", "--output", "out.csv"])
+        .succeeded();
     let text = std::fs::read_to_string(run.folder().join("out.csv")).unwrap();
     for line in text.lines().skip(1) {
         let class = line.split(',').nth(1).unwrap();

@@ -4,9 +4,14 @@ use thaw_tests::Run;
 
 use super::config;
 
-/// Pictures in the format of CIFAR-10's binary version: a label, then planes of 32 x 32 whose brightness tells the class.
+/// Pictures in the format of CIFAR-10's binary version: a label, then planes of 32 x 32 whose brightness
+/// tells the class.
 fn cifar10_records(count: u8) -> Vec<u8> {
-    (0..count).flat_map(|index| std::iter::once(index % 10).chain(std::iter::repeat_n(25 * (index % 10), 3 * 32 * 32))).collect()
+    (0..count)
+        .flat_map(|index| {
+            std::iter::once(index % 10).chain(std::iter::repeat_n(25 * (index % 10), 3 * 32 * 32))
+        })
+        .collect()
 }
 
 #[test]
@@ -14,12 +19,14 @@ fn the_backbone_thaws_at_its_epoch_and_its_rate_grows() {
     let run = Run::new(&config("resnet-cifar10"));
     run.write("data/cifar10/data_batch_1.bin", cifar10_records(20));
     run.write("data/cifar10/test_batch.bin", cifar10_records(10));
-    let small = ["--set", "model.id=resnet18", "--set", "data.batch_size=10", "--set", "trainer.max_epochs=13"];
+    let small =
+        ["--set", "model.id=resnet18", "--set", "data.batch_size=10", "--set", "trainer.max_epochs=13"];
     run.fit(&small).succeeded();
 
     let groups = run.groups();
     let backbone_lr = |epoch: usize| {
-        let group = groups[epoch]["groups"].as_array().unwrap().iter().find(|group| group["name"] == "backbone");
+        let group =
+            groups[epoch]["groups"].as_array().unwrap().iter().find(|group| group["name"] == "backbone");
         group.map(|group| group["lr"].as_f64().unwrap())
     };
     assert_eq!(backbone_lr(9), None);

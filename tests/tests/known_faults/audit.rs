@@ -1,4 +1,5 @@
-//! Freeze state and groups that do not go together end a run with the names of the parameters, or warn of them.
+//! Freeze state and groups that do not go together end a run with the names of the parameters, or warn of
+//! them.
 
 use serde_json::Value;
 use thaw_tests::{Finished, Run};
@@ -6,7 +7,12 @@ use thaw_tests::{Finished, Run};
 use crate::model::{linear, run, sequential};
 
 fn modules() -> Vec<Value> {
-    vec![sequential("backbone"), linear("backbone.0", 16, 8), linear("backbone.1", 8, 8), linear("head", 8, 4)]
+    vec![
+        sequential("backbone"),
+        linear("backbone.0", 16, 8),
+        linear("backbone.1", 8, 8),
+        linear("head", 8, 4),
+    ]
 }
 
 fn config(callback: &str) -> String {
@@ -16,15 +22,18 @@ fn config(callback: &str) -> String {
     )
 }
 
-/// Ends with an error that has these texts; with `audit = "warn"` the run goes to its end and warns of the same.
+/// Ends with an error that has these texts; with `audit = "warn"` the run goes to its end and warns of the
+/// same.
 #[track_caller]
 fn is_found(run: &Run, texts: &[&str]) -> Finished {
     let finished = run.fit(&[]).failed(1, texts);
-    let warned = run.host(["fit", "run.toml", "--run-dir", "warned", "--set", "trainer.audit=warn"]).succeeded();
+    let warned =
+        run.host(["fit", "run.toml", "--run-dir", "warned", "--set", "trainer.audit=warn"]).succeeded();
     for text in texts {
         assert!(warned.stderr.contains(text), "expected a warning with `{text}`: {warned}");
     }
-    let silent = run.host(["fit", "run.toml", "--run-dir", "silent", "--set", "trainer.audit=off"]).succeeded();
+    let silent =
+        run.host(["fit", "run.toml", "--run-dir", "silent", "--set", "trainer.audit=off"]).succeeded();
     assert!(!silent.stderr.contains(texts[0]), "{silent}");
     finished
 }
@@ -45,14 +54,20 @@ fn trainable_parameters_in_no_group_are_found_before_the_first_step() {
 
 #[test]
 fn what_a_strategy_unfreezes_without_a_group_is_found_at_that_epoch() {
-    let run = run(&modules(), &config("[[callbacks]]\nid = \"forgets-the-group\"\nmodule = \"backbone\"\nat_epoch = 1\n"));
+    let run = run(
+        &modules(),
+        &config("[[callbacks]]\nid = \"forgets-the-group\"\nmodule = \"backbone\"\nat_epoch = 1\n"),
+    );
     is_found(&run, &[NO_GROUP, "backbone.1.weight"]).says("the last good checkpoint is run/checkpoints/last");
     assert_eq!(batches(&run), 4, "the first epoch was as it should be");
 }
 
 #[test]
 fn what_is_unfrozen_without_a_group_inside_an_epoch_is_found_there() {
-    let run = run(&modules(), &config("[[callbacks]]\nid = \"forgets-the-group\"\nmodule = \"backbone\"\nat_step = 2\n"));
+    let run = run(
+        &modules(),
+        &config("[[callbacks]]\nid = \"forgets-the-group\"\nmodule = \"backbone\"\nat_step = 2\n"),
+    );
     is_found(&run, &[NO_GROUP, "backbone.1.weight, backbone.1.bias"]);
     assert_eq!(batches(&run), 1, "the second batch ends the run");
 }
@@ -88,7 +103,8 @@ fn a_frozen_parameter_that_changes_is_found() {
 
 #[test]
 fn a_frozen_parameter_that_changes_before_it_thaws_is_found() {
-    // Step 3 changes it, step 4 thaws it within the same epoch: the audit looks before it takes the new state for good.
+    // Step 3 changes it, step 4 thaws it within the same epoch: the audit looks before it takes the new state
+    // for good.
     let callbacks = "[[callbacks]]\nid = \"forgets-the-group\"\nmodule = \"backbone.0\"\nat_step = 3\n\
                      [[callbacks]]\nid = \"meddler\"\nparameter = \"backbone.0.bias\"\nat_step = 2\n";
     let run = run(&modules(), &config(callbacks).replace("[\"head\"]", "[\"head\", \"backbone\"]"));
@@ -97,6 +113,13 @@ fn a_frozen_parameter_that_changes_before_it_thaws_is_found() {
 
 #[test]
 fn a_run_in_order_is_not_warned_of() {
-    let run = run(&modules(), &config("[[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 1\n"));
-    run.fit(&["--set", "trainer.audit=warn"]).succeeded().does_not_say("group").does_not_say("gradient").does_not_say("frozen, but");
+    let run = run(
+        &modules(),
+        &config("[[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 1\n"),
+    );
+    run.fit(&["--set", "trainer.audit=warn"])
+        .succeeded()
+        .does_not_say("group")
+        .does_not_say("gradient")
+        .does_not_say("frozen, but");
 }

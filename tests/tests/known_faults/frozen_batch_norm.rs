@@ -5,7 +5,13 @@ use thaw_tests::read_tensors;
 use crate::model::{batch_norm, dropout, grouped, linear, names, run, sequential};
 
 fn modules() -> [serde_json::Value; 5] {
-    [sequential("backbone"), linear("backbone.0", 16, 8), batch_norm("backbone.1", 8), dropout("backbone.2"), linear("head", 8, 4)]
+    [
+        sequential("backbone"),
+        linear("backbone.0", 16, 8),
+        batch_norm("backbone.1", 8),
+        dropout("backbone.2"),
+        linear("head", 8, 4),
+    ]
 }
 
 #[test]
@@ -27,7 +33,11 @@ fn batch_norms_that_do_not_train_stay_as_they_are_before_and_after_the_unfreezin
                 assert!(!grouped(record).contains(&parameter), "{frozen_bn}: {record}");
             }
             let norm = &record["batch_norm"]["backbone.1"];
-            assert_eq!((&norm["training"], &norm["track_running_stats"]), (&training.into(), &tracks.into()), "{frozen_bn}: {record}");
+            assert_eq!(
+                (&norm["training"], &norm["track_running_stats"]),
+                (&training.into(), &tracks.into()),
+                "{frozen_bn}: {record}"
+            );
         }
         let last = read_tensors(&run.run_dir().join("checkpoints/last/model.safetensors")).unwrap();
         let fresh = [("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)];
@@ -59,6 +69,9 @@ fn a_frozen_part_in_evaluation_mode_gives_the_same_output_in_training_and_valida
     assert_eq!(train, validation);
     for frozen_bn in ["batch-stats", "train"] {
         let (train, validation) = losses(frozen_bn);
-        assert!((train - validation).abs() > 1e-3, "{frozen_bn}: {train} and {validation} differ by batch statistics and dropout");
+        assert!(
+            (train - validation).abs() > 1e-3,
+            "{frozen_bn}: {train} and {validation} differ by batch statistics and dropout"
+        );
     }
 }

@@ -29,7 +29,9 @@ fn fresh_parameters_of_equal_values_are_all_trained() {
     grouped.sort_unstable();
     assert_eq!(grouped, trainable);
     let last = read_tensors(&run.run_dir().join("checkpoints/last/model.safetensors")).unwrap();
-    for (name, fresh) in [("backbone.1.weight", 1.0), ("backbone.1.bias", 0.0), ("head.0.weight", 1.0), ("head.0.bias", 0.0)] {
+    for (name, fresh) in
+        [("backbone.1.weight", 1.0), ("backbone.1.bias", 0.0), ("head.0.weight", 1.0), ("head.0.bias", 0.0)]
+    {
         assert!(last[name].iter().any(|value| *value != fresh), "{name} did not move");
     }
 }

@@ -1,4 +1,5 @@
-//! What other trainers get wrong: each test is named after what holds here and fails where it is done as there.
+//! What other trainers get wrong: each test is named after what holds here and fails where it is done as
+//! there.
 //!
 //! That random numbers and the order of data go on after a restart is in `resume.rs`, beside this folder.
 

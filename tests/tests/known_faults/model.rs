@@ -23,7 +23,8 @@ pub fn dropout(name: &str) -> Value {
     json!({ "name": name, "type": "Dropout", "p": 0.5 })
 }
 
-/// A run of the model of these modules, with stages `backbone` and `head`; the rest of the run config follows `[data]`.
+/// A run of the model of these modules, with stages `backbone` and `head`; the rest of the run config follows
+/// `[data]`.
 pub fn run(modules: &[Value], more: &str) -> Run {
     let data = fixtures().join("parity/bb_steplr/data.safetensors");
     let run = Run::new(&format!(

@@ -14,7 +14,12 @@ const CONFIG: &str = "batch_size = 8\n\
 const BACKBONE: [&str; 4] = ["backbone.0.weight", "backbone.0.bias", "backbone.1.weight", "backbone.1.bias"];
 
 fn start() -> Run {
-    let modules = [sequential("backbone"), linear("backbone.0", 16, 8), batch_norm("backbone.1", 8), linear("head", 8, 4)];
+    let modules = [
+        sequential("backbone"),
+        linear("backbone.0", 16, 8),
+        batch_norm("backbone.1", 8),
+        linear("head", 8, 4),
+    ];
     run(&modules, CONFIG)
 }
 
@@ -56,7 +61,8 @@ fn what_was_frozen_before_a_restart_is_frozen_after_it() {
     let modes = |run: &Run| run.json("checkpoints/last/state.json")["modules"].clone();
     let before = modes(&run);
     assert!(before.to_string().contains("\"training\":false"), "{before}");
-    run.host(["fit", "run.toml", "--resume", "run", "--set", "callbacks.0.unfreeze_backbone_at_epoch=9"]).succeeded();
+    run.host(["fit", "run.toml", "--resume", "run", "--set", "callbacks.0.unfreeze_backbone_at_epoch=9"])
+        .succeeded();
     assert_eq!(modes(&run), before);
 }
 
@@ -74,7 +80,8 @@ fn a_run_with_more_groups_than_it_began_with_is_resumed_by_their_names() {
     // The run config alone would make one group, of the head.
     run.host(["fit", "run.toml", "--resume", "run", "--set", "trainer.max_epochs=3"]).succeeded();
     let groups = run.groups();
-    let names_of = |record: &Value| rates(record).iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
+    let names_of =
+        |record: &Value| rates(record).iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
     assert_eq!(names_of(&groups[0]), ["head"]);
     assert_eq!(names_of(&groups[2]), ["head", "backbone"]);
     assert_eq!(names(&groups[2]["groups"][1]["parameters"]), BACKBONE);
@@ -82,11 +89,20 @@ fn a_run_with_more_groups_than_it_began_with_is_resumed_by_their_names() {
 
 #[test]
 fn momentum_comes_back_to_the_parameter_that_it_is_of() {
-    // The other order of the run config's groups and parameters: state by position would go to other parameters.
+    // The other order of the run config's groups and parameters: state by position would go to other
+    // parameters.
     let straight = start();
     straight.fit(&[]).succeeded();
     let run = stopped();
-    run.host(["fit", "run.toml", "--resume", "run", "--set", "optimizer.parameters=[\"head.bias\", \"head.weight\"]"]).succeeded();
+    run.host([
+        "fit",
+        "run.toml",
+        "--resume",
+        "run",
+        "--set",
+        "optimizer.parameters=[\"head.bias\", \"head.weight\"]",
+    ])
+    .succeeded();
     for file in ["model", "optimizer"] {
         let file = format!("checkpoints/last/{file}.safetensors");
         let bytes = |run: &Run| std::fs::read(run.run_dir().join(&file)).unwrap();

@@ -1,4 +1,5 @@
-//! Groups that a strategy adds while a scheduler is at work: PyTorch's schedulers raise, or leave the new group alone.
+//! Groups that a strategy adds while a scheduler is at work: PyTorch's schedulers raise, or leave the new
+//! group alone.
 
 use serde_json::json;
 use thaw_tests::Run;
@@ -28,7 +29,8 @@ fn rates(run: &Run, group: &str) -> Vec<f64> {
 
 const JOIN: &str = "[[callbacks]]\nid = \"add-group\"\nmodule = \"head\"\nat_epoch = 2\n";
 
-/// The first group's rates are those that it has alone; the new one starts at its own rate and takes the same factors.
+/// The first group's rates are those that it has alone; the new one starts at its own rate and takes the same
+/// factors.
 #[track_caller]
 fn joins(scheduler: &str) {
     let alone = rates(&train(scheduler, ""), "backbone");
@@ -65,7 +67,9 @@ fn a_group_joins_a_one_cycle_schedule() {
 
 #[test]
 fn a_group_joins_a_warm_up_before_a_cosine() {
-    joins("id = \"sequential\"\nmilestones = [3]\nschedulers = [{ id = \"linear\", total_iters = 3 }, { id = \"cosine\", T_max = 9 }]");
+    joins(
+        "id = \"sequential\"\nmilestones = [3]\nschedulers = [{ id = \"linear\", total_iters = 3 }, { id = \"cosine\", T_max = 9 }]",
+    );
 }
 
 #[test]

@@ -19,12 +19,25 @@ fn run(more: &str) -> Run {
     let linear = |name: &str, to: usize| json!({ "name": name, "type": "Linear", "in_features": 1, "out_features": to, "bias": false });
     let mut second = linear("backbone.1", 1);
     second["tied_to"] = json!("backbone.0");
-    let modules = [json!({ "name": "backbone", "type": "Sequential" }), linear("backbone.0", 1), second, linear("head", 2)];
+    let modules = [
+        json!({ "name": "backbone", "type": "Sequential" }),
+        linear("backbone.0", 1),
+        second,
+        linear("head", 2),
+    ];
     run.write("case.json", json!({ "model": { "kind": "mlp_bn" }, "modules": modules }).to_string());
     let (x, y): (Vec<f32>, Vec<i64>) = SAMPLES.iter().copied().unzip();
-    write_tensors(&run.folder().join("data.safetensors"), &[("x", &[3, 1], Values::F32(&x)), ("y", &[3], Values::I64(&y))]).unwrap();
+    write_tensors(
+        &run.folder().join("data.safetensors"),
+        &[("x", &[3, 1], Values::F32(&x)), ("y", &[3], Values::I64(&y))],
+    )
+    .unwrap();
     let start = Values::F32(&[0.75]);
-    let weights = [("backbone.0.weight", [1, 1], start), ("backbone.1.weight", [1, 1], start), ("head.weight", [2, 1], Values::F32(&OUT))];
+    let weights = [
+        ("backbone.0.weight", [1, 1], start),
+        ("backbone.1.weight", [1, 1], start),
+        ("head.weight", [2, 1], Values::F32(&OUT)),
+    ];
     let weights = weights.each_ref().map(|(name, shape, values)| (*name, shape.as_slice(), *values));
     write_tensors(&run.folder().join("weights.safetensors"), &weights).unwrap();
     run
@@ -41,7 +54,8 @@ fn by_hand(steps: usize) -> f64 {
             let sum: f64 = logits.iter().map(|logit| logit.exp()).sum();
             for (class, out) in OUT.iter().enumerate() {
                 let is_label = if class as i64 == label { 1.0 } else { 0.0 };
-                gradient += (logits[class].exp() / sum - is_label) * f64::from(*out) * 2.0 * weight * x / SAMPLES.len() as f64;
+                gradient += (logits[class].exp() / sum - is_label) * f64::from(*out) * 2.0 * weight * x
+                    / SAMPLES.len() as f64;
             }
         }
         weight -= RATE * gradient;
@@ -50,8 +64,16 @@ fn by_hand(steps: usize) -> f64 {
 }
 
 fn assert_once(record: &Value) {
-    assert_eq!(grouped(record).iter().filter(|name| name.starts_with("backbone")).collect::<Vec<_>>(), [&"backbone.0.weight"], "{record}");
-    assert_eq!(names(&record["trainable"]).iter().filter(|name| name.starts_with("backbone")).count(), 1, "{record}");
+    assert_eq!(
+        grouped(record).iter().filter(|name| name.starts_with("backbone")).collect::<Vec<_>>(),
+        [&"backbone.0.weight"],
+        "{record}"
+    );
+    assert_eq!(
+        names(&record["trainable"]).iter().filter(|name| name.starts_with("backbone")).count(),
+        1,
+        "{record}"
+    );
 }
 
 #[track_caller]

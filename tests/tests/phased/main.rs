@@ -59,8 +59,8 @@ accumulate_grad_batches = 2
     run
 }
 
-/// Ends by a metric with its best weights put back, by a step inside an epoch, and with the run. The loss falls, so that
-/// with `max` the first epoch is the best.
+/// Ends by a metric with its best weights put back, by a step inside an epoch, and with the run. The loss
+/// falls, so that with `max` the first epoch is the best.
 const SCHEDULE: &str = r#"
 [[phases]]
 name = "head"
@@ -90,9 +90,14 @@ fn records(run: &Run) -> Vec<(u64, u64, Vec<(String, f64)>)> {
     let number = |record: &Value, key: &str| record[key].as_u64().unwrap();
     let groups = |record: &Value| {
         let groups = record["groups"].as_array().unwrap().iter();
-        groups.map(|group| (group["name"].as_str().unwrap().to_owned(), group["lr"].as_f64().unwrap())).collect()
+        groups
+            .map(|group| (group["name"].as_str().unwrap().to_owned(), group["lr"].as_f64().unwrap()))
+            .collect()
     };
-    run.groups().iter().map(|record| (number(record, "epoch"), number(record, "step"), groups(record))).collect()
+    run.groups()
+        .iter()
+        .map(|record| (number(record, "epoch"), number(record, "step"), groups(record)))
+        .collect()
 }
 
 #[test]
@@ -100,13 +105,24 @@ fn phases_end_by_metric_step_and_run() {
     let run = run(SCHEDULE, "");
     run.fit(&[]).succeeded();
     let records = records(&run);
-    let at: Vec<(u64, u64, Vec<&str>)> =
-        records.iter().map(|(epoch, step, groups)| (*epoch, *step, groups.iter().map(|(name, _)| name.as_str()).collect())).collect();
+    let at: Vec<(u64, u64, Vec<&str>)> = records
+        .iter()
+        .map(|(epoch, step, groups)| (*epoch, *step, groups.iter().map(|(name, _)| name.as_str()).collect()))
+        .collect();
     let (one, two, three) = (vec!["head"], vec!["head", "top"], vec!["head", "top", "rest"]);
     // The second phase begins with epoch 3, after 9 steps, and ends after 14, which is inside epoch 4.
-    let expected = [(0, 0, &one), (1, 3, &one), (2, 6, &one), (3, 9, &two), (4, 12, &two), (4, 14, &three), (5, 15, &three)];
+    let expected = [
+        (0, 0, &one),
+        (1, 3, &one),
+        (2, 6, &one),
+        (3, 9, &two),
+        (4, 12, &two),
+        (4, 14, &three),
+        (5, 15, &three),
+    ];
     assert_eq!(at, expected.map(|(epoch, step, groups)| (epoch, step, groups.clone())));
-    // A schedule starts anew with its phase: at the groups' own rates, and down to nothing over its five steps.
+    // A schedule starts anew with its phase: at the groups' own rates, and down to nothing over its five
+    // steps.
     assert_eq!(records[3].2, [("head".to_owned(), 0.02), ("top".to_owned(), 0.01)]);
     let cosine = (1.0 + (std::f64::consts::PI * 3.0 / 5.0).cos()) / 2.0;
     assert!((records[4].2[0].1 - 0.02 * cosine).abs() < 1e-12, "{records:?}");
@@ -126,11 +142,17 @@ fn phases_end_by_metric_step_and_run() {
     assert_eq!(largest, ["backbone.4.bias", "backbone.4.weight"]);
 }
 
-/// A phase's settings against the same ones as the run's own: only the momentum and the decay of the second phase differ.
+/// A phase's settings against the same ones as the run's own: only the momentum and the decay of the second
+/// phase differ.
 #[test]
 fn settings_of_a_phase_act_as_the_runs_own_would() {
     let one_phase = |settings: &str| format!("[[phases]]\nname = \"all\"\nmodules = [\"*\"]\n{settings}");
-    let of_run = ["optimizer.id=sgd", "optimizer.momentum=0.9", "optimizer.nesterov=true", "optimizer.weight_decay=0.2"];
+    let of_run = [
+        "optimizer.id=sgd",
+        "optimizer.momentum=0.9",
+        "optimizer.nesterov=true",
+        "optimizer.weight_decay=0.2",
+    ];
     let of_phase = "weight_decay = 0.2\noptimizer = { momentum = 0.9, nesterov = true }\n";
     let weights = |schedule: &str, set: &[&str]| {
         let run = run(schedule, "");
@@ -160,16 +182,21 @@ fn the_best_epochs_weights_are_put_back_before_the_next_phase() {
     "#;
     let run = run(schedule, "");
     run.fit(&["--set", "trainer.max_epochs=3"]).succeeded();
-    let weights = |name: &str| fs::read(run.run_dir().join("checkpoints").join(name).join("model.safetensors")).unwrap();
+    let weights = |name: &str| {
+        fs::read(run.run_dir().join("checkpoints").join(name).join("model.safetensors")).unwrap()
+    };
     let (best, third) = (weights("phase-a"), weights("last"));
     assert!(best != third, "two more epochs moved the weights");
-    run.resume(&["--set", "trainer.max_epochs=4"]).succeeded().says("weights of checkpoint `phase-a` restored");
+    run.resume(&["--set", "trainer.max_epochs=4"])
+        .succeeded()
+        .says("weights of checkpoint `phase-a` restored");
     assert!(weights("last") == best);
     let loss = |epoch: usize| run.metrics()[epoch]["val_loss"].as_f64().unwrap();
     assert_eq!(loss(3), loss(0), "validation is that of the best epoch again");
 }
 
-/// AdamW for the head, SGD for all from inside epoch 1 on, Adam in the end. The run's scheduler cycles the momentum of each.
+/// AdamW for the head, SGD for all from inside epoch 1 on, Adam in the end. The run's scheduler cycles the
+/// momentum of each.
 const OPTIMIZERS: &str = r#"
 [[phases]]
 name = "head"
@@ -198,7 +225,9 @@ fn a_phase_may_have_another_optimizer() {
     let records = run.groups();
     let optimizers: Vec<&str> = records.iter().map(|record| record["optimizer"].as_str().unwrap()).collect();
     assert_eq!(optimizers, ["adamw", "adamw", "sgd", "sgd", "sgd", "adam", "adam"]);
-    let momentum = |record: &Value| record["groups"][0]["options"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let momentum = |record: &Value| {
+        record["groups"][0]["options"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
     assert_eq!(momentum(&records[0]), ["beta1", "eps"]);
     assert_eq!(momentum(&records[2]), ["momentum"]);
     assert_eq!(momentum(&records[6]), ["beta1"]);
@@ -209,7 +238,10 @@ fn a_phase_may_have_another_optimizer() {
     assert_eq!((kinds("/momentum_buffer"), kinds("/max_exp_avg_sq")), (0, 8));
     assert_eq!(state["head.0.weight/step"], [6.0], "two epochs of three steps");
     let kept = run.json("checkpoints/last/state.json")["optimizer"].clone();
-    assert_eq!((&kept["id"], &kept["betas"], &kept["lr"]), (&json!("adam"), &json!([0.8, 0.99]), &json!(0.01)));
+    assert_eq!(
+        (&kept["id"], &kept["betas"], &kept["lr"]),
+        (&json!("adam"), &json!([0.8, 0.99]), &json!(0.01))
+    );
 }
 
 #[test]
@@ -218,11 +250,22 @@ fn the_runs_scheduler_goes_on_over_phases_without_one() {
                     [[phases]]\nname = \"b\"\nmodules = [\"*\"]\nlr = { ratio = 0.5 }\n";
     let run = run(schedule, "[scheduler]\nid = \"warmup\"\ntotal_iters = 4\nstart_factor = 0.2\n");
     run.fit(&[]).succeeded();
-    let rates: Vec<Vec<f64>> = records(&run).iter().map(|(_, _, groups)| groups.iter().map(|(_, lr)| *lr).collect()).collect();
-    let expected = [vec![0.002], vec![0.004], vec![0.006, 0.003], vec![0.008, 0.004], vec![0.01, 0.005], vec![0.01, 0.005]];
+    let rates: Vec<Vec<f64>> =
+        records(&run).iter().map(|(_, _, groups)| groups.iter().map(|(_, lr)| *lr).collect()).collect();
+    let expected = [
+        vec![0.002],
+        vec![0.004],
+        vec![0.006, 0.003],
+        vec![0.008, 0.004],
+        vec![0.01, 0.005],
+        vec![0.01, 0.005],
+    ];
     for (found, expected) in rates.iter().zip(&expected) {
         assert_eq!(found.len(), expected.len(), "{rates:?}");
-        assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-12), "{rates:?}");
+        assert!(
+            found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-12),
+            "{rates:?}"
+        );
     }
 }
 
@@ -246,18 +289,30 @@ fn a_wrong_schedule_ends_the_program_before_anything_is_trained() {
             "module = [\"head\"]",
             ["phases.toml", "phase `head`: unknown key `phases[0].module`", "did you mean `modules`?"],
         ),
-        ("backbone.4", "backbone.5", ["phases.toml", "phase `top`: `phases[1].modules`", "did you mean `backbone."]),
+        (
+            "backbone.4",
+            "backbone.5",
+            ["phases.toml", "phase `top`: `phases[1].modules`", "did you mean `backbone."],
+        ),
         (
             "\"cosine\"",
             "\"cosin\"",
-            ["phases.toml", "phase `top`: `phases[1].scheduler`: scheduler.id: found \"cosin\"", "nearest: cosine"],
+            [
+                "phases.toml",
+                "phase `top`: `phases[1].scheduler`: scheduler.id: found \"cosin\"",
+                "nearest: cosine",
+            ],
         ),
         (
             "betas = [0.8, 0.99]",
             "momentum = 0.9",
             ["phases.toml", "phase `rest`: `phases[2].optimizer`", "momentum: found an unknown option"],
         ),
-        ("amsgrad = true,", "id = \"sgdd\",", ["phases.toml", "phase `top`: `phases[1].optimizer`", "nearest: sgd"]),
+        (
+            "amsgrad = true,",
+            "id = \"sgdd\",",
+            ["phases.toml", "phase `top`: `phases[1].optimizer`", "nearest: sgd"],
+        ),
         (
             "\"val_loss\", mode",
             "\"val_lss\", mode",

@@ -29,7 +29,8 @@ fn a_run_resumed_around_a_change_of_optimizer_equals_the_uninterrupted_one() {
 #[test]
 fn a_run_resumed_after_any_step_equals_the_uninterrupted_one() {
     let straight = straight(SCHEDULE);
-    // Before, at and after what begins at steps 9 and 14; checkpoints of the first phase are written at steps 3 and 6.
+    // Before, at and after what begins at steps 9 and 14; checkpoints of the first phase are written at steps
+    // 3 and 6.
     for step in [2, 6, 8, 9, 10, 13, 14, 16] {
         let run = run(SCHEDULE, "");
         // Not by `max_steps`: schedules end with it.
@@ -46,7 +47,15 @@ fn a_killed_run_goes_on_in_another_folder_with_the_checkpoint_to_put_back() {
     let killed = run.fit(&["--set", "callbacks.1.at_step=8", "--set", "callbacks.1.how=kill"]);
     assert_eq!(killed.code(), None, "{killed}");
     let other = run.folder().join("other");
-    run.host([Path::new("fit"), "run.toml".as_ref(), "--run-dir".as_ref(), &other, "--resume".as_ref(), "run".as_ref()]).succeeded();
+    run.host([
+        Path::new("fit"),
+        "run.toml".as_ref(),
+        "--run-dir".as_ref(),
+        &other,
+        "--resume".as_ref(),
+        "run".as_ref(),
+    ])
+    .succeeded();
     straight.assert_same(&other, "killed in step 8");
 }
 
@@ -55,7 +64,10 @@ fn a_run_whose_last_phase_is_over_stops_and_has_nothing_left_to_do() {
     let schedule = "[[phases]]\nname = \"all\"\nmodules = [\"*\"]\nend = { epoch = 2 }\n";
     let run = run(schedule, "");
     let ended = run.fit(&[]).succeeded();
-    assert!(ended.stdout.contains("2 epochs, 6 steps (the last phase, `all`, is over: 2 epochs are done)"), "{ended}");
+    assert!(
+        ended.stdout.contains("2 epochs, 6 steps (the last phase, `all`, is over: 2 epochs are done)"),
+        "{ended}"
+    );
     let outcome = Outcome::of(&run.run_dir());
     let again = run.resume(&[]).succeeded();
     assert!(again.stdout.contains("2 epochs, 6 steps"), "{again}");

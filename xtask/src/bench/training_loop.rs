@@ -1,7 +1,8 @@
 //! `loop`: what the program's training loop costs over a bare one with the same kernels.
 //!
-//! 20,000 steps of a perceptron 32 → 32 → 2 with batches of two and Adam. `bare` is forward, loss, backward and
-//! optimizer step, nothing else; `host` is the program with a strategy from a plugin, logging and progress.
+//! 20,000 steps of a perceptron 32 → 32 → 2 with batches of two and Adam. `bare` is forward, loss, backward
+//! and optimizer step, nothing else; `host` is the program with a strategy from a plugin, logging and
+//! progress.
 
 use std::process::Command;
 

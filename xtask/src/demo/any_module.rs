@@ -24,7 +24,10 @@ impl Demo for AnyModule {
     }
 
     fn next(&self, _: &str) -> Vec<(&'static str, String)> {
-        let own = format!("{HOST} fit {} --set model.path=my_module.pt --set model.module=backbone", config(self.name()));
+        let own = format!(
+            "{HOST} fit {} --set model.path=my_module.pt --set model.module=backbone",
+            config(self.name())
+        );
         vec![("Take a module of yours, after `torch.jit.script(my_module).save(\"my_module.pt\")`:", own)]
     }
 }

@@ -1,4 +1,5 @@
-//! An auto-encoder, then a classifier on its frozen encoder, then predictions: the transfer learning of Lightning's guide.
+//! An auto-encoder, then a classifier on its frozen encoder, then predictions: the transfer learning of
+//! Lightning's guide.
 
 use anyhow::Result;
 
@@ -22,8 +23,13 @@ impl Demo for AutoencoderTransfer {
     fn commands(&self, runs: &str) -> Vec<String> {
         vec![
             format!("fit {} --run-dir {runs}/autoencoder", config("autoencoder")),
-            format!("fit {} --run-dir {runs}/classifier --set model.weights.path={runs}/autoencoder", config(self.name())),
-            format!("predict --checkpoint {runs}/classifier --input {DATA}/val --output {runs}/predictions.csv"),
+            format!(
+                "fit {} --run-dir {runs}/classifier --set model.weights.path={runs}/autoencoder",
+                config(self.name())
+            ),
+            format!(
+                "predict --checkpoint {runs}/classifier --input {DATA}/val --output {runs}/predictions.csv"
+            ),
         ]
     }
 
@@ -32,7 +38,10 @@ impl Demo for AutoencoderTransfer {
             ("Look at the predictions:", format!("head {runs}/predictions.csv")),
             (
                 "Train the encoder, too, instead of keeping it frozen:",
-                format!("{HOST} fit {} --set model.weights.path={runs}/autoencoder --set model.freeze_features=false", config(self.name())),
+                format!(
+                    "{HOST} fit {} --set model.weights.path={runs}/autoencoder --set model.freeze_features=false",
+                    config(self.name())
+                ),
             ),
         ]
     }

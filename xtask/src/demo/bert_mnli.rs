@@ -1,4 +1,5 @@
-//! Sentence pairs, three classes, with a BERT under one linear layer on the first token, as Lightning's guide has it.
+//! Sentence pairs, three classes, with a BERT under one linear layer on the first token, as Lightning's guide
+//! has it.
 
 use anyhow::Result;
 
@@ -18,7 +19,9 @@ impl Demo for BertMnli {
     }
 
     fn next(&self, runs: &str) -> Vec<(&'static str, String)> {
-        let predict = format!("{HOST} predict --checkpoint {runs} --input data/bert-mnli/dev.jsonl --output {runs}/predictions.jsonl");
+        let predict = format!(
+            "{HOST} predict --checkpoint {runs} --input data/bert-mnli/dev.jsonl --output {runs}/predictions.jsonl"
+        );
         vec![
             (
                 "Predict, and write every layer's attention weights as Hugging Face's `attentions`:",

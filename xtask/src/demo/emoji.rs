@@ -65,7 +65,8 @@ pub fn write_names(folder: &Path) -> Result<()> {
     make(folder, "Writing the emoji names", SOURCE, |partial| {
         for split in Split::BOTH {
             let path = partial.join(format!("{}.csv", split.name()));
-            let mut table = csv::Writer::from_path(&path).with_context(|| format!("cannot create {}", path.display()))?;
+            let mut table =
+                csv::Writer::from_path(&path).with_context(|| format!("cannot create {}", path.display()))?;
             table.write_record(["text", "label"])?;
             for group in groups() {
                 for emoji in group.emojis().filter(|emoji| split_of(emoji) == split) {
@@ -123,7 +124,9 @@ fn split_of(emoji: &Emoji) -> Split {
 /// FNV-1a of the seed and the name, mixed as splitmix64 does, since the low bits of FNV alone are poor.
 fn hash(name: &str) -> u64 {
     let bytes = SEED.to_le_bytes().into_iter().chain(name.bytes());
-    let fnv = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let fnv = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     let mixed = (fnv ^ (fnv >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
@@ -165,13 +168,15 @@ mod tests {
         let found = pictures(&data);
         let total: usize = found.iter().map(|(_, _, count)| count).sum();
         assert_eq!((found.len(), total), (18, 1694));
-        let val: usize = found.iter().filter(|(split, ..)| *split == Split::Val).map(|(_, _, count)| count).sum();
+        let val: usize =
+            found.iter().filter(|(split, ..)| *split == Split::Val).map(|(_, _, count)| count).sum();
         assert!((0.18..0.22).contains(&(val as f64 / total as f64)), "{val} of {total} are for validation");
         for (_, class, count) in &found {
             assert!(*count >= 10, "{class} has {count} pictures in one part");
         }
-        let png =
-            fs::read(data.join("train/flags/flag-germany.png")).or_else(|_| fs::read(data.join("val/flags/flag-germany.png"))).unwrap();
+        let png = fs::read(data.join("train/flags/flag-germany.png"))
+            .or_else(|_| fs::read(data.join("val/flags/flag-germany.png")))
+            .unwrap();
         assert_eq!(&png[1..4], b"PNG");
     }
 

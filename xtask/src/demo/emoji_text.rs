@@ -18,7 +18,9 @@ impl Demo for EmojiText {
     }
 
     fn next(&self, runs: &str) -> Vec<(&'static str, String)> {
-        let predict = format!("{HOST} predict --checkpoint {runs} --input data/emoji-text/val.csv --output {runs}/predictions.csv");
+        let predict = format!(
+            "{HOST} predict --checkpoint {runs} --input data/emoji-text/val.csv --output {runs}/predictions.csv"
+        );
         vec![
             ("Predict, a row for each name:", predict),
             ("See what trains at which rate in which epoch:", format!("{HOST} plan {}", config(self.name()))),

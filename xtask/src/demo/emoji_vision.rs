@@ -21,10 +21,15 @@ impl Demo for EmojiVision {
         vec![
             (
                 "Predict, a row for each picture:",
-                format!("{HOST} predict --checkpoint {runs} --input data/emoji/val --output {runs}/predictions.csv"),
+                format!(
+                    "{HOST} predict --checkpoint {runs} --input data/emoji/val --output {runs}/predictions.csv"
+                ),
             ),
             ("See what trains at which rate in which epoch:", format!("{HOST} plan {}", config(self.name()))),
-            ("See what a plugin offers, with its parameters:", format!("{HOST} --plugin target/release/libthaw_layerwise_finetuning.so")),
+            (
+                "See what a plugin offers, with its parameters:",
+                format!("{HOST} --plugin target/release/libthaw_layerwise_finetuning.so"),
+            ),
         ]
     }
 }

@@ -1,4 +1,5 @@
-//! Drawn figures, ten classes, in the files of CIFAR-10's binary version: what stands in where the real ones are not at hand.
+//! Drawn figures, ten classes, in the files of CIFAR-10's binary version: what stands in where the real ones
+//! are not at hand.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +29,9 @@ const CLASSES: [(&str, Figure); 10] = [
     ("saltire", |x, y| edge(x, y) < 0.85 && (x.abs() - y.abs()).abs() < 0.3),
     ("rows", |x, y| edge(x, y) < 0.9 && (y * 2.5).rem_euclid(1.0) < 0.5),
     ("columns", |x, y| edge(x, y) < 0.9 && (x * 2.5).rem_euclid(1.0) < 0.5),
-    ("checkerboard", |x, y| edge(x, y) < 0.9 && ((x * 2.0).rem_euclid(1.0) < 0.5) != ((y * 2.0).rem_euclid(1.0) < 0.5)),
+    ("checkerboard", |x, y| {
+        edge(x, y) < 0.9 && ((x * 2.0).rem_euclid(1.0) < 0.5) != ((y * 2.0).rem_euclid(1.0) < 0.5)
+    }),
 ];
 
 /// Where the data come from, written beside them. Drawn data with another text are drawn anew.
@@ -100,7 +103,11 @@ mod tests {
             assert_eq!(bytes.len(), count * RECORD);
             for class in 0..10 {
                 let labels = bytes.chunks(RECORD).map(|record| record[0]);
-                assert_eq!(labels.filter(|label| *label == class).count(), count / 10, "{name}: class {class}");
+                assert_eq!(
+                    labels.filter(|label| *label == class).count(),
+                    count / 10,
+                    "{name}: class {class}"
+                );
             }
         }
         assert_eq!(fs::read_to_string(data.join("batches.meta.txt")).unwrap().lines().count(), 10);
@@ -108,7 +115,8 @@ mod tests {
 
     #[test]
     fn every_figure_is_seen_and_none_fills_the_picture() {
-        let grid = || (-16..16).flat_map(|y| (-16..16).map(move |x| (f64::from(x) / 16.0, f64::from(y) / 16.0)));
+        let grid =
+            || (-16..16).flat_map(|y| (-16..16).map(move |x| (f64::from(x) / 16.0, f64::from(y) / 16.0)));
         for (name, figure) in CLASSES {
             let inside = grid().filter(|(x, y)| figure(*x, *y)).count();
             assert!((200..700).contains(&inside), "{name} covers {inside} of 1024 points");

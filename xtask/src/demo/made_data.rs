@@ -11,8 +11,8 @@ use crate::stage::stage;
 /// The note; who has data of their own in the folder has none.
 const NOTE: &str = "SOURCE.txt";
 
-/// Fills a folder by `fill` and writes `source` beside it. Data with another note are made anew; a folder that holds something
-/// without a note stays as it is: the user's own data.
+/// Fills a folder by `fill` and writes `source` beside it. Data with another note are made anew; a folder
+/// that holds something without a note stays as it is: the user's own data.
 ///
 /// # Errors
 /// The folder cannot be written.
@@ -22,7 +22,8 @@ pub fn make(folder: &Path, what: &str, source: &str, fill: impl FnOnce(&Path) ->
         |folder| is_there(folder, source),
         |partial| {
             stage(&format!("{what} to {}", folder.display()), || {
-                fs::create_dir_all(partial).with_context(|| format!("cannot create {}", partial.display()))?;
+                fs::create_dir_all(partial)
+                    .with_context(|| format!("cannot create {}", partial.display()))?;
                 fill(partial)?;
                 let note = partial.join(NOTE);
                 fs::write(&note, source).with_context(|| format!("cannot write {}", note.display()))

@@ -1,7 +1,7 @@
 //! Made sentence pairs in MNLI's form: a premise, a hypothesis, and whether one follows from the other.
 //!
-//! A sentence says who does what where. Whether the hypothesis follows is not written into a template but worked out
-//! from what the words mean: `poodle` is a `dog`, a `dog` is no `cat`, the `kitchen` is `indoors`.
+//! A sentence says who does what where. Whether the hypothesis follows is not written into a template but
+//! worked out from what the words mean: `poodle` is a `dog`, a `dog` is no `cat`, the `kitchen` is `indoors`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -82,7 +82,8 @@ Fields as in MNLI's .jsonl files. 1500 pairs to train, 300 to validate, no pair 
 const TRAIN: usize = 1500;
 const VAL: usize = 300;
 
-/// Writes `train.jsonl` and `dev.jsonl` with MNLI's fields `pairID`, `genre`, `sentence1`, `sentence2`, `gold_label`.
+/// Writes `train.jsonl` and `dev.jsonl` with MNLI's fields `pairID`, `genre`, `sentence1`, `sentence2`,
+/// `gold_label`.
 ///
 /// # Errors
 /// The folder cannot be written.
@@ -142,7 +143,8 @@ fn label(premise: Scene, hypothesis: Scene) -> &'static str {
         (None, Some(_)) => LABELS[1],
         (Some(premise), Some(hypothesis)) => relation(WHERE, premise, hypothesis),
     };
-    let found = [relation(WHO, premise.who, hypothesis.who), relation(WHAT, premise.what, hypothesis.what), place];
+    let found =
+        [relation(WHO, premise.who, hypothesis.who), relation(WHAT, premise.what, hypothesis.what), place];
     let strongest = LABELS.iter().rev().find(|label| found.contains(label));
     strongest.unwrap_or(&LABELS[0])
 }
@@ -156,7 +158,8 @@ fn pairs(count: usize) -> Vec<(Scene, Scene)> {
         let premise = random.scene();
         let hypothesis = random.hypothesis(premise);
         let wanted = LABELS[pairs.len() % LABELS.len()];
-        if label(premise, hypothesis) == wanted && premise != hypothesis && seen.insert((premise, hypothesis)) {
+        if label(premise, hypothesis) == wanted && premise != hypothesis && seen.insert((premise, hypothesis))
+        {
             pairs.push((premise, hypothesis));
         }
     }
@@ -198,8 +201,10 @@ impl Random {
             0 => self.word(taxonomy),
             1 | 2 => word,
             _ => {
-                let related: Vec<_> =
-                    taxonomy.iter().filter(|(other, _)| is_a(taxonomy, word, other) || is_a(taxonomy, other, word)).collect();
+                let related: Vec<_> = taxonomy
+                    .iter()
+                    .filter(|(other, _)| is_a(taxonomy, word, other) || is_a(taxonomy, other, word))
+                    .collect();
                 related[self.below(related.len())].0
             }
         }
@@ -213,7 +218,9 @@ fn mix(x: u64) -> u64 {
 }
 
 fn hash(text: &str) -> u64 {
-    mix(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
+    mix(text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
 }
 
 #[cfg(test)]
@@ -249,12 +256,20 @@ mod tests {
         let mut seen = BTreeSet::new();
         for (name, count) in [("train.jsonl", TRAIN), ("dev.jsonl", VAL)] {
             let text = fs::read_to_string(folder.path().join("pairs").join(name)).unwrap();
-            let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let rows: Vec<serde_json::Value> =
+                text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
             assert_eq!(rows.len(), count);
             for label in LABELS {
-                assert_eq!(rows.iter().filter(|row| row["gold_label"] == label).count(), count / 3, "{name}, {label}");
+                assert_eq!(
+                    rows.iter().filter(|row| row["gold_label"] == label).count(),
+                    count / 3,
+                    "{name}, {label}"
+                );
             }
-            assert!(rows.iter().all(|row| seen.insert((row["sentence1"].to_string(), row["sentence2"].to_string()))));
+            assert!(
+                rows.iter()
+                    .all(|row| seen.insert((row["sentence1"].to_string(), row["sentence2"].to_string())))
+            );
         }
     }
 
@@ -268,8 +283,9 @@ mod tests {
             counts.entry(*hypothesis).or_default()[label] += 1;
         }
         let several = counts.values().filter(|counts| counts.iter().sum::<usize>() > 2);
-        let (hits, all) =
-            several.fold((0, 0), |(hits, all), counts| (hits + counts.iter().max().unwrap(), all + counts.iter().sum::<usize>()));
+        let (hits, all) = several.fold((0, 0), |(hits, all), counts| {
+            (hits + counts.iter().max().unwrap(), all + counts.iter().sum::<usize>())
+        });
         assert!((hits as f64) < 0.75 * all as f64, "{hits} of {all}");
     }
 }

@@ -47,7 +47,8 @@ fn guess(property: &Value) -> Option<Value> {
     }
 }
 
-/// A random configuration within the schema: some keys of `usual` changed, or all of them. Those that are `given` stay.
+/// A random configuration within the schema: some keys of `usual` changed, or all of them. Those that are
+/// `given` stay.
 pub fn random(
     schema: &Value,
     usual: &Map<String, Value>,
@@ -56,10 +57,12 @@ pub fn random(
     sizes: Sizes,
 ) -> Map<String, Value> {
     let properties = schema.get("properties").and_then(Value::as_object);
-    let open: Vec<_> = properties.into_iter().flatten().filter(|(key, _)| !given.contains_key(*key)).collect();
+    let open: Vec<_> =
+        properties.into_iter().flatten().filter(|(key, _)| !given.contains_key(*key)).collect();
     // Sizes that go together seldom do when all of them are random.
-    let few = (numbers.below(2) == 0)
-        .then(|| (0..=numbers.below(3)).map(|_| numbers.below(open.len().max(1) as u64) as usize).collect::<Vec<_>>());
+    let few = (numbers.below(2) == 0).then(|| {
+        (0..=numbers.below(3)).map(|_| numbers.below(open.len().max(1) as u64) as usize).collect::<Vec<_>>()
+    });
     let mut config = usual.clone();
     for (index, (key, property)) in open.into_iter().enumerate() {
         let has_value = property.get("default").is_some() || usual.contains_key(key);
@@ -78,9 +81,14 @@ pub fn random(
 pub fn fits(property: &Value, value: &Value) -> bool {
     match value {
         Value::Array(elements) => {
-            let length = |key: &str| property.get(key).and_then(Value::as_u64).is_none_or(|length| length == elements.len() as u64);
+            let length = |key: &str| {
+                property.get(key).and_then(Value::as_u64).is_none_or(|length| length == elements.len() as u64)
+            };
             let items = property.get("items").unwrap_or(&Value::Null);
-            kind(property) == "array" && length("minItems") && length("maxItems") && elements.iter().all(|element| fits(items, element))
+            kind(property) == "array"
+                && length("minItems")
+                && length("maxItems")
+                && elements.iter().all(|element| fits(items, element))
         }
         Value::Number(number) => kind(property) == if number.is_i64() { "integer" } else { "number" },
         _ => false,
@@ -100,7 +108,8 @@ fn value(schema: &Value, numbers: &mut CounterRng, sizes: Sizes) -> Value {
         "number" => number(&Range::of(schema), numbers, sizes),
         "string" => {
             let words = ["", "backbone", "head", "*", "no such thing", "ü/…"];
-            let default = schema.get("default").filter(|default| default.is_string() && numbers.below(2) == 0);
+            let default =
+                schema.get("default").filter(|default| default.is_string() && numbers.below(2) == 0);
             default.cloned().unwrap_or_else(|| json!(words[numbers.below(words.len() as u64) as usize]))
         }
         "array" => {
@@ -112,7 +121,11 @@ fn value(schema: &Value, numbers: &mut CounterRng, sizes: Sizes) -> Value {
             (0..length).map(|_| value(&items, numbers, sizes)).collect()
         }
         "object" => match schema.get("additionalProperties").filter(|more| more.is_object()) {
-            Some(more) => Value::Object((0..numbers.below(3)).map(|index| (format!("key{index}"), value(more, numbers, sizes))).collect()),
+            Some(more) => Value::Object(
+                (0..numbers.below(3))
+                    .map(|index| (format!("key{index}"), value(more, numbers, sizes)))
+                    .collect(),
+            ),
             None => Value::Object(random(schema, &Map::new(), &Map::new(), numbers, sizes)),
         },
         _ => schema.get("default").cloned().unwrap_or(Value::Null),
@@ -184,7 +197,10 @@ fn kind(schema: &Value) -> &str {
 }
 
 fn takes_text(schema: &Value) -> bool {
-    schema.get("type").and_then(Value::as_array).is_some_and(|kinds| kinds.iter().any(|kind| kind == "string"))
+    schema
+        .get("type")
+        .and_then(Value::as_array)
+        .is_some_and(|kinds| kinds.iter().any(|kind| kind == "string"))
 }
 
 /// What a schema says of a number, or of the numbers of a list.
@@ -221,7 +237,8 @@ pub fn same(a: &Value, b: &Value) -> bool {
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
+            a.len() == b.len()
+                && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
         }
         _ => a == b,
     }
@@ -263,17 +280,25 @@ mod tests {
                 assert!(rate > 0.0 && rate <= 1.0, "{rate}");
             }
             assert!(config.get("mode").is_none_or(|mode| mode == "train" || mode == "eval"));
-            assert!(config.get("layers").is_none_or(|layers| layers.as_array().is_some_and(|layers| layers.len() == 2)));
+            assert!(
+                config
+                    .get("layers")
+                    .is_none_or(|layers| layers.as_array().is_some_and(|layers| layers.len() == 2))
+            );
         }
     }
 
     #[test]
     fn half_of_the_random_configurations_differ_in_few_keys_from_the_usual_one() {
         let mut numbers = CounterRng::new(&[8]);
-        let usual = Map::from_iter(["size", "path", "rate", "sizes", "mode", "layers"].map(|key| (key.to_owned(), json!("usual"))));
+        let usual = Map::from_iter(
+            ["size", "path", "rate", "sizes", "mode", "layers"].map(|key| (key.to_owned(), json!("usual"))),
+        );
         let given = Map::from_iter([("path".to_owned(), json!("usual"))]);
-        let configs: Vec<_> = (0..500).map(|_| random(&schema(), &usual, &given, &mut numbers, Sizes::Any)).collect();
-        let usual_keys = |config: &Map<String, Value>| config.values().filter(|value| **value == json!("usual")).count();
+        let configs: Vec<_> =
+            (0..500).map(|_| random(&schema(), &usual, &given, &mut numbers, Sizes::Any)).collect();
+        let usual_keys =
+            |config: &Map<String, Value>| config.values().filter(|value| **value == json!("usual")).count();
         let near = configs.iter().filter(|config| usual_keys(config) >= 4).count();
         assert!((230..400).contains(&near), "{near} of 500");
         assert!(configs.iter().all(|config| config["path"] == "usual"));
@@ -284,7 +309,11 @@ mod tests {
         let fits = |key: &str, value: Value| fits(&schema()["properties"][key], &value);
         assert!(fits("size", json!(3)) && !fits("size", json!(0.5)) && !fits("size", json!([1])));
         assert!(fits("rate", json!(0.5)) && !fits("rate", json!(1)));
-        assert!(fits("layers", json!([1, 1])) && !fits("layers", json!([1, 1, 1])) && !fits("layers", json!([0.5, 0.5])));
+        assert!(
+            fits("layers", json!([1, 1]))
+                && !fits("layers", json!([1, 1, 1]))
+                && !fits("layers", json!([0.5, 0.5]))
+        );
     }
 
     #[test]

@@ -20,21 +20,38 @@ pub(super) fn forward(subject: &mut Subject) -> Verdict {
     for samples in [2, 1, 3, 5] {
         let outputs = bench.inputs.batch(samples).map_err(torch)?;
         subject.job().doing(&format!("in the forward of {samples} samples"));
-        let outputs =
-            bench.evaluate(outputs).map_err(|error| Outcome::failed(format!("{samples} samples: {}", words(error)), "outputs", hint))?;
+        let outputs = bench.evaluate(outputs).map_err(|error| {
+            Outcome::failed(format!("{samples} samples: {}", words(error)), "outputs", hint)
+        })?;
         if outputs.is_empty() {
-            return Err(Outcome::failed("no outputs", "at least one", "`forward` gives what the loss is computed of, first of all"));
+            return Err(Outcome::failed(
+                "no outputs",
+                "at least one",
+                "`forward` gives what the loss is computed of, first of all",
+            ));
         }
         let mut now = Vec::new();
         for (name, output) in outputs.iter() {
             let size = output.size();
             if size.first() != Some(&samples) {
-                return Err(Outcome::failed(format!("{samples} samples: `{name}` is {size:?}"), format!("[{samples}, …]"), hint));
+                return Err(Outcome::failed(
+                    format!("{samples} samples: `{name}` is {size:?}"),
+                    format!("[{samples}, …]"),
+                    hint,
+                ));
             }
-            let is_finite = output.f_isfinite().and_then(|finite| finite.f_all()).and_then(|all| all.f_int64_value(&[])).map_err(torch)?;
+            let is_finite = output
+                .f_isfinite()
+                .and_then(|finite| finite.f_all())
+                .and_then(|all| all.f_int64_value(&[]))
+                .map_err(torch)?;
             if is_finite == 0 {
                 let hint = "look at initial values, and at divisions by a number that may be 0";
-                return Err(Outcome::failed(format!("{samples} samples: `{name}` is not finite"), "finite numbers", hint));
+                return Err(Outcome::failed(
+                    format!("{samples} samples: `{name}` is not finite"),
+                    "finite numbers",
+                    hint,
+                ));
             }
             now.push((name.to_owned(), size[1..].to_vec()));
         }
@@ -61,7 +78,9 @@ pub(super) fn stages_compose(subject: &mut Subject) -> Verdict {
         subject.job().doing(&format!("in stage `{stage}`"));
         // One stage asked for alone; where it is the only one, it is the forward, too.
         let outputs = tch::no_grad(|| bench.model.run_stages(index, index + 1, tensors));
-        tensors = outputs.map_err(|error| Outcome::failed(format!("stage `{stage}`: {}", words(error)), "its outputs", hint))?;
+        tensors = outputs.map_err(|error| {
+            Outcome::failed(format!("stage `{stage}`: {}", words(error)), "its outputs", hint)
+        })?;
     }
     if equal(&tensors, &whole) {
         return Ok(Outcome::noted(format!("{} stages", stages.len())));
@@ -98,7 +117,11 @@ pub(super) fn evaluation(subject: &mut Subject) -> Verdict {
     }
     let changed = changed(&bench.model, &before);
     if !changed.is_empty() {
-        return Err(Outcome::failed(format!("changed: {}", changed.join(", ")), "parameters and buffers as they were", hint));
+        return Err(Outcome::failed(
+            format!("changed: {}", changed.join(", ")),
+            "parameters and buffers as they were",
+            hint,
+        ));
     }
     let alone = bench.outputs(1)?;
     for ((name, one), (_, all)) in alone.iter().zip(first.iter()) {
@@ -106,10 +129,16 @@ pub(super) fn evaluation(subject: &mut Subject) -> Verdict {
         if one.size() != all.size() {
             continue;
         }
-        let distance = (one - &all).f_abs().and_then(|distance| distance.f_max()).and_then(|max| max.f_double_value(&[])).map_err(torch)?;
-        let scale = all.f_abs().and_then(|all| all.f_max()).and_then(|max| max.f_double_value(&[])).map_err(torch)?;
+        let distance = (one - &all)
+            .f_abs()
+            .and_then(|distance| distance.f_max())
+            .and_then(|max| max.f_double_value(&[]))
+            .map_err(torch)?;
+        let scale =
+            all.f_abs().and_then(|all| all.f_max()).and_then(|max| max.f_double_value(&[])).map_err(torch)?;
         if distance > TOLERANCE * scale.max(1.0) {
-            let found = format!("`{name}` of a sample alone differs by {distance:.2e} from that in a batch of 3");
+            let found =
+                format!("`{name}` of a sample alone differs by {distance:.2e} from that in a batch of 3");
             return Err(Outcome::failed(found, "samples that do not know of each other", hint));
         }
     }
@@ -120,8 +149,11 @@ pub(super) fn evaluation(subject: &mut Subject) -> Verdict {
 fn strange(bench: &Bench) -> Result<Vec<(&'static str, Tensors)>, Outcome> {
     let usual = bench.inputs.batch(2).map_err(torch)?;
     let name = usual.iter().next().map_or("x", |(name, _)| name).to_owned();
-    let zeros =
-        |size: &[i64], kind| Tensor::f_zeros(size, (kind, Device::Cpu)).map(|tensor| Tensors::one(name.clone(), tensor)).map_err(torch);
+    let zeros = |size: &[i64], kind| {
+        Tensor::f_zeros(size, (kind, Device::Cpu))
+            .map(|tensor| Tensors::one(name.clone(), tensor))
+            .map_err(torch)
+    };
     Ok(vec![
         ("no input at all", Tensors::new()),
         ("one number", zeros(&[], Kind::Float)?),
@@ -157,13 +189,19 @@ pub(super) fn wrong_inputs(subject: &mut Subject) -> Verdict {
     let errors = refusals(&mut bench, |name| subject.job().doing(&format!("in the forward of {name}")))?;
     let inputs = bench.inputs.batch(2).map_err(torch)?;
     let hint = "an error leaves the model as it was";
-    let after = bench.evaluate(shared(&inputs)).map_err(|error| Outcome::failed(words(error).to_string(), "outputs as before", hint))?;
+    let after = bench
+        .evaluate(shared(&inputs))
+        .map_err(|error| Outcome::failed(words(error).to_string(), "outputs as before", hint))?;
     if !equal(&before, &after) {
         return Err(Outcome::failed("other outputs than before", "the same outputs", hint));
     }
     if let Some((name, error)) = errors.iter().find(|(_, error)| error.kind() == ErrorKind::Panic) {
         let hint = "tch's functions without `f_` panic on an error of libtorch: write `f_matmul(…)?`";
-        return Err(Outcome::warning(format!("{name}: {}", error.message().lines().next().unwrap_or_default()), "an error", hint));
+        return Err(Outcome::warning(
+            format!("{name}: {}", error.message().lines().next().unwrap_or_default()),
+            "an error",
+            hint,
+        ));
     }
     Ok(Outcome::noted(format!("{} refused", errors.len())))
 }

@@ -28,7 +28,9 @@ pub enum Inputs {
 impl fmt::Display for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Numbers(shape) => write!(f, "inputs of {}", shape.iter().map(i64::to_string).collect::<Vec<_>>().join("x")),
+            Self::Numbers(shape) => {
+                write!(f, "inputs of {}", shape.iter().map(i64::to_string).collect::<Vec<_>>().join("x"))
+            }
             Self::Tokens { length, .. } => write!(f, "inputs of {length} tokens"),
         }
     }
@@ -67,14 +69,18 @@ impl Inputs {
             Self::Tokens { length, limit, is_text } => {
                 let mut numbers = CounterRng::new(&[12]);
                 let low = 3.min(limit - 1);
-                let ids: Vec<i64> = (0..samples * length).map(|_| low + numbers.below((limit - low).max(1) as u64) as i64).collect();
+                let ids: Vec<i64> = (0..samples * length)
+                    .map(|_| low + numbers.below((limit - low).max(1) as u64) as i64)
+                    .collect();
                 let ids = Tensor::f_from_slice(&ids)?.f_view([samples, *length])?;
                 if !is_text {
                     return Ok(Tensors::one(PICTURE_INPUT, ids));
                 }
                 let mask = Tensor::f_ones([samples, *length], (Kind::Int64, tch::Device::Cpu))?;
                 let segments = mask.f_zeros_like()?;
-                Ok(Tensors::one("input_ids", ids).with("attention_mask", mask).with("token_type_ids", segments))
+                Ok(Tensors::one("input_ids", ids)
+                    .with("attention_mask", mask)
+                    .with("token_type_ids", segments))
             }
         }
     }
@@ -84,7 +90,8 @@ impl Inputs {
 fn candidates(model: &HostModel) -> Vec<Inputs> {
     let input = &model.description().input;
     let modules = model.tree().modules();
-    let first = |kind: &str| modules.iter().find(|module| module.kind == kind && !module.parameters.is_empty());
+    let first =
+        |kind: &str| modules.iter().find(|module| module.kind == kind && !module.parameters.is_empty());
     let limit = first("Embedding").and_then(|module| weight(module)?.first().copied()).unwrap_or(100);
     let mut candidates = Vec::new();
     if let Some(longest) = input.max_length {
@@ -92,16 +99,24 @@ fn candidates(model: &HostModel) -> Vec<Inputs> {
     }
     if let Some(size) = input.image_size {
         let channels = first("Conv2d").and_then(|module| weight(module)?.get(1).copied()).unwrap_or(3);
-        candidates.extend([channels, 3, 1].map(|channels| Inputs::Numbers(vec![channels, size as i64, size as i64])));
+        candidates.extend(
+            [channels, 3, 1].map(|channels| Inputs::Numbers(vec![channels, size as i64, size as i64])),
+        );
     }
     for module in modules {
         let Some(weight) = weight(module) else { continue };
         match (module.kind.as_str(), weight) {
             ("Linear", [_, features]) => candidates.push(Inputs::Numbers(vec![*features])),
-            ("Conv2d", [_, channels, ..]) => candidates.extend([32, 64, 224].map(|size| Inputs::Numbers(vec![*channels, size, size]))),
+            ("Conv2d", [_, channels, ..]) => {
+                candidates.extend([32, 64, 224].map(|size| Inputs::Numbers(vec![*channels, size, size])))
+            }
             ("Conv1d", [_, channels, ..]) => candidates.push(Inputs::Numbers(vec![*channels, 64])),
             ("Embedding", [entries, _]) => {
-                candidates.extend([false, true].map(|is_text| Inputs::Tokens { length: 7, limit: *entries, is_text }));
+                candidates.extend([false, true].map(|is_text| Inputs::Tokens {
+                    length: 7,
+                    limit: *entries,
+                    is_text,
+                }));
             }
             _ => {}
         }
@@ -114,5 +129,9 @@ fn candidates(model: &HostModel) -> Vec<Inputs> {
 }
 
 fn weight(module: &Module) -> Option<&[i64]> {
-    module.parameters.iter().find(|parameter| parameter.name.ends_with("weight")).map(|parameter| parameter.shape.as_slice())
+    module
+        .parameters
+        .iter()
+        .find(|parameter| parameter.name.ends_with("weight"))
+        .map(|parameter| parameter.shape.as_slice())
 }

@@ -9,7 +9,10 @@ use crate::check::{Outcome, Subject, Verdict};
 /// Sum and sum of squares: equal tensors have equal ones.
 fn digest(tensor: &Tensor) -> Result<String, tch::TchError> {
     let wide = tensor.detach().f_to_kind(Kind::Double)?;
-    let (sum, squares) = (wide.f_sum(Kind::Double)?.f_double_value(&[])?, wide.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?);
+    let (sum, squares) = (
+        wide.f_sum(Kind::Double)?.f_double_value(&[])?,
+        wide.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?,
+    );
     Ok(format!("{:?} {sum:e} {squares:e}", tensor.size()))
 }
 

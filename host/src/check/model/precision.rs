@@ -11,8 +11,10 @@ use crate::torch::Autocast;
 /// How far outputs in bfloat16 may be from those in float32: its 8 bits, through some layers.
 const BF16_TOLERANCE: f64 = 0.1;
 
-const NEW_TENSORS: &str = "make new tensors with the kind and device of the input (`zeros_like`, `to_kind(x.kind())`)";
-const LEAVE_OUT: &str = "compute the delicate part in float32, or leave `Precision::Bf16Mixed` out of `Model::precisions`";
+const NEW_TENSORS: &str =
+    "make new tensors with the kind and device of the input (`zeros_like`, `to_kind(x.kind())`)";
+const LEAVE_OUT: &str =
+    "compute the delicate part in float32, or leave `Precision::Bf16Mixed` out of `Model::precisions`";
 
 pub(super) fn precision(subject: &mut Subject) -> Verdict {
     let mut bench = Bench::new(subject, subject.job().seed)?;
@@ -25,7 +27,9 @@ pub(super) fn precision(subject: &mut Subject) -> Verdict {
         ));
     }
     let exact = bench.outputs(4)?;
-    if let Some((name, output)) = exact.iter().find(|(_, output)| output.is_floating_point() && output.kind() != Kind::Float) {
+    if let Some((name, output)) =
+        exact.iter().find(|(_, output)| output.is_floating_point() && output.kind() != Kind::Float)
+    {
         return Err(Outcome::failed(format!("`{name}` is {:?}", output.kind()), "float32", NEW_TENSORS));
     }
     let names = declared.iter().map(Precision::to_string).collect::<Vec<_>>().join(", ");
@@ -42,9 +46,13 @@ fn outputs_in_bf16(bench: &mut Bench, exact: &Tensors) -> Result<f64, Outcome> {
     let inputs = bench.inputs.batch(4).map_err(torch)?;
     let rough = {
         let _autocast = autocast()?;
-        bench.evaluate(inputs).map_err(|error| Outcome::failed(format!("in bfloat16: {}", words(error)), "outputs", NEW_TENSORS))?
+        bench.evaluate(inputs).map_err(|error| {
+            Outcome::failed(format!("in bfloat16: {}", words(error)), "outputs", NEW_TENSORS)
+        })?
     };
-    let (Ok(exact), Ok(rough)) = (exact.first(), rough.first()) else { return Err(Outcome::skipped("there are no outputs")) };
+    let (Ok(exact), Ok(rough)) = (exact.first(), rough.first()) else {
+        return Err(Outcome::skipped("there are no outputs"));
+    };
     let largest = |tensor: &Tensor| tensor.f_abs()?.f_max()?.f_double_value(&[]);
     let distance = rough.f_to_kind(Kind::Float).and_then(|rough| largest(&(rough - exact))).map_err(torch)?;
     let scale = largest(exact).map_err(torch)?;
@@ -53,7 +61,11 @@ fn outputs_in_bf16(bench: &mut Bench, exact: &Tensors) -> Result<f64, Outcome> {
     }
     if distance > BF16_TOLERANCE * scale.max(1.0) {
         let found = format!("outputs in bfloat16 differ by {distance:.2} where they are up to {scale:.2}");
-        return Err(Outcome::failed(found, format!("less than {BF16_TOLERANCE} of that, as `bf16-mixed` is declared"), LEAVE_OUT));
+        return Err(Outcome::failed(
+            found,
+            format!("less than {BF16_TOLERANCE} of that, as `bf16-mixed` is declared"),
+            LEAVE_OUT,
+        ));
     }
     Ok(distance)
 }
@@ -63,11 +75,16 @@ fn step_in_bf16(bench: &mut Bench) -> Result<(), Outcome> {
     {
         let _autocast = autocast()?;
         bench.train(4).map_err(|outcome| match outcome {
-            Outcome::Skipped { reason } => Outcome::failed(format!("in bfloat16: {reason}"), "a step of training", NEW_TENSORS),
+            Outcome::Skipped { reason } => {
+                Outcome::failed(format!("in bfloat16: {reason}"), "a step of training", NEW_TENSORS)
+            }
             other => other,
         })?;
     }
-    let wrong = bench.parameters().into_iter().find(|(_, tensor)| tensor.grad().defined() && tensor.grad().kind() != tensor.kind());
+    let wrong = bench
+        .parameters()
+        .into_iter()
+        .find(|(_, tensor)| tensor.grad().defined() && tensor.grad().kind() != tensor.kind());
     wrong.map_or(Ok(()), |(name, tensor)| {
         let found = format!("the gradient of `{name}` is {:?}", tensor.grad().kind());
         Err(Outcome::failed(found, format!("{:?}, as its parameter", tensor.kind()), NEW_TENSORS))

@@ -13,11 +13,15 @@ pub(super) fn round_trip(subject: &mut Subject) -> Verdict {
     let expected = first.outputs(3)?;
     let path = subject.job().scratch.join("model.safetensors");
     let hint = "the layers compute with tensors that are not registered as parameters or buffers: they would be lost with a checkpoint";
-    let failed = |error: WeightsError| Outcome::failed(error.to_string(), "weights that can be written and read", hint);
-    write_safetensors(&path, first.model.state_dict(), &BTreeMap::new(), &WriteOptions::default()).map_err(failed)?;
+    let failed = |error: WeightsError| {
+        Outcome::failed(error.to_string(), "weights that can be written and read", hint)
+    };
+    write_safetensors(&path, first.model.state_dict(), &BTreeMap::new(), &WriteOptions::default())
+        .map_err(failed)?;
     let file = read(&path).map_err(failed)?;
     let plan = plan_load(&second.model.tensor_specs(), &file, &WeightsConfig::new(&path)).map_err(failed)?;
-    apply(&plan, &file, |name| second.model.tensor(name).ok().map(tch::Tensor::shallow_clone)).map_err(failed)?;
+    apply(&plan, &file, |name| second.model.tensor(name).ok().map(tch::Tensor::shallow_clone))
+        .map_err(failed)?;
     let found = second.outputs(3)?;
     if equal(&found, &expected) {
         return Ok(Outcome::noted(format!("{} tensors", plan.copies.len())));

@@ -9,13 +9,24 @@ use super::{Length, USUAL, build, fault, fit, place, straight, trees};
 use crate::check::{Outcome, Subject, Verdict};
 use crate::fit::audit;
 
-const HINT: &str = "a run may be as short as that: hooks cannot count on an epoch, a batch or a validation before them";
+const HINT: &str =
+    "a run may be as short as that: hooks cannot count on an epoch, a batch or a validation before them";
 
-/// A run over the model that the id takes, which has to go to its end, or to be refused before its first epoch.
-fn goes_to_its_end(subject: &Subject, model: &FakeModel, length: Length, accumulate: usize) -> Result<(), Outcome> {
-    let run = build(subject, model, subject.config(), length).map_err(|error| Outcome::skipped(error.to_string()))?;
+/// A run over the model that the id takes, which has to go to its end, or to be refused before its first
+/// epoch.
+fn goes_to_its_end(
+    subject: &Subject,
+    model: &FakeModel,
+    length: Length,
+    accumulate: usize,
+) -> Result<(), Outcome> {
+    let run = build(subject, model, subject.config(), length)
+        .map_err(|error| Outcome::skipped(error.to_string()))?;
     let mut run = run.accumulate(accumulate);
-    let what = format!("{} epochs of {} batches, {} of validation", length.epochs, length.batches, length.validation_batches);
+    let what = format!(
+        "{} epochs of {} batches, {} of validation",
+        length.epochs, length.batches, length.validation_batches
+    );
     subject.job().doing(&format!("in a run of {what}"));
     let Err(error) = fit(&mut run).and_then(|_| run.save().map(drop)) else { return Ok(()) };
     let report = run.report();
@@ -54,7 +65,11 @@ struct StopAt {
 
 impl StopAt {
     fn in_hook(&self, hook: Hook, context: &mut Context) -> Result<()> {
-        if hook as u32 == self.hook && context.epoch() == self.epoch { context.stop("the check asks for it") } else { Ok(()) }
+        if hook as u32 == self.hook && context.epoch() == self.epoch {
+            context.stop("the check asks for it")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -84,9 +99,11 @@ stop_in! {
     on_save_checkpoint = SaveCheckpoint,
 }
 
-/// Every hook in the first two epochs, in one in the middle and in the last; in the others those at which runs stop mostly.
+/// Every hook in the first two epochs, in one in the middle and in the last; in the others those at which
+/// runs stop mostly.
 fn is_tried(hook: Hook, epoch: usize) -> bool {
-    [0, 1, USUAL.epochs / 2, USUAL.epochs - 1].contains(&epoch) || [Hook::TrainBatchEnd, Hook::TrainEpochEnd].contains(&hook)
+    [0, 1, USUAL.epochs / 2, USUAL.epochs - 1].contains(&epoch)
+        || [Hook::TrainBatchEnd, Hook::TrainEpochEnd].contains(&hook)
 }
 
 pub(super) fn stop_anywhere(subject: &mut Subject) -> Verdict {
@@ -96,11 +113,16 @@ pub(super) fn stop_anywhere(subject: &mut Subject) -> Verdict {
         for &hook in HOOKS.iter().filter(|hook| is_tried(**hook, epoch)) {
             let place = format!("stopped in `{}` of epoch {epoch}", hook.name());
             subject.job().doing(&place);
-            let mut run = build(subject, &model, subject.config(), USUAL).map_err(|error| Outcome::skipped(error.to_string()))?;
+            let mut run = build(subject, &model, subject.config(), USUAL)
+                .map_err(|error| Outcome::skipped(error.to_string()))?;
             run.add_callback::<StopAt>(json!({ "hook": hook as u32, "epoch": epoch }))
                 .map_err(|error| Outcome::skipped(error.to_string()))?;
             if let Err(error) = run.fit().and_then(|_| run.save()) {
-                return Err(Outcome::failed(format!("{place}: {error}"), "a run to its end, and a state that can be saved", HINT));
+                return Err(Outcome::failed(
+                    format!("{place}: {error}"),
+                    "a run to its end, and a state that can be saved",
+                    HINT,
+                ));
             }
             // Hooks before the first epoch run in no other.
             points += usize::from(run.report().stopped.is_some());
@@ -113,7 +135,8 @@ pub(super) fn odd_models(subject: &mut Subject) -> Verdict {
     let mut refused = Vec::new();
     for tree in trees::odd() {
         subject.job().doing(&format!("in a run over a model of {}", tree.name));
-        let mut run = build(subject, &tree.model, subject.config(), USUAL).map_err(|error| Outcome::skipped(error.to_string()))?;
+        let mut run = build(subject, &tree.model, subject.config(), USUAL)
+            .map_err(|error| Outcome::skipped(error.to_string()))?;
         let error = fit(&mut run).err();
         let report = run.report();
         if let Some(error) = error {
@@ -123,11 +146,20 @@ pub(super) fn odd_models(subject: &mut Subject) -> Verdict {
             }
             continue;
         }
-        let findings = report.epochs.iter().flat_map(|record| audit::groups(&record.tree, &record.groups)).next();
+        let findings =
+            report.epochs.iter().flat_map(|record| audit::groups(&record.tree, &record.groups)).next();
         if let Some(finding) = findings {
             let hint = "go by `Parameter::storage` for tied weights, and by `subtree` or `parameters_of` for nested containers";
-            return Err(Outcome::failed(format!("{}: {finding}", tree.name), "each trainable parameter in exactly one group", hint));
+            return Err(Outcome::failed(
+                format!("{}: {finding}", tree.name),
+                "each trainable parameter in exactly one group",
+                hint,
+            ));
         }
     }
-    Ok(Outcome::noted(if refused.is_empty() { String::new() } else { format!("refused: {}", refused.join("; ")) }))
+    Ok(Outcome::noted(if refused.is_empty() {
+        String::new()
+    } else {
+        format!("refused: {}", refused.join("; "))
+    }))
 }

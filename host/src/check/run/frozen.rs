@@ -19,7 +19,9 @@ fn tensors(model: &FakeModel) -> Result<BTreeMap<String, Tensor>> {
     for parameter in tree.parameters() {
         let tensor = match tensors.get(parameter.storage()) {
             Some(tied) => Tensor::shallow_clone(tied),
-            None => Tensor::f_randn(&parameter.shape, (Kind::Float, Device::Cpu))?.f_set_requires_grad(true)?,
+            None => {
+                Tensor::f_randn(&parameter.shape, (Kind::Float, Device::Cpu))?.f_set_requires_grad(true)?
+            }
         };
         tensors.insert(parameter.name.clone(), tensor);
     }
@@ -32,7 +34,9 @@ fn tensors(model: &FakeModel) -> Result<BTreeMap<String, Tensor>> {
 /// Copies of what is frozen.
 fn frozen(tree: &ModuleTree, tensors: &BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
     let frozen = tree.parameters().filter(|parameter| !parameter.requires_grad);
-    frozen.filter_map(|parameter| Some((parameter.name.clone(), tensors.get(&parameter.name)?.detach().copy()))).collect()
+    frozen
+        .filter_map(|parameter| Some((parameter.name.clone(), tensors.get(&parameter.name)?.detach().copy())))
+        .collect()
 }
 
 pub(super) fn untouched(subject: &mut Subject) -> Verdict {
@@ -53,7 +57,11 @@ pub(super) fn untouched(subject: &mut Subject) -> Verdict {
         for (name, now) in &after {
             if before.get(name).is_some_and(|then| then != now) {
                 let hint = "look at `requires_grad` of the tree before a value is written";
-                return Err(Outcome::failed(format!("epoch {epoch}: `{name}` is frozen and was changed"), "its values as before", hint));
+                return Err(Outcome::failed(
+                    format!("epoch {epoch}: `{name}` is frozen and was changed"),
+                    "its values as before",
+                    hint,
+                ));
             }
         }
         before = after;

@@ -11,13 +11,17 @@ pub struct Tree {
 }
 
 fn block(layers: FakeModel, name: &str, inputs: i64, outputs: i64) -> FakeModel {
-    layers.module(name, "Block", |block| block.conv2d("conv", inputs, outputs, 3).batch_norm("bn", outputs).relu("act").dropout("drop"))
+    layers.module(name, "Block", |block| {
+        block.conv2d("conv", inputs, outputs, 3).batch_norm("bn", outputs).relu("act").dropout("drop")
+    })
 }
 
 /// Models as most are: something pretrained, and a head. A strategy need not take all of them.
 pub fn usual() -> Vec<Tree> {
     let backbone = FakeModel::new()
-        .sequential("backbone", |layers| block(block(layers.conv2d("0", 3, 4, 3).batch_norm("1", 4).relu("2"), "3", 4, 4), "4", 4, 8))
+        .sequential("backbone", |layers| {
+            block(block(layers.conv2d("0", 3, 4, 3).batch_norm("1", 4).relu("2"), "3", 4, 4), "4", 4, 8)
+        })
         .linear("head", 8, 3)
         .stage("backbone", ["backbone"])
         .stage("head", ["head"]);
@@ -31,7 +35,12 @@ pub fn usual() -> Vec<Tree> {
         .sequential("decoder", |layers| layers.linear("0", 2, 4).relu("1").linear("2", 4, 6))
         .stage("encoder", ["encoder"])
         .stage("decoder", ["decoder"]);
-    let original = block(block(FakeModel::new().conv2d("conv1", 3, 4, 3).batch_norm("bn1", 4), "layer1", 4, 4), "layer2", 4, 8);
+    let original = block(
+        block(FakeModel::new().conv2d("conv1", 3, 4, 3).batch_norm("bn1", 4), "layer1", 4, 4),
+        "layer2",
+        4,
+        8,
+    );
     let original = original.linear("fc", 8, 3);
     vec![
         Tree { name: "backbone and head", model: backbone },
@@ -48,7 +57,9 @@ pub fn odd() -> Vec<Tree> {
             let encoder = encoder.parameter("cls_token", &[1, 1, 4]).embedding("embeddings", 10, 4);
             encoder.module("blocks", "ModuleList", |blocks| {
                 let inner = |block: FakeModel| {
-                    let block = block.layer_norm("norm", 4).module("attn", "Attention", |attention| attention.linear("qkv", 4, 12));
+                    let block = block
+                        .layer_norm("norm", 4)
+                        .module("attn", "Attention", |attention| attention.linear("qkv", 4, 12));
                     block.module("mlp", "ModuleDict", |mlp| {
                         mlp.sequential("path", |path| path.linear("0", 4, 8).relu("1").linear("2", 8, 4))
                     })
@@ -58,11 +69,16 @@ pub fn odd() -> Vec<Tree> {
         })
         .sequential("head", |head| head.dropout("0").linear("1", 4, 3));
     let tied = FakeModel::new()
-        .module("backbone", "Encoder", |encoder| encoder.embedding("embedding", 10, 4).linear("layer", 4, 4).layer_norm("norm", 4))
+        .module("backbone", "Encoder", |encoder| {
+            encoder.embedding("embedding", 10, 4).linear("layer", 4, 4).layer_norm("norm", 4)
+        })
         .module("head", "Linear", |head| head.parameter("weight", &[10, 4]).parameter("bias", &[10]))
         .tie("head.weight", "backbone.embedding.weight");
-    let nothing = FakeModel::new().sequential("backbone", |layers| layers.relu("0").dropout("1")).linear("head", 4, 3);
-    let norms = FakeModel::new().sequential("backbone", |layers| layers.batch_norm("0", 4).batch_norm("1", 4)).linear("head", 4, 3);
+    let nothing =
+        FakeModel::new().sequential("backbone", |layers| layers.relu("0").dropout("1")).linear("head", 4, 3);
+    let norms = FakeModel::new()
+        .sequential("backbone", |layers| layers.batch_norm("0", 4).batch_norm("1", 4))
+        .linear("head", 4, 3);
     let flat = FakeModel::new().linear("backbone", 4, 4).linear("head", 4, 3);
     let bare = FakeModel::new().parameter("scale", &[1]);
     vec![

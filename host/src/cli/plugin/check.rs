@@ -90,7 +90,8 @@ pub fn run(options: &Options, args: &CheckArgs) -> Result<(), Error> {
 
 fn tell(suite: &Suite, checked: &Checked, last: &mut Option<Option<(Kind, String)>>) -> Result<(), Error> {
     if last.as_ref() != Some(&checked.item) {
-        let heading = checked.item.as_ref().map_or_else(|| "file".to_owned(), |(kind, id)| format!("{kind} {id}"));
+        let heading =
+            checked.item.as_ref().map_or_else(|| "file".to_owned(), |(kind, id)| format!("{kind} {id}"));
         print(format_args!("\n{heading}"))?;
         *last = Some(checked.item.clone());
     }
@@ -98,7 +99,8 @@ fn tell(suite: &Suite, checked: &Checked, last: &mut Option<Option<(Kind, String
 }
 
 fn list() -> String {
-    let rows = check::all().map(|check| format!("{:<24} {:<19} {}", check.id, check.subject(), check.description));
+    let rows =
+        check::all().map(|check| format!("{:<24} {:<19} {}", check.id, check.subject(), check.description));
     rows.collect::<Vec<_>>().join("\n")
 }
 
@@ -122,16 +124,31 @@ fn suite_options(args: &CheckArgs) -> Result<check::Options, Error> {
 /// A table from the command line, or from the file that it names.
 fn config(given: &str) -> Result<Value, Error> {
     let path = PathBuf::from(given);
-    let text = if path.is_file() { std::fs::read_to_string(&path).map_err(crate::error::io(path))? } else { given.to_owned() };
+    let text = if path.is_file() {
+        std::fs::read_to_string(&path).map_err(crate::error::io(path))?
+    } else {
+        given.to_owned()
+    };
     let json = serde_json::from_str(&text).ok().filter(Value::is_object);
     json.map_or_else(
-        || toml::from_str(&text).map_err(|error| usage(format!("--config is neither a file, nor a table in JSON or TOML: {error}"))),
+        || {
+            toml::from_str(&text).map_err(|error| {
+                usage(format!("--config is neither a file, nor a table in JSON or TOML: {error}"))
+            })
+        },
         Ok,
     )
 }
 
-fn check_names<'n>(what: &str, option: &str, given: &[String], known: impl Iterator<Item = &'n str> + Clone) -> Result<(), Error> {
-    let Some(unknown) = given.iter().find(|name| !known.clone().any(|known| known == name.as_str())) else { return Ok(()) };
+fn check_names<'n>(
+    what: &str,
+    option: &str,
+    given: &[String],
+    known: impl Iterator<Item = &'n str> + Clone,
+) -> Result<(), Error> {
+    let Some(unknown) = given.iter().find(|name| !known.clone().any(|known| known == name.as_str())) else {
+        return Ok(());
+    };
     let hint = match thaw_plugin_api::nearest(unknown, known.clone()) {
         Some(nearest) => format!(", did you mean `{nearest}`?"),
         None => format!("; there are: {}", known.collect::<Vec<_>>().join(", ")),

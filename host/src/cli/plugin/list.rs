@@ -29,14 +29,15 @@ struct Found {
     plugin: Result<LoadedPlugin, PluginError>,
 }
 
-/// Runs `host plugin list`: every folder of the search path, every plugin in it. Libraries that are no plugins are
-/// passed over.
+/// Runs `host plugin list`: every folder of the search path, every plugin in it. Libraries that are no
+/// plugins are passed over.
 ///
 /// # Errors
 /// None: what is refused is listed with the reason.
 pub fn run(options: &Options, args: &ListArgs) -> Result<(), Error> {
     let search = SearchPath::of_process(&options.plugin_dirs);
-    let folders: Vec<(&PathBuf, io::Result<Vec<Found>>)> = search.folders().iter().map(|folder| (folder, plugins_in(folder))).collect();
+    let folders: Vec<(&PathBuf, io::Result<Vec<Found>>)> =
+        search.folders().iter().map(|folder| (folder, plugins_in(folder))).collect();
     if args.json {
         let found = folders.iter().flat_map(|(_, found)| found.iter().flatten());
         return print(pretty(&found.map(to_json).collect()));
@@ -58,14 +59,23 @@ pub fn run(options: &Options, args: &ListArgs) -> Result<(), Error> {
 
 fn rows(found: &[Found]) -> String {
     let mut text = String::new();
-    let name = |found: &Found| found.plugin.as_ref().map_or_else(|_| file_name(&found.path), |plugin| plugin.metadata().name.clone());
+    let name = |found: &Found| {
+        found.plugin.as_ref().map_or_else(|_| file_name(&found.path), |plugin| plugin.metadata().name.clone())
+    };
     let width = found.iter().map(|found| name(found).len()).max().unwrap_or_default();
     for found in found {
         match &found.plugin {
             Ok(plugin) => {
                 let metadata = plugin.metadata();
-                let ids: Vec<String> = metadata.items.iter().map(|item| format!("{} {}", item.kind, item.id)).collect();
-                let _ = writeln!(text, "  {:<width$}  {:<7}  {}", metadata.name, metadata.version, ids.join(", "));
+                let ids: Vec<String> =
+                    metadata.items.iter().map(|item| format!("{} {}", item.kind, item.id)).collect();
+                let _ = writeln!(
+                    text,
+                    "  {:<width$}  {:<7}  {}",
+                    metadata.name,
+                    metadata.version,
+                    ids.join(", ")
+                );
             }
             Err(error) => {
                 let _ = writeln!(text, "  {:<width$}  refused  {error}", name(found));
@@ -78,7 +88,8 @@ fn rows(found: &[Found]) -> String {
 fn to_json(found: &Found) -> Value {
     match &found.plugin {
         Ok(plugin) => {
-            let items = plugin.metadata().items.iter().map(|item| json!({ "kind": item.kind, "id": item.id }));
+            let items =
+                plugin.metadata().items.iter().map(|item| json!({ "kind": item.kind, "id": item.id }));
             let (name, version) = (&plugin.metadata().name, &plugin.metadata().version);
             json!({ "file": found.path.to_string_lossy(), "name": name, "version": version, "items": items.collect::<Vec<_>>() })
         }
@@ -88,10 +99,15 @@ fn to_json(found: &Found) -> Value {
 
 /// Libraries of a folder that are plugins, by file name.
 fn plugins_in(folder: &Path) -> io::Result<Vec<Found>> {
-    let entries = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
+    let entries =
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
     let libraries: BTreeSet<PathBuf> = entries.into_iter().filter(|path| is_library(path)).collect();
     let opened = libraries.into_iter().map(|path| Found { plugin: LoadedPlugin::open(&path), path });
-    Ok(opened.filter(|found| !matches!(found.plugin, Err(PluginError::NoPlugin { .. } | PluginError::NoLibrary { .. }))).collect())
+    Ok(opened
+        .filter(|found| {
+            !matches!(found.plugin, Err(PluginError::NoPlugin { .. } | PluginError::NoLibrary { .. }))
+        })
+        .collect())
 }
 
 fn is_library(path: &Path) -> bool {

@@ -21,7 +21,8 @@ pub struct LockArgs {
     config: PathBuf,
 }
 
-/// Runs `host plugin lock`: pins every plugin that the config names to the file that is found now. Nothing is opened.
+/// Runs `host plugin lock`: pins every plugin that the config names to the file that is found now. Nothing is
+/// opened.
 ///
 /// # Errors
 /// A config that cannot be read or written, a plugin that is not found.

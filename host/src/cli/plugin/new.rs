@@ -20,8 +20,8 @@ pub struct NewArgs {
     /// What the plugin is to be.
     #[arg(long, default_value = "strategy", value_parser = kinds())]
     kind: Kind,
-    /// The folder of thaw-plugin-api. Default: in the sources that this program was built from, where they still are;
-    /// else the registry.
+    /// The folder of thaw-plugin-api. Default: in the sources that this program was built from, where they
+    /// still are; else the registry.
     #[arg(long, value_name = "DIR")]
     api_path: Option<PathBuf>,
 }
@@ -39,7 +39,8 @@ fn kinds() -> impl TypedValueParser<Value = Kind> {
 /// A name that cannot be used, a folder that is there already or cannot be written.
 pub fn run(args: &NewArgs) -> Result<(), Error> {
     let name = args.name.parse()?;
-    let api = args.api_path.as_deref().map_or_else(|| Ok(PluginApi::of_this_program()), PluginApi::in_folder)?;
+    let api =
+        args.api_path.as_deref().map_or_else(|| Ok(PluginApi::of_this_program()), PluginApi::in_folder)?;
     let scaffold = Scaffold { name, kind: args.kind, api };
     let folder = scaffold.write(Path::new(""))?;
     print(next(&scaffold, &folder))
@@ -49,11 +50,16 @@ fn next(scaffold: &Scaffold, folder: &Path) -> String {
     let mut text = format!("{}: the {} `{}`, on ", folder.display(), scaffold.kind, scaffold.name.id());
     let _ = match &scaffold.api {
         PluginApi::Folder(folder) => writeln!(text, "thaw-plugin-api in {}", folder.display()),
-        PluginApi::Version(version) => writeln!(text, "thaw-plugin-api {version} of the registry (--api-path DIR names sources instead)"),
+        PluginApi::Version(version) => {
+            writeln!(text, "thaw-plugin-api {version} of the registry (--api-path DIR names sources instead)")
+        }
     };
     let host = program();
-    let _ =
-        write!(text, "\nNext:\n  cd {} && cargo test\n  cargo build && {host} --plugin-dir target/debug fit run.toml", folder.display());
+    let _ = write!(
+        text,
+        "\nNext:\n  cd {} && cargo test\n  cargo build && {host} --plugin-dir target/debug fit run.toml",
+        folder.display()
+    );
     text
 }
 

@@ -11,8 +11,8 @@ use super::*;
 pub struct ImageFolderConfig {
     /// The folder.
     pub path: PathBuf,
-    /// Folder of the validation pictures, with the same classes. Default: `val/` inside `path`, where `train/`
-    /// stands beside it.
+    /// Folder of the validation pictures, with the same classes. Default: `val/` inside `path`, where
+    /// `train/` stands beside it.
     pub val_path: Option<PathBuf>,
 }
 
@@ -82,7 +82,8 @@ pub struct Cifar10Config {
 pub struct TensorsConfig {
     /// The file, `.safetensors` or `.npz`.
     pub path: PathBuf,
-    /// File of the validation tensors, under the training tensors' keys. Default: the `val_prefix` keys of `path`.
+    /// File of the validation tensors, under the training tensors' keys. Default: the `val_prefix` keys of
+    /// `path`.
     pub val_path: Option<PathBuf>,
     /// Keys of the inputs, which are also the names the model gets them under. Default `["x"]`.
     pub inputs: Vec<String>,
@@ -109,8 +110,8 @@ impl Default for TensorsConfig {
 
 /// `kind = "text"`.
 ///
-/// Rows of a `.csv`, `.tsv`, `.jsonl` or `.parquet` file with a column for the text, one for the second text of a pair where there is
-/// one, and one for the label.
+/// Rows of a `.csv`, `.tsv`, `.jsonl` or `.parquet` file with a column for the text, one for the second text
+/// of a pair where there is one, and one for the label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TextConfig {
@@ -132,8 +133,9 @@ pub struct TextConfig {
     pub ignore_labels: Vec<String>,
     /// The tokenizer, a `tokenizer.json`.
     pub tokenizer: PathBuf,
-    /// Most tokens of a row, special ones included; the longer text of a pair is cut first. At least 2, at most what the model
-    /// takes. Default: what the tokenizer says, but not more than the model takes; else that, else 512.
+    /// Most tokens of a row, special ones included; the longer text of a pair is cut first. At least 2, at
+    /// most what the model takes. Default: what the tokenizer says, but not more than the model takes; else
+    /// that, else 512.
     pub max_length: Option<usize>,
     /// How far rows are padded. Default `longest`.
     pub padding: Padding,

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Keys of every kind that reads pictures. What is not set here comes from the model, then from the defaults named.
+/// Keys of every kind that reads pictures. What is not set here comes from the model, then from the defaults
+/// named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ImageConfig {
@@ -162,7 +163,11 @@ impl ImageConfig {
             let [low, high] = crop.scale;
             if !(low > 0.0 && low <= high && high <= 1.0) {
                 let found = format!("{:?}", crop.scale);
-                return fail("augment.random_resized_crop.scale", found, "[least, largest], above 0 and at most 1");
+                return fail(
+                    "augment.random_resized_crop.scale",
+                    found,
+                    "[least, largest], above 0 and at most 1",
+                );
             }
             let [low, high] = crop.ratio;
             if !(low > 0.0 && low <= high && high.is_finite()) {
@@ -171,7 +176,11 @@ impl ImageConfig {
             }
         }
         if let Some(jitter) = &augment.color_jitter {
-            for (key, value) in [("brightness", jitter.brightness), ("contrast", jitter.contrast), ("saturation", jitter.saturation)] {
+            for (key, value) in [
+                ("brightness", jitter.brightness),
+                ("contrast", jitter.contrast),
+                ("saturation", jitter.saturation),
+            ] {
                 if !(value >= 0.0 && value.is_finite()) {
                     let key = format!("augment.color_jitter.{key}");
                     return fail(&key, value.to_string(), "at least 0");

@@ -30,7 +30,11 @@ impl DataConfig {
         };
         let config = DataConfig { source, loading, images };
         if let Some(key) = keys.table.keys().next() {
-            return Err(DataError::UnknownKey { key: key.clone(), kind, hint: nearest(key, keys.known.iter().map(String::as_str)) });
+            return Err(DataError::UnknownKey {
+                key: key.clone(),
+                kind,
+                hint: nearest(key, keys.known.iter().map(String::as_str)),
+            });
         }
         for (key, path) in config.paths() {
             if path.as_os_str().is_empty() {

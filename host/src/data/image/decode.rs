@@ -20,7 +20,9 @@ const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "gif", "bmp", "webp", "tif"
 
 /// True if the file's name ends like a picture's.
 pub(crate) fn has_picture_extension(path: &Path) -> bool {
-    path.extension().and_then(|e| e.to_str()).is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
+    path.extension()
+        .and_then(|e| e.to_str())
+        .is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
 /// Decodes a picture of any supported format (recognised by its contents), turned upright by its EXIF
@@ -30,7 +32,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, String> {
         return Err("the file is empty (0 bytes)".to_string());
     }
     // A decoder that panics at a damaged file must cost one picture, not the run.
-    catch_unwind(AssertUnwindSafe(|| decode_upright(bytes))).unwrap_or_else(|_| Err("the decoder broke down".to_string())).map(over_white)
+    catch_unwind(AssertUnwindSafe(|| decode_upright(bytes)))
+        .unwrap_or_else(|_| Err("the decoder broke down".to_string()))
+        .map(over_white)
 }
 
 fn decode_upright(bytes: &[u8]) -> Result<DynamicImage, String> {

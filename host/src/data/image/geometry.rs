@@ -17,14 +17,17 @@ impl CropBox {
         CropBox { left: 0.0, top: 0.0, width: f64::from(width), height: f64::from(height) }
     }
 
-    /// What a resize of the shorter side to `size / crop_pct`, followed by a crop of the centre to
-    /// `size` x `size`, leaves of the picture. One resize of this part then does both, and a strip of 1 x 10000 pixels never
-    /// becomes a giant. Roundings are torchvision's (`Resize`, `CenterCrop`).
+    /// What a resize of the shorter side to `size / crop_pct`, followed by a crop of the centre to `size` x
+    /// `size`, leaves of the picture. One resize of this part then does both, and a strip of 1 x 10000 pixels
+    /// never becomes a giant. Roundings are torchvision's (`Resize`, `CenterCrop`).
     pub(super) fn centre(width: u32, height: u32, size: usize, crop_pct: f64) -> CropBox {
         let shorter = (size as f64 / crop_pct).floor();
         let (w, h) = (f64::from(width), f64::from(height));
-        let (resized_w, resized_h) =
-            if width <= height { (shorter, (shorter * h / w).floor()) } else { ((shorter * w / h).floor(), shorter) };
+        let (resized_w, resized_h) = if width <= height {
+            (shorter, (shorter * h / w).floor())
+        } else {
+            ((shorter * w / h).floor(), shorter)
+        };
         let size = size as f64;
         let side = |resized: f64, full: f64| {
             let start = ((resized - size) / 2.0).round_ties_even();
@@ -37,7 +40,12 @@ impl CropBox {
     }
 
     /// A part of random area and proportions, as torchvision's `RandomResizedCrop` draws it.
-    pub(super) fn random(width: u32, height: u32, config: &RandomResizedCrop, rng: &mut CounterRng) -> CropBox {
+    pub(super) fn random(
+        width: u32,
+        height: u32,
+        config: &RandomResizedCrop,
+        rng: &mut CounterRng,
+    ) -> CropBox {
         let (w, h) = (f64::from(width), f64::from(height));
         let [least, largest] = config.ratio;
         for _ in 0..10 {
@@ -62,7 +70,12 @@ impl CropBox {
         } else {
             (w, h)
         };
-        CropBox { left: ((w - part_w) / 2.0).floor(), top: ((h - part_h) / 2.0).floor(), width: part_w, height: part_h }
+        CropBox {
+            left: ((w - part_w) / 2.0).floor(),
+            top: ((h - part_h) / 2.0).floor(),
+            width: part_w,
+            height: part_h,
+        }
     }
 }
 

@@ -89,10 +89,12 @@ fn every_part_lies_inside_the_picture() {
 
 #[test]
 fn resizing_by_two_averages_as_a_triangle_filter_does() {
-    // Antialiased bilinear from 4 to 2: weights 1/8, 3/8, 3/8, 1/8, cut off and rescaled at the border: 3/7, 3/7, 1/7.
+    // Antialiased bilinear from 4 to 2: weights 1/8, 3/8, 3/8, 1/8, cut off and rescaled at the border: 3/7,
+    // 3/7, 1/7.
     let levels = [0u8, 70, 140, 210];
     let picture = Picture { width: 4, height: 4, pixels: (0..16).flat_map(|i| [levels[i % 4]; 3]).collect() };
-    let transform = plain(ImageConfig { image_size: Some(2), resize: ResizeMode::Squash, ..ImageConfig::default() });
+    let transform =
+        plain(ImageConfig { image_size: Some(2), resize: ResizeMode::Squash, ..ImageConfig::default() });
     let pixels = transform.pixels(&picture, None).expect("resizes");
     assert_eq!(pixels[0], 50); // (3*0 + 3*70 + 140) / 7
     assert_eq!(pixels[3], 160); // (70 + 3*140 + 3*210) / 7
@@ -118,7 +120,12 @@ fn flips_mirror_rows() {
 
 #[test]
 fn the_model_says_what_the_config_leaves_open() {
-    let defaults = InputDefaults { image_size: Some(112), mean: Some([0.5; 3]), std: Some([0.5; 3]), ..InputDefaults::default() };
+    let defaults = InputDefaults {
+        image_size: Some(112),
+        mean: Some([0.5; 3]),
+        std: Some([0.5; 3]),
+        ..InputDefaults::default()
+    };
     let transform = Transform::new(&ImageConfig::default(), &defaults);
     assert_eq!(transform.size(), 112);
     assert_eq!(transform.levels[0][255], 1.0);

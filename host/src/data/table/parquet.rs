@@ -10,15 +10,20 @@ use std::sync::Arc;
 
 /// Reads the wanted columns of all row groups; the others stay untouched on the disk.
 pub(super) fn read(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
-    let broken =
-        |error: parquet::errors::ParquetError| DataError::layout(path, format!("not readable as Parquet: {error}"), "write it again");
+    let broken = |error: parquet::errors::ParquetError| {
+        DataError::layout(path, format!("not readable as Parquet: {error}"), "write it again")
+    };
     let file = std::fs::File::open(path).map_err(DataError::io(path))?;
     let reader = SerializedFileReader::new(file).map_err(broken)?;
     let schema = reader.metadata().file_metadata().schema();
     let names: Vec<String> = schema.get_fields().iter().map(|f| f.name().to_string()).collect();
     let mut builder = Builder::new(path, wanted, &names)?;
-    let fields: Vec<_> =
-        schema.get_fields().iter().filter(|field| wanted.iter().any(|column| column.name == field.name())).map(Arc::clone).collect();
+    let fields: Vec<_> = schema
+        .get_fields()
+        .iter()
+        .filter(|field| wanted.iter().any(|column| column.name == field.name()))
+        .map(Arc::clone)
+        .collect();
     let projection = Type::group_type_builder(schema.name()).with_fields(fields).build().map_err(broken)?;
     let rows = reader.get_row_iter(Some(projection)).map_err(broken)?;
     for (line, row) in (1..).zip(rows) {
@@ -47,7 +52,8 @@ mod tests {
     fn write(path: &Path) {
         let schema = "message rows { required binary text (UTF8); required binary extra (UTF8); optional int64 label; }";
         let schema = Arc::new(parse_message_type(schema).expect("schema"));
-        let properties = WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY).build();
+        let properties =
+            WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY).build();
         let file = std::fs::File::create(path).expect("created");
         let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).expect("writer");
         for group in [["a, b", "c"], ["d", "e"]] {
@@ -74,7 +80,11 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("t.parquet");
         write(&path);
-        let wanted = [Column::optional("label", "label"), Column::required("text", "text"), Column::optional("text_pair", "text_pair")];
+        let wanted = [
+            Column::optional("label", "label"),
+            Column::required("text", "text"),
+            Column::optional("text_pair", "text_pair"),
+        ];
         let table = Table::read(&path, &wanted).expect("reads");
         let column = |i| (0..4).map(|row| table.cell(i, row)).collect::<Vec<_>>();
         assert_eq!(column(0), ["3", "", "3", ""]);

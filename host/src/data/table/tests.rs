@@ -8,7 +8,11 @@ fn file(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn columns() -> [Column<'static>; 3] {
-    [Column::required("text", "text"), Column::optional("text_pair", "text_pair"), Column::required("label", "label")]
+    [
+        Column::required("text", "text"),
+        Column::optional("text_pair", "text_pair"),
+        Column::required("label", "label"),
+    ]
 }
 
 fn texts(table: &Table, column: usize) -> Vec<&str> {
@@ -20,7 +24,10 @@ fn csv_tsv_and_jsonl_give_the_same_columns() {
     for (name, content) in [
         ("a.csv", "label,text,other\n1,\"a, b\",x\n0,c \"d\",y\n"),
         ("a.tsv", "other\ttext\tlabel\nx\ta, b\t1\ny\tc \"d\"\t0\n"),
-        ("a.jsonl", "{\"text\": \"a, b\", \"label\": 1, \"tree\": [1]}\n\n{\"label\": \"0\", \"text\": \"c \\\"d\\\"\"}\n"),
+        (
+            "a.jsonl",
+            "{\"text\": \"a, b\", \"label\": 1, \"tree\": [1]}\n\n{\"label\": \"0\", \"text\": \"c \\\"d\\\"\"}\n",
+        ),
     ] {
         let (_dir, path) = file(name, content.as_bytes());
         let table = Table::read(&path, &columns()).expect(name);
@@ -46,7 +53,11 @@ fn a_bad_row_is_named_by_its_line() {
         ("a.csv", &b"text,label\na,1\nb,1,2\n"[..], "line 3"),
         ("a.csv", b"text,label\na,1\nb,\xff\n", "line 3"),
         ("a.jsonl", b"{\"text\": \"a\", \"label\": 1}\n{\"text\": null, \"label\": 1}\n", "line 2"),
-        ("a.jsonl", b"{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\", \"label\": 1, \"text_pair\": \"c\"}\n", "line 2"),
+        (
+            "a.jsonl",
+            b"{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\", \"label\": 1, \"text_pair\": \"c\"}\n",
+            "line 2",
+        ),
         ("a.jsonl", b"{\"text\": \"a\", \"label\": 1}\n[1]\n", "line 2"),
     ] {
         let (_dir, path) = file(name, content);
@@ -63,7 +74,11 @@ fn a_bad_row_is_named_by_its_line() {
 #[test]
 fn a_list_may_do_without_a_line_of_names() {
     let wanted = [Column::required("path", "path_column"), Column::required("label", "label_column")];
-    for content in ["a.png,cat\nb.png,dog\n", "\u{feff}path,label\na.png,cat\nb.png,dog\n", "label,path\ncat,a.png\ndog,b.png\n"] {
+    for content in [
+        "a.png,cat\nb.png,dog\n",
+        "\u{feff}path,label\na.png,cat\nb.png,dog\n",
+        "label,path\ncat,a.png\ndog,b.png\n",
+    ] {
         let (_dir, path) = file("a.csv", content.as_bytes());
         let table = Table::read_list(&path, &wanted).expect(content);
         assert_eq!(texts(&table, 0), ["a.png", "b.png"]);

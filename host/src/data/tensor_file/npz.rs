@@ -11,8 +11,9 @@ const MAX_HEADER: usize = 1 << 20;
 
 pub(super) fn read(path: &Path) -> Result<Vec<(String, RawTensor)>, DataError> {
     let file = std::fs::File::open(path).map_err(DataError::io(path))?;
-    let broken =
-        |error: zip::result::ZipError| DataError::layout(path, format!("not readable as npz: {error}"), "write it again with numpy.savez");
+    let broken = |error: zip::result::ZipError| {
+        DataError::layout(path, format!("not readable as npz: {error}"), "write it again with numpy.savez")
+    };
     let mut archive = zip::ZipArchive::new(std::io::BufReader::new(file)).map_err(broken)?;
     let mut tensors = Vec::new();
     for i in 0..archive.len() {
@@ -68,7 +69,9 @@ fn parse_header(header: &str) -> Result<(Kind, Vec<usize>), Mismatch> {
         let start = header.find(&format!("'{key}'"))? + key.len() + 2;
         header[start..].trim_start().strip_prefix(':').map(str::trim_start)
     };
-    let descr = after("descr").and_then(|rest| rest.strip_prefix('\'')?.split('\'').next()).ok_or_else(|| wrong("a plain element type"))?;
+    let descr = after("descr")
+        .and_then(|rest| rest.strip_prefix('\'')?.split('\'').next())
+        .ok_or_else(|| wrong("a plain element type"))?;
     let kind = match descr.trim_start_matches(['<', '|', '=']) {
         "f2" => Kind::Half,
         "f4" => Kind::Float,
@@ -129,7 +132,11 @@ mod tests {
             ("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", &[0; 4], ">f4"),
             ("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", &[0; 4], "True"),
             ("{'descr': '<U3', 'fortran_order': False, 'shape': (1,), }", &[0; 12], "<U3"),
-            ("{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999999, 9999999999999), }", &[0; 4], "4 bytes"),
+            (
+                "{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999999, 9999999999999), }",
+                &[0; 4],
+                "4 bytes",
+            ),
             ("{}", &[], "header {}"),
         ] {
             let (found, _) = read_npy(&npy(header, data)[..]).err().expect(header);

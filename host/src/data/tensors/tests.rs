@@ -20,7 +20,9 @@ fn integers<'a>(name: &'a str, values: &[i64]) -> Entry<'a> {
 }
 
 fn write(dir: &Path, entries: &[Entry<'_>]) {
-    let views = entries.iter().map(|(name, dtype, shape, bytes)| (*name, TensorView::new(*dtype, shape.clone(), bytes).expect("fits")));
+    let views = entries.iter().map(|(name, dtype, shape, bytes)| {
+        (*name, TensorView::new(*dtype, shape.clone(), bytes).expect("fits"))
+    });
     serialize_to_file(views, None, &dir.join("d.safetensors")).expect("written");
 }
 
@@ -36,7 +38,12 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 #[test]
 fn without_shuffling_batches_are_consecutive_slices() {
     let dir = tempfile::tempdir().expect("folder");
-    let entries = [floats("x", [5, 3]), integers("y", &[0, 1, 2, 1, 0]), floats("val_x", [2, 3]), integers("val_y", &[1, 1])];
+    let entries = [
+        floats("x", [5, 3]),
+        integers("y", &[0, 1, 2, 1, 0]),
+        floats("val_x", [2, 3]),
+        integers("val_y", &[1, 1]),
+    ];
     write(dir.path(), &entries);
     for workers in ["", "workers = 2"] {
         let data = open(dir.path(), &format!("{PLAIN}shuffle = false\n{workers}")).expect("opens");
@@ -102,7 +109,8 @@ fn npz_files_written_by_libtorch_are_read() {
     let x = Tensor::arange(12, (Kind::Float, tch::Device::Cpu)).view([4, 3]);
     let y = Tensor::from_slice(&[3i64, 1, 0, 2]);
     Tensor::write_npz(&[("x", &x), ("y", &y)], dir.path().join("d.npz")).expect("written");
-    let lines = "kind = \"tensors\"\npath = \"{dir}/d.npz\"\nshuffle = false\nclasses = [\"a\", \"b\", \"c\", \"d\"]";
+    let lines =
+        "kind = \"tensors\"\npath = \"{dir}/d.npz\"\nshuffle = false\nclasses = [\"a\", \"b\", \"c\", \"d\"]";
     let data = open(dir.path(), lines).expect("opens");
     let batch = &walk(&data, Split::Train)[0];
     assert_eq!(batch.inputs[0].1, x);

@@ -86,16 +86,22 @@ fn no_row_is_longer_than_the_model_takes() {
     let dir = folder("t.csv", "text,label\nthe cat sat the cat,0\n");
     let longest = |lines: &str, max_length: Option<usize>| {
         let defaults = InputDefaults { max_length, ..InputDefaults::default() };
-        let data = DataModule::open(&config(dir.path(), &format!("{TEXT}{lines}")), 0, &defaults).map_err(|error| error.to_string())?;
+        let data = DataModule::open(&config(dir.path(), &format!("{TEXT}{lines}")), 0, &defaults)
+            .map_err(|error| error.to_string())?;
         Ok::<_, String>(rows(&walk(&data, 0)[0].inputs[0].1)[0].len())
     };
     assert_eq!(longest("", None), Ok(7));
     assert_eq!(longest("", Some(5)), Ok(5));
     assert_eq!(longest("max_length = 4", Some(5)), Ok(4));
     let error = longest("max_length = 6", Some(5)).unwrap_err();
-    assert_eq!(error, "[data] `max_length`: found 6, expected at most 5, the longest text that the model takes");
-    let truncation = r#""truncation": {"max_length": 6, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}"#;
-    std::fs::write(dir.path().join("tokenizer.json"), TOKENIZER.replace("\"truncation\": null", truncation)).expect("written");
+    assert_eq!(
+        error,
+        "[data] `max_length`: found 6, expected at most 5, the longest text that the model takes"
+    );
+    let truncation =
+        r#""truncation": {"max_length": 6, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}"#;
+    std::fs::write(dir.path().join("tokenizer.json"), TOKENIZER.replace("\"truncation\": null", truncation))
+        .expect("written");
     assert_eq!(longest("", Some(9)), Ok(6), "the tokenizer's");
     assert_eq!(longest("", Some(5)), Ok(5), "the tokenizer asks for more than the model takes");
 }
@@ -117,7 +123,8 @@ fn buckets_put_similar_lengths_together_and_lose_nothing() {
         assert_eq!(seen, (0..41).collect::<Vec<_>>());
         (cells, order)
     };
-    let base = "kind = \"text\"\npath = \"{dir}/t.csv\"\ntokenizer = \"{dir}/tokenizer.json\"\nbatch_size = 4\n";
+    let base =
+        "kind = \"text\"\npath = \"{dir}/t.csv\"\ntokenizer = \"{dir}/tokenizer.json\"\nbatch_size = 4\n";
     let (bucketed, order) = padded(base);
     let (mixed, _) = padded(&format!("{base}bucket = false"));
     assert!(bucketed < mixed, "{bucketed} {mixed}");
@@ -128,7 +135,10 @@ fn buckets_put_similar_lengths_together_and_lose_nothing() {
 fn an_epoch_of_buckets_follows_from_seed_and_epoch_and_can_be_taken_up_inside() {
     let rows: String = (0..50).map(|i| format!("{},0\n", vec!["cat"; 1 + i * 7 % 13].join(" "))).collect();
     let dir = folder("t.csv", &format!("text,label\n{rows}"));
-    let config = config(dir.path(), "kind = \"text\"\npath = \"{dir}/t.csv\"\ntokenizer = \"{dir}/tokenizer.json\"\nbatch_size = 4\n");
+    let config = config(
+        dir.path(),
+        "kind = \"text\"\npath = \"{dir}/t.csv\"\ntokenizer = \"{dir}/tokenizer.json\"\nbatch_size = 4\n",
+    );
     let batches = |seed: u64, epoch: u64, start: usize| -> Vec<Vec<usize>> {
         let data = DataModule::open(&config, seed, &InputDefaults::default()).expect("opens");
         let loader = data.loader(Split::Train, epoch, start).expect("starts").expect("there");
@@ -161,7 +171,8 @@ fn texts_to_predict_on_come_from_tables_and_plain_lines() {
     let dir = folder("t.txt", "the cat\ndog\n");
     std::fs::write(dir.path().join("p.csv"), "id,text\n7,the cat\n8,dog\n").expect("written");
     std::fs::write(dir.path().join("p.tsv"), "text\tid\nthe cat\t7\ndog\t8\n").expect("written");
-    std::fs::write(dir.path().join("p.jsonl"), "{\"text\": \"the cat\"}\n{\"text\": \"dog\"}\n").expect("written");
+    std::fs::write(dir.path().join("p.jsonl"), "{\"text\": \"the cat\"}\n{\"text\": \"dog\"}\n")
+        .expect("written");
     let config = config(dir.path(), TEXT);
     for input in ["t.txt", "p.csv", "p.tsv", "p.jsonl"] {
         let data = PredictData::open(&config, &dir.path().join(input), &InputDefaults::default());
@@ -187,19 +198,25 @@ fn reference_texts_get_the_reference_ids() {
             .iter()
             .map(|row| {
                 let texts = columns.iter().zip(["text", "text_pair"]);
-                let row: serde_json::Map<_, _> = texts.map(|(from, to)| (to.to_string(), row[from].clone())).collect();
+                let row: serde_json::Map<_, _> =
+                    texts.map(|(from, to)| (to.to_string(), row[from].clone())).collect();
                 serde_json::to_string(&row).expect("JSON") + "\n"
             })
             .collect();
         let path = dir.path().join(format!("{key}.jsonl"));
         std::fs::write(&path, lines).expect("written");
-        let table = format!("kind = \"text\"\npath = \"nowhere.csv\"\nbucket = false\ntokenizer = \"{}\"", tokenizer.display());
-        let data = PredictData::open(&config(dir.path(), &table), &path, &InputDefaults::default()).expect("opens");
+        let table = format!(
+            "kind = \"text\"\npath = \"nowhere.csv\"\nbucket = false\ntokenizer = \"{}\"",
+            tokenizer.display()
+        );
+        let data =
+            PredictData::open(&config(dir.path(), &table), &path, &InputDefaults::default()).expect("opens");
         let batch = data.loader().expect("starts").next().expect("one").expect("made");
         let [ids, mask, types] = [0, 1, 2].map(|i| rows(&batch.inputs[i].1));
         for (i, row) in rows_.iter().enumerate() {
             let length = mask[i].iter().sum::<i64>() as usize;
-            let list = |name: &str| -> Vec<i64> { serde_json::from_value(row[name].clone()).expect("integers") };
+            let list =
+                |name: &str| -> Vec<i64> { serde_json::from_value(row[name].clone()).expect("integers") };
             assert_eq!(ids[i][..length], list("ids"), "{row}");
             assert_eq!(types[i][..length], list("type_ids"), "{row}");
             assert!(ids[i][length..].iter().all(|&id| id == 0));

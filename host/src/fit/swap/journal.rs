@@ -17,10 +17,14 @@ impl Fit {
     /// Strategies that the checkpoint says took over, and those that the journal says will.
     ///
     /// # Errors
-    /// A plugin of them is not there any more or is another one, or the run config has other callbacks than the run had.
+    /// A plugin of them is not there any more or is another one, or the run config has other callbacks than
+    /// the run had.
     pub(in crate::fit) fn restore_swaps(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let path = self.state.run_dir.path().join(SWAPS);
-        let unreadable = |error: std::io::Error| SwapError::Journal { file: path.clone(), problem: format!("it cannot be read: {error}") };
+        let unreadable = |error: std::io::Error| SwapError::Journal {
+            file: path.clone(),
+            problem: format!("it cannot be read: {error}"),
+        };
         let journal: Vec<Swap> = match std::fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).map_err(|error| unreadable(error.into()))?,
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
@@ -35,7 +39,8 @@ impl Fit {
             // A checkpoint that was taken out of its run.
             None if journal.is_empty() => {}
             None => {
-                let problem = "it does not begin with the swaps that the checkpoint has: it is another run's".to_owned();
+                let problem = "it does not begin with the swaps that the checkpoint has: it is another run's"
+                    .to_owned();
                 return Err(SwapError::Journal { file: path, problem }.into());
             }
         }
@@ -67,12 +72,19 @@ impl Fit {
         let found = self.callbacks.get(swap.index).map_or("nothing", |callback| callback.id());
         if found != swap.replaced {
             let (index, replaced) = (swap.index, &swap.replaced);
-            return Err(wrong(format!("it replaces callbacks[{index}], `{replaced}`, where the run config has {found}")).into());
+            return Err(wrong(format!(
+                "it replaces callbacks[{index}], `{replaced}`, where the run config has {found}"
+            ))
+            .into());
         }
         let file = run_dir.join(PLUGIN_FILES).join(&swap.file);
         if !file.is_file() {
             let (plugin, sha256, folder) = (&swap.plugin, &swap.sha256, run_dir.join(PLUGIN_FILES));
-            let problem = format!("plugin `{plugin}` is not in {} as {}; copy it there (SHA-256 {sha256})", folder.display(), swap.file);
+            let problem = format!(
+                "plugin `{plugin}` is not in {} as {}; copy it there (SHA-256 {sha256})",
+                folder.display(),
+                swap.file
+            );
             return Err(wrong(problem).into());
         }
         let plugin = LoadedPlugin::open_pinned(&file, &swap.sha256)?;

@@ -18,12 +18,15 @@ impl Fit {
     /// Opens the plugin of a request and makes its strategy.
     pub(super) fn prepare_swap(&self, request: &SwapRequest) -> Result<Incoming, Error> {
         let index = self.replaced(request.replace.as_deref())?;
-        let copy = PrivateCopy::make(&request.plugin, &self.state.run_dir.path().join(PLUGIN_FILES)).map_err(|error| match error {
-            Error::Io { path, source } => PluginError::Io { path, source }.into(),
-            other => other,
-        })?;
+        let copy = PrivateCopy::make(&request.plugin, &self.state.run_dir.path().join(PLUGIN_FILES))
+            .map_err(|error| match error {
+                Error::Io { path, source } => PluginError::Io { path, source }.into(),
+                other => other,
+            })?;
         match self.make(request, index, &copy.path) {
-            Ok((swap, instance, plugin)) => Ok(Incoming { swap, instance, plugin, asked: Some((request.clone(), copy)) }),
+            Ok((swap, instance, plugin)) => {
+                Ok(Incoming { swap, instance, plugin, asked: Some((request.clone(), copy)) })
+            }
             Err(error) => {
                 copy.discard();
                 Err(error)
@@ -31,7 +34,12 @@ impl Fit {
         }
     }
 
-    fn make(&self, request: &SwapRequest, index: usize, file: &Path) -> Result<(Swap, Instance, Rc<LoadedPlugin>), Error> {
+    fn make(
+        &self,
+        request: &SwapRequest,
+        index: usize,
+        file: &Path,
+    ) -> Result<(Swap, Instance, Rc<LoadedPlugin>), Error> {
         let plugin = LoadedPlugin::open_copy(&request.plugin, file)?;
         let old = &self.state.config.callbacks[index];
         let mut given = json!({});
@@ -43,7 +51,12 @@ impl Fit {
         config.as_object_mut().and_then(|table| table.remove("id"));
         // A resumed run may work elsewhere.
         let item = plugin.metadata().items.iter().find(|item| item.kind == Kind::Strategy && item.id == id);
-        make_absolute(&mut config, item.map_or(&Value::Null, |item| &item.schema), &request.set, &request.folder);
+        make_absolute(
+            &mut config,
+            item.map_or(&Value::Null, |item| &item.schema),
+            &request.set,
+            &request.folder,
+        );
         let mut instance = plugin.create(Kind::Strategy, &id, &config).map_err(|error| match error {
             PluginError::Failed(failure) if failure.is_config() => Error::from(SwapError::Config(format!(
                 "{} `{}` of plugin `{}`: {}",
@@ -51,7 +64,8 @@ impl Fit {
             ))),
             other => other.into(),
         })?;
-        let config = self_contained(&config, &mut instance, |config| plugin.create(Kind::Strategy, &id, config))?;
+        let config =
+            self_contained(&config, &mut instance, |config| plugin.create(Kind::Strategy, &id, config))?;
         let swap = Swap {
             epoch: 0,
             index,
@@ -69,9 +83,12 @@ impl Fit {
 
     /// Place of the strategy to replace.
     fn replaced(&self, id: Option<&str>) -> Result<usize, SwapError> {
-        let strategies = || self.callbacks.iter().enumerate().filter(|(_, callback)| callback.kind() == Kind::Strategy);
-        let fitting: Vec<usize> =
-            strategies().filter(|(_, callback)| id.is_none_or(|id| id == callback.id())).map(|(index, _)| index).collect();
+        let strategies =
+            || self.callbacks.iter().enumerate().filter(|(_, callback)| callback.kind() == Kind::Strategy);
+        let fitting: Vec<usize> = strategies()
+            .filter(|(_, callback)| id.is_none_or(|id| id == callback.id()))
+            .map(|(index, _)| index)
+            .collect();
         let problem = match (fitting.as_slice(), id) {
             ([index], _) => return Ok(*index),
             ([], None) => "there is no strategy to replace".to_owned(),

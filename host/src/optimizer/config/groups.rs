@@ -36,7 +36,9 @@ fn option_names(algorithm: &Algorithm) -> &'static [&'static str] {
 pub(super) fn with_options(config: &OptimizerConfig, given: BTreeMap<String, f64>) -> Result<Algorithm> {
     let group = ParamGroup { options: given, ..config.group("of the optimizer", Vec::new()) };
     Ok(match options(config, &group)? {
-        Options::Sgd(SgdOptions { momentum, dampening, nesterov, .. }) => Algorithm::Sgd { momentum, dampening, nesterov },
+        Options::Sgd(SgdOptions { momentum, dampening, nesterov, .. }) => {
+            Algorithm::Sgd { momentum, dampening, nesterov }
+        }
         Options::Adam(AdamOptions { beta1, beta2, eps, amsgrad, decoupled, .. }) => {
             let adam = AdamConfig { betas: [beta1, beta2], eps, amsgrad };
             if decoupled { Algorithm::AdamW(adam) } else { Algorithm::Adam(adam) }
@@ -83,13 +85,25 @@ pub(in crate::optimizer) fn options(config: &OptimizerConfig, group: &ParamGroup
                 let found = format!("true with momentum {momentum} and dampening {dampening}");
                 return Err(refuse("nesterov", found, "momentum above 0 and dampening 0"));
             }
-            Options::Sgd(SgdOptions { lr, weight_decay, momentum, dampening, nesterov, maximize, single_thread: false })
+            Options::Sgd(SgdOptions {
+                lr,
+                weight_decay,
+                momentum,
+                dampening,
+                nesterov,
+                maximize,
+                single_thread: false,
+            })
         }
         Algorithm::Adam(adam) | Algorithm::AdamW(adam) => {
             let AdamConfig { betas, eps, amsgrad } = adam;
             let beta = |key: &str, default: f64| {
                 let value = number(key, default);
-                if (0.0..1.0).contains(&value) { Ok(value) } else { Err(refuse(key, value.to_string(), "0 or more and below 1")) }
+                if (0.0..1.0).contains(&value) {
+                    Ok(value)
+                } else {
+                    Err(refuse(key, value.to_string(), "0 or more and below 1"))
+                }
             };
             Options::Adam(AdamOptions {
                 lr,

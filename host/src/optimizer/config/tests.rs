@@ -18,7 +18,10 @@ fn defaults_are_those_of_pytorch() {
 
 #[test]
 fn every_key_is_read() {
-    let sgd = parse("id='sgd'\nlr=1\nmomentum=0.9\nnesterov=true\nweight_decay=0.1\nmaximize=true\nparameters=['head']").unwrap();
+    let sgd = parse(
+        "id='sgd'\nlr=1\nmomentum=0.9\nnesterov=true\nweight_decay=0.1\nmaximize=true\nparameters=['head']",
+    )
+    .unwrap();
     assert_eq!(sgd.algorithm, Algorithm::Sgd { momentum: 0.9, dampening: 0.0, nesterov: true });
     assert_eq!((sgd.lr, sgd.weight_decay, sgd.maximize), (1.0, 0.1, true));
     assert_eq!(sgd.parameters.as_deref(), Some(&["head".to_owned()][..]));
@@ -29,7 +32,10 @@ fn every_key_is_read() {
 #[test]
 fn a_config_survives_being_written_and_read() {
     for id in IDS {
-        let config = OptimizerConfig { parameters: Some(vec!["a.*".into()]), ..OptimizerConfig::default_for(id).unwrap() };
+        let config = OptimizerConfig {
+            parameters: Some(vec!["a.*".into()]),
+            ..OptimizerConfig::default_for(id).unwrap()
+        };
         assert_eq!(parse(&toml::to_string(&config).unwrap()).unwrap(), config);
     }
 }

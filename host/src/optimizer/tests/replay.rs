@@ -1,5 +1,6 @@
-//! Recorded training runs of Lightning replayed over this optimizer: which parameters train, which groups there are and which
-//! rate each step uses come from the trace; losses, norms and the final state are computed and compared.
+//! Recorded training runs of Lightning replayed over this optimizer: which parameters train, which groups
+//! there are and which rate each step uses come from the trace; losses, norms and the final state are
+//! computed and compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -61,7 +62,8 @@ impl Case {
                 }
                 "BatchNorm1d" | "BatchNorm2d" => {
                     let (mean, var) = (own("running_mean"), own("running_var"));
-                    let (momentum, eps) = (module["momentum"].as_f64().unwrap(), module["eps"].as_f64().unwrap());
+                    let (momentum, eps) =
+                        (module["momentum"].as_f64().unwrap(), module["eps"].as_f64().unwrap());
                     let _ = own("num_batches_tracked").unwrap().shallow_clone().g_add_scalar_(1);
                     x.batch_norm(own("weight"), own("bias"), mean, var, true, momentum, eps, false)
                 }
@@ -73,7 +75,8 @@ impl Case {
 }
 
 fn json(path: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))).unwrap()
+    serde_json::from_slice(&std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
+        .unwrap()
 }
 
 fn tensors(path: &Path) -> BTreeMap<String, Tensor> {
@@ -103,10 +106,12 @@ fn replay(name: &str) {
     let data = tensors(&case.folder.join("data.safetensors"));
     let config = optimizer_config(&case.case["optimizer"]);
     let parameters = case.state.iter().filter(|(_, t)| t.requires_grad());
-    let parameters = Parameters::new(parameters.map(|(n, t)| (n.clone(), t.shallow_clone())).collect::<Vec<_>>()).unwrap();
+    let parameters =
+        Parameters::new(parameters.map(|(n, t)| (n.clone(), t.shallow_clone())).collect::<Vec<_>>()).unwrap();
     let mut optimizer = Optimizer::new(config.clone(), Vec::new()).unwrap();
     let number = |key: &str| case.case[key].as_i64().unwrap();
-    let (size, window, samples) = (number("batch_size"), number("accumulate_grad_batches"), number("samples"));
+    let (size, window, samples) =
+        (number("batch_size"), number("accumulate_grad_batches"), number("samples"));
     for epoch in trace["epochs"].as_array().unwrap() {
         let trains = strings(&epoch["requires_grad"]);
         for (name, parameter) in parameters.iter() {
@@ -142,7 +147,8 @@ fn replay(name: &str) {
         }
     }
     for (tensor, expected) in tensors(&case.folder.join("final.safetensors")) {
-        let difference = (case.get(&tensor).unwrap().to_kind(Kind::Double) - expected.to_kind(Kind::Double)).abs().max();
+        let difference =
+            (case.get(&tensor).unwrap().to_kind(Kind::Double) - expected.to_kind(Kind::Double)).abs().max();
         let difference = difference.double_value(&[]);
         assert!(difference <= TOLERANCE, "{name}: {tensor} is off by {difference:e}");
     }

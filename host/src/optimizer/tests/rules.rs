@@ -1,5 +1,6 @@
-//! The update rules as published, one number at a time in `f64`: SGD with PyTorch's momentum (Sutskever et al. 2013 as in
-//! its documentation), Adam (Kingma and Ba 2015, algorithm 1), AMSGrad (Reddi et al. 2018), AdamW (Loshchilov and Hutter 2019).
+//! The update rules as published, one number at a time in `f64`: SGD with PyTorch's momentum (Sutskever et
+//! al. 2013 as in its documentation), Adam (Kingma and Ba 2015, algorithm 1), AMSGrad (Reddi et al. 2018),
+//! AdamW (Loshchilov and Hutter 2019).
 
 use super::*;
 
@@ -63,13 +64,15 @@ fn gradient(step: usize, index: usize) -> f64 {
     ((step * 7 + index * 3) as f64 * 0.9).sin() * (1.0 + index as f64 * 0.3)
 }
 
-/// 20 steps of two parameters, the second of which gets its first gradient at step 6 and none at every fifth; the rate is halved
-/// at step 10. Compared with the rule on each number.
+/// 20 steps of two parameters, the second of which gets its first gradient at step 6 and none at every fifth;
+/// the rate is halved at step 10. Compared with the rule on each number.
 fn agrees(toml: &str, setting: impl Fn(f64) -> Setting) {
     let config = config(toml);
     let lr = config.lr;
     let start = [0.5, -1.0, 2.0, 0.25, -0.75];
-    let parameters = Parameters::new([("a".to_owned(), parameter(&start[..3])), ("b".to_owned(), parameter(&start[3..]))]).unwrap();
+    let parameters =
+        Parameters::new([("a".to_owned(), parameter(&start[..3])), ("b".to_owned(), parameter(&start[3..]))])
+            .unwrap();
     let group = config.group("all", names(&["a", "b"]));
     let mut optimizer = Optimizer::new(config, vec![group]).unwrap();
     let mut cells: Vec<Cell> = start.iter().map(|&value| Cell { value, ..Cell::default() }).collect();
@@ -90,7 +93,11 @@ fn agrees(toml: &str, setting: impl Fn(f64) -> Setting) {
         let found = [values(parameters.get("a").unwrap()), values(parameters.get("b").unwrap())].concat();
         for (i, (found, cell)) in found.iter().zip(&cells).enumerate() {
             let error = (found - cell.value).abs();
-            assert!(error < 1e-6, "{toml}: step {step}, number {i}: {found}, expected {} ({error:e})", cell.value);
+            assert!(
+                error < 1e-6,
+                "{toml}: step {step}, number {i}: {found}, expected {} ({error:e})",
+                cell.value
+            );
         }
     }
 }
@@ -140,7 +147,8 @@ fn options_of_a_group_win_over_the_optimizers() {
     let parameters = two_parameters();
     let mut plain = config.group("plain", names(&["a"]));
     plain.options.insert("momentum".to_owned(), 0.0);
-    let mut optimizer = Optimizer::new(config.clone(), vec![plain, config.group("heavy", names(&["b"]))]).unwrap();
+    let mut optimizer =
+        Optimizer::new(config.clone(), vec![plain, config.group("heavy", names(&["b"]))]).unwrap();
     for _ in 0..2 {
         set_grad(parameters.get("a").unwrap(), &[1.0, 1.0]);
         set_grad(parameters.get("b").unwrap(), &[1.0]);
@@ -149,7 +157,10 @@ fn options_of_a_group_win_over_the_optimizers() {
     // Without momentum 2 * 0.1, with it 0.1 * (1 + 1.9).
     assert!((values(parameters.get("a").unwrap())[0] - 0.8).abs() < 1e-6);
     assert!((values(parameters.get("b").unwrap())[0] - 2.71).abs() < 1e-6);
-    assert_eq!(optimizer.state_dict().iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(), ["b/momentum_buffer"]);
+    assert_eq!(
+        optimizer.state_dict().iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(),
+        ["b/momentum_buffer"]
+    );
 }
 
 #[test]

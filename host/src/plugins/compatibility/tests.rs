@@ -1,6 +1,8 @@
 use std::path::Path;
 
-use thaw_plugin_api::abi::abi_stable::library::{__call_root_module_loader, CheckTypeLayout, LibHeader, RootModuleResult};
+use thaw_plugin_api::abi::abi_stable::library::{
+    __call_root_module_loader, CheckTypeLayout, LibHeader, RootModuleResult,
+};
 use thaw_plugin_api::abi::abi_stable::prefix_type::PrefixTypeTrait;
 
 use super::root_of;
@@ -45,7 +47,8 @@ extern "C" fn older_root() -> RootModuleResult {
 }
 
 // SAFETY: the constructor gives the module of the type it is declared with.
-static OLDER: LibHeader = unsafe { LibHeader::from_constructor::<older::Root_Ref>(older_root, CheckTypeLayout::Yes) };
+static OLDER: LibHeader =
+    unsafe { LibHeader::from_constructor::<older::Root_Ref>(older_root, CheckTypeLayout::Yes) };
 
 #[test]
 fn a_plugin_lacks_what_was_appended_after_it() {

@@ -18,7 +18,13 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    fn that(&self, holds: bool, key: &str, found: impl std::fmt::Display, expected: &str) -> Result<(), KeyError> {
+    fn that(
+        &self,
+        holds: bool,
+        key: &str,
+        found: impl std::fmt::Display,
+        expected: &str,
+    ) -> Result<(), KeyError> {
         if holds {
             return Ok(());
         }
@@ -83,15 +89,30 @@ pub(super) fn schedule(schedule: &Schedule, path: &str, place: Place) -> Result<
         Schedule::Lambda(_) => Ok(()),
         Schedule::OneCycle(cycle) => {
             let is_own = place == Place::Outermost || cycle.max_lr.is_none();
-            c.that(is_own, "max_lr", "a rate", "none inside another schedule: each group's own rate is the largest there")?;
+            c.that(
+                is_own,
+                "max_lr",
+                "a rate",
+                "none inside another schedule: each group's own rate is the largest there",
+            )?;
             one_cycle(&c, cycle)
         }
         Schedule::Cyclic(cycle) => {
-            c.that(place == Place::Outermost, "id", schedule.id(), "a schedule of each group's own rate: it cannot be inside another")?;
+            c.that(
+                place == Place::Outermost,
+                "id",
+                schedule.id(),
+                "a schedule of each group's own rate: it cannot be inside another",
+            )?;
             cyclic(&c, cycle)
         }
         Schedule::ReduceOnPlateau(plateau) => {
-            c.that(place == Place::Outermost, "id", schedule.id(), "a schedule that needs no metric: it cannot be inside another")?;
+            c.that(
+                place == Place::Outermost,
+                "id",
+                schedule.id(),
+                "a schedule that needs no metric: it cannot be inside another",
+            )?;
             c.below_one("factor", plateau.factor)?;
             c.not_negative("threshold", plateau.threshold)?;
             c.not_negative("eps", plateau.eps)?;
@@ -101,9 +122,20 @@ pub(super) fn schedule(schedule: &Schedule, path: &str, place: Place) -> Result<
             each(&c, &sequential.schedulers)?;
             let (count, milestones) = (sequential.schedulers.len(), &sequential.milestones);
             let found = format!("{} for {count} schedulers", milestones.len());
-            c.that(milestones.len() + 1 == count, "milestones", found, "one fewer than there are schedulers")?;
-            let rising = milestones.first().is_none_or(|first| *first > 0) && milestones.is_sorted_by(|a, b| a < b);
-            c.that(rising, "milestones", format!("{milestones:?}"), "numbers above 0, each larger than the one before")
+            c.that(
+                milestones.len() + 1 == count,
+                "milestones",
+                found,
+                "one fewer than there are schedulers",
+            )?;
+            let rising =
+                milestones.first().is_none_or(|first| *first > 0) && milestones.is_sorted_by(|a, b| a < b);
+            c.that(
+                rising,
+                "milestones",
+                format!("{milestones:?}"),
+                "numbers above 0, each larger than the one before",
+            )
         }
         Schedule::Chained(chained) => each(&c, &chained.schedulers),
         Schedule::Warmup(warmup) => {
@@ -119,13 +151,20 @@ pub(super) fn schedule(schedule: &Schedule, path: &str, place: Place) -> Result<
 fn each(c: &Checks, schedulers: &[Schedule]) -> Result<(), KeyError> {
     c.that(!schedulers.is_empty(), "schedulers", "none", "at least one table")?;
     let mut inner = schedulers.iter().enumerate();
-    inner.try_for_each(|(index, inner)| schedule(inner, &format!("{}.schedulers[{index}]", c.path), Place::Inner))
+    inner.try_for_each(|(index, inner)| {
+        schedule(inner, &format!("{}.schedulers[{index}]", c.path), Place::Inner)
+    })
 }
 
 fn cyclic(c: &Checks, cycle: &Cyclic) -> Result<(), KeyError> {
     cycle.base_lr.values().iter().try_for_each(|value| c.not_negative("base_lr", *value))?;
     cycle.max_lr.values().iter().try_for_each(|value| c.positive("max_lr", *value))?;
-    c.that(cycle.share().is_some(), "base_lr", "other shares of max_lr, or none", "the same share of max_lr for each group")?;
+    c.that(
+        cycle.share().is_some(),
+        "base_lr",
+        "other shares of max_lr, or none",
+        "the same share of max_lr for each group",
+    )?;
     c.counts("step_size_up", cycle.step_size_up)?;
     c.counts("step_size_down", cycle.step_size_down.unwrap_or(1))?;
     c.share("gamma", cycle.gamma)?;
@@ -136,7 +175,11 @@ fn cyclic(c: &Checks, cycle: &Cyclic) -> Result<(), KeyError> {
 fn one_cycle(c: &Checks, cycle: &OneCycle) -> Result<(), KeyError> {
     let largest = cycle.max_lr.iter().flat_map(ByGroup::values);
     largest.copied().try_for_each(|value| c.not_negative("max_lr", value))?;
-    let lengths = [("total_steps", cycle.total_steps), ("epochs", cycle.epochs), ("steps_per_epoch", cycle.steps_per_epoch)];
+    let lengths = [
+        ("total_steps", cycle.total_steps),
+        ("epochs", cycle.epochs),
+        ("steps_per_epoch", cycle.steps_per_epoch),
+    ];
     lengths.into_iter().try_for_each(|(key, value)| c.counts(key, value.unwrap_or(1)))?;
     c.that(
         cycle.epochs.is_some() == cycle.steps_per_epoch.is_some(),

@@ -40,10 +40,28 @@ fn keys(id: &str) -> &'static [&'static str] {
             "final_div_factor",
             "three_phase",
         ],
-        "cyclic" => {
-            &["base_lr", "max_lr", "step_size_up", "step_size_down", "mode", "gamma", "cycle_momentum", "base_momentum", "max_momentum"]
-        }
-        "reduce-on-plateau" => &["monitor", "mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps"],
+        "cyclic" => &[
+            "base_lr",
+            "max_lr",
+            "step_size_up",
+            "step_size_down",
+            "mode",
+            "gamma",
+            "cycle_momentum",
+            "base_momentum",
+            "max_momentum",
+        ],
+        "reduce-on-plateau" => &[
+            "monitor",
+            "mode",
+            "factor",
+            "patience",
+            "threshold",
+            "threshold_mode",
+            "cooldown",
+            "min_lr",
+            "eps",
+        ],
         "sequential" => &["schedulers", "milestones"],
         "chained" => &["schedulers"],
         "warmup" => &["total_iters", "start_factor", "scheduler"],
@@ -60,14 +78,23 @@ pub(super) fn schedule(mut table: Table, place: Place) -> Result<Schedule, KeyEr
     }
     let t = &mut table;
     Ok(match id {
-        "constant" => Schedule::Constant { factor: t.or("factor", NUMBER, 1.0)?, total_iters: t.or("total_iters", COUNT, 5)? },
-        "step" => Schedule::Step(Step { step_size: t.required("step_size", POSITIVE)?, gamma: t.or("gamma", NUMBER, 0.1)? }),
+        "constant" => Schedule::Constant {
+            factor: t.or("factor", NUMBER, 1.0)?,
+            total_iters: t.or("total_iters", COUNT, 5)?,
+        },
+        "step" => Schedule::Step(Step {
+            step_size: t.required("step_size", POSITIVE)?,
+            gamma: t.or("gamma", NUMBER, 0.1)?,
+        }),
         "multi-step" => Schedule::MultiStep(MultiStep {
             milestones: t.required("milestones", "a list of whole numbers")?,
             gamma: t.or("gamma", NUMBER, 0.1)?,
         }),
         "exponential" => Schedule::Exponential { gamma: t.required("gamma", NUMBER)? },
-        "cosine" => Schedule::Cosine(Cosine { t_max: t.get("T_max", POSITIVE)?, eta_min: t.or("eta_min", NUMBER, 0.0)? }),
+        "cosine" => Schedule::Cosine(Cosine {
+            t_max: t.get("T_max", POSITIVE)?,
+            eta_min: t.or("eta_min", NUMBER, 0.0)?,
+        }),
         "cosine-warm-restarts" => Schedule::CosineWarmRestarts(CosineWarmRestarts {
             t_0: t.required("T_0", POSITIVE)?,
             t_mult: t.or("T_mult", POSITIVE, 1)?,
@@ -78,16 +105,18 @@ pub(super) fn schedule(mut table: Table, place: Place) -> Result<Schedule, KeyEr
             end_factor: t.or("end_factor", NUMBER, 1.0)?,
             total_iters: t.or("total_iters", POSITIVE, 5)?,
         }),
-        "polynomial" => {
-            Schedule::Polynomial(Polynomial { total_iters: t.or("total_iters", POSITIVE, 5)?, power: t.or("power", NUMBER, 1.0)? })
-        }
+        "polynomial" => Schedule::Polynomial(Polynomial {
+            total_iters: t.or("total_iters", POSITIVE, 5)?,
+            power: t.or("power", NUMBER, 1.0)?,
+        }),
         "lambda" => Schedule::Lambda(lambda(t)?),
         "one-cycle" => Schedule::OneCycle(one_cycle(t)?),
         "cyclic" => Schedule::Cyclic(cyclic(t)?),
         "reduce-on-plateau" => Schedule::ReduceOnPlateau(plateau(t)?),
-        "sequential" => {
-            Schedule::Sequential(Sequential { schedulers: inner(t)?, milestones: t.required("milestones", "a list of whole numbers")? })
-        }
+        "sequential" => Schedule::Sequential(Sequential {
+            schedulers: inner(t)?,
+            milestones: t.required("milestones", "a list of whole numbers")?,
+        }),
         "chained" => Schedule::Chained(Chained { schedulers: inner(t)? }),
         _ => Schedule::Warmup(warmup(t)?),
     })
@@ -161,6 +190,11 @@ fn inner(t: &mut Table) -> Result<Vec<Schedule>, KeyError> {
 fn warmup(t: &mut Table) -> Result<Warmup, KeyError> {
     let after: Option<Map<String, Value>> = t.get("scheduler", "a table with an id")?;
     let path = format!("{}.scheduler", t.path());
-    let scheduler = after.map(|keys| schedule(Table::new(path, keys), Place::Inner)).transpose()?.map(Box::new);
-    Ok(Warmup { total_iters: t.required("total_iters", POSITIVE)?, start_factor: t.or("start_factor", NUMBER, 0.01)?, scheduler })
+    let scheduler =
+        after.map(|keys| schedule(Table::new(path, keys), Place::Inner)).transpose()?.map(Box::new);
+    Ok(Warmup {
+        total_iters: t.required("total_iters", POSITIVE)?,
+        start_factor: t.or("start_factor", NUMBER, 0.01)?,
+        scheduler,
+    })
 }

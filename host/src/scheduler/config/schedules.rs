@@ -10,8 +10,8 @@ use thaw_plugin_api::monitor::Mode;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "id", rename_all = "kebab-case")]
 pub enum Schedule {
-    /// `constant`: `base * factor` until `total_iters`, then `base` (PyTorch's `ConstantLR`). With the default factor of 1 the
-    /// rate never changes; PyTorch's own default is 1/3.
+    /// `constant`: `base * factor` until `total_iters`, then `base` (PyTorch's `ConstantLR`). With the
+    /// default factor of 1 the rate never changes; PyTorch's own default is 1/3.
     Constant {
         /// Above 0, at most 1. Default 1.
         factor: f64,
@@ -156,11 +156,12 @@ pub struct Polynomial {
 
 /// `base` times an expression of `epoch` and `step`.
 ///
-/// The one that the schedule's interval names is its count (with `frequency` 1: epochs, or optimizer steps, done); the
-/// other one follows from the steps of an epoch.
+/// The one that the schedule's interval names is its count (with `frequency` 1: epochs, or optimizer steps,
+/// done); the other one follows from the steps of an epoch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Lambda {
-    /// `lambda` (PyTorch's `lr_lambda` is taken as well): a number or an expression, as `"0.95 ^ epoch"`. Required.
+    /// `lambda` (PyTorch's `lr_lambda` is taken as well): a number or an expression, as `"0.95 ^ epoch"`.
+    /// Required.
     pub lambda: Factor,
 }
 
@@ -247,7 +248,8 @@ pub enum ThresholdMode {
 pub struct Sequential {
     /// Tables like this one, without `interval` and `frequency`. Required.
     pub schedulers: Vec<Schedule>,
-    /// Counts at which the second and following ones begin, rising; one fewer than there are schedules. Required.
+    /// Counts at which the second and following ones begin, rising; one fewer than there are schedules.
+    /// Required.
     pub milestones: Vec<usize>,
 }
 

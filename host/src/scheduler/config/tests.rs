@@ -47,7 +47,10 @@ fn defaults_are_those_of_pytorch() {
     assert_eq!((cycle.pct_start, cycle.div_factor, cycle.final_div_factor), (0.3, 25.0, 1e4));
     assert_eq!((cycle.cycle_momentum, cycle.base_momentum, cycle.max_momentum), (true, 0.85, 0.95));
     let Schedule::Cyclic(cycle) = schedule("id='cyclic'\nbase_lr=0.1\nmax_lr=1") else { panic!() };
-    assert_eq!((cycle.step_size_up, cycle.step_size_down, cycle.mode, cycle.gamma), (2000, None, CyclicMode::Triangular, 1.0));
+    assert_eq!(
+        (cycle.step_size_up, cycle.step_size_down, cycle.mode, cycle.gamma),
+        (2000, None, CyclicMode::Triangular, 1.0)
+    );
     assert_eq!((cycle.cycle_momentum, cycle.base_momentum, cycle.max_momentum), (true, 0.8, 0.9));
     let Schedule::ReduceOnPlateau(plateau) = schedule("id='reduce-on-plateau'") else { panic!() };
     assert_eq!((plateau.factor, plateau.patience, plateau.threshold, plateau.eps), (0.1, 10, 1e-4, 1e-8));
@@ -67,7 +70,10 @@ fn errors_name_key_value_and_nearest() {
         ("gamma=1", "scheduler.id: found nothing, expected one of constant, step,"),
         ("id='cosin'", "scheduler.id: found \"cosin\""),
         ("id='cosin'", "; nearest: cosine"),
-        ("id='step'\nstepsize=3", "scheduler.stepsize: found an unknown key, expected one of step_size, gamma, interval"),
+        (
+            "id='step'\nstepsize=3",
+            "scheduler.stepsize: found an unknown key, expected one of step_size, gamma, interval",
+        ),
         ("id='step'\nstepsize=3", "; nearest: step_size"),
         ("id='step'", "scheduler.step_size: found nothing, expected a whole number of 1 or more"),
         ("id='step'\nstep_size=0", "scheduler.step_size: found 0, expected a whole number of 1 or more"),
@@ -75,22 +81,55 @@ fn errors_name_key_value_and_nearest() {
         ("id='cosine'\nmonitor='val_loss'", "scheduler.monitor: found an unknown key"),
         ("id='cosine'\ninterval='batch'", "scheduler.interval: found \"batch\", expected epoch or step"),
         ("id='cosine'\nfrequency=0", "scheduler.frequency: found 0"),
-        ("id='linear'\nstart_factor=0", "scheduler.start_factor: found 0, expected a number above 0 and at most 1"),
+        (
+            "id='linear'\nstart_factor=0",
+            "scheduler.start_factor: found 0, expected a number above 0 and at most 1",
+        ),
         ("id='linear'\nend_factor=1.5", "scheduler.end_factor: found 1.5, expected a number from 0 to 1"),
-        ("id='reduce-on-plateau'\nfactor=1", "scheduler.factor: found 1, expected a number of 0 or more and below 1"),
+        (
+            "id='reduce-on-plateau'\nfactor=1",
+            "scheduler.factor: found 1, expected a number of 0 or more and below 1",
+        ),
         ("id='lambda'", "scheduler.lambda: found nothing"),
-        ("id='sequential'\nschedulers=[]\nmilestones=[]", "scheduler.schedulers: found none, expected at least one"),
-        ("id='sequential'\nschedulers=[{id='linear'}]\nmilestones=[1]", "scheduler.milestones: found 1 for 1 schedulers"),
-        ("id='sequential'\nschedulers=[{id='step'}]\nmilestones=[]", "scheduler.schedulers[0].step_size: found nothing"),
-        ("id='sequential'\nschedulers=[{id='reduce-on-plateau'}]\nmilestones=[]", "scheduler.schedulers[0].id: found reduce-on"),
-        ("id='warmup'\ntotal_iters=1\nscheduler={id='cosine', interval='step'}", "scheduler.scheduler.interval: found an unknown key"),
+        (
+            "id='sequential'\nschedulers=[]\nmilestones=[]",
+            "scheduler.schedulers: found none, expected at least one",
+        ),
+        (
+            "id='sequential'\nschedulers=[{id='linear'}]\nmilestones=[1]",
+            "scheduler.milestones: found 1 for 1 schedulers",
+        ),
+        (
+            "id='sequential'\nschedulers=[{id='step'}]\nmilestones=[]",
+            "scheduler.schedulers[0].step_size: found nothing",
+        ),
+        (
+            "id='sequential'\nschedulers=[{id='reduce-on-plateau'}]\nmilestones=[]",
+            "scheduler.schedulers[0].id: found reduce-on",
+        ),
+        (
+            "id='warmup'\ntotal_iters=1\nscheduler={id='cosine', interval='step'}",
+            "scheduler.scheduler.interval: found an unknown key",
+        ),
         ("id='one-cycle'\nepochs=3", "scheduler.epochs: found it or steps_per_epoch alone"),
         ("id='chained'\nschedulers=[]", "scheduler.schedulers: found none, expected at least one"),
-        ("id='chained'\nschedulers=[{id='one-cycle', max_lr=0.1}]", "scheduler.schedulers[0].max_lr: found a rate, expected none inside"),
-        ("id='chained'\nschedulers=[{id='cyclic', base_lr=0, max_lr=1}]", "scheduler.schedulers[0].id: found cyclic"),
+        (
+            "id='chained'\nschedulers=[{id='one-cycle', max_lr=0.1}]",
+            "scheduler.schedulers[0].max_lr: found a rate, expected none inside",
+        ),
+        (
+            "id='chained'\nschedulers=[{id='cyclic', base_lr=0, max_lr=1}]",
+            "scheduler.schedulers[0].id: found cyclic",
+        ),
         ("id='cyclic'\nmax_lr=0.1", "scheduler.base_lr: found nothing, expected a number, or a list"),
-        ("id='cyclic'\nbase_lr=[0.01, 0.1]\nmax_lr=0.1", "scheduler.base_lr: found other shares of max_lr, or none, expected the same"),
-        ("id='cyclic'\nbase_lr=0.01\nmax_lr=0.1\nmode='square'", "scheduler.mode: found \"square\", expected triangular, triangular2"),
+        (
+            "id='cyclic'\nbase_lr=[0.01, 0.1]\nmax_lr=0.1",
+            "scheduler.base_lr: found other shares of max_lr, or none, expected the same",
+        ),
+        (
+            "id='cyclic'\nbase_lr=0.01\nmax_lr=0.1\nmode='square'",
+            "scheduler.mode: found \"square\", expected triangular, triangular2",
+        ),
     ] {
         let error = parse(toml).unwrap_err();
         assert!(error.contains(expected), "{toml}: {error}");

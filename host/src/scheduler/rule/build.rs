@@ -35,29 +35,41 @@ impl Rule {
 
     fn of(schedule: &Schedule, span: Span) -> Result<Rule> {
         Ok(match schedule {
-            Schedule::Constant { factor, total_iters } => Rule::Constant { factor: *factor, total_iters: *total_iters },
+            Schedule::Constant { factor, total_iters } => {
+                Rule::Constant { factor: *factor, total_iters: *total_iters }
+            }
             Schedule::Step(step) => Rule::Step(*step),
             Schedule::MultiStep(steps) => Rule::MultiStep(steps.clone()),
             Schedule::Exponential { gamma } => Rule::Exponential { gamma: *gamma },
-            Schedule::Cosine(Cosine { t_max, eta_min }) => Rule::Cosine { t_max: t_max.unwrap_or(span.advances), eta_min: *eta_min },
+            Schedule::Cosine(Cosine { t_max, eta_min }) => {
+                Rule::Cosine { t_max: t_max.unwrap_or(span.advances), eta_min: *eta_min }
+            }
             Schedule::CosineWarmRestarts(restarts) => Rule::CosineWarmRestarts(*restarts),
             Schedule::Linear(linear) => Rule::Linear(*linear),
             Schedule::Polynomial(polynomial) => Rule::Polynomial(*polynomial),
-            Schedule::Lambda(lambda) => {
-                Rule::Lambda { factor: Box::new(Expression::parse(&lambda.text())?), interval: span.interval, steps: span.steps }
+            Schedule::Lambda(lambda) => Rule::Lambda {
+                factor: Box::new(Expression::parse(&lambda.text())?),
+                interval: span.interval,
+                steps: span.steps,
+            },
+            Schedule::OneCycle(cycle) => {
+                Rule::OneCycle(Box::new(Curve::new(cycle.clone(), cycle.length().unwrap_or(span.advances))))
             }
-            Schedule::OneCycle(cycle) => Rule::OneCycle(Box::new(Curve::new(cycle.clone(), cycle.length().unwrap_or(span.advances)))),
             Schedule::Cyclic(cycle) => Rule::Cyclic(Box::new(Cycles::new(cycle.clone()))),
             Schedule::ReduceOnPlateau(_) => Rule::Hold,
             Schedule::Sequential(sequential) => {
                 let starts = std::iter::once(0).chain(sequential.milestones.iter().copied());
                 Rule::sequence(starts.zip(&sequential.schedulers), span)?
             }
-            Schedule::Chained(chained) => {
-                Rule::Chained(chained.schedulers.iter().map(|schedule| Rule::of(schedule, span)).collect::<Result<_>>()?)
-            }
+            Schedule::Chained(chained) => Rule::Chained(
+                chained.schedulers.iter().map(|schedule| Rule::of(schedule, span)).collect::<Result<_>>()?,
+            ),
             Schedule::Warmup(warmup) => {
-                let rise = Schedule::Linear(Linear { start_factor: warmup.start_factor, end_factor: 1.0, total_iters: warmup.total_iters });
+                let rise = Schedule::Linear(Linear {
+                    start_factor: warmup.start_factor,
+                    end_factor: 1.0,
+                    total_iters: warmup.total_iters,
+                });
                 let hold = Schedule::Constant { factor: 1.0, total_iters: 0 };
                 let after = warmup.scheduler.as_deref().unwrap_or(&hold);
                 Rule::sequence([(0, &rise), (warmup.total_iters, after)].into_iter(), span)?

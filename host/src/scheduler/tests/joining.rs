@@ -1,4 +1,5 @@
-//! Groups that join a run in the middle: `lr_added * f(t) / f(t_added)` with every schedule, where PyTorch raises.
+//! Groups that join a run in the middle: `lr_added * f(t) / f(t_added)` with every schedule, where PyTorch
+//! raises.
 
 use super::*;
 
@@ -44,7 +45,10 @@ fn a_group_that_joins_follows_the_same_factor_from_its_own_rate() {
         let expected: Vec<f64> = first[join..].iter().map(|lr| 0.3 * lr / first[join]).collect();
         assert_eq!(second[0], 0.3, "{toml}: it starts at its own rate");
         for (t, (found, expected)) in second.iter().zip(&expected).enumerate() {
-            assert!((found - expected).abs() <= 1e-12 * expected.abs() + 1e-15, "{toml}, {t} epochs on: {found}, expected {expected}");
+            assert!(
+                (found - expected).abs() <= 1e-12 * expected.abs() + 1e-15,
+                "{toml}, {t} epochs on: {found}, expected {expected}"
+            );
         }
     }
 }

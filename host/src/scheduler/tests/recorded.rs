@@ -50,7 +50,10 @@ fn check(found: impl Iterator<Item = f64>, expected: &Value, at: &str) {
     let (found, expected): (Vec<_>, _) = (found.collect(), numbers(expected));
     assert_eq!(found.len(), expected.len(), "{at}: groups");
     for (f, e) in found.iter().zip(&expected) {
-        assert!((f - e).abs() <= 1e-12 * e.abs() + if *e == 0.0 { 1e-15 } else { 0.0 }, "{at}: {f}, expected {e}");
+        assert!(
+            (f - e).abs() <= 1e-12 * e.abs() + if *e == 0.0 { 1e-15 } else { 0.0 },
+            "{at}: {f}, expected {e}"
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! A schedule that a phase starts anew: how long it is, and that it then runs as one that PyTorch starts there.
+//! A schedule that a phase starts anew: how long it is, and that it then runs as one that PyTorch starts
+//! there.
 
 use thaw_plugin_api::context::Progress;
 
@@ -27,7 +28,11 @@ fn a_restarted_schedule_ends_with_its_phase_or_with_the_run() {
     assert_eq!(length(at(4, 20), Some(99), None), (6, Some(30)), "a phase that outlasts the run");
     assert_eq!(length(at(4, 20), None, Some(32)), (3, Some(12)), "up to a step inside epoch 6");
     assert_eq!(length(at(4, 20), Some(5), Some(32)), (1, Some(5)), "whichever is first");
-    assert_eq!(length(at(4, 22), None, None), (6, Some(28)), "from inside an epoch: the rest of it counts as one");
+    assert_eq!(
+        length(at(4, 22), None, None),
+        (6, Some(28)),
+        "from inside an epoch: the rest of it counts as one"
+    );
     assert_eq!(length(at(4, 22), Some(6), None), (2, Some(8)));
     assert_eq!(length(at(9, 49), Some(10), None), (1, Some(1)));
     assert_eq!(length(at(4, 20), Some(4), Some(20)), (1, Some(1)), "never less than one advance");
@@ -53,11 +58,14 @@ fn restarted(toml: &str, run: RunLength, epoch: usize, until_epoch: Option<usize
     epochs.collect()
 }
 
-/// Schedules that were recorded over a whole run of 10 epochs of 5 steps, here over 10 epochs of a longer run.
+/// Schedules that were recorded over a whole run of 10 epochs of 5 steps, here over 10 epochs of a longer
+/// run.
 #[test]
 fn a_schedule_over_a_phase_runs_as_pytorchs_over_a_run_of_that_length() {
     let recorded = recorded();
-    let rates = |name: &str| &recorded["schedulers"].as_array().unwrap().iter().find(|case| case["name"] == name).unwrap()["lr"];
+    let rates = |name: &str| {
+        &recorded["schedulers"].as_array().unwrap().iter().find(|case| case["name"] == name).unwrap()["lr"]
+    };
     // `T_max` and `total_steps` are left out: they are the phase's length.
     let cases = [
         ("cosine_epoch", "id='cosine'\neta_min=0.001", 0.1),
@@ -77,7 +85,8 @@ fn a_schedule_over_a_phase_runs_as_pytorchs_over_a_run_of_that_length() {
             let found = restarted(toml, run, epoch, until_epoch, lr);
             assert_eq!(found.len(), 10);
             for (epoch, found) in found.iter().enumerate() {
-                let expected: Vec<f64> = expected[epoch].as_array().unwrap().iter().map(|lr| lr.as_f64().unwrap()).collect();
+                let expected: Vec<f64> =
+                    expected[epoch].as_array().unwrap().iter().map(|lr| lr.as_f64().unwrap()).collect();
                 assert_close(found, &expected);
             }
         }
@@ -93,9 +102,17 @@ fn settings_left_out_are_the_runs_own_and_nothing_without_them() {
     assert!(start(None, at(0, 0)).is_none());
     let own = config("id='cosine'");
     let first = start(Some(&own), at(0, 0)).unwrap();
-    assert_eq!((first.length, first.replaces_the_runs), (LENGTH, false), "at the beginning it is the run's scheduler itself");
+    assert_eq!(
+        (first.length, first.replaces_the_runs),
+        (LENGTH, false),
+        "at the beginning it is the run's scheduler itself"
+    );
     let later = start(Some(&own), at(4, 20)).unwrap();
     assert_eq!((later.length.max_epochs, later.replaces_the_runs), (6, true));
     let again = Scheduler::replacement(&later.state().unwrap(), &sgd()).unwrap().unwrap();
-    assert_eq!((again.length, again.config()), (later.length, later.config()), "a checkpoint keeps settings and length");
+    assert_eq!(
+        (again.length, again.config()),
+        (later.length, later.config()),
+        "a checkpoint keeps settings and length"
+    );
 }

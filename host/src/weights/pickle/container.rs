@@ -51,7 +51,10 @@ impl Container {
         }
         match bytes.first() {
             Some(0x80 | b'(' | b'}' | b']' | b'c') => Ok(Self::Stream { pickles: 1 }),
-            _ => Err(WeightsError::UnknownFormat { path: path.to_owned(), found: "no file of tensors".to_owned() }),
+            _ => Err(WeightsError::UnknownFormat {
+                path: path.to_owned(),
+                found: "no file of tensors".to_owned(),
+            }),
         }
     }
 
@@ -69,14 +72,17 @@ impl Archive {
     fn open(path: &Path, bytes: &[u8]) -> Result<Self, WeightsError> {
         let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), tensor: None, reason };
         let broken = |error: ZipError| match error {
-            ZipError::InvalidArchive(_) => {
-                damaged(format!("the zip archive is cut off or damaged ({error}); its list of contents is at its end"))
-            }
+            ZipError::InvalidArchive(_) => damaged(format!(
+                "the zip archive is cut off or damaged ({error}); its list of contents is at its end"
+            )),
             other => damaged(other.to_string()),
         };
         let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
-        let names: Vec<String> =
-            archive.file_names().map(|name| name.map(|name| name.to_string())).collect::<Result<_, _>>().map_err(broken)?;
+        let names: Vec<String> = archive
+            .file_names()
+            .map(|name| name.map(|name| name.to_string()))
+            .collect::<Result<_, _>>()
+            .map_err(broken)?;
         let mut roots = names.iter().filter_map(|name| name.strip_suffix("data.pkl"));
         let mut roots = roots.by_ref().filter(|root| root.is_empty() || root.ends_with('/'));
         let Some(root) = roots.next().map(str::to_owned) else {
@@ -110,7 +116,8 @@ pub(in crate::weights) struct ZipChecksums {
 }
 
 impl ZipChecksums {
-    /// Checks the storage that `tensor_bytes` are read from, unless they are all of it: then the reader checks it itself.
+    /// Checks the storage that `tensor_bytes` are read from, unless they are all of it: then the reader
+    /// checks it itself.
     pub fn check(&self, storage: &str, tensor_bytes: usize) -> Result<(), String> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (archive, checked) = &mut *state;
@@ -118,7 +125,8 @@ impl ZipChecksums {
             return Ok(());
         }
         let name = format!("{}data/{storage}", self.root);
-        let fault = |error: &dyn std::fmt::Display| format!("its storage {name}: {error}: the file is damaged");
+        let fault =
+            |error: &dyn std::fmt::Display| format!("its storage {name}: {error}: the file is damaged");
         let mut entry = archive.by_name(&name).map_err(|error| fault(&error))?;
         // A checksum of 0 stands for none: torch.save writes it when told not to compute them.
         if entry.size() != tensor_bytes as u64 && entry.crc32() != 0 {

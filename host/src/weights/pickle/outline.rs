@@ -1,7 +1,8 @@
 //! What a pickle would do, told without doing it.
 //!
-//! A pickle is a program for a stack machine. This walks through it and keeps of every value only what matters here: names of
-//! Python objects, strings, and which tensor lies in which storage. It sees every call, also those whose result is thrown away.
+//! A pickle is a program for a stack machine. This walks through it and keeps of every value only what
+//! matters here: names of Python objects, strings, and which tensor lies in which storage. It sees every
+//! call, also those whose result is thrown away.
 
 mod bytes;
 mod machine;
@@ -38,7 +39,8 @@ pub(super) struct NamedTensor {
 }
 
 impl Outline {
-    /// Outlines the pickle that `bytes` begin with, as far as it goes, and what stopped it if that was not its end.
+    /// Outlines the pickle that `bytes` begin with, as far as it goes, and what stopped it if that was not
+    /// its end.
     pub fn of(bytes: &[u8]) -> (Self, Option<&'static str>) {
         let mut machine = Machine::new(bytes);
         let fault = machine.run().err();

@@ -1,8 +1,9 @@
 //! Which Python objects have a place in a file of weights.
 //!
-//! Nothing is ever called here, so the rule protects whoever opens the same file in Python, and it is a sign of damage. It follows
-//! PyTorch's `weights_only`, but lets classes pass: configurations, enumerations and whole modules are data to us. Functions are
-//! refused unless listed, and so is whatever comes from a module that acts on the machine.
+//! Nothing is ever called here, so the rule protects whoever opens the same file in Python, and it is a sign
+//! of damage. It follows PyTorch's `weights_only`, but lets classes pass: configurations, enumerations and
+//! whole modules are data to us. Functions are refused unless listed, and so is whatever comes from a module
+//! that acts on the machine.
 
 use super::outline::Outline;
 
@@ -44,7 +45,8 @@ const FUNCTIONS: [&str; 33] = [
 ];
 
 /// Functions that rebuild tensors.
-const REBUILD: [&str; 3] = ["torch._utils._rebuild_", "torch._tensor._rebuild_", "torch.nn.parameter._rebuild_"];
+const REBUILD: [&str; 3] =
+    ["torch._utils._rebuild_", "torch._tensor._rebuild_", "torch.nn.parameter._rebuild_"];
 
 /// Modules that act on the machine or run code, with all below them; `builtins` but for the listed types.
 const ACTING: [&str; 47] = [

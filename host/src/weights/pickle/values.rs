@@ -35,7 +35,8 @@ pub(super) fn describe(value: &PickleValue) -> String {
     }
 }
 
-/// What a checkpoint holds beside its state dict, which is under `wrapper`; null if the root is the state dict itself.
+/// What a checkpoint holds beside its state dict, which is under `wrapper`; null if the root is the state
+/// dict itself.
 pub(super) fn beside(root: PickleValue, wrapper: Option<&str>) -> Value {
     match (root, wrapper) {
         (PickleValue::Dict(mut entries), Some(wrapper)) => {
@@ -52,7 +53,9 @@ fn to_json(value: PickleValue) -> Value {
         PickleValue::Bool(value) => Value::Bool(value),
         PickleValue::Int(value) => Value::Number(value.into()),
         // JSON has no NaN or infinity.
-        PickleValue::Float(value) => Number::from_f64(value).map_or_else(|| Value::String(value.to_string()), Value::Number),
+        PickleValue::Float(value) => {
+            Number::from_f64(value).map_or_else(|| Value::String(value.to_string()), Value::Number)
+        }
         PickleValue::String(value) => Value::String(value),
         PickleValue::List(items) => Value::Array(items.into_iter().map(to_json).collect()),
         PickleValue::Bytes(bytes) => Value::Array(bytes.into_iter().map(Value::from).collect()),

@@ -6,13 +6,15 @@ use thaw_plugin_api::model::Description;
 
 use super::GridResize;
 
-/// What a model says of the names in its pretrained files. They are the names after the config's own renaming.
+/// What a model says of the names in its pretrained files. They are the names after the config's own
+/// renaming.
 #[derive(Debug, Clone, Default)]
 pub struct PretrainedNames {
-    /// Module paths (empty: the whole file) or whole names: from, to. What is not a name of the model and lies at or below `from` moves to `to`; the
-    /// longest `from` counts.
+    /// Module paths (empty: the whole file) or whole names: from, to. What is not a name of the model and
+    /// lies at or below `from` moves to `to`; the longest `from` counts.
     pub aliases: Vec<(String, String)>,
-    /// Module paths or whole names that the model has no use for: what lies at or below them is not asked for.
+    /// Module paths or whole names that the model has no use for: what lies at or below them is not asked
+    /// for.
     pub unused: Vec<String>,
     /// Position embeddings that may be interpolated, each with the number of tokens before its grid.
     pub grids: Vec<(String, usize)>,
@@ -20,7 +22,11 @@ pub struct PretrainedNames {
 
 impl From<&Description> for PretrainedNames {
     fn from(model: &Description) -> Self {
-        Self { aliases: model.weight_aliases.clone(), unused: model.unused_weights.clone(), grids: model.position_grids.clone() }
+        Self {
+            aliases: model.weight_aliases.clone(),
+            unused: model.unused_weights.clone(),
+            grids: model.position_grids.clone(),
+        }
     }
 }
 
@@ -43,7 +49,8 @@ impl PretrainedNames {
         if self.unused.iter().any(|path| below(path).is_some()) {
             return None;
         }
-        let fitting = self.aliases.iter().filter_map(|(from, to)| Some((from.len(), format!("{to}{}", below(from)?))));
+        let fitting =
+            self.aliases.iter().filter_map(|(from, to)| Some((from.len(), format!("{to}{}", below(from)?))));
         let longest = fitting.max_by_key(|(length, _)| *length);
         Some(longest.map_or(name.clone(), |(_, own)| own.trim_start_matches('.').to_owned()))
     }
@@ -57,7 +64,8 @@ mod tests {
     fn the_longest_alias_of_whole_path_parts_counts() {
         let aliases = [("fc", "head"), ("layer1", "backbone.layer1"), ("layer1.0", "backbone.first")];
         let aliases = aliases.map(|(from, to)| (from.to_owned(), to.to_owned())).to_vec();
-        let names = PretrainedNames { aliases, unused: vec!["layer1.9".to_owned()], ..PretrainedNames::default() };
+        let names =
+            PretrainedNames { aliases, unused: vec!["layer1.9".to_owned()], ..PretrainedNames::default() };
         let own = |name: &str| names.apply(name.to_owned(), &HashSet::new());
         assert_eq!(own("fc.weight").as_deref(), Some("head.weight"));
         assert_eq!(own("layer1.0.bn.bias").as_deref(), Some("backbone.first.bn.bias"));

@@ -93,8 +93,8 @@ impl LoadReport {
         self.missing.is_empty() && self.unexpected.is_empty() && self.mismatched.is_empty()
     }
 
-    /// Sorts it, and adds nearest names and hints. `model` and `file` are all names, the file's after renaming; `fitting` those
-    /// that fit.
+    /// Sorts it, and adds nearest names and hints. `model` and `file` are all names, the file's after
+    /// renaming; `fitting` those that fit.
     pub(super) fn complete(&mut self, model: &[&str], file: &[&str], fitting: &[&str]) {
         self.matching = fitting.len();
         self.missing.sort_by(|a, b| a.name.cmp(&b.name));
@@ -117,7 +117,10 @@ impl LoadReport {
         }
         self.hints.extend(self.ignore_hint(fitting));
         if fitting.is_empty() && self.hints.is_empty() {
-            self.hints.push("no tensor fits: these are another model's weights, or `[model]` names another model".to_owned());
+            self.hints.push(
+                "no tensor fits: these are another model's weights, or `[model]` names another model"
+                    .to_owned(),
+            );
         }
     }
 
@@ -132,7 +135,10 @@ impl LoadReport {
             return None;
         }
         let patterns: Vec<_> = patterns.iter().map(|pattern| format!("\"{pattern}\"")).collect();
-        Some(format!("to leave them as the model made them, add `ignore = [{}]` to the weights", patterns.join(", ")))
+        Some(format!(
+            "to leave them as the model made them, add `ignore = [{}]` to the weights",
+            patterns.join(", ")
+        ))
     }
 }
 
@@ -173,12 +179,20 @@ fn prefix_hint(model: &[&str], file: &[&str]) -> Option<String> {
                 "model." => " (a LightningModule's attribute)",
                 _ => "",
             };
-            let which = if whole == file.len() { "every name".to_owned() } else { format!("{whole} of {} names", file.len()) };
-            Some(format!("{which} in the file begins with \"{prefix}\"{origin}; `strip_prefix = \"{prefix}\"` makes {count} fit"))
+            let which = if whole == file.len() {
+                "every name".to_owned()
+            } else {
+                format!("{whole} of {} names", file.len())
+            };
+            Some(format!(
+                "{which} in the file begins with \"{prefix}\"{origin}; `strip_prefix = \"{prefix}\"` makes {count} fit"
+            ))
         }
         (_, Some((count, prefix))) => {
             let module = prefix.trim_end_matches('.');
-            Some(format!("the file's names lack the model's \"{prefix}\"; `to = \"{module}\"` makes {count} fit"))
+            Some(format!(
+                "the file's names lack the model's \"{prefix}\"; `to = \"{module}\"` makes {count} fit"
+            ))
         }
         _ => None,
     }
@@ -190,7 +204,8 @@ fn fitting(names: &[&str], prefix: &str, others: &HashSet<&str>) -> usize {
     stripped.filter(|name| others.contains(name)).count()
 }
 
-/// The prefix without which most of `names` are among `others`, the shortest of equals, if those are more than `now`.
+/// The prefix without which most of `names` are among `others`, the shortest of equals, if those are more
+/// than `now`.
 fn best_prefix<'n>(names: &[&'n str], others: &HashSet<&str>, now: usize) -> Option<(usize, &'n str)> {
     let rated = prefixes(names).into_iter().map(|prefix| (fitting(names, prefix, others), prefix));
     let best = rated.max_by(|(a, x), (b, y)| a.cmp(b).then_with(|| y.len().cmp(&x.len())));
@@ -209,23 +224,29 @@ fn and_more(f: &mut fmt::Formatter<'_>, count: usize) -> fmt::Result {
 
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: these weights do not fit the model; {} tensors do", self.path.display(), self.matching)?;
-        let unmatched = |f: &mut fmt::Formatter<'_>, title: &str, tensors: &[Unmatched], side: &str| -> fmt::Result {
-            if tensors.is_empty() {
-                return Ok(());
-            }
-            write!(f, "\n  {} {title}:", tensors.len())?;
-            for tensor in &tensors[..tensors.len().min(SHOWN)] {
-                write!(f, "\n    {} {:?}", tensor.name, tensor.shape)?;
-                if tensor.in_file != tensor.name {
-                    write!(f, ", in the file {}", tensor.in_file)?;
+        write!(
+            f,
+            "{}: these weights do not fit the model; {} tensors do",
+            self.path.display(),
+            self.matching
+        )?;
+        let unmatched =
+            |f: &mut fmt::Formatter<'_>, title: &str, tensors: &[Unmatched], side: &str| -> fmt::Result {
+                if tensors.is_empty() {
+                    return Ok(());
                 }
-                if let Some(nearest) = &tensor.nearest {
-                    write!(f, " (nearest in the {side}: {nearest})")?;
+                write!(f, "\n  {} {title}:", tensors.len())?;
+                for tensor in &tensors[..tensors.len().min(SHOWN)] {
+                    write!(f, "\n    {} {:?}", tensor.name, tensor.shape)?;
+                    if tensor.in_file != tensor.name {
+                        write!(f, ", in the file {}", tensor.in_file)?;
+                    }
+                    if let Some(nearest) = &tensor.nearest {
+                        write!(f, " (nearest in the {side}: {nearest})")?;
+                    }
                 }
-            }
-            and_more(f, tensors.len())
-        };
+                and_more(f, tensors.len())
+            };
         unmatched(f, "missing (in the model, not in the file)", &self.missing, "file")?;
         unmatched(f, "unexpected (in the file, not in the model)", &self.unexpected, "model")?;
         if !self.mismatched.is_empty() {

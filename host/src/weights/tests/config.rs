@@ -40,7 +40,8 @@ fn a_table_has_all_keys() {
 fn an_unknown_key_is_refused_with_the_known_ones() {
     let error = parse("weights = { path = 'x', ignored = ['a'] }").expect_err("no such key");
     assert!(error.contains("ignored") && error.contains("`ignore`"), "{error}");
-    let error = parse("weights = { path = 'x', rename = [{ pattern = 'a', to = 'b' }] }").expect_err("no such key");
+    let error =
+        parse("weights = { path = 'x', rename = [{ pattern = 'a', to = 'b' }] }").expect_err("no such key");
     assert!(error.contains("`to`") && error.contains("`with`"), "{error}");
 }
 

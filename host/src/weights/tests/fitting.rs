@@ -2,7 +2,10 @@ mod applied;
 mod pretrained;
 
 use super::*;
-use crate::weights::{LoadPlan, LoadReport, PretrainedNames, Rename, TensorSpec, WeightsConfig, apply, plan_load, plan_pretrained};
+use crate::weights::{
+    LoadPlan, LoadReport, PretrainedNames, Rename, TensorSpec, WeightsConfig, apply, plan_load,
+    plan_pretrained,
+};
 use std::collections::HashMap;
 use tch::Device;
 
@@ -56,7 +59,11 @@ fn a_model_of_the_same_names_takes_all() {
 fn a_part_of_a_checkpoint_loads_into_another_module() {
     let mut model = below("encoder", "feature_extractor");
     model.push(TensorSpec::new("classifier.weight", [10, 100], Kind::Float));
-    let config = WeightsConfig { module: Some("encoder".to_owned()), to: Some("feature_extractor".to_owned()), ..config() };
+    let config = WeightsConfig {
+        module: Some("encoder".to_owned()),
+        to: Some("feature_extractor".to_owned()),
+        ..config()
+    };
     let plan = plan(&model, &config);
     assert_eq!(plan.copies.len(), 4);
     assert_eq!(pairs(&plan)[0].1, pairs(&plan)[0].0.replace("encoder", "feature_extractor"));
@@ -80,7 +87,8 @@ fn a_module_with_an_empty_target_is_the_whole_model() {
 fn names_are_stripped_renamed_mapped_and_prefixed_in_this_order() {
     let model = ["net.a.0.weight", "net.a.0.bias", "net.a.2.weight", "net.last"];
     let shapes: [&[i64]; 4] = [&[4, 3072], &[4], &[100, 4], &[100]];
-    let model: Vec<_> = model.iter().zip(shapes).map(|(name, shape)| TensorSpec::new(*name, shape, Kind::Float)).collect();
+    let model: Vec<_> =
+        model.iter().zip(shapes).map(|(name, shape)| TensorSpec::new(*name, shape, Kind::Float)).collect();
     let config = WeightsConfig {
         strip_prefix: "en".to_owned(),
         rename: vec![Rename { pattern: r"^coder\.(\d)".to_owned(), with: "a.$1".to_owned() }],
@@ -115,7 +123,9 @@ fn everything_that_does_not_fit_is_reported_at_once_and_sorted() {
     model.push(TensorSpec::new("decoder.0.bias", [9], Kind::Float));
     model.push(TensorSpec::new("a.first", [1], Kind::Float));
     let report = report(&model, &config());
-    let names = |tensors: &[crate::weights::Unmatched]| tensors.iter().map(|tensor| tensor.name.clone()).collect::<Vec<_>>();
+    let names = |tensors: &[crate::weights::Unmatched]| {
+        tensors.iter().map(|tensor| tensor.name.clone()).collect::<Vec<_>>()
+    };
     assert_eq!(names(&report.missing), ["a.first", "decoder.3.bias", "decoder.3.weight"]);
     assert_eq!(names(&report.unexpected), ["decoder.0.weight", "decoder.2.bias", "decoder.2.weight"]);
     assert_eq!(report.mismatched.len(), 1);
@@ -137,9 +147,14 @@ fn everything_that_does_not_fit_is_reported_at_once_and_sorted() {
 
 #[test]
 fn of_weights_of_another_model_a_few_names_are_told() {
-    let model: Vec<TensorSpec> = (0..20).map(|layer| TensorSpec::new(format!("layer.{layer:02}"), [1], Kind::Float)).collect();
+    let model: Vec<TensorSpec> =
+        (0..20).map(|layer| TensorSpec::new(format!("layer.{layer:02}"), [1], Kind::Float)).collect();
     let text = report(&model, &config()).to_string();
-    for expected in ["20 missing", "    layer.07 [1]\n    … and 12 more", "hint: no tensor fits: these are another model's weights"] {
+    for expected in [
+        "20 missing",
+        "    layer.07 [1]\n    … and 12 more",
+        "hint: no tensor fits: these are another model's weights",
+    ] {
         assert!(text.contains(expected), "{text}");
     }
     assert!(!text.contains("layer.08"), "{text}");
@@ -150,7 +165,10 @@ fn a_prefix_that_keeps_all_names_from_fitting_is_named() {
     let report_of = |names: Vec<TensorSpec>, config: &WeightsConfig| report(&names, config).hints.join("\n");
     let wrapped = WeightsConfig { prefix: "module.".to_owned(), ..config() };
     let hint = report_of(autoencoder(), &wrapped);
-    assert!(hint.contains("`strip_prefix = \"module.\"` makes 8 fit") && hint.contains("data-parallel"), "{hint}");
+    assert!(
+        hint.contains("`strip_prefix = \"module.\"` makes 8 fit") && hint.contains("data-parallel"),
+        "{hint}"
+    );
     let hint = report_of(below("", "backbone."), &config());
     assert!(hint.contains("`to = \"backbone\"` makes 8 fit"), "{hint}");
     let hint = report_of(below("encoder.", ""), &config());
@@ -163,12 +181,17 @@ fn a_new_head_may_be_ignored_by_the_name_that_the_file_has_for_it() {
     model.push(TensorSpec::new("head.2.weight", [10, 128], Kind::Float));
     model.push(TensorSpec::new("head.2.bias", [10], Kind::Float));
     let pretrained = PretrainedNames {
-        aliases: [("encoder", "backbone"), ("decoder", "head")].map(|(from, to)| (from.to_owned(), to.to_owned())).to_vec(),
+        aliases: [("encoder", "backbone"), ("decoder", "head")]
+            .map(|(from, to)| (from.to_owned(), to.to_owned()))
+            .to_vec(),
         unused: vec!["decoder.0".to_owned()],
         ..PretrainedNames::default()
     };
     let load = |ignore: &[&str]| {
-        let config = WeightsConfig { ignore: ignore.iter().map(|pattern| (*pattern).to_owned()).collect(), ..config() };
+        let config = WeightsConfig {
+            ignore: ignore.iter().map(|pattern| (*pattern).to_owned()).collect(),
+            ..config()
+        };
         plan_pretrained(&model, &weights(), &config, &pretrained)
     };
     assert!(matches!(load(&[]), Err(WeightsError::Mismatch(_))));
@@ -222,16 +245,25 @@ fn a_missing_batch_counter_is_tolerated() {
 
 #[test]
 fn a_module_that_is_not_there_is_named_with_those_that_are() {
-    let fault = |config: WeightsConfig| plan_load(&autoencoder(), &weights(), &config).expect_err("no such module").to_string();
+    let fault = |config: WeightsConfig| {
+        plan_load(&autoencoder(), &weights(), &config).expect_err("no such module").to_string()
+    };
     let error = fault(WeightsConfig { module: Some("encodr".to_owned()), ..config() });
     assert!(error.contains("weights.module = \"encodr\"") && error.contains("encoder"), "{error}");
     let error = fault(WeightsConfig { to: Some("backbone".to_owned()), ..config() });
-    assert!(error.contains("weights.to = \"backbone\"") && error.contains("the model") && error.contains("decoder"), "{error}");
+    assert!(
+        error.contains("weights.to = \"backbone\"")
+            && error.contains("the model")
+            && error.contains("decoder"),
+        "{error}"
+    );
 }
 
 #[test]
 fn malformed_patterns_are_named_with_their_key() {
-    let fault = |config: WeightsConfig| plan_load(&autoencoder(), &weights(), &config).expect_err("malformed").to_string();
+    let fault = |config: WeightsConfig| {
+        plan_load(&autoencoder(), &weights(), &config).expect_err("malformed").to_string()
+    };
     let rename = vec![Rename { pattern: "(".to_owned(), with: String::new() }];
     let error = fault(WeightsConfig { rename, ..config() });
     assert!(error.contains("weights.rename.pattern: \"(\"") && error.contains("unclosed"), "{error}");
@@ -242,6 +274,7 @@ fn malformed_patterns_are_named_with_their_key() {
 #[test]
 fn two_names_that_become_one_are_an_error() {
     let rename = vec![Rename { pattern: "^(en|de)coder".to_owned(), with: "x".to_owned() }];
-    let error = plan_load(&autoencoder(), &weights(), &WeightsConfig { rename, ..config() }).expect_err("ambiguous");
+    let error =
+        plan_load(&autoencoder(), &weights(), &WeightsConfig { rename, ..config() }).expect_err("ambiguous");
     assert!(matches!(&error, WeightsError::NameTwice { name, .. } if name == "x.0.weight"), "{error}");
 }

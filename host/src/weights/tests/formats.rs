@@ -72,7 +72,8 @@ fn damage_is_reported_with_the_tensor_where_it_is_known() {
 #[test]
 fn a_flipped_bit_in_a_view_of_a_larger_storage_is_found() {
     let mut bytes = std::fs::read(file("views.pt")).expect("a fixture");
-    // `last_element` and `column` are views of a storage of 1000 floats; neither reaches its middle, where a bit flips.
+    // `last_element` and `column` are views of a storage of 1000 floats; neither reaches its middle, where a
+    // bit flips.
     let data = find(&bytes, b"views/data/1").expect("its entry") + 500;
     let at = (data..).find(|&at| bytes[at] != 0).expect("values");
     bytes[at] ^= 1;
@@ -80,7 +81,10 @@ fn a_flipped_bit_in_a_view_of_a_larger_storage_is_found() {
     let path = directory.path().join("flipped.pt");
     std::fs::write(&path, bytes).expect("written");
     let error = refusal(&path);
-    assert!(matches!(&error, WeightsError::Damaged { tensor: Some(tensor), .. } if tensor == "last_element"), "{error}");
+    assert!(
+        matches!(&error, WeightsError::Damaged { tensor: Some(tensor), .. } if tensor == "last_element"),
+        "{error}"
+    );
 }
 
 fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
@@ -123,7 +127,9 @@ fn a_state_dict_alone_has_no_hyper_parameters() {
 #[test]
 fn half_precision_values_are_the_float32_ones_rounded_to_nearest_even() {
     let full = read(file("autoencoder.safetensors")).expect("it loads");
-    for (name, kind) in [("autoencoder_fp16.safetensors", Kind::Half), ("autoencoder_bf16.safetensors", Kind::BFloat16)] {
+    for (name, kind) in
+        [("autoencoder_fp16.safetensors", Kind::Half), ("autoencoder_bf16.safetensors", Kind::BFloat16)]
+    {
         let half = read(file(name)).expect("it loads");
         for entry in full.entries() {
             let rounded = entry.tensor().expect("a tensor").to_kind(kind);

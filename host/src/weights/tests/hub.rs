@@ -52,7 +52,14 @@ fn an_address_that_is_not_cached_says_what_to_fetch() {
 #[test]
 fn an_address_cannot_lead_out_of_the_cache() {
     let cache = filled_cache();
-    for address in ["hf://org", "hf://org/", "hf://../net/x", "hf://org/net/../../x", "hf://org/net//x", "hf://org/net@../x/y"] {
+    for address in [
+        "hf://org",
+        "hf://org/",
+        "hf://../net/x",
+        "hf://org/net/../../x",
+        "hf://org/net//x",
+        "hf://org/net@../x/y",
+    ] {
         let error = offline(cache.path()).find(address).expect_err("no address");
         assert!(matches!(error, WeightsError::HubAddress { .. }), "{address}: {error}");
     }
@@ -66,7 +73,8 @@ struct Server {
 
 impl Server {
     fn with(files: &[(&str, Vec<u8>)]) -> Self {
-        let files = files.iter().map(|(name, bytes)| (format!("/org/net/resolve/main/{name}"), bytes.clone()));
+        let files =
+            files.iter().map(|(name, bytes)| (format!("/org/net/resolve/main/{name}"), bytes.clone()));
         let files: HashMap<String, Vec<u8>> = files.collect();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("its address"));
@@ -96,7 +104,8 @@ fn answer(mut stream: TcpStream, files: &HashMap<String, Vec<u8>>) -> Option<Str
     let mut range = (0, usize::MAX);
     for line in lines.map_while(Result::ok).take_while(|line| !line.is_empty()) {
         let line = line.to_ascii_lowercase();
-        if let Some((start, end)) = line.strip_prefix("range: bytes=").and_then(|range| range.split_once('-')) {
+        if let Some((start, end)) = line.strip_prefix("range: bytes=").and_then(|range| range.split_once('-'))
+        {
             range = (start.parse().ok()?, end.parse().map_or(usize::MAX, |end: usize| end + 1));
         }
     }

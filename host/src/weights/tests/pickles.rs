@@ -114,7 +114,8 @@ fn plain_objects_beside_the_weights_are_data() {
         let namespace = [b"cargparse\nNamespace\n)\x81}", &text("lr")[..], b"K\x01sb"].concat();
         let colour = b"cmy.package\nColour\nK\x01\x85R";
         let hyper = [b"}(", &text("args")[..], &namespace, &text("colour"), colour, b"u"].concat();
-        [b"\x80\x02}(", &text("state_dict")[..], body(pickle), &text("hyper_parameters"), &hyper, b"u."].concat()
+        [b"\x80\x02}(", &text("state_dict")[..], body(pickle), &text("hyper_parameters"), &hyper, b"u."]
+            .concat()
     });
     let found = read(&path).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(found.len(), 9);

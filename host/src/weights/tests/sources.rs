@@ -16,7 +16,8 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
 
 #[test]
 fn a_checkpoint_directory_stands_for_its_weights() {
-    let directory = directory(&[("model.safetensors", "small.safetensors"), ("pytorch_model.bin", "pytorch_model.bin")]);
+    let directory =
+        directory(&[("model.safetensors", "small.safetensors"), ("pytorch_model.bin", "pytorch_model.bin")]);
     assert_eq!(resolve(directory.path()).expect("weights"), directory.path().join("model.safetensors"));
 }
 
@@ -55,7 +56,10 @@ fn what_is_no_weights_is_told_apart() {
             let path = directory.path().join(name);
             fs::write(&path, content).expect("written");
             let error = refusal(&path).to_string();
-            assert!(error.contains(expected) || name.ends_with("safetensors") && error.contains("header"), "{error}");
+            assert!(
+                error.contains(expected) || name.ends_with("safetensors") && error.contains("header"),
+                "{error}"
+            );
         }
     }
 }
@@ -70,14 +74,18 @@ fn the_content_decides_the_format_not_the_name() {
 
 #[test]
 fn shards_are_read_through_their_index() {
-    let shards = directory(&[("a.safetensors", "autoencoder.safetensors"), ("b.safetensors", "small.safetensors")]);
+    let shards =
+        directory(&[("a.safetensors", "autoencoder.safetensors"), ("b.safetensors", "small.safetensors")]);
     let index = shards.path().join("model.safetensors.index.json");
     let mut map = serde_json::Map::new();
-    for (file, names) in [("a.safetensors", ["encoder.0.weight", "decoder.2.bias"]), ("b.safetensors", ["0.weight", "1.bias"])] {
+    for (file, names) in
+        [("a.safetensors", ["encoder.0.weight", "decoder.2.bias"]), ("b.safetensors", ["0.weight", "1.bias"])]
+    {
         map.extend(names.map(|name| (name.to_owned(), Value::from(file))));
     }
     let write = |map: &serde_json::Map<String, Value>| {
-        fs::write(&index, serde_json::json!({ "metadata": {}, "weight_map": map }).to_string()).expect("written");
+        fs::write(&index, serde_json::json!({ "metadata": {}, "weight_map": map }).to_string())
+            .expect("written");
     };
     write(&map);
     let found = read(shards.path()).expect("it loads");

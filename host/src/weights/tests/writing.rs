@@ -31,7 +31,9 @@ fn what_is_written_holds_the_values_that_were_read() {
 
 #[test]
 fn half_precision_is_written_as_safetensors_itself_rounds() {
-    for (kind, reference) in [(Kind::Half, "autoencoder_fp16.safetensors"), (Kind::BFloat16, "autoencoder_bf16.safetensors")] {
+    for (kind, reference) in
+        [(Kind::Half, "autoencoder_fp16.safetensors"), (Kind::BFloat16, "autoencoder_bf16.safetensors")]
+    {
         let options = WriteOptions { kind: Some(kind), ..WriteOptions::default() };
         let (_directory, found) = write(&tensors("autoencoder.pt"), &options);
         for (name, expected) in tensors(reference) {
@@ -54,7 +56,8 @@ fn integers_keep_their_type_when_floats_are_converted() {
 fn a_module_is_written_for_itself_or_for_its_model() {
     let all = tensors("autoencoder.pt");
     let names = |keep_prefix| {
-        let options = WriteOptions { module: Some("encoder".to_owned()), keep_prefix, ..WriteOptions::default() };
+        let options =
+            WriteOptions { module: Some("encoder".to_owned()), keep_prefix, ..WriteOptions::default() };
         let (_directory, found) = write(&all, &options);
         found.names().map(str::to_owned).collect::<Vec<_>>()
     };
@@ -65,7 +68,10 @@ fn a_module_is_written_for_itself_or_for_its_model() {
 #[test]
 fn tied_tensors_are_written_under_both_names() {
     let weight = Tensor::arange(6, (Kind::Float, tch::Device::Cpu)).view([2, 3]);
-    let tied = [("embedding.weight".to_owned(), weight.shallow_clone()), ("head.weight".to_owned(), weight.transpose(0, 1))];
+    let tied = [
+        ("embedding.weight".to_owned(), weight.shallow_clone()),
+        ("head.weight".to_owned(), weight.transpose(0, 1)),
+    ];
     let (_directory, found) = write(&tied, &WriteOptions::default());
     let values = |name: &str| numbers(&found.get(name).expect("written").tensor().expect("a tensor"));
     assert_eq!(values("embedding.weight"), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
@@ -104,11 +110,15 @@ fn hyper_parameters_are_read_back_from_the_metadata() {
 fn the_checksum_is_the_files_and_the_one_sha256sum_gives() {
     let reference = json("files/expected.json");
     let small = &reference["files"]["small.pt"];
-    assert_eq!(sha256_file(&file("small.pt")).expect("readable"), small["sha256"].as_str().expect("a checksum"));
+    assert_eq!(
+        sha256_file(&file("small.pt")).expect("readable"),
+        small["sha256"].as_str().expect("a checksum")
+    );
 
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("out.safetensors");
-    let written = write_safetensors(&path, &tensors("small.pt"), &BTreeMap::new(), &WriteOptions::default()).expect("written");
+    let written = write_safetensors(&path, &tensors("small.pt"), &BTreeMap::new(), &WriteOptions::default())
+        .expect("written");
     assert_eq!(written.sha256, sha256_file(&path).expect("readable"));
     assert_eq!(written.bytes, fs::metadata(&path).expect("the file").len());
     assert_eq!(written.tensors, 9);
@@ -121,8 +131,12 @@ fn a_failed_write_leaves_the_earlier_file_and_nothing_else() {
     fs::write(&path, "before").expect("written");
     // A sparse tensor is found out only when its values are wanted, after others were written.
     let dense = Tensor::ones([3, 3], (Kind::Double, tch::Device::Cpu));
-    let bad = [("a".to_owned(), dense.shallow_clone()), ("b".to_owned(), dense.to_kind(Kind::Float).to_sparse(None, None::<i64>, None))];
-    let error = write_safetensors(&path, &bad, &BTreeMap::new(), &WriteOptions::default()).expect_err("a sparse tensor");
+    let bad = [
+        ("a".to_owned(), dense.shallow_clone()),
+        ("b".to_owned(), dense.to_kind(Kind::Float).to_sparse(None, None::<i64>, None)),
+    ];
+    let error = write_safetensors(&path, &bad, &BTreeMap::new(), &WriteOptions::default())
+        .expect_err("a sparse tensor");
     assert!(error.to_string().contains("tensor 'b'"), "{error}");
     assert_eq!(fs::read_to_string(&path).expect("still there"), "before");
     assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 1);

@@ -10,11 +10,15 @@ fn std(tensor: &Tensor) -> f64 {
     tensor.to_kind(Kind::Double).std(false).double_value(&[])
 }
 
-/// A uniform distribution over plus and minus `bound`: within it, close to both ends, and of the right spread.
+/// A uniform distribution over plus and minus `bound`: within it, close to both ends, and of the right
+/// spread.
 fn assert_uniform(tensor: &Tensor, bound: f64) {
     let (low, high) = range(tensor);
     assert!(low >= -bound && high <= bound, "{low}..{high} leaves plus and minus {bound}");
-    assert!(low < -0.98 * bound && high > 0.98 * bound, "{low}..{high} does not reach plus and minus {bound}");
+    assert!(
+        low < -0.98 * bound && high > 0.98 * bound,
+        "{low}..{high} does not reach plus and minus {bound}"
+    );
     let expected = bound / 3.0_f64.sqrt();
     assert!((std(tensor) / expected - 1.0).abs() < 0.05, "std {} instead of {expected}", std(tensor));
 }

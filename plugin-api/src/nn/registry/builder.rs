@@ -35,7 +35,8 @@ impl ModuleBuilder {
         self.registry.borrow().modules[self.index].mode.clone()
     }
 
-    /// Registers a parameter under `name`, with these values. The same tensor registered under two names is tied.
+    /// Registers a parameter under `name`, with these values. The same tensor registered under two names is
+    /// tied.
     ///
     /// # Errors
     /// The tensor cannot have gradients.

@@ -16,7 +16,10 @@ fn a_wrong_schedule_is_refused_with_file_phase_and_key() {
         ("", "FILE: there is no phase"),
         ("[[phases]]\nname = 3\n", "FILE: `phases[0].name` is 3, expected a text"),
         ("phases = 1\n[[phases]]", "FILE: TOML parse error"),
-        ("[[phases]]\nname = \"a\"\nmodule = []\n", "FILE: phase `a`: unknown key `phases[0].module`, did you mean `modules`?"),
+        (
+            "[[phases]]\nname = \"a\"\nmodule = []\n",
+            "FILE: phase `a`: unknown key `phases[0].module`, did you mean `modules`?",
+        ),
         (
             "[[phases]]\nname = \"a\"\nmodules = [\"head\"]\nlr = -1\n",
             "FILE: phase `a`: `phases[0].lr` is -1, expected a number of at least 0",
@@ -48,21 +51,39 @@ fn a_wrong_schedule_is_refused_with_file_phase_and_key() {
 #[test]
 fn phases_that_do_not_go_together_are_refused() {
     let last = json!({ "name": "z", "modules": ["*"] });
-    let refused =
-        |phase: Value| refusal(json!({ "phases": [{ "name": "head", "modules": ["head"], "end": { "epoch": 3 } }, phase, last] }));
+    let refused = |phase: Value| {
+        refusal(
+            json!({ "phases": [{ "name": "head", "modules": ["head"], "end": { "epoch": 3 } }, phase, last] }),
+        )
+    };
     let cases = [
-        (json!({ "name": "head", "modules": ["backbone"], "end": { "epoch": 4 } }), "`name` is taken by an earlier phase"),
-        (json!({ "name": "a/b", "modules": ["backbone"], "end": { "epoch": 4 } }), "`name` is \"a/b\", expected letters"),
+        (
+            json!({ "name": "head", "modules": ["backbone"], "end": { "epoch": 4 } }),
+            "`name` is taken by an earlier phase",
+        ),
+        (
+            json!({ "name": "a/b", "modules": ["backbone"], "end": { "epoch": 4 } }),
+            "`name` is \"a/b\", expected letters",
+        ),
         (json!({ "name": "b", "modules": ["backbone"] }), "phase `b`: `phases[1]`: `end` is missing"),
         (json!({ "name": "b", "modules": ["backbone"], "end": {} }), "nothing ends the phase"),
-        (json!({ "name": "b", "modules": ["backbone"], "end": { "epoch": 2 } }), "`phases[1].end.epoch` is 2, expected more than 3"),
+        (
+            json!({ "name": "b", "modules": ["backbone"], "end": { "epoch": 2 } }),
+            "`phases[1].end.epoch` is 2, expected more than 3",
+        ),
         (
             json!({ "name": "b", "modules": ["backbone"], "restore_best": true, "end": { "epoch": 4 } }),
             "`restore_best` needs `end.monitor`",
         ),
         (json!({ "name": "b", "lr": 1, "end": { "epoch": 4 } }), "`modules` is empty, so that"),
-        (json!({ "name": "b", "modules": ["head"], "lr": 1, "end": { "epoch": 4 } }), "all of `modules` trains already"),
-        (json!({ "name": "b", "freeze": ["*"], "end": { "epoch": 4 } }), "phase `b`: `phases[1].freeze`: nothing is left that trains"),
+        (
+            json!({ "name": "b", "modules": ["head"], "lr": 1, "end": { "epoch": 4 } }),
+            "all of `modules` trains already",
+        ),
+        (
+            json!({ "name": "b", "freeze": ["*"], "end": { "epoch": 4 } }),
+            "phase `b`: `phases[1].freeze`: nothing is left that trains",
+        ),
         (
             json!({ "name": "b", "modules": ["backbone"], "lr": { "ratio": 1, "of": "haed" }, "end": { "epoch": 4 } }),
             "`lr.of` names `haed`, expected an earlier phase, did you mean `head`?",
@@ -77,7 +98,10 @@ fn phases_that_do_not_go_together_are_refused() {
         assert!(found.contains(expected), "expected `{expected}` in `{found}`");
     }
     assert!(refusal(json!({})).contains("there is no phase, expected `schedule`"));
-    assert!(refusal(json!({ "schedule": "a.toml", "phases": [last] })).contains("both `schedule` and `phases` or `frozen_bn`"));
+    assert!(
+        refusal(json!({ "schedule": "a.toml", "phases": [last] }))
+            .contains("both `schedule` and `phases` or `frozen_bn`")
+    );
 }
 
 #[test]

@@ -21,7 +21,11 @@ impl TextClassifier {
         let stack = self.encoder.config().kind.stack();
         let mut stages = vec![Stage::new(EMBEDDINGS, [format!("{base}.embeddings")])];
         let layers = 0..self.encoder.layers().len();
-        stages.extend(layers.map(|index| Stage::new(format!("{LAYER}{index}"), [format!("{base}.{stack}.layer.{index}")])));
+        stages.extend(
+            layers.map(|index| {
+                Stage::new(format!("{LAYER}{index}"), [format!("{base}.{stack}.layer.{index}")])
+            }),
+        );
         let pooler = (self.pooling == Pooling::Pooler).then(|| format!("{base}.pooler"));
         stages.push(Stage::new(POOL, pooler));
         stages.extend(self.head.as_ref().map(|head| Stage::new(HEAD, head.modules().iter().copied())));
@@ -44,7 +48,9 @@ impl TextClassifier {
     }
 
     fn run_embeddings(&self, inputs: &Tensors) -> Result<Tensors> {
-        let ids = inputs.get("input_ids").map_err(|error| error.help("this model reads texts: [data] kind = \"text\""))?;
+        let ids = inputs
+            .get("input_ids")
+            .map_err(|error| error.help("this model reads texts: [data] kind = \"text\""))?;
         let hidden = self.encoder.embed(ids, inputs.find("token_type_ids"))?;
         let outputs = Tensors::one("hidden_state", hidden);
         match inputs.find("attention_mask") {
@@ -57,7 +63,8 @@ impl TextClassifier {
         let mask = inputs.find(MASK).map(Tensor::shallow_clone);
         let mut weights = None;
         let outputs = inputs.map_first(|hidden| {
-            let (hidden, made) = self.encoder.layers()[index].forward(hidden, mask.as_ref(), self.output_attentions)?;
+            let (hidden, made) =
+                self.encoder.layers()[index].forward(hidden, mask.as_ref(), self.output_attentions)?;
             weights = made;
             Ok(hidden)
         })?;

@@ -25,7 +25,13 @@ enum Layers {
 
 impl Head {
     /// The head of a layout, in its order of modules.
-    pub(super) fn new(root: &nn::Path, layout: Layout, sizes: &EncoderConfig, rate: f64, classes: i64) -> Result<Self> {
+    pub(super) fn new(
+        root: &nn::Path,
+        layout: Layout,
+        sizes: &EncoderConfig,
+        rate: f64,
+        classes: i64,
+    ) -> Result<Self> {
         let EncoderConfig { hidden_size, initializer_range: std, .. } = *sizes;
         let dropout = |path: &nn::Path| Dropout::new(&(path / "dropout"), rate);
         let to_logits = |path: nn::Path| linear(&path, hidden_size, classes, std);
@@ -36,11 +42,17 @@ impl Head {
             },
             (Layout::Mnli, _) => Self {
                 // PyTorch's own initial values, as the guide's `nn.Linear`.
-                layers: Layers::Linear { dropout: None, linear: Linear::new(&(root / "W"), hidden_size, classes)? },
+                layers: Layers::Linear {
+                    dropout: None,
+                    linear: Linear::new(&(root / "W"), hidden_size, classes)?,
+                },
                 modules: &["W"],
             },
             (Layout::SequenceClassification, EncoderKind::Bert) => Self {
-                layers: Layers::Linear { dropout: Some(dropout(root)?), linear: to_logits(root / "classifier")? },
+                layers: Layers::Linear {
+                    dropout: Some(dropout(root)?),
+                    linear: to_logits(root / "classifier")?,
+                },
                 modules: &["dropout", "classifier"],
             },
             (Layout::SequenceClassification, EncoderKind::Roberta) => {
@@ -48,7 +60,10 @@ impl Head {
                 path.module("RobertaClassificationHead")?;
                 let dense = linear(&(&path / "dense"), hidden_size, hidden_size, std)?;
                 let dropout = dropout(&path)?;
-                Self { layers: Layers::Dense { dropout, dense, out_proj: to_logits(&path / "out_proj")? }, modules: &["classifier"] }
+                Self {
+                    layers: Layers::Dense { dropout, dense, out_proj: to_logits(&path / "out_proj")? },
+                    modules: &["classifier"],
+                }
             }
             (Layout::SequenceClassification, EncoderKind::DistilBert) => {
                 let pre_classifier = linear(&(root / "pre_classifier"), hidden_size, hidden_size, std)?;

@@ -4,13 +4,14 @@ use super::TextClassifier;
 use crate::encoder::EncoderKind;
 
 impl TextClassifier {
-    /// Files hold the encoder alone (`embeddings`, …), or below what transformers calls it within a model (`bert`), or as this
-    /// plugin's layouts do.
+    /// Files hold the encoder alone (`embeddings`, …), or below what transformers calls it within a model
+    /// (`bert`), or as this plugin's layouts do.
     pub(super) fn weight_aliases(&self) -> Vec<(String, String)> {
         let config = self.encoder.config();
         let base = self.base;
         let places = [config.kind.base(), "backbone", "bert"].into_iter().filter(|place| *place != base);
-        let mut aliases: Vec<(String, String)> = places.map(|place| (place.to_owned(), base.to_owned())).collect();
+        let mut aliases: Vec<(String, String)> =
+            places.map(|place| (place.to_owned(), base.to_owned())).collect();
         for part in self.encoder_parts() {
             aliases.push((part.to_owned(), format!("{base}.{part}")));
         }
@@ -33,7 +34,8 @@ impl TextClassifier {
         aliases
     }
 
-    /// Computed tables that older files hold, heads of the pretraining tasks, and the pooler where nothing runs it.
+    /// Computed tables that older files hold, heads of the pretraining tasks, and the pooler where nothing
+    /// runs it.
     pub(super) fn unused_weights(&self) -> Vec<String> {
         let config = self.encoder.config();
         let heads: &[&str] = match config.kind {
@@ -62,7 +64,9 @@ impl TextClassifier {
     /// Paths of BERT's layer norms within the encoder.
     fn layer_norms(&self) -> Vec<String> {
         let layers = 0..self.encoder.layers().len();
-        let within = |index| ["attention.output", "output"].map(|part| format!("encoder.layer.{index}.{part}.LayerNorm"));
+        let within = |index| {
+            ["attention.output", "output"].map(|part| format!("encoder.layer.{index}.{part}.LayerNorm"))
+        };
         layers.flat_map(within).chain(["embeddings.LayerNorm".to_owned()]).collect()
     }
 }

@@ -14,13 +14,16 @@ pub struct HubConfig {
 }
 
 impl HubConfig {
-    /// Reads the file and checks that it describes one of `families`; `ids` names the models that take other ones.
+    /// Reads the file and checks that it describes one of `families`; `ids` names the models that take other
+    /// ones.
     ///
     /// # Errors
     /// No such file, no JSON object, another family.
     pub fn read(path: &Path, families: &[&str], ids: &[(&str, &str)]) -> Result<Self, SizeError> {
-        let text = std::fs::read_to_string(path).map_err(|source| SizeError::Read { path: path.to_owned(), source })?;
-        let values = serde_json::from_str(&text).map_err(|error| SizeError::Format { path: path.to_owned(), reason: error.to_string() })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| SizeError::Read { path: path.to_owned(), source })?;
+        let values = serde_json::from_str(&text)
+            .map_err(|error| SizeError::Format { path: path.to_owned(), reason: error.to_string() })?;
         let config = Self { path: path.to_owned(), values };
         // The oldest files have no model_type.
         let Some(found) = config.values.get("model_type") else { return Ok(config) };
@@ -67,7 +70,10 @@ impl HubConfig {
     /// Number of classes that the file names: `num_labels`, else the length of `id2label`.
     pub fn num_labels(&self) -> Option<i64> {
         let labels = self.values.get("id2label").and_then(Value::as_object);
-        self.values.get("num_labels").and_then(Value::as_i64).or_else(|| labels.map(|labels| labels.len() as i64))
+        self.values
+            .get("num_labels")
+            .and_then(Value::as_i64)
+            .or_else(|| labels.map(|labels| labels.len() as i64))
     }
 
     /// Refuses a file that asks for what is not built here.
@@ -76,12 +82,21 @@ impl HubConfig {
     /// The file's `key` is something else than `only`.
     pub fn require(&self, key: &str, only: &Value) -> Result<(), SizeError> {
         match self.values.get(key) {
-            Some(found) if found != only && !found.is_null() => Err(self.value_error(key, found, &only.to_string())),
+            Some(found) if found != only && !found.is_null() => {
+                Err(self.value_error(key, found, &only.to_string()))
+            }
             _ => Ok(()),
         }
     }
 
-    fn pick<T>(&self, key: &str, given: Option<T>, default: T, read: impl Fn(&Value) -> Option<T>, expected: &str) -> Result<T, SizeError> {
+    fn pick<T>(
+        &self,
+        key: &str,
+        given: Option<T>,
+        default: T,
+        read: impl Fn(&Value) -> Option<T>,
+        expected: &str,
+    ) -> Result<T, SizeError> {
         if let Some(given) = given {
             return Ok(given);
         }
@@ -92,6 +107,11 @@ impl HubConfig {
     }
 
     fn value_error(&self, key: &str, found: &Value, expected: &str) -> SizeError {
-        SizeError::Value { path: self.path.clone(), key: key.to_owned(), found: found.to_string(), expected: expected.to_owned() }
+        SizeError::Value {
+            path: self.path.clone(),
+            key: key.to_owned(),
+            found: found.to_string(),
+            expected: expected.to_owned(),
+        }
     }
 }

@@ -105,15 +105,37 @@ impl BertSizes {
             hidden_size: hub.integer("hidden_size", self.hidden_size, usual.hidden_size, 1)?,
             layers: hub.integer("num_hidden_layers", self.num_hidden_layers, usual.layers, 0)?,
             heads: hub.integer("num_attention_heads", self.num_attention_heads, usual.heads, 1)?,
-            intermediate_size: hub.integer("intermediate_size", self.intermediate_size, usual.intermediate_size, 1)?,
+            intermediate_size: hub.integer(
+                "intermediate_size",
+                self.intermediate_size,
+                usual.intermediate_size,
+                1,
+            )?,
             activation: HiddenActivation::named("hidden_act", &activation)?,
-            max_positions: hub.integer("max_position_embeddings", self.max_position_embeddings, usual.max_positions, 1)?,
+            max_positions: hub.integer(
+                "max_position_embeddings",
+                self.max_position_embeddings,
+                usual.max_positions,
+                1,
+            )?,
             token_types: hub.integer("type_vocab_size", self.type_vocab_size, usual.token_types, 1)?,
             layer_norm_eps: hub.fraction("layer_norm_eps", self.layer_norm_eps, usual.layer_norm_eps)?,
             pad_token_id: hub.integer("pad_token_id", self.pad_token_id, usual.pad_token_id, 0)?,
-            hidden_dropout: hub.fraction("hidden_dropout_prob", self.hidden_dropout_prob, usual.hidden_dropout)?,
-            attention_dropout: hub.fraction("attention_probs_dropout_prob", self.attention_probs_dropout_prob, usual.attention_dropout)?,
-            initializer_range: hub.fraction("initializer_range", self.initializer_range, usual.initializer_range)?,
+            hidden_dropout: hub.fraction(
+                "hidden_dropout_prob",
+                self.hidden_dropout_prob,
+                usual.hidden_dropout,
+            )?,
+            attention_dropout: hub.fraction(
+                "attention_probs_dropout_prob",
+                self.attention_probs_dropout_prob,
+                usual.attention_dropout,
+            )?,
+            initializer_range: hub.fraction(
+                "initializer_range",
+                self.initializer_range,
+                usual.initializer_range,
+            )?,
             pooler: usual.pooler,
         };
         config.checked()
@@ -136,13 +158,26 @@ impl DistilBertSizes {
             heads: hub.integer("n_heads", self.n_heads, usual.heads, 1)?,
             intermediate_size: hub.integer("hidden_dim", self.hidden_dim, usual.intermediate_size, 1)?,
             activation: HiddenActivation::named("activation", &activation)?,
-            max_positions: hub.integer("max_position_embeddings", self.max_position_embeddings, usual.max_positions, 1)?,
+            max_positions: hub.integer(
+                "max_position_embeddings",
+                self.max_position_embeddings,
+                usual.max_positions,
+                1,
+            )?,
             token_types: 0,
             layer_norm_eps: usual.layer_norm_eps,
             pad_token_id: hub.integer("pad_token_id", self.pad_token_id, usual.pad_token_id, 0)?,
             hidden_dropout: hub.fraction("dropout", self.dropout, usual.hidden_dropout)?,
-            attention_dropout: hub.fraction("attention_dropout", self.attention_dropout, usual.attention_dropout)?,
-            initializer_range: hub.fraction("initializer_range", self.initializer_range, usual.initializer_range)?,
+            attention_dropout: hub.fraction(
+                "attention_dropout",
+                self.attention_dropout,
+                usual.attention_dropout,
+            )?,
+            initializer_range: hub.fraction(
+                "initializer_range",
+                self.initializer_range,
+                usual.initializer_range,
+            )?,
             pooler: false,
         };
         config.checked()

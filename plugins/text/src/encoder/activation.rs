@@ -114,7 +114,8 @@ mod tests {
     fn every_activation_is_transformers() {
         for (name, expected) in OUTPUTS {
             let activation = HiddenActivation::named("hidden_act", name).unwrap();
-            let outputs = Vec::<f32>::try_from(activation.apply(&Tensor::from_slice(&INPUTS)).unwrap()).unwrap();
+            let outputs =
+                Vec::<f32>::try_from(activation.apply(&Tensor::from_slice(&INPUTS)).unwrap()).unwrap();
             for (output, expected) in outputs.iter().zip(expected) {
                 assert!((output - expected).abs() < 2e-5, "{name}: {outputs:?}, expected {expected}");
             }

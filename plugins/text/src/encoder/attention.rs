@@ -16,14 +16,15 @@ pub(super) struct SelfAttention {
 }
 
 impl SelfAttention {
-    /// The projections under `path`. The module itself is registered by the caller; `dropout_path` is apart, since DistilBERT
-    /// has its output projection before it.
+    /// The projections under `path`. The module itself is registered by the caller; `dropout_path` is apart,
+    /// since DistilBERT has its output projection before it.
     pub(super) fn projections(path: &nn::Path, config: &EncoderConfig) -> Result<[Linear; 3]> {
         let names = match config.kind {
             EncoderKind::DistilBert => ["q_lin", "k_lin", "v_lin"],
             EncoderKind::Bert | EncoderKind::Roberta => ["query", "key", "value"],
         };
-        let project = |name| linear(&(path / name), config.hidden_size, config.hidden_size, config.initializer_range);
+        let project =
+            |name| linear(&(path / name), config.hidden_size, config.hidden_size, config.initializer_range);
         Ok([project(names[0])?, project(names[1])?, project(names[2])?])
     }
 
@@ -31,11 +32,20 @@ impl SelfAttention {
         Self { query, key, value, dropout, heads }
     }
 
-    /// `[N, L, H]` to `[N, L, H]`; the weights `[N, heads, L, L]` only where they are asked for. `mask` is true for tokens.
-    pub(super) fn forward(&self, hidden: &Tensor, mask: Option<&Tensor>, weights: bool) -> Result<(Tensor, Option<Tensor>)> {
+    /// `[N, L, H]` to `[N, L, H]`; the weights `[N, heads, L, L]` only where they are asked for. `mask` is
+    /// true for tokens.
+    pub(super) fn forward(
+        &self,
+        hidden: &Tensor,
+        mask: Option<&Tensor>,
+        weights: bool,
+    ) -> Result<(Tensor, Option<Tensor>)> {
         let (batch, length, features) = hidden.size3()?;
         let split = |layer: &Linear| -> Result<Tensor> {
-            Ok(layer.forward(hidden)?.f_view([batch, length, self.heads, features / self.heads])?.f_transpose(1, 2)?)
+            Ok(layer
+                .forward(hidden)?
+                .f_view([batch, length, self.heads, features / self.heads])?
+                .f_transpose(1, 2)?)
         };
         let (query, key, value) = (split(&self.query)?, split(&self.key)?, split(&self.value)?);
         let mask = mask.map(|mask| mask.f_view([batch, 1, 1, length])).transpose()?;
@@ -49,7 +59,12 @@ impl SelfAttention {
             (self.dropout.forward(&weights)?.f_matmul(&value)?, Some(weights))
         } else {
             let dropout = self.dropout.active_probability();
-            (Tensor::f_scaled_dot_product_attention(&query, &key, &value, mask, dropout, false, None, false)?, None)
+            (
+                Tensor::f_scaled_dot_product_attention(
+                    &query, &key, &value, mask, dropout, false, None, false,
+                )?,
+                None,
+            )
         };
         Ok((attended.f_transpose(1, 2)?.f_reshape([batch, length, features])?, weights))
     }

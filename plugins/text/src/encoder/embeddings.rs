@@ -28,7 +28,8 @@ impl Embeddings {
             kind => kind.class("Embeddings"),
         })?;
         let words = table(&(path / "word_embeddings"), config.vocab_size, padding, config)?;
-        let build_positions = |padding| table(&(path / "position_embeddings"), config.max_positions, padding, config);
+        let build_positions =
+            |padding| table(&(path / "position_embeddings"), config.max_positions, padding, config);
         // RoBERTa registers its positions last.
         let early = if config.kind == EncoderKind::Roberta { None } else { Some(build_positions(None)?) };
         let types = match config.token_types {
@@ -51,7 +52,8 @@ impl Embeddings {
         };
         let longest = self.config.longest();
         if length > longest {
-            let error = Error::new(format_args!("a text has {length} tokens, the model takes at most {longest}"));
+            let error =
+                Error::new(format_args!("a text has {length} tokens, the model takes at most {longest}"));
             return Err(error.help(format_args!("set `max_length = {longest}` or less in [data]")));
         }
         let words = self.words.forward(input_ids).map_err(|error| {
@@ -66,14 +68,18 @@ impl Embeddings {
             let given = token_types.filter(|_| self.config.token_types > 1);
             let types = given.map_or_else(|| input_ids.f_zeros_like(), |types| Ok(types.shallow_clone()))?;
             let vectors = table.forward(&types).map_err(|error| {
-                error.context(format_args!("cannot look up token_type_ids: the model has {} types", self.config.token_types))
+                error.context(format_args!(
+                    "cannot look up token_type_ids: the model has {} types",
+                    self.config.token_types
+                ))
             })?;
             sum = sum.f_add(&vectors)?;
         }
         self.dropout.forward(&self.norm.forward(&sum)?)
     }
 
-    /// 0, 1, …; RoBERTa counts the tokens that are no padding, from behind the padding id, which padding itself keeps.
+    /// 0, 1, …; RoBERTa counts the tokens that are no padding, from behind the padding id, which padding
+    /// itself keeps.
     fn position_ids(&self, input_ids: &Tensor) -> Result<Tensor> {
         let length = input_ids.size().get(1).copied().unwrap_or_default();
         if self.config.kind != EncoderKind::Roberta {

@@ -34,7 +34,15 @@ impl Layer {
     }
 
     fn bert(path: &nn::Path, config: &EncoderConfig) -> Result<Self> {
-        let EncoderConfig { kind, hidden_size, intermediate_size, layer_norm_eps, hidden_dropout, initializer_range, .. } = *config;
+        let EncoderConfig {
+            kind,
+            hidden_size,
+            intermediate_size,
+            layer_norm_eps,
+            hidden_dropout,
+            initializer_range,
+            ..
+        } = *config;
         path.module(&kind.class("Layer"))?;
         let attention_path = path / "attention";
         attention_path.module(&kind.class("Attention"))?;
@@ -67,12 +75,20 @@ impl Layer {
     }
 
     fn distil_bert(path: &nn::Path, config: &EncoderConfig) -> Result<Self> {
-        let EncoderConfig { hidden_size, intermediate_size, layer_norm_eps, hidden_dropout, initializer_range, .. } = *config;
+        let EncoderConfig {
+            hidden_size,
+            intermediate_size,
+            layer_norm_eps,
+            hidden_dropout,
+            initializer_range,
+            ..
+        } = *config;
         path.module("TransformerBlock")?;
         let attention_path = path / "attention";
         attention_path.module("DistilBertSelfAttention")?;
         let projections = SelfAttention::projections(&attention_path, config)?;
-        let attention_output = linear(&(&attention_path / "out_lin"), hidden_size, hidden_size, initializer_range)?;
+        let attention_output =
+            linear(&(&attention_path / "out_lin"), hidden_size, hidden_size, initializer_range)?;
         let dropout = Dropout::new(&(&attention_path / "dropout"), config.attention_dropout)?;
         let attention_norm = LayerNorm::new(&(path / "sa_layer_norm"), hidden_size, layer_norm_eps)?;
         let ffn = path / "ffn";
@@ -94,12 +110,17 @@ impl Layer {
         })
     }
 
-    /// `[N, L, H]` to `[N, L, H]`, and the attention weights `[N, heads, L, L]` where `weights` asks for them. `mask`,
-    /// `[N, L]`, is true for tokens and false for padding.
+    /// `[N, L, H]` to `[N, L, H]`, and the attention weights `[N, heads, L, L]` where `weights` asks for
+    /// them. `mask`, `[N, L]`, is true for tokens and false for padding.
     ///
     /// # Errors
     /// Shapes that do not fit.
-    pub fn forward(&self, hidden: &Tensor, mask: Option<&Tensor>, weights: bool) -> Result<(Tensor, Option<Tensor>)> {
+    pub fn forward(
+        &self,
+        hidden: &Tensor,
+        mask: Option<&Tensor>,
+        weights: bool,
+    ) -> Result<(Tensor, Option<Tensor>)> {
         let (attended, weights) = self.attention.forward(hidden, mask, weights)?;
         let mut attended = self.attention_output.forward(&attended)?;
         if let Some(dropout) = &self.attention_output_dropout {

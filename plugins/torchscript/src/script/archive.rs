@@ -1,4 +1,5 @@
-//! The zip archive of a TorchScript file. libtorch looks at no checksum: a flipped bit in the weights would go unseen.
+//! The zip archive of a TorchScript file. libtorch looks at no checksum: a flipped bit in the weights would
+//! go unseen.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -24,12 +25,16 @@ pub fn check(path: &Path) -> Result<(), LoadError> {
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(LoadError::Unreadable(path.to_owned(), "it is no file".to_owned()));
     }
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|_| LoadError::NoArchive(path.to_owned()))?;
-    let damaged = |name: &str, error: &dyn std::fmt::Display| LoadError::Damaged(path.to_owned(), format!("its entry {name}: {error}"));
+    let mut archive =
+        ZipArchive::new(BufReader::new(file)).map_err(|_| LoadError::NoArchive(path.to_owned()))?;
+    let damaged = |name: &str, error: &dyn std::fmt::Display| {
+        LoadError::Damaged(path.to_owned(), format!("its entry {name}: {error}"))
+    };
     let mut has_constants = false;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(|error| damaged(&index.to_string(), &error))?;
-        let name = entry.name().map(|name| name.to_string()).map_err(|error| damaged(&index.to_string(), &error))?;
+        let name =
+            entry.name().map(|name| name.to_string()).map_err(|error| damaged(&index.to_string(), &error))?;
         has_constants |= name.ends_with(CONSTANTS);
         // A checksum of 0 stands for none.
         if entry.crc32() != 0 {

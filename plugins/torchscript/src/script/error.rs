@@ -36,7 +36,9 @@ impl LoadError {
             Self::Missing(_) => {
                 "its code is needed whenever the model is built: put it back, or say where it is now with `--set model.path=…`"
             }
-            _ => "write it with `torch.jit.script(module).save(…)`, or `torch.jit.trace(module.eval(), example).save(…)`",
+            _ => {
+                "write it with `torch.jit.script(module).save(…)`, or `torch.jit.trace(module.eval(), example).save(…)`"
+            }
         };
         Error::of(ErrorKind::Config, self).help(help)
     }
@@ -44,9 +46,13 @@ impl LoadError {
 
 /// A module that cannot be run.
 pub fn no_forward(path: &str) -> Error {
-    let message =
-        if path.is_empty() { "the file has no `forward`".to_owned() } else { format!("the file's module `{path}` has no `forward`") };
-    Error::of(ErrorKind::Config, message).help("name a module that has one with `module`, or export the network itself")
+    let message = if path.is_empty() {
+        "the file has no `forward`".to_owned()
+    } else {
+        format!("the file's module `{path}` has no `forward`")
+    };
+    Error::of(ErrorKind::Config, message)
+        .help("name a module that has one with `module`, or export the network itself")
 }
 
 /// What failed inside a forward, and where in the file's code.

@@ -59,7 +59,12 @@ unsafe extern "C" {
         tensor: *const C_tensor,
         error: ErrorOut,
     ) -> c_int;
-    pub fn thaw_script_set_training(script: *mut Script, module: usize, training: bool, error: ErrorOut) -> c_int;
+    pub fn thaw_script_set_training(
+        script: *mut Script,
+        module: usize,
+        training: bool,
+        error: ErrorOut,
+    ) -> c_int;
 
     pub fn thaw_script_forward(
         script: *mut Script,

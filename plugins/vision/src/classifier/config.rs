@@ -14,7 +14,9 @@ impl<A: Architecture> Config for ClassifierConfig<A> {
     fn schema() -> Value {
         let mut schema = A::Options::schema();
         for (key, default) in A::defaults() {
-            if let Some(property) = schema.get_mut("properties").and_then(|properties| properties.get_mut(&key)) {
+            if let Some(property) =
+                schema.get_mut("properties").and_then(|properties| properties.get_mut(&key))
+            {
                 property["default"] = default;
             }
         }

@@ -28,7 +28,11 @@ impl LastLayer {
 }
 
 /// The original's last layers under its own names: the dropout if there is one, the linear layer.
-pub(super) fn last_layer_in_place(last: &LastLayer, places: &[nn::Path], options: &Options) -> Result<Vec<Box<dyn nn::Module>>> {
+pub(super) fn last_layer_in_place(
+    last: &LastLayer,
+    places: &[nn::Path],
+    options: &Options,
+) -> Result<Vec<Box<dyn nn::Module>>> {
     let mut layers: Vec<Box<dyn nn::Module>> = Vec::new();
     if let ([place, _], Some(_)) = (places, &last.dropout) {
         layers.push(Box::new(nn::Dropout::new(place, options.dropout)?));

@@ -49,7 +49,8 @@ pub struct Options {
     /// Whether to leave the head out: the model gives features `[N, C]`.
     #[config(default = false)]
     pub features_only: bool,
-    /// Whether the backbone starts frozen and in evaluation mode: no gradients, and none computed. A strategy can still thaw it.
+    /// Whether the backbone starts frozen and in evaluation mode: no gradients, and none computed. A strategy
+    /// can still thaw it.
     #[config(default = false)]
     pub freeze_features: bool,
 }

@@ -36,8 +36,12 @@ impl Trunk {
         let is_original = options.layout == Layout::Original;
         let misfit = match options.head {
             _ if !is_original => None,
-            _ if options.freeze_features => Some("`freeze_features` needs a backbone: choose another `layout` than `original`"),
-            Head::Mlp => Some("`head = \"mlp\"` needs another `layout` than `original`, which has a head of its own"),
+            _ if options.freeze_features => {
+                Some("`freeze_features` needs a backbone: choose another `layout` than `original`")
+            }
+            Head::Mlp => {
+                Some("`head = \"mlp\"` needs another `layout` than `original`, which has a head of its own")
+            }
             Head::Linear => None,
         };
         if let Some(misfit) = misfit {
@@ -92,7 +96,11 @@ impl Trunk {
     ///
     /// # Errors
     /// The layer cannot be built.
-    pub fn layer<M: nn::Module + 'static>(&mut self, name: &str, build: impl FnOnce(&nn::Path) -> Result<M>) -> Result<()> {
+    pub fn layer<M: nn::Module + 'static>(
+        &mut self,
+        name: &str,
+        build: impl FnOnce(&nn::Path) -> Result<M>,
+    ) -> Result<()> {
         let place = self.place(name);
         let layer = build(&place)?;
         self.run([name], layer);
@@ -101,7 +109,8 @@ impl Trunk {
 
     /// Adds a layer that uses the modules and parameters of these names, which are built already.
     pub fn run<'n, M: nn::Module + 'static>(&mut self, names: impl IntoIterator<Item = &'n str>, layer: M) {
-        let modules: Vec<String> = names.into_iter().map(|name| self.place(name).as_str().to_owned()).collect();
+        let modules: Vec<String> =
+            names.into_iter().map(|name| self.place(name).as_str().to_owned()).collect();
         if self.stages.is_empty() {
             self.stage("stem");
         }
@@ -116,7 +125,8 @@ impl Trunk {
         self.run([], Function(function));
     }
 
-    /// A stage of its own that averages over the picture, `[N, C, H, W]` to `[N, C]`: what the original calls `name`.
+    /// A stage of its own that averages over the picture, `[N, C, H, W]` to `[N, C]`: what the original calls
+    /// `name`.
     ///
     /// # Errors
     /// There is a module at this place already.
@@ -127,15 +137,18 @@ impl Trunk {
         Ok(())
     }
 
-    /// Ends the features, `[N, last.features]`: registers the original's last layers in its own layout, and has the head
-    /// take their place in the others.
+    /// Ends the features, `[N, last.features]`: registers the original's last layers in its own layout, and
+    /// has the head take their place in the others.
     ///
     /// # Errors
     /// The layers cannot be built.
     pub fn classify(&mut self, last: LastLayer) -> Result<()> {
         if self.options.layout == Layout::Original && !self.options.features_only {
-            // The original has its last layers in a sequence, which stands there already if features come out of it too.
-            if let Some((sequence, _)) = last.layer.rsplit_once('.').filter(|(sequence, _)| !self.is_placed(sequence)) {
+            // The original has its last layers in a sequence, which stands there already if features come out
+            // of it too.
+            if let Some((sequence, _)) =
+                last.layer.rsplit_once('.').filter(|(sequence, _)| !self.is_placed(sequence))
+            {
                 self.place(sequence).module("Sequential")?;
             }
             let mut modules = Vec::new();
@@ -156,14 +169,16 @@ impl Trunk {
         self.weights.aliases.push((from.into(), place.as_str().to_owned()));
     }
 
-    /// Tells that what the original calls `name` is a position embedding of a grid after so many other tokens.
+    /// Tells that what the original calls `name` is a position embedding of a grid after so many other
+    /// tokens.
     pub fn position_grid(&mut self, name: &str, tokens: usize) {
         let place = self.place(name);
         self.weights.grids.push((place.as_str().to_owned(), tokens));
     }
 
     pub(super) fn finish(mut self) -> Result<(Vec<RunStage>, WeightNames)> {
-        let last = self.last.take().ok_or_else(|| Error::new("the architecture says nothing of its last layer"))?;
+        let last =
+            self.last.take().ok_or_else(|| Error::new("the architecture says nothing of its last layer"))?;
         if self.options.features_only {
             self.weights.unused.push(last.layer.clone());
         }

@@ -17,7 +17,12 @@ const CHANNELS_FIRST: [i64; 4] = [0, 3, 1, 2];
 /// Sizes that libtorch refuses.
 pub fn convolution(path: &nn::Path, input: i64, output: i64, kernel: i64) -> Result<nn::Conv2d> {
     let options = nn::Conv2dOptions { stride: kernel, ..Default::default() };
-    nn::Conv2d::with_values(path, initial_weight(&[output, input, kernel, kernel])?, Some(nn::init::zeros(&[output])?), options)
+    nn::Conv2d::with_values(
+        path,
+        initial_weight(&[output, input, kernel, kernel])?,
+        Some(nn::init::zeros(&[output])?),
+        options,
+    )
 }
 
 /// Layer norm over the channels of pictures, as torchvision's `LayerNorm2d`.
@@ -55,8 +60,8 @@ impl nn::Module for Permute {
     }
 }
 
-/// A block: depthwise convolution, layer norm, two linear layers with a GELU between them; a scale per channel; the input
-/// is added.
+/// A block: depthwise convolution, layer norm, two linear layers with a GELU between them; a scale per
+/// channel; the input is added.
 pub struct Block {
     branch: nn::Sequential,
     /// `[C, 1, 1]`
@@ -73,12 +78,21 @@ impl Block {
         let module = path.module("CNBlock")?;
         let layer_scale = module.parameter("layer_scale", nn::init::constant(&[channels, 1, 1], 1e-6)?)?;
         let linear = |path: &nn::Path, input: i64, output: i64| {
-            nn::Linear::with_values(path, initial_weight(&[output, input])?, Some(nn::init::zeros(&[output])?))
+            nn::Linear::with_values(
+                path,
+                initial_weight(&[output, input])?,
+                Some(nn::init::zeros(&[output])?),
+            )
         };
         let branch = nn::Sequential::new(&(path / "block"), |block| {
             block.push(|path| {
                 let options = nn::Conv2dOptions { padding: 3, groups: channels, ..Default::default() };
-                nn::Conv2d::with_values(path, initial_weight(&[channels, 1, 7, 7])?, Some(nn::init::zeros(&[channels])?), options)
+                nn::Conv2d::with_values(
+                    path,
+                    initial_weight(&[channels, 1, 7, 7])?,
+                    Some(nn::init::zeros(&[channels])?),
+                    options,
+                )
             })?;
             block.push(|path| Permute::new(path, CHANNELS_LAST))?;
             block.push(|path| nn::LayerNorm::new(path, channels, EPS))?;

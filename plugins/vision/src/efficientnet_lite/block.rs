@@ -40,16 +40,22 @@ pub struct Block {
 }
 
 impl Block {
-    /// A block for pictures of `size` pixels, which becomes the size of what comes out. Its branch is dropped with the
-    /// probability `drop`.
+    /// A block for pictures of `size` pixels, which becomes the size of what comes out. Its branch is dropped
+    /// with the probability `drop`.
     pub fn new(path: &nn::Path, shape: BlockShape, drop: f64, size: &mut i64) -> Result<Self> {
         let module = path.module("MBConvBlock")?;
         let inner = shape.input * shape.expand;
-        let mut layer = |conv: &str, bn: &str, [input, output, kernel, stride, groups]: [i64; 5]| -> Result<_> {
-            let convolution = SamePaddingConv2d::new(&(path / conv), input, output, kernel, stride, groups, size)?;
-            Ok(Layer { convolution, norm: norm(&(path / bn), output)? })
+        let mut layer =
+            |conv: &str, bn: &str, [input, output, kernel, stride, groups]: [i64; 5]| -> Result<_> {
+                let convolution =
+                    SamePaddingConv2d::new(&(path / conv), input, output, kernel, stride, groups, size)?;
+                Ok(Layer { convolution, norm: norm(&(path / bn), output)? })
+            };
+        let expand = if shape.expand == 1 {
+            None
+        } else {
+            Some(layer("_expand_conv", "_bn0", [shape.input, inner, 1, 1, 1])?)
         };
-        let expand = if shape.expand == 1 { None } else { Some(layer("_expand_conv", "_bn0", [shape.input, inner, 1, 1, 1])?) };
         let depthwise = layer("_depthwise_conv", "_bn1", [inner, inner, shape.kernel, shape.stride, inner])?;
         let project = layer("_project_conv", "_bn2", [inner, shape.output, 1, 1, 1])?;
         nn::Activation::new(&(path / "_swish"), nn::ActivationKind::ReLU6)?;

@@ -70,7 +70,13 @@ impl Block {
             Ok((conv, nn::BatchNorm2d::new(&(path / format_args!("bn{number}")), output)?))
         };
         let pointwise = |stride| nn::Conv2dOptions { stride, ..Default::default() };
-        let window = |stride, dilation, groups| nn::Conv2dOptions { stride, padding: dilation, dilation, groups, ..Default::default() };
+        let window = |stride, dilation, groups| nn::Conv2dOptions {
+            stride,
+            padding: dilation,
+            dilation,
+            groups,
+            ..Default::default()
+        };
         let relu = || nn::Activation::new(&(path / "relu"), nn::ActivationKind::ReLU);
         let layers = match kind {
             BlockKind::Basic => {

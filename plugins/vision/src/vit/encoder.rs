@@ -8,7 +8,8 @@ use crate::classifier::Trunk;
 /// Constant of the layer norms.
 pub const EPS: f64 = 1e-6;
 
-/// Pictures to a sequence of tokens: patches through a convolution, the class token before them, their positions added.
+/// Pictures to a sequence of tokens: patches through a convolution, the class token before them, their
+/// positions added.
 pub struct PatchEmbedding {
     conv_proj: nn::Conv2d,
     /// `[1, 1, features]`
@@ -29,10 +30,16 @@ impl PatchEmbedding {
         let std = 1.0 / ((3 * patch * patch) as f64).sqrt();
         let weight = nn::init::truncated_normal(&[features, 3, patch, patch], std, -2.0, 2.0)?;
         let options = nn::Conv2dOptions { stride: patch, ..Default::default() };
-        let conv_proj = nn::Conv2d::with_values(&trunk.place("conv_proj"), weight, Some(nn::init::zeros(&[features])?), options)?;
+        let conv_proj = nn::Conv2d::with_values(
+            &trunk.place("conv_proj"),
+            weight,
+            Some(nn::init::zeros(&[features])?),
+            options,
+        )?;
         let encoder = trunk.place("encoder").module("Encoder")?;
         let length = (image_size / patch).pow(2) + 1;
-        let pos_embedding = encoder.parameter("pos_embedding", nn::init::normal(&[1, length, features], 0.02)?)?;
+        let pos_embedding =
+            encoder.parameter("pos_embedding", nn::init::normal(&[1, length, features], 0.02)?)?;
         let dropout = nn::Dropout::new(&trunk.place("encoder.dropout"), dropout)?;
         Ok(Self { conv_proj, class_token, pos_embedding, dropout, image_size })
     }
@@ -42,7 +49,10 @@ impl nn::Module for PatchEmbedding {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let (batch, _, height, width) = input.size4()?;
         let size = self.image_size;
-        ensure!([height, width] == [size; 2], "the model is built for pictures of {size} x {size} pixels, found {width} x {height}");
+        ensure!(
+            [height, width] == [size; 2],
+            "the model is built for pictures of {size} x {size} pixels, found {width} x {height}"
+        );
         let patches = self.conv_proj.forward(input)?.f_flatten(2, -1)?.f_transpose(1, 2)?;
         let class_tokens = self.class_token.f_expand([batch, -1, -1], false)?;
         let tokens = Tensor::f_cat(&[class_tokens, patches], 1)?;
@@ -80,7 +90,12 @@ impl EncoderBlock {
         let EncoderShape { features, heads, hidden, dropout, attention_dropout } = shape;
         Ok(Self {
             ln_1: nn::LayerNorm::new(&(path / "ln_1"), features, EPS)?,
-            self_attention: nn::MultiheadAttention::new(&(path / "self_attention"), features, heads, attention_dropout)?,
+            self_attention: nn::MultiheadAttention::new(
+                &(path / "self_attention"),
+                features,
+                heads,
+                attention_dropout,
+            )?,
             dropout: nn::Dropout::new(&(path / "dropout"), dropout)?,
             ln_2: nn::LayerNorm::new(&(path / "ln_2"), features, EPS)?,
             mlp: nn::Sequential::of_kind(&(path / "mlp"), "MLPBlock", |mlp| {
@@ -96,12 +111,17 @@ impl EncoderBlock {
 
 /// A linear layer with the perceptron's initial values.
 fn linear(path: &nn::Path, input: i64, output: i64) -> Result<nn::Linear> {
-    nn::Linear::with_values(path, nn::init::xavier_uniform(&[output, input])?, Some(nn::init::normal(&[output], 1e-6)?))
+    nn::Linear::with_values(
+        path,
+        nn::init::xavier_uniform(&[output, input])?,
+        Some(nn::init::normal(&[output], 1e-6)?),
+    )
 }
 
 impl nn::Module for EncoderBlock {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let attended = self.dropout.forward(&self.self_attention.forward(&self.ln_1.forward(input)?)?)?.f_add(input)?;
+        let attended =
+            self.dropout.forward(&self.self_attention.forward(&self.ln_1.forward(input)?)?)?.f_add(input)?;
         Ok(self.mlp.forward(&self.ln_2.forward(&attended)?)?.f_add(&attended)?)
     }
 }

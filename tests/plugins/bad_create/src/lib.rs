@@ -2,7 +2,9 @@
 
 use serde_json::json;
 use thaw_plugin_api::__private::create_callback;
-use thaw_plugin_api::abi::abi_stable::library::{__call_root_module_loader, CheckTypeLayout, LibHeader, RootModuleResult};
+use thaw_plugin_api::abi::abi_stable::library::{
+    __call_root_module_loader, CheckTypeLayout, LibHeader, RootModuleResult,
+};
 use thaw_plugin_api::abi::abi_stable::prefix_type::PrefixTypeTrait;
 use thaw_plugin_api::abi::abi_stable::std_types::{RResult, RStr, RString};
 use thaw_plugin_api::abi::{BoxedInstance, BoxedModel, PluginRoot, PluginRoot_Ref, RawLog_Ref, RawResult};

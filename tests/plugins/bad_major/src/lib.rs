@@ -1,10 +1,12 @@
-//! The root that another major version of `thaw-plugin-api` would give its plugins: another version and other fields.
-//! A host must know it by the version and touch nothing else.
+//! The root that another major version of `thaw-plugin-api` would give its plugins: another version and other
+//! fields. A host must know it by the version and touch nothing else.
 
 #![allow(non_local_definitions, non_camel_case_types)]
 
 use abi_stable::StableAbi;
-use abi_stable::library::{__call_root_module_loader, CheckTypeLayout, LibHeader, RootModule, RootModuleResult};
+use abi_stable::library::{
+    __call_root_module_loader, CheckTypeLayout, LibHeader, RootModule, RootModuleResult,
+};
 use abi_stable::package_version_strings;
 use abi_stable::prefix_type::PrefixTypeTrait;
 use abi_stable::sabi_types::VersionStrings;

@@ -69,19 +69,37 @@ impl ModuleEntry {
         Ok(Some(match self.kind.as_str() {
             "Linear" => Box::new(self.linear(path, weights)?),
             "Conv2d" => {
-                let options = nn::Conv2dOptions { stride: self.stride, padding: self.padding, bias: self.bias, ..Default::default() };
-                Box::new(nn::Conv2d::new(path, self.in_channels, self.out_channels, self.kernel_size, options)?)
+                let options = nn::Conv2dOptions {
+                    stride: self.stride,
+                    padding: self.padding,
+                    bias: self.bias,
+                    ..Default::default()
+                };
+                Box::new(nn::Conv2d::new(
+                    path,
+                    self.in_channels,
+                    self.out_channels,
+                    self.kernel_size,
+                    options,
+                )?)
             }
             kind if kind.starts_with("BatchNorm") => {
                 let name = &self.name;
-                ensure!(self.affine && self.track_running_stats, "`{name}` is a {kind} without affine or stored statistics");
+                ensure!(
+                    self.affine && self.track_running_stats,
+                    "`{name}` is a {kind} without affine or stored statistics"
+                );
                 Box::new(nn::BatchNorm2d::of_kind(path, kind, self.num_features, self.eps, self.momentum)?)
             }
             "ReLU" => Box::new(nn::Activation::new(path, nn::ActivationKind::ReLU)?),
             "Dropout" => Box::new(nn::Dropout::new(path, self.p)?),
             kind => {
                 let is_iterable = kind.contains("Sequential");
-                ensure!(is_iterable || self.own_parameters.is_some(), "there is no layer {kind} for `{}`", self.name);
+                ensure!(
+                    is_iterable || self.own_parameters.is_some(),
+                    "there is no layer {kind} for `{}`",
+                    self.name
+                );
                 let module = path.module(kind)?;
                 if is_iterable {
                     module.iterable();
@@ -100,10 +118,11 @@ impl ModuleEntry {
             weights.insert(self.name.clone(), linear.weight().shallow_clone());
             return Ok(linear);
         };
-        let weight = weights
-            .get(tied_to)
-            .ok_or_else(|| Error::new(format_args!("`{}` is tied to `{tied_to}`, which is no Linear before it", self.name)))?;
-        let bias = if self.bias { Some(init::bias_for(&[self.out_features, self.in_features])?) } else { None };
+        let weight = weights.get(tied_to).ok_or_else(|| {
+            Error::new(format_args!("`{}` is tied to `{tied_to}`, which is no Linear before it", self.name))
+        })?;
+        let bias =
+            if self.bias { Some(init::bias_for(&[self.out_features, self.in_features])?) } else { None };
         nn::Linear::with_values(path, weight.shallow_clone(), bias)
     }
 }

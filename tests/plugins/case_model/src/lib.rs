@@ -40,8 +40,14 @@ struct CaseModel {
 
 impl CaseModel {
     /// Runs the leaves below a module one after the other.
-    fn run(&self, module: &str, input: &thaw_plugin_api::tch::Tensor) -> Result<thaw_plugin_api::tch::Tensor> {
-        let is_within = |path: &str| path == module || path.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'));
+    fn run(
+        &self,
+        module: &str,
+        input: &thaw_plugin_api::tch::Tensor,
+    ) -> Result<thaw_plugin_api::tch::Tensor> {
+        let is_within = |path: &str| {
+            path == module || path.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'))
+        };
         let layers = self.layers.iter().filter(|(path, _)| is_within(path));
         layers.map(|(_, layer)| layer).try_fold(input.shallow_clone(), |input, layer| layer.forward(&input))
     }
@@ -54,7 +60,10 @@ impl Model for CaseModel {
     fn new(config: CaseConfig, root: &nn::Path) -> Result<Self> {
         let case: Case = read_case(&config.case)?;
         let kind = case.model.kind.as_str();
-        ensure!(["mlp_bn", "conv_bn", "layers", "nested"].contains(&kind), "there is no forward for models of kind `{kind}`");
+        ensure!(
+            ["mlp_bn", "conv_bn", "layers", "nested"].contains(&kind),
+            "there is no forward for models of kind `{kind}`"
+        );
         let (mut layers, mut weights) = (Vec::new(), Weights::new());
         for entry in &case.modules {
             let path = entry.name.split('.').fold(root.clone(), |path, name| path / name);

@@ -3,7 +3,8 @@
 use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::tch::{Tensor, no_grad};
 
-/// Keeps the mean of a parameter over the epochs, puts it into the model at the end, and saves that as `average`.
+/// Keeps the mean of a parameter over the epochs, puts it into the model at the end, and saves that as
+/// `average`.
 #[derive(Config)]
 pub struct CaseAverage {
     /// Name of the parameter.

@@ -1,4 +1,5 @@
-//! What the audit is there for: a strategy that forgets the optimizer, and a callback that changes what is frozen.
+//! What the audit is there for: a strategy that forgets the optimizer, and a callback that changes what is
+//! frozen.
 
 use thaw_plugin_api::prelude::*;
 
@@ -25,7 +26,11 @@ impl Strategy for ForgetsTheGroup {
     }
 
     fn on_train_batch_end(&mut self, context: &mut Context) -> Result<()> {
-        if self.at_step == Some(context.global_step()) { context.model()?.make_trainable(&self.module) } else { Ok(()) }
+        if self.at_step == Some(context.global_step()) {
+            context.model()?.make_trainable(&self.module)
+        } else {
+            Ok(())
+        }
     }
 }
 

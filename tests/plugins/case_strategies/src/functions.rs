@@ -47,13 +47,17 @@ fn apply(context: &mut Context, call: &Value) -> Result<Map<String, Value>> {
     let mut result = Map::new();
     match call["call"].as_str().unwrap_or_default() {
         "flatten_modules" => {
-            let modules: Vec<&str> = model.flatten_modules(targets)?.into_iter().map(|module| module.path.as_str()).collect();
+            let modules: Vec<&str> =
+                model.flatten_modules(targets)?.into_iter().map(|module| module.path.as_str()).collect();
             result.insert("count".to_owned(), json!(modules.len()));
             result.insert("modules".to_owned(), json!(modules));
             return Ok(result);
         }
         "filter_params" => {
-            result.insert("params".to_owned(), json!(model.filter_params(targets, flag("train_bn"), flag("requires_grad"))?));
+            result.insert(
+                "params".to_owned(),
+                json!(model.filter_params(targets, flag("train_bn"), flag("requires_grad"))?),
+            );
             return Ok(result);
         }
         // The run config built it.
@@ -61,7 +65,9 @@ fn apply(context: &mut Context, call: &Value) -> Result<Map<String, Value>> {
             result.insert("filter_calls".to_owned(), json!([]));
             return Ok(result);
         }
-        "freeze" => model.freeze(targets, if flag("train_bn") { BatchNorm::Train } else { BatchNorm::BatchStats })?,
+        "freeze" => {
+            model.freeze(targets, if flag("train_bn") { BatchNorm::Train } else { BatchNorm::BatchStats })?
+        }
         "freeze_module" => targets.paths().into_iter().try_for_each(|path| model.freeze_module(path))?,
         "make_trainable" => model.make_trainable(targets)?,
         "unfreeze_and_add_param_group" => {
@@ -69,8 +75,10 @@ fn apply(context: &mut Context, call: &Value) -> Result<Map<String, Value>> {
             unfrozen.make_trainable(targets.clone())?;
             let names = unfrozen.filter_params(targets.clone(), flag("train_bn"), true)?;
             let parameters = names.iter().map(|name| unfrozen.parameter(name)).collect::<Result<Vec<_>>>()?;
-            let kept: Vec<&str> =
-                filter_on_optimizer(&optimizer, parameters).into_iter().map(|parameter| parameter.name.as_str()).collect();
+            let kept: Vec<&str> = filter_on_optimizer(&optimizer, parameters)
+                .into_iter()
+                .map(|parameter| parameter.name.as_str())
+                .collect();
             let dropped: Vec<&String> = names.iter().filter(|name| !kept.contains(&name.as_str())).collect();
             result.insert("filter_calls".to_owned(), json!([{ "dropped_by_identity": dropped }]));
             let denominator = call.get("initial_denom_lr").and_then(Value::as_f64).unwrap_or(10.0);
@@ -84,8 +92,10 @@ fn apply(context: &mut Context, call: &Value) -> Result<Map<String, Value>> {
     let mut trainable: Vec<&str> = model.trainable();
     trainable.sort_unstable();
     let norms = || model.modules().iter().filter(|module| module.is_batch_norm());
-    let tracks: BTreeMap<&str, Option<bool>> = norms().map(|module| (module.path.as_str(), module.track_running_stats)).collect();
-    let trains: BTreeMap<&str, bool> = norms().map(|module| (module.path.as_str(), module.training)).collect();
+    let tracks: BTreeMap<&str, Option<bool>> =
+        norms().map(|module| (module.path.as_str(), module.track_running_stats)).collect();
+    let trains: BTreeMap<&str, bool> =
+        norms().map(|module| (module.path.as_str(), module.training)).collect();
     result.insert("requires_grad".to_owned(), json!(trainable));
     result.insert("track_running_stats".to_owned(), json!(tracks));
     result.insert("batch_norm_training".to_owned(), json!(trains));

@@ -1,5 +1,5 @@
-//! The strategies of reference cases, written as an author writes them, and callbacks that record for the tests what a
-//! run directory does not hold.
+//! The strategies of reference cases, written as an author writes them, and callbacks that record for the
+//! tests what a run directory does not hold.
 
 mod average;
 mod careless;

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use thaw_plugin_api::prelude::*;
 
-/// Logs the norm of the optimizer's gradients before they are clipped, and group 0's momentum; says when an epoch begins.
+/// Logs the norm of the optimizer's gradients before they are clipped, and group 0's momentum; says when an
+/// epoch begins.
 #[derive(Config)]
 pub struct CaseRecorder {
     /// Whether to log `total_norm` at each step.
@@ -41,7 +42,8 @@ impl Callback for CaseRecorder {
         if !self.norm {
             return Ok(());
         }
-        let names: Vec<String> = context.optimizer()?.groups().iter().flat_map(|group| group.parameters.clone()).collect();
+        let names: Vec<String> =
+            context.optimizer()?.groups().iter().flat_map(|group| group.parameters.clone()).collect();
         let mut sum = 0.0;
         for name in names {
             let gradient = context.tensor(&name)?.grad();

@@ -26,13 +26,20 @@ impl Strategy for LayerEachEpoch {
 
     fn finetune(&mut self, epoch: usize, model: &mut ModuleTree, optimizer: &mut Optimizer) -> Result<()> {
         match model.children(&self.modules)?.get(epoch + 1) {
-            Some(child) => model.unfreeze_and_add_param_group(child, optimizer, self.lr, self.initial_denom_lr, self.train_bn),
+            Some(child) => model.unfreeze_and_add_param_group(
+                child,
+                optimizer,
+                self.lr,
+                self.initial_denom_lr,
+                self.train_bn,
+            ),
             None => Ok(()),
         }
     }
 }
 
-/// Freezes a container; from one epoch on, every epoch unfreezes each of its last children in a call of its own.
+/// Freezes a container; from one epoch on, every epoch unfreezes each of its last children in a call of its
+/// own.
 #[derive(Config)]
 pub struct LastChildrenFinetuning {
     /// Path of the container.
@@ -61,7 +68,9 @@ impl Strategy for LastChildrenFinetuning {
         }
         let children = model.children(&self.modules)?;
         let first = children.len().saturating_sub(self.layers_per_epoch);
-        children[first..].iter().try_for_each(|child| model.unfreeze_and_add_param_group(child, optimizer, self.lr, 10.0, self.train_bn))
+        children[first..].iter().try_for_each(|child| {
+            model.unfreeze_and_add_param_group(child, optimizer, self.lr, 10.0, self.train_bn)
+        })
     }
 }
 

@@ -2,8 +2,8 @@
 
 use thaw_plugin_api::prelude::*;
 
-/// Waits for a line on stdin at the start of each of these epochs, and says so on stdout. Where stdin has ended, it does
-/// not wait.
+/// Waits for a line on stdin at the start of each of these epochs, and says so on stdout. Where stdin has
+/// ended, it does not wait.
 #[derive(Config)]
 pub struct CaseWait {
     /// The epochs, from 0.

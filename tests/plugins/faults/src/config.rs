@@ -5,20 +5,35 @@ use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::serde_json::json;
 
 fn schema() -> Value {
-    let rate = json!({ "type": "number", "minimum": 0.0, "maximum": 1.0, "default": 0.5, "description": "A rate." });
+    let rate =
+        json!({ "type": "number", "minimum": 0.0, "maximum": 1.0, "default": 0.5, "description": "A rate." });
     json!({ "type": "object", "description": "A callback with a rate.", "properties": { "rate": rate } })
 }
 
 /// Reads the rate; refuses what `keeps_range` and `knows_keys` say.
-fn read(value: &Value, key: &Key, default: f64, keeps_range: bool, knows_keys: bool) -> Result<f64, ConfigError> {
+fn read(
+    value: &Value,
+    key: &Key,
+    default: f64,
+    keeps_range: bool,
+    knows_keys: bool,
+) -> Result<f64, ConfigError> {
     let empty = Map::new();
     let table = value.as_object().unwrap_or(&empty);
     if let Some(unknown) = table.keys().find(|name| *name != "rate" && knows_keys) {
-        return Err(ConfigError::UnknownKey { key: key.child(unknown), nearest: None, known: vec!["rate".to_owned()] });
+        return Err(ConfigError::UnknownKey {
+            key: key.child(unknown),
+            nearest: None,
+            known: vec!["rate".to_owned()],
+        });
     }
     let Some(rate) = table.get("rate") else { return Ok(default) };
     let number = rate.as_f64().filter(|rate| !keeps_range || (0.0..=1.0).contains(rate));
-    number.ok_or_else(|| ConfigError::Value { key: key.child("rate"), found: rate.to_string(), expected: "a number of 0 to 1".to_owned() })
+    number.ok_or_else(|| ConfigError::Value {
+        key: key.child("rate"),
+        found: rate.to_string(),
+        expected: "a number of 0 to 1".to_owned(),
+    })
 }
 
 macro_rules! fault {

@@ -10,7 +10,8 @@ use config::{DefaultDiffers, IgnoresRange, IgnoresUnknownKeys, PanicsOnConfig, W
 use groups::{InNoGroup, InTwoGroups, NeedsChildren};
 use process::{Exits, Hangs, Leaks, LeavesThread, Prints};
 use run::{
-    BareError, CountsInstances, FailsLate, NeedsAllEpochs, NeedsAnEpoch, NeedsValidation, PanicsOnRefusal, SharesACounter, TakesAnyNumber,
+    BareError, CountsInstances, FailsLate, NeedsAllEpochs, NeedsAnEpoch, NeedsValidation, PanicsOnRefusal,
+    SharesACounter, TakesAnyNumber,
 };
 use state::{ForgetsState, HalfTakesState, SavesAnother, TakesAnyState};
 use thaw_plugin_api::export_plugin;

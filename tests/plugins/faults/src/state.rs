@@ -43,7 +43,9 @@ impl Callback for SavesAnother {
 
     fn load_state(&mut self, state: Map<String, Value>) -> Result<()> {
         let epochs = state.get("epochs").and_then(Value::as_f64).filter(|_| state.len() == 1);
-        self.epochs = epochs.ok_or_else(|| Error::of(ErrorKind::State, "the saved state has no number `epochs`"))? as usize;
+        self.epochs = epochs
+            .ok_or_else(|| Error::of(ErrorKind::State, "the saved state has no number `epochs`"))?
+            as usize;
         self.loaded = true;
         Ok(())
     }
@@ -98,7 +100,8 @@ impl Callback for HalfTakesState {
     fn load_state(&mut self, state: Map<String, Value>) -> Result<()> {
         self.offset = 0.5;
         let epochs = state.get("epochs").and_then(Value::as_u64).filter(|_| state.len() == 1);
-        self.epochs = epochs.ok_or_else(|| Error::of(ErrorKind::State, "the saved state has no number `epochs`"))?;
+        self.epochs =
+            epochs.ok_or_else(|| Error::of(ErrorKind::State, "the saved state has no number `epochs`"))?;
         self.offset = 0.0;
         Ok(())
     }

@@ -5,8 +5,9 @@ mod models;
 
 use callbacks::{LeavesGradOff, WritesToFrozen};
 use models::{
-    CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn, GivesDoubles, HidesAWeight,
-    KeepsEveryOutput, LosesInBf16, NamesNoModule, PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
+    CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn,
+    GivesDoubles, HidesAWeight, KeepsEveryOutput, LosesInBf16, NamesNoModule, PanicsOnShapes, SharesAWeight,
+    TracksWhileFrozen,
 };
 use thaw_plugin_api::export_plugin;
 

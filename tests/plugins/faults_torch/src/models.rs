@@ -146,7 +146,8 @@ pub struct PrecisionConfig {
     fp32_only: bool,
 }
 
-/// Large numbers that nearly cancel out: in bfloat16 nothing is left of their difference. It declares bfloat16 all the same.
+/// Large numbers that nearly cancel out: in bfloat16 nothing is left of their difference. It declares
+/// bfloat16 all the same.
 pub struct LosesInBf16 {
     net: Net,
     fp32_only: bool,
@@ -175,7 +176,9 @@ impl Model for LosesInBf16 {
             }
             let large = self.net.head.weight().f_mul_scalar(1000.0)?;
             let nearly = large.f_mul_scalar(0.999)?;
-            Ok(x.f_matmul(&large.f_tr()?)?.f_sub(&x.f_matmul(&nearly.f_tr()?)?)?.f_add(&self.net.head.forward(x)?)?)
+            Ok(x.f_matmul(&large.f_tr()?)?
+                .f_sub(&x.f_matmul(&nearly.f_tr()?)?)?
+                .f_add(&self.net.head.forward(x)?)?)
         })
     }
 }

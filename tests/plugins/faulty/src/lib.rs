@@ -1,4 +1,5 @@
-//! A strategy and a callback that panic or return an error in the hook that their configuration names, from an epoch on.
+//! A strategy and a callback that panic or return an error in the hook that their configuration names, from
+//! an epoch on.
 
 use thaw_plugin_api::prelude::*;
 
@@ -23,8 +24,8 @@ struct Fault {
     /// The epoch from which on it fails.
     #[config(default = 0, range = ..100)]
     epoch: usize,
-    /// A checkpoint whose weights and optimizer state it puts back, to take another optimizer then, before it fails in a
-    /// hook with a context.
+    /// A checkpoint whose weights and optimizer state it puts back, to take another optimizer then, before it
+    /// fails in a hook with a context.
     restore: Option<String>,
     /// Calls so far, so that there is a state.
     #[config(state)]

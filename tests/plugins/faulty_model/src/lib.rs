@@ -29,7 +29,8 @@ struct FaultyConfig {
     /// Number of classes.
     #[config(default = 4, range = 1..)]
     num_classes: i64,
-    /// Whether it has a step of its own, with the metrics `half`, which is one, and `none`, which is no number.
+    /// Whether it has a step of its own, with the metrics `half`, which is one, and `none`, which is no
+    /// number.
     #[config(default = false)]
     own_step: bool,
 }
@@ -61,8 +62,13 @@ impl FaultyModel {
     fn own_step(&self, batch: &Batch) -> Result<Option<StepOutput>> {
         let (true, Some(target)) = (self.config.own_step, &batch.target) else { return Ok(None) };
         let outputs = self.forward(Tensors::one("x", batch.inputs.first()?.shallow_clone()))?;
-        let loss = outputs.first()?.f_cross_entropy_loss(target, None::<Tensor>, Reduction::Mean, -100, 0.0)?;
-        Ok(Some(StepOutput { loss, outputs, metrics: vec![("half".to_owned(), 0.5), ("none".to_owned(), f64::NAN)] }))
+        let loss =
+            outputs.first()?.f_cross_entropy_loss(target, None::<Tensor>, Reduction::Mean, -100, 0.0)?;
+        Ok(Some(StepOutput {
+            loss,
+            outputs,
+            metrics: vec![("half".to_owned(), 0.5), ("none".to_owned(), f64::NAN)],
+        }))
     }
 }
 

@@ -34,8 +34,11 @@ impl Case {
     /// The first difference, or what kept the model from being built.
     pub fn run(&self, search: &SearchPath) -> Result<Verdict, String> {
         match self {
-            Self::Architecture(file) => Reference::open(file).and_then(|reference| check::run(&reference, search)),
-            Self::Script(file) => Reference::open(&file.with_file_name(SCRIPTS)).and_then(|all| check::script(&all, file, search)),
+            Self::Architecture(file) => {
+                Reference::open(file).and_then(|reference| check::run(&reference, search))
+            }
+            Self::Script(file) => Reference::open(&file.with_file_name(SCRIPTS))
+                .and_then(|all| check::script(&all, file, search)),
             Self::Weights(file) => {
                 let expected = Reference::open(&file.with_file_name(WEIGHTS))?;
                 files::check(expected.json(), file).map(|deviation| Verdict::Passed(deviation.into()))

@@ -32,7 +32,8 @@ impl From<Deviation> for Deviations {
 
 impl fmt::Display for Deviations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<String> = self.0.iter().map(|(part, deviation)| format!("{part} {:.3}", deviation.share())).collect();
+        let parts: Vec<String> =
+            self.0.iter().map(|(part, deviation)| format!("{part} {:.3}", deviation.share())).collect();
         f.write_str(&parts.join(", "))
     }
 }
@@ -50,15 +51,20 @@ pub fn run(reference: &Reference, search: &SearchPath) -> Result<Verdict, String
             Err(reason) => return Ok(Verdict::Skipped(reason)),
         },
     };
-    let subject = |target, reference| Ok::<_, String>(Subject { built: build(target, search)?, reference, weights: source.as_deref() });
+    let subject = |target, reference| {
+        Ok::<_, String>(Subject { built: build(target, search)?, reference, weights: source.as_deref() })
+    };
     if !reference.json()["sentences"].is_array() {
         return subject(&target, reference)?.all().map(Verdict::Passed);
     }
     let mut deviations = subject(&target, reference)?.sentences()?;
     if let Some(pairs) = reference.fine_tuning() {
         let target = catalog::target(&pairs.json()["config"])?;
-        let of_pairs = subject(&target, &pairs)?.all().map_err(|difference| format!("finetune_pairs: {difference}"))?;
-        deviations.0.extend(of_pairs.0.into_iter().map(|(part, deviation)| (format!("finetune_pairs {part}"), deviation)));
+        let of_pairs =
+            subject(&target, &pairs)?.all().map_err(|difference| format!("finetune_pairs: {difference}"))?;
+        deviations.0.extend(
+            of_pairs.0.into_iter().map(|(part, deviation)| (format!("finetune_pairs {part}"), deviation)),
+        );
     }
     Ok(Verdict::Passed(deviations))
 }
@@ -69,13 +75,15 @@ pub fn run(reference: &Reference, search: &SearchPath) -> Result<Verdict, String
 /// The first difference, or what kept the model from being built.
 pub fn script(all: &Reference, file: &Path, search: &SearchPath) -> Result<Verdict, String> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let target = Target { plugin: "torchscript", id: "torchscript".to_owned(), config: json!({ "path": file }) };
+    let target =
+        Target { plugin: "torchscript", id: "torchscript".to_owned(), config: json!({ "path": file }) };
     let deviation = check_script(&all.script(&name), || build(&target, search))?;
     Ok(Verdict::Passed(deviation.into()))
 }
 
 fn build(target: &Target, search: &SearchPath) -> Result<Built, String> {
-    let plugins = PluginSet::load([target.plugin], search, Path::new("")).map_err(|error| error.to_string())?;
+    let plugins =
+        PluginSet::load([target.plugin], search, Path::new("")).map_err(|error| error.to_string())?;
     let (raw, _) = plugins.create_model(&target.id, &target.config).map_err(|error| error.to_string())?;
     Built::from_raw(raw)
 }
@@ -92,11 +100,13 @@ impl Subject<'_> {
     fn all(&mut self) -> Result<Deviations, String> {
         self.built.check_names(self.reference)?;
         self.reset()?;
-        let keys: Vec<&String> = self.reference.json().as_object().into_iter().flatten().map(|(key, _)| key).collect();
+        let keys: Vec<&String> =
+            self.reference.json().as_object().into_iter().flatten().map(|(key, _)| key).collect();
         let mut deviations = Deviations::default();
         for key in keys.iter().filter(|key| key.starts_with("eval")) {
             let reference = if *key == "eval" { self.reference } else { &self.reference.with_eval(key) };
-            let deviation = self.built.check_eval(reference).map_err(|difference| self.located(reference, difference))?;
+            let deviation =
+                self.built.check_eval(reference).map_err(|difference| self.located(reference, difference))?;
             self.built.check_stages(reference, |_| None)?;
             deviations.0.push(((*key).clone(), deviation));
         }
@@ -109,7 +119,8 @@ impl Subject<'_> {
         }
         if finetuning::is_recorded(self.reference) {
             self.reset()?;
-            let steps = finetuning::check(&mut self.built, self.reference).map_err(|difference| format!("adamw: {difference}"))?;
+            let steps = finetuning::check(&mut self.built, self.reference)
+                .map_err(|difference| format!("adamw: {difference}"))?;
             deviations.0.push(("adamw".to_owned(), steps));
         }
         Ok(deviations)
@@ -139,9 +150,12 @@ impl Subject<'_> {
             return weights::load(&self.built, file.to_path_buf(), &json["weights"]);
         }
         let renamed = json["init"]["renamed"].as_object();
-        let renamed: Vec<(&String, &str)> = renamed.into_iter().flatten().filter_map(|(from, to)| Some((from, to.as_str()?))).collect();
+        let renamed: Vec<(&String, &str)> =
+            renamed.into_iter().flatten().filter_map(|(from, to)| Some((from, to.as_str()?))).collect();
         self.built.fill(self.reference.gain(), |name| {
-            let new = renamed.iter().find_map(|(from, to)| Some(format!("{to}{}", name.strip_prefix(from.as_str())?)));
+            let new = renamed
+                .iter()
+                .find_map(|(from, to)| Some(format!("{to}{}", name.strip_prefix(from.as_str())?)));
             new.unwrap_or_else(|| name.to_owned())
         });
         Ok(())
@@ -151,8 +165,12 @@ impl Subject<'_> {
     fn located(&mut self, reference: &Reference, difference: String) -> String {
         let json = reference.json();
         let backbone = json["backbone"].as_str().unwrap_or_default();
-        let recorded: Vec<&str> =
-            json["eval"]["activations"].as_array().into_iter().flatten().filter_map(|row| row["name"].as_str()).collect();
+        let recorded: Vec<&str> = json["eval"]["activations"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|row| row["name"].as_str())
+            .collect();
         let module_of = |stage: &Stage| {
             let path = stage.modules.last()?.strip_prefix(backbone)?.trim_start_matches('.');
             (recorded.iter().filter(|name| **name == path).count() == 1).then(|| path.to_owned())
@@ -176,13 +194,20 @@ impl Subject<'_> {
             for row in json[part].as_array().into_iter().flatten() {
                 let outputs = tch::no_grad(|| self.built.forward(tokens(row)))?;
                 if part == "sentences" {
-                    embeddings.push(outputs.get("embedding").map_err(|error| error.to_string())?.flatten(0, -1));
+                    embeddings
+                        .push(outputs.get("embedding").map_err(|error| error.to_string())?.flatten(0, -1));
                 }
-                for (output, recorded) in [("last_hidden_state", "cls_first8"), ("embedding", "embedding_first8")] {
+                for (output, recorded) in
+                    [("last_hidden_state", "cls_first8"), ("embedding", "embedding_first8")]
+                {
                     let ours = outputs.get(output).map_err(|error| error.to_string())?.flatten(0, -1);
                     for (index, theirs) in row[recorded].as_array().into_iter().flatten().enumerate() {
-                        let what = format!("{part}, {}, {output} {index}", row["text"].as_str().or(row["a"].as_str()).unwrap_or_default());
-                        let (ours, theirs) = (ours.double_value(&[index as i64]), theirs.as_f64().unwrap_or(f64::NAN));
+                        let what = format!(
+                            "{part}, {}, {output} {index}",
+                            row["text"].as_str().or(row["a"].as_str()).unwrap_or_default()
+                        );
+                        let (ours, theirs) =
+                            (ours.double_value(&[index as i64]), theirs.as_f64().unwrap_or(f64::NAN));
                         deviation.compare(&what, ours, theirs, tolerance, 1.0)?;
                     }
                 }

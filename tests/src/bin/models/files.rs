@@ -25,7 +25,11 @@ pub fn check(expected: &Value, file: &Path) -> Result<Deviation, String> {
         ("refused" | "refused by CRC-32", Ok(_)) => Err(format!("it was read, expected: {verdict}")),
         ("refused" | "refused by CRC-32" | "refused or tensors only", Err(error)) => {
             let text = error.to_string();
-            if text.contains(&*name) { Ok(Deviation::default()) } else { Err(format!("the refusal does not name the file: {text}")) }
+            if text.contains(&*name) {
+                Ok(Deviation::default())
+            } else {
+                Err(format!("the refusal does not name the file: {text}"))
+            }
         }
         (other, _) => Err(format!("no such verdict is known: `{other}`")),
     }

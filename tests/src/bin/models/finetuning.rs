@@ -15,7 +15,11 @@ pub fn check(built: &mut Built, reference: &Reference) -> Result<Deviation, Stri
         settings[key] = recorded[key].clone();
     }
     let config: OptimizerConfig = serde_json::from_value(settings).map_err(|error| error.to_string())?;
-    let names = built.tree().parameters().filter(|parameter| parameter.tied_to.is_none()).map(|parameter| parameter.name.clone());
+    let names = built
+        .tree()
+        .parameters()
+        .filter(|parameter| parameter.tied_to.is_none())
+        .map(|parameter| parameter.name.clone());
     let names: Vec<String> = names.collect();
     let text = |error: OptimizerError| error.to_string();
     let entries = names.iter().map(|name| (name.clone(), built.tensor(name).shallow_clone()));

@@ -1,12 +1,14 @@
 //! `models [DIR]`: the models of the built plugins against what PyTorch computed.
 //!
-//! Every `arch/*.json` of the folder is one line: names, modules, outputs, stages, training steps, losses under AdamW. Behind
-//! `ok` stands the largest deviation as a share of what is allowed; behind `FAILED` the first that is too large. References that
-//! are made with real weights need the file: it is looked for in `$THAW_WEIGHTS` and `weights`, and skipped where it is not.
-//! So is every TorchScript file that `files/torchscript.json` records, with five steps of training, and every weight file that
+//! Every `arch/*.json` of the folder is one line: names, modules, outputs, stages, training steps, losses
+//! under AdamW. Behind `ok` stands the largest deviation as a share of what is allowed; behind `FAILED` the
+//! first that is too large. References that are made with real weights need the file: it is looked for in
+//! `$THAW_WEIGHTS` and `weights`, and skipped where it is not. So is every TorchScript file that
+//! `files/torchscript.json` records, with five steps of training, and every weight file that
 //! `files/expected.json` says is to be read, with its values, or to be refused.
 //!
-//! Without DIR: `$THAW_MODEL_FIXTURES`, else `tests/fixtures/models`. Further arguments choose by name: `models DIR resnet`.
+//! Without DIR: `$THAW_MODEL_FIXTURES`, else `tests/fixtures/models`. Further arguments choose by name:
+//! `models DIR resnet`.
 
 mod cases;
 mod check;
@@ -38,7 +40,8 @@ fn main() -> ExitCode {
 
 fn run(folder: &Path, wanted: &[String]) -> Result<bool, String> {
     let cases = cases::find(folder, wanted)?;
-    // As the references were made. Batch norm over eight values amplifies the rounding of a sum that threads split.
+    // As the references were made. Batch norm over eight values amplifies the rounding of a sum that threads
+    // split.
     thaw_plugin_api::tch::set_num_threads(1);
     let search = SearchPath::of_process(&[]);
     let mut counts = [0; 3];

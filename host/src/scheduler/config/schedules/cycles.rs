@@ -40,7 +40,8 @@ pub struct OneCycle {
 impl OneCycle {
     /// Its length, where the settings say one.
     pub(in crate::scheduler) fn length(&self) -> Option<usize> {
-        self.total_steps.or(self.epochs.zip(self.steps_per_epoch).map(|(epochs, steps)| epochs.saturating_mul(steps)))
+        self.total_steps
+            .or(self.epochs.zip(self.steps_per_epoch).map(|(epochs, steps)| epochs.saturating_mul(steps)))
     }
 }
 
@@ -82,7 +83,8 @@ impl Cyclic {
     /// The lowest rate as a share of the highest, where it is the same for all groups.
     pub(in crate::scheduler) fn share(&self) -> Option<f64> {
         let groups = self.base_lr.values().len().max(self.max_lr.values().len());
-        let mut shares = (0..groups).filter_map(|group| Some(self.base_lr.at(group)? / self.max_lr.at(group)?));
+        let mut shares =
+            (0..groups).filter_map(|group| Some(self.base_lr.at(group)? / self.max_lr.at(group)?));
         let first = shares.next()?;
         shares.all(|share| (share - first).abs() <= 1e-9 * first).then_some(first)
     }

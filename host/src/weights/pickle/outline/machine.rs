@@ -18,7 +18,12 @@ pub struct Machine<'b> {
 impl<'b> Machine<'b> {
     /// Before the first instruction.
     pub fn new(bytes: &'b [u8]) -> Self {
-        Self { bytes: Bytes::new(bytes), stack: Vec::new(), memo: HashMap::new(), outline: Outline::default() }
+        Self {
+            bytes: Bytes::new(bytes),
+            stack: Vec::new(),
+            memo: HashMap::new(),
+            outline: Outline::default(),
+        }
     }
 
     /// Goes on to the end, or to what stops it.

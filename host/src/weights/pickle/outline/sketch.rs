@@ -21,14 +21,16 @@ pub enum Sketch {
 impl Sketch {
     /// A tuple of these, unless it is too deep.
     pub fn tuple(items: Vec<Sketch>) -> Self {
-        let deepest = items.iter().map(|item| if let Self::Tuple { depth, .. } = item { *depth } else { 0 }).max();
+        let deepest =
+            items.iter().map(|item| if let Self::Tuple { depth, .. } = item { *depth } else { 0 }).max();
         match deepest.unwrap_or(0) + 1 {
             depth if depth <= DEPTH => Self::Tuple { items: items.into(), depth },
             _ => Self::Other,
         }
     }
 
-    /// The storage of a tensor's first argument: `rebuild((storage, …))`, or `rebuild(f, type, (storage, …))`.
+    /// The storage of a tensor's first argument: `rebuild((storage, …))`, or `rebuild(f, type, (storage,
+    /// …))`.
     pub fn storage(&self) -> Option<&Rc<str>> {
         match self {
             Self::Storage(key) | Self::Tensor(key) => Some(key),

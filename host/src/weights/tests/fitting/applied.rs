@@ -15,10 +15,16 @@ fn applied_weights_are_the_files_in_the_models_own_tensors() {
         let model: Vec<_> = autoencoder().into_iter().map(|tensor| TensorSpec { kind, ..tensor }).collect();
         let tensors: HashMap<_, _> = model
             .iter()
-            .map(|tensor| (tensor.name.clone(), Tensor::zeros(&tensor.shape[..], (kind, Device::Cpu)).set_requires_grad(true)))
+            .map(|tensor| {
+                (
+                    tensor.name.clone(),
+                    Tensor::zeros(&tensor.shape[..], (kind, Device::Cpu)).set_requires_grad(true),
+                )
+            })
             .collect();
         let plan = plan_load(&model, &found, &config()).expect("it fits");
-        let copied = apply(&plan, &found, |name| tensors.get(name).map(Tensor::shallow_clone)).expect("applied");
+        let copied =
+            apply(&plan, &found, |name| tensors.get(name).map(Tensor::shallow_clone)).expect("applied");
         assert_eq!(copied, 8);
         for (name, tensor) in &tensors {
             assert!(tensor.is_leaf() && tensor.requires_grad(), "{name}");
@@ -46,7 +52,11 @@ fn a_view_with_strides_is_filled_in_logical_order() {
 #[test]
 fn damage_found_while_loading_names_the_tensor() {
     let found = read(file("bitflip_data.pt")).expect("its names are intact");
-    let model: Vec<_> = found.entries().iter().map(|entry| TensorSpec::new(entry.name(), entry.shape(), entry.kind())).collect();
+    let model: Vec<_> = found
+        .entries()
+        .iter()
+        .map(|entry| TensorSpec::new(entry.name(), entry.shape(), entry.kind()))
+        .collect();
     let plan = plan_load(&model, &found, &config()).expect("it fits");
     let error = apply(&plan, &found, |name| {
         let tensor = model.iter().find(|tensor| tensor.name == name)?;
@@ -61,6 +71,7 @@ fn a_model_that_lacks_a_planned_tensor_is_an_error() {
     let plan = plan(&autoencoder(), &config());
     let error = apply(&plan, &weights(), |_| None).expect_err("no tensors");
     assert!(error.to_string().contains("the model has no such tensor"), "{error}");
-    let wrong = apply(&plan, &weights(), |_| Some(Tensor::zeros([1], (Kind::Float, Device::Cpu)))).expect_err("wrong shape");
+    let wrong = apply(&plan, &weights(), |_| Some(Tensor::zeros([1], (Kind::Float, Device::Cpu))))
+        .expect_err("wrong shape");
     assert!(wrong.to_string().contains("planned for shape"), "{wrong}");
 }

@@ -5,7 +5,11 @@ use super::*;
 /// The auto-encoder under `backbone`, without its decoder, which its files call by other names.
 fn pretrained(aliases: &[(&str, &str)], unused: &[&str]) -> Result<LoadPlan, WeightsError> {
     let aliases = aliases.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
-    let names = PretrainedNames { aliases, unused: unused.iter().map(|path| (*path).to_owned()).collect(), ..PretrainedNames::default() };
+    let names = PretrainedNames {
+        aliases,
+        unused: unused.iter().map(|path| (*path).to_owned()).collect(),
+        ..PretrainedNames::default()
+    };
     plan_pretrained(&below("encoder", "backbone"), &weights(), &config(), &names)
 }
 
@@ -16,16 +20,18 @@ fn names_of_pretrained_files_move_to_the_models_own() {
     assert!(pairs(&plan).contains(&("encoder.0.weight", "backbone.0.weight")));
     assert!(plan.unused.iter().all(|name| name.starts_with("decoder.")) && plan.unused.len() == 4);
     // The longest of several counts, a whole name at last.
-    let report = match pretrained(&[("encoder", "backbone"), ("encoder.0.weight", "backbone.2.bias")], &["decoder"]) {
-        Err(WeightsError::NameTwice { name, .. }) => name,
-        other => panic!("{other:?}"),
-    };
+    let report =
+        match pretrained(&[("encoder", "backbone"), ("encoder.0.weight", "backbone.2.bias")], &["decoder"]) {
+            Err(WeightsError::NameTwice { name, .. }) => name,
+            other => panic!("{other:?}"),
+        };
     assert_eq!(report, "backbone.2.bias");
 }
 
 #[test]
 fn what_no_alias_and_no_unused_module_covers_is_still_unexpected() {
-    let Err(WeightsError::Mismatch(report)) = pretrained(&[("encoder", "backbone")], &["deco", "decoder.0"]) else {
+    let Err(WeightsError::Mismatch(report)) = pretrained(&[("encoder", "backbone")], &["deco", "decoder.0"])
+    else {
         panic!("the decoder's second layer is asked for");
     };
     let unexpected: Vec<_> = report.unexpected.iter().map(|tensor| tensor.in_file.as_str()).collect();
@@ -57,7 +63,8 @@ fn position_embeddings_are_interpolated_as_torchvision_does_where_the_config_say
     for side in [4, 7, 12] {
         let shape = [1, 1 + side * side, 3];
         let model = [TensorSpec::new(name, shape, Kind::Float)];
-        let plan = plan_pretrained(&model, &reference, &config, &pretrained).unwrap_or_else(|error| panic!("{error}"));
+        let plan = plan_pretrained(&model, &reference, &config, &pretrained)
+            .unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(plan.copies[0].resize.is_some(), side != 7);
         let loaded = Tensor::zeros(shape, (Kind::Float, Device::Cpu));
         apply(&plan, &reference, |_| Some(loaded.shallow_clone())).expect("applies");
@@ -76,11 +83,19 @@ fn position_embeddings_are_interpolated_as_torchvision_does_where_the_config_say
         let strict = WeightsConfig { interpolate_embeddings: false, ..config.clone() };
         match plan_pretrained(&model, &reference, &strict, &pretrained) {
             Ok(_) => assert_eq!(side, 7),
-            Err(error) => assert!(side != 7 && error.to_string().contains("`interpolate_embeddings = true`"), "{error}"),
+            Err(error) => {
+                assert!(side != 7 && error.to_string().contains("`interpolate_embeddings = true`"), "{error}")
+            }
         }
     }
     let features = [TensorSpec::new(name, [1, 17, 4], Kind::Float)];
-    assert!(plan_pretrained(&features, &reference, &config, &pretrained).is_err(), "other features are another model's");
+    assert!(
+        plan_pretrained(&features, &reference, &config, &pretrained).is_err(),
+        "other features are another model's"
+    );
     let oblong = [TensorSpec::new(name, [1, 13, 3], Kind::Float)];
-    assert!(plan_pretrained(&oblong, &reference, &config, &pretrained).is_err(), "twelve patches are no square");
+    assert!(
+        plan_pretrained(&oblong, &reference, &config, &pretrained).is_err(),
+        "twelve patches are no square"
+    );
 }

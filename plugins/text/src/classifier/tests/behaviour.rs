@@ -61,8 +61,12 @@ fn every_parameter_of_the_default_layout_gets_a_gradient() {
         built.set_training(true);
         let outputs = built.forward(Tensors::one("input_ids", ids(&[&[1, 2, 3], &[4, 5, 6]]))).unwrap();
         outputs.first().unwrap().select(1, 0).sum(Kind::Float).backward();
-        let without: Vec<String> =
-            built.tensors().iter().filter(|(_, tensor)| !tensor.grad().defined()).map(|(name, _)| name.clone()).collect();
+        let without: Vec<String> = built
+            .tensors()
+            .iter()
+            .filter(|(_, tensor)| !tensor.grad().defined())
+            .map(|(name, _)| name.clone())
+            .collect();
         assert!(without.is_empty(), "pooling {pooling}: no gradient in {without:?}");
     }
 }
@@ -73,7 +77,8 @@ fn padding_changes_nothing_whatever_the_pooling() {
         let mut built = build::<MiniLmClassifier>(json!({ "pooling": pooling }));
         let short = run(&mut built, Tensors::one("input_ids", ids(&[&[7, 8, 9]])));
         let mask = ids(&[&[1, 1, 1, 0, 0]]);
-        let long = run(&mut built, Tensors::one("input_ids", ids(&[&[7, 8, 9, 0, 0]])).with("attention_mask", mask));
+        let long =
+            run(&mut built, Tensors::one("input_ids", ids(&[&[7, 8, 9, 0, 0]])).with("attention_mask", mask));
         assert!(same(short.first().unwrap(), long.first().unwrap()), "pooling {pooling}");
     }
 }
@@ -83,7 +88,8 @@ fn robertas_positions_skip_padding_on_either_side() {
     let mut built = build::<RobertaClassifier>(json!({ "pad_token_id": 1, "pooling": "mean" }));
     let short = run(&mut built, Tensors::one("input_ids", ids(&[&[7, 8, 9]])));
     let mask = ids(&[&[0, 0, 1, 1, 1]]);
-    let left = run(&mut built, Tensors::one("input_ids", ids(&[&[1, 1, 7, 8, 9]])).with("attention_mask", mask));
+    let left =
+        run(&mut built, Tensors::one("input_ids", ids(&[&[1, 1, 7, 8, 9]])).with("attention_mask", mask));
     assert!(same(short.first().unwrap(), left.first().unwrap()));
 }
 
@@ -92,7 +98,10 @@ fn token_types_tell_the_texts_of_a_pair_apart_where_the_family_has_them() {
     let inputs = || Tensors::one("input_ids", ids(&[&[7, 8, 9]]));
     let types = || ids(&[&[0, 1, 1]]);
     let mut bert = build::<BertClassifier>(json!({}));
-    assert!(!same(run(&mut bert, inputs()).first().unwrap(), run(&mut bert, inputs().with("token_type_ids", types())).first().unwrap()));
+    assert!(!same(
+        run(&mut bert, inputs()).first().unwrap(),
+        run(&mut bert, inputs().with("token_type_ids", types())).first().unwrap()
+    ));
     let mut roberta = build::<RobertaClassifier>(json!({}));
     assert!(same(
         run(&mut roberta, inputs()).first().unwrap(),
@@ -103,8 +112,10 @@ fn token_types_tell_the_texts_of_a_pair_apart_where_the_family_has_them() {
 #[test]
 fn attentions_come_on_request_and_change_nothing_else() {
     let mut plain = build::<BertClassifier>(json!({}));
-    let mut shown = build::<BertClassifier>(json!({ "output_attentions": true, "output_last_hidden_state": true }));
-    let inputs = || Tensors::one("input_ids", ids(&[&[7, 8, 9, 0]])).with("attention_mask", ids(&[&[1, 1, 1, 0]]));
+    let mut shown =
+        build::<BertClassifier>(json!({ "output_attentions": true, "output_last_hidden_state": true }));
+    let inputs =
+        || Tensors::one("input_ids", ids(&[&[7, 8, 9, 0]])).with("attention_mask", ids(&[&[1, 1, 1, 0]]));
     let (plain, shown) = (run(&mut plain, inputs()), run(&mut shown, inputs()));
     assert!(same(plain.first().unwrap(), shown.first().unwrap()));
     let names: Vec<&str> = shown.iter().map(|(name, _)| name).collect();
@@ -125,7 +136,10 @@ fn without_classes_the_output_is_the_sentences_vector() {
     let outputs = run(&mut built, Tensors::one("input_ids", ids(&[&[7, 8, 9], &[3, 2, 1]])));
     let vectors = outputs.get("embedding").unwrap();
     assert_eq!(vectors.size(), [2, 8]);
-    assert!(same(&vectors.norm_scalaropt_dim(2, [1_i64].as_slice(), false), &Tensor::ones([2], (Kind::Float, vectors.device()))));
+    assert!(same(
+        &vectors.norm_scalaropt_dim(2, [1_i64].as_slice(), false),
+        &Tensor::ones([2], (Kind::Float, vectors.device()))
+    ));
 }
 
 #[test]
@@ -143,7 +157,8 @@ fn freeze_features_freezes_the_encoder_alone() {
 
 #[test]
 fn dropout_acts_in_training_alone() {
-    let mut built = build::<BertClassifier>(json!({ "hidden_dropout_prob": 0.5, "attention_probs_dropout_prob": 0.5 }));
+    let mut built =
+        build::<BertClassifier>(json!({ "hidden_dropout_prob": 0.5, "attention_probs_dropout_prob": 0.5 }));
     let inputs = || Tensors::one("input_ids", ids(&[&[7, 8, 9]]));
     assert!(same(run(&mut built, inputs()).first().unwrap(), run(&mut built, inputs()).first().unwrap()));
     built.set_training(true);
@@ -198,14 +213,18 @@ fn a_text_that_is_too_long_and_an_unknown_token_are_refused() {
     let mut built = build::<BertClassifier>(json!({}));
     let mut message = |rows: &[&[i64]]| built.forward(Tensors::one("input_ids", ids(rows))).unwrap_err();
     let long = message(&[&[1; 13]]);
-    assert!(long.contains("13 tokens, the model takes at most 12") && long.contains("max_length = 12"), "{long}");
+    assert!(
+        long.contains("13 tokens, the model takes at most 12") && long.contains("max_length = 12"),
+        "{long}"
+    );
     let unknown = message(&[&[1, 50]]);
     assert!(unknown.contains("a vocabulary of 50, does the tokenizer belong to it?"), "{unknown}");
 }
 
 /// Where a name of a pretrained file goes; as the program does it.
 fn place(built: &Built, name: &str) -> Option<String> {
-    let covers = |path: &str| name == path || name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+    let covers =
+        |path: &str| name == path || name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
     if built.tensors().iter().any(|(own, _)| own == name) {
         return Some(name.to_owned());
     }
@@ -221,18 +240,31 @@ fn place(built: &Built, name: &str) -> Option<String> {
 fn pretrained_files_of_all_ages_find_their_places() {
     let bert = build::<BertClassifier>(json!({}));
     let norm = "backbone.encoder.layer.1.output.LayerNorm.weight";
-    for name in ["encoder.layer.1.output.LayerNorm.weight", "bert.encoder.layer.1.output.LayerNorm.weight", norm] {
+    for name in
+        ["encoder.layer.1.output.LayerNorm.weight", "bert.encoder.layer.1.output.LayerNorm.weight", norm]
+    {
         assert_eq!(place(&bert, name).as_deref(), Some(norm));
     }
     assert_eq!(place(&bert, "bert.encoder.layer.1.output.LayerNorm.gamma").as_deref(), Some(norm));
-    assert_eq!(place(&bert, "embeddings.LayerNorm.beta").as_deref(), Some("backbone.embeddings.LayerNorm.bias"));
-    for name in ["embeddings.position_ids", "bert.embeddings.position_ids", "cls.predictions.bias", "bert.pooler.dense.weight"] {
+    assert_eq!(
+        place(&bert, "embeddings.LayerNorm.beta").as_deref(),
+        Some("backbone.embeddings.LayerNorm.bias")
+    );
+    for name in [
+        "embeddings.position_ids",
+        "bert.embeddings.position_ids",
+        "cls.predictions.bias",
+        "bert.pooler.dense.weight",
+    ] {
         assert_eq!(place(&bert, name), None);
     }
     let pooled = build::<BertClassifier>(json!({ "pooling": "pooler" }));
     assert_eq!(place(&pooled, "bert.pooler.dense.weight").as_deref(), Some("backbone.pooler.dense.weight"));
     assert_eq!(place(&pooled, "classifier.weight").as_deref(), Some("head.weight"));
     let roberta = build::<RobertaClassifier>(json!({ "layout": "mnli" }));
-    assert_eq!(place(&roberta, "roberta.encoder.layer.0.output.dense.bias").as_deref(), Some("bert.encoder.layer.0.output.dense.bias"));
+    assert_eq!(
+        place(&roberta, "roberta.encoder.layer.0.output.dense.bias").as_deref(),
+        Some("bert.encoder.layer.0.output.dense.bias")
+    );
     assert_eq!(place(&roberta, "lm_head.dense.weight"), None);
 }

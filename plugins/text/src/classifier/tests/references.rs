@@ -9,8 +9,11 @@ use super::*;
 fn config(reference: &Reference, layout: &str) -> Value {
     let theirs = reference.json()["config"].as_object().expect("a reference has a config");
     let foreign = ["library", "model", "model_type", "num_labels", "sinusoidal_pos_embds"];
-    let mut config: Map<String, Value> =
-        theirs.iter().filter(|(key, _)| !foreign.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut config: Map<String, Value> = theirs
+        .iter()
+        .filter(|(key, _)| !foreign.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     let dropouts: Vec<String> = config.keys().filter(|key| key.contains("dropout")).cloned().collect();
     config.extend(dropouts.into_iter().map(|key| (key, json!(0.0))));
     config.insert("num_classes".to_owned(), theirs["num_labels"].clone());
