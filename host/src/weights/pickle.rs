@@ -15,7 +15,7 @@ pub(super) use container::ZipChecksums;
 
 use super::error::WeightsError;
 use super::state_dict::{Entry, StateDict, Values, Widen};
-use container::Container;
+use container::{Archive, Container};
 use outline::Outline;
 use pytorch_reader::{DType, PickleValue, PytorchError, PytorchReader};
 use std::collections::HashMap;
@@ -31,8 +31,15 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, WeightsError>
     let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), tensor: None, reason };
     let container = Container::open(path, bytes)?;
     let outline = outlined(path, &container, bytes)?;
+    if let Container::Zip(archive) = &container {
+        check_sizes(path, archive, &outline)?;
+    }
 
     let root = PytorchReader::read_pickle_data(path, None).map_err(|error| located(path, &outline, error))?;
+    if let Some(name) = values::named_twice(&root) {
+        let reason = "two tensors of its nested dicts have this name".to_owned();
+        return Err(WeightsError::Damaged { path: path.to_owned(), tensor: Some(name), reason });
+    }
     let wrapper = wrapper(&root, &outline);
     let reader = match wrapper {
         Some(key) => PytorchReader::with_top_level_key(path, key),
@@ -100,6 +107,20 @@ fn outlined(path: &Path, container: &Container, bytes: &[u8]) -> Result<Outline,
         Container::Tar => {}
     }
     Ok(whole)
+}
+
+/// Refuses an archive with a storage of another size than its pickle declares, as PyTorch does.
+fn check_sizes(path: &Path, archive: &Archive, outline: &Outline) -> Result<(), WeightsError> {
+    let Some(misfit) = archive.of_another_size(outline.storages.iter()) else { return Ok(()) };
+    let container::Misfit { key, declared, found } = misfit;
+    let of = outline.tensors.iter().find(|tensor| &*tensor.storage == key);
+    Err(WeightsError::Damaged {
+        path: path.to_owned(),
+        tensor: of.map(|tensor| tensor.name.to_string()),
+        reason: format!(
+            "its storage {key} has {found} bytes, but {declared} are declared: the file is damaged or was changed"
+        ),
+    })
 }
 
 /// The key of the state dict in a checkpoint; `None` if the root is the state dict.

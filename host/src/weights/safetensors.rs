@@ -4,8 +4,10 @@ use super::error::WeightsError;
 use super::state_dict::{Entry, StateDict, Values, Widen};
 use memmap2::Mmap;
 use safetensors::tensor::{Dtype, SafeTensors};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use tch::Kind;
@@ -24,6 +26,10 @@ pub(super) fn read(path: &Path, map: Mmap) -> Result<StateDict, WeightsError> {
         let (tensor, reason) = explain(&map).unwrap_or_else(|| (None, error.to_string()));
         WeightsError::Damaged { path: path.to_owned(), tensor, reason }
     })?;
+    if let Some(name) = named_twice(&map[LENGTH..LENGTH + header]) {
+        let reason = "its header names it twice: the file is damaged or was changed".to_owned();
+        return Err(WeightsError::Damaged { path: path.to_owned(), tensor: Some(name), reason });
+    }
     let data = LENGTH + header;
     let file: Arc<Path> = path.into();
     let map = Arc::new(map);
@@ -73,6 +79,37 @@ fn kind(dtype: Dtype) -> Option<(Kind, Option<Widen>)> {
         Dtype::F8_E4M3 => (Kind::Float8e4m3fn, None),
         _ => return None,
     })
+}
+
+/// A name that the header has twice: JSON readers differ in which of the two they take.
+fn named_twice(header: &[u8]) -> Option<String> {
+    struct Names(Option<String>);
+
+    impl<'de> Deserialize<'de> for Names {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(Names(None))
+        }
+    }
+
+    impl<'de> Visitor<'de> for Names {
+        type Value = Self;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("tensors by name")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+            let mut seen = HashSet::new();
+            while let Some((name, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+                if !seen.insert(name.clone()) {
+                    self.0.get_or_insert(name);
+                }
+            }
+            Ok(self)
+        }
+    }
+
+    serde_json::from_slice::<Names>(header).ok()?.0
 }
 
 /// What exactly is wrong with a file that was not accepted: the tensor concerned, where one is, and the

@@ -1,10 +1,11 @@
 //! The containers of `torch.save`: which one a file is, and the checksums of the zip archive.
 
+use super::outline::Storage;
 use crate::weights::error::WeightsError;
 use pytorch_reader::MAX_PICKLE_SIZE;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use zip::ZipArchive;
@@ -29,6 +30,8 @@ pub(super) struct Archive {
     pub pickle: Vec<u8>,
     /// The directory all entries are in, with its slash.
     root: String,
+    /// The sizes of the storages, unpacked, in bytes, by key.
+    sizes: HashMap<String, u64>,
 }
 
 /// The number that a legacy file begins with, as protocol 2 and later write it.
@@ -96,6 +99,10 @@ impl Archive {
         if names.contains(&format!("{root}constants.pkl")) {
             return Err(WeightsError::TorchScript { path: path.to_owned() });
         }
+        if let Some(name) = twice(&archive, bytes) {
+            return Err(damaged(format!("the archive has two entries {name}")));
+        }
+        let sizes = storage_sizes(&mut archive, &root).map_err(broken)?;
         let entry = archive.by_name(&format!("{root}data.pkl")).map_err(broken)?;
         let mut pickle = Vec::new();
         entry
@@ -105,8 +112,57 @@ impl Archive {
         if pickle.len() as u64 > MAX_PICKLE_SIZE {
             return Err(damaged(format!("{root}data.pkl is larger than {MAX_PICKLE_SIZE} bytes")));
         }
-        Ok(Self { pickle, root })
+        Ok(Self { pickle, root, sizes })
     }
+
+    /// The first storage whose size is not what the pickle declares, and both sizes. A reader that takes what
+    /// it finds would read values that are shifted or cut off.
+    pub fn of_another_size<'o>(&self, storages: impl Iterator<Item = &'o Storage>) -> Option<Misfit<'o>> {
+        let mut misfits = storages.filter_map(|storage| {
+            let (declared, found) = (storage.bytes?, *self.sizes.get(&*storage.key)?);
+            (declared != found).then_some(Misfit { key: &storage.key, declared, found })
+        });
+        misfits.next()
+    }
+}
+
+/// A storage that has not the size that the pickle declares, in bytes.
+pub(super) struct Misfit<'o> {
+    pub key: &'o str,
+    pub declared: u64,
+    pub found: u64,
+}
+
+/// The unpacked size of each entry below `data/`, by what its name is there.
+fn storage_sizes<R: Read + Seek>(
+    archive: &mut ZipArchive<R>,
+    root: &str,
+) -> Result<HashMap<String, u64>, ZipError> {
+    let folder = format!("{root}data/");
+    let mut sizes = HashMap::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index)?;
+        if let Some(key) = entry.name()?.strip_prefix(&folder) {
+            sizes.insert(key.to_owned(), entry.size());
+        }
+    }
+    Ok(sizes)
+}
+
+/// A name that two entries of the list of contents have: readers differ in which of them they take.
+fn twice<R: Read + Seek>(archive: &ZipArchive<R>, bytes: &[u8]) -> Option<String> {
+    const HEADER: usize = 46;
+    let mut rest = bytes.get(usize::try_from(archive.central_directory_start()).ok()?..)?;
+    let mut names = HashSet::new();
+    while rest.starts_with(b"PK\x01\x02") && rest.len() >= HEADER {
+        let length = |at: usize| usize::from(u16::from_le_bytes([rest[at], rest[at + 1]]));
+        let name = rest.get(HEADER..HEADER + length(28))?;
+        if !names.insert(name) {
+            return Some(String::from_utf8_lossy(name).into_owned());
+        }
+        rest = rest.get(HEADER + length(28) + length(30) + length(32)..)?;
+    }
+    None
 }
 
 /// The CRC-32 of each storage in a zip archive, checked once, for tensors that are views of a larger storage.

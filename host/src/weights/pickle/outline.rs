@@ -7,11 +7,13 @@
 mod bytes;
 mod machine;
 mod sketch;
+mod storage;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use machine::Machine;
+pub(super) use storage::Storage;
 
 /// What a pickle refers to and calls.
 #[derive(Debug, Default)]
@@ -24,6 +26,8 @@ pub(super) struct Outline {
     pub computed_calls: bool,
     /// Tensors put into dicts by name, in order.
     pub tensors: Vec<NamedTensor>,
+    /// The storages it refers to, as it declares them.
+    pub storages: BTreeSet<Storage>,
     /// Whether the value at the end is an instance of a class, as a pickled module is.
     pub root_is_object: bool,
     /// Where it ends, or where it breaks off.
@@ -53,6 +57,7 @@ impl Outline {
         self.calls.extend(other.calls);
         self.computed_calls |= other.computed_calls;
         self.tensors.extend(other.tensors);
+        self.storages.extend(other.storages);
         self.root_is_object |= other.root_is_object;
     }
 }

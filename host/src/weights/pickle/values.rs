@@ -2,6 +2,7 @@
 
 use pytorch_reader::PickleValue;
 use serde_json::{Map, Number, Value};
+use std::collections::HashSet;
 
 /// The type name under which the reader hands on a tensor among plain data.
 const TENSOR: &str = "torch.Tensor";
@@ -16,6 +17,23 @@ pub(super) fn holds_tensors(value: &PickleValue) -> bool {
         PickleValue::Dict(entries) => entries.values().any(|value| is_tensor(value) || holds_tensors(value)),
         _ => false,
     }
+}
+
+/// A dotted name that two tensors of nested dicts and lists have, as `{"a.b": …, "a": {"b": …}}`.
+pub(super) fn named_twice(root: &PickleValue) -> Option<String> {
+    fn walk(value: &PickleValue, path: &str, seen: &mut HashSet<String>) -> Option<String> {
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match value {
+            PickleValue::Dict(entries) => {
+                entries.iter().find_map(|(key, value)| walk(value, &below(key), seen))
+            }
+            PickleValue::List(items) => {
+                items.iter().enumerate().find_map(|(at, item)| walk(item, &below(&at.to_string()), seen))
+            }
+            other => (is_tensor(other) && !seen.insert(path.to_owned())).then(|| path.to_owned()),
+        }
+    }
+    walk(root, "", &mut HashSet::new())
 }
 
 /// For an error: what it is instead of tensors.

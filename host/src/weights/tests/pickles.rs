@@ -1,32 +1,6 @@
 //! Pickles made by hand, for what no reference file has.
 
 use super::*;
-use std::fs::File;
-use std::io::{Read, Write};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
-
-/// A copy of a reference file with its pickle changed.
-fn repickled(name: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> (tempfile::TempDir, PathBuf) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("changed.pt");
-    let mut from = ZipArchive::new(File::open(file(name)).expect("a fixture")).expect("an archive");
-    let mut to = ZipWriter::new(File::create(&path).expect("a file"));
-    for at in 0..from.len() {
-        let mut entry = from.by_index(at).expect("an entry");
-        let name = entry.name().expect("its name").to_string();
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).expect("its content");
-        if name.ends_with("data.pkl") {
-            bytes = change(&bytes);
-        }
-        let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-        to.start_file(name, stored).expect("begun");
-        to.write_all(&bytes).expect("written");
-    }
-    to.finish().expect("written");
-    (directory, path)
-}
 
 /// What a pickle of protocol 2 leaves on the stack, without its frame.
 fn body(pickle: &[u8]) -> &[u8] {

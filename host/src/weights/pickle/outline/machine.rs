@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::bytes::{Bytes, Step};
 use super::sketch::Sketch;
-use super::{NamedTensor, Outline};
+use super::{NamedTensor, Outline, Storage};
 
 /// A machine in the middle of a pickle.
 pub struct Machine<'b> {
@@ -47,19 +47,31 @@ impl<'b> Machine<'b> {
 
     fn step(&mut self, op: u8) -> Step<()> {
         match op {
-            // Values of no interest: numbers, bytes, empty containers.
+            // Values of no interest: fractions, bytes, empty containers.
             b'N' | 0x88 | 0x89 | b']' | b'}' | 0x8f => self.push(Sketch::Other),
-            b'J' => self.other(4)?,
-            b'K' => self.other(1)?,
-            b'M' => self.other(2)?,
             b'G' => self.other(8)?,
-            b'I' | b'L' | b'F' => {
+            b'F' => {
                 self.bytes.line()?;
                 self.push(Sketch::Other);
             }
-            0x8a | b'C' => {
+            b'C' => {
                 let length = self.bytes.length(1)?;
                 self.other(length)?;
+            }
+            // Numbers, of which those that are sizes matter.
+            b'K' | b'M' => {
+                let number = self.bytes.length(if op == b'K' { 1 } else { 2 })?;
+                self.push(Sketch::Number(number as u64));
+            }
+            b'J' => self.signed(4)?,
+            b'I' | b'L' => {
+                let line = self.bytes.line()?;
+                let number = line.trim_end_matches('L').parse();
+                self.push(number.map_or(Sketch::Other, Sketch::Number));
+            }
+            0x8a => {
+                let length = self.bytes.length(1)?;
+                self.signed(length)?;
             }
             0x8b | b'B' => {
                 let length = self.bytes.length(4)?;
@@ -183,14 +195,9 @@ impl<'b> Machine<'b> {
             }
             b'Q' => {
                 let id = self.pop()?;
-                let key = match &id {
-                    Sketch::Tuple { items, .. } => items.get(2),
-                    _ => None,
-                };
-                let Some(Sketch::Text(key)) = key else {
-                    return Err("it refers to something outside that is no storage");
-                };
-                self.push(Sketch::Storage(key.clone()));
+                let storage = Storage::of(&id).ok_or("it refers to something outside that is no storage")?;
+                self.push(Sketch::Storage(storage.key.clone()));
+                self.outline.storages.insert(storage);
             }
             b'P' => {
                 self.bytes.line()?;
@@ -271,6 +278,17 @@ impl<'b> Machine<'b> {
         let length = self.bytes.length(width)?;
         let text = String::from_utf8_lossy(self.bytes.take(length)?).as_ref().into();
         self.push(Sketch::Text(text));
+        Ok(())
+    }
+
+    /// A little-endian signed number of `length` bytes; a negative one, or one of more than eight bytes, is of
+    /// no interest.
+    fn signed(&mut self, length: usize) -> Step<()> {
+        let bytes = self.bytes.take(length)?;
+        let is_negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+        let is_small = bytes.iter().skip(8).all(|&byte| byte == 0);
+        let number = bytes.iter().take(8).rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
+        self.push(if is_negative || !is_small { Sketch::Other } else { Sketch::Number(number) });
         Ok(())
     }
 

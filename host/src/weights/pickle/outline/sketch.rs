@@ -10,6 +10,7 @@ const DEPTH: u8 = 8;
 pub enum Sketch {
     Mark,
     Text(Rc<str>),
+    Number(u64),
     Global(Rc<str>),
     Tuple { items: Rc<[Sketch]>, depth: u8 },
     Storage(Rc<str>),

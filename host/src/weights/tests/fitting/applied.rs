@@ -1,6 +1,8 @@
 //! What fits, copied into a model's tensors.
 
 use super::*;
+use crate::weights::{WriteOptions, write_safetensors};
+use std::collections::BTreeMap;
 
 #[test]
 fn applied_weights_are_the_files_in_the_models_own_tensors() {
@@ -74,4 +76,29 @@ fn a_model_that_lacks_a_planned_tensor_is_an_error() {
     let wrong = apply(&plan, &weights(), |_| Some(Tensor::zeros([1], (Kind::Float, Device::Cpu))))
         .expect_err("wrong shape");
     assert!(wrong.to_string().contains("planned for shape"), "{wrong}");
+}
+
+#[test]
+fn values_that_a_conversion_would_change_are_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("kinds.safetensors");
+    let tensors = [
+        ("quantised".to_owned(), Tensor::from_slice(&[1i8, -2]).to_kind(Kind::Int8)),
+        ("fractions".to_owned(), Tensor::from_slice(&[1.0f32, 2.5])),
+        ("whole".to_owned(), Tensor::from_slice(&[1.0f32, 2.0])),
+    ];
+    write_safetensors(&path, &tensors, &BTreeMap::new(), &WriteOptions::default()).expect("written");
+    let file = read(&path).expect("it loads");
+    let load = |name: &str, kind: Kind| {
+        let model = [TensorSpec::new(name, [2], kind)];
+        let config = WeightsConfig { ignore: vec![], strict: false, ..config() };
+        let plan = plan_load(&model, &file, &config).expect("the shapes fit");
+        let tensor = Tensor::zeros([2], (kind, Device::Cpu));
+        apply(&plan, &file, |_| Some(tensor.shallow_clone())).map(|_| numbers(&tensor))
+    };
+    let quantised = load("quantised", Kind::Float).expect_err("its scale is missing").to_string();
+    assert!(quantised.contains("tensor 'quantised'") && quantised.contains("Int8"), "{quantised}");
+    let fractions = load("fractions", Kind::Int64).expect_err("2.5 is no count").to_string();
+    assert!(fractions.contains("tensor 'fractions'") && fractions.contains("cut off"), "{fractions}");
+    assert_eq!(load("whole", Kind::Int64).expect("whole numbers"), [1.0, 2.0]);
 }
