@@ -1,8 +1,9 @@
 //! Weights: reading them from every common PyTorch file, fitting them to a model, writing them.
 //!
-//! [`read`] opens a file and gives a [`StateDict`]: names, shapes and element types, with the values still in the file.
-//! [`plan_load`] matches its names with a model's, strictly unless the [`WeightsConfig`] says otherwise, and reports everything
-//! that does not fit at once. [`apply`] copies the values. [`write_safetensors`] writes them.
+//! [`read`] opens a file and gives a [`StateDict`]: names, shapes and element types, with the values still in
+//! the file. [`plan_load`] matches its names with a model's, strictly unless the [`WeightsConfig`] says
+//! otherwise, and reports everything that does not fit at once. [`apply`] copies the values.
+//! [`write_safetensors`] writes them.
 //!
 //! | source | what is read |
 //! | --- | --- |
@@ -30,8 +31,8 @@ pub use apply::apply;
 pub use config::{Rename, WeightsConfig};
 pub use error::WeightsError;
 pub use plan::{
-    GridResize, LoadPlan, LoadReport, Mismatch, PlannedCopy, PretrainedNames, TensorSpec, Unmatched,
-    plan_load, plan_pretrained,
+    GridResize, LoadPlan, LoadReport, Mismatch, Outside, Part, PlannedCopy, PretrainedNames, Proposal,
+    Remark, TensorSpec, Unmatched, Unwrapped, plan_checkpoint, plan_load, plan_pretrained,
 };
 pub use source::{read, resolve};
 pub use state_dict::{Entry, StateDict};

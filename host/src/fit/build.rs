@@ -22,6 +22,7 @@ use crate::plugins::{Instance, PluginError, PluginSet, self_contained};
 use crate::progress::Reporter;
 use crate::run_dir::{self, RunDir};
 use crate::scheduler::{RunLength, Scheduler};
+use crate::weights::Remark;
 
 /// Where a run writes, and what it goes on from.
 pub struct FitOptions {
@@ -229,17 +230,12 @@ pub fn build_model(
     let mut model = create_model(config, plugins)?;
     if let Some(weights) = config.model.weights.as_ref().filter(|_| with_weights) {
         let plan = load_weights(&model, weights)?;
-        for copy in &plan.copies {
-            if let Some(resize) = copy.resize {
-                tracing::info!("{}: `{}` is interpolated {resize}", weights.path.display(), copy.file);
+        for remark in plan.remarks() {
+            match remark {
+                Remark::Info(text) => tracing::info!("{}: {text}", weights.path.display()),
+                Remark::Warning(text) => tracing::warn!("{}: {text}", weights.path.display()),
             }
         }
-        tracing::info!(
-            "{}: {} tensors loaded, {} keep their initial values",
-            weights.path.display(),
-            plan.copies.len(),
-            plan.kept.len()
-        );
     }
     model.to_device(device)?;
     if config.trainer.channels_last.unwrap_or(device.is_cuda()) {

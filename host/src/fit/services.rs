@@ -17,7 +17,7 @@ use crate::config::RunConfig;
 use crate::model::HostModel;
 use crate::optimizer::{Optimizer, ParamGroup};
 use crate::scheduler::{Restart, Scheduler};
-use crate::weights::{WeightsConfig, apply, plan_load, read};
+use crate::weights::{apply, plan_checkpoint, read};
 
 /// Names that the loop itself logs.
 const RESERVED: [&str; 3] = ["epoch", "step", "batch"];
@@ -110,7 +110,7 @@ impl RunState {
             return Err(Error::new(format_args!("this run has no checkpoint `{checkpoint}`")));
         }
         let file = read(folder.join(crate::checkpoint::MODEL))?;
-        let plan = plan_load(&self.model.tensor_specs(), &file, &WeightsConfig::new(&folder))?;
+        let plan = plan_checkpoint(&self.model.tensor_specs(), &file)?;
         apply(&plan, &file, |name| self.model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
         self.frozen.renew()?;
         if let Some(own) = self.optimizer.as_mut().filter(|_| optimizer) {

@@ -4,8 +4,8 @@ use super::HostModel;
 use crate::Error;
 use crate::checkpoint::Checkpoint;
 use crate::weights::{
-    LoadPlan, PretrainedNames, TensorSpec, WeightsConfig, WeightsError, apply, plan_load, plan_pretrained,
-    read,
+    LoadPlan, PretrainedNames, TensorSpec, WeightsConfig, WeightsError, apply, plan_checkpoint,
+    plan_pretrained, read,
 };
 
 /// Loads what `[model] weights` names, strictly unless it says otherwise; the names may be those of the
@@ -27,7 +27,7 @@ pub fn load_weights(model: &HostModel, config: &WeightsConfig) -> Result<LoadPla
 /// The checkpoint is another model's, or damaged.
 pub fn load_checkpoint(model: &mut HostModel, checkpoint: &Checkpoint) -> Result<(), Error> {
     let file = read(checkpoint.model_file())?;
-    let plan = plan_load(&model.tensor_specs(), &file, &WeightsConfig::new(checkpoint.folder()))?;
+    let plan = plan_checkpoint(&model.tensor_specs(), &file)?;
     apply(&plan, &file, |name| model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
     Ok(model.restore_freeze_state(&checkpoint.state.modules)?)
 }

@@ -25,7 +25,7 @@ pub fn apply(
             tensor: copy.model.clone(),
             reason,
         };
-        let entry = file.get(&copy.file);
+        let entry = file.all().get(copy.at).filter(|entry| entry.name() == copy.file);
         let entry =
             entry.ok_or_else(|| fault(format!("the plan was made for another file: no '{}'", copy.file)))?;
         let mut tensor =

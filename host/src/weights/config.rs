@@ -31,7 +31,8 @@ pub struct WeightsConfig {
     /// Put before every name. Default: nothing.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
-    /// Taken off every name that starts with it, as `module.` of a data-parallel model. Default: nothing.
+    /// Taken off every name that starts with it. Default: what trainers commonly put there, as `module.` or
+    /// `_orig_mod.`, unless another key here says how names differ.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub strip_prefix: String,
     /// Regular expressions and what replaces each match of theirs; `$1` is the first group. In the order
@@ -41,11 +42,13 @@ pub struct WeightsConfig {
     /// Whole names, after `rename`: name in the file = name in the model.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub map: BTreeMap<String, String>,
-    /// Only this module of the file is read; its path is taken off. Default: the whole file.
+    /// Only this part of the file is read, a module or a dict of a checkpoint such as `model_ema`; its path
+    /// is taken off. Default: the part that fits the model best, which the run names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
     /// The module of the model that the weights are for; the rest of the model keeps its values and is not
-    /// missed. Default: `module`; the empty text is the whole model.
+    /// missed, and what the file has for the rest is left out. Default: `module` where the model has such a
+    /// module, else the whole model, which the empty text names, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// Whether position embeddings for another picture size are interpolated (vision transformers):
@@ -89,9 +92,12 @@ impl WeightsConfig {
         }
     }
 
-    /// The module of the model that the weights are for; empty for the whole model.
-    pub(super) fn target(&self) -> &str {
-        self.to.as_deref().or(self.module.as_deref()).unwrap_or("")
+    /// Whether the names are to fit as they are in the file: nothing says how they differ.
+    pub(super) fn leaves_names(&self) -> bool {
+        self.prefix.is_empty()
+            && self.strip_prefix.is_empty()
+            && self.rename.is_empty()
+            && self.map.is_empty()
     }
 
     /// The renaming, its patterns compiled.
@@ -138,13 +144,9 @@ pub(super) struct Naming<'c> {
 }
 
 impl Naming<'_> {
-    /// The name in the model of `name` in the file; `None` if it lies outside the module asked for.
-    pub fn apply(&self, name: &str) -> Option<String> {
+    /// What a name below the chosen part of the file becomes, without `to`.
+    pub fn apply(&self, name: &str) -> String {
         let config = self.config;
-        let name = match config.module.as_deref() {
-            None | Some("") => name,
-            Some(module) => name.strip_prefix(module)?.strip_prefix('.')?,
-        };
         let mut name = name.strip_prefix(&config.strip_prefix).unwrap_or(name).to_owned();
         for (pattern, with) in &self.rename {
             name = pattern.replace_all(&name, *with).into_owned();
@@ -153,12 +155,7 @@ impl Naming<'_> {
             name.clone_from(mapped);
         }
         name.insert_str(0, &config.prefix);
-        let target = config.target();
-        if !target.is_empty() {
-            name.insert(0, '.');
-            name.insert_str(0, target);
-        }
-        Some(name)
+        name
     }
 }
 

@@ -18,13 +18,30 @@ use super::state_dict::{Entry, StateDict, Values, Widen};
 use container::{Archive, Container};
 use outline::Outline;
 use pytorch_reader::{DType, PickleValue, PytorchError, PytorchReader};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use tch::Kind;
 
-/// Keys under which a checkpoint keeps its model's state dict, the usual ones first.
-const WRAPPERS: [&str; 5] = ["state_dict", "model_state_dict", "model", "module", "net"];
+/// Keys under which a checkpoint keeps its model's state dict, the usual ones first; of a checkpoint with
+/// averaged weights besides, those that were trained.
+pub(super) const WRAPPERS: [&str; 15] = [
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "net",
+    "network",
+    "module",
+    "params",
+    "weights",
+    "teacher",
+    "student",
+    "model_ema",
+    "state_dict_ema",
+    "ema",
+    "model_ema_state_dict",
+];
 
 /// The tensors of a file that begins as `bytes` do and holds one or more pickles.
 pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, WeightsError> {
@@ -40,39 +57,37 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<StateDict, WeightsError>
         let reason = "two tensors of its nested dicts have this name".to_owned();
         return Err(WeightsError::Damaged { path: path.to_owned(), tensor: Some(name), reason });
     }
-    let wrapper = wrapper(&root, &outline);
-    let reader = match wrapper {
-        Some(key) => PytorchReader::with_top_level_key(path, key),
-        None if !matches!(root, PickleValue::Dict(_)) => {
-            let found = format!("its pickle holds {}", values::describe(&root));
-            return Err(WeightsError::NoTensors { path: path.to_owned(), found });
-        }
-        None => PytorchReader::new(path),
-    };
-    let reader = reader.map_err(|error| located(path, &outline, error))?;
+    if !matches!(root, PickleValue::Dict(_)) {
+        let found = format!("its pickle holds {}", values::describe(&root));
+        return Err(WeightsError::NoTensors { path: path.to_owned(), found });
+    }
+    let reader = PytorchReader::new(path).map_err(|error| located(path, &outline, error))?;
     if reader.is_empty() {
         let found = format!("it holds {}", values::describe(&root));
         return Err(WeightsError::NoTensors { path: path.to_owned(), found });
     }
 
+    let wrapper = wrapper(&root, &outline);
+    let part = wrapper.map(|key| format!("{key}.")).unwrap_or_default();
     let order = Order::of(&outline);
     let checksums = container.checksums(path).map_err(|error| damaged(error.to_string()))?.map(Arc::new);
     let mut tensors: Vec<_> = reader.into_tensors().into_iter().collect();
-    tensors.sort_by_cached_key(|(name, _)| order.key(name));
+    tensors.sort_by_cached_key(|(name, _)| order.key(name.strip_prefix(&part).unwrap_or(name)));
     let file: Arc<Path> = path.into();
-    let entries = tensors.into_iter().map(|(name, tensor)| {
+    let (mut own, mut beside) = (Vec::new(), Vec::new());
+    for (name, tensor) in tensors {
+        let (name, list) = match name.strip_prefix(&part) {
+            Some(name) => (name.to_owned(), &mut own),
+            None => (name, &mut beside),
+        };
         let shape = tensor.shape().to_vec();
         let kind = kind(tensor.dtype());
-        let storage = order.storage(&name).map(str::to_owned);
-        Entry::new(
-            &file,
-            name,
-            &shape,
-            kind,
-            Values::Pickled { tensor, storage, checksums: checksums.clone() },
-        )
-    });
-    Ok(StateDict::new(path, entries.collect()).with_data(values::beside(root, wrapper)))
+        let storages = order.storages(&name);
+        let values = Values::Pickled { tensor, storages, checksums: checksums.clone() };
+        list.push(Entry::new(&file, name, &shape, kind, values));
+    }
+    let found = StateDict::new(path, own).with_beside(wrapper.unwrap_or_default(), beside);
+    Ok(found.with_data(values::beside(root, wrapper)))
 }
 
 /// Outlines every pickle of the file and refuses calls that have no place in one.
@@ -118,7 +133,8 @@ fn check_sizes(path: &Path, archive: &Archive, outline: &Outline) -> Result<(), 
         path: path.to_owned(),
         tensor: of.map(|tensor| tensor.name.to_string()),
         reason: format!(
-            "its storage {key} has {found} bytes, but {declared} are declared: the file is damaged or was changed"
+            "its storage {key} has {found} bytes, but {declared} are declared: the file is damaged or was \
+             changed"
         ),
     })
 }
@@ -128,8 +144,9 @@ fn wrapper(root: &PickleValue, outline: &Outline) -> Option<&'static str> {
     let PickleValue::Dict(entries) = root else {
         return None;
     };
-    // A whole module may have a child called `model`, and a state dict a tensor: neither is a wrapper.
-    if outline.root_is_object || entries.values().any(values::is_tensor) {
+    // A whole module may have a child called `model`. A state dict is flat: a dict with tensors beside a
+    // tensor, such as the loss, is a wrapper all the same.
+    if outline.root_is_object {
         return None;
     }
     WRAPPERS.into_iter().find(|&key| entries.get(key).is_some_and(values::holds_tensors))
@@ -153,14 +170,15 @@ fn located(path: &Path, outline: &Outline, error: PytorchError) -> WeightsError 
     }
 }
 
-/// Where each name first stood in the pickle, and its storage.
-struct Order<'o>(HashMap<&'o str, (usize, &'o str)>);
+/// Where each name first stood in the pickle, and the storages of its tensors.
+struct Order<'o>(HashMap<&'o str, (usize, BTreeSet<&'o str>)>);
 
 impl<'o> Order<'o> {
     fn of(outline: &'o Outline) -> Self {
         let mut first = HashMap::new();
         for (at, tensor) in outline.tensors.iter().enumerate() {
-            first.entry(&*tensor.name).or_insert((at, &*tensor.storage));
+            let (_, storages) = first.entry(&*tensor.name).or_insert((at, BTreeSet::new()));
+            storages.insert(&*tensor.storage);
         }
         Self(first)
     }
@@ -168,12 +186,16 @@ impl<'o> Order<'o> {
     /// Names in the order of the pickle; those of nested dicts, which stand there in pieces, by name with
     /// numbers as numbers.
     fn key(&self, name: &str) -> (usize, Vec<(Option<u64>, String)>) {
-        let at = self.0.get(name).map_or(usize::MAX, |&(at, _)| at);
+        let at = self.0.get(name).map_or(usize::MAX, |(at, _)| *at);
         (at, name.split('.').map(|part| (part.parse().ok(), part.to_owned())).collect())
     }
 
-    fn storage(&self, name: &str) -> Option<&'o str> {
-        self.0.get(name).map(|&(_, storage)| storage)
+    /// The storages of the tensors of this name in their own dicts, of which the first parts of `name` may be
+    /// the path.
+    fn storages(&self, name: &str) -> Vec<String> {
+        let ends = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
+        let known = [name].into_iter().chain(ends).find_map(|end| self.0.get(end));
+        known.map(|(_, keys)| keys.iter().map(|&key| key.to_owned()).collect()).unwrap_or_default()
     }
 }
 

@@ -1,17 +1,25 @@
 //! Which tensor of a file goes where in a model.
 
 mod grid;
+mod matching;
+mod part;
+mod places;
 mod pretrained;
+mod remarks;
 mod report;
 
 pub use grid::GridResize;
+pub use part::{Part, Proposal};
 pub use pretrained::PretrainedNames;
+pub use remarks::Remark;
 pub use report::{LoadReport, Mismatch, Unmatched};
 
 use super::config::WeightsConfig;
 use super::error::WeightsError;
 use super::state_dict::StateDict;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use matching::Matching;
+use places::{Places, Reading};
+use std::collections::{BTreeSet, HashMap};
 use tch::Kind;
 
 /// A parameter or buffer of a model, by its state_dict name.
@@ -39,6 +47,8 @@ pub struct PlannedCopy {
     pub model: String,
     /// Its name in the file.
     pub file: String,
+    /// Its position among the file's tensors.
+    pub(super) at: usize,
     /// The sizes it has in the model.
     pub shape: Vec<i64>,
     /// The element type it has in the file.
@@ -63,6 +73,39 @@ pub struct LoadPlan {
     /// Names of the file, as in the file, that the model does not have (`strict = false`), ignores or says it
     /// has no use for, sorted.
     pub unused: Vec<String>,
+    /// What the file has for the model outside of `to`.
+    pub outside: Vec<Outside>,
+    /// The part of the file that was taken, and which others there were.
+    pub part: Part,
+    /// Names of the file's state dict that lie outside of the part, sorted.
+    pub left: Vec<String>,
+    /// Names that lost what wrappers of modules put into them.
+    pub unwrapped: Unwrapped,
+}
+
+/// Names of a file without what data-parallel, compiled, sharded or checkpointed modules put into them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Unwrapped {
+    /// How many there are.
+    pub names: usize,
+    /// What they lost, as `_orig_mod`.
+    pub wrapping: BTreeSet<String>,
+}
+
+impl Unwrapped {
+    fn add(&mut self, wrapping: BTreeSet<String>) {
+        self.names += usize::from(!wrapping.is_empty());
+        self.wrapping.extend(wrapping);
+    }
+}
+
+/// A tensor of a file that is not for the module that `to` names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outside {
+    /// Its name in the file.
+    pub file: String,
+    /// The tensor of the model that it is for and fits; `None` where none fits.
+    pub model: Option<String>,
 }
 
 /// A buffer that old files lack and that nothing depends on but a batch norm without momentum.
@@ -72,9 +115,8 @@ const MAY_BE_MISSING: &str = "num_batches_tracked";
 ///
 /// Several names of the model may stand for one tensor (tied weights): each is asked for, as in PyTorch.
 ///
-/// # Errors
-/// [`WeightsError::Mismatch`] with everything that does not fit; a malformed pattern; a `module` or `to` that is not there; two
-/// tensors that would get one name.
+/// # Errors [`WeightsError::Mismatch`] with everything that does not fit; a malformed pattern; a `module` or
+/// `to` that is not there; two tensors that would get one name.
 pub fn plan_load(
     model: &[TensorSpec],
     file: &StateDict,
@@ -93,121 +135,21 @@ pub fn plan_pretrained(
     config: &WeightsConfig,
     pretrained: &PretrainedNames,
 ) -> Result<LoadPlan, WeightsError> {
-    let ignored = config.ignored()?;
-    let own = model.iter().map(|tensor| tensor.name.as_str()).collect();
-    let Available { tensors: available, unused } =
-        available(file, config, |name| pretrained.apply(name, &own))?;
-    // A file's tensor may be ignored by its name there, before any renaming; so is then the model's that it
-    // would have gone to.
-    let is_ignored =
-        |name: &str| ignored.matches(name) || available.get(name).is_some_and(|found| ignored.matches(found));
-    let target = config.target();
-    let within = |name: &str| target.is_empty() || below(name, target);
-    if !model.iter().any(|tensor| within(&tensor.name)) {
-        let names = model.iter().map(|tensor| tensor.name.as_str());
-        return Err(no_such_module("to", target, "the model".to_owned(), names));
-    }
-
-    let mut plan = LoadPlan { unused, ..LoadPlan::default() };
-    let mut report = LoadReport::new(file.path(), config.strict);
-    let mut wanted: BTreeSet<&str> = BTreeSet::new();
-    for tensor in model {
-        let name = tensor.name.as_str();
-        wanted.insert(name);
-        if !within(name) || is_ignored(name) {
-            plan.kept.push(name.to_owned());
-            continue;
-        }
-        let Some(entry) = available.get(name).and_then(|found| file.get(found)) else {
-            match last_part(name) == MAY_BE_MISSING {
-                true => plan.missing.push(name.to_owned()),
-                false => report.missing.push(Unmatched::new(name, &tensor.shape)),
-            }
-            continue;
-        };
-        let resize = pretrained.resized(name, entry.shape(), &tensor.shape);
-        if !fits(entry.shape(), &tensor.shape) && (resize.is_none() || !config.interpolate_embeddings) {
-            report.can_be_interpolated |= resize.is_some();
-            report.mismatched.push(Mismatch {
-                name: name.to_owned(),
-                in_file: entry.name().to_owned(),
-                model: tensor.shape.clone(),
-                file: entry.shape().to_vec(),
-            });
-            continue;
-        }
-        plan.copies.push(PlannedCopy {
-            model: name.to_owned(),
-            file: entry.name().to_owned(),
-            shape: tensor.shape.clone(),
-            from: entry.kind(),
-            to: tensor.kind,
-            resize,
-        });
-    }
-    for (name, &found) in &available {
-        let entry = file.get(found);
-        match entry.filter(|_| !wanted.contains(name.as_str()) && !is_ignored(name)) {
-            Some(entry) => report.unexpected.push(Unmatched::renamed(name, found, entry.shape())),
-            None if is_ignored(name) => plan.unused.push(found.to_owned()),
-            None => {}
-        }
-    }
-
-    if report.is_fatal() || (plan.copies.is_empty() && !report.is_empty()) {
-        let names: Vec<&str> =
-            model.iter().map(|tensor| tensor.name.as_str()).filter(|name| within(name)).collect();
-        let found: Vec<&str> = available.keys().map(String::as_str).collect();
-        let fitting: Vec<&str> = plan.copies.iter().map(|copy| copy.model.as_str()).collect();
-        report.complete(&names, &found, &fitting);
-        return Err(WeightsError::Mismatch(Box::new(report)));
-    }
-    plan.missing.extend(report.missing.into_iter().map(|tensor| tensor.name));
-    plan.unused.extend(report.unexpected.into_iter().map(|tensor| tensor.in_file));
-    for names in [&mut plan.kept, &mut plan.missing, &mut plan.unused] {
-        names.sort();
-    }
-    Ok(plan)
+    matched(Places::new(model, file, config, pretrained, Reading::Lenient)?)
 }
 
-/// What a file has for a model.
-struct Available<'f> {
-    /// The file's tensors by the names they have for the model; the names in the file are the values.
-    tensors: BTreeMap<String, &'f str>,
-    /// Names in the file that the model has no use for.
-    unused: Vec<String>,
+/// The same for a checkpoint of the model itself, which has its names as they are, and all of them.
+///
+/// # Errors
+/// As [`plan_load`].
+pub fn plan_checkpoint(model: &[TensorSpec], file: &StateDict) -> Result<LoadPlan, WeightsError> {
+    let config = WeightsConfig::new(file.path());
+    matched(Places::new(model, file, &config, &PretrainedNames::default(), Reading::Exact)?)
 }
 
-fn available<'f>(
-    file: &'f StateDict,
-    config: &WeightsConfig,
-    own_name: impl Fn(String) -> Option<String>,
-) -> Result<Available<'f>, WeightsError> {
-    let naming = config.naming()?;
-    let mut available: BTreeMap<String, &str> = BTreeMap::new();
-    let mut unused = Vec::new();
-    for found in file.names() {
-        let Some(name) = naming.apply(found) else {
-            continue;
-        };
-        let Some(name) = own_name(name) else {
-            unused.push(found.to_owned());
-            continue;
-        };
-        if let Some(first) = available.insert(name.clone(), found) {
-            return Err(WeightsError::NameTwice {
-                path: file.path().to_owned(),
-                first: first.to_owned(),
-                second: found.to_owned(),
-                name,
-            });
-        }
-    }
-    if let (true, Some(module)) = (available.is_empty() && unused.is_empty(), &config.module) {
-        let place = file.path().display().to_string();
-        return Err(no_such_module("module", module, place, file.names()));
-    }
-    Ok(Available { tensors: available, unused })
+fn matched(places: Places<'_>) -> Result<LoadPlan, WeightsError> {
+    let found = places.find()?;
+    Matching::of(&places, found).finish()
 }
 
 fn no_such_module<'n>(
@@ -236,9 +178,4 @@ pub(super) fn below(name: &str, module: &str) -> bool {
 
 fn last_part(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
-}
-
-/// PyTorch 0.3 had no scalars: it wrote them with one dimension of one element.
-fn fits(file: &[i64], model: &[i64]) -> bool {
-    file == model || (model.is_empty() && file == [1])
 }

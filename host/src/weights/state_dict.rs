@@ -19,7 +19,11 @@ use tch::{Device, Kind, Tensor};
 #[derive(Debug)]
 pub struct StateDict {
     path: PathBuf,
-    entries: Vec<Entry>,
+    /// The state dict's, then those of the file's other dicts.
+    all: Vec<Entry>,
+    /// How many of `all` are the state dict's.
+    own: usize,
+    part: String,
     index: HashMap<String, usize>,
     metadata: BTreeMap<String, String>,
     data: Value,
@@ -29,7 +33,23 @@ impl StateDict {
     /// Entries with distinct names.
     pub(super) fn new(path: &Path, entries: Vec<Entry>) -> Self {
         let index = entries.iter().enumerate().map(|(at, entry)| (entry.name.clone(), at)).collect();
-        Self { path: path.to_owned(), entries, index, metadata: BTreeMap::new(), data: Value::Null }
+        let own = entries.len();
+        Self {
+            path: path.to_owned(),
+            all: entries,
+            own,
+            part: String::new(),
+            index,
+            metadata: BTreeMap::new(),
+            data: Value::Null,
+        }
+    }
+
+    /// As a dict of the file under the key `part`, with the tensors of the others `beside` it.
+    pub(super) fn with_beside(mut self, part: &str, beside: Vec<Entry>) -> Self {
+        self.part = part.to_owned();
+        self.all.extend(beside);
+        self
     }
 
     /// With the text pairs of a .safetensors header.
@@ -52,31 +72,47 @@ impl StateDict {
     /// The tensors, in the file's order: that of a state dict as saved, that of the data in a .safetensors
     /// file.
     pub fn entries(&self) -> &[Entry] {
-        &self.entries
+        &self.all[..self.own]
     }
 
-    pub(super) fn into_entries(self) -> Vec<Entry> {
-        self.entries
+    pub(super) fn into_entries(mut self) -> Vec<Entry> {
+        self.all.truncate(self.own);
+        self.all
+    }
+
+    /// The key in the file under which these tensors lie, as `state_dict`; empty where they are the file.
+    pub fn part(&self) -> &str {
+        &self.part
+    }
+
+    /// The tensors that the file has besides, under their whole names: `ema.conv.weight`.
+    pub fn beside(&self) -> &[Entry] {
+        &self.all[self.own..]
+    }
+
+    /// [`Self::entries`], then [`Self::beside`].
+    pub(super) fn all(&self) -> &[Entry] {
+        &self.all
     }
 
     /// The names, in the file's order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(Entry::name)
+        self.entries().iter().map(Entry::name)
     }
 
     /// The tensor of this name, its values not read yet.
     pub fn get(&self, name: &str) -> Option<&Entry> {
-        self.index.get(name).map(|&at| &self.entries[at])
+        self.index.get(name).map(|&at| &self.all[at])
     }
 
     /// How many tensors there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.own
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.own == 0
     }
 
     /// The text pairs of a .safetensors header; empty for other formats.
@@ -104,7 +140,7 @@ impl StateDict {
 
     /// Reads every value, so that damage anywhere in the file is found.
     pub fn verify(&self) -> Result<(), WeightsError> {
-        self.entries.iter().try_for_each(|entry| entry.bytes().map(drop))
+        self.entries().iter().try_for_each(|entry| entry.bytes().map(drop))
     }
 }
 
@@ -122,8 +158,9 @@ pub struct Entry {
 pub(super) enum Values {
     /// In a mapped file, row-major, the values of the length of the shape.
     Mapped(Arc<Mmap>, Range<usize>),
-    /// In a pickle's storage, which may hold more and in another order. The key is that of its storage.
-    Pickled { tensor: pytorch_reader::Tensor, storage: Option<String>, checksums: Option<Arc<ZipChecksums>> },
+    /// In a pickle's storage, which may hold more and in another order. The keys are those of the storages
+    /// that tensors of its name have: several where dicts repeat the name.
+    Pickled { tensor: pytorch_reader::Tensor, storages: Vec<String>, checksums: Option<Arc<ZipChecksums>> },
 }
 
 /// An element type of a file that tch does not know, to be read as the next wider one.
@@ -190,8 +227,8 @@ impl Entry {
     fn bytes(&self) -> Result<Cow<'_, [u8]>, WeightsError> {
         let bytes = match &self.values {
             Values::Mapped(map, range) => Cow::Borrowed(&map[range.clone()]),
-            Values::Pickled { tensor, storage, checksums } => {
-                if let (Some(storage), Some(checksums)) = (storage, checksums) {
+            Values::Pickled { tensor, storages, checksums } => {
+                for (storage, checksums) in storages.iter().zip(checksums.iter().cycle()) {
                     checksums.check(storage, tensor.byte_len()).map_err(|reason| self.damaged(reason))?;
                 }
                 let bytes = tensor.read().map_err(|error| match error.raw_os_error() {

@@ -1,6 +1,6 @@
 //! Everything that does not fit between a file and a model, and what may help.
 
-use super::{below, last_part};
+use super::{Part, Proposal, below, last_part};
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,8 @@ pub struct LoadReport {
     pub can_be_interpolated: bool,
     /// How many tensors do fit.
     pub matching: usize,
+    /// The part of the file that was looked at, as in [`Part::prefix`].
+    pub part: String,
     /// What to change, most promising first.
     pub hints: Vec<String>,
 }
@@ -52,6 +54,17 @@ pub struct Mismatch {
     pub file: Vec<i64>,
 }
 
+impl Proposal {
+    /// The key that takes the part.
+    fn hint(&self) -> String {
+        let Self { prefix, fits } = self;
+        let module = prefix.trim_end_matches('.');
+        format!(
+            "`module = \"{module}\"` in the weights makes {fits} fit: the file has them below \"{prefix}\""
+        )
+    }
+}
+
 /// Names less alike than this are no help.
 const LIKENESS: f64 = 0.6;
 /// Nearest names are looked for among at most so many pairs; beyond that the file is for another model.
@@ -79,6 +92,7 @@ impl LoadReport {
             mismatched: Vec::new(),
             can_be_interpolated: false,
             matching: 0,
+            part: String::new(),
             hints: Vec::new(),
         }
     }
@@ -94,13 +108,14 @@ impl LoadReport {
     }
 
     /// Sorts it, and adds nearest names and hints. `model` and `file` are all names, the file's after
-    /// renaming; `fitting` those that fit.
-    pub(super) fn complete(&mut self, model: &[&str], file: &[&str], fitting: &[&str]) {
+    /// renaming; `fitting` those that fit; `part` where in the file they were looked for.
+    pub(super) fn complete(&mut self, model: &[&str], file: &[&str], fitting: &[&str], part: &Part) {
         self.matching = fitting.len();
+        self.part.clone_from(&part.prefix);
         self.missing.sort_by(|a, b| a.name.cmp(&b.name));
         self.unexpected.sort_by(|a, b| a.name.cmp(&b.name));
         self.mismatched.sort_by(|a, b| a.name.cmp(&b.name));
-        self.hints.extend(prefix_hint(model, file));
+        self.hints.extend(part.proposed.as_ref().map(Proposal::hint).or_else(|| prefix_hint(model, file)));
         if self.hints.is_empty() && self.missing.len() * self.unexpected.len() <= PAIRS {
             let found = nearest(&self.missing, &self.unexpected);
             let back = nearest(&self.unexpected, &self.missing);

@@ -1,5 +1,6 @@
 mod applied;
 mod pretrained;
+mod wrapped;
 
 use super::*;
 use crate::weights::{
@@ -161,18 +162,19 @@ fn of_weights_of_another_model_a_few_names_are_told() {
 }
 
 #[test]
-fn a_prefix_that_keeps_all_names_from_fitting_is_named() {
-    let report_of = |names: Vec<TensorSpec>, config: &WeightsConfig| report(&names, config).hints.join("\n");
+fn what_keeps_all_names_from_fitting_is_named() {
+    let hints = |names: Vec<TensorSpec>, config: &WeightsConfig| report(&names, config).hints.join("\n");
+    // Whoever says how names differ has the last word.
     let wrapped = WeightsConfig { prefix: "module.".to_owned(), ..config() };
-    let hint = report_of(autoencoder(), &wrapped);
-    assert!(
-        hint.contains("`strip_prefix = \"module.\"` makes 8 fit") && hint.contains("data-parallel"),
-        "{hint}"
-    );
-    let hint = report_of(below("", "backbone."), &config());
+    let hint = hints(autoencoder(), &wrapped);
+    assert!(hint.contains("`strip_prefix = \"module.\"` makes 8 fit"), "{hint}");
+    let hint = hints(below("", "backbone."), &config());
     assert!(hint.contains("`to = \"backbone\"` makes 8 fit"), "{hint}");
-    let hint = report_of(below("encoder.", ""), &config());
-    assert!(hint.contains("\"encoder.\"") && hint.contains("makes 4 fit"), "{hint}");
+    // A part that is none of the usual ones is for the user to choose, and can be.
+    let hint = hints(below("decoder.", ""), &config());
+    assert!(hint.contains("`module = \"decoder\"` in the weights makes 4 fit"), "{hint}");
+    let chosen = WeightsConfig { module: Some("decoder".to_owned()), ..config() };
+    assert_eq!(plan(&below("decoder.", ""), &chosen).copies.len(), 4);
 }
 
 #[test]
