@@ -2,6 +2,7 @@
 //!
 //! [`Fit`] holds a run: its state and its strategies and callbacks. [`Fit::run`] trains it from where it stands.
 
+mod anomaly;
 pub(crate) mod audit;
 mod build;
 mod checkpoints;
@@ -13,6 +14,7 @@ mod groups;
 mod held;
 mod hooks;
 mod kept_paths;
+mod leftover;
 mod meter;
 mod resume;
 mod scaler;
@@ -118,6 +120,8 @@ impl Fit {
         {
             stopped = self.run_epoch()?;
         }
+        // Where checkpoints are off, nothing has looked at them.
+        self.state.check_weights()?;
         self.hooks(Hook::TrainEnd)?;
         self.hooks(Hook::FitEnd)?;
         self.requested_checkpoints()?;

@@ -49,7 +49,8 @@ pub struct TrainerConfig {
     /// What happens when a trainable parameter is in no group or gets no gradient, or a frozen one moves.
     #[config(default = Audit::Error)]
     pub audit: Audit,
-    /// Ends the run on a loss that is not finite.
+    /// Ends the run on a loss (of training or validation), on a norm of clipped gradients, and at checkpoints on
+    /// weights or buffers that are not finite.
     #[config(default = true)]
     pub detect_anomaly: bool,
     /// Convolutions with the channels last in memory. Default: on a GPU.

@@ -107,6 +107,7 @@ impl Fit {
         self.setup(resume.is_none())?;
         self.build_optimizer()?;
         resume.map_or(Ok(()), |checkpoint| self.restore(checkpoint))?;
+        self.check_leftover_batch()?;
         // The run starts: not before is anything of an earlier one written over.
         resume.map_or(Ok(()), |checkpoint| self.go_back_to(checkpoint))?;
         self.state.run_dir.write(run_dir::CONFIG, &config)?;

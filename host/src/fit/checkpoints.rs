@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 use thaw_plugin_api::hook::Hook;
-use thaw_plugin_api::monitor::Mode;
 
 use super::{Fit, FitError, RunState};
 use crate::Error;
@@ -24,13 +23,32 @@ pub struct Best {
     pub name: String,
     /// The metric.
     pub monitor: String,
-    /// Its value.
+    /// Its value; NaN ranks behind all numbers.
+    #[serde(with = "number")]
     pub value: f64,
     /// The epoch after which it was written.
     pub epoch: usize,
     /// Hits and samples of each class in that epoch's validation.
     #[serde(default)]
     pub classes: Vec<(u64, u64)>,
+}
+
+/// A number in JSON, which has no infinities and no NaN.
+mod number {
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::Value;
+    use thaw_plugin_api::context::{number_from_json, number_to_json};
+
+    pub fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        number_to_json(*number).serialize(serializer)
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<f64, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        number_from_json(&value)
+            .ok_or_else(|| D::Error::custom(format_args!("expected a number, found {value}")))
+    }
 }
 
 impl Fit {
@@ -46,7 +64,8 @@ impl Fit {
         let name = format!("epoch={epoch}-step={}", self.state.progress.global_step);
         let ranked = self.rank(&name, epoch)?;
         let is_best = ranked.as_ref().is_some_and(|new| {
-            self.state.best.as_ref().is_none_or(|best| config.mode.is_better(new.value, best.value))
+            let is_better = |best: &Best| config.mode.is_better(new.value, best.value);
+            new.value.is_finite() && self.state.best.as_ref().is_none_or(is_better)
         });
         // The checkpoint says itself whether it is the best and which are kept; one that was not written is
         // neither.
@@ -73,7 +92,8 @@ impl Fit {
         };
         let Some(ranked) = self.rank(&name, self.state.progress.epoch)? else { return Ok(()) };
         let mode = self.state.config.checkpoint.mode;
-        if self.state.best.as_ref().is_some_and(|best| !mode.is_better(ranked.value, best.value)) {
+        let is_worse = |best: &Best| !mode.is_better(ranked.value, best.value);
+        if !ranked.value.is_finite() || self.state.best.as_ref().is_some_and(is_worse) {
             return Ok(());
         }
         if self.written(&name, self.state.store.alias(BEST, &name)) {
@@ -141,7 +161,13 @@ impl Fit {
         };
         let classes =
             self.state.validation.as_ref().map(|validation| validation.classes.clone()).unwrap_or_default();
-        Ok(value.is_finite().then(|| Best { name: name.to_owned(), monitor, value, epoch, classes }))
+        if !value.is_finite() {
+            tracing::warn!(
+                "{monitor} is {value} in epoch {}: its checkpoint ranks last, and is not the best one",
+                epoch + 1
+            );
+        }
+        Ok(Some(Best { name: name.to_owned(), monitor, value, epoch, classes }))
     }
 
     /// Writes a checkpoint as `last`; false where the disk did not take it.
@@ -191,9 +217,9 @@ impl Fit {
         let top = self.state.config.checkpoint.save_top_k;
         let mode = self.state.config.checkpoint.mode;
         self.state.kept.push(ranked);
-        self.state.kept.sort_by(|a, b| {
-            if mode == Mode::Min { a.value.total_cmp(&b.value) } else { b.value.total_cmp(&a.value) }
-        });
+        let rank =
+            |best: &Best| if best.value.is_nan() { mode.worst() } else { best.value } * mode.direction();
+        self.state.kept.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
         match usize::try_from(top) {
             Ok(top) => self.state.kept.split_off(top.min(self.state.kept.len())),
             Err(_) => Vec::new(),
@@ -201,6 +227,7 @@ impl Fit {
     }
 
     fn snapshot(&mut self) -> Result<Snapshot, Error> {
+        self.state.check_weights()?;
         self.hooks(Hook::SaveCheckpoint)?;
         self.state.run_dir.sync();
         let mut callbacks = Vec::with_capacity(self.callbacks.len());

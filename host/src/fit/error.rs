@@ -26,6 +26,56 @@ pub enum FitError {
         /// The batch of the epoch.
         batch: usize,
     },
+    /// The loss of a validation is not finite.
+    #[error(
+        "val_loss is {loss} in epoch {}: look for NaN in the validation data, lower the learning rate, clip gradients \
+         (gradient_clip_val), or set trainer.detect_anomaly = false",
+        .epoch + 1
+    )]
+    NotFiniteValidation {
+        /// The loss.
+        loss: f64,
+        /// The epoch.
+        epoch: usize,
+    },
+    /// Gradients are not finite.
+    #[error(
+        "the norm of the gradients is {norm} at epoch {epoch}, batch {batch}: lower the learning rate, or set \
+         trainer.detect_anomaly = false"
+    )]
+    NotFiniteGradient {
+        /// The norm.
+        norm: f64,
+        /// The epoch.
+        epoch: usize,
+        /// The batch of the epoch.
+        batch: usize,
+    },
+    /// The model is not finite.
+    #[error(
+        "weights or buffers are not finite after {step} steps: {tensors}; no checkpoint of them is kept. Lower the learning rate, \
+         clip gradients (gradient_clip_val), or set trainer.detect_anomaly = false"
+    )]
+    NotFiniteWeights {
+        /// Their names.
+        tensors: String,
+        /// Optimizer steps until then.
+        step: usize,
+    },
+    /// The last batch of an epoch is too small for the model.
+    #[error("{}", leftover_text(*.samples, *.batch_size, *.epoch, .reason, .remedy))]
+    LeftoverBatch {
+        /// Samples of training.
+        samples: usize,
+        /// Samples of a batch.
+        batch_size: usize,
+        /// The first epoch that would fail, from 1.
+        epoch: usize,
+        /// The model's words.
+        reason: String,
+        /// What to write instead.
+        remedy: String,
+    },
     /// Nothing trains.
     #[error("no parameter trains: {reason}")]
     NothingTrains {
@@ -52,6 +102,16 @@ pub enum FitError {
         /// libtorch's words.
         message: String,
     },
+}
+
+fn leftover_text(samples: usize, batch_size: usize, epoch: usize, reason: &str, remedy: &str) -> String {
+    let what = match batch_size {
+        1 => "every batch has a single sample (batch_size = 1)".to_owned(),
+        _ => format!(
+            "the last batch of every epoch has a single sample ({samples} in batches of {batch_size})"
+        ),
+    };
+    format!("{what}, and from epoch {epoch} on the model cannot train on that: {reason}; {remedy}")
 }
 
 fn audit_text(findings: &[String]) -> String {

@@ -122,12 +122,14 @@ impl Fit {
             }
             self.hooks(Hook::ValidationBatchEnd)?;
         }
+        let loss = evaluation.metrics.mean("val_loss");
         if !sanity {
             for (name, mean) in evaluation.metrics.means() {
                 self.state.metrics.insert(name.to_owned(), mean);
             }
             self.state.validation = Some(evaluation);
         }
-        self.hooks(Hook::ValidationEpochEnd)
+        self.hooks(Hook::ValidationEpochEnd)?;
+        Ok(self.state.check_validation_loss(loss)?)
     }
 }

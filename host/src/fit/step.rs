@@ -122,6 +122,7 @@ impl Fit {
         let skip = self.unscale()?;
         self.hooks(Hook::BeforeOptimizerStep)?;
         let grad_norm = self.clip()?;
+        self.state.check_gradient_norm(grad_norm.filter(|_| !skip))?;
         let state = &mut self.state;
         if let Some(optimizer) = state.optimizer.as_mut().filter(|_| !skip) {
             optimizer.step(&state.parameters).map_err(FitError::from)?;

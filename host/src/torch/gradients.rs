@@ -54,8 +54,7 @@ impl<'a> FromIterator<&'a Tensor> for TensorList {
 }
 
 /// `torch.nn.utils.clip_grad_norm_`: scales the gradients by `max_norm / (norm + 1e-6)` where that is below
-/// one. Gives the norm before. A norm that is not finite makes every gradient NaN, as there: check what it
-/// gives.
+/// one. Gives the norm before. As there, a norm that is not finite makes every gradient NaN: check the result.
 pub fn clip_grad_norm(parameters: &TensorList, max_norm: f64) -> Result<f64> {
     let mut norm = 0.0;
     // SAFETY: as in `grad_norm`.

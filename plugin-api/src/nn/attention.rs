@@ -21,9 +21,9 @@ impl MultiheadAttention {
     /// Attention of `heads` heads over `embed_dim` features.
     ///
     /// # Errors
-    /// `embed_dim` is no multiple of `heads`, or `dropout` lies outside of 0..=1.
+    /// `embed_dim` is no multiple of `heads`, one of them is below 1, or `dropout` lies outside of 0..=1.
     pub fn new(path: &Path, embed_dim: i64, heads: i64, dropout: f64) -> Result<Self> {
-        if heads < 1 || embed_dim % heads != 0 {
+        if heads < 1 || embed_dim < 1 || embed_dim % heads != 0 {
             return Err(Error::new(format_args!("{embed_dim} features cannot be split among {heads} heads")));
         }
         let module = path.module("MultiheadAttention")?;

@@ -3,13 +3,16 @@
 use tch::{Kind, Tensor};
 
 use super::{Mode, Module, Path, init};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Batch norm over the channels (dimension 1), as PyTorch's `nn.BatchNorm2d`.
 ///
 /// In training mode batch statistics normalise, and update the stored ones unless the host cleared
-/// `track_running_stats`; in evaluation mode the stored ones normalise.
+/// `track_running_stats`; in evaluation mode the stored ones normalise. As in PyTorch, a batch with a single
+/// value per channel is refused in training: its variance is not defined.
 pub struct BatchNorm2d {
+    path: String,
+    dimensions: Dimensions,
     weight: Tensor,
     bias: Tensor,
     running_mean: Tensor,
@@ -53,6 +56,8 @@ impl BatchNorm2d {
         let module = path.module(kind)?;
         let shape = [num_features];
         Ok(Self {
+            path: path.as_str().to_owned(),
+            dimensions: Dimensions::of_kind(kind),
             weight: module.parameter("weight", init::ones(&shape)?)?,
             bias: module.parameter("bias", init::zeros(&shape)?)?,
             running_mean: module.buffer("running_mean", init::zeros(&shape)?),
@@ -69,11 +74,63 @@ impl BatchNorm2d {
     pub fn weight(&self) -> &Tensor {
         &self.weight
     }
+
+    /// What PyTorch's layer checks before libtorch's function, which computes NaN from a single value.
+    fn check(&self, size: &[i64], training: bool) -> Result<()> {
+        let wrong = |what: String| {
+            Err(Error::new(format_args!("batch norm `{}`: {what}, got input size {size:?}", self.path)))
+        };
+        if !self.dimensions.allow(size.len()) {
+            return wrong(format!("expected {} input", self.dimensions.words()));
+        }
+        let values: i64 =
+            size.iter().enumerate().filter(|(dim, _)| *dim != 1).map(|(_, size)| *size).product();
+        if training && values == 1 {
+            return wrong("expected more than 1 value per channel when training".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// How many dimensions an input has, by PyTorch's class.
+#[derive(Clone, Copy)]
+enum Dimensions {
+    One,
+    Two,
+    /// A class that PyTorch does not have: samples, channels, and what there is.
+    Any,
+}
+
+impl Dimensions {
+    fn of_kind(kind: &str) -> Self {
+        match kind {
+            "BatchNorm1d" => Self::One,
+            "BatchNorm2d" => Self::Two,
+            _ => Self::Any,
+        }
+    }
+
+    fn allow(self, dimensions: usize) -> bool {
+        match self {
+            Self::One => matches!(dimensions, 2 | 3),
+            Self::Two => dimensions == 4,
+            Self::Any => dimensions >= 2,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::One => "2D or 3D",
+            Self::Two => "4D",
+            Self::Any => "at least 2D",
+        }
+    }
 }
 
 impl Module for BatchNorm2d {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let training = self.mode.is_training();
+        self.check(&input.size(), training)?;
         let tracking = training && self.mode.tracks_running_stats();
         if tracking {
             let _ = self.num_batches_tracked.shallow_clone().f_add_scalar_(1)?;
@@ -91,5 +148,50 @@ impl Module for BatchNorm2d {
             self.eps,
             true,
         )?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forward(norm: &BatchNorm2d, size: &[i64]) -> std::result::Result<(), String> {
+        let input = Tensor::ones(size, (Kind::Float, tch::Device::Cpu));
+        norm.forward(&input).map(drop).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn one_value_per_channel_does_not_train_and_leaves_the_statistics_alone() {
+        let root = Path::root();
+        let norm = BatchNorm2d::new(&(&root / "bn"), 2).unwrap();
+        let flat = BatchNorm2d::one_dimensional(&(&root / "flat"), 2).unwrap();
+        let registry = root.into_registry();
+        for (norm, size) in [(&norm, &[1, 2, 1, 1][..]), (&flat, &[1, 2][..]), (&flat, &[1, 2, 1][..])] {
+            let error = forward(norm, size).unwrap_err();
+            assert!(error.contains("expected more than 1 value per channel when training"), "{error}");
+            assert!(error.contains(&format!("{size:?}")), "{error}");
+            assert_eq!(norm.num_batches_tracked.int64_value(&[]), 0);
+        }
+        for (norm, size) in
+            [(&norm, &[2, 2, 1, 1][..]), (&norm, &[1, 2, 1, 2]), (&flat, &[2, 2]), (&flat, &[1, 2, 3])]
+        {
+            forward(norm, size).unwrap();
+        }
+        // Statistics of the batch without those that are stored: as little.
+        registry.set_modes(&[Mode::to_bits(true, false); 3]);
+        assert!(forward(&norm, &[1, 2, 1, 1]).is_err());
+        registry.set_modes(&[Mode::to_bits(false, true); 3]);
+        forward(&norm, &[1, 2, 1, 1]).unwrap();
+    }
+
+    #[test]
+    fn inputs_of_other_dimensions_are_refused_by_the_names_of_pytorchs_classes() {
+        let root = Path::root();
+        let norm = BatchNorm2d::new(&(&root / "bn"), 2).unwrap();
+        let flat = BatchNorm2d::one_dimensional(&(&root / "flat"), 2).unwrap();
+        assert!(
+            forward(&norm, &[4, 2]).unwrap_err().contains("`bn`: expected 4D input, got input size [4, 2]")
+        );
+        assert!(forward(&flat, &[4, 2, 3, 3]).unwrap_err().contains("expected 2D or 3D input"));
     }
 }

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::{Module, Path, init};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Options of a convolution; [`Default`] is PyTorch's.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ impl Conv2d {
     /// A convolution with a square window.
     ///
     /// # Errors
-    /// Sizes that libtorch refuses.
+    /// `groups` is below 1 or divides the channels into unequal parts, or sizes that libtorch refuses.
     pub fn new(
         path: &Path,
         in_channels: i64,
@@ -45,7 +45,13 @@ impl Conv2d {
         kernel_size: i64,
         options: Conv2dOptions,
     ) -> Result<Self> {
-        let shape = [out_channels, in_channels / options.groups.max(1), kernel_size, kernel_size];
+        let groups = options.groups;
+        if groups < 1 || in_channels % groups != 0 || out_channels % groups != 0 {
+            return Err(Error::new(format_args!(
+                "a convolution from {in_channels} to {out_channels} channels cannot be split into {groups} groups"
+            )));
+        }
+        let shape = [out_channels, in_channels / groups, kernel_size, kernel_size];
         let bias = if options.bias { Some(init::bias_for(&shape)?) } else { None };
         Self::with_values(path, init::kaiming_uniform(&shape)?, bias, options)
     }
@@ -98,5 +104,22 @@ impl Module for Conv2d {
         let Conv2dOptions { stride, padding, dilation, groups, .. } = self.options;
         let (stride, padding, dilation) = ([stride, stride], [padding, padding], [dilation, dilation]);
         Ok(input.f_conv2d(&self.weight, self.bias.as_ref(), stride, padding, dilation, groups)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_divide_the_channels() {
+        let built = |from, to, groups| {
+            Conv2d::new(&Path::root(), from, to, 3, Conv2dOptions { groups, ..Conv2dOptions::default() })
+        };
+        assert!(built(4, 6, 2).is_ok());
+        for (from, to, groups) in [(5, 6, 2), (4, 5, 2), (4, 4, 0), (4, 4, -1)] {
+            let error = built(from, to, groups).err().unwrap().to_string();
+            assert!(error.contains(&format!("{groups} groups")), "{error}");
+        }
     }
 }

@@ -6,6 +6,7 @@ mod careless;
 mod checkpoint;
 mod functions;
 mod record;
+mod spoil;
 mod stop;
 mod strategies;
 mod wait;
@@ -15,6 +16,7 @@ use careless::{ForgetsTheGroup, Meddler};
 use checkpoint::CaseCheckpoint;
 use functions::CaseFunctions;
 use record::{CaseHooks, CaseMetric, CaseRecorder};
+use spoil::CaseSpoil;
 use stop::CaseStop;
 use strategies::{AddGroup, LastChildrenFinetuning, LayerEachEpoch, MilestonesFinetuning};
 use thaw_plugin_api::prelude::*;
@@ -22,5 +24,5 @@ use wait::CaseWait;
 
 export_plugin!(
     strategies: [LayerEachEpoch, LastChildrenFinetuning, MilestonesFinetuning, AddGroup, ForgetsTheGroup],
-    callbacks: [CaseAverage, CaseCheckpoint, CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseStop, CaseWait, Meddler]
+    callbacks: [CaseAverage, CaseCheckpoint, CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseSpoil, CaseStop, CaseWait, Meddler]
 );
