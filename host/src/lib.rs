@@ -7,6 +7,7 @@ pub mod config;
 pub mod data;
 pub mod durable;
 pub mod error;
+pub mod escape;
 pub mod find_lr;
 pub mod fit;
 pub mod inference;
@@ -26,3 +27,4 @@ pub mod torch;
 pub mod weights;
 
 pub use error::Error;
+pub use escape::escape;
