@@ -210,6 +210,22 @@ pub fn is_within(path: &str, top: &str) -> bool {
     top.is_empty() || path == top || path.strip_prefix(top).is_some_and(|rest| rest.starts_with('.'))
 }
 
+/// What shipped models call everything below a head of their own.
+const BACKBONE: &str = "backbone";
+
+/// What to do where a strategy wants that of a model with another structure.
+const WITHOUT_BACKBONE: &str = "export it without its last layer and set `num_classes` for a new head (`torchscript`), leave \
+                                `layout` out (`vision`), or use `phased-finetuning`, which thaws any modules";
+
+/// The first of these names.
+fn first_of(names: &[&str]) -> String {
+    const SHOWN: usize = 12;
+    match names.len().saturating_sub(SHOWN) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
+}
+
 fn not_found<'n>(what: &str, name: &str, candidates: impl Iterator<Item = &'n str> + Clone) -> Error {
     let error = Error::new(format_args!("the model has no {what} `{name}`"));
     match crate::nearest::nearest(name, candidates.clone().filter(|candidate| !candidate.is_empty())) {
@@ -217,10 +233,11 @@ fn not_found<'n>(what: &str, name: &str, candidates: impl Iterator<Item = &'n st
         None => {
             let top: Vec<&str> =
                 candidates.filter(|candidate| !candidate.is_empty() && !candidate.contains('.')).collect();
-            if top.is_empty() {
-                error
-            } else {
-                error.help(format_args!("its top modules are: {}", top.join(", ")))
+            let top = first_of(&top);
+            match name {
+                _ if top.is_empty() => error,
+                BACKBONE => error.help(format_args!("its top modules are: {top}; {WITHOUT_BACKBONE}")),
+                _ => error.help(format_args!("its top modules are: {top}")),
             }
         }
     }

@@ -73,6 +73,17 @@ pub enum WeightsError {
         path: PathBuf,
     },
 
+    /// A program of `torch.export.save`: a graph and its weights.
+    #[error(
+        "{}: this is an exported program (torch.export.save), not a state dict; save its weights in Python with \
+         torch.save(torch.export.load(…).state_dict, …)",
+        path.display()
+    )]
+    ExportedProgram {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// The file was read, but there is no tensor in it.
     #[error("{}: no tensors in this file; {found}", path.display())]
     NoTensors {

@@ -150,6 +150,17 @@ fn a_backbone_of_another_name_is_named_in_the_error() -> Result<()> {
 }
 
 #[test]
+fn of_a_model_without_a_backbone_the_error_says_how_to_get_one() -> Result<()> {
+    let mut run = FakeRun::new(FakeModel::new().conv2d("conv1", 3, 8, 3).linear("fc", 8, 4)).max_epochs(1);
+    run.add_strategy::<BackboneFinetuning>(json!({}))?;
+    let error = run.fit().err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(error.contains("its top modules are: conv1, fc"), "{error}");
+    assert!(error.contains("without its last layer and set `num_classes`"), "{error}");
+    assert!(error.contains("use `phased-finetuning`"), "{error}");
+    Ok(())
+}
+
+#[test]
 fn a_factor_that_is_no_rate_is_refused() -> Result<()> {
     let error = run(json!({ "unfreeze_backbone_at_epoch": 0, "lambda_func": "2 - epoch" }))?.fit().err();
     let error = error.map(|error| error.to_string()).unwrap_or_default();

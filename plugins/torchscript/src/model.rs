@@ -113,6 +113,11 @@ impl Model for TorchScript {
     fn input_defaults(&self) -> InputDefaults {
         self.input_defaults.clone()
     }
+
+    /// Under a new head, files of the module itself have its names without `backbone`.
+    fn weight_aliases(&self) -> Vec<(String, String)> {
+        self.head.iter().map(|_| (String::new(), "backbone".to_owned())).collect()
+    }
 }
 
 /// Index of the module that the run config names, or of the whole file.

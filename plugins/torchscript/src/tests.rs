@@ -194,6 +194,29 @@ fn what_cannot_be_a_model_is_refused_with_the_reason() {
     assert!(refused("script_tuple.pt", json!({ "freeze_features": true })).contains("set `num_classes`"));
 }
 
+#[test]
+fn an_exported_program_is_called_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.pt2");
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    archive.start_file("model/archive_format", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut archive, b"pt2").unwrap();
+    archive.finish().unwrap();
+    let error = Built::new::<TorchScript>(&json!({ "path": path })).err().unwrap();
+    assert!(error.contains("model.pt2 is an exported program (torch.export.save)"), "{error}");
+}
+
+#[test]
+fn files_of_the_module_itself_load_below_a_new_head() {
+    let aliases = |more: Value| {
+        let built = built("script_classifier.pt", &more).unwrap();
+        built.description().weight_aliases.clone()
+    };
+    let under_a_head = aliases(json!({ "num_classes": 3, "image_size": 16 }));
+    assert_eq!(under_a_head, [(String::new(), "backbone".to_owned())]);
+    assert!(aliases(json!({})).is_empty(), "the whole file has its own names");
+}
+
 /// `script_classifier.pt` with one byte changed inside the entry whose name ends so.
 fn with_a_changed_byte(name: &str) -> tempfile::NamedTempFile {
     let mut bytes = std::fs::read(file("script_classifier.pt")).unwrap();

@@ -38,6 +38,8 @@ pub(super) struct Archive {
 const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 /// A protocol's opcodes before it take at most so many bytes.
 const LEGACY_MAGIC_WITHIN: usize = 64;
+/// What files of `torch.export.save` have: today's, and those of PyTorch before 2.8.
+const EXPORTED: [&str; 2] = ["archive_format", "serialized_exported_program.json"];
 const TAR_MAGIC_AT: usize = 257;
 
 impl Container {
@@ -89,6 +91,9 @@ impl Archive {
         let mut roots = names.iter().filter_map(|name| name.strip_suffix("data.pkl"));
         let mut roots = roots.by_ref().filter(|root| root.is_empty() || root.ends_with('/'));
         let Some(root) = roots.next().map(str::to_owned) else {
+            if names.iter().any(|name| EXPORTED.iter().any(|entry| name.ends_with(entry))) {
+                return Err(WeightsError::ExportedProgram { path: path.to_owned() });
+            }
             let found = "a zip archive without the data.pkl of torch.save".to_owned();
             return Err(WeightsError::UnknownFormat { path: path.to_owned(), found });
         };

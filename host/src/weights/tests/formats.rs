@@ -226,3 +226,16 @@ fn no_cut_and_no_flipped_bit_makes_a_reader_panic() {
         }
     }
 }
+
+#[test]
+fn an_exported_program_is_called_what_it_is() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for entry in ["archive_format", "serialized_exported_program.json"] {
+        let path = directory.path().join("model.pt2");
+        let mut archive = ZipWriter::new(File::create(&path).expect("a file"));
+        archive.start_file(format!("model/{entry}"), SimpleFileOptions::default()).expect("begun");
+        archive.finish().expect("written");
+        let error = refusal(&path).to_string();
+        assert!(error.contains("model.pt2: this is an exported program"), "{error}");
+    }
+}

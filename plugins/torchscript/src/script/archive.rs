@@ -12,6 +12,9 @@ use super::LoadError;
 /// What every TorchScript file has, and no file of `torch.save`.
 const CONSTANTS: &str = "/constants.pkl";
 
+/// What files of `torch.export.save` have: today's, and those of PyTorch before 2.8.
+const EXPORTED: [&str; 2] = ["archive_format", "serialized_exported_program.json"];
+
 /// Checks that a file is a whole archive of TorchScript.
 ///
 /// # Errors
@@ -30,16 +33,21 @@ pub fn check(path: &Path) -> Result<(), LoadError> {
     let damaged = |name: &str, error: &dyn std::fmt::Display| {
         LoadError::Damaged(path.to_owned(), format!("its entry {name}: {error}"))
     };
-    let mut has_constants = false;
+    let (mut has_constants, mut is_exported) = (false, false);
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(|error| damaged(&index.to_string(), &error))?;
         let name =
             entry.name().map(|name| name.to_string()).map_err(|error| damaged(&index.to_string(), &error))?;
         has_constants |= name.ends_with(CONSTANTS);
+        is_exported |= EXPORTED.iter().any(|entry| name.ends_with(entry));
         // A checksum of 0 stands for none.
         if entry.crc32() != 0 {
             io::copy(&mut entry, &mut io::sink()).map_err(|error| damaged(&name, &error))?;
         }
     }
-    if has_constants { Ok(()) } else { Err(LoadError::NoCode(path.to_owned())) }
+    match has_constants {
+        true => Ok(()),
+        false if is_exported => Err(LoadError::Exported(path.to_owned())),
+        false => Err(LoadError::NoCode(path.to_owned())),
+    }
 }

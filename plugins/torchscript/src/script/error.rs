@@ -16,6 +16,9 @@ pub enum LoadError {
     /// It holds weights without code, as `torch.save` writes.
     #[error("{} holds weights without code (a state_dict, or a pickled module), expected TorchScript", .0.display())]
     NoCode(PathBuf),
+    /// It is a program of `torch.export.save`.
+    #[error("{} is an exported program (torch.export.save), expected TorchScript (torch.jit.save)", .0.display())]
+    Exported(PathBuf),
     /// It is none of PyTorch's zip files.
     #[error("{} is no TorchScript file, or it is cut off: it has not the end of a zip archive", .0.display())]
     NoArchive(PathBuf),
@@ -57,18 +60,64 @@ pub fn no_forward(path: &str) -> Error {
 
 /// What failed inside a forward, and where in the file's code.
 ///
-/// libtorch gives a trace of the code, then `RuntimeError: what went wrong`.
+/// libtorch gives a trace of the code, in which everything is indented, then `Class: what went wrong`, in one
+/// line or more.
 pub fn run_error(text: &str) -> Error {
-    let (trace, reason) = text.rsplit_once("RuntimeError: ").unwrap_or(("", text));
-    let place = trace.lines().rev().find_map(|line| line.trim().strip_prefix("File ")).unwrap_or_default();
-    let place = place.rsplit_once("code/__torch__/").map(|(_, place)| place.replace(['"', ','], ""));
-    let reason = first_line(reason);
+    const HERE: &str = "<--- HERE";
+    let end = text.rfind(HERE).map_or(0, |at| at + HERE.len());
+    let (trace, rest) = text.split_at(end);
+    // The code that was shown may go on after the mark.
+    let is_code = |line: &&str| line.is_empty() || line.starts_with(char::is_whitespace);
+    let reason: Vec<&str> = rest.lines().skip_while(is_code).map(str::trim).collect();
+    let reason = if reason.is_empty() { first_line(text).to_owned() } else { reason.join(" ") };
+    let reason = ["builtins.", "RuntimeError: "]
+        .into_iter()
+        .fold(reason.trim(), |reason, class| reason.strip_prefix(class).unwrap_or(reason));
+    let file = |line: &'_ str| line.trim().strip_prefix("File ").map(str::to_owned);
+    let place = trace.lines().rev().filter_map(file).find(|place| place.contains(CODE));
+    let place = place.as_deref().and_then(|place| place.rsplit_once(CODE));
     match place {
-        Some(place) => Error::new(format_args!("{reason} (in the file's code, {place})")),
+        Some((_, place)) => {
+            Error::new(format_args!("{reason} (in the file's code, {})", place.replace(['"', ','], "")))
+        }
         None => Error::new(reason),
     }
 }
 
+/// Where a file's code lies in its archive.
+const CODE: &str = "code/__torch__/";
+
 fn first_line(text: &str) -> &str {
     text.trim_start().lines().next().unwrap_or_default().trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::run_error;
+
+    const TRACE: &str = "The following operation failed in the TorchScript interpreter.\n\
+        Traceback of TorchScript (most recent call last):\n  \
+        File \"code/__torch__/net.py\", line 7, in forward\n    \
+        if size == 1:\n        raise ValueError(\n        ~~~~~~~~~~~~~~~~ <--- HERE\n            \
+        f\"RuntimeError: not this\"\n        )\n\n";
+
+    #[test]
+    fn the_reason_is_the_one_at_the_end_of_the_trace() {
+        for (end, expected) in [
+            (
+                "builtins.ValueError: one value per channel, got [1, 8]\n",
+                "ValueError: one value per channel, got [1, 8]",
+            ),
+            ("RuntimeError: sizes differ\n", "sizes differ"),
+            (
+                "RuntimeError: AssertionError: a batch of one\nhas no variance",
+                "AssertionError: a batch of one has no variance",
+            ),
+            ("__torch__.net.Mine: RuntimeError: nested\n", "__torch__.net.Mine: RuntimeError: nested"),
+        ] {
+            let message = run_error(&format!("{TRACE}{end}")).message().to_owned();
+            assert_eq!(message, format!("{expected} (in the file's code, net.py line 7 in forward)"));
+        }
+        assert_eq!(run_error("expected a tensor").message(), "expected a tensor");
+    }
 }
