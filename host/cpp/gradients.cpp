@@ -2,6 +2,7 @@
 #include "shim.h"
 
 #include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
+#include <ATen/ops/_amp_update_scale.h>
 #include <ATen/ops/_foreach_clamp_max.h>
 #include <ATen/ops/_foreach_clamp_min.h>
 #include <ATen/ops/_foreach_mul.h>
@@ -62,16 +63,18 @@ void scale(Bucket& bucket, const at::Tensor& factor) {
 
 extern "C" {
 
-// Scales the gradients so that their norm is at most max_norm. Gives the norm before.
+// Scales the gradients so that their norm is at most max_norm. Gives the norm before: as a number, or, where nothing
+// may wait for the device, as a tensor of no dimension.
 Status thaw_clip_grad_norm(
-    const TensorPtr* parameters, size_t n, double max_norm, double* norm, char** error) {
+    const TensorPtr* parameters, size_t n, double max_norm, bool wait, double* norm, TensorPtr* late, char** error) {
   return shim::guarded(error, [&] {
     c10::NoGradGuard no_grad;
     auto all = buckets(parameters, n);
     *norm = 0.0;
+    *late = nullptr;
     if (all.empty()) return;
     const auto total = total_norm(all);
-    if (total.is_cpu() && total.scalar_type() == at::kFloat) {
+    if (wait && total.is_cpu() && total.scalar_type() == at::kFloat) {
       // Plain floats instead of three tiny kernels: the same operations in the same precision as PyTorch's.
       const float value = total.item<float>();
       const float factor = (1.0f / (value + 1e-6f)) * static_cast<float>(max_norm);
@@ -82,8 +85,11 @@ Status thaw_clip_grad_norm(
     }
     const auto factor = total.add(1e-6).reciprocal().mul(max_norm).clamp_max(1.0);
     for (auto& bucket : all) scale(bucket, factor);
-    // Read last: on a GPU it waits for everything before it.
-    *norm = total.item<double>();
+    if (wait) {
+      *norm = total.item<double>();
+    } else {
+      *late = new at::Tensor(total);
+    }
   });
 }
 
@@ -108,20 +114,30 @@ Status thaw_zero_grad(const TensorPtr* parameters, size_t n, char** error) {
   });
 }
 
-// Divides the gradients by the loss scale and tells whether any of them is not finite.
+// Divides the gradients by a number and, where there is one, by a scale that is a tensor. found_inf, of no dimension,
+// becomes 1 where one of them is not finite, and else stays as it is. Nothing waits for the device.
 Status thaw_unscale_grads(
-    const TensorPtr* parameters, size_t n, double inverse_scale, bool* found_inf, char** error) {
+    const TensorPtr* parameters, size_t n, double divisor, TensorPtr scale, TensorPtr found_inf, char** error) {
   return shim::guarded(error, [&] {
     c10::NoGradGuard no_grad;
-    *found_inf = false;
-    std::vector<at::Tensor> found;
+    // As PyTorch's GradScaler: the reciprocal is taken in double.
+    const auto inverse = scale == nullptr
+        ? at::scalar_tensor(1.0 / divisor, at::kFloat)
+        : scale->to(at::kDouble).mul(divisor).reciprocal().to(at::kFloat);
     for (auto& bucket : buckets(parameters, n)) {
-      const auto options = at::TensorOptions().dtype(at::kFloat).device(bucket[0].device());
-      auto inf = at::zeros({1}, options);
-      at::_amp_foreach_non_finite_check_and_unscale_(bucket, inf, at::zeros({}, options).fill_(inverse_scale));
-      found.push_back(std::move(inf));
+      const auto device = bucket[0].device();
+      auto found = found_inf->device() == device ? *found_inf : at::zeros({}, found_inf->options().device(device));
+      at::_amp_foreach_non_finite_check_and_unscale_(bucket, found, inverse.to(device, /*non_blocking=*/true));
+      if (!found.is_same(*found_inf)) found_inf->add_(found.to(found_inf->device())).clamp_max_(1.0);
     }
-    for (const auto& inf : found) *found_inf = *found_inf || inf.item<float>() != 0.0f;
+  });
+}
+
+// PyTorch's GradScaler: halves the scale after a step with infinities, doubles it after enough steps without.
+Status thaw_update_scale(TensorPtr scale, TensorPtr growth, TensorPtr found_inf, int64_t interval, char** error) {
+  return shim::guarded(error, [&] {
+    c10::NoGradGuard no_grad;
+    at::_amp_update_scale_(*scale, *growth, *found_inf, 2.0, 0.5, interval);
   });
 }
 

@@ -6,6 +6,7 @@
 #include "shim.h"
 
 #include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_sub.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
@@ -14,6 +15,7 @@
 
 #include <dlfcn.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -84,6 +86,16 @@ const at::Tensor& state_for(TensorPtr state, const at::Tensor& parameter) {
   return *state;
 }
 
+// What tells the kernels to leave the step out, where its value is 1; null where there is no such thing. On the CPU
+// it can be looked at.
+bool is_left_out(TensorPtr found_inf) {
+  return found_inf != nullptr && found_inf->is_cpu() && *found_inf->data_ptr<float>() == 1.0f;
+}
+
+std::optional<at::Tensor> for_kernel(TensorPtr found_inf) {
+  return found_inf == nullptr ? std::nullopt : std::optional<at::Tensor>(*found_inf);
+}
+
 }  // namespace
 
 extern "C" {
@@ -102,9 +114,17 @@ struct SgdOptions {
 
 // momentum: one buffer each (null where it has not been made), or null without momentum.
 // first[i]: the buffer has no content yet and takes the gradient as it is.
+// found_inf: where its value is 1, nothing changes; null for none.
 Status thaw_sgd_step(
-    const TensorPtr* parameters, const TensorPtr* momentum, const bool* first, size_t n, const SgdOptions* o, char** error) {
+    const TensorPtr* parameters,
+    const TensorPtr* momentum,
+    const bool* first,
+    size_t n,
+    const SgdOptions* o,
+    TensorPtr found_inf,
+    char** error) {
   return shim::guarded(error, [&] {
+    if (is_left_out(found_inf)) return;
     c10::NoGradGuard no_grad;
     SingleThread limit(o->single_thread);
     // is_first_step holds for a whole call: parameters that join later need a call of their own.
@@ -123,7 +143,7 @@ Status thaw_sgd_step(
       if (lists.parameters.empty()) continue;
       at::_fused_sgd_(
           lists.parameters, lists.grads, buffers, o->weight_decay, o->momentum, o->lr, o->dampening, o->nesterov,
-          o->maximize, fresh);
+          o->maximize, fresh, std::nullopt, for_kernel(found_inf));
       lists.finish();
     }
   });
@@ -135,6 +155,7 @@ struct AdamOptions {
 };
 
 // A parameter whose exp_avgs entry is null has no state yet and is left out. max_exp_avg_sqs is null without amsgrad.
+// found_inf as for SGD.
 Status thaw_adam_step(
     const TensorPtr* parameters,
     const TensorPtr* exp_avgs,
@@ -143,8 +164,10 @@ Status thaw_adam_step(
     const TensorPtr* steps,
     size_t n,
     const AdamOptions* o,
+    TensorPtr found_inf,
     char** error) {
   return shim::guarded(error, [&] {
+    if (is_left_out(found_inf)) return;
     c10::NoGradGuard no_grad;
     SingleThread limit(o->single_thread);
     Lists lists(n);
@@ -172,12 +195,16 @@ Status thaw_adam_step(
     const auto update = [&](auto kernel) {
       kernel(
           lists.parameters, lists.grads, firsts, seconds, maxima, counts, o->lr, o->beta1, o->beta2, o->weight_decay,
-          o->eps, o->amsgrad, o->maximize);
+          o->eps, o->amsgrad, o->maximize, std::nullopt, for_kernel(found_inf));
     };
     if (o->decoupled) {
       update([](auto&&... arguments) { at::_fused_adamw_(arguments...); });
     } else {
       update([](auto&&... arguments) { at::_fused_adam_(arguments...); });
+    }
+    // A step that the kernel left out does not count.
+    if (found_inf != nullptr && !counts[0].is_cpu()) {
+      at::_foreach_sub_(counts, std::vector<at::Tensor>(counts.size(), *found_inf));
     }
     lists.finish();
   });

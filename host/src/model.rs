@@ -4,6 +4,7 @@ mod state;
 mod task;
 mod weights;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
@@ -11,12 +12,13 @@ use tch::{Device, Tensor};
 use thaw_plugin_api::abi::abi_stable::std_types::{ROption, RVec};
 use thaw_plugin_api::abi::{BoxedModel, Kind, RawTensor, contain};
 use thaw_plugin_api::context::number_from_json;
-use thaw_plugin_api::model::{Batch, Description, Stage, StepOutput, Task, Tensors};
+use thaw_plugin_api::model::{Batch, Description, Stage, Task, Tensors};
 use thaw_plugin_api::module_tree::ModuleTree;
 
 pub use weights::{load_checkpoint, load_weights};
 
 use crate::plugins::{Failure, PluginError, PluginSet};
+use crate::torch::reading::Reading;
 
 /// What can fail around a model.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,19 @@ pub enum Phase {
     Train,
     /// All modules are in evaluation mode.
     Validate,
+}
+
+/// A metric of a batch: its name, without `train_` or `val_`, and its mean over the batch.
+pub type Metric = (Cow<'static, str>, Reading);
+
+/// What a batch gave.
+pub struct StepResult {
+    /// The loss to go backward from, of no dimension.
+    pub loss: Tensor,
+    /// The model's outputs.
+    pub outputs: Tensors,
+    /// Metrics besides the loss. The tasks' stay on the device until they are read.
+    pub metrics: Vec<Metric>,
 }
 
 /// A model of a plugin.
@@ -194,7 +209,7 @@ impl HostModel {
     ///
     /// # Errors
     /// The model refuses the batch, or outputs and target do not go together.
-    pub fn step(&mut self, batch: &Batch) -> Result<StepOutput, ModelError> {
+    pub fn step(&mut self, batch: &Batch) -> Result<StepResult, ModelError> {
         if let Some(output) = self.own_step(batch)? {
             return Ok(output);
         }
@@ -204,7 +219,7 @@ impl HostModel {
             .map_err(|reason| ModelError::Data { model: self.id.clone(), reason })
     }
 
-    fn own_step(&mut self, batch: &Batch) -> Result<Option<StepOutput>, ModelError> {
+    fn own_step(&mut self, batch: &Batch) -> Result<Option<StepResult>, ModelError> {
         let phase = usize::from(self.phase == Phase::Validate);
         if !self.own_step[phase] {
             return Ok(None);
@@ -223,9 +238,9 @@ impl HostModel {
         // Null is what a plugin of 1.0 writes for a number that is not finite.
         let metrics = metrics
             .into_iter()
-            .map(|(name, value)| (name, number_from_json(&value).unwrap_or(f64::NAN)))
+            .map(|(name, value)| (name.into(), Reading::Known(number_from_json(&value).unwrap_or(f64::NAN))))
             .collect();
-        Ok(Some(StepOutput { loss: step.loss.into(), outputs: step.outputs.into(), metrics }))
+        Ok(Some(StepResult { loss: step.loss.into(), outputs: step.outputs.into(), metrics }))
     }
 
     fn failure(&self, hook: &str, error: thaw_plugin_api::Error) -> Failure {

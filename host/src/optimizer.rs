@@ -22,6 +22,7 @@ use tch::Tensor;
 pub use thaw_plugin_api::optimizer::ParamGroup;
 
 use crate::torch::gradients;
+use crate::torch::reading::{Reading, Reads};
 
 pub use config::{AdamConfig, Algorithm, OptimizerConfig};
 pub use error::OptimizerError;
@@ -117,9 +118,17 @@ impl Optimizer {
     /// A name that `parameters` does not have, a state of another shape, a rate that is not finite, or
     /// libtorch's own.
     pub fn step(&mut self, parameters: &Parameters) -> Result<()> {
+        self.step_unless(parameters, None)
+    }
+
+    /// As [`Optimizer::step`]; where the value of `found_inf` is 1, nothing changes and no step counts.
+    ///
+    /// # Errors
+    /// As [`Optimizer::step`].
+    pub fn step_unless(&mut self, parameters: &Parameters, found_inf: Option<&Tensor>) -> Result<()> {
         self.prepare(parameters)?;
         let Optimizer { plan, states, .. } = self;
-        plan.as_mut().map_or(Ok(()), |plan| plan.step(states))
+        plan.as_mut().map_or(Ok(()), |plan| plan.step(states, found_inf))
     }
 
     /// Drops the gradients of the groups' parameters.
@@ -129,10 +138,10 @@ impl Optimizer {
     }
 
     /// Clips the gradients of the groups' parameters. Gives their norm before, where clipping is by norm.
-    pub fn clip(&mut self, parameters: &Parameters, clip: Clip) -> Result<Option<f64>> {
+    pub fn clip(&mut self, parameters: &Parameters, clip: Clip, reads: Reads) -> Result<Option<Reading>> {
         let plan = self.prepare(parameters)?;
         Ok(match clip {
-            Clip::Norm(limit) => Some(gradients::clip_grad_norm(plan.all(), limit)?),
+            Clip::Norm(limit) => Some(gradients::clip_grad_norm(plan.all(), limit, reads)?),
             Clip::Value(limit) => {
                 gradients::clip_grad_value(plan.all(), limit)?;
                 None
@@ -140,11 +149,17 @@ impl Optimizer {
         })
     }
 
-    /// Divides the gradients of the groups' parameters by a loss scale. True where one of them is not finite:
-    /// then the step must be left out.
-    pub fn unscale(&mut self, parameters: &Parameters, scale: f64) -> Result<bool> {
+    /// Divides the gradients of the groups' parameters by a number and by a loss scale. `found_inf` becomes 1
+    /// where one of them is not finite: then the step must be left out.
+    pub fn unscale(
+        &mut self,
+        parameters: &Parameters,
+        divisor: f64,
+        scale: Option<&Tensor>,
+        found_inf: &Tensor,
+    ) -> Result<()> {
         let plan = self.prepare(parameters)?;
-        Ok(gradients::unscale(plan.all(), 1.0 / scale)?)
+        Ok(gradients::unscale(plan.all(), divisor, scale, found_inf)?)
     }
 
     /// Every state there is, named `<parameter>/<state>` (`head.weight/exp_avg`), sorted by name, by

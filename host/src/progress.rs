@@ -19,8 +19,8 @@ use crate::stdout::print;
 pub struct BatchLine<'b> {
     /// Where the run stands.
     pub progress: &'b Progress,
-    /// The batch's loss.
-    pub loss: f64,
+    /// The latest loss that is known.
+    pub loss: Option<f64>,
     /// Accuracy over the epoch so far.
     pub accuracy: Option<f64>,
     /// Samples in the batch.
@@ -107,12 +107,18 @@ impl Reporter {
         self.bar = Some(bar);
     }
 
+    /// Whether the line of progress is shown anew with the next batch.
+    pub fn is_due(&self) -> bool {
+        self.bar.is_some() && self.shown.elapsed() >= REFRESH
+    }
+
     /// A batch was trained.
     pub fn batch(&mut self, line: &BatchLine<'_>) {
         self.samples += line.samples;
         self.batches += 1;
+        let due = self.is_due();
         let Some(bar) = &self.bar else { return };
-        if self.shown.elapsed() < REFRESH {
+        if !due {
             return;
         }
         self.shown = std::time::Instant::now();
@@ -127,7 +133,7 @@ impl Reporter {
         bar.set_message(format!(
             "step {} loss {:.4}{accuracy} {rate:.0}/s, {} left",
             line.progress.global_step,
-            line.loss,
+            line.loss.unwrap_or(f64::NAN),
             table::duration(left)
         ));
         bar.set_position(done as u64);

@@ -17,6 +17,7 @@ pub mod fused;
 pub mod gradients;
 pub mod layout;
 pub mod random;
+pub mod reading;
 pub mod transfer;
 
 pub use autocast::Autocast;

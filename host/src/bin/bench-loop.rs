@@ -103,8 +103,12 @@ fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
     let search = SearchPath::of_process(&[]);
     let plugins =
         PluginSet::load(config.plugins.iter().map(|entry| entry.path.as_str()), &search, Path::new(""))?;
-    let options =
-        FitOptions { run_dir: folder.path().join("run"), resume: None, reporter: Reporter::new(false) };
+    let options = FitOptions {
+        run_dir: folder.path().join("run"),
+        resume: None,
+        reporter: Reporter::new(false),
+        reads: None,
+    };
     let mut fit = Fit::build(config, plugins, Device::Cpu, options)?;
     let start = Instant::now();
     let outcome = fit.run()?;

@@ -8,7 +8,7 @@ use thaw_plugin_api::context::CheckpointName;
 use thaw_plugin_api::module_tree::Module;
 use thaw_plugin_api::optimizer::ParamGroup;
 
-use crate::fit::{Best, LossScaler, Meter};
+use crate::fit::{Best, Meter, SavedScaler};
 use crate::optimizer::OptimizerConfig;
 use crate::run_dir::Position;
 use crate::swap::Swap;
@@ -71,7 +71,7 @@ pub struct SavedState {
     pub records: Position,
     /// Scale of the loss, in half precision.
     #[serde(default)]
-    pub loss_scale: Option<LossScaler>,
+    pub loss_scale: Option<SavedScaler>,
     /// Strategies that were replaced in the running process, in order.
     #[serde(default)]
     pub swaps: Vec<Swap>,

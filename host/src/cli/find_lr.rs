@@ -107,8 +107,12 @@ pub fn test(
 ) -> Result<FoundLr, Error> {
     let folder = tempfile::tempdir().map_err(io(std::env::temp_dir()))?;
     let run_dir = folder.path().join("run");
-    let mut fit =
-        Fit::build(config, plugins, device, FitOptions { run_dir, resume, reporter: Reporter::new(true) })?;
+    let mut fit = Fit::build(
+        config,
+        plugins,
+        device,
+        FitOptions { run_dir, resume, reporter: Reporter::new(true), reads: None },
+    )?;
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
     let bar = ProgressBar::with_draw_target(None, target);
     bar.set_style(

@@ -50,7 +50,7 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
         config,
         plugins,
         device,
-        FitOptions { run_dir, resume, reporter: Reporter::new(options.quiet) },
+        FitOptions { run_dir, resume, reporter: Reporter::new(options.quiet), reads: None },
     )?;
     let result = fit.run();
     if let Err(error) = &result {

@@ -1,7 +1,8 @@
 //! Numbers that are none: `trainer.detect_anomaly`.
 //!
-//! Losses of training are looked at in each step, those of validation and the gradients' norm where they are
-//! computed, weights and buffers before each checkpoint: a run does not end well with a model of NaN.
+//! Losses of training and norms of gradients are looked at as soon as they are read ([`RunState::take`]), those
+//! of validation at its end, weights and buffers before each checkpoint: a run does not end well with a model
+//! of NaN.
 
 use std::collections::HashSet;
 
@@ -23,18 +24,6 @@ impl RunState {
         let epoch = self.progress.epoch;
         match loss.filter(|loss| !loss.is_finite() && self.config.trainer.detect_anomaly) {
             Some(loss) => Err(FitError::NotFiniteValidation { loss, epoch }),
-            None => Ok(()),
-        }
-    }
-
-    /// The gradients' norm before a step.
-    ///
-    /// # Errors
-    /// It is not finite, and `detect_anomaly` is on.
-    pub(super) fn check_gradient_norm(&self, norm: Option<f64>) -> Result<(), FitError> {
-        let (epoch, batch) = (self.progress.epoch, self.progress.batch_index);
-        match norm.filter(|norm| !norm.is_finite() && self.config.trainer.detect_anomaly) {
-            Some(norm) => Err(FitError::NotFiniteGradient { norm, epoch, batch }),
             None => Ok(()),
         }
     }

@@ -6,8 +6,9 @@ use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::ParamGroup;
 
 use super::FitError;
-use super::error::torch;
 use crate::data::first_names;
+use crate::torch::TorchError;
+use crate::torch::reading::{Copying, Reading};
 
 /// Names in a message: those of a whole backbone help nobody.
 const SHOWN: usize = 8;
@@ -32,7 +33,10 @@ pub fn gradients<'n>(parameters: impl IntoIterator<Item = (&'n str, bool)>) -> V
 
 /// Digests of tensors that must not change, to be compared later.
 #[derive(Default)]
-pub struct Frozen(Vec<(String, Tensor, Digest)>);
+pub struct Frozen {
+    tensors: Vec<(String, Tensor)>,
+    digests: Vec<Digest>,
+}
 
 impl Frozen {
     /// Takes the digest of every frozen parameter.
@@ -40,10 +44,9 @@ impl Frozen {
     /// # Errors
     /// libtorch cannot read one.
     pub fn of<'t>(parameters: impl IntoIterator<Item = (&'t str, &'t Tensor)>) -> Result<Self, FitError> {
-        let entry = |(name, tensor): (&str, &Tensor)| {
-            Ok((name.to_owned(), tensor.shallow_clone(), Digest::of(tensor)?))
-        };
-        parameters.into_iter().map(entry).collect::<Result<_, _>>().map(Self)
+        let tensors: Vec<(String, Tensor)> =
+            parameters.into_iter().map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone())).collect();
+        Ok(Self { digests: digests(&tensors)?, tensors })
     }
 
     /// Takes new digests after a change that was meant, as when weights of a checkpoint are put back.
@@ -51,7 +54,8 @@ impl Frozen {
     /// # Errors
     /// As [`Frozen::of`].
     pub fn renew(&mut self) -> Result<(), FitError> {
-        self.0.iter_mut().try_for_each(|(_, tensor, before)| Digest::of(tensor).map(|now| *before = now))
+        self.digests = digests(&self.tensors)?;
+        Ok(())
     }
 
     /// The frozen parameters that moved since.
@@ -59,12 +63,10 @@ impl Frozen {
     /// # Errors
     /// As [`Frozen::of`].
     pub fn moved(&self) -> Result<Vec<String>, FitError> {
-        let mut moved = Vec::new();
-        for (name, tensor, before) in &self.0 {
-            if Digest::of(tensor)? != *before {
-                moved.push(name.as_str());
-            }
-        }
+        let now = digests(&self.tensors)?;
+        let pairs = now.iter().zip(&self.digests).zip(&self.tensors);
+        let moved: Vec<&str> =
+            pairs.filter(|((now, before), _)| now != before).map(|(_, (name, _))| name.as_str()).collect();
         Ok(if moved.is_empty() {
             Vec::new()
         } else {
@@ -75,19 +77,24 @@ impl Frozen {
 
 /// Sums over a tensor in 64 bits, of its values and of their squares: the same values in the same order give
 /// the same sums, and a sign that changes is seen.
-#[derive(PartialEq)]
-struct Digest([u64; 2]);
+type Digest = [u64; 2];
 
-impl Digest {
-    fn of(tensor: &Tensor) -> Result<Self, FitError> {
-        let sums = tch::no_grad(|| {
-            let wide = tensor.detach().f_to_kind(Kind::Double)?;
-            Ok([
-                wide.f_sum(Kind::Double)?.f_double_value(&[])?,
-                wide.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?,
-            ])
-        });
-        sums.map(|sums: [f64; 2]| Self(sums.map(f64::to_bits)))
-            .map_err(torch("the digest of a frozen parameter"))
-    }
+/// The digest of each tensor; the device is waited for once, not once for each.
+fn digests(tensors: &[(String, Tensor)]) -> Result<Vec<Digest>, FitError> {
+    let sums = |tensor: &Tensor| {
+        let wide = tensor.f_detach()?.f_to_kind(Kind::Double)?;
+        Ok([wide.f_sum(Kind::Double)?, wide.f_square()?.f_sum(Kind::Double)?])
+    };
+    let values = tch::no_grad(|| {
+        let sums =
+            tensors.iter().map(|(_, tensor)| sums(tensor)).collect::<Result<Vec<_>, tch::TchError>>()?;
+        let readings: Vec<Reading> =
+            sums.into_iter().flatten().map(|sum| Reading::OnDevice(sum, 1.0)).collect();
+        Copying::start(&readings)?.finish()
+    });
+    let values = values.map_err(|error: TorchError| FitError::Torch {
+        what: "the digest of a frozen parameter",
+        message: error.to_string(),
+    })?;
+    Ok(values.chunks_exact(2).map(|pair| [pair[0].to_bits(), pair[1].to_bits()]).collect())
 }

@@ -8,6 +8,7 @@ use thaw_plugin_api::module_tree::ModuleTree;
 
 use super::audit::Frozen;
 use super::kept_paths::KeptPaths;
+use super::readings::Readings;
 use super::scaler::LossScaler;
 use super::state::Requests;
 use super::swap::Swapping;
@@ -22,6 +23,7 @@ use crate::plugins::{Instance, PluginError, PluginSet, self_contained};
 use crate::progress::Reporter;
 use crate::run_dir::{self, RunDir};
 use crate::scheduler::{RunLength, Scheduler};
+use crate::torch::reading::Reads;
 use crate::weights::Remark;
 
 /// Where a run writes, and what it goes on from.
@@ -32,6 +34,8 @@ pub struct FitOptions {
     pub resume: Option<Checkpoint>,
     /// How the run is shown.
     pub reporter: Reporter,
+    /// When losses and metrics are read; [`Reads::on`] the run's device where it is left out.
+    pub reads: Option<Reads>,
 }
 
 impl Fit {
@@ -57,7 +61,8 @@ impl Fit {
             );
         }
         let parameters = Parameters::new(storages(&model)).map_err(FitError::from)?;
-        let scaler = (config.trainer.precision == Precision::Fp16Mixed).then(LossScaler::default);
+        let scaler = config.trainer.precision == Precision::Fp16Mixed;
+        let scaler = scaler.then(|| LossScaler::new(device)).transpose()?;
         let resumed = options.resume.as_ref().and_then(Checkpoint::run_dir);
         let run_dir = RunDir::open(&options.run_dir, resumed.as_deref())?;
         let store = CheckpointStore::open(run_dir.checkpoints())?;
@@ -71,6 +76,8 @@ impl Fit {
             progress,
             metrics: std::collections::BTreeMap::new(),
             loss: None,
+            readings: Readings::new(options.reads.unwrap_or(Reads::on(device))),
+            not_finite: None,
             exception: None,
             requests: Requests::default(),
             meter: Meter::default(),

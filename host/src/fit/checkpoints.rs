@@ -227,6 +227,8 @@ impl Fit {
     }
 
     fn snapshot(&mut self) -> Result<Snapshot, Error> {
+        // Of a loss that is not finite no checkpoint is to be written.
+        self.state.settle()?;
         self.state.check_weights()?;
         self.hooks(Hook::SaveCheckpoint)?;
         self.state.run_dir.sync();
@@ -290,7 +292,7 @@ impl RunState {
             kept: self.kept.clone(),
             requested: self.requested.clone(),
             records: self.run_dir.position(),
-            loss_scale: self.scaler.clone(),
+            loss_scale: self.scaler.as_ref().map(super::LossScaler::saved).transpose()?,
             swaps: self.swaps.clone(),
         };
         let model = self.model.state_dict().iter().map(share).collect();

@@ -8,6 +8,7 @@ use super::{Fit, FitError};
 use crate::Error;
 use crate::data::{Loader, Split};
 use crate::progress::BatchLine;
+use crate::torch::reading::{Copying, Reading};
 
 impl Fit {
     /// Trains an epoch from where it stands; gives why the run stops, if it does.
@@ -119,16 +120,28 @@ impl Fit {
         if is_logged {
             self.log_batch(index, &result, rates)?;
         }
-        self.reporter.batch(&BatchLine {
-            progress: &self.state.progress,
-            loss: result.loss,
-            accuracy: self.state.meter.mean("train_acc"),
-            samples,
-        });
+        self.show_batch(samples)?;
         self.state.progress.batch_index += 1;
         self.look_for_swap_request();
         self.after_batch(result.stepped)?;
         Ok(Some(()))
+    }
+
+    /// The line of progress, with what has arrived from the device.
+    fn show_batch(&mut self, samples: usize) -> Result<(), Error> {
+        if self.reporter.is_due() {
+            self.state.readings.start()?;
+        }
+        let arrived = self.state.readings.arrived()?;
+        self.state.take(&arrived);
+        self.state.check_finite()?;
+        self.reporter.batch(&BatchLine {
+            progress: &self.state.progress,
+            loss: self.state.loss,
+            accuracy: self.state.meter.mean("train_acc"),
+            samples,
+        });
+        Ok(())
     }
 
     fn after_batch(&mut self, stepped: bool) -> Result<(), Error> {
@@ -162,6 +175,7 @@ impl Fit {
 
     /// Validation, records and hooks of an epoch's end.
     fn close_epoch(&mut self) -> Result<(), Error> {
+        self.state.settle()?;
         let means: Vec<(String, f64)> =
             self.state.meter.means().map(|(name, mean)| (name.to_owned(), mean)).collect();
         self.state.metrics.extend(means);
@@ -191,14 +205,15 @@ impl Fit {
         result: &BatchResult,
         rates: Map<String, Value>,
     ) -> Result<(), Error> {
+        self.state.settle()?;
         let progress = &self.state.progress;
         let mut record = Map::new();
         record.insert("epoch".to_owned(), json!(progress.epoch));
         record.insert("step".to_owned(), json!(progress.global_step));
         record.insert("batch".to_owned(), json!(index));
-        record.insert("train_loss_step".to_owned(), json!(result.loss));
-        if let Some(norm) = result.grad_norm {
-            record.insert("grad_norm".to_owned(), json!(norm));
+        record.insert("train_loss_step".to_owned(), json!(self.state.loss));
+        if let Some(norm) = &result.grad_norm {
+            record.insert("grad_norm".to_owned(), json!(norm.read()?));
         }
         record.extend(rates);
         record.extend(
@@ -251,19 +266,7 @@ impl Fit {
     pub(super) fn report_groups(&mut self) -> Result<(), Error> {
         let Some(optimizer) = &self.state.optimizer else { return Ok(()) };
         let tree = self.state.model.tree();
-        let batch_norm: Map<String, Value> = tree
-            .modules()
-            .iter()
-            .filter(|module| module.is_batch_norm())
-            .map(|module| {
-                let tracked = self.state.model.tensor(&format!("{}.num_batches_tracked", module.path));
-                let tracked = tracked.ok().and_then(|tensor| tensor.f_int64_value(&[]).ok());
-                let modes = json!({
-                    "training": module.training, "track_running_stats": module.track_running_stats, "num_batches_tracked": tracked,
-                });
-                (module.path.clone(), modes)
-            })
-            .collect();
+        let batch_norm = self.batch_norms()?;
         let record = json!({
             "epoch": self.state.progress.epoch,
             "step": self.state.progress.global_step,
@@ -276,5 +279,26 @@ impl Fit {
         self.reporter.groups(&self.state.progress, tree, optimizer.groups());
         self.state.changed = false;
         Ok(())
+    }
+
+    /// Modes of every batch norm, and how many batches it has seen.
+    fn batch_norms(&self) -> Result<Map<String, Value>, Error> {
+        let norms = self.state.model.tree().modules().iter().filter(|module| module.is_batch_norm());
+        let norms: Vec<_> = norms
+            .map(|module| {
+                (module, self.state.model.tensor(&format!("{}.num_batches_tracked", module.path)).ok())
+            })
+            .collect();
+        let counts = norms.iter().filter_map(|(_, tracked)| tracked.map(Reading::of));
+        let counts = counts.collect::<Result<Vec<_>, _>>()?;
+        let mut counts = Copying::start(&counts)?.finish()?.into_iter();
+        let modes = norms.into_iter().map(|(module, tracked)| {
+            let tracked = tracked.and_then(|_| counts.next()).map(|count| count as i64);
+            let modes = json!({
+                "training": module.training, "track_running_stats": module.track_running_stats, "num_batches_tracked": tracked,
+            });
+            (module.path.clone(), modes)
+        });
+        Ok(modes.collect())
     }
 }

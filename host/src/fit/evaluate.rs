@@ -1,8 +1,12 @@
 //! Validation: a pass over data without gradients, every module in evaluation mode.
 
+use std::borrow::Cow;
+
+use tch::{Device, Kind, Tensor};
 use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::model::{Batch, Precision, Task};
 
+use super::readings::{Readings, Row, What};
 use super::step::to_device;
 use super::{Fit, Meter};
 use crate::Error;
@@ -10,6 +14,7 @@ use crate::data::Split;
 use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
 use crate::torch::Autocast;
+use crate::torch::reading::{Reading, Reads};
 
 /// What a pass over validation data gave.
 #[derive(Clone, Debug, Default)]
@@ -20,52 +25,98 @@ pub struct Evaluation {
     pub classes: Vec<(u64, u64)>,
 }
 
-/// Loss and metrics of one batch of validation, added to `evaluation`.
-///
-/// # Errors
-/// The model refuses the batch.
-pub fn evaluate_batch(
-    model: &mut HostModel,
-    batch: &Batch,
-    samples: usize,
-    precision: Precision,
-    evaluation: &mut Evaluation,
-) -> Result<(), Error> {
-    let _autocast = Autocast::of(precision, model.device())?;
-    let output = model.step(batch)?;
-    let loss = output.loss.f_double_value(&[]).map_err(torch("reading the loss"))?;
-    evaluation.metrics.add("val_loss", loss, samples);
-    for (name, value) in &output.metrics {
-        evaluation.metrics.add(&format!("val_{name}"), *value, samples);
-    }
-    if model.task() == Task::Classification {
-        count_classes(&output.outputs, batch, &mut evaluation.classes)?;
-    }
-    Ok(())
+/// A pass over validation data under way. On a GPU nothing waits for it before [`Evaluator::finish`].
+pub struct Evaluator {
+    metrics: Meter,
+    readings: Readings,
+    /// Predicted classes and labels of the batches so far, and how many classes there are.
+    classes: Vec<(Tensor, Tensor, i64)>,
 }
 
-fn count_classes(
+impl Evaluator {
+    /// A pass that has seen nothing yet.
+    pub fn new(reads: Reads) -> Self {
+        Self { metrics: Meter::default(), readings: Readings::new(reads), classes: Vec::new() }
+    }
+
+    /// Loss and metrics of one batch.
+    ///
+    /// # Errors
+    /// The model refuses the batch.
+    pub fn batch(
+        &mut self,
+        model: &mut HostModel,
+        batch: &Batch,
+        samples: usize,
+        precision: Precision,
+    ) -> Result<(), Error> {
+        let _autocast = Autocast::of(precision, model.device())?;
+        let output = model.step(batch)?;
+        if model.task() == Task::Classification {
+            self.classes.extend(predicted_and_true(&output.outputs, batch)?);
+        }
+        let metrics = output.metrics.into_iter().map(|(name, value)| (val_metric(&name), value));
+        let loss = ("val_loss".into(), Reading::of(&output.loss)?);
+        let (names, values) = std::iter::once(loss).chain(metrics).unzip();
+        let rows =
+            self.readings.push(Row { what: What::Batch, epoch: 0, batch: 0, samples, names, values })?;
+        rows.iter().for_each(|row| row.add_to(&mut self.metrics));
+        Ok(())
+    }
+
+    /// Means and hits over everything seen; waits for the device.
+    ///
+    /// # Errors
+    /// The device failed at what came before.
+    pub fn finish(mut self) -> Result<Evaluation, Error> {
+        self.readings.all()?.iter().for_each(|row| row.add_to(&mut self.metrics));
+        Ok(Evaluation { metrics: self.metrics, classes: hits(&self.classes)? })
+    }
+}
+
+/// The names of validation, without a text made for each batch.
+fn val_metric(name: &str) -> Cow<'static, str> {
+    match name {
+        "acc" => "val_acc".into(),
+        "mae" => "val_mae".into(),
+        other => format!("val_{other}").into(),
+    }
+}
+
+/// Predicted classes, labels and the number of classes, where the outputs are of classes.
+fn predicted_and_true(
     outputs: &thaw_plugin_api::model::Tensors,
     batch: &Batch,
-    classes: &mut Vec<(u64, u64)>,
-) -> Result<(), Error> {
-    let (Some((_, logits)), Some(target)) = (outputs.iter().next(), &batch.target) else { return Ok(()) };
+) -> Result<Option<(Tensor, Tensor, i64)>, Error> {
+    let (Some((_, logits)), Some(target)) = (outputs.iter().next(), &batch.target) else { return Ok(None) };
     if logits.dim() != 2 || target.dim() != 1 {
-        return Ok(());
+        return Ok(None);
     }
-    let predicted =
-        logits.f_argmax(-1, false).and_then(Vec::<i64>::try_from).map_err(torch("predicted classes"))?;
-    let labels = Vec::<i64>::try_from(target).map_err(torch("labels"))?;
+    let predicted = logits.f_argmax(-1, false).map_err(torch("predicted classes"))?;
+    Ok(Some((predicted, target.shallow_clone(), logits.size()[1])))
+}
+
+/// Hits and samples of each class.
+fn hits(batches: &[(Tensor, Tensor, i64)]) -> Result<Vec<(u64, u64)>, Error> {
+    let Some((_, _, classes)) = batches.first() else { return Ok(Vec::new()) };
+    let all = |of: fn(&(Tensor, Tensor, i64)) -> &Tensor| {
+        let parts: Vec<&Tensor> = batches.iter().map(of).collect();
+        let joined = Tensor::f_cat(&parts, 0)?.f_to_kind(Kind::Int64)?.f_to_device(Device::Cpu)?;
+        Vec::<i64>::try_from(joined)
+    };
+    let predicted = all(|batch| &batch.0).map_err(torch("predicted classes"))?;
+    let labels = all(|batch| &batch.1).map_err(torch("labels"))?;
+    let mut hits = Vec::new();
     for (predicted, label) in predicted.into_iter().zip(labels) {
         // A step of the model's own may take labels that are no classes.
-        let Some(index) = usize::try_from(label).ok().filter(|_| label < logits.size()[1]) else { continue };
-        if classes.len() <= index {
-            classes.resize(index + 1, (0, 0));
+        let Some(index) = usize::try_from(label).ok().filter(|_| label < *classes) else { continue };
+        if hits.len() <= index {
+            hits.resize(index + 1, (0, 0));
         }
-        classes[index].0 += u64::from(predicted == label);
-        classes[index].1 += 1;
+        hits[index].0 += u64::from(predicted == label);
+        hits[index].1 += 1;
     }
-    Ok(())
+    Ok(hits)
 }
 
 impl Fit {
@@ -104,7 +155,7 @@ impl Fit {
 
     fn validation_batches(&mut self, batches: usize, sanity: bool) -> Result<(), Error> {
         self.hooks(Hook::ValidationEpochStart)?;
-        let mut evaluation = Evaluation::default();
+        let mut evaluator = Evaluator::new(self.state.readings.reads());
         let loader = self.state.data.loader(Split::Val, self.state.progress.epoch as u64, 0)?;
         for (index, batch) in loader.into_iter().flatten().take(batches).enumerate() {
             let (batch, samples) = to_device(batch?, self.state.model.device())?;
@@ -112,16 +163,12 @@ impl Fit {
             self.hooks(Hook::ValidationBatchStart)?;
             {
                 let _guard = tch::no_grad_guard();
-                evaluate_batch(
-                    &mut self.state.model,
-                    &batch,
-                    samples,
-                    self.state.config.trainer.precision,
-                    &mut evaluation,
-                )?;
+                let precision = self.state.config.trainer.precision;
+                evaluator.batch(&mut self.state.model, &batch, samples, precision)?;
             }
             self.hooks(Hook::ValidationBatchEnd)?;
         }
+        let evaluation = evaluator.finish()?;
         let loss = evaluation.metrics.mean("val_loss");
         if !sanity {
             for (name, mean) in evaluation.metrics.means() {

@@ -200,11 +200,18 @@ impl Fit {
             let batch = self.next_of(batches)?;
             let (batch, samples) = to_device(batch, self.state.model.device())?;
             self.state.progress.batch_index = index;
-            let result = self.train_batch(&batch, samples, index + 1 == window)?;
-            (sum, count) = (sum + result.loss * samples as f64, count + samples);
+            self.train_batch(&batch, samples, index + 1 == window)?;
+            let loss = self.loss()?;
+            (sum, count) = (sum + loss * samples as f64, count + samples);
         }
         self.state.window_samples = 0;
         Ok(sum / count as f64)
+    }
+
+    /// The last batch's loss.
+    fn loss(&mut self) -> Result<f64, Error> {
+        self.state.settle()?;
+        Ok(self.state.loss.unwrap_or(f64::NAN))
     }
 
     /// The training data from the epoch on that the run is in, one epoch after the other.

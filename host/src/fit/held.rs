@@ -4,7 +4,7 @@ use tch::{Device, Tensor};
 use thaw_plugin_api::context::Progress;
 
 use super::error::torch;
-use super::scaler::LossScaler;
+use super::scaler::SavedScaler;
 use super::set_aside::SetAside;
 use super::{FitError, Meter, RunState};
 use crate::Error;
@@ -23,7 +23,7 @@ pub(super) struct Held {
     progress: Progress,
     loss: Option<f64>,
     meter: Meter,
-    scaler: Option<LossScaler>,
+    scaler: Option<SavedScaler>,
     audit_gradients: bool,
     window_samples: usize,
 }
@@ -33,7 +33,8 @@ impl RunState {
     ///
     /// # Errors
     /// The memory is too small.
-    pub(super) fn hold(&self) -> Result<Held, Error> {
+    pub(super) fn hold(&mut self) -> Result<Held, Error> {
+        self.read_all()?;
         let copy = |tensor: &Tensor| tensor.f_detach_copy().map_err(torch("copying the state of the run"));
         let optimizer = self.optimizer.iter().flat_map(|optimizer| optimizer.state_dict());
         let devices = [Device::Cpu, self.model.device()];
@@ -57,7 +58,7 @@ impl RunState {
             progress: self.progress,
             loss: self.loss,
             meter: self.meter.clone(),
-            scaler: self.scaler.clone(),
+            scaler: self.scaler.as_ref().map(super::LossScaler::saved).transpose()?,
             audit_gradients: self.audit_gradients,
             window_samples: self.window_samples,
         })
@@ -83,8 +84,12 @@ impl RunState {
         for (device, state) in &held.random {
             random::set_state(*device, state)?;
         }
-        (self.progress, self.loss, self.meter, self.scaler) =
-            (held.progress, held.loss, held.meter.clone(), held.scaler.clone());
+        (self.progress, self.loss, self.meter) = (held.progress, held.loss, held.meter.clone());
+        self.readings.clear();
+        self.not_finite = None;
+        if let (Some(scaler), Some(saved)) = (&mut self.scaler, &held.scaler) {
+            scaler.restore(saved)?;
+        }
         (self.audit_gradients, self.window_samples) = (held.audit_gradients, held.window_samples);
         Ok(())
     }

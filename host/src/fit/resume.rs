@@ -45,7 +45,7 @@ impl Fit {
         state.best = saved.best.as_ref().filter(is_here).cloned();
         state.kept = saved.kept.iter().filter(is_here).cloned().collect();
         if let (Some(scaler), Some(saved)) = (&mut state.scaler, &saved.loss_scale) {
-            scaler.clone_from(saved);
+            scaler.restore(saved)?;
         }
         state.changed = false;
         Ok(())

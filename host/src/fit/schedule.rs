@@ -8,14 +8,19 @@ impl Fit {
     /// optimizer read them anew for nothing.
     pub(super) fn step_schedulers(&mut self) -> Result<(), FitError> {
         let state = &mut self.state;
-        let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) else {
-            return Ok(());
-        };
+        let Some(scheduler) = &state.scheduler else { return Ok(()) };
         if scheduler.config().interval != Interval::Step {
             return Ok(());
         }
+        let monitor = scheduler.monitor().map(|(name, _)| name.to_owned());
+        if monitor.as_deref() == Some("train_loss") {
+            state.settle()?;
+        }
+        let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) else {
+            return Ok(());
+        };
         let batch = state.progress.batch_index;
-        match scheduler.monitor().map(|(name, _)| name.to_owned()) {
+        match monitor {
             None => scheduler.on_step(optimizer.groups_mut(), batch)?,
             Some(name) => {
                 let value = if name == "train_loss" { state.loss } else { state.metrics.get(&name).copied() };

@@ -31,7 +31,10 @@ impl Services for RunState {
                 let metrics = self.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value)));
                 return Ok(Value::Object(metrics.collect()));
             }
-            Request::Loss => return Ok(self.loss.map_or(Value::Null, number_to_json)),
+            Request::Loss => {
+                self.read_all()?;
+                return Ok(self.loss.map_or(Value::Null, number_to_json));
+            }
             Request::Exception => return Ok(json!(self.exception)),
             Request::Log { name, value } => self.log(name, value)?,
             Request::Stop { reason } => drop(self.requests.stop.get_or_insert(reason)),

@@ -6,6 +6,7 @@ use thaw_plugin_api::context::{CheckpointName, Progress};
 
 use super::audit::Frozen;
 use super::kept_paths::KeptPaths;
+use super::readings::{ReadRow, Readings, What};
 use super::scaler::LossScaler;
 use super::{Best, FitError, Meter};
 use crate::Error;
@@ -36,8 +37,12 @@ pub struct RunState {
     pub progress: Progress,
     /// Latest value of each metric.
     pub metrics: BTreeMap<String, f64>,
-    /// The last batch's loss.
+    /// The last batch's loss that was read; [`RunState::read_all`] reads them up to the last batch.
     pub loss: Option<f64>,
+    /// Loss and metrics of batches that are not read yet.
+    pub readings: Readings,
+    /// The first loss or norm of gradients that is not finite.
+    pub not_finite: Option<FitError>,
     /// Why the run ends.
     pub exception: Option<String>,
     /// What hooks asked for.
@@ -91,6 +96,51 @@ impl RunState {
     /// Whether nothing was trained yet.
     pub fn is_fresh(&self) -> bool {
         self.progress.global_step == 0 && self.progress.epoch == 0 && self.progress.batch_index == 0
+    }
+
+    /// Takes what batches gave into the epoch's means.
+    pub(super) fn take(&mut self, rows: &[ReadRow]) {
+        for row in rows {
+            let (first, epoch, batch) = (row.first(), row.epoch, row.batch);
+            let error = match row.what {
+                What::Batch => {
+                    self.loss = Some(first);
+                    row.add_to(&mut self.meter);
+                    FitError::NotFinite { loss: first, epoch, batch }
+                }
+                What::GradientNorm => FitError::NotFiniteGradient { norm: first, epoch, batch },
+            };
+            if !first.is_finite() {
+                self.not_finite.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Reads what batches gave up to the last one; waits for the device.
+    ///
+    /// # Errors
+    /// The device failed at what came before.
+    pub fn read_all(&mut self) -> Result<(), FitError> {
+        let rows = self.readings.all()?;
+        self.take(&rows);
+        Ok(())
+    }
+
+    /// Ends a run whose loss or gradients are not finite, if that is wanted.
+    ///
+    /// # Errors
+    /// They were not, and `detect_anomaly` is on.
+    pub fn check_finite(&mut self) -> Result<(), FitError> {
+        self.not_finite.take().filter(|_| self.config.trainer.detect_anomaly).map_or(Ok(()), Err)
+    }
+
+    /// Reads what batches gave up to the last one, and looks at the losses.
+    ///
+    /// # Errors
+    /// As [`RunState::read_all`] and [`RunState::check_finite`].
+    pub fn settle(&mut self) -> Result<(), FitError> {
+        self.read_all()?;
+        self.check_finite()
     }
 
     /// Whether the limit of steps is reached.

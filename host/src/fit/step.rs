@@ -4,22 +4,23 @@ use std::borrow::Cow;
 
 use tch::Tensor;
 use thaw_plugin_api::hook::Hook;
-use thaw_plugin_api::model::{Batch, StepOutput};
+use thaw_plugin_api::model::Batch;
 
 use super::error::torch;
+use super::readings::{Row, What};
 use super::{Fit, FitError};
 use crate::Error;
 use crate::config::{ClipAlgorithm, Weighting};
 use crate::data;
+use crate::model::StepResult;
 use crate::optimizer::Clip;
+use crate::torch::reading::Reading;
 use crate::torch::{Autocast, transfer};
 
 /// What a batch gave.
 pub struct BatchResult {
-    /// Its loss before any division.
-    pub loss: f64,
     /// Norm of the gradients before clipping, where it was computed.
-    pub grad_norm: Option<f64>,
+    pub grad_norm: Option<Reading>,
     /// Whether the optimizer took a step.
     pub stepped: bool,
 }
@@ -38,7 +39,8 @@ pub fn to_device(batch: data::Batch, device: tch::Device) -> Result<(Batch, usiz
 }
 
 impl Fit {
-    /// Forward, backward and, at the end of a window, the optimizer's step.
+    /// Forward, backward and, at the end of a window, the optimizer's step. On a GPU nothing here waits for
+    /// it: the loss is read some batches later.
     ///
     /// # Errors
     /// The model, a hook, libtorch, or a loss that is not finite.
@@ -51,12 +53,8 @@ impl Fit {
         let window = self.state.config.trainer.accumulate_grad_batches;
         let index = self.state.progress.batch_index;
         let output = self.forward(batch)?;
-        let loss = output.loss.f_double_value(&[]).map_err(torch("reading the loss"))?;
-        self.state.loss = Some(loss);
-        if !loss.is_finite() && self.state.config.trainer.detect_anomaly {
-            return Err(FitError::NotFinite { loss, epoch: self.state.progress.epoch, batch: index }.into());
-        }
-        self.record(loss, &output, samples);
+        let loss = output.loss.shallow_clone();
+        self.record(output, samples)?;
 
         if self.state.window_samples == 0 {
             self.hooks(Hook::BeforeZeroGrad)?;
@@ -64,26 +62,53 @@ impl Fit {
         }
         self.state.window_samples += samples;
         self.hooks(Hook::BeforeBackward)?;
-        self.backward(&output.loss, samples)?;
+        self.backward(&loss, samples)?;
         self.hooks(Hook::AfterBackward)?;
 
         let stepped = (index + 1).is_multiple_of(window) || is_last;
         let grad_norm = if stepped { self.optimizer_step()? } else { None };
-        Ok(BatchResult { loss, grad_norm, stepped })
+        Ok(BatchResult { grad_norm, stepped })
     }
 
-    fn forward(&mut self, batch: &Batch) -> Result<StepOutput, Error> {
+    fn forward(&mut self, batch: &Batch) -> Result<StepResult, Error> {
         let state = &mut self.state;
         let _autocast = Autocast::of(state.config.trainer.precision, state.model.device())?;
         Ok(state.model.step(batch)?)
     }
 
-    fn record(&mut self, loss: f64, output: &StepOutput, samples: usize) {
-        let meter = &mut self.state.meter;
-        meter.add("train_loss", loss, samples);
-        for (name, value) in &output.metrics {
-            meter.add(&train_metric(name), *value, samples);
-        }
+    fn record(&mut self, output: StepResult, samples: usize) -> Result<(), Error> {
+        let loss = Reading::of(&output.loss)?;
+        let metrics = output.metrics.into_iter().map(|(name, value)| (train_metric(&name), value));
+        let (names, values) = std::iter::once(("train_loss".into(), loss)).chain(metrics).unzip();
+        self.read_later(What::Batch, samples, names, values)
+    }
+
+    /// Numbers of the present batch for the epoch's means, and to be looked at.
+    fn read_later(
+        &mut self,
+        what: What,
+        samples: usize,
+        names: Vec<Cow<'static, str>>,
+        values: Vec<Reading>,
+    ) -> Result<(), Error> {
+        let state = &mut self.state;
+        let (epoch, batch) = (state.progress.epoch, state.progress.batch_index);
+        let rows = state.readings.push(Row { what, epoch, batch, samples, names, values })?;
+        state.take(&rows);
+        Ok(state.check_finite()?)
+    }
+
+    /// The norm of the gradients is to be finite, but where loss scaling leaves the step out anyway.
+    fn look_at_norm(&mut self, norm: Option<&Reading>) -> Result<(), Error> {
+        let Some(norm) = norm else { return Ok(()) };
+        let norm = match (norm, &self.state.scaler) {
+            (Reading::OnDevice(norm, divisor), Some(scaler)) => {
+                let looked_at = scaler.where_finite(norm).map_err(torch("looking at the gradients' norm"))?;
+                Reading::OnDevice(looked_at, *divisor)
+            }
+            (norm, _) => norm.share(),
+        };
+        self.read_later(What::GradientNorm, 0, Vec::new(), vec![norm])
     }
 
     fn zero_grad(&mut self) -> Result<(), Error> {
@@ -96,63 +121,58 @@ impl Fit {
 
     fn backward(&mut self, loss: &Tensor, samples: usize) -> Result<(), Error> {
         let trainer = &self.state.config.trainer;
-        let mut factor = match trainer.weighting {
+        let factor = match trainer.weighting {
             Weighting::Batches => 1.0 / trainer.accumulate_grad_batches as f64,
             // Divided by the window's samples before the step.
             Weighting::Samples => samples as f64,
         };
-        if let Some(scaler) = &self.state.scaler {
-            factor *= scaler.scale();
-        }
-        let failed = torch("backward");
-        let result = if factor == 1.0 {
-            loss.f_backward()
-        } else {
-            loss.f_mul_scalar(factor).and_then(|scaled| scaled.f_backward())
+        let scaled = || {
+            let loss = if factor == 1.0 { loss.shallow_clone() } else { loss.f_mul_scalar(factor)? };
+            self.state.scaler.as_ref().map_or_else(|| Ok(loss.shallow_clone()), |scaler| scaler.scale(&loss))
         };
-        result.map_err(failed)?;
-        Ok(())
+        Ok(scaled().and_then(|loss| loss.f_backward()).map_err(torch("backward"))?)
     }
 
     /// The step, with everything around it; gives the gradients' norm where clipping computed it.
-    pub(super) fn optimizer_step(&mut self) -> Result<Option<f64>, Error> {
+    pub(super) fn optimizer_step(&mut self) -> Result<Option<Reading>, Error> {
         if self.state.audit_gradients {
             self.audit_gradients()?;
         }
-        let skip = self.unscale()?;
+        self.unscale()?;
         self.hooks(Hook::BeforeOptimizerStep)?;
         let grad_norm = self.clip()?;
-        self.state.check_gradient_norm(grad_norm.filter(|_| !skip))?;
+        self.look_at_norm(grad_norm.as_ref())?;
         let state = &mut self.state;
-        if let Some(optimizer) = state.optimizer.as_mut().filter(|_| !skip) {
-            optimizer.step(&state.parameters).map_err(FitError::from)?;
+        if let Some(optimizer) = &mut state.optimizer {
+            let found_inf = state.scaler.as_ref().map(super::LossScaler::found_inf);
+            optimizer.step_unless(&state.parameters, found_inf).map_err(FitError::from)?;
         }
+        state.scaler.as_mut().map_or(Ok(()), super::LossScaler::update)?;
         state.progress.global_step += 1;
         self.hooks(Hook::AfterOptimizerStep)?;
         self.step_schedulers()?;
         Ok(grad_norm)
     }
 
-    /// Takes loss scaling and weights by samples out of the gradients; true where the step is to be left out.
-    fn unscale(&mut self) -> Result<bool, Error> {
+    /// Takes loss scaling and weights by samples out of the gradients.
+    fn unscale(&mut self) -> Result<(), Error> {
         let state = &mut self.state;
-        let mut scale = match state.config.trainer.weighting {
+        let divisor = match state.config.trainer.weighting {
             Weighting::Batches => 1.0,
             Weighting::Samples => state.window_samples.max(1) as f64,
         };
-        scale *= state.scaler.as_ref().map_or(1.0, super::scaler::LossScaler::scale);
-        // A scale that has fallen to 1 still has to be told of gradients that are not finite.
-        let is_scaled = scale != 1.0 || state.scaler.is_some();
-        let Some(optimizer) = state.optimizer.as_mut().filter(|_| is_scaled) else { return Ok(false) };
-        let found_inf = optimizer.unscale(&state.parameters, scale).map_err(FitError::from)?;
+        let Some(optimizer) = &mut state.optimizer else { return Ok(()) };
         if let Some(scaler) = &mut state.scaler {
-            scaler.update(found_inf);
-            return Ok(found_inf);
+            scaler.unscale(optimizer, &state.parameters, divisor)?;
+        } else if divisor != 1.0 {
+            let unused = Tensor::f_zeros([0; 0], (tch::Kind::Float, state.model.device()))
+                .map_err(torch("dividing the gradients"))?;
+            optimizer.unscale(&state.parameters, divisor, None, &unused).map_err(FitError::from)?;
         }
-        Ok(false)
+        Ok(())
     }
 
-    fn clip(&mut self) -> Result<Option<f64>, Error> {
+    fn clip(&mut self) -> Result<Option<Reading>, Error> {
         let state = &mut self.state;
         let Some(limit) = state.config.trainer.gradient_clip_val.filter(|limit| *limit > 0.0) else {
             return Ok(None);
@@ -162,7 +182,7 @@ impl Fit {
             ClipAlgorithm::Value => Clip::Value(limit),
         };
         let Some(optimizer) = &mut state.optimizer else { return Ok(None) };
-        Ok(optimizer.clip(&state.parameters, clip).map_err(FitError::from)?)
+        Ok(optimizer.clip(&state.parameters, clip, state.readings.reads()).map_err(FitError::from)?)
     }
 
     fn audit_gradients(&mut self) -> Result<(), Error> {

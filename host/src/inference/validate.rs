@@ -5,7 +5,8 @@ use thaw_plugin_api::hook::Hook;
 use super::Inference;
 use crate::Error;
 use crate::data::{DataModule, Split};
-use crate::fit::{Evaluation, FitError, evaluate_batch, open_data, to_device};
+use crate::fit::{Evaluation, Evaluator, FitError, open_data, to_device};
+use crate::torch::reading::Reads;
 
 impl Inference {
     /// Opens the run's data and repeats its validation; gives the data, too, for the names of its classes.
@@ -39,7 +40,7 @@ impl Inference {
     fn validation_pass(&mut self, data: &DataModule) -> Result<Evaluation, Error> {
         self.hooks(Hook::ValidationStart)?;
         self.hooks(Hook::ValidationEpochStart)?;
-        let mut evaluation = Evaluation::default();
+        let mut evaluator = Evaluator::new(Reads::on(self.model.device()));
         let batches = self.progress.num_validation_batches;
         let loader = data.loader(Split::Val, self.progress.epoch as u64, 0)?;
         for (index, batch) in loader.into_iter().flatten().take(batches).enumerate() {
@@ -48,16 +49,11 @@ impl Inference {
             self.hooks(Hook::ValidationBatchStart)?;
             {
                 let _guard = tch::no_grad_guard();
-                evaluate_batch(
-                    &mut self.model,
-                    &batch,
-                    samples,
-                    self.config.trainer.precision,
-                    &mut evaluation,
-                )?;
+                evaluator.batch(&mut self.model, &batch, samples, self.config.trainer.precision)?;
             }
             self.hooks(Hook::ValidationBatchEnd)?;
         }
+        let evaluation = evaluator.finish()?;
         self.metrics.extend(evaluation.metrics.means().map(|(name, mean)| (name.to_owned(), mean)));
         self.hooks(Hook::ValidationEpochEnd)?;
         self.hooks(Hook::ValidationEnd)?;

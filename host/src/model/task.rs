@@ -1,10 +1,13 @@
 //! Loss and metrics of the tasks that ship.
 
 use tch::{Device, Kind, Reduction, Tensor};
-use thaw_plugin_api::model::{Batch, StepOutput, Task, Tensors};
+use thaw_plugin_api::model::{Batch, Task, Tensors};
+
+use super::{Metric, StepResult};
+use crate::torch::reading::Reading;
 
 /// Loss and metrics of a batch for a model without a step of its own; the error says what does not fit.
-pub fn step(task: Task, batch: &Batch, outputs: Tensors) -> Result<StepOutput, String> {
+pub fn step(task: Task, batch: &Batch, outputs: Tensors) -> Result<StepResult, String> {
     let text = |error: thaw_plugin_api::Error| error.to_string();
     let target = match task {
         Task::Reconstruction => batch.inputs.first().map_err(text)?,
@@ -16,14 +19,14 @@ pub fn step(task: Task, batch: &Batch, outputs: Tensors) -> Result<StepOutput, S
         Task::Regression => regression(output, target)?,
         Task::Reconstruction => (mean_squared_error(output, target)?, Vec::new()),
     };
-    Ok(StepOutput { loss, outputs, metrics })
+    Ok(StepResult { loss, outputs, metrics })
 }
 
 fn torch(error: tch::TchError) -> String {
     crate::torch::short_message(&error.to_string()).to_owned()
 }
 
-fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<(String, f64)>), String> {
+fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<Metric>), String> {
     let shape = logits.size();
     let (batch, classes) = match shape.as_slice() {
         [batch, classes] => (*batch, *classes),
@@ -49,7 +52,7 @@ fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<(Stri
             message
         }
     })?;
-    Ok((loss, vec![("acc".to_owned(), accuracy(&logits, labels, batch)?)]))
+    Ok((loss, vec![("acc".into(), accuracy(&logits, labels, batch)?)]))
 }
 
 /// So many logits on the CPU are looked through here: the kernels for it would cost a small model more than
@@ -57,15 +60,15 @@ fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<(Stri
 const FEW_LOGITS: usize = 1 << 14;
 
 /// Share of samples whose highest logit is the label's.
-fn accuracy(logits: &Tensor, labels: &Tensor, batch: i64) -> Result<f64, String> {
-    let hits = if logits.device() == Device::Cpu && logits.numel() <= FEW_LOGITS {
-        hits_on_cpu(logits, labels)
-    } else {
-        tch::no_grad(|| {
-            logits.f_argmax(-1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Float)?.f_double_value(&[])
-        })
-    };
-    Ok(if batch == 0 { 0.0 } else { hits.map_err(torch)? / batch as f64 })
+fn accuracy(logits: &Tensor, labels: &Tensor, batch: i64) -> Result<Reading, String> {
+    if batch == 0 {
+        return Ok(Reading::Known(0.0));
+    }
+    if logits.device() == Device::Cpu && logits.numel() <= FEW_LOGITS {
+        return Ok(Reading::Known(hits_on_cpu(logits, labels).map_err(torch)? / batch as f64));
+    }
+    let hits = || logits.f_argmax(-1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Float);
+    Ok(Reading::OnDevice(tch::no_grad(hits).map_err(torch)?, batch as f64))
 }
 
 /// As the kernels have it: the first of several highest, and NaN above all numbers.
@@ -82,13 +85,13 @@ fn hits_on_cpu(logits: &Tensor, labels: &Tensor) -> Result<f64, tch::TchError> {
     Ok(rows.filter(|(row, target)| i64::try_from(highest(row)) == Ok(*target)).count() as f64)
 }
 
-fn regression(output: &Tensor, target: &Tensor) -> Result<(Tensor, Vec<(String, f64)>), String> {
+fn regression(output: &Tensor, target: &Tensor) -> Result<(Tensor, Vec<Metric>), String> {
     let loss = mean_squared_error(output, target)?;
     let absolute = tch::no_grad(|| {
         let target = target.f_view(output.size().as_slice())?;
-        output.f_l1_loss(&target, Reduction::Mean)?.f_double_value(&[])
+        output.f_l1_loss(&target, Reduction::Mean)
     });
-    Ok((loss, vec![("mae".to_owned(), absolute.map_err(torch)?)]))
+    Ok((loss, vec![("mae".into(), Reading::OnDevice(absolute.map_err(torch)?, 1.0))]))
 }
 
 fn mean_squared_error(output: &Tensor, target: &Tensor) -> Result<Tensor, String> {
@@ -125,6 +128,7 @@ mod tests {
             assert_eq!(hits_on_cpu(&logits, &labels).unwrap(), kernels, "{labels:?}");
         }
         let none = Tensor::zeros([0, 3], (Kind::Float, Device::Cpu));
-        assert_eq!(accuracy(&none, &Tensor::zeros([0], (Kind::Int64, Device::Cpu)), 0).unwrap(), 0.0);
+        let labels = Tensor::zeros([0], (Kind::Int64, Device::Cpu));
+        assert_eq!(accuracy(&none, &labels, 0).unwrap().read().unwrap(), 0.0);
     }
 }

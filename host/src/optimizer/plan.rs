@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 use super::config::{Options, options};
 use super::state::{ParameterState, STATES, fresh};
@@ -116,13 +116,17 @@ impl Plan {
         Ok(())
     }
 
-    pub(super) fn step(&mut self, states: &mut HashMap<String, ParameterState>) -> Result<()> {
+    pub(super) fn step(
+        &mut self,
+        states: &mut HashMap<String, ParameterState>,
+        found_inf: Option<&Tensor>,
+    ) -> Result<()> {
         for bucket in &mut self.buckets {
             let Some(options) = bucket.options else { continue };
             if !bucket.missing.is_empty() {
                 bucket.make_states(self.state_names, options.states(), states)?;
             }
-            bucket.step(&options)?;
+            bucket.step(&options, found_inf)?;
         }
         Ok(())
     }
@@ -179,19 +183,29 @@ impl Bucket {
         Ok(())
     }
 
-    fn step(&mut self, options: &Options) -> Result<()> {
+    fn step(&mut self, options: &Options, found_inf: Option<&Tensor>) -> Result<()> {
         match options {
             Options::Sgd(options) => {
                 let momentum = (options.momentum != 0.0).then_some(&self.columns[0]);
-                sgd_step(&self.parameters, momentum, &self.first, options)?;
+                // A buffer without content takes the first gradient whole, dampening or not: whether this
+                // step is the first one has to be known.
+                if options.dampening != 0.0 && self.first.contains(&true) && is_set(found_inf)? {
+                    return Ok(());
+                }
+                sgd_step(&self.parameters, momentum, &self.first, options, found_inf)?;
                 self.first.fill(false);
             }
             Options::Adam(options) => {
                 let [step, exp_avg, exp_avg_sq, max_exp_avg_sq] = &self.columns;
                 let states = AdamStates { step, exp_avg, exp_avg_sq, max_exp_avg_sq };
-                adam_step(&self.parameters, states, options)?;
+                adam_step(&self.parameters, states, options, found_inf)?;
             }
         }
         Ok(())
     }
+}
+
+/// Reads a mark; waits for the device.
+fn is_set(mark: Option<&Tensor>) -> Result<bool> {
+    Ok(mark.map_or(Ok(0.0), |mark| mark.f_double_value(&[]))? == 1.0)
 }

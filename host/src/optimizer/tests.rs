@@ -1,6 +1,7 @@
 //! Held against the published update rules in `f64`, and against Lightning's recorded runs (`replay`).
 
 use super::*;
+use crate::torch::reading::Reads;
 use tch::{Device, Kind, Tensor};
 
 mod replay;
@@ -241,12 +242,12 @@ fn clipping_covers_the_groups_parameters_only() {
     set_grad(parameters.get("a").unwrap(), &[3.0, 4.0]);
     set_grad(parameters.get("b").unwrap(), &[100.0]);
     let mut optimizer = adam_over(&["a"]);
-    let norm = optimizer.clip(&parameters, Clip::Norm(1.0)).unwrap();
-    assert!((norm.unwrap() - 5.0).abs() < 1e-6);
+    let norm = optimizer.clip(&parameters, Clip::Norm(1.0), Reads::AtOnce).unwrap();
+    assert!((norm.unwrap().read().unwrap() - 5.0).abs() < 1e-6);
     let clipped = values(&parameters.get("a").unwrap().grad());
     assert!((clipped[0] - 0.6).abs() < 1e-5 && (clipped[1] - 0.8).abs() < 1e-5, "{clipped:?}");
     assert_eq!(values(&parameters.get("b").unwrap().grad()), [100.0]);
-    assert_eq!(optimizer.clip(&parameters, Clip::Value(0.25)).unwrap(), None);
+    assert!(optimizer.clip(&parameters, Clip::Value(0.25), Reads::AtOnce).unwrap().is_none());
     assert_eq!(values(&parameters.get("a").unwrap().grad()), [0.25, 0.25]);
 }
 
@@ -255,8 +256,14 @@ fn loss_scaling_is_undone_before_a_step() {
     let parameters = two_parameters();
     set_grad(parameters.get("a").unwrap(), &[8.0, 16.0]);
     let mut optimizer = adam_over(&["a", "b"]);
-    assert!(!optimizer.unscale(&parameters, 8.0).unwrap());
+    let found_inf = Tensor::zeros([0; 0], (Kind::Float, Device::Cpu));
+    optimizer.unscale(&parameters, 8.0, None, &found_inf).unwrap();
+    assert_eq!(found_inf.double_value(&[]), 0.0);
     assert_eq!(values(&parameters.get("a").unwrap().grad()), [1.0, 2.0]);
     set_grad(parameters.get("b").unwrap(), &[f64::INFINITY]);
-    assert!(optimizer.unscale(&parameters, 8.0).unwrap());
+    optimizer.unscale(&parameters, 8.0, None, &found_inf).unwrap();
+    assert_eq!(found_inf.double_value(&[]), 1.0);
+    let before = values(parameters.get("a").unwrap());
+    optimizer.step_unless(&parameters, Some(&found_inf)).unwrap();
+    assert_eq!(values(parameters.get("a").unwrap()), before, "the step is left out");
 }

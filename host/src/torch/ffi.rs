@@ -10,6 +10,12 @@ use super::fused::{AdamOptions, SgdOptions};
 pub const OK: c_int = 0;
 pub const OUT_OF_MEMORY: c_int = 2;
 
+/// A point in what a device has to do.
+#[repr(C)]
+pub struct Event {
+    _opaque: [u8; 0],
+}
+
 /// Where the shim puts the text of an error; freed with [`thaw_free_text`].
 pub type ErrorOut = *mut *mut c_char;
 
@@ -36,7 +42,9 @@ unsafe extern "C" {
         parameters: *const *const C_tensor,
         n: usize,
         max_norm: f64,
+        wait: bool,
         norm: *mut f64,
+        late: *mut *mut C_tensor,
         error: ErrorOut,
     ) -> c_int;
     pub fn thaw_clip_grad_value(
@@ -49,11 +57,32 @@ unsafe extern "C" {
     pub fn thaw_unscale_grads(
         parameters: *const *const C_tensor,
         n: usize,
-        inverse_scale: f64,
-        found_inf: *mut bool,
+        divisor: f64,
+        scale: *const C_tensor,
+        found_inf: *const C_tensor,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_update_scale(
+        scale: *const C_tensor,
+        growth: *const C_tensor,
+        found_inf: *const C_tensor,
+        interval: i64,
         error: ErrorOut,
     ) -> c_int;
     pub fn thaw_pin_memory(tensor: *const C_tensor, pinned: *mut *mut C_tensor, error: ErrorOut) -> c_int;
+
+    pub fn thaw_watch_waits(handle: *mut u64, error: ErrorOut) -> c_int;
+    pub fn thaw_unwatch_waits(handle: u64, error: ErrorOut) -> c_int;
+    pub fn thaw_waits() -> u64;
+    pub fn thaw_copy_to_host(
+        tensor: *const C_tensor,
+        copy: *mut *mut C_tensor,
+        event: *mut *mut Event,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_event_is_over(event: *const Event, over: *mut bool, error: ErrorOut) -> c_int;
+    pub fn thaw_event_wait(event: *const Event, error: ErrorOut) -> c_int;
+    pub fn thaw_event_free(event: *mut Event);
 
     pub fn thaw_has_grad(
         parameters: *const *const C_tensor,
@@ -67,6 +96,7 @@ unsafe extern "C" {
         first: *const bool,
         n: usize,
         options: *const SgdOptions,
+        found_inf: *const C_tensor,
         error: ErrorOut,
     ) -> c_int;
     pub fn thaw_adam_step(
@@ -77,6 +107,7 @@ unsafe extern "C" {
         steps: *const *const C_tensor,
         n: usize,
         options: *const AdamOptions,
+        found_inf: *const C_tensor,
         error: ErrorOut,
     ) -> c_int;
 }

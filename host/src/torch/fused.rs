@@ -9,6 +9,11 @@ use torch_sys::C_tensor;
 use super::gradients::TensorList;
 use super::{Result, TorchError, call, ffi};
 
+/// A tensor for the shim; null for none.
+pub(super) fn pointer(tensor: Option<&Tensor>) -> *const C_tensor {
+    tensor.map_or(std::ptr::null(), Tensor::as_ptr)
+}
+
 /// Settings of one SGD call, by PyTorch's names.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,11 +85,13 @@ impl StateColumn {
 }
 
 /// `_fused_sgd_`. `first[i]` says that a buffer has no content yet and takes the gradient as it is.
+/// Where the value of `found_inf` is 1, nothing changes.
 pub fn sgd_step(
     parameters: &TensorList,
     momentum: Option<&StateColumn>,
     first: &[bool],
     options: &SgdOptions,
+    found_inf: Option<&Tensor>,
 ) -> Result<()> {
     const OPERATION: &str = "the SGD step";
     let momentum = momentum.map_or(Ok(std::ptr::null()), |column| column.checked(parameters, OPERATION))?;
@@ -92,9 +99,10 @@ pub fn sgd_step(
         let message = format!("{} first-step marks for {} parameters", first.len(), parameters.len());
         return Err(TorchError::Operation { operation: OPERATION, message });
     }
+    let (first, n) = (first.as_ptr(), parameters.len());
     // SAFETY: all lists are as long as the parameters; their owners live through the call.
     call(OPERATION, |error| unsafe {
-        ffi::thaw_sgd_step(parameters.as_ptr(), momentum, first.as_ptr(), parameters.len(), options, error)
+        ffi::thaw_sgd_step(parameters.as_ptr(), momentum, first, n, options, pointer(found_inf), error)
     })
 }
 
@@ -111,8 +119,14 @@ pub struct AdamStates<'a> {
     pub max_exp_avg_sq: &'a StateColumn,
 }
 
-/// `_fused_adam_` or, decoupled, `_fused_adamw_`. Counts the step first.
-pub fn adam_step(parameters: &TensorList, states: AdamStates<'_>, options: &AdamOptions) -> Result<()> {
+/// `_fused_adam_` or, decoupled, `_fused_adamw_`. Counts the step first. Where the value of `found_inf` is 1,
+/// nothing changes and nothing counts.
+pub fn adam_step(
+    parameters: &TensorList,
+    states: AdamStates<'_>,
+    options: &AdamOptions,
+    found_inf: Option<&Tensor>,
+) -> Result<()> {
     const OPERATION: &str = "the Adam step";
     let step = states.step.checked(parameters, OPERATION)?;
     let exp_avg = states.exp_avg.checked(parameters, OPERATION)?;
@@ -140,6 +154,7 @@ pub fn adam_step(parameters: &TensorList, states: AdamStates<'_>, options: &Adam
             step,
             parameters.len(),
             options,
+            pointer(found_inf),
             error,
         )
     })

@@ -139,8 +139,8 @@ fn replay(name: &str) {
             close(loss.double_value(&[]), &step["loss"], &format!("{at}: loss"));
             if step["stepped"] == true {
                 if let Some(max_norm) = case.case["gradient_clip_val"].as_f64() {
-                    let norm = optimizer.clip(&parameters, Clip::Norm(max_norm)).unwrap();
-                    close(norm.unwrap(), &step["grad_norm"], &format!("{at}: norm"));
+                    let norm = optimizer.clip(&parameters, Clip::Norm(max_norm), Reads::AtOnce).unwrap();
+                    close(norm.unwrap().read().unwrap(), &step["grad_norm"], &format!("{at}: norm"));
                 }
                 optimizer.step(&parameters).unwrap();
             }
