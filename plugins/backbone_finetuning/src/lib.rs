@@ -165,3 +165,13 @@ export_plugin!(strategies: [BackboneFinetuning]);
 
 #[cfg(test)]
 mod tests;
+
+// As an author of another crate would write them.
+#[cfg(test)]
+extern crate self as thaw_backbone_finetuning;
+#[cfg(test)]
+#[path = "../tests/as_a_library.rs"]
+mod as_a_library;
+#[cfg(test)]
+#[path = "../tests/parity.rs"]
+mod parity;

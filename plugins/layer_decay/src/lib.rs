@@ -95,3 +95,10 @@ export_plugin!(strategies: [LayerDecay]);
 
 #[cfg(test)]
 mod tests;
+
+// As an author of another crate would write them.
+#[cfg(test)]
+extern crate self as thaw_layer_decay;
+#[cfg(test)]
+#[path = "../tests/as_a_library.rs"]
+mod as_a_library;

@@ -136,3 +136,10 @@ export_plugin!(strategies: [LayerwiseFinetuning]);
 
 #[cfg(test)]
 mod tests;
+
+// As an author of another crate would write them.
+#[cfg(test)]
+extern crate self as thaw_layerwise_finetuning;
+#[cfg(test)]
+#[path = "../tests/as_a_library.rs"]
+mod as_a_library;

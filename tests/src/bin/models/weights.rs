@@ -1,13 +1,13 @@
 //! Real weights, for the references that were made with them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use thaw_host::weights::{
     PretrainedNames, TensorSpec, WeightsConfig, apply, plan_pretrained, read, sha256_file,
 };
 use thaw_plugin_api::tch::no_grad_guard;
-use thaw_test_references::{Built, formula};
+use thaw_test_references::{Built, Deviation, check_tensors, formula};
 
 /// The file with this size and checksum in `$THAW_WEIGHTS` or `weights`, or in a folder there, whatever its
 /// name.
@@ -40,6 +40,32 @@ pub fn of(weights: &Value) -> Result<PathBuf, String> {
             )
         },
     )
+}
+
+/// Compares a file with what the reference's `weights` says of it: how many entries it has, and the recorded
+/// ones among them, by shape, type and values.
+///
+/// # Errors
+/// The first difference, or nothing recorded to compare with.
+pub fn check_file(file: &Path, weights: &Value) -> Result<Deviation, String> {
+    let text = |error: thaw_host::weights::WeightsError| error.to_string();
+    let state = read(file).map_err(text)?;
+    let (Some(entries), Some(recorded)) = (weights["entries"].as_u64(), weights["tensors"].as_object())
+    else {
+        return Err("`weights` of the reference records no `entries` or no `tensors`".to_owned());
+    };
+    if state.entries().len() as u64 != entries {
+        return Err(format!(
+            "{} has {} entries, the reference {entries}",
+            file.display(),
+            state.entries().len()
+        ));
+    }
+    let wanted = state.entries().iter().filter(|entry| recorded.contains_key(entry.name()));
+    let found = wanted
+        .map(|entry| Ok((entry.name().to_owned(), entry.tensor().map_err(text)?)))
+        .collect::<Result<Vec<_>, String>>()?;
+    check_tensors(&found, &weights["tensors"], None)
 }
 
 /// Loads a file as the host does, strictly but for entries that the reference says are no part of the model.
