@@ -16,6 +16,7 @@ mod hooks;
 mod kept_paths;
 mod leftover;
 mod meter;
+mod monitors;
 mod readings;
 mod resume;
 mod scaler;
@@ -37,6 +38,8 @@ pub use error::FitError;
 pub use evaluate::{Evaluation, Evaluator};
 pub use groups::initial_groups;
 pub use meter::Meter;
+pub use monitors::Monitored;
+use monitors::Seen;
 pub use scaler::{LossScaler, SavedScaler};
 pub(crate) use services::{check_settings, replace_optimizer};
 pub use state::RunState;
@@ -109,6 +112,7 @@ impl Fit {
     }
 
     fn train(&mut self) -> Result<Outcome, Error> {
+        self.warn_of_modes();
         self.hooks(Hook::FitStart)?;
         if self.state.is_fresh() {
             self.sanity_check()?;

@@ -244,6 +244,28 @@ impl Scheduler {
         Ok(true)
     }
 
+    /// A metric has a new value: a schedule of steps that waits for it looks at it at its next step, once.
+    pub fn offer(&mut self, metric: &str, value: f64) {
+        if self.config.interval == Interval::Step
+            && let Some(plateau) = self.plateau.as_mut().filter(|plateau| plateau.monitor() == metric)
+        {
+            plateau.offer(value);
+        }
+    }
+
+    /// After an optimizer step, for a schedule of steps that waits for a metric: looks at the value that was
+    /// offered last, if it has not seen it.
+    ///
+    /// # Errors
+    /// As [`Self::on_metric`].
+    pub fn on_offered(&mut self, groups: &mut [ParamGroup], batch: usize) -> Result<bool> {
+        let due = self.is_due(batch);
+        match self.plateau.as_mut().filter(|_| due).and_then(Plateau::take) {
+            Some(value) => self.on_metric(value, groups, batch),
+            None => Ok(false),
+        }
+    }
+
     /// Its state for a checkpoint.
     ///
     /// # Errors

@@ -100,7 +100,9 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The latest value of every metric, by Lightning's names: `train_loss`, `val_acc`, ….
+    /// Every metric that this epoch has given so far, by Lightning's names: `train_loss`, `val_acc`, …. Until
+    /// the hooks of an epoch's start have run, those of the epoch before. Older values are not there: in an
+    /// epoch that does not validate there is no `val_loss`.
     ///
     /// # Errors
     /// The host cannot give them.
@@ -112,12 +114,26 @@ impl<'a> Context<'a> {
             .collect())
     }
 
-    /// The latest value of one metric; `None` if it was not logged yet.
+    /// The value of one metric, as [`Self::metrics`] has it; `None` if this epoch has not given it.
     ///
     /// # Errors
     /// The host cannot give it.
     pub fn metric(&mut self, name: &str) -> Result<Option<f64>> {
         Ok(self.metrics()?.remove(name))
+    }
+
+    /// Says that a metric is going to be looked at, which the run config names under `key`. The host ends the
+    /// run as soon as it can know that there will be no such metric: after the first batches of validation, in
+    /// most runs. Call it in `on_fit_start`. An older host does nothing.
+    ///
+    /// # Errors
+    /// The host's.
+    pub fn monitor(&mut self, metric: &str, key: &str) -> Result<()> {
+        let request = Request::Monitor { metric: metric.to_owned(), key: key.to_owned() };
+        match request.send(self.services) {
+            Err(error) if error.message() == unknown_operation("monitor").message() => Ok(()),
+            answer => answer.map(drop),
+        }
     }
 
     /// The last batch's loss, before any division for accumulation; `None` before the first one.

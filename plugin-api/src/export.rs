@@ -168,15 +168,19 @@ pub mod private {
         let documented = schema.get("description").and_then(serde_json::Value::as_str).unwrap_or_default();
         let description =
             if description.is_empty() { documented.lines().next().unwrap_or_default() } else { description };
-        Item { kind, id: id.to_owned(), description: description.to_owned(), schema }
+        Item { kind, id: id.to_owned(), description: description.to_owned(), schema, metrics: None }
+    }
+
+    fn names(metrics: Option<&[&str]>) -> Option<Vec<String>> {
+        Some(metrics?.iter().map(|name| (*name).to_owned()).collect())
     }
 
     pub fn strategy_item<S: Strategy>() -> Item {
-        item::<S>(Kind::Strategy, S::ID, S::DESCRIPTION)
+        Item { metrics: names(S::METRICS), ..item::<S>(Kind::Strategy, S::ID, S::DESCRIPTION) }
     }
 
     pub fn callback_item<C: Callback>() -> Item {
-        item::<C>(Kind::Callback, C::ID, C::DESCRIPTION)
+        Item { metrics: names(C::METRICS), ..item::<C>(Kind::Callback, C::ID, C::DESCRIPTION) }
     }
 
     #[cfg(feature = "torch")]

@@ -9,6 +9,9 @@
 //! assert_eq!((watch.best_score(), watch.wait_count()), (Some(0.7), 2));
 //! ```
 
+mod sense;
+
+pub use sense::{check, contradiction, mode_of, sense};
 use serde::{Deserialize, Serialize};
 
 use crate::__private::Number;
@@ -45,6 +48,27 @@ impl Mode {
             Self::Min => -1.0,
             Self::Max => 1.0,
         }
+    }
+}
+
+impl Mode {
+    /// The other one.
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Min => Self::Max,
+            Self::Max => Self::Min,
+        }
+    }
+}
+
+/// As run configs have it: `min`, `max`.
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Min => "min",
+            Self::Max => "max",
+        })
     }
 }
 

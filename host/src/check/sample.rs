@@ -101,6 +101,7 @@ mod tests {
             id: id.to_owned(),
             description: String::new(),
             schema: json!({ "properties": properties }),
+            metrics: None,
         }
     }
 

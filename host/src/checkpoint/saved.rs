@@ -51,6 +51,9 @@ pub struct SavedState {
     pub callbacks: Vec<SavedCallback>,
     /// Latest value of each metric.
     pub metrics: BTreeMap<String, f64>,
+    /// Every metric that there was.
+    #[serde(default)]
+    pub known_metrics: BTreeSet<String>,
     /// Sums of the epoch that is under way.
     pub meter: Meter,
     /// The last batch's loss.

@@ -97,9 +97,9 @@ pub enum Audit {
 pub struct CheckpointConfig {
     /// Metric that decides which is `best`. Default: `val_loss`, without validation `train_loss`.
     pub monitor: Option<String>,
-    /// Whether less or more of it is better.
-    #[config(default = Mode::Min)]
-    pub mode: Mode,
+    /// Whether less or more of it is better. Default: what its name says; losses and errors are to fall,
+    /// accuracies, scores and correlations to rise.
+    pub mode: Option<Mode>,
     /// Epochs between checkpoints.
     #[config(default = 1, range = 1..)]
     pub every_n_epochs: usize,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 use thaw_plugin_api::hook::Hook;
+use thaw_plugin_api::monitor::{Mode, is_of_validation, mode_of};
 
 use super::{Fit, FitError, RunState};
 use crate::Error;
@@ -63,8 +64,9 @@ impl Fit {
         }
         let name = format!("epoch={epoch}-step={}", self.state.progress.global_step);
         let ranked = self.rank(&name, epoch)?;
+        let mode = self.ranking_mode()?;
         let is_best = ranked.as_ref().is_some_and(|new| {
-            let is_better = |best: &Best| config.mode.is_better(new.value, best.value);
+            let is_better = |best: &Best| mode.is_better(new.value, best.value);
             new.value.is_finite() && self.state.best.as_ref().is_none_or(is_better)
         });
         // The checkpoint says itself whether it is the best and which are kept; one that was not written is
@@ -73,7 +75,7 @@ impl Fit {
         if is_best {
             self.state.best.clone_from(&ranked);
         }
-        let dropped = ranked.map(|ranked| self.keep(ranked)).unwrap_or_default();
+        let dropped = ranked.map(|ranked| self.keep(ranked, mode)).unwrap_or_default();
         if self.save(&name, is_best)? {
             for dropped in dropped {
                 self.remove(&dropped.name);
@@ -91,7 +93,7 @@ impl Fit {
             return Ok(());
         };
         let Some(ranked) = self.rank(&name, self.state.progress.epoch)? else { return Ok(()) };
-        let mode = self.state.config.checkpoint.mode;
+        let mode = self.ranking_mode()?;
         let is_worse = |best: &Best| !mode.is_better(ranked.value, best.value);
         if !ranked.value.is_finite() || self.state.best.as_ref().is_some_and(is_worse) {
             return Ok(());
@@ -135,28 +137,19 @@ impl Fit {
         Ok(())
     }
 
-    /// The checkpoint with its value; none where no checkpoint is kept for it.
+    /// The checkpoint with its value; none where no checkpoint is kept for it, or where these weights have none:
+    /// in an epoch that does not validate there is no `val_loss`.
     ///
     /// # Errors
-    /// A metric that the run does not have, as soon as all of an epoch are there.
+    /// A metric of which nobody knows which way it improves.
     fn rank(&self, name: &str, epoch: usize) -> Result<Option<Best>, Error> {
         if self.state.config.checkpoint.save_top_k == 0 {
             return Ok(None);
         }
-        let has_validation = self.state.progress.num_validation_batches > 0;
-        let default = if has_validation { "val_loss" } else { "train_loss" };
-        let monitor = self.state.config.checkpoint.monitor.clone().unwrap_or_else(|| default.to_owned());
-        let Some(value) = self.state.metrics.get(&monitor).copied() else {
-            let known: Vec<&str> = self.state.metrics.keys().map(String::as_str).collect();
-            let missing = format!(
-                "checkpoint.monitor = \"{monitor}\" is no metric of this run; there are: {}",
-                known.join(", ")
-            );
-            // As Lightning's ModelCheckpoint: before the first validation its metrics may still come.
-            if self.state.validation.is_some() || !has_validation {
-                return Err(FitError::Config(missing).into());
-            }
-            tracing::warn!("{missing}; no checkpoint is the best so far");
+        let monitor = self.state.ranking_metric();
+        let is_old =
+            is_of_validation(&monitor) && self.state.validated_at != Some(self.state.progress.global_step);
+        let Some(value) = self.state.metrics.get(&monitor).copied().filter(|_| !is_old) else {
             return Ok(None);
         };
         let classes =
@@ -168,6 +161,16 @@ impl Fit {
             );
         }
         Ok(Some(Best { name: name.to_owned(), monitor, value, epoch, classes }))
+    }
+
+    /// Which way the metric improves that ranks checkpoints; without meaning where none does.
+    fn ranking_mode(&self) -> Result<Mode, Error> {
+        let checkpoint = &self.state.config.checkpoint;
+        if checkpoint.save_top_k == 0 {
+            return Ok(Mode::Min);
+        }
+        let mode = mode_of(&self.state.ranking_metric(), checkpoint.mode);
+        mode.map_err(|error| FitError::Config(format!("checkpoint.monitor: {error}")).into())
     }
 
     /// Writes a checkpoint as `last`; false where the disk did not take it.
@@ -213,9 +216,8 @@ impl Fit {
     }
 
     /// Takes a checkpoint among the `save_top_k` best; gives those that are so no more.
-    fn keep(&mut self, ranked: Best) -> Vec<Best> {
+    fn keep(&mut self, ranked: Best, mode: Mode) -> Vec<Best> {
         let top = self.state.config.checkpoint.save_top_k;
-        let mode = self.state.config.checkpoint.mode;
         self.state.kept.push(ranked);
         let rank =
             |best: &Best| if best.value.is_nan() { mode.worst() } else { best.value } * mode.direction();
@@ -285,6 +287,7 @@ impl RunState {
                 .map_err(FitError::from)?,
             callbacks,
             metrics: finite(&self.metrics),
+            known_metrics: self.known_metrics.clone(),
             meter: self.meter.clone(),
             loss: self.loss.filter(|loss| loss.is_finite()),
             logged: finite(&self.requests.logged),

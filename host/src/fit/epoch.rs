@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use thaw_plugin_api::hook::Hook;
 
 use super::step::{BatchResult, to_device};
-use super::{Fit, FitError};
+use super::{Fit, FitError, Seen};
 use crate::Error;
 use crate::data::{Loader, Split};
 use crate::progress::BatchLine;
@@ -117,6 +117,9 @@ impl Fit {
             self.epoch_schedulers()?;
         }
         self.hooks(Hook::TrainBatchEnd)?;
+        if !std::mem::replace(&mut self.state.monitors_checked, true) {
+            self.check_training_monitors()?;
+        }
         if is_logged {
             self.log_batch(index, &result, rates)?;
         }
@@ -178,7 +181,7 @@ impl Fit {
         self.state.settle()?;
         let means: Vec<(String, f64)> =
             self.state.meter.means().map(|(name, mean)| (name.to_owned(), mean)).collect();
-        self.state.metrics.extend(means);
+        means.iter().for_each(|(name, mean)| self.state.set_metric(name, *mean));
         let epoch = self.state.progress.epoch;
         let validates = (epoch + 1).is_multiple_of(self.state.config.trainer.check_val_every_n_epoch);
         self.state.validation = None;
@@ -188,6 +191,8 @@ impl Fit {
         let moved = self.state.frozen.moved()?;
         self.state.report_findings(moved)?;
         self.hooks(Hook::TrainEpochEnd)?;
+        let has_validated = validates || self.state.progress.num_validation_batches == 0;
+        self.check_monitors(if has_validated { Seen::ValidatedEpoch } else { Seen::Epoch })?;
         self.log_epoch(validates)?;
         self.plateau_scheduler()?;
         self.reporter.end_epoch(&self.state.progress, &self.state.metrics);

@@ -8,7 +8,7 @@ use thaw_plugin_api::model::{Batch, Precision, Task};
 
 use super::readings::{Readings, Row, What};
 use super::step::to_device;
-use super::{Fit, Meter};
+use super::{Fit, Meter, Seen};
 use crate::Error;
 use crate::data::Split;
 use crate::fit::error::torch;
@@ -125,14 +125,16 @@ impl Fit {
         let batches =
             self.state.config.trainer.num_sanity_val_steps.min(self.state.progress.num_validation_batches);
         if batches == 0 {
-            return Ok(());
+            let has_none = self.state.progress.num_validation_batches == 0;
+            return if has_none { Ok(self.check_monitors(Seen::SanityCheck)?) } else { Ok(()) };
         }
         self.hooks(Hook::SanityCheckStart)?;
         self.validation_pass(batches)?;
-        self.hooks(Hook::SanityCheckEnd)
+        self.hooks(Hook::SanityCheckEnd)?;
+        Ok(self.check_monitors(Seen::SanityCheck)?)
     }
 
-    /// A validation; its metrics become the latest ones.
+    /// A validation; its metrics become those of the epoch.
     pub(super) fn validate(&mut self) -> Result<(), Error> {
         let batches = self.state.progress.num_validation_batches;
         if batches == 0 {
@@ -170,10 +172,12 @@ impl Fit {
         }
         let evaluation = evaluator.finish()?;
         let loss = evaluation.metrics.mean("val_loss");
+        self.state.known_metrics.extend(evaluation.metrics.means().map(|(name, _)| name.to_owned()));
         if !sanity {
             for (name, mean) in evaluation.metrics.means() {
-                self.state.metrics.insert(name.to_owned(), mean);
+                self.state.set_metric(name, mean);
             }
+            self.state.validated_at = Some(self.state.progress.global_step);
             self.state.validation = Some(evaluation);
         }
         self.hooks(Hook::ValidationEpochEnd)?;

@@ -83,6 +83,8 @@ impl Fit {
             }
             callback.hook(Hook::TrainEpochStart, &progress, &mut self.state)?;
         }
+        // The epoch before is over: what it gave counts no more.
+        self.state.metrics.clear();
         self.adopt_groups()?;
         self.state.audit()?;
         self.state.check_something_trains()?;

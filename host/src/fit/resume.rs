@@ -28,6 +28,7 @@ impl Fit {
         state.progress.batch_index = saved.batch;
         state.progress.global_step = saved.global_step;
         state.metrics.clone_from(&saved.metrics);
+        state.known_metrics = saved.known_metrics.iter().chain(saved.metrics.keys()).cloned().collect();
         state.meter = saved.meter.clone();
         state.loss = saved.loss;
         state.requests.logged.clone_from(&saved.logged);

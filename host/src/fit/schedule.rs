@@ -20,14 +20,14 @@ impl Fit {
             return Ok(());
         };
         let batch = state.progress.batch_index;
-        match monitor {
+        match monitor.map(|name| name == "train_loss") {
             None => scheduler.on_step(optimizer.groups_mut(), batch)?,
-            Some(name) => {
-                let value = if name == "train_loss" { state.loss } else { state.metrics.get(&name).copied() };
-                if let Some(value) = value {
-                    scheduler.on_metric(value, optimizer.groups_mut(), batch)?;
+            Some(true) => {
+                if let Some(loss) = state.loss {
+                    scheduler.on_metric(loss, optimizer.groups_mut(), batch)?;
                 }
             }
+            Some(false) => drop(scheduler.on_offered(optimizer.groups_mut(), batch)?),
         }
         Ok(())
     }
@@ -52,11 +52,9 @@ impl Fit {
         else {
             return Ok(());
         };
-        match state.metrics.get(&name).copied() {
-            Some(value) => drop(scheduler.on_metric(value, optimizer.groups_mut(), state.progress.epoch)?),
-            None => tracing::warn!(
-                "scheduler.monitor = \"{name}\" is no metric of this run: rates stay as they are"
-            ),
+        // An epoch without a new value changes nothing.
+        if let Some(value) = state.metrics.get(&name).copied() {
+            scheduler.on_metric(value, optimizer.groups_mut(), state.progress.epoch)?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use thaw_plugin_api::optimizer::{Optimizer as View, no_optimizer, set_lr};
 use thaw_plugin_api::{Error, Result};
 
 use super::resume::restore_optimizer_state;
-use super::{RunState, optimizer_config};
+use super::{Monitored, RunState, optimizer_config};
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::model::HostModel;
@@ -61,6 +61,7 @@ impl Services for RunState {
                 check_settings(&self.config, &self.model, scheduler, options, optimizer)?;
             }
             Request::Note { .. } => {}
+            Request::Monitor { metric, key } => drop(self.monitored.insert(Monitored { metric, key })),
             Request::Libtorch => return Ok(serde_json::to_value(torch_versions())?),
             Request::ReplaceOptimizer { id, options } => {
                 replace_optimizer(self.optimizer.as_mut(), self.scheduler.as_mut(), &id, options)?;
@@ -102,7 +103,7 @@ impl RunState {
                 "`{name}` is a name of the loop's own; log under another one"
             )));
         }
-        self.metrics.insert(name.clone(), value);
+        self.set_metric(&name, value);
         self.requests.logged.insert(name, value);
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::audit::Frozen;
 use super::kept_paths::KeptPaths;
 use super::readings::{ReadRow, Readings, What};
 use super::scaler::LossScaler;
-use super::{Best, FitError, Meter};
+use super::{Best, FitError, Meter, Monitored};
 use crate::Error;
 use crate::checkpoint::CheckpointStore;
 use crate::config::{Audit, RunConfig};
@@ -35,8 +35,16 @@ pub struct RunState {
     pub scheduler: Option<Scheduler>,
     /// Where the run stands.
     pub progress: Progress,
-    /// Latest value of each metric.
+    /// The present epoch's value of each metric; while an epoch starts, that of the epoch before.
     pub metrics: BTreeMap<String, f64>,
+    /// Every metric that there was.
+    pub known_metrics: BTreeSet<String>,
+    /// Metrics that hooks wait for.
+    pub monitored: BTreeSet<Monitored>,
+    /// Whether their names were compared with those of a batch.
+    pub monitors_checked: bool,
+    /// Optimizer steps before the last validation.
+    pub validated_at: Option<usize>,
     /// The last batch's loss that was read; [`RunState::read_all`] reads them up to the last batch.
     pub loss: Option<f64>,
     /// Loss and metrics of batches that are not read yet.

@@ -61,7 +61,8 @@ impl Services for Simulation<'_> {
             | Request::Log { .. }
             | Request::SaveCheckpoint { .. }
             | Request::Validate
-            | Request::RestoreWeights { .. } => {}
+            | Request::RestoreWeights { .. }
+            | Request::Monitor { .. } => {}
         }
         Ok(Value::Null)
     }

@@ -114,6 +114,14 @@ impl PluginSet {
             .map_or(&Value::Null, |item| &item.schema)
     }
 
+    /// The metrics that a strategy or callback logs, where its plugin says so.
+    pub fn declared_metrics(&self, instance: &Instance) -> Option<&[String]> {
+        let plugin = self.plugins.iter().find(|plugin| plugin.path() == instance.path())?;
+        let mut items = plugin.metadata().items.iter();
+        let item = items.find(|item| item.kind == instance.kind() && item.id == instance.id())?;
+        item.metrics.as_deref()
+    }
+
     /// Makes the strategy or callback of an id.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Reducing rates when a metric stops improving (PyTorch's `ReduceLROnPlateau`).
 
 use serde::{Deserialize, Serialize};
+use thaw_plugin_api::monitor::{Mode, mode_of};
 
 use super::config::{ReduceOnPlateau, ThresholdMode};
 
@@ -8,12 +9,16 @@ use super::config::{ReduceOnPlateau, ThresholdMode};
 #[derive(Clone, Debug)]
 pub(super) struct Plateau {
     settings: ReduceOnPlateau,
+    mode: Mode,
     counters: Counters,
 }
 
 /// What has been seen, for a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Counters {
+    /// A value that has come between two steps at which it is looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waiting: Option<f64>,
     /// Best value so far; none before the first that is better than infinitely bad.
     best: Option<f64>,
     num_bad_epochs: usize,
@@ -22,7 +27,18 @@ pub(super) struct Counters {
 
 impl Plateau {
     pub(super) fn new(settings: ReduceOnPlateau) -> Plateau {
-        Plateau { settings, counters: Counters::default() }
+        let mode = mode_of(&settings.monitor, settings.mode).unwrap_or(Mode::Min);
+        Plateau { settings, mode, counters: Counters::default() }
+    }
+
+    /// Keeps a value for the next step at which the metric is looked at.
+    pub(super) fn offer(&mut self, value: f64) {
+        self.counters.waiting = Some(value);
+    }
+
+    /// The value that waits, which counts once.
+    pub(super) fn take(&mut self) -> Option<f64> {
+        self.counters.waiting.take()
     }
 
     pub(super) fn monitor(&self) -> &str {
@@ -75,7 +91,8 @@ impl Plateau {
     }
 
     fn is_better(&self, value: f64) -> bool {
-        let ReduceOnPlateau { mode, threshold, threshold_mode, .. } = &self.settings;
+        let ReduceOnPlateau { threshold, threshold_mode, .. } = &self.settings;
+        let mode = self.mode;
         let best = self.counters.best.unwrap_or(mode.worst());
         let threshold = mode.direction() * threshold;
         let bar = match threshold_mode {

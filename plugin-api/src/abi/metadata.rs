@@ -65,6 +65,9 @@ pub struct Item {
     pub description: String,
     /// JSON Schema of its configuration.
     pub schema: Value,
+    /// The metrics that it logs; none where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Vec<String>>,
 }
 
 /// What an id stands for.

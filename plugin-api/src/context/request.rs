@@ -102,9 +102,16 @@ pub enum Request {
     },
     /// Which libtorch the host has: answered with [`TorchVersions`](crate::abi::TorchVersions).
     Libtorch,
+    /// Says that a metric is going to be looked at.
+    Monitor {
+        /// The metric.
+        metric: String,
+        /// The key of the run config that names it.
+        key: String,
+    },
 }
 
-const OPERATIONS: [&str; 17] = [
+const OPERATIONS: [&str; 18] = [
     "model",
     "optimizer",
     "metrics",
@@ -122,6 +129,7 @@ const OPERATIONS: [&str; 17] = [
     "note",
     "replace-optimizer",
     "libtorch",
+    "monitor",
 ];
 
 impl Request {

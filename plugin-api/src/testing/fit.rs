@@ -115,7 +115,10 @@ impl FakeRun {
         for instance in self.instances.iter_mut().filter(|instance| instance.kind == Kind::Strategy) {
             instance.finetune(host, &self.log)?;
         }
-        self.hook(Hook::TrainEpochStart)
+        self.hook(Hook::TrainEpochStart)?;
+        // As in a run: values of the epoch before count no more.
+        started(&mut self.host)?.metrics.clear();
+        Ok(())
     }
 
     fn end_epoch(&mut self) -> Result<()> {

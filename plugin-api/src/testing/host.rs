@@ -156,8 +156,8 @@ impl Host {
                     "this fake run has no libtorch: give `thaw-plugin-api` the feature `torch`",
                 ));
             }
-            // A fake run knows no schedulers and no options.
-            Request::CheckSettings { .. } | Request::Note { .. } => {}
+            // A fake run knows no schedulers, no options, and no metrics but those that it is given.
+            Request::CheckSettings { .. } | Request::Note { .. } | Request::Monitor { .. } => {}
         }
         Ok(Value::Null)
     }

@@ -116,6 +116,7 @@ fn requests() -> Vec<Request> {
         Request::Note { text: text() },
         Request::ReplaceOptimizer { id: text(), options: [(text(), 0.5)].into() },
         Request::Libtorch,
+        Request::Monitor { metric: text(), key: text() },
     ]
 }
 
@@ -139,13 +140,14 @@ fn place(request: &Request) -> usize {
         Request::Note { .. } => 14,
         Request::ReplaceOptimizer { .. } => 15,
         Request::Libtorch => 16,
+        Request::Monitor { .. } => 17,
     }
 }
 
 #[test]
 fn every_request_is_recorded_at_its_place() {
     let places: Vec<usize> = requests().iter().map(place).collect();
-    assert_eq!(places, (0..17).collect::<Vec<_>>());
+    assert_eq!(places, (0..18).collect::<Vec<_>>());
 }
 
 fn metadata() -> Metadata {
@@ -161,7 +163,7 @@ fn metadata() -> Metadata {
         panic_unwinds: true,
         torch: Some(TorchVersions { libtorch: text(), tch: text(), cxx11_abi: true }),
         items: [Kind::Strategy, Kind::Callback, Kind::Model]
-            .map(|kind| Item { kind, id: text(), description: text(), schema: json!({}) })
+            .map(|kind| Item { kind, id: text(), description: text(), schema: json!({}), metrics: None })
             .into(),
         error: Some(text()),
     }

@@ -140,6 +140,7 @@ impl Strategy for BackboneFinetuning {
     const ID: &'static str = "backbone-finetuning";
     const DESCRIPTION: &'static str =
         "Trains the head on a frozen backbone, then both (Lightning's BackboneFinetuning)";
+    const METRICS: Option<&'static [&'static str]> = Some(&[]);
 
     fn freeze_before_training(&mut self, model: &mut ModuleTree) -> Result<()> {
         model.freeze(self.module.as_str(), self.frozen_bn)

@@ -2,14 +2,17 @@
 //!
 //! [`EarlyStopping`] is Lightning's callback of this name, with its parameters and their defaults.
 
+use thaw_plugin_api::context::Stage;
 pub use thaw_plugin_api::monitor::Mode;
-use thaw_plugin_api::monitor::{Watch, is_of_validation};
+use thaw_plugin_api::monitor::{self, Watch, is_of_validation, mode_of};
 use thaw_plugin_api::prelude::*;
 
 /// Ends the run when a metric stops improving, when it is good enough, or when it is beyond hope.
 ///
-/// Source: `lightning.pytorch.callbacks.EarlyStopping`.
+/// Source: `lightning.pytorch.callbacks.EarlyStopping`. Other than there, a value counts once: an epoch that
+/// does not validate has no `val_loss`.
 #[derive(Clone, Config, Debug)]
+#[config(check = EarlyStopping::check_mode)]
 pub struct EarlyStopping {
     /// The metric: `val_loss`, `val_acc`, `train_loss`, …, or what a callback logs.
     #[config(default = "val_loss")]
@@ -23,9 +26,9 @@ pub struct EarlyStopping {
     /// Says at each improvement what improved by how much.
     #[config(default = false)]
     pub verbose: bool,
-    /// Whether less or more is better.
-    #[config(default = Mode::Min)]
-    pub mode: Mode,
+    /// Whether less or more is better. Default: what the metric's name says; losses and errors are to fall,
+    /// accuracies, scores and correlations to rise.
+    pub mode: Option<Mode>,
     /// A run that does not have the metric ends with an error; else it is told and goes on. A run without
     /// validation is only told that it lacks one of validation (`val_…`).
     #[config(default = true)]
@@ -52,9 +55,13 @@ pub struct EarlyStopping {
 }
 
 impl EarlyStopping {
+    fn check_mode(&mut self) -> Result<()> {
+        monitor::check(&self.monitor, self.mode)
+    }
+
     /// Takes a value; gives why the run is to end, if it is.
-    fn observe(&mut self, value: f64) -> Option<String> {
-        let Self { monitor, min_delta, patience, mode, watch, .. } = self;
+    fn observe(&mut self, value: f64, mode: Mode) -> Option<String> {
+        let Self { monitor, min_delta, patience, watch, .. } = self;
         if self.check_finite && !value.is_finite() {
             return Some(format!("`{monitor}` is {value}"));
         }
@@ -68,7 +75,7 @@ impl EarlyStopping {
             return Some(format!("`{monitor}` is {value}, worse than divergence_threshold = {threshold}"));
         }
         let best = watch.best_score().unwrap_or(mode.worst());
-        if watch.observe(value, *mode, *min_delta) {
+        if watch.observe(value, mode, *min_delta) {
             if self.verbose {
                 let by = if best.is_finite() {
                     format!(" by {:.3e}", (value - best).abs())
@@ -88,6 +95,9 @@ impl EarlyStopping {
     /// Looks at the metric.
     fn check(&mut self, context: &mut Context) -> Result<()> {
         let Some(value) = context.metric(&self.monitor)? else {
+            if self.is_late(context) {
+                return Ok(());
+            }
             let known: Vec<String> = context.metrics()?.into_keys().collect();
             let message =
                 format!("`{}` is no metric of this run; there are: {}", self.monitor, known.join(", "));
@@ -96,13 +106,39 @@ impl EarlyStopping {
             warn!("{message}");
             return Ok(());
         };
-        self.observe(value).map_or(Ok(()), |reason| context.stop(&reason))
+        let mode = mode_of(&self.monitor, self.mode)?;
+        self.observe(value, mode).map_or(Ok(()), |reason| context.stop(&reason))
+    }
+
+    /// Whether the metric is one of the run, although there is no new value: it was there before, or it is still
+    /// to come in this epoch.
+    fn is_late(&self, context: &Context) -> bool {
+        let progress = context.progress();
+        let was_there = self.watch != Watch::default();
+        let inside_epoch = progress.batch_index < progress.num_training_batches;
+        let validates = progress.num_validation_batches > 0;
+        let of_validation = is_of_validation(&self.monitor);
+        let comes = if of_validation { validates && !self.validated } else { self.validated && inside_epoch };
+        progress.stage == Stage::Plan || was_there || comes
     }
 }
 
 impl Callback for EarlyStopping {
     const ID: &'static str = "early-stopping";
     const DESCRIPTION: &'static str = "Ends the run when a metric stops improving: Lightning's EarlyStopping";
+
+    const METRICS: Option<&'static [&'static str]> = Some(&[]);
+
+    fn on_fit_start(&mut self, context: &mut Context) -> Result<()> {
+        if let Some(text) = monitor::contradiction(&self.monitor, self.mode) {
+            warn!("{text}");
+        }
+        let cannot_be = is_of_validation(&self.monitor) && context.progress().num_validation_batches == 0;
+        if self.strict && !cannot_be {
+            context.monitor(&self.monitor, "monitor of early-stopping")?;
+        }
+        Ok(())
+    }
 
     fn on_sanity_check_start(&mut self, _: &mut Context) -> Result<()> {
         self.sanity_checking = true;

@@ -82,6 +82,9 @@ fn differs(case: &Value) -> bool {
     (of_training && validates && (*at_end == false || at_end.is_null() && !every_epoch))
         // Without validation, Lightning would by default look never.
         || (of_training && !validates && at_end.is_null() && !every_epoch)
+        // A value counts once: Lightning looks at the last one anew in epochs that do not validate, and misses one
+        // before the first validation.
+        || (!of_training && validates && *at_end == true && !every_epoch)
         // A metric of validation is missed, but the run goes on: a run with the defaults runs without
         // validation.
         || (!of_training && !validates && *at_end != false && case.get("error").is_some())
@@ -99,7 +102,7 @@ fn runs_end_where_those_of_lightning_do() -> Result<()> {
         assert_eq!(found == recorded_end(case), !differs(case), "{found:?} in {case}");
         same += usize::from(!differs(case));
     }
-    assert_eq!(same, 226, "cases that are the same");
+    assert_eq!(same, 222, "cases that are the same");
     Ok(())
 }
 

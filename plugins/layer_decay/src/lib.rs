@@ -74,6 +74,7 @@ impl Strategy for LayerDecay {
     const ID: &'static str = "layer-decay";
     const DESCRIPTION: &'static str =
         "Everything trains, lower layers at smaller rates (timm's --layer-decay)";
+    const METRICS: Option<&'static [&'static str]> = Some(&[]);
 
     fn freeze_before_training(&mut self, model: &mut ModuleTree) -> Result<()> {
         // Only to find a wrong name before anything is trained.

@@ -104,6 +104,7 @@ impl LayerwiseFinetuning {
 impl Strategy for LayerwiseFinetuning {
     const ID: &'static str = "layerwise-finetuning";
     const DESCRIPTION: &'static str = "Thaws a frozen backbone from the top down, a few layers each epoch";
+    const METRICS: Option<&'static [&'static str]> = Some(&[]);
 
     fn freeze_before_training(&mut self, model: &mut ModuleTree) -> Result<()> {
         self.layers(model)?;

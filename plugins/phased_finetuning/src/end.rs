@@ -49,6 +49,7 @@ impl End {
 
 /// A metric to wait for, with the numbers of Lightning's `EarlyStopping`.
 #[derive(Clone, Config, Debug)]
+#[config(check = Monitor::check)]
 pub struct Monitor {
     /// Its name: `val_loss`, `val_acc`, `train_loss`, …. One of validation is looked at in epochs that
     /// validate.
@@ -59,12 +60,21 @@ pub struct Monitor {
     /// Smallest change that is an improvement.
     #[config(default = 0.0, range = 0.0..)]
     pub min_delta: f64,
-    /// Whether less or more is better.
-    #[config(default = Mode::Min)]
-    pub mode: Mode,
+    /// Whether less or more is better. Default: what the metric's name says; losses and errors are to fall,
+    /// accuracies, scores and correlations to rise.
+    pub mode: Option<Mode>,
 }
 
 impl Monitor {
+    fn check(&mut self) -> Result<()> {
+        monitor::check(&self.metric, self.mode)
+    }
+
+    /// Which way it improves.
+    pub(crate) fn direction(&self) -> Result<Mode> {
+        monitor::mode_of(&self.metric, self.mode)
+    }
+
     /// Whether the metric comes from validation.
     pub(crate) fn needs_validation(&self) -> bool {
         is_of_validation(&self.metric)
@@ -72,8 +82,8 @@ impl Monitor {
 
     /// The condition in words.
     pub(crate) fn words(&self) -> String {
-        let Self { metric, patience, min_delta, mode } = self;
-        let direction = if *mode == Mode::Min { "fallen" } else { "risen" };
+        let Self { metric, patience, min_delta, .. } = self;
+        let direction = if self.direction().is_ok_and(|mode| mode == Mode::Max) { "risen" } else { "fallen" };
         let by = if *min_delta > 0.0 { format!(" by more than {min_delta}") } else { String::new() };
         match patience.max(&1) {
             1 => format!("`{metric}` has not {direction}{by} for an epoch"),
@@ -102,14 +112,19 @@ pub(crate) struct Verdict {
 }
 
 impl Watch {
+    /// Whether there was a value.
+    pub fn has_seen(&self) -> bool {
+        self.improvements != monitor::Watch::default()
+    }
+
     /// Takes a value. One that is not finite is no improvement.
-    pub fn observe(&mut self, monitor: &Monitor, value: f64) -> Verdict {
+    pub fn observe(&mut self, monitor: &Monitor, mode: Mode, value: f64) -> Verdict {
         let value = if value.is_finite() { value } else { f64::NAN };
-        let is_best = monitor.mode.is_better(value, self.best.unwrap_or(monitor.mode.worst()));
+        let is_best = mode.is_better(value, self.best.unwrap_or(mode.worst()));
         if is_best {
             self.best = Some(value);
         }
-        let improved = self.improvements.observe(value, monitor.mode, monitor.min_delta);
+        let improved = self.improvements.observe(value, mode, monitor.min_delta);
         Verdict { is_best, ends: !improved && self.improvements.wait_count() >= monitor.patience }
     }
 }
@@ -122,9 +137,9 @@ mod tests {
 
     /// The position of the value that ends a phase.
     fn end(patience: usize, min_delta: f64, mode: Mode, values: &[f64]) -> Option<usize> {
-        let monitor = Monitor { metric: "val_loss".to_owned(), patience, min_delta, mode };
+        let monitor = Monitor { metric: "val_loss".to_owned(), patience, min_delta, mode: Some(mode) };
         let mut watch = Watch::default();
-        values.iter().position(|&value| watch.observe(&monitor, value).ends)
+        values.iter().position(|&value| watch.observe(&monitor, mode, value).ends)
     }
 
     /// Runs of Lightning's callback: `tests/fixtures/early_stopping/generate.py` made them.
@@ -163,10 +178,12 @@ mod tests {
 
     #[test]
     fn the_best_value_needs_no_smallest_change() {
-        let monitor = Monitor { metric: "val_acc".to_owned(), patience: 9, min_delta: 0.5, mode: Mode::Max };
+        let monitor = Monitor { metric: "val_acc".to_owned(), patience: 9, min_delta: 0.5, mode: None };
         let mut watch = Watch::default();
-        let best: Vec<bool> =
-            [0.5, 0.6, 0.55, 0.7].iter().map(|&value| watch.observe(&monitor, value).is_best).collect();
+        let best: Vec<bool> = [0.5, 0.6, 0.55, 0.7]
+            .iter()
+            .map(|&value| watch.observe(&monitor, Mode::Max, value).is_best)
+            .collect();
         assert_eq!(best, [true, true, false, true]);
     }
 }

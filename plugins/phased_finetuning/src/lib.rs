@@ -41,6 +41,7 @@ use position::Position;
 pub use rate::Rate;
 pub use schedule::{Phases, Schedule, Source};
 use thaw_plugin_api::context::Stage;
+use thaw_plugin_api::monitor;
 pub use thaw_plugin_api::monitor::Mode;
 use thaw_plugin_api::prelude::*;
 
@@ -219,6 +220,10 @@ impl PhasedFinetuning {
         }
         let metrics = context.metrics()?;
         let Some(&value) = metrics.get(&monitor.metric) else {
+            // One that was there before comes again; this epoch has none.
+            if self.position.watch.has_seen() {
+                return Ok(());
+            }
             let names = || metrics.keys().map(String::as_str);
             let hint = match thaw_plugin_api::nearest(&monitor.metric, names()) {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
@@ -227,7 +232,8 @@ impl PhasedFinetuning {
             let error = Error::new(format_args!("`{}` is no metric of this run; {hint}", monitor.metric));
             return Err(self.wrong(current, "end.monitor.metric", &error));
         };
-        let verdict = self.position.watch.observe(monitor, value);
+        let mode = monitor.direction().map_err(|error| self.wrong(current, "end.monitor.mode", &error))?;
+        let verdict = self.position.watch.observe(monitor, mode, value);
         if verdict.is_best && phase.restore_best {
             context.save_checkpoint(&phase.checkpoint())?;
         }
@@ -242,6 +248,8 @@ impl Strategy for PhasedFinetuning {
     const ID: &'static str = "phased-finetuning";
     const DESCRIPTION: &'static str =
         "Trains in phases of a schedule: what thaws, at which rate, until an epoch, a step, or a metric";
+
+    const METRICS: Option<&'static [&'static str]> = Some(&[]);
 
     /// Finds what is wrong with later phases before anything is trained.
     fn setup(&mut self, context: &mut Context) -> Result<()> {
@@ -264,6 +272,20 @@ impl Strategy for PhasedFinetuning {
     fn load_state(&mut self, mut state: Map<String, Value>) -> Result<()> {
         Config::load_state(self, &mut state)?;
         self.current().map(drop)
+    }
+
+    fn on_fit_start(&mut self, context: &mut Context) -> Result<()> {
+        for (index, phase) in self.phases().iter().enumerate() {
+            let Some(monitor) = phase.end.as_ref().and_then(|end| end.monitor.as_ref()) else { continue };
+            if let Some(text) = monitor::contradiction(&monitor.metric, monitor.mode) {
+                warn!("phase `{}`: {text}", phase.name);
+            }
+            context.monitor(
+                &monitor.metric,
+                &format!("phased-finetuning: phases[{index}].end.monitor.metric"),
+            )?;
+        }
+        Ok(())
     }
 
     /// A run that was stopped by its last phase has nothing left to do.

@@ -35,10 +35,15 @@ fn a_loss_that_is_no_number_can_be_let_pass() {
 #[test]
 fn a_metric_to_monitor_that_the_run_does_not_have_ends_it_at_its_first_validation() {
     let run = run("check_val_every_n_epoch = 2\n[checkpoint]\nmonitor = \"val_los\"\n");
-    let finished =
-        run.fit(&[]).failed(2, &["checkpoint.monitor = \"val_los\" is no metric of this run", "val_loss"]);
-    finished.says("no checkpoint is the best so far");
-    assert_eq!(run.metrics().len(), 2);
+    let fails = |more: &[&str], records: usize| {
+        let texts = ["checkpoint.monitor = \"val_los\" is no metric of this run", "did you mean `val_loss`?"];
+        run.fit(more).failed(2, &texts);
+        assert_eq!(run.metrics().len(), records);
+        std::fs::remove_dir_all(run.run_dir()).unwrap();
+    };
+    // That before training is one.
+    fails(&[], 0);
+    fails(&["--set", "trainer.num_sanity_val_steps=0"], 1);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Limits of the schedules' values: PyTorch's, and those without which a schedule has no meaning.
 
+use thaw_plugin_api::monitor;
+
 use super::schedules::*;
 use crate::optimizer::KeyError;
 
@@ -113,6 +115,11 @@ pub(super) fn schedule(schedule: &Schedule, path: &str, place: Place) -> Result<
                 schedule.id(),
                 "a schedule that needs no metric: it cannot be inside another",
             )?;
+            let monitor = &plateau.monitor;
+            let way = format!(
+                "min or max: the name of metric `{monitor}` does not say whether less or more of it is better"
+            );
+            c.that(monitor::check(monitor, plateau.mode).is_ok(), "mode", "nothing", &way)?;
             c.below_one("factor", plateau.factor)?;
             c.not_negative("threshold", plateau.threshold)?;
             c.not_negative("eps", plateau.eps)?;

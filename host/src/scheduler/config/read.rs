@@ -1,7 +1,6 @@
 //! From a table to a [`Schedule`].
 
 use serde_json::{Map, Value};
-use thaw_plugin_api::monitor::Mode;
 
 use super::check::Place;
 use super::schedules::*;
@@ -166,7 +165,7 @@ fn cyclic(t: &mut Table) -> Result<Cyclic, KeyError> {
 fn plateau(t: &mut Table) -> Result<ReduceOnPlateau, KeyError> {
     Ok(ReduceOnPlateau {
         monitor: t.or("monitor", "the name of a metric", "val_loss".to_owned())?,
-        mode: t.or("mode", "min or max", Mode::Min)?,
+        mode: t.get("mode", "min or max")?,
         factor: t.or("factor", NUMBER, 0.1)?,
         patience: t.or("patience", COUNT, 10)?,
         threshold: t.or("threshold", NUMBER, 1e-4)?,

@@ -71,6 +71,14 @@ impl Schedule {
         "warmup",
     ];
 
+    /// The metric that it waits for, and the `mode` of its table.
+    pub fn monitor(&self) -> Option<(&str, Option<Mode>)> {
+        match self {
+            Schedule::ReduceOnPlateau(plateau) => Some((&plateau.monitor, plateau.mode)),
+            _ => None,
+        }
+    }
+
     /// Its id, as in the table.
     pub fn id(&self) -> &'static str {
         match self {
@@ -189,8 +197,9 @@ pub enum Factor {
 pub struct ReduceOnPlateau {
     /// The metric. Default `val_loss`.
     pub monitor: String,
-    /// Whether less is better. Default min.
-    pub mode: Mode,
+    /// Whether less or more is better. Default: what the metric's name says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
     /// 0 or more, below 1. Default 0.1.
     pub factor: f64,
     /// So many values without improvement are borne. Default 10.
