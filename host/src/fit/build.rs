@@ -242,10 +242,11 @@ pub fn build_model(
     let mut model = create_model(config, plugins)?;
     if let Some(weights) = config.model.weights.as_ref().filter(|_| with_weights) {
         let plan = load_weights(&model, weights)?;
+        let path = crate::escape::path(&weights.path);
         for remark in plan.remarks() {
             match remark {
-                Remark::Info(text) => tracing::info!("{}: {text}", weights.path.display()),
-                Remark::Warning(text) => tracing::warn!("{}: {text}", weights.path.display()),
+                Remark::Info(text) => tracing::info!("{path}: {text}"),
+                Remark::Warning(text) => tracing::warn!("{path}: {text}"),
             }
         }
     }

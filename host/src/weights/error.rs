@@ -1,6 +1,7 @@
 //! What can be wrong with weights.
 
 use super::plan::LoadReport;
+use crate::escape::{escape, path as shown};
 use std::io;
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The file or directory is not there or cannot be read.
-    #[error("{}: cannot read the weights: {source}", path.display())]
+    #[error("{}: cannot read the weights: {source}", shown(path))]
     Io {
         /// The file.
         path: PathBuf,
@@ -20,7 +21,7 @@ pub enum WeightsError {
     /// The file is of no format that holds weights.
     #[error(
         "{}: this is {found}; expected .safetensors, a .pt/.pth/.bin/.ckpt written by torch.save, or a run directory",
-        path.display()
+        shown(path)
     )]
     UnknownFormat {
         /// The file.
@@ -30,7 +31,7 @@ pub enum WeightsError {
     },
 
     /// The directory holds no weights.
-    #[error("{}: no weights in this directory; looked for {}", path.display(), looked_for.join(", "))]
+    #[error("{}: no weights in this directory; looked for {}", shown(path), escape(&looked_for.join(", ")))]
     EmptyDirectory {
         /// The directory.
         path: PathBuf,
@@ -42,7 +43,7 @@ pub enum WeightsError {
     #[error(
         "{}: refused: its pickle {what}, which has no place in weights. Nothing was run. PyTorch would run it: do not open the \
          file with torch.load(weights_only=False); ask its author for a .safetensors file",
-        path.display()
+        shown(path)
     )]
     Refused {
         /// The file.
@@ -52,7 +53,7 @@ pub enum WeightsError {
     },
 
     /// The file is cut off, has flipped bits or contradicts itself.
-    #[error("{}: {}{reason}", path.display(), tensor.as_ref().map(|name| format!("tensor '{name}': ")).unwrap_or_default())]
+    #[error("{}: {}{}", shown(path), tensor.as_ref().map(|name| format!("tensor '{}': ", escape(name))).unwrap_or_default(), escape(reason))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -66,7 +67,7 @@ pub enum WeightsError {
     #[error(
         "{}: this is a TorchScript archive (torch.jit.save), not a state dict; train it with `[model] id = \"torchscript\"`, or save \
          its weights in Python with torch.save(module.state_dict(), …)",
-        path.display()
+        shown(path)
     )]
     TorchScript {
         /// The file.
@@ -77,7 +78,7 @@ pub enum WeightsError {
     #[error(
         "{}: this is an exported program (torch.export.save), not a state dict; save its weights in Python with \
          torch.save(torch.export.load(…).state_dict, …)",
-        path.display()
+        shown(path)
     )]
     ExportedProgram {
         /// The file.
@@ -85,7 +86,7 @@ pub enum WeightsError {
     },
 
     /// The file was read, but there is no tensor in it.
-    #[error("{}: no tensors in this file; {found}", path.display())]
+    #[error("{}: no tensors in this file; {}", shown(path), escape(found))]
     NoTensors {
         /// The file.
         path: PathBuf,
@@ -104,7 +105,7 @@ pub enum WeightsError {
     #[error(
         "{address}: not in the Hugging Face cache ({}), and {reason}. Fetch it with `{fetch}` where there is a network and copy \
          that directory here (HF_HOME or HF_HUB_CACHE may name another place), or give the path of a downloaded file",
-        looked_in.display()
+        shown(looked_in)
     )]
     NotCached {
         /// The address.
@@ -131,7 +132,11 @@ pub enum WeightsError {
     },
 
     /// `module` names nothing in the file, or `to` nothing in the model.
-    #[error("weights.{key} = {module:?}: there is no such module in {place}; its modules are {}", known.join(", "))]
+    #[error(
+        "weights.{key} = {module:?}: there is no such module in {}; its modules are {}",
+        escape(place),
+        escape(&known.join(", "))
+    )]
     NoSuchModule {
         /// `module` or `to`.
         key: &'static str,
@@ -144,7 +149,13 @@ pub enum WeightsError {
     },
 
     /// Two tensors of the file get one name.
-    #[error("{}: '{first}' and '{second}' both become '{name}' under the weights' renaming", path.display())]
+    #[error(
+        "{}: '{}' and '{}' both become '{}' under the weights' renaming",
+        shown(path),
+        escape(first),
+        escape(second),
+        escape(name)
+    )]
     NameTwice {
         /// The file.
         path: PathBuf,
@@ -161,7 +172,7 @@ pub enum WeightsError {
     Mismatch(Box<LoadReport>),
 
     /// A tensor could not be made from the file's values, or not be copied into the model.
-    #[error("{}: tensor '{tensor}': {reason}", path.display())]
+    #[error("{}: tensor '{}': {}", shown(path), escape(tensor), escape(reason))]
     Tensor {
         /// The file.
         path: PathBuf,
@@ -172,7 +183,7 @@ pub enum WeightsError {
     },
 
     /// The file was not written; what was there before is unharmed.
-    #[error("{}: cannot write the weights: {source}", path.display())]
+    #[error("{}: cannot write the weights: {source}", shown(path))]
     Write {
         /// The file.
         path: PathBuf,
@@ -181,7 +192,7 @@ pub enum WeightsError {
     },
 
     /// The tensors cannot be written as asked.
-    #[error("{}: cannot write the weights: {reason}", path.display())]
+    #[error("{}: cannot write the weights: {}", shown(path), escape(reason))]
     Unwritable {
         /// The file.
         path: PathBuf,

@@ -1,5 +1,7 @@
 //! What a run says of the weights that it loaded.
 
+use crate::escape;
+
 use super::{LoadPlan, MAY_BE_MISSING, Part, last_part};
 
 /// A sentence on loaded weights.
@@ -22,8 +24,10 @@ impl LoadPlan {
         remarks.extend(self.part_taken());
         remarks.extend(self.outside_left());
         let resized = self.copies.iter().filter_map(|copy| Some((&copy.file, copy.resize?)));
-        remarks
-            .extend(resized.map(|(name, resize)| Remark::Info(format!("`{name}` is interpolated {resize}"))));
+        remarks.extend(
+            resized
+                .map(|(name, resize)| Remark::Info(format!("`{}` is interpolated {resize}", escape(name)))),
+        );
         remarks
     }
 
@@ -44,6 +48,7 @@ impl LoadPlan {
 
     fn part_taken(&self) -> Option<Remark> {
         let Part { prefix, others, .. } = &self.part;
+        let prefix = escape(prefix);
         let names = self.unwrapped.names;
         let wrapping: Vec<String> = self.unwrapped.wrapping.iter().map(|part| format!("`{part}`")).collect();
         let wrapping = wrapping.join(", ");
@@ -64,7 +69,8 @@ impl LoadPlan {
         if others.is_empty() {
             return Some(if self.left.is_empty() { Remark::Info(text) } else { Remark::Warning(text) });
         }
-        let others = others.iter().map(|other| format!("`module = \"{}\"`", other.trim_end_matches('.')));
+        let others =
+            others.iter().map(|other| format!("`module = \"{}\"`", escape(other.trim_end_matches('.'))));
         let others: Vec<String> = others.collect();
         let also = if others.len() == 1 { "another part fits" } else { "other parts fit" };
         text.push_str(&format!("; {also} as well: {} in the weights takes it", others.join(" or ")));
@@ -88,8 +94,9 @@ impl LoadPlan {
 
 /// The first of these names.
 fn shown(names: &[&str]) -> String {
+    let first: Vec<_> = names.iter().take(SHOWN).map(|name| escape(name)).collect();
     match names.len().saturating_sub(SHOWN) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names[..SHOWN].join(", ")),
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
     }
 }

@@ -1,5 +1,7 @@
 //! Everything that does not fit between a file and a model, and what may help.
 
+use crate::escape;
+
 use super::{Part, Proposal, below, last_part};
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -242,7 +244,7 @@ impl fmt::Display for LoadReport {
         write!(
             f,
             "{}: these weights do not fit the model; {} tensors do",
-            self.path.display(),
+            crate::escape::path(&self.path),
             self.matching
         )?;
         let unmatched =
@@ -252,12 +254,12 @@ impl fmt::Display for LoadReport {
                 }
                 write!(f, "\n  {} {title}:", tensors.len())?;
                 for tensor in &tensors[..tensors.len().min(SHOWN)] {
-                    write!(f, "\n    {} {:?}", tensor.name, tensor.shape)?;
+                    write!(f, "\n    {} {:?}", escape(&tensor.name), tensor.shape)?;
                     if tensor.in_file != tensor.name {
-                        write!(f, ", in the file {}", tensor.in_file)?;
+                        write!(f, ", in the file {}", escape(&tensor.in_file))?;
                     }
                     if let Some(nearest) = &tensor.nearest {
-                        write!(f, " (nearest in the {side}: {nearest})")?;
+                        write!(f, " (nearest in the {side}: {})", escape(nearest))?;
                     }
                 }
                 and_more(f, tensors.len())
@@ -267,10 +269,11 @@ impl fmt::Display for LoadReport {
         if !self.mismatched.is_empty() {
             write!(f, "\n  {} of another shape:", self.mismatched.len())?;
             for tensor in self.mismatched.iter().take(SHOWN) {
-                write!(f, "\n    {}: model {:?}, file {:?}", tensor.name, tensor.model, tensor.file)?;
+                let name = escape(&tensor.name);
+                write!(f, "\n    {name}: model {:?}, file {:?}", tensor.model, tensor.file)?;
             }
             and_more(f, self.mismatched.len())?;
         }
-        self.hints.iter().try_for_each(|hint| write!(f, "\n  hint: {hint}"))
+        self.hints.iter().try_for_each(|hint| write!(f, "\n  hint: {}", escape(hint)))
     }
 }

@@ -1,8 +1,9 @@
 //! Checkpoints of common trainers, as `tests/fixtures/wrapped/make.py` records them.
 
 use super::*;
-use crate::weights::Remark;
+use crate::weights::{Remark, WriteOptions, write_safetensors};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 fn wrapped(name: &str) -> PathBuf {
     fixtures().join("../wrapped").join(name)
@@ -149,4 +150,32 @@ fn a_classifiers_head_is_left_out_of_features() {
     let plain = network(|name| name.replace("features.", "backbone.features."));
     let plan = plan_load(&plain, &file, &to_backbone).expect("its features fit");
     assert_eq!((plan.copies.len(), plan.outside.len()), (4, 2));
+}
+
+#[test]
+fn what_a_terminal_obeys_is_written_out_in_every_message() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("\u{1b}[31mred.safetensors");
+    let name = "\u{1b}[2Jx\n\u{202e}y";
+    let other = format!("{name}.z");
+    let tensor = || Tensor::zeros([1], (Kind::Float, Device::Cpu));
+    let tensors = [(name.to_owned(), tensor()), (other, tensor())];
+    write_safetensors(&path, &tensors, &BTreeMap::new(), &WriteOptions::default()).expect("written");
+    let file = read(&path).expect("it loads");
+    let model = [TensorSpec::new(name, [1], Kind::Float), TensorSpec::new("w", [1], Kind::Float)];
+    let load = |config: &WeightsConfig| plan_load(&model, &file, config);
+    let rename = vec![Rename { pattern: "\\.z".to_owned(), with: String::new() }];
+    let lenient = WeightsConfig { strict: false, ..WeightsConfig::new(&path) };
+    let texts = [
+        load(&WeightsConfig::new(&path)).expect_err("a name is missing").to_string(),
+        load(&WeightsConfig { rename, ..lenient.clone() }).expect_err("one name").to_string(),
+        load(&WeightsConfig { module: Some("m".to_owned()), ..lenient.clone() })
+            .expect_err("none")
+            .to_string(),
+        texts(&load(&lenient).expect("it fits")),
+    ];
+    for text in texts {
+        assert!(text.contains("\\u{1b}[2Jx\\n\\u{202e}y"), "{text:?}");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    }
 }
