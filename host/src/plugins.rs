@@ -1,8 +1,8 @@
 //! Plugins: finding, opening and checking them, and what is made of them.
 //!
-//! [`PluginSet`] holds the plugins of this process; [`Instance`] is a strategy or callback of one. This is the only
-//! module that opens libraries. They are never closed: code, statics and panic hooks of a plugin live as long
-//! as the process.
+//! [`PluginSet`] holds the plugins of this process; [`Instance`] is a strategy or callback of one. This is
+//! the only module that opens libraries. They are never closed: code, statics and panic hooks of a plugin
+//! live as long as the process.
 
 mod compatibility;
 mod error;
@@ -12,6 +12,7 @@ mod locate;
 mod log;
 mod self_contained;
 mod set;
+mod spelling;
 mod trust;
 mod whole;
 

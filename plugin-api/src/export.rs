@@ -168,7 +168,14 @@ pub mod private {
         let documented = schema.get("description").and_then(serde_json::Value::as_str).unwrap_or_default();
         let description =
             if description.is_empty() { documented.lines().next().unwrap_or_default() } else { description };
-        Item { kind, id: id.to_owned(), description: description.to_owned(), schema, metrics: None }
+        Item {
+            kind,
+            id: id.to_owned(),
+            description: description.to_owned(),
+            schema,
+            metrics: None,
+            other_names: Vec::new(),
+        }
     }
 
     fn names(metrics: Option<&[&str]>) -> Option<Vec<String>> {
@@ -185,7 +192,8 @@ pub mod private {
 
     #[cfg(feature = "torch")]
     pub fn model_item<M: crate::model::Model>() -> Item {
-        item::<M::Config>(Kind::Model, M::ID, M::DESCRIPTION)
+        let other_names = M::OTHER_NAMES.iter().map(|&name| name.to_owned()).collect();
+        Item { other_names, ..item::<M::Config>(Kind::Model, M::ID, M::DESCRIPTION) }
     }
 
     pub fn create_strategy<S: Strategy>(config: RStr<'_>) -> RawResult<BoxedInstance> {

@@ -100,6 +100,10 @@ pub trait Model: Sized + Send + 'static {
     /// One line on what it is.
     const DESCRIPTION: &'static str = "";
 
+    /// What other libraries call the same architecture, as `vit_tiny_patch16_224`: run configs may, too.
+    /// Their prefixes (`timm/`), tags (`.a1_in1k`), capitals and `_` for `-` need not be listed.
+    const OTHER_NAMES: &'static [&'static str] = &[];
+
     /// The rest of the run config's table `[model]`.
     type Config: Config;
 
@@ -175,6 +179,13 @@ pub trait Model: Sized + Send + 'static {
         Vec::new()
     }
 
+    /// What a user should know who loads a file with a certain name in it: the name, after whatever trainers
+    /// put around it, and a sentence. For files that fit in shapes but come from a variant with other
+    /// constants.
+    fn weight_notes(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// The run config's table `[optimizer]` where there is none.
     fn default_optimizer(&self) -> Option<Value> {
         None
@@ -224,6 +235,9 @@ pub struct Description {
     /// As [`Model::position_grids`].
     #[serde(default)]
     pub position_grids: Vec<(String, usize)>,
+    /// As [`Model::weight_notes`].
+    #[serde(default)]
+    pub weight_notes: Vec<(String, String)>,
     /// The resolved configuration; none from plugins that do not say it.
     #[serde(default)]
     pub config: Option<Value>,

@@ -102,6 +102,7 @@ mod tests {
             description: String::new(),
             schema: json!({ "properties": properties }),
             metrics: None,
+            other_names: Vec::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::{BoxedModel, Item, Kind};
 
-use super::{Instance, LoadedPlugin, PluginError, SearchPath};
+use super::{Instance, LoadedPlugin, PluginError, SearchPath, spelling};
 
 /// All plugins that were loaded, in order. An id is offered by one of them only.
 #[derive(Clone, Default)]
@@ -98,16 +98,18 @@ impl PluginSet {
 
     /// Whether a loaded plugin offers the model.
     pub fn offers_model(&self, id: &str) -> bool {
+        let id = self.model_id(id);
         self.plugins.iter().any(|plugin| plugin.offers(Kind::Model, id))
     }
 
     /// Whether a loaded plugin offers the id, as whatever.
     pub fn offers_any(&self, id: &str) -> bool {
-        self.offers_model(id) || self.offers_instance(id)
+        self.plugins.iter().any(|plugin| plugin.offers(Kind::Model, id)) || self.offers_instance(id)
     }
 
     /// JSON Schema of the configuration of an id of one of these kinds; null where no plugin offers it.
     pub fn schema(&self, kinds: &[Kind], id: &str) -> &Value {
+        let id = if kinds.contains(&Kind::Model) { self.model_id(id) } else { id };
         let mut items = self.plugins.iter().flat_map(|plugin| &plugin.metadata().items);
         items
             .find(|item| kinds.contains(&item.kind) && item.id == id)
@@ -155,10 +157,24 @@ impl PluginSet {
     /// # Errors
     /// No plugin offers it, or its configuration does not fit.
     pub fn create_model(&self, id: &str, config: &Value) -> Result<(BoxedModel, String), PluginError> {
+        let asked = id;
+        let id = self.model_id(asked);
+        if id != asked {
+            tracing::info!("model `{}` is `{id}`", crate::escape(asked));
+        }
         match self.plugins.iter().find(|plugin| plugin.offers(Kind::Model, id)) {
             Some(plugin) => Ok((plugin.create_model(id, config)?, plugin.metadata().name.clone())),
             None => Err(self.unknown("model", id, |item| item.kind == Kind::Model)),
         }
+    }
+
+    /// The id of the model that a run config means, which may have another library's name for it; `name`
+    /// itself where there is none.
+    pub fn model_id<'n>(&'n self, name: &'n str) -> &'n str {
+        if self.plugins.iter().any(|plugin| plugin.offers(Kind::Model, name)) {
+            return name;
+        }
+        spelling::model(name, self.plugins.iter().flat_map(|plugin| &plugin.metadata().items)).unwrap_or(name)
     }
 
     fn unknown(&self, kind: &str, id: &str, fits: impl Fn(&Item) -> bool) -> PluginError {
@@ -167,7 +183,7 @@ impl PluginSet {
         let hint = match thaw_plugin_api::nearest(id, ids.iter().copied()) {
             Some(nearest) => format!("; did you mean `{nearest}`?"),
             None if ids.is_empty() => "; name its plugin under `plugins` or with --plugin".to_owned(),
-            None => format!("; there are: {}", ids.join(", ")),
+            None => spelling::listed(&ids),
         };
         PluginError::UnknownId { kind: kind.to_owned(), id: id.to_owned(), hint }
     }

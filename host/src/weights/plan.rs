@@ -81,6 +81,8 @@ pub struct LoadPlan {
     pub left: Vec<String>,
     /// Names that lost what wrappers of modules put into them.
     pub unwrapped: Unwrapped,
+    /// What the model says of files like this one.
+    pub notes: Vec<String>,
 }
 
 /// Names of a file without what data-parallel, compiled, sharded or checkpointed modules put into them.

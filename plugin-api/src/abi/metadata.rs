@@ -68,6 +68,9 @@ pub struct Item {
     /// The metrics that it logs; none where it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<Vec<String>>,
+    /// Of a model: what other libraries call it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_names: Vec<String>,
 }
 
 /// What an id stands for.

@@ -109,6 +109,7 @@ impl<M: Model> RawModel for Adapter<M> {
                 weight_aliases: self.model.weight_aliases(),
                 unused_weights: self.model.unused_weights(),
                 position_grids: self.model.position_grids(),
+                weight_notes: self.model.weight_notes(),
                 config: Some(self.config.clone()),
             };
             Ok(serde_json::to_string(&description)?)

@@ -163,7 +163,14 @@ fn metadata() -> Metadata {
         panic_unwinds: true,
         torch: Some(TorchVersions { libtorch: text(), tch: text(), cxx11_abi: true }),
         items: [Kind::Strategy, Kind::Callback, Kind::Model]
-            .map(|kind| Item { kind, id: text(), description: text(), schema: json!({}), metrics: None })
+            .map(|kind| Item {
+                kind,
+                id: text(),
+                description: text(),
+                schema: json!({}),
+                metrics: None,
+                other_names: vec![text()],
+            })
             .into(),
         error: Some(text()),
     }

@@ -24,6 +24,9 @@ pub trait Architecture: Send + 'static {
     /// One line on what it is.
     const DESCRIPTION: &'static str;
 
+    /// As [`Model::OTHER_NAMES`].
+    const OTHER_NAMES: &'static [&'static str] = &[];
+
     /// Class name of the original, which its backbone goes by in the module tree.
     const KIND: &'static str;
 
@@ -89,6 +92,7 @@ pub struct Classifier<A> {
 impl<A: Architecture> Model for Classifier<A> {
     const ID: &'static str = A::ID;
     const DESCRIPTION: &'static str = A::DESCRIPTION;
+    const OTHER_NAMES: &'static [&'static str] = A::OTHER_NAMES;
     type Config = ClassifierConfig<A>;
 
     fn new(config: Self::Config, root: &nn::Path) -> Result<Self> {
@@ -150,5 +154,9 @@ impl<A: Architecture> Model for Classifier<A> {
 
     fn position_grids(&self) -> Vec<(String, usize)> {
         self.weights.grids.clone()
+    }
+
+    fn weight_notes(&self) -> Vec<(String, String)> {
+        self.weights.notes.clone()
     }
 }

@@ -58,6 +58,16 @@ impl Norm {
     /// Those of models that were first trained in TensorFlow.
     pub const TENSORFLOW: Self = Self { eps: 1e-3, momentum: 0.01 };
 
+    /// Whether they are other constants than PyTorch's defaults.
+    pub fn differs_from_pytorchs(self) -> bool {
+        self.eps != Self::PYTORCH.eps
+    }
+
+    /// With another constant in the square root, where there is one.
+    pub fn with_eps(self, eps: Option<f64>) -> Self {
+        Self { eps: eps.unwrap_or(self.eps), ..self }
+    }
+
     /// A batch norm with these constants.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::serde_json::json;
 
 use crate::classifier::{Architecture, LastLayer, Options, Trunk, defaults, imagenet_input};
+use crate::timm;
 
 /// The keys of ConvNeXt.
 #[derive(Config, Clone, Debug)]
@@ -79,6 +80,7 @@ fn build(options: &ConvNextOptions, trunk: &mut Trunk) -> Result<()> {
     trunk.place("classifier").module("Sequential")?;
     trunk.layer("classifier.0", |path| LayerNorm2d::new(path, features))?;
     trunk.layer("classifier.1", nn::Flatten::new)?;
+    timm::convnext(trunk, blocks);
     trunk.classify(LastLayer { weight: Some(initial_weight), ..LastLayer::new("classifier.2", features) })
 }
 

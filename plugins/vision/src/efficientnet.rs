@@ -13,6 +13,7 @@ use crate::classifier::{Architecture, LastLayer, Options, Trunk, defaults, image
 use crate::conv_norm_activation::{Conv2dNormActivation, ConvShape, Norm};
 use crate::inverted_residual::{BlockLayers, BlockShape, InvertedResidual};
 use crate::squeeze_excitation::Squeeze;
+use crate::timm;
 
 /// The keys of EfficientNet.
 #[derive(Config, Clone, Debug)]
@@ -29,6 +30,9 @@ pub struct EfficientNetOptions {
     /// Factor on the number of blocks.
     #[config(default = 1.0, range = 0.1..=10.0)]
     pub depth_mult: f64,
+    /// Constant in the batch norms' square root. Default: that of torchvision's model; timm's have 1e-5.
+    #[config(range = 0.0..=1.0)]
+    pub norm_eps: Option<f64>,
 }
 
 /// Expansion, window, stride, channels, blocks of each group of blocks before scaling.
@@ -74,6 +78,8 @@ fn blocks(options: &EfficientNetOptions) -> Vec<Vec<BlockShape>> {
 /// # Errors
 /// Sizes that libtorch refuses.
 fn build(norm: Norm, options: &EfficientNetOptions, trunk: &mut Trunk) -> Result<()> {
+    let differs = norm.differs_from_pytorchs();
+    let norm = norm.with_eps(options.norm_eps);
     let conv = |path: &nn::Path, shape| Conv2dNormActivation::new(path, shape, norm, Some(SiLU));
     let groups = blocks(options);
     let total = groups.iter().map(Vec::len).sum::<usize>() as f64;
@@ -109,11 +115,28 @@ fn build(norm: Norm, options: &EfficientNetOptions, trunk: &mut Trunk) -> Result
         })?;
     }
     let top = 4 * channels;
+    let last_features = format!("features.{}", GROUPS.len() + 1);
     trunk.stage("top");
-    trunk.layer(&format!("features.{}", GROUPS.len() + 1), |path| {
-        conv(path, ConvShape::pointwise(channels, top))
-    })?;
+    trunk.layer(&last_features, |path| conv(path, ConvShape::pointwise(channels, top)))?;
     trunk.pool("avgpool")?;
+    timm::stem(trunk, "features.0.0", "features.0.1");
+    timm::top(trunk, &format!("{last_features}.0"), &format!("{last_features}.1"));
+    for (group, shapes) in groups.iter().enumerate() {
+        for (index, shape) in shapes.iter().enumerate() {
+            let branch = format!("features.{}.{index}.block", group + 1);
+            let block = timm::InvertedResidual {
+                branch: &branch,
+                place: (group, index),
+                expands: shape.expanded != shape.input,
+                squeezes: true,
+                projection: timm::Projection::Module,
+            };
+            block.alias(trunk);
+        }
+    }
+    if differs {
+        timm::note_batch_norms(trunk, options.norm_eps);
+    }
     let last = LastLayer::new("classifier.1", top);
     trunk.classify(LastLayer { dropout: Some("classifier.0".to_owned()), weight: Some(last_weight), ..last })
 }

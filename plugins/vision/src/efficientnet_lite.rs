@@ -15,6 +15,7 @@ use thaw_plugin_api::serde_json::json;
 use crate::channels::make_divisible;
 use crate::classifier::{Architecture, LastLayer, Options, Trunk, defaults};
 use crate::conv_norm_activation::Norm;
+use crate::timm;
 
 /// The keys of EfficientNet-Lite.
 #[derive(Config, Clone, Debug)]
@@ -115,7 +116,43 @@ fn build(options: &LiteOptions, trunk: &mut Trunk) -> Result<()> {
     trunk.pool("_avg_pooling")?;
     trunk.classify(LastLayer { dropout: Some("_dropout".to_owned()), ..LastLayer::new("_fc", TOP) })?;
     nn::Activation::new(&trunk.place("_swish"), nn::ActivationKind::ReLU6)?;
+    timm_names(trunk, &blocks(options));
     Ok(())
+}
+
+/// timm's names of the same layers.
+fn timm_names(trunk: &mut Trunk, groups: &[Vec<BlockShape>]) {
+    timm::stem(trunk, "_conv_stem", "_bn0");
+    timm::top(trunk, "_conv_head", "_bn1");
+    let places = groups.iter().enumerate().flat_map(|(group, shapes)| {
+        shapes.iter().enumerate().map(move |(index, shape)| (group, index, shape.expand))
+    });
+    for (number, (group, index, expand)) in places.enumerate() {
+        let layers: &[(&str, &str)] = match expand {
+            1 => &[
+                ("conv_dw", "_depthwise_conv"),
+                ("bn1", "_bn1"),
+                ("conv_pw", "_project_conv"),
+                ("bn2", "_bn2"),
+            ],
+            _ => &[
+                ("conv_pw", "_expand_conv"),
+                ("bn1", "_bn0"),
+                ("conv_dw", "_depthwise_conv"),
+                ("bn2", "_bn1"),
+                ("conv_pwl", "_project_conv"),
+                ("bn3", "_bn2"),
+            ],
+        };
+        for (from, to) in layers {
+            trunk.alias(format!("blocks.{group}.{index}.{from}"), &format!("_blocks.{number}.{to}"));
+        }
+    }
+    trunk.note(
+        timm::STEM,
+        "these are timm's names: its `tf_efficientnet_lite` models are this one; those without `tf_` pad otherwise and \
+         have batch norms with eps = 1e-5, so that their outputs differ here",
+    );
 }
 
 macro_rules! variants {
@@ -127,6 +164,7 @@ macro_rules! variants {
             const ID: &'static str = $id;
             const DESCRIPTION: &'static str = $description;
             const KIND: &'static str = "EfficientNet";
+            const OTHER_NAMES: &'static [&'static str] = &[concat!("tf_", $id)];
             const IS_SEQUENTIAL: bool = false;
             type Options = LiteOptions;
 

@@ -8,11 +8,11 @@
 //! |---|---|
 //! | [`resnet`] | `resnet18` … `resnet152`, `resnext50-32x4d`, `resnext101-32x8d`, `resnext101-64x4d`, `wide-resnet50-2`, `wide-resnet101-2` |
 //! | [`mobilenet_v2`] | `mobilenet-v2` |
-//! | [`mobilenet_v3`] | `mobilenet-v3-large`, `mobilenet-v3-small` |
+//! | [`mobilenet_v3`] | `mobilenet-v3-large`, `mobilenet-v3-small`; with timm's batch norms `mobilenetv3-large-100`, `mobilenetv3-small-100` |
 //! | [`efficientnet`] | `efficientnet-b0` … `efficientnet-b7` |
 //! | [`efficientnet_lite`] | `efficientnet-lite0` … `efficientnet-lite4` |
 //! | [`convnext`] | `convnext-tiny`, `convnext-small`, `convnext-base`, `convnext-large` |
-//! | [`vit`] | `vit-b-16`, `vit-b-32`, `vit-l-16`, `vit-l-32` |
+//! | [`vit`] | `vit-b-16`, `vit-b-32`, `vit-l-16`, `vit-l-32`, `vit-ti-16`, `vit-s-16` |
 
 pub mod classifier;
 pub mod convnext;
@@ -27,6 +27,7 @@ mod channels;
 mod conv_norm_activation;
 mod inverted_residual;
 mod squeeze_excitation;
+mod timm;
 
 pub use classifier::{Architecture, Classifier, Head, Layout, Options};
 
@@ -44,12 +45,14 @@ mod export {
         EfficientNetLite0, EfficientNetLite1, EfficientNetLite2, EfficientNetLite3, EfficientNetLite4,
     };
     use crate::mobilenet_v2::MobileNetV2;
-    use crate::mobilenet_v3::{MobileNetV3Large, MobileNetV3Small};
+    use crate::mobilenet_v3::{
+        MobileNetV3Large, MobileNetV3Small, TimmMobileNetV3Large, TimmMobileNetV3Small,
+    };
     use crate::resnet::{
         ResNet18, ResNet34, ResNet50, ResNet101, ResNet152, ResNext50, ResNext101, ResNext101Wide,
         WideResNet50, WideResNet101,
     };
-    use crate::vit::{VitB16, VitB32, VitL16, VitL32};
+    use crate::vit::{VitB16, VitB32, VitL16, VitL32, VitS16, VitTi16};
 
     export_plugin!(models: [
         Classifier<ConvNextTiny>,
@@ -72,6 +75,8 @@ mod export {
         Classifier<MobileNetV2>,
         Classifier<MobileNetV3Large>,
         Classifier<MobileNetV3Small>,
+        Classifier<TimmMobileNetV3Large>,
+        Classifier<TimmMobileNetV3Small>,
         Classifier<ResNet18>,
         Classifier<ResNet34>,
         Classifier<ResNet50>,
@@ -84,6 +89,8 @@ mod export {
         Classifier<VitB32>,
         Classifier<VitL16>,
         Classifier<VitL32>,
+        Classifier<VitS16>,
+        Classifier<VitTi16>,
         Classifier<WideResNet50>,
         Classifier<WideResNet101>,
     ]);

@@ -10,6 +10,7 @@ use crate::conv_norm_activation::{Conv2dNormActivation, ConvShape, Norm};
 use crate::inverted_residual::{BlockLayers, BlockShape, InvertedResidual};
 use crate::mobilenet_v2::{MobileNetOptions, last_weight};
 use crate::squeeze_excitation::Squeeze;
+use crate::timm;
 
 /// One block before scaling: window, channels inside, channels that come out, whether it has a
 /// squeeze-and-excitation, activation, stride.
@@ -54,9 +55,10 @@ const STEM: i64 = 16;
 ///
 /// # Errors
 /// Sizes that libtorch refuses.
-fn build(rows: &[Row], hidden: i64, options: &MobileNetOptions, trunk: &mut Trunk) -> Result<()> {
+fn build(rows: &[Row], hidden: i64, norm: Norm, options: &MobileNetOptions, trunk: &mut Trunk) -> Result<()> {
     let scaled = |channels: i64| make_divisible(channels as f64 * options.width_mult, 8);
-    let norm = Norm::TENSORFLOW;
+    let differs = norm.differs_from_pytorchs();
+    let norm = norm.with_eps(options.norm_eps);
     let conv = |path: &nn::Path, shape| Conv2dNormActivation::new(path, shape, norm, Some(Hardswish));
     let mut channels = scaled(STEM);
     trunk.place("features").module("Sequential")?;
@@ -64,6 +66,8 @@ fn build(rows: &[Row], hidden: i64, options: &MobileNetOptions, trunk: &mut Trun
     trunk.layer("features.0", |path| {
         conv(path, ConvShape { input: 3, output: channels, kernel: 3, stride: 2, groups: 1 })
     })?;
+    timm::stem(trunk, "features.0.0", "features.0.1");
+    let mut place = (0, 0);
     for (index, &(kernel, expanded, output, squeezes, activation, stride)) in rows.iter().enumerate() {
         let shape = BlockShape {
             input: channels,
@@ -79,13 +83,26 @@ fn build(rows: &[Row], hidden: i64, options: &MobileNetOptions, trunk: &mut Trun
         let name = format!("features.{}", index + 1);
         trunk.stage(&name);
         trunk.layer(&name, |path| InvertedResidual::new(path, shape, layers))?;
+        let branch = format!("{name}.block");
+        let projection = timm::Projection::Module;
+        let expands = shape.expanded != shape.input;
+        timm::InvertedResidual { branch: &branch, place, expands, squeezes, projection }.alias(trunk);
+        // Its groups are blocks of the same number of channels.
+        let goes_on = rows.get(index + 1).is_some_and(|next| next.2 == output);
+        place = if goes_on { (place.0, place.1 + 1) } else { (place.0 + 1, 0) };
         channels = shape.output;
     }
     let top = 6 * channels;
     trunk.stage("top");
-    trunk.layer(&format!("features.{}", rows.len() + 1), |path| {
-        conv(path, ConvShape::pointwise(channels, top))
-    })?;
+    let last_features = format!("features.{}", rows.len() + 1);
+    trunk.layer(&last_features, |path| conv(path, ConvShape::pointwise(channels, top)))?;
+    trunk.alias(format!("blocks.{}.0.conv", place.0), &format!("{last_features}.0"));
+    trunk.alias(format!("blocks.{}.0.bn1", place.0), &format!("{last_features}.1"));
+    trunk.alias("conv_head", "classifier.0");
+    trunk.alias_last("classifier");
+    if differs {
+        timm::note_batch_norms(trunk, options.norm_eps);
+    }
     trunk.pool("avgpool")?;
     let hidden = scaled(hidden);
     trunk.place("classifier").module("Sequential")?;
@@ -99,7 +116,7 @@ fn build(rows: &[Row], hidden: i64, options: &MobileNetOptions, trunk: &mut Trun
 }
 
 macro_rules! variants {
-    ($($name:ident, $id:literal, $description:literal, $rows:ident, $hidden:literal;)*) => {$(
+    ($($name:ident, $id:literal, $description:literal, $rows:ident, $hidden:literal, $norm:ident;)*) => {$(
         #[doc = $description]
         pub struct $name;
 
@@ -119,13 +136,15 @@ macro_rules! variants {
             }
 
             fn build(options: &MobileNetOptions, trunk: &mut Trunk) -> Result<()> {
-                build($rows, $hidden, options, trunk)
+                build($rows, $hidden, Norm::$norm, options, trunk)
             }
         }
     )*};
 }
 
 variants! {
-    MobileNetV3Large, "mobilenet-v3-large", "MobileNetV3 Large, as torchvision's mobilenet_v3_large", LARGE, 1280;
-    MobileNetV3Small, "mobilenet-v3-small", "MobileNetV3 Small, as torchvision's mobilenet_v3_small", SMALL, 1024;
+    MobileNetV3Large, "mobilenet-v3-large", "MobileNetV3 Large, as torchvision's mobilenet_v3_large", LARGE, 1280, TENSORFLOW;
+    MobileNetV3Small, "mobilenet-v3-small", "MobileNetV3 Small, as torchvision's mobilenet_v3_small", SMALL, 1024, TENSORFLOW;
+    TimmMobileNetV3Large, "mobilenetv3-large-100", "MobileNetV3 Large, with the batch norms of timm's mobilenetv3_large_100", LARGE, 1280, PYTORCH;
+    TimmMobileNetV3Small, "mobilenetv3-small-100", "MobileNetV3 Small, with the batch norms of timm's mobilenetv3_small_100", SMALL, 1024, PYTORCH;
 }

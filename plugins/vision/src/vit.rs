@@ -9,6 +9,7 @@ use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::serde_json::json;
 
 use crate::classifier::{Architecture, LastLayer, Options, Trunk, defaults, imagenet_input};
+use crate::timm;
 
 /// The keys of vision transformers.
 #[derive(Config, Clone, Debug)]
@@ -97,17 +98,29 @@ fn build(options: &VitOptions, trunk: &mut Trunk) -> Result<()> {
         }
         None => hidden_dim,
     };
+    timm::vision_transformer(trunk, options.num_layers);
     trunk.classify(LastLayer { weight: Some(nn::init::zeros), ..LastLayer::new("heads.head", features) })
 }
 
+/// torchvision's preparation, with the size that the shorter side has before the crop.
+fn torchvision(resize: f64) -> InputDefaults {
+    imagenet_input(224.0 / resize, "bilinear")
+}
+
+/// timm's preparation for vision transformers: pictures in -1..1.
+fn of_timm() -> InputDefaults {
+    InputDefaults { mean: Some([0.5; 3]), std: Some([0.5; 3]), ..imagenet_input(0.9, "bicubic") }
+}
+
 macro_rules! variants {
-    ($($name:ident, $id:literal, $description:literal, [$patch:literal, $layers:literal, $heads:literal, $features:literal, $hidden:literal], $resize:literal;)*) => {$(
+    ($($name:ident, $id:literal, $description:literal, [$patch:literal, $layers:literal, $heads:literal, $features:literal, $hidden:literal], $input:expr, $other:literal;)*) => {$(
         #[doc = $description]
         pub struct $name;
 
         impl Architecture for $name {
             const ID: &'static str = $id;
             const DESCRIPTION: &'static str = $description;
+            const OTHER_NAMES: &'static [&'static str] = &[$other];
             const KIND: &'static str = "VisionTransformer";
             const IS_SEQUENTIAL: bool = false;
             type Options = VitOptions;
@@ -123,7 +136,7 @@ macro_rules! variants {
             }
 
             fn input() -> InputDefaults {
-                imagenet_input(224.0 / $resize, "bilinear")
+                $input
             }
 
             fn build(options: &VitOptions, trunk: &mut Trunk) -> Result<()> {
@@ -134,8 +147,10 @@ macro_rules! variants {
 }
 
 variants! {
-    VitB16, "vit-b-16", "Vision transformer Base, patches of 16 pixels, as torchvision's vit_b_16", [16, 12, 12, 768, 3072], 256.0;
-    VitB32, "vit-b-32", "Vision transformer Base, patches of 32 pixels, as torchvision's vit_b_32", [32, 12, 12, 768, 3072], 256.0;
-    VitL16, "vit-l-16", "Vision transformer Large, patches of 16 pixels, as torchvision's vit_l_16", [16, 24, 16, 1024, 4096], 242.0;
-    VitL32, "vit-l-32", "Vision transformer Large, patches of 32 pixels, as torchvision's vit_l_32", [32, 24, 16, 1024, 4096], 256.0;
+    VitB16, "vit-b-16", "Vision transformer Base, patches of 16 pixels, as torchvision's vit_b_16", [16, 12, 12, 768, 3072], torchvision(256.0), "vit_base_patch16_224";
+    VitB32, "vit-b-32", "Vision transformer Base, patches of 32 pixels, as torchvision's vit_b_32", [32, 12, 12, 768, 3072], torchvision(256.0), "vit_base_patch32_224";
+    VitL16, "vit-l-16", "Vision transformer Large, patches of 16 pixels, as torchvision's vit_l_16", [16, 24, 16, 1024, 4096], torchvision(242.0), "vit_large_patch16_224";
+    VitL32, "vit-l-32", "Vision transformer Large, patches of 32 pixels, as torchvision's vit_l_32", [32, 24, 16, 1024, 4096], torchvision(256.0), "vit_large_patch32_224";
+    VitTi16, "vit-ti-16", "Vision transformer Tiny, patches of 16 pixels, as timm's vit_tiny_patch16_224", [16, 12, 3, 192, 768], of_timm(), "vit_tiny_patch16_224";
+    VitS16, "vit-s-16", "Vision transformer Small, patches of 16 pixels, as timm's vit_small_patch16_224", [16, 12, 6, 384, 1536], of_timm(), "vit_small_patch16_224";
 }

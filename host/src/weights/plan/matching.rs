@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::part::unwrapped;
 use super::places::{Found, Places, fits};
 use super::{
     LoadPlan, LoadReport, MAY_BE_MISSING, Mismatch, Outside, PlannedCopy, TensorSpec, Unmatched, last_part,
@@ -23,7 +24,7 @@ pub(super) struct Matching<'p, 'a> {
 impl<'p, 'a> Matching<'p, 'a> {
     /// Matches what was found in a file with a model.
     pub fn of(places: &'p Places<'a>, mut found: Found) -> Self {
-        let plan = LoadPlan {
+        let mut plan = LoadPlan {
             unused: std::mem::take(&mut found.unused),
             outside: std::mem::take(&mut found.outside),
             left: std::mem::take(&mut found.left),
@@ -31,6 +32,10 @@ impl<'p, 'a> Matching<'p, 'a> {
             part: found.part.clone(),
             ..LoadPlan::default()
         };
+        let bare = |name: &str| unwrapped(name).map_or_else(|| name.to_owned(), |(bare, _)| bare);
+        let is_there = |name: &str| found.tensors.values().any(|place| bare(&place.name) == name);
+        let notes = places.pretrained.notes.iter().filter(|(name, _)| is_there(name));
+        plan.notes = notes.map(|(_, note)| note.clone()).collect();
         let report = LoadReport::new(places.file.path(), places.config.strict);
         let mut matching = Self { places, found, plan, report };
         places.model.iter().for_each(|tensor| matching.take(tensor));

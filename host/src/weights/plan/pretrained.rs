@@ -18,6 +18,8 @@ pub struct PretrainedNames {
     pub unused: Vec<String>,
     /// Position embeddings that may be interpolated, each with the number of tokens before its grid.
     pub grids: Vec<(String, usize)>,
+    /// Names in files, after what trainers put around them, and what to say of a file that has one.
+    pub notes: Vec<(String, String)>,
 }
 
 impl From<&Description> for PretrainedNames {
@@ -26,6 +28,7 @@ impl From<&Description> for PretrainedNames {
             aliases: model.weight_aliases.clone(),
             unused: model.unused_weights.clone(),
             grids: model.position_grids.clone(),
+            notes: model.weight_notes.clone(),
         }
     }
 }

@@ -23,6 +23,7 @@ impl LoadPlan {
         let mut remarks = vec![self.counts()];
         remarks.extend(self.part_taken());
         remarks.extend(self.outside_left());
+        remarks.extend(self.notes.iter().map(|note| Remark::Warning(escape(note).into_owned())));
         let resized = self.copies.iter().filter_map(|copy| Some((&copy.file, copy.resize?)));
         remarks.extend(
             resized

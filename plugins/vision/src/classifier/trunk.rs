@@ -15,6 +15,8 @@ pub(super) struct WeightNames {
     pub unused: Vec<String>,
     /// Position embeddings, each with the number of tokens before its grid.
     pub grids: Vec<(String, usize)>,
+    /// Names in files, and what a user should know who loads one that has them.
+    pub notes: Vec<(String, String)>,
 }
 
 /// A model being built: it puts the original's layers where the layout has them and sorts them into stages.
@@ -29,6 +31,8 @@ pub struct Trunk {
     children: Vec<(String, String)>,
     weights: WeightNames,
     last: Option<LastLayer>,
+    /// Other names of the last layer.
+    last_aliases: Vec<String>,
 }
 
 impl Trunk {
@@ -58,6 +62,7 @@ impl Trunk {
             children: Vec::new(),
             weights: WeightNames::default(),
             last: None,
+            last_aliases: Vec::new(),
         })
     }
 
@@ -169,6 +174,16 @@ impl Trunk {
         self.weights.aliases.push((from.into(), place.as_str().to_owned()));
     }
 
+    /// Tells of another name that files have for the original's last layer.
+    pub fn alias_last(&mut self, from: impl Into<String>) {
+        self.last_aliases.push(from.into());
+    }
+
+    /// Tells what a user should know of files with a tensor of this name.
+    pub fn note(&mut self, name: impl Into<String>, note: impl Into<String>) {
+        self.weights.notes.push((name.into(), note.into()));
+    }
+
     /// Tells that what the original calls `name` is a position embedding of a grid after so many other
     /// tokens.
     pub fn position_grid(&mut self, name: &str, tokens: usize) {
@@ -181,8 +196,11 @@ impl Trunk {
             self.last.take().ok_or_else(|| Error::new("the architecture says nothing of its last layer"))?;
         if self.options.features_only {
             self.weights.unused.push(last.layer.clone());
+            self.weights.unused.append(&mut self.last_aliases);
         }
         if self.options.layout == Layout::Original {
+            let place = self.place(&last.layer);
+            self.rename_last(place.as_str());
             return Ok((self.stages, self.weights));
         }
         if self.options.freeze_features {
@@ -195,8 +213,18 @@ impl Trunk {
             // The original's last layer has the shape of the linear head's; of another head it has no part.
             let to = if self.options.head == Head::Linear { "head.1" } else { "head" };
             self.weights.aliases.push((last.layer, to.to_owned()));
+            self.rename_last(to);
         }
         Ok((self.stages, self.weights))
+    }
+
+    /// Has the other names of the last layer lead to its place. They are whole names: modules of the same
+    /// name may hold other layers.
+    fn rename_last(&mut self, to: &str) {
+        for from in self.last_aliases.drain(..) {
+            let names = ["weight", "bias"].map(|name| (format!("{from}.{name}"), format!("{to}.{name}")));
+            self.weights.aliases.extend(names);
+        }
     }
 }
 

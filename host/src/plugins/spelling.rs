@@ -1,0 +1,94 @@
+//! Models by the names that other libraries give them.
+
+use thaw_plugin_api::abi::{Item, Kind};
+
+/// The model that `name` means, of those there are: `timm/vit_tiny_patch16_224`, `resnet18.a1_in1k`,
+/// `torchvision/resnet50`, `ResNet18`. `None` if there is none, or several.
+pub(super) fn model<'i>(name: &str, items: impl IntoIterator<Item = &'i Item>) -> Option<&'i str> {
+    let wanted = plain(name);
+    let means = |item: &&Item| {
+        item.kind == Kind::Model
+            && (plain(&item.id) == wanted || item.other_names.iter().any(|other| plain(other) == wanted))
+    };
+    let mut found = items.into_iter().filter(means);
+    let first = found.next()?;
+    found.all(|other| other.id == first.id).then_some(first.id.as_str())
+}
+
+/// A name without the library it is of, the tag of its weights, capitals and marks between its parts.
+fn plain(name: &str) -> String {
+    let name = name.rsplit(['/', ':']).next().unwrap_or(name);
+    let name = name.split('.').next().unwrap_or(name);
+    name.chars()
+        .filter(|character| !['-', '_', ' '].contains(character))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// The ids that an error has, in lines: the first of each family, then how many there are.
+pub(super) fn listed(ids: &[&str]) -> String {
+    const SHOWN: usize = 12;
+    const WIDTH: usize = 96;
+    let mut text = String::from("; there are:");
+    let mut width = WIDTH;
+    for id in ids.iter().take(SHOWN) {
+        if width + id.len() + 2 > WIDTH {
+            text.push_str("\n   ");
+            width = 4;
+        }
+        text.push_str(&format!(" {id},"));
+        width += id.len() + 2;
+    }
+    match ids.len().saturating_sub(SHOWN) {
+        0 => text.trim_end_matches(',').to_owned(),
+        more => format!("{text}\n    and {more} more (`host plugin inspect NAME` shows a plugin's)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn item(id: &str, other_names: &[&str]) -> Item {
+        let other_names = other_names.iter().map(|&name| name.to_owned()).collect();
+        Item {
+            kind: Kind::Model,
+            id: id.to_owned(),
+            description: String::new(),
+            schema: Value::Null,
+            metrics: None,
+            other_names,
+        }
+    }
+
+    #[test]
+    fn names_of_other_libraries_are_understood() {
+        let items = [
+            item("resnet18", &[]),
+            item("mobilenet-v2", &["mobilenetv2_100"]),
+            item("vit-ti-16", &["vit_tiny_patch16_224"]),
+        ];
+        let model = |name| model(name, &items);
+        for name in
+            ["ResNet18", "timm/resnet18.a1_in1k", "torchvision/resnet18", "resnet_18", "hf-hub:timm/resnet18"]
+        {
+            assert_eq!(model(name), Some("resnet18"), "{name}");
+        }
+        assert_eq!(model("mobilenet_v2"), Some("mobilenet-v2"));
+        assert_eq!(model("mobilenetv2_100.ra_in1k"), Some("mobilenet-v2"));
+        assert_eq!(model("timm/vit_tiny_patch16_224.augreg_in21k"), Some("vit-ti-16"));
+        assert_eq!(model("resnet180"), None);
+        assert_eq!(super::model("a", &[item("a_", &[]), item("A", &[])]), None, "either might be meant");
+    }
+
+    #[test]
+    fn a_long_list_of_ids_is_wrapped_and_cut() {
+        let ids: Vec<String> = (0..40).map(|at| format!("efficientnet-b{at}")).collect();
+        let text = listed(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(text.lines().all(|line| line.len() <= 100), "{text}");
+        assert!(text.ends_with("and 28 more (`host plugin inspect NAME` shows a plugin's)"), "{text}");
+        assert_eq!(listed(&["a", "b"]), "; there are:\n    a, b");
+    }
+}
