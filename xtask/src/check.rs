@@ -31,6 +31,9 @@ fn config(workspace: &Workspace, plugin: &str) -> Option<String> {
             let head = r#"{ name = "head", modules = ["head"], end = { epoch = 2 } }"#;
             Some(format!(r#"phases = [{head}, {{ name = "all", modules = ["*"], lr = {{ ratio = 0.1 }} }}]"#))
         }
+        "thaw-torch-export" => {
+            Some(format!("path = {:?}", workspace.path("tests/fixtures/exported/convnet.pt2")))
+        }
         "thaw-torchscript" => {
             Some(format!("path = {:?}", workspace.path("tests/fixtures/models/files/script_classifier.pt")))
         }

@@ -63,6 +63,11 @@ enum Command {
         #[arg(long)]
         fetch: bool,
     },
+    /// Compare exported programs (.pt2) in the plugin torch_export with the references in DIR
+    Exported {
+        /// A folder of pairs [default: $THAW_EXPORTED_FIXTURES, else tests/fixtures/exported]
+        dir: Option<PathBuf>,
+    },
     /// Build the guide, docs/, into target/book with mdBook
     Book,
     /// Measure: medians as JSON lines on standard output
@@ -104,6 +109,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             references::run(&workspace, References::Models, dir)
         }
+        Command::Exported { dir } => references::run(&workspace, References::Exported, dir),
         Command::Book => book::run(&workspace),
         Command::Bench(args) => bench::run(&workspace, &args),
     }

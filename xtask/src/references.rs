@@ -1,4 +1,5 @@
-//! `cargo xtask parity [DIR]` and `cargo xtask models [DIR]`: the built program against recorded references.
+//! `cargo xtask parity [DIR]`, `models [DIR]` and `exported [DIR]`: the built program against recorded
+//! references.
 //!
 //! The comparing is done by a program of the `tests` crate that drives `host` and its plugins; this file
 //! builds them and hands over.
@@ -19,6 +20,8 @@ pub enum References {
     Parity,
     /// Outputs of models.
     Models,
+    /// Exported programs, with outputs and gradients.
+    Exported,
 }
 
 impl References {
@@ -27,6 +30,7 @@ impl References {
         match self {
             Self::Parity => "parity",
             Self::Models => "models",
+            Self::Exported => "exported",
         }
     }
 
@@ -42,6 +46,7 @@ impl References {
         match self {
             Self::Parity => "THAW_PARITY_CASES",
             Self::Models => "THAW_MODEL_FIXTURES",
+            Self::Exported => "THAW_EXPORTED_FIXTURES",
         }
     }
 }

@@ -34,6 +34,10 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
             succeed(&mut References::Models.comparison(workspace, &folder))
         });
     }
+    let folder = workspace.path("tests/fixtures/exported");
+    stages.run("Comparing exported programs with PyTorch", || {
+        succeed(&mut References::Exported.comparison(workspace, &folder))
+    });
     check_all(workspace, &mut stages)?;
     stages.finish()?;
     eprintln!("All tests passed.");

@@ -72,7 +72,7 @@ const CARGO: [&str; 56] = [
 ];
 
 /// Plugins that ship, and the API: a name in a run config would mean two things.
-const THAW: [&str; 11] = [
+const THAW: [&str; 12] = [
     "autoencoder",
     "autoencoder_classifier",
     "backbone_finetuning",
@@ -82,6 +82,7 @@ const THAW: [&str; 11] = [
     "phased_finetuning",
     "text",
     "thaw_plugin_api",
+    "torch_export",
     "torchscript",
     "vision",
 ];

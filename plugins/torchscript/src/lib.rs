@@ -20,16 +20,13 @@
 //! TorchScript is a program, if one without access to Python: load only files that you trust.
 
 mod config;
-mod head;
-mod inputs;
 mod model;
 mod modes;
-mod outputs;
-mod probe;
 mod script;
 
-pub use config::{Head, Kind, TorchScriptConfig};
+pub use config::TorchScriptConfig;
 pub use model::TorchScript;
+pub use thaw_module_file::{Head, Kind, ModuleConfig};
 
 #[cfg(feature = "export")]
 thaw_plugin_api::export_plugin!(models: [TorchScript]);

@@ -1,14 +1,11 @@
 //! The model: a file, whole or under a new head.
 
+use thaw_module_file::{Inputs, NewHead, arrange, features};
 use thaw_plugin_api::model::InputDefaults;
 use thaw_plugin_api::prelude::*;
 
 use crate::config::TorchScriptConfig;
-use crate::head::NewHead;
-use crate::inputs::Inputs;
 use crate::modes::ModuleMode;
-use crate::outputs;
-use crate::probe;
 use crate::script::{CodeMode, Script};
 
 /// A module that `torch.jit.script` or `torch.jit.trace` exported.
@@ -40,17 +37,12 @@ impl Model for TorchScript {
     type Config = TorchScriptConfig;
 
     fn new(config: TorchScriptConfig, root: &nn::Path) -> Result<Self> {
-        let input_defaults = config.input_defaults()?;
-        if config.num_classes.is_none() && config.freeze_features {
-            return Err(Error::of(
-                ErrorKind::Config,
-                "`freeze_features` is for a file under a new head: set `num_classes` to get one",
-            ));
-        }
+        let input_defaults = config.module.input_defaults()?;
+        config.module.check_head()?;
         let script = Script::load(&config.path)?;
         let top = top(&script, &config)?;
-        let inputs = Inputs::new(script.arguments(top)?, config.inputs.clone())?;
-        let place = match config.num_classes {
+        let inputs = Inputs::new(script.arguments(top)?, config.module.inputs.clone())?;
+        let place = match config.module.num_classes {
             Some(_) => {
                 root.module("TorchScript")?;
                 root / "backbone"
@@ -61,14 +53,14 @@ impl Model for TorchScript {
         tell_fixed_modes(&script, top, &config);
         tell_if_nothing_trains(&script, &modes, &config);
         let mut stages = split(&script, top, &place);
-        let head = match config.num_classes {
+        let head = match config.module.num_classes {
             Some(num_classes) => {
-                let features =
-                    config.features.map_or_else(|| probe::features(&script, top, &modes, &config), Ok)?;
-                if config.freeze_features {
+                let given = config.module.features;
+                let features = given.map_or_else(|| probe(&script, top, &modes, &config), Ok)?;
+                if config.module.freeze_features {
                     place.freeze()?;
                 }
-                let head = NewHead::new(&(root / "head"), &config, features, num_classes)?;
+                let head = NewHead::new(&(root / "head"), &config.module, features, num_classes)?;
                 stages.push((Stage::new("head", ["head"]), Part::Head));
                 Some(head)
             }
@@ -91,12 +83,8 @@ impl Model for TorchScript {
                 let taken = if index == 0 { self.inputs.pick(&inputs)? } else { vec![inputs.first()?] };
                 let outputs = self.script.forward(module, &taken)?;
                 let is_last = self.stages.get(index + 1).is_none_or(|(_, next)| *next == Part::Head);
-                let chosen = self.config.output.as_deref().filter(|_| is_last);
-                outputs::arrange(
-                    outputs,
-                    chosen,
-                    if is_last && head.is_none() { "logits" } else { "features" },
-                )
+                let chosen = self.config.module.output.as_deref().filter(|_| is_last);
+                arrange(outputs, chosen, if is_last && head.is_none() { "logits" } else { "features" })
             }
             (Part::Head, Some(head)) => {
                 let logits = Tensors::one("logits", head.forward(inputs.first()?)?);
@@ -107,7 +95,7 @@ impl Model for TorchScript {
     }
 
     fn task(&self) -> Task {
-        self.config.task()
+        self.config.module.task()
     }
 
     fn input_defaults(&self) -> InputDefaults {
@@ -120,9 +108,17 @@ impl Model for TorchScript {
     }
 }
 
+/// Features of the module at `top`, in evaluation mode.
+fn probe(script: &Script, top: usize, modes: &[ModuleMode], config: &TorchScriptConfig) -> Result<i64> {
+    features(&config.module, |input| {
+        modes.iter().try_for_each(|mode| mode.evaluate(script))?;
+        script.forward(top, &[input])
+    })
+}
+
 /// Index of the module that the run config names, or of the whole file.
 fn top(script: &Script, config: &TorchScriptConfig) -> Result<usize> {
-    let path = config.module.as_deref().unwrap_or_default();
+    let path = config.module.module.as_deref().unwrap_or_default();
     script.position(path).ok_or_else(|| {
         let error =
             Error::of(ErrorKind::Config, format_args!("{} has no module `{path}`", config.path.display()));

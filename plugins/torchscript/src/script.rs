@@ -10,6 +10,7 @@ use std::path::Path;
 use std::ptr::NonNull;
 
 use tch::{Kind, Tensor};
+use thaw_module_file::Argument;
 use thaw_plugin_api::error::{Error, Result};
 use thaw_plugin_api::prelude::info;
 
@@ -49,15 +50,6 @@ pub struct ScriptTensor {
     pub tensor: Tensor,
     /// Whether it is a parameter.
     pub is_parameter: bool,
-}
-
-/// An argument of a module's `forward`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Argument {
-    /// Its name in Python.
-    pub name: String,
-    /// Whether it has no default.
-    pub required: bool,
 }
 
 /// A loaded file.
@@ -206,7 +198,7 @@ impl Script {
     }
 
     /// Runs a module's `forward`. The outputs are the tensors in what it gives, with the names of
-    /// [`crate::outputs`].
+    /// [`thaw_module_file::arrange`].
     ///
     /// # Errors
     /// The code refuses the inputs.

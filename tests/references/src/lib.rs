@@ -5,6 +5,7 @@
 
 mod built;
 mod deviation;
+mod exported;
 pub mod formula;
 mod reference;
 mod script;
@@ -13,6 +14,7 @@ mod tensors;
 
 pub use built::Built;
 pub use deviation::{Deviation, Outcome};
+pub use exported::{Exported, check_exported};
 pub use reference::{Reference, fixtures};
 pub use script::check_script;
 pub use tensors::check_tensors;

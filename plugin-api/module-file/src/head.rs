@@ -4,7 +4,7 @@ use tch::Tensor;
 use thaw_plugin_api::nn::{self, Activation, ActivationKind, Dropout, Linear, Module, Sequential};
 use thaw_plugin_api::prelude::*;
 
-use crate::config::{Head, TorchScriptConfig};
+use crate::{Head, ModuleConfig};
 
 /// Features to logits.
 pub struct NewHead {
@@ -17,7 +17,7 @@ impl NewHead {
     ///
     /// # Errors
     /// Sizes that libtorch refuses.
-    pub fn new(path: &nn::Path, config: &TorchScriptConfig, features: i64, num_classes: i64) -> Result<Self> {
+    pub fn new(path: &nn::Path, config: &ModuleConfig, features: i64, num_classes: i64) -> Result<Self> {
         let layers = Sequential::new(path, |head| match config.head {
             Head::Linear => {
                 head.push(|path| Dropout::new(path, config.dropout))?;

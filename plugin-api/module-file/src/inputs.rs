@@ -3,7 +3,14 @@
 use tch::Tensor;
 use thaw_plugin_api::prelude::*;
 
-use crate::script::Argument;
+/// An argument of the file's `forward`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Argument {
+    /// Its name in Python.
+    pub name: String,
+    /// Whether it has no default.
+    pub required: bool,
+}
 
 /// The arguments, and the run config's choice for them.
 pub struct Inputs {

@@ -3,31 +3,24 @@
 use tch::{Device, Kind, Tensor, no_grad};
 use thaw_plugin_api::prelude::*;
 
-use crate::config::TorchScriptConfig;
-use crate::modes::ModuleMode;
-use crate::script::Script;
-use crate::{head, outputs};
+use crate::{ModuleConfig, arrange, pool};
 
-/// Runs `module` on two inputs of zeros, in evaluation mode.
+/// Runs the file's part on two inputs of zeros: `run` does so in evaluation mode.
 ///
 /// # Errors
 /// It does not take them: the run config has to say what it takes, or how many features it gives.
 pub fn features(
-    script: &Script,
-    module: usize,
-    modes: &[ModuleMode],
-    config: &TorchScriptConfig,
+    config: &ModuleConfig,
+    run: impl FnOnce(&Tensor) -> Result<Vec<(String, Tensor)>>,
 ) -> Result<i64> {
     let shape = config.probe_shape();
-    let run = || {
-        modes.iter().try_for_each(|mode| mode.evaluate(script))?;
+    let probe = || {
         let batch: Vec<i64> = [2].into_iter().chain(shape.iter().copied()).collect();
         let input = Tensor::f_zeros(batch.as_slice(), (Kind::Float, Device::Cpu))?;
-        let outputs =
-            outputs::arrange(script.forward(module, &[&input])?, config.output.as_deref(), "features")?;
-        Ok(head::pool(outputs.first()?)?.size()[1])
+        let outputs = arrange(run(&input)?, config.output.as_deref(), "features")?;
+        Ok(pool(outputs.first()?)?.size()[1])
     };
-    no_grad(run).map_err(|error: Error| {
+    no_grad(probe).map_err(|error: Error| {
         if error.kind() == ErrorKind::Config {
             return error;
         }
