@@ -1,6 +1,6 @@
 //! A model with everything that the host sees of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 use thaw_plugin_api::abi::{BoxedModel, create_model};
@@ -100,8 +100,10 @@ impl Built {
 
     /// Makes those parameters trainable whose name `trainable` takes.
     pub fn set_trainable(&mut self, trainable: impl Fn(&str) -> bool) {
+        let parameters: HashSet<&str> =
+            self.description.tree.parameters().map(|parameter| parameter.name.as_str()).collect();
         for (name, tensor) in &self.tensors {
-            if tensor.is_leaf() && self.description.tree.parameter(name).is_ok() {
+            if tensor.is_leaf() && parameters.contains(name.as_str()) {
                 let _ = tensor.set_requires_grad(trainable(name));
             }
         }
