@@ -254,3 +254,50 @@ fn an_address_without_a_network_says_what_to_fetch() {
     run.fit(&[]).succeeded();
     assert_eq!(export(&run, &[]), values(&file("autoencoder.safetensors")));
 }
+
+/// A small vision transformer.
+const VIT: &str =
+    "id = \"vit-b-16\"\nimage_size = 32\nnum_layers = 1\nnum_heads = 2\nhidden_dim = 8\nmlp_dim = 16\n";
+
+/// A run of it, beside a file of random weights under torchvision's names for five classes, of those names
+/// that `kept` takes.
+fn vit(more: &str, kept: impl Fn(&str) -> bool) -> Run {
+    let run = run("vision", &format!("{VIT}{more}"), &pictures(32));
+    let mut plugins = PluginSet::default();
+    plugins.add(&thaw_tests::plugin("vision")).unwrap();
+    let mut config: Value = serde_json::to_value(toml::from_str::<toml::Table>(VIT).unwrap()).unwrap();
+    config.as_object_mut().unwrap().remove("id");
+    config["num_classes"] = json!(5);
+    config["layout"] = json!("original");
+    let model = HostModel::create(&plugins, "vit-b-16", &config).unwrap();
+    let tensors: Vec<(&str, Tensor)> = model
+        .state_dict()
+        .iter()
+        .filter(|(name, _)| kept(name))
+        .map(|(name, tensor)| (name.as_str(), tensor.shallow_clone()))
+        .collect();
+    Tensor::write_safetensors(&tensors, run.folder().join("w.safetensors")).unwrap();
+    run
+}
+
+#[test]
+fn torchvisions_file_loads_into_the_backbone_as_it_is() {
+    let weights = "weights = { path = \"w.safetensors\", to = \"backbone\" }";
+    let run = vit(&format!("num_classes = 3\n{weights}"), |_| true);
+    run.fit(&[])
+        .succeeded()
+        .says("18 of 20 tensors loaded, 2 keep their initial values: head.1.bias, head.1.weight")
+        .says("2 tensors of the file are not for `to` and left out: heads.head.")
+        .does_not_say("leave `to` out");
+    let run = vit(&format!("num_classes = 5\n{weights}"), |_| true);
+    run.fit(&[]).succeeded().says("leave `to` out to take them, too");
+}
+
+#[test]
+fn without_strict_the_tensors_that_were_not_loaded_are_counted_and_named() {
+    let weights = "num_classes = 5\nweights = { path = \"w.safetensors\", strict = false }";
+    let run = vit(weights, |name| name.starts_with("conv_proj."));
+    run.fit(&[]).succeeded().says(
+        "WARN w.safetensors: 2 of 20 tensors loaded, 18 keep their initial values: backbone.class_token,",
+    );
+}
