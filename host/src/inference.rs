@@ -12,6 +12,7 @@ pub use predict::{BatchOutputs, PredictOptions};
 use crate::Error;
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
+use crate::data::SplitBy;
 use crate::fit::{build_model, prepare_torch};
 use crate::model::{HostModel, Phase, load_checkpoint};
 use crate::plugins::{Instance, PluginSet};
@@ -26,6 +27,8 @@ pub struct Inference {
     progress: Progress,
     metrics: std::collections::BTreeMap<String, f64>,
     exception: Option<String>,
+    /// What the run's `val_split` was drawn from.
+    split_by: SplitBy,
 }
 
 impl Inference {
@@ -62,7 +65,9 @@ impl Inference {
             callbacks.push(plugins.create(&table.id, &table.config)?);
         }
         let metrics = checkpoint.state.metrics.clone();
-        let mut inference = Self { config, model, callbacks, progress, metrics, exception: None };
+        // Predictions open no data of the run.
+        let split_by = if stage == Stage::Predict { SplitBy::default() } else { checkpoint.split_by() };
+        let mut inference = Self { config, model, callbacks, progress, metrics, exception: None, split_by };
         match inference.set_up(checkpoint) {
             Ok(()) => Ok(inference),
             Err(error) => Err(inference.fail(error)),

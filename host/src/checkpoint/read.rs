@@ -7,6 +7,7 @@ use tch::Tensor;
 
 use super::{BEST, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
 use crate::config::{ConfigError, RunConfig};
+use crate::data::{DataConfig, SplitBy};
 use crate::run_dir::{CHECKPOINTS, CONFIG};
 use crate::weights::{read, sha256_file};
 
@@ -103,6 +104,31 @@ impl Checkpoint {
             }
         }
         Ok(config)
+    }
+
+    /// What the run's `val_split` was drawn from: validating and resuming keep it.
+    ///
+    /// A checkpoint that does not say comes from a version that took the paths of pictures as they were spelled:
+    /// its split is made again from the spelling in its run config, with a warning.
+    pub fn split_by(&self) -> SplitBy {
+        if let Some(split_by) = &self.state.split_by {
+            return split_by.clone();
+        }
+        let data = self.state.config.get("data").cloned().map(serde_json::from_value::<DataConfig>);
+        let Some(Ok(data)) = data else { return SplitBy::default() };
+        match data.picture_root() {
+            Some(root) if data.loading.val_split.is_some() => {
+                tracing::warn!(
+                    "{}: its version drew val_split from the paths of the pictures as they were spelled; this \
+                     split is kept, as of \"{}\". If that version resumed or validated the run, it mixed \
+                     training and validation pictures: then start a new run",
+                    crate::escape::path(&self.folder),
+                    crate::escape::path(&root)
+                );
+                SplitBy::SpelledPath(root)
+            }
+            _ => SplitBy::default(),
+        }
     }
 
     /// The file of weights and buffers.

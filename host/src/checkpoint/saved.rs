@@ -8,6 +8,7 @@ use thaw_plugin_api::context::CheckpointName;
 use thaw_plugin_api::module_tree::Module;
 use thaw_plugin_api::optimizer::ParamGroup;
 
+use crate::data::SplitBy;
 use crate::fit::{Best, Meter, SavedScaler};
 use crate::optimizer::OptimizerConfig;
 use crate::run_dir::Position;
@@ -32,6 +33,10 @@ pub struct SavedState {
     pub model: SavedModel,
     /// Names of the classes, where the target is one.
     pub class_names: Vec<String>,
+    /// What a `val_split` of the run's data is drawn from; older versions did not write it, see
+    /// [`Checkpoint::split_by`](super::Checkpoint::split_by).
+    #[serde(default)]
+    pub split_by: Option<SplitBy>,
     /// The run config.
     pub config: Value,
     /// Where the files and folders are that it names, by key (a JSON pointer into it): a file of this

@@ -18,9 +18,12 @@ const RECORD: usize = 1 + 3 * AREA;
 const CLASSES: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
+/// The folder in the distribution's archive.
+const INNER: &str = "cifar-10-batches-bin";
+
 /// The folder that holds the files: `path` or `cifar-10-batches-bin/` inside it.
 pub(crate) fn files_folder(path: &Path) -> PathBuf {
-    let inner = path.join("cifar-10-batches-bin");
+    let inner = path.join(INNER);
     if inner.is_dir() { inner } else { path.to_path_buf() }
 }
 
@@ -145,6 +148,16 @@ impl PictureStore for Records {
     fn id(&self, index: usize) -> String {
         let (record, path, _) = self.find(index);
         format!("{}#{record}", path.display())
+    }
+    fn identity(&self, index: usize) -> String {
+        let (record, path, _) = self.find(index);
+        format!("{}#{record}", path.file_name().unwrap_or_default().to_string_lossy())
+    }
+    fn spelled(&self, index: usize, root: &Path) -> String {
+        let (record, path, _) = self.find(index);
+        let inner = path.parent().is_some_and(|folder| folder.ends_with(INNER));
+        let folder = if inner && !root.ends_with(INNER) { root.join(INNER) } else { root.to_path_buf() };
+        format!("{}#{record}", folder.join(path.file_name().unwrap_or_default()).display())
     }
     fn is_decoded(&self) -> bool {
         true

@@ -125,6 +125,19 @@ impl DataConfig {
         [("path", path.as_path())].into_iter().chain(others).collect()
     }
 
+    /// Where the paths of pictures start, as written; None where samples are rows.
+    pub fn picture_root(&self) -> Option<PathBuf> {
+        match &self.source {
+            Source::ImageFolder(c) => Some(c.path.clone()),
+            Source::List(c) => {
+                let own = || c.path.parent().map(Path::to_path_buf).unwrap_or_default();
+                Some(c.root.clone().unwrap_or_else(own))
+            }
+            Source::Cifar10(c) => Some(c.path.clone()),
+            Source::Tensors(_) | Source::Text(_) => None,
+        }
+    }
+
     /// Values that types alone do not exclude.
     fn check(&self) -> Result<(), DataError> {
         let loading = &self.loading;

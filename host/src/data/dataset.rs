@@ -1,7 +1,8 @@
 //! The samples of one split.
 
-use super::random::{CounterRng, Stream, stable_hash};
+use super::random::{CounterRng, Stream};
 use super::{Batch, DataError};
+use std::path::Path;
 use std::sync::Arc;
 
 /// For which pass over the data a batch is made.
@@ -41,6 +42,18 @@ pub trait Dataset: Send + Sync {
     /// What the sample is called: the picture's path, or the number of the row, from 0.
     fn id(&self, index: usize) -> String;
 
+    /// What tells the sample from all others wherever the data lies and however its path is spelled: the
+    /// picture's path relative to the data's root, with `/` between folders, or the number of the row.
+    fn identity(&self, index: usize) -> String {
+        self.id(index)
+    }
+
+    /// The sample's path as it was once spelled, under a root that was spelled `root`; see
+    /// [`SplitBy::SpelledPath`](super::SplitBy). Rows have no path.
+    fn spelled(&self, index: usize, _root: &Path) -> String {
+        self.id(index)
+    }
+
     /// Shape of one sample's inputs, for people.
     fn input_shape(&self) -> String;
 
@@ -70,8 +83,8 @@ pub trait Dataset: Send + Sync {
 
 /// Some samples of a dataset, as a dataset.
 pub(crate) struct Subset {
-    inner: Arc<dyn Dataset>,
-    indices: Vec<usize>,
+    pub(super) inner: Arc<dyn Dataset>,
+    pub(super) indices: Vec<usize>,
 }
 
 impl Dataset for Subset {
@@ -86,6 +99,12 @@ impl Dataset for Subset {
     }
     fn id(&self, index: usize) -> String {
         self.inner.id(self.indices[index])
+    }
+    fn identity(&self, index: usize) -> String {
+        self.inner.identity(self.indices[index])
+    }
+    fn spelled(&self, index: usize, root: &Path) -> String {
+        self.inner.spelled(self.indices[index], root)
     }
     fn input_shape(&self) -> String {
         self.inner.input_shape()
@@ -115,46 +134,4 @@ impl Dataset for Subset {
     fn skipped(&self) -> Vec<String> {
         self.inner.skipped()
     }
-}
-
-/// A dataset that loaders and subsets hold together.
-type Shared = Arc<dyn Dataset>;
-
-/// Splits off a share of each class for validation: `(training, validation)`.
-///
-/// Within a class the samples are taken in the order of a hash of their ids, so the rule is the same on every
-/// machine, does not depend on the run's seed, and a new sample moves few others. Each class with at least
-/// two samples gives at least one to either side. Without classes the share is taken of all samples.
-pub(crate) fn split(
-    dataset: Arc<dyn Dataset>,
-    share: f64,
-    split_seed: u64,
-) -> Result<(Shared, Shared), DataError> {
-    let groups = dataset.class_names().len().max(1);
-    let mut members: Vec<Vec<(u64, usize)>> = vec![Vec::new(); groups];
-    for index in 0..dataset.len() {
-        let hash = stable_hash(split_seed, &dataset.id(index));
-        members[dataset.class_of(index).unwrap_or(0)].push((hash, index));
-    }
-    let (mut train, mut val) = (Vec::new(), Vec::new());
-    for mut group in members {
-        group.sort_unstable();
-        let mut taken = (group.len() as f64 * share).round() as usize;
-        if group.len() >= 2 {
-            taken = taken.clamp(1, group.len() - 1);
-        }
-        val.extend(group[..taken].iter().map(|&(_, i)| i));
-        train.extend(group[taken..].iter().map(|&(_, i)| i));
-    }
-    if train.is_empty() || val.is_empty() {
-        return Err(DataError::value(
-            "val_split",
-            format!("{share} of {} samples", dataset.len()),
-            "a share that leaves samples on both sides",
-        ));
-    }
-    train.sort_unstable();
-    val.sort_unstable();
-    let part = |indices| -> Shared { Arc::new(Subset { inner: Arc::clone(&dataset), indices }) };
-    Ok((part(train), part(val)))
 }

@@ -69,7 +69,7 @@ pub(crate) fn open_folder(
         let remedy = "rename or remove the folder";
         return Err(DataError::layout(&root.join(name), found, remedy));
     }
-    let (mut files, mut indices) = (Vec::new(), Vec::new());
+    let (mut files, mut indices) = (PictureFiles::below(root), Vec::new());
     for name in &names {
         let folder = root.join(name);
         let found = find_pictures(&folder, Some(images.on_error))?;
@@ -86,11 +86,13 @@ pub(crate) fn open_folder(
         }
         let class = known.iter().position(|k| k == name).unwrap_or_default();
         indices.resize(indices.len() + found.pictures.len(), class);
-        files.extend(found.pictures);
+        for picture in found.pictures {
+            let relative = picture.strip_prefix(root).map(Path::to_path_buf);
+            files.push(relative.unwrap_or(picture));
+        }
     }
     let targets = Targets::Classes(indices, known.to_vec());
-    let store = Box::new(PictureFiles(files));
-    Ok(Arc::new(PictureDataset::new(store, targets, images, defaults)))
+    Ok(Arc::new(PictureDataset::new(Box::new(files), targets, images, defaults)))
 }
 
 /// What a walk through a folder found.

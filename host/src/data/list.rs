@@ -32,7 +32,7 @@ pub(crate) fn open_list(
         Some(root) => root.clone(),
         None => path.parent().map(Path::to_path_buf).unwrap_or_default(),
     };
-    let (mut files, mut lines, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut files, mut lines, mut texts) = (PictureFiles::below(&root), Vec::new(), Vec::new());
     for (row, &line) in table.lines.iter().enumerate() {
         let file = root.join(table.cell(0, row));
         if let Some(found) = missing(&file) {
@@ -47,13 +47,13 @@ pub(crate) fn open_list(
             tracing::warn!("left out: {}, line {line}: {} {found}", path.display(), file.display());
             continue;
         }
-        files.push(file);
+        files.push(PathBuf::from(table.cell(0, row)));
         if labels {
             lines.push(line);
             texts.push(table.cell(1, row).to_string());
         }
     }
-    if files.is_empty() {
+    if files.count() == 0 {
         let remedy = "correct the paths, or `root` in [data]";
         return Err(DataError::layout(path, "none of its pictures exists", remedy));
     }
@@ -67,8 +67,7 @@ pub(crate) fn open_list(
     } else {
         Targets::None
     };
-    let store = Box::new(PictureFiles(files));
-    Ok(Arc::new(PictureDataset::new(store, targets, images, defaults)))
+    Ok(Arc::new(PictureDataset::new(Box::new(files), targets, images, defaults)))
 }
 
 fn missing(file: &PathBuf) -> Option<&'static str> {

@@ -3,12 +3,13 @@
 use super::DataError;
 use super::cifar10::{files_folder, open_cifar10, training_files};
 use super::config::{DataConfig, LoadingConfig, Source};
-use super::dataset::{Dataset, Pass, split};
+use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
 use super::folder::{open_folder, require_folder, split_folders};
 use super::list::open_list;
 use super::loader::{Loader, Walk};
+use super::split::{SplitBy, split};
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
 use super::text::{TextEncoder, open_texts};
@@ -29,6 +30,7 @@ pub struct DataModule {
     kind: &'static str,
     loading: LoadingConfig,
     seed: u64,
+    split_by: SplitBy,
     train: Arc<dyn Dataset>,
     val: Option<Arc<dyn Dataset>>,
 }
@@ -41,10 +43,23 @@ impl DataModule {
     ///
     /// `seed` is the run's; `defaults` is what the model says about its inputs.
     pub fn open(config: &DataConfig, seed: u64, defaults: &InputDefaults) -> Result<DataModule, DataError> {
+        DataModule::open_split_by(config, seed, defaults, SplitBy::default())
+    }
+
+    /// The same with the rule of a checkpoint for `val_split`, so that its run keeps its split.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_split_by(
+        config: &DataConfig,
+        seed: u64,
+        defaults: &InputDefaults,
+        split_by: SplitBy,
+    ) -> Result<DataModule, DataError> {
         let (train, val) = open_splits(config, defaults)?;
         let (train, val) = match config.loading.val_split {
             Some(share) => {
-                let (train, val) = split(train, share, config.loading.split_seed)?;
+                let (train, val) = split(train, share, config.loading.split_seed, &split_by)?;
                 (train, Some(val))
             }
             None => (train, val),
@@ -57,7 +72,7 @@ impl DataModule {
                 format!("at least one batch of {} (lower batch_size)", loading.batch_size),
             ));
         }
-        Ok(DataModule { kind: config.kind(), loading, seed, train, val })
+        Ok(DataModule { kind: config.kind(), loading, seed, split_by, train, val })
     }
 
     /// The samples of a split; None if there is no validation data.
@@ -66,6 +81,11 @@ impl DataModule {
             Split::Train => Some(&self.train),
             Split::Val => self.val.as_ref(),
         }
+    }
+
+    /// What a `val_split` of this data is drawn from; checkpoints keep it.
+    pub fn split_by(&self) -> &SplitBy {
+        &self.split_by
     }
 
     /// Number of samples; 0 without validation data.

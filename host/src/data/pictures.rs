@@ -6,10 +6,11 @@ use super::config::{ImageConfig, OnError};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::image::{Picture, Transform, decode};
+use super::split::{identity_of, relative_to};
 use super::targets::Targets;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -19,32 +20,98 @@ pub(crate) trait PictureStore: Send + Sync {
     fn len(&self) -> usize;
     /// Decodes one.
     fn picture(&self, index: usize) -> Result<Picture, DataError>;
-    /// The picture's path or number.
+    /// The picture's path, for packed files with its number.
     fn id(&self, index: usize) -> String;
+    /// See [`Dataset::identity`].
+    fn identity(&self, index: usize) -> String;
+    /// See [`Dataset::spelled`].
+    fn spelled(&self, index: usize, root: &Path) -> String;
     /// True if a decoded picture is not worth keeping.
     fn is_decoded(&self) -> bool;
 }
 
 /// Picture files, decoded when they are needed.
-pub(crate) struct PictureFiles(pub(crate) Vec<PathBuf>);
+#[derive(Default)]
+pub(crate) struct PictureFiles {
+    /// Where relative paths start.
+    root: PathBuf,
+    /// Each picture's path, as written.
+    written: Vec<PathBuf>,
+    /// The names of those whose path, as written, is not its own name relative to the root.
+    others: BTreeMap<usize, String>,
+}
+
+impl PictureFiles {
+    /// No pictures yet; the paths to come start at `root`.
+    pub(crate) fn below(root: &Path) -> PictureFiles {
+        PictureFiles { root: root.to_path_buf(), ..PictureFiles::default() }
+    }
+
+    /// Adds a picture by its path, relative to the root or absolute.
+    pub(crate) fn push(&mut self, written: PathBuf) {
+        let mut name = identity_of(&written);
+        if written.is_absolute() || name.starts_with("..") {
+            name = self.name_from_outside(&written);
+        }
+        if written.to_str() != Some(&name) {
+            self.others.insert(self.written.len(), name);
+        }
+        self.written.push(written);
+    }
+
+    /// The name of a picture whose path does not start below the root: it may lead there all the same.
+    fn name_from_outside(&self, written: &Path) -> String {
+        let here = if self.root.as_os_str().is_empty() { Path::new(".") } else { &self.root };
+        if let Ok(relative) = std::path::absolute(here).as_deref().map(|root| written.strip_prefix(root))
+            && let Ok(relative) = relative
+        {
+            return identity_of(relative);
+        }
+        // Both sides without links, so that it does not matter by which way either was reached.
+        let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let root = canonical(here);
+        let file = if written.is_absolute() {
+            canonical(written.parent().unwrap_or(written)).join(written.file_name().unwrap_or_default())
+        } else {
+            Path::new("/").join(identity_of(&root.join(written)))
+        };
+        identity_of(&relative_to(&root, &file))
+    }
+
+    /// Number of pictures.
+    pub(crate) fn count(&self) -> usize {
+        self.written.len()
+    }
+
+    fn path(&self, index: usize) -> PathBuf {
+        self.root.join(&self.written[index])
+    }
+}
 
 impl PictureStore for PictureFiles {
     fn len(&self) -> usize {
-        self.0.len()
+        self.written.len()
     }
     fn picture(&self, index: usize) -> Result<Picture, DataError> {
-        let path = &self.0[index];
-        let found = match std::fs::read(path) {
+        let path = self.path(index);
+        let found = match std::fs::read(&path) {
             Ok(bytes) => match decode(&bytes) {
                 Ok(picture) => return Ok(picture),
                 Err(found) => found,
             },
             Err(error) => error.to_string(),
         };
-        Err(DataError::Picture { path: path.clone(), found })
+        Err(DataError::Picture { path, found })
     }
     fn id(&self, index: usize) -> String {
-        self.0[index].display().to_string()
+        self.path(index).display().to_string()
+    }
+    fn identity(&self, index: usize) -> String {
+        let other = self.others.get(&index).cloned();
+        other.unwrap_or_else(|| self.written[index].display().to_string())
+    }
+    fn spelled(&self, index: usize, root: &Path) -> String {
+        root.join(&self.written[index]).display().to_string()
     }
     fn is_decoded(&self) -> bool {
         false
@@ -123,6 +190,12 @@ impl Dataset for PictureDataset {
     }
     fn id(&self, index: usize) -> String {
         self.store.id(index)
+    }
+    fn identity(&self, index: usize) -> String {
+        self.store.identity(index)
+    }
+    fn spelled(&self, index: usize, root: &Path) -> String {
+        self.store.spelled(index, root)
     }
     fn input_shape(&self) -> String {
         let size = self.transform.size();

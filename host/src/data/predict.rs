@@ -148,7 +148,9 @@ fn open_pictures(
             "name a picture, a folder of pictures, or a .csv or .tsv list",
         ));
     };
-    Ok(Arc::new(PictureDataset::new(Box::new(PictureFiles(files)), Targets::None, images, defaults)))
+    let mut store = PictureFiles::default();
+    files.into_iter().for_each(|file| store.push(file));
+    Ok(Arc::new(PictureDataset::new(Box::new(store), Targets::None, images, defaults)))
 }
 
 #[cfg(test)]

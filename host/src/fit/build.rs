@@ -16,7 +16,7 @@ use super::{Fit, FitError, Meter, RunState, initial_groups};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::config::{ConfigError, RunConfig};
-use crate::data::{DataModule, InputDefaults, Interpolation, Split};
+use crate::data::{DataModule, InputDefaults, Interpolation, Split, SplitBy};
 use crate::model::{HostModel, load_weights};
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
 use crate::plugins::{Instance, PluginError, PluginSet, self_contained};
@@ -53,7 +53,8 @@ impl Fit {
         prepare_torch(&config, device)?;
         let callbacks = create_callbacks(&config, &plugins)?;
         let model = build_model(&config, &plugins, device, options.resume.is_none())?;
-        let data = open_data(&config, &model)?;
+        let split_by = options.resume.as_ref().map(Checkpoint::split_by).unwrap_or_default();
+        let data = open_data(&config, &model, split_by)?;
         let progress = lengths(&config, &data);
         if progress.num_training_batches == 0 {
             return Err(
@@ -257,16 +258,16 @@ pub fn build_model(
     Ok(model)
 }
 
-/// The data with what the model says of its inputs.
+/// The data with what the model says of its inputs. `split_by` is the checkpoint's, where there is one.
 ///
 /// # Errors
 /// There is no `[data]`, or it cannot be read.
-pub fn open_data(config: &RunConfig, model: &HostModel) -> Result<DataModule, Error> {
+pub fn open_data(config: &RunConfig, model: &HostModel, split_by: SplitBy) -> Result<DataModule, Error> {
     let data = config.data.as_ref().ok_or_else(|| ConfigError::Incomplete {
         path: config.path.clone(),
         message: "there is no table [data], so that there is nothing to train on".to_owned(),
     })?;
-    let data = DataModule::open(data, config.seed, &input_defaults(model))?;
+    let data = DataModule::open_split_by(data, config.seed, &input_defaults(model), split_by)?;
     if let Some(classes) = config.model.config.get("num_classes").and_then(serde_json::Value::as_u64) {
         data.check_num_classes(classes as usize)?;
     }

@@ -274,6 +274,7 @@ impl RunState {
             global_step: self.progress.global_step,
             model: SavedModel { id: self.config.model.id.clone(), config: self.config.given_model() },
             class_names: self.data.class_names().to_vec(),
+            split_by: Some(self.data.split_by().clone()),
             config: self.config.table.clone(),
             paths: self.paths.paths().clone(),
             modules: self.model.tree().modules().to_vec(),
