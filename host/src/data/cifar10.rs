@@ -135,7 +135,7 @@ impl PictureStore for Records {
     fn len(&self) -> usize {
         self.count
     }
-    fn picture(&self, index: usize) -> Result<Picture, DataError> {
+    fn picture(&self, index: usize, _max_pixels: u64) -> Result<Picture, DataError> {
         let (_, _, record) = self.find(index);
         let mut pixels = vec![0; 3 * AREA];
         for (channel, plane) in record[1..].chunks_exact(AREA).enumerate() {

@@ -1,7 +1,7 @@
 //! Folders of pictures.
 
 use super::DataError;
-use super::config::{ImageConfig, ImageFolderConfig, OnError};
+use super::config::{ImageConfig, OnError};
 use super::dataset::Dataset;
 use super::defaults::InputDefaults;
 use super::error::first_names;
@@ -10,28 +10,6 @@ use super::pictures::{PictureDataset, PictureFiles};
 use super::targets::Targets;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Where the training and validation folders are.
-pub(crate) fn split_folders(
-    config: &ImageFolderConfig,
-    val_split: bool,
-) -> Result<(PathBuf, Option<PathBuf>), DataError> {
-    require_folder(&config.path, "path")?;
-    if let Some(val) = &config.val_path {
-        require_folder(val, "val_path")?;
-        return Ok((config.path.clone(), Some(val.clone())));
-    }
-    let (train, val) = (config.path.join("train"), config.path.join("val"));
-    match (train.is_dir(), val.is_dir()) {
-        (true, true) if val_split => Err(DataError::layout(
-            &config.path,
-            "it has train/ and val/, and val_split is set",
-            "remove val_split, or set path to the folder to be split",
-        )),
-        (true, true) => Ok((train, Some(val))),
-        _ => Ok((config.path.clone(), None)),
-    }
-}
 
 /// Opens one folder of class folders. `classes` are the training split's, for validation.
 pub(crate) fn open_folder(
@@ -126,7 +104,7 @@ fn walk(folder: &Path, on_error: Option<OnError>, found: &mut Found, depth: usiz
         }
         let problem = if !has_picture_extension(&path) {
             found.others += 1;
-            Some("it is not named like a picture (.png, .jpg, .gif, .bmp, .webp, .tif)")
+            Some("it is not named like a picture (.png, .jpg, .gif, .bmp, .webp, .tif, .ppm, .pgm, .pbm)")
         } else if on_error.is_some() && std::fs::metadata(&path).is_ok_and(|m| m.len() == 0) {
             Some("the file is empty (0 bytes)")
         } else {
@@ -148,7 +126,7 @@ fn walk(folder: &Path, on_error: Option<OnError>, found: &mut Found, depth: usiz
 }
 
 /// Names and paths in a folder, sorted, without hidden files and those that systems leave behind.
-fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(DataError::io(folder))? {
         let path = entry.map_err(DataError::io(folder))?.path();

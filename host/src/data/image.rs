@@ -9,6 +9,7 @@ use std::cell::RefCell;
 mod decode;
 mod geometry;
 mod jitter;
+mod jpeg;
 
 pub(crate) use decode::{Picture, decode, has_picture_extension};
 use geometry::CropBox;

@@ -20,6 +20,8 @@ pub(crate) struct Walk {
     pub(crate) workers: usize,
     /// The first batch to yield; those before it are never made.
     pub(crate) start_batch: usize,
+    /// Most batches that are asked for, where not all are.
+    pub(crate) limit: Option<usize>,
 }
 
 /// Iterates over the batches of one epoch of a split.
@@ -197,33 +199,41 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 const BUCKET_BATCHES: usize = 50;
 
 /// Order of the samples, a function of seed and epoch.
+///
+/// Which samples are left out, by `drop_last` or a limit, is settled before lengths are looked at: it would be
+/// the longest otherwise, in every epoch.
 fn order(dataset: &dyn Dataset, walk: &Walk) -> Vec<usize> {
     let mut order: Vec<usize> = (0..dataset.len()).collect();
     let lengths = !order.is_empty() && dataset.length_of(0).is_some();
-    let length = |&index: &usize| dataset.length_of(index).unwrap_or(0);
-    if !walk.shuffle {
-        if lengths {
-            order.sort_by_cached_key(length);
-        }
+    let Pass { seed, epoch, .. } = walk.pass;
+    if walk.shuffle {
+        CounterRng::new(&[seed, Stream::Order as u64, epoch]).shuffle(&mut order);
+    }
+    if !lengths {
         return order;
     }
-    let Pass { seed, epoch, .. } = walk.pass;
-    CounterRng::new(&[seed, Stream::Order as u64, epoch]).shuffle(&mut order);
-    if lengths {
-        for bucket in order.chunks_mut(walk.batch_size.saturating_mul(BUCKET_BATCHES)) {
-            bucket.sort_by_cached_key(length);
-        }
-        // Whole batches change places, so that the steps of an epoch do not go from short to long.
-        let full = order.len() / walk.batch_size;
-        let mut places: Vec<usize> = (0..full).collect();
-        CounterRng::new(&[seed, Stream::Buckets as u64, epoch]).shuffle(&mut places);
-        let rest = order.split_off(full * walk.batch_size);
-        let batches: Vec<&[usize]> = order.chunks(walk.batch_size).collect();
-        let mut mixed: Vec<usize> = places.iter().flat_map(|&p| batches[p]).copied().collect();
-        mixed.extend(rest);
-        return mixed;
+    if walk.drop_last {
+        order.truncate(order.len() / walk.batch_size * walk.batch_size);
     }
-    order
+    let length = |&index: &usize| dataset.length_of(index).unwrap_or(0);
+    if !walk.shuffle {
+        // The first ones of the file, as without sorting.
+        order.truncate(walk.limit.map_or(order.len(), |batches| batches.saturating_mul(walk.batch_size)));
+        order.sort_by_cached_key(length);
+        return order;
+    }
+    for bucket in order.chunks_mut(walk.batch_size.saturating_mul(BUCKET_BATCHES)) {
+        bucket.sort_by_cached_key(length);
+    }
+    // Whole batches change places, so that the steps of an epoch do not go from short to long.
+    let full = order.len() / walk.batch_size;
+    let mut places: Vec<usize> = (0..full).collect();
+    CounterRng::new(&[seed, Stream::Buckets as u64, epoch]).shuffle(&mut places);
+    let rest = order.split_off(full * walk.batch_size);
+    let batches: Vec<&[usize]> = order.chunks(walk.batch_size).collect();
+    let mut mixed: Vec<usize> = places.iter().flat_map(|&p| batches[p]).copied().collect();
+    mixed.extend(rest);
+    mixed
 }
 
 #[cfg(test)]

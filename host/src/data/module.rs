@@ -6,7 +6,8 @@ use super::config::{DataConfig, LoadingConfig, Source};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
-use super::folder::{open_folder, require_folder, split_folders};
+use super::folder::{open_folder, require_folder};
+use super::layout::split_folders;
 use super::list::open_list;
 use super::loader::{Loader, Walk};
 use super::split::{SplitBy, split};
@@ -25,12 +26,22 @@ pub enum Split {
     Val,
 }
 
+/// Most batches of an epoch, per split; None for all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Training batches.
+    pub train: Option<usize>,
+    /// Validation batches.
+    pub val: Option<usize>,
+}
+
 /// Opened data: one dataset per split, and how to walk through them.
 pub struct DataModule {
     kind: &'static str,
     loading: LoadingConfig,
     seed: u64,
     split_by: SplitBy,
+    limits: Limits,
     train: Arc<dyn Dataset>,
     val: Option<Arc<dyn Dataset>>,
 }
@@ -72,7 +83,7 @@ impl DataModule {
                 format!("at least one batch of {} (lower batch_size)", loading.batch_size),
             ));
         }
-        Ok(DataModule { kind: config.kind(), loading, seed, split_by, train, val })
+        Ok(DataModule { kind: config.kind(), loading, seed, split_by, limits: Limits::default(), train, val })
     }
 
     /// The samples of a split; None if there is no validation data.
@@ -81,6 +92,12 @@ impl DataModule {
             Split::Train => Some(&self.train),
             Split::Val => self.val.as_ref(),
         }
+    }
+
+    /// Sets how many batches of each split will be asked for. A split that is not shuffled then gives those of its
+    /// first samples, whatever their lengths.
+    pub fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// What a `val_split` of this data is drawn from; checkpoints keep it.
@@ -170,6 +187,7 @@ impl DataModule {
             drop_last: train && self.loading.drop_last,
             workers: workers(self.loading.workers, dataset.as_ref()),
             start_batch,
+            limit: if train { self.limits.train } else { self.limits.val },
         };
         Loader::new(Arc::clone(dataset), walk).map(Some)
     }

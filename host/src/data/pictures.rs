@@ -18,8 +18,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub(crate) trait PictureStore: Send + Sync {
     /// Number of pictures.
     fn len(&self) -> usize;
-    /// Decodes one.
-    fn picture(&self, index: usize) -> Result<Picture, DataError>;
+    /// Decodes one, of at most so many pixels.
+    fn picture(&self, index: usize, max_pixels: u64) -> Result<Picture, DataError>;
     /// The picture's path, for packed files with its number.
     fn id(&self, index: usize) -> String;
     /// See [`Dataset::identity`].
@@ -92,10 +92,10 @@ impl PictureStore for PictureFiles {
     fn len(&self) -> usize {
         self.written.len()
     }
-    fn picture(&self, index: usize) -> Result<Picture, DataError> {
+    fn picture(&self, index: usize, max_pixels: u64) -> Result<Picture, DataError> {
         let path = self.path(index);
         let found = match std::fs::read(&path) {
-            Ok(bytes) => match decode(&bytes) {
+            Ok(bytes) => match decode(&bytes, max_pixels) {
                 Ok(picture) => return Ok(picture),
                 Err(found) => found,
             },
@@ -124,6 +124,7 @@ pub(crate) struct PictureDataset {
     targets: Targets,
     transform: Transform,
     on_error: OnError,
+    max_pixels: u64,
     cache: Cache,
     skipped: Mutex<BTreeSet<usize>>,
 }
@@ -142,6 +143,7 @@ impl PictureDataset {
             targets,
             transform: Transform::new(config, defaults),
             on_error: config.on_error,
+            max_pixels: config.max_pixels,
             skipped: Mutex::default(),
         }
     }
@@ -154,7 +156,7 @@ impl PictureDataset {
         }
         let picture = match self.cache.decoded(index) {
             Some(picture) => Cow::Borrowed(picture),
-            None => Cow::Owned(self.store.picture(index)?),
+            None => Cow::Owned(self.store.picture(index, self.max_pixels)?),
         };
         let mut rng = (!fixed).then(|| pass.sample_rng(index));
         let pixels = self

@@ -93,6 +93,7 @@ impl PredictData {
             drop_last: false,
             workers: workers(self.workers, self.dataset.as_ref()),
             start_batch: 0,
+            limit: None,
         };
         Loader::new(Arc::clone(&self.dataset), walk)
     }

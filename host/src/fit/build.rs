@@ -16,7 +16,7 @@ use super::{Fit, FitError, Meter, RunState, initial_groups};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::config::{ConfigError, RunConfig};
-use crate::data::{DataModule, InputDefaults, Interpolation, Split, SplitBy};
+use crate::data::{DataModule, InputDefaults, Interpolation, Limits, Split, SplitBy};
 use crate::model::{HostModel, load_weights};
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
 use crate::plugins::{Instance, PluginError, PluginSet, self_contained};
@@ -267,7 +267,8 @@ pub fn open_data(config: &RunConfig, model: &HostModel, split_by: SplitBy) -> Re
         path: config.path.clone(),
         message: "there is no table [data], so that there is nothing to train on".to_owned(),
     })?;
-    let data = DataModule::open_split_by(data, config.seed, &input_defaults(model), split_by)?;
+    let mut data = DataModule::open_split_by(data, config.seed, &input_defaults(model), split_by)?;
+    data.limit(Limits { train: config.trainer.limit_train_batches, val: config.trainer.limit_val_batches });
     if let Some(classes) = config.model.config.get("num_classes").and_then(serde_json::Value::as_u64) {
         data.check_num_classes(classes as usize)?;
     }

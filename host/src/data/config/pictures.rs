@@ -24,11 +24,17 @@ pub struct ImageConfig {
     pub augment: AugmentConfig,
     /// What happens at a picture that cannot be read. Default `fail`.
     pub on_error: OnError,
+    /// Most pixels of a picture file, width times height, looked at before it is decoded. At least 1. Default
+    /// 178956970, Pillow's.
+    pub max_pixels: u64,
     /// Keeps small decoded pictures in memory. Default true; changes no result.
     pub cache: bool,
     /// Most memory of that cache in MiB. Default 512.
     pub cache_mib: usize,
 }
+
+/// A picture of this size takes half a gigabyte, decoded.
+const MAX_PIXELS: u64 = 178_956_970;
 
 impl Default for ImageConfig {
     fn default() -> Self {
@@ -41,6 +47,7 @@ impl Default for ImageConfig {
             std: None,
             augment: AugmentConfig::default(),
             on_error: OnError::Fail,
+            max_pixels: MAX_PIXELS,
             cache: true,
             cache_mib: 512,
         }
@@ -135,6 +142,9 @@ impl ImageConfig {
                 return fail("image_size", size.to_string(), "1 to 16384");
             }
             _ => {}
+        }
+        if self.max_pixels == 0 {
+            return fail("max_pixels", "0".to_string(), "at least 1");
         }
         match self.crop_pct {
             Some(share) if !(share > 0.0 && share <= 1.0) => {

@@ -1,6 +1,7 @@
 //! Any picture file as plain RGB.
 
-use image::{DynamicImage, ImageDecoder, ImageReader};
+use super::jpeg;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -13,10 +14,8 @@ pub(crate) struct Picture {
     pub(crate) pixels: Vec<u8>,
 }
 
-/// Largest decoded picture that is accepted: a small file can claim to be huge.
-const MAX_DECODED_BYTES: u64 = 1 << 30;
-
-const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "gif", "bmp", "webp", "tif", "tiff"];
+const EXTENSIONS: [&str; 14] =
+    ["png", "jpg", "jpeg", "jpe", "jfif", "gif", "bmp", "webp", "tif", "tiff", "ppm", "pgm", "pbm", "pnm"];
 
 /// True if the file's name ends like a picture's.
 pub(crate) fn has_picture_extension(path: &Path) -> bool {
@@ -27,25 +26,43 @@ pub(crate) fn has_picture_extension(path: &Path) -> bool {
 
 /// Decodes a picture of any supported format (recognised by its contents), turned upright by its EXIF
 /// orientation, transparency laid over white, first frame of an animation.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, String> {
+///
+/// A picture of more than `max_pixels` is refused by what its head says, before anything is unpacked: a small
+/// file can claim to be huge. One that is cut off is refused in every format.
+pub(crate) fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, String> {
     if bytes.is_empty() {
         return Err("the file is empty (0 bytes)".to_string());
     }
     // A decoder that panics at a damaged file must cost one picture, not the run.
-    catch_unwind(AssertUnwindSafe(|| decode_upright(bytes)))
+    catch_unwind(AssertUnwindSafe(|| decode_upright(bytes, max_pixels)))
         .unwrap_or_else(|_| Err("the decoder broke down".to_string()))
         .map(over_white)
 }
 
-fn decode_upright(bytes: &[u8]) -> Result<DynamicImage, String> {
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
-    if reader.format().is_none() {
+/// Most bytes of a pixel in any format, while it is decoded: 16-bit RGBA, twice.
+const BYTES_PER_PIXEL: u64 = 16;
+
+fn decode_upright(bytes: &[u8], max_pixels: u64) -> Result<DynamicImage, String> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
+    let Some(format) = reader.format() else {
         return Err(format!("{} bytes in none of the formats {}", bytes.len(), EXTENSIONS.join(", ")));
+    };
+    if format == ImageFormat::Jpeg {
+        // The decoder makes up what is missing of a sequential one.
+        jpeg::ends(bytes)?;
     }
+    let mut limits = Limits::no_limits();
+    // What is beside the pixels (palettes, profiles, texts) has room for as much as any camera writes.
+    limits.max_alloc = Some(max_pixels.saturating_mul(BYTES_PER_PIXEL).saturating_add(64 << 20));
+    reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
-    if decoder.total_bytes() > MAX_DECODED_BYTES {
-        let (width, height) = decoder.dimensions();
-        return Err(format!("{width} x {height} pixels are too many"));
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > max_pixels {
+        return Err(format!(
+            "{width} x {height} are {pixels} pixels, expected at most {max_pixels}: raise `max_pixels` in \
+             [data] if it is meant to be so large"
+        ));
     }
     let orientation = decoder.orientation().map_err(|e| e.to_string())?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;

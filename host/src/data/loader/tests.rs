@@ -210,6 +210,7 @@ fn a_thread_that_panics_is_an_error_not_a_wait_for_ever() {
         drop_last: false,
         workers: 2,
         start_batch: 0,
+        limit: None,
     };
     let results: Vec<_> = Loader::new(Arc::new(Breaks), walk).expect("starts").collect();
     assert_eq!(results.len(), 3);
