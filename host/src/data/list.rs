@@ -7,7 +7,7 @@ use super::defaults::InputDefaults;
 use super::folder::require_file;
 use super::pictures::{PictureDataset, PictureFiles};
 use super::table::{Column, Table};
-use super::targets::{Labels, Targets, configured_classes};
+use super::targets::{Known, Labels, Targets, configured_classes};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,12 +58,9 @@ pub(crate) fn open_list(
         return Err(DataError::layout(path, "none of its pictures exists", remedy));
     }
     let targets = if labels {
-        let classes = match configured_classes(&config.classes)? {
-            Some(names) => Some(names),
-            None => classes,
-        };
+        let known = Known::of(configured_classes(&config.classes)?, classes);
         let labels = Labels { path, texts: &texts, lines: &lines };
-        Targets::parse(&labels, config.target, classes)?
+        Targets::parse(&labels, config.target, known)?
     } else {
         Targets::None
     };

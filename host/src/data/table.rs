@@ -2,10 +2,13 @@
 
 use super::DataError;
 use super::error::nearest;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use encoding::read_text;
+use separated::Header;
+use std::path::Path;
 
+mod encoding;
 mod parquet;
+mod separated;
 
 /// A column to be read.
 #[derive(Debug, Clone, Copy)]
@@ -39,8 +42,8 @@ impl Table {
     /// for.
     pub(crate) fn read(path: &Path, columns: &[Column<'_>]) -> Result<Table, DataError> {
         match extension(path).as_str() {
-            "csv" => read_csv(path, b',', columns, false),
-            "tsv" => read_csv(path, b'\t', columns, false),
+            "csv" => separated::read(path, b',', columns, Header::Needed),
+            "tsv" => separated::read(path, b'\t', columns, Header::Needed),
             "jsonl" | "ndjson" => read_jsonl(path, columns),
             "txt" => read_lines(path, columns),
             "parquet" => parquet::read(path, columns),
@@ -52,8 +55,8 @@ impl Table {
     /// by position.
     pub(crate) fn read_list(path: &Path, columns: &[Column<'_>]) -> Result<Table, DataError> {
         match extension(path).as_str() {
-            "csv" => read_csv(path, b',', columns, true),
-            "tsv" => read_csv(path, b'\t', columns, true),
+            "csv" => separated::read(path, b',', columns, Header::Optional),
+            "tsv" => separated::read(path, b'\t', columns, Header::Optional),
             other => Err(unknown_extension(path, other, ".csv or .tsv")),
         }
     }
@@ -96,7 +99,16 @@ impl<'a> Builder<'a> {
     fn new(path: &'a Path, wanted: &'a [Column<'a>], names: &[String]) -> Result<Builder<'a>, DataError> {
         let mut present = Vec::new();
         for column in wanted {
-            let found = names.iter().any(|name| name == column.name);
+            let found = names.iter().filter(|name| *name == column.name).count();
+            if found > 1 {
+                return Err(DataError::Table {
+                    path: path.to_path_buf(),
+                    place: format!("column `{}`", column.name),
+                    found: format!("{found} columns of that name"),
+                    expected: format!("one; rename the others, or set `{}` in [data]", column.key),
+                });
+            }
+            let found = found == 1;
             if !found && column.required {
                 let hint = nearest(column.name, names.iter().map(String::as_str));
                 return Err(DataError::Table {
@@ -141,81 +153,10 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn read_csv(
-    path: &Path,
-    delimiter: u8,
-    wanted: &[Column<'_>],
-    may_lack_names: bool,
-) -> Result<Table, DataError> {
-    let broken = |error: csv::Error| match error.into_kind() {
-        csv::ErrorKind::Io(source) => DataError::io(path)(source),
-        kind => {
-            let line = match &kind {
-                csv::ErrorKind::Utf8 { pos, .. } => pos.as_ref(),
-                csv::ErrorKind::UnequalLengths { pos, .. } => pos.as_ref(),
-                _ => None,
-            };
-            let line = line.map_or(0, csv::Position::line);
-            let (found, expected) = match kind {
-                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => (
-                    format!("{len} fields"),
-                    format!("{expected_len} as in the first line (quote texts that hold the separator)"),
-                ),
-                csv::ErrorKind::Utf8 { .. } => ("bytes that are not UTF-8".into(), "UTF-8".into()),
-                other => (format!("{other:?}"), "a table".into()),
-            };
-            DataError::Table { path: path.to_path_buf(), place: format!("line {line}"), found, expected }
-        }
-    };
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        // A tab-separated file has its quotes as ordinary characters.
-        .quoting(delimiter != b'\t')
-        .has_headers(false)
-        .from_path(path)
-        .map_err(broken)?;
-    let mut records = reader.records();
-    let Some(first) = records.next() else {
-        return Err(DataError::layout(path, "the file is empty", "add rows"));
-    };
-    let first = first.map_err(broken)?;
-    let mut names: Vec<String> = first.iter().map(|name| name.trim().to_string()).collect();
-    if let Some(name) = names.first_mut() {
-        *name = name.trim_start_matches('\u{feff}').trim_matches('"').to_string();
-    }
-    let named = !may_lack_names || wanted.iter().any(|column| names.iter().any(|n| n == column.name));
-    if !named {
-        if names.len() < wanted.len() {
-            return Err(DataError::Table {
-                path: path.to_path_buf(),
-                place: "line 1".to_string(),
-                found: format!("{} column(s)", names.len()),
-                expected: format!("{}", wanted.len()),
-            });
-        }
-        names = wanted.iter().map(|column| column.name.to_string()).collect();
-    }
-    let mut builder = Builder::new(path, wanted, &names)?;
-    let places: Vec<Option<usize>> =
-        wanted.iter().map(|column| names.iter().position(|name| name == column.name)).collect();
-    let cell = |record: &csv::StringRecord, i: usize| {
-        places[i].and_then(|place| record.get(place)).map(str::to_string)
-    };
-    if !named {
-        builder.push(1, |i| cell(&first, i))?;
-    }
-    for record in records {
-        let record = record.map_err(broken)?;
-        let line = record.position().map_or(0, csv::Position::line);
-        builder.push(line, |i| cell(&record, i))?;
-    }
-    Ok(builder.finish())
-}
-
 fn read_jsonl(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
     let mut builder: Option<Builder<'_>> = None;
-    for (line, text) in text_lines(path)? {
-        let text = text?;
+    let text = read_text(path)?;
+    for (line, text) in (1..).zip(text.lines()) {
         if text.trim().is_empty() {
             continue;
         }
@@ -226,7 +167,7 @@ fn read_jsonl(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
             expected: "one JSON object".to_string(),
         };
         let row: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+            serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
         let builder = match &mut builder {
             Some(builder) => builder,
             None => {
@@ -234,6 +175,19 @@ fn read_jsonl(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
                 builder.insert(Builder::new(path, wanted, &names)?)
             }
         };
+        for column in wanted {
+            let found = match row.get(column.name) {
+                Some(serde_json::Value::Array(_)) => "a list",
+                Some(serde_json::Value::Object(_)) => "an object",
+                _ => continue,
+            };
+            return Err(DataError::Table {
+                path: path.to_path_buf(),
+                place: format!("line {line}"),
+                found: format!("{found} as `{}`", column.name),
+                expected: "a text or a number".to_string(),
+            });
+        }
         for (column, present) in wanted.iter().zip(&builder.present) {
             if !present && row.contains_key(column.name) {
                 return Err(DataError::Table {
@@ -259,20 +213,10 @@ fn read_jsonl(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
 fn read_lines(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
     let names: Vec<String> = wanted.first().map(|c| c.name.to_string()).into_iter().collect();
     let mut builder = Builder::new(path, wanted, &names)?;
-    for (line, text) in text_lines(path)? {
-        let text = text?;
-        builder.push(line, |_| Some(text.clone()))?;
+    for (line, text) in (1..).zip(read_text(path)?.lines()) {
+        builder.push(line, |_| Some(text.to_string()))?;
     }
     Ok(builder.finish())
-}
-
-type NumberedLine = (u64, Result<String, DataError>);
-
-fn text_lines(path: &Path) -> Result<impl Iterator<Item = NumberedLine>, DataError> {
-    let file = std::fs::File::open(path).map_err(DataError::io(path))?;
-    let owner: PathBuf = path.to_path_buf();
-    let lines = BufReader::new(file).lines();
-    Ok((1..).zip(lines).map(move |(number, line)| (number, line.map_err(DataError::io(&owner)))))
 }
 
 #[cfg(test)]

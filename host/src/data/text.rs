@@ -6,7 +6,7 @@ use super::config::{Padding, TextConfig};
 use super::dataset::{Dataset, Pass};
 use super::folder::require_file;
 use super::table::{Column, Table};
-use super::targets::{Labels, Targets, configured_classes};
+use super::targets::{Known, Labels, Targets, configured_classes};
 use std::path::Path;
 use std::sync::Arc;
 use tokenizers::{EncodeInput, Encoding, Tokenizer, TruncationParams, TruncationStrategy};
@@ -123,9 +123,9 @@ pub(crate) fn open_texts(
         |i: usize| -> Vec<String> { kept.iter().map(|&row| table.cell(i, row).to_string()).collect() };
     let lines: Vec<u64> = kept.iter().map(|&row| table.lines[row]).collect();
     let targets = if labels {
-        let classes = configured_classes(&config.classes)?.or(classes);
+        let known = Known::of(configured_classes(&config.classes)?, classes);
         let labels = Labels { path, texts: &column(2), lines: &lines };
-        Targets::parse(&labels, config.target, classes)?
+        Targets::parse(&labels, config.target, known)?
     } else {
         Targets::None
     };

@@ -56,8 +56,9 @@ impl Default for ListConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
-    /// Classes. Labels that are all whole numbers from 0 are indices; other labels are names, whose indices
-    /// follow their sorted order unless `classes` gives another.
+    /// Classes. Labels that are all whole numbers, 0 among them, are indices. All others are names, whose indices
+    /// follow their sorted order (numbers by value) unless `classes` gives another. With `classes`, labels are
+    /// those names, or all of them places in the list where no name is a number.
     #[default]
     Class,
     /// Numbers: a regression target.
