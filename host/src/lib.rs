@@ -12,6 +12,7 @@ pub mod find_lr;
 pub mod fit;
 pub mod inference;
 pub mod inspect;
+pub mod mapped;
 pub mod model;
 pub mod optimizer;
 pub mod plan;

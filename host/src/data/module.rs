@@ -257,14 +257,14 @@ fn open_splits(config: &DataConfig, defaults: &InputDefaults) -> Result<Splits, 
         }
         Source::Tensors(source) => {
             super::folder::require_file(&source.path, "path")?;
-            let file = TensorFile::open(&source.path)?;
+            let file = TensorFile::open(&source.path, source.max_mib)?;
             let keys = |prefix| Keys { config: source, prefix, target: true };
             let train = open_tensors(&file, keys(""), None)?;
             let classes = known(&train);
             let first = format!("{}{}", source.val_prefix, source.inputs[0]);
             let val = if let Some(path) = &source.val_path {
                 super::folder::require_file(path, "val_path")?;
-                Some(open_tensors(&TensorFile::open(path)?, keys(""), classes)?)
+                Some(open_tensors(&TensorFile::open(path, source.max_mib)?, keys(""), classes)?)
             } else if !val_split && !source.val_prefix.is_empty() && file.has(&first) {
                 Some(open_tensors(&file, keys(&source.val_prefix), classes)?)
             } else {

@@ -46,7 +46,7 @@ impl PredictData {
         let dataset = match &config.source {
             Source::Tensors(source) => {
                 let keys = Keys { config: source, prefix: "", target: false };
-                open_tensors(&TensorFile::open(input)?, keys, None)?
+                open_tensors(&TensorFile::open(input, source.max_mib)?, keys, None)?
             }
             Source::Text(source) => {
                 open_texts(input, Arc::new(TextEncoder::open(source, defaults.max_length)?), None, false)?

@@ -2,11 +2,11 @@
 
 use super::DataError;
 use super::error::nearest;
-use memmap2::Mmap;
+use crate::mapped::MappedFile;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tch::{Kind, Tensor};
+use tch::Kind;
 
 mod npz;
 
@@ -16,7 +16,7 @@ pub(crate) struct TensorFile {
     tensors: Vec<(String, RawTensor)>,
 }
 
-/// Little-endian, contiguous.
+/// Little-endian, contiguous, as in the file: what is narrow there stays so in memory.
 #[derive(Clone)]
 pub(crate) struct RawTensor {
     pub(crate) kind: Kind,
@@ -27,7 +27,7 @@ pub(crate) struct RawTensor {
 #[derive(Clone)]
 enum Bytes {
     Owned(Arc<[u8]>),
-    Mapped(Arc<Mmap>, Range<usize>),
+    Mapped(Arc<MappedFile>, Range<usize>),
 }
 
 impl RawTensor {
@@ -48,36 +48,27 @@ impl RawTensor {
         elements * self.kind.elt_size_in_bytes()
     }
 
-    /// Floats as f32, everything else as i64, so that a batch is a copy of bytes.
-    pub(crate) fn widened(self) -> Result<RawTensor, DataError> {
-        let kind = match self.kind {
-            Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double => Kind::Float,
-            _ => Kind::Int64,
-        };
-        if kind == self.kind {
-            return Ok(self);
+    /// Element of a tensor of whole numbers by its flat index; None beyond the end, or of another kind.
+    pub(crate) fn whole_number(&self, index: usize) -> Option<i64> {
+        let width = self.kind.elt_size_in_bytes();
+        let bytes = self.bytes().get(index * width..(index + 1) * width)?;
+        match (self.kind, bytes) {
+            (Kind::Bool | Kind::Uint8, &[byte]) => Some(i64::from(byte)),
+            (Kind::Int8, &[byte]) => Some(i64::from(byte as i8)),
+            (Kind::Int16, &[a, b]) => Some(i64::from(i16::from_le_bytes([a, b]))),
+            (Kind::Int, bytes) => Some(i64::from(i32::from_le_bytes(bytes.try_into().ok()?))),
+            (Kind::Int64, bytes) => Some(i64::from_le_bytes(bytes.try_into().ok()?)),
+            _ => None,
         }
-        let shape: Vec<i64> = self.shape.iter().map(|&n| n as i64).collect();
-        let tensor = Tensor::f_from_data_size(self.bytes(), &shape, self.kind)?.f_to_kind(kind)?;
-        let count = tensor.numel();
-        let mut bytes = vec![0; count * kind.elt_size_in_bytes()];
-        tensor.f_copy_data_u8(&mut bytes, count)?;
-        Ok(RawTensor::owned(kind, self.shape, bytes))
-    }
-
-    /// Element of an i64 tensor by its flat index.
-    pub(crate) fn i64_value(&self, index: usize) -> Option<i64> {
-        let bytes = self.bytes().get(index * 8..index * 8 + 8)?;
-        Some(i64::from_le_bytes(bytes.try_into().ok()?))
     }
 }
 
 impl TensorFile {
-    /// Opens a file by its ending.
-    pub(crate) fn open(path: &Path) -> Result<TensorFile, DataError> {
+    /// Opens a file by its ending. What a `.npz` unpacks to may take `max_mib` MiB.
+    pub(crate) fn open(path: &Path, max_mib: u64) -> Result<TensorFile, DataError> {
         let tensors = match path.extension().and_then(|e| e.to_str()) {
             Some("safetensors") => safetensors_file(path)?,
-            Some("npz") => npz::read(path)?,
+            Some("npz") => npz::read(path, max_mib)?,
             _ => {
                 let found = "its kind is not known by its ending";
                 return Err(DataError::layout(path, found, "use .safetensors or .npz"));
@@ -122,11 +113,7 @@ impl TensorFile {
 
 fn safetensors_file(path: &Path) -> Result<Vec<(String, RawTensor)>, DataError> {
     use safetensors::tensor::{Dtype, SafeTensors};
-    let file = std::fs::File::open(path).map_err(DataError::io(path))?;
-    // SAFETY: the bytes are only read; a file that another program changes meanwhile gives wrong samples, as
-    // any reader of it would see.
-    let map = unsafe { Mmap::map(&file) }.map_err(DataError::io(path))?;
-    let map = Arc::new(map);
+    let map = Arc::new(MappedFile::open(path).map_err(DataError::io(path))?);
     let contents = SafeTensors::deserialize(&map).map_err(|e| {
         DataError::layout(path, format!("not readable as safetensors: {e}"), "write it again")
     })?;

@@ -5,8 +5,10 @@ use super::batch::Batch;
 use super::config::TensorsConfig;
 use super::dataset::{Dataset, Pass};
 use super::error::first_names;
-use super::targets::configured_classes;
+use super::targets::{configured_classes, warn_of_empty};
 use super::tensor_file::{RawTensor, TensorFile};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use tch::{Kind, Tensor};
 
@@ -25,9 +27,72 @@ pub(crate) struct Keys<'a> {
 
 struct TensorDataset {
     rows: usize,
-    inputs: Vec<(String, RawTensor)>,
-    target: Option<RawTensor>,
+    inputs: Vec<(String, Stored)>,
+    target: Option<Stored>,
     classes: Vec<String>,
+}
+
+/// A tensor as the file has it, and what its rows become in a batch.
+struct Stored {
+    raw: RawTensor,
+    becomes: Becomes,
+}
+
+/// What a model gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Becomes {
+    /// f32, of floats of any width.
+    Floats,
+    /// i64, of whole numbers and bools.
+    WholeNumbers,
+    /// f32 from 0 to 1, of bytes from 0 to 255, as torchvision's `ToTensor` makes them.
+    Levels,
+}
+
+impl Stored {
+    fn target(raw: RawTensor) -> Stored {
+        let becomes = match raw.kind {
+            Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double => Becomes::Floats,
+            _ => Becomes::WholeNumbers,
+        };
+        Stored { raw, becomes }
+    }
+
+    /// Bytes of two or more dimensions beside the sample are pictures.
+    fn input(raw: RawTensor) -> Stored {
+        if raw.kind == Kind::Uint8 && raw.shape.len() >= 3 {
+            return Stored { raw, becomes: Becomes::Levels };
+        }
+        Stored::target(raw)
+    }
+
+    /// The rows of these samples.
+    fn rows(&self, indices: &[usize]) -> Result<Tensor, DataError> {
+        let mut shape: Vec<i64> = self.raw.shape.iter().map(|&n| n as i64).collect();
+        shape[0] = indices.len() as i64;
+        let bytes = self.raw.bytes();
+        let width = self.raw.row_bytes();
+        let consecutive = indices.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        let rows = match indices.first() {
+            // Without shuffling a batch is a slice of the file.
+            Some(&first) if consecutive => {
+                let slice = &bytes[first * width..(first + indices.len()) * width];
+                Tensor::f_from_data_size(slice, &shape, self.raw.kind)?
+            }
+            _ => {
+                let mut gathered = Vec::with_capacity(indices.len() * width);
+                for &row in indices {
+                    gathered.extend_from_slice(&bytes[row * width..(row + 1) * width]);
+                }
+                Tensor::f_from_data_size(&gathered, &shape, self.raw.kind)?
+            }
+        };
+        Ok(match self.becomes {
+            Becomes::Floats => rows.f_to_kind(Kind::Float)?,
+            Becomes::WholeNumbers => rows.f_to_kind(Kind::Int64)?,
+            Becomes::Levels => rows.f_to_kind(Kind::Float)?.f_div_scalar(255.0)?,
+        })
+    }
 }
 
 /// Opens the tensors of a split. `classes` are the training split's, for validation.
@@ -59,76 +124,59 @@ pub(crate) fn open_tensors(
             Some(_) => {}
             None => rows = Some((key.clone(), count)),
         }
-        tensor.widened()
+        Ok(tensor)
     };
     let mut inputs = Vec::new();
     for key in &config.inputs {
-        inputs.push((key.clone(), load(key)?));
+        inputs.push((key.clone(), Stored::input(load(key)?)));
     }
     let target_key = config.target.as_deref().unwrap_or(DEFAULT_TARGET);
     let full_key = format!("{}{target_key}", keys.prefix);
     let wanted = keys.target && (config.target.is_some() || file.has(&full_key));
-    let target = if wanted { Some(load(target_key)?) } else { None };
-    let mut names = Vec::new();
-    if let Some(target) = &target
-        && target.kind == Kind::Int64
-        && target.shape.len() == 1
-    {
-        let known = configured_classes(&config.classes)?.or(classes);
-        let mut largest = 0;
-        for (row, class) in (0..).map_while(|row| Some((row, target.i64_value(row)?))) {
-            let expected = match known {
-                _ if class < 0 => "a class index from 0".to_string(),
-                Some(names) if class >= names.len() as i64 => {
-                    let shown = first_names(names, 12);
-                    format!("0 to {} ({shown})", names.len() - 1)
-                }
-                None if class > i64::from(u16::MAX) => {
-                    format!("a class index up to {}", u16::MAX)
-                }
-                _ => {
-                    largest = largest.max(class);
-                    continue;
-                }
-            };
-            return Err(DataError::Label {
-                path: file.path().to_path_buf(),
-                place: format!("tensor `{full_key}`, row {row}"),
-                found: class.to_string(),
-                expected,
-            });
+    let target = if wanted { Some(Stored::target(load(target_key)?)) } else { None };
+    let names = match &target {
+        Some(target) if target.becomes == Becomes::WholeNumbers && target.raw.shape.len() == 1 => {
+            let known = configured_classes(&config.classes)?.or(classes);
+            class_names(&target.raw, known, file.path(), &full_key)?
         }
-        names = match known {
-            Some(names) => names.to_vec(),
-            None => (0..=largest).map(|i| i.to_string()).collect(),
-        };
-    }
+        _ => Vec::new(),
+    };
     Ok(Arc::new(TensorDataset { rows: rows.map_or(0, |(_, n)| n), inputs, target, classes: names }))
 }
 
-impl TensorDataset {
-    fn rows_of(tensor: &RawTensor, indices: &[usize]) -> Result<Tensor, DataError> {
-        let mut shape: Vec<i64> = tensor.shape.iter().map(|&n| n as i64).collect();
-        shape[0] = indices.len() as i64;
-        let bytes = tensor.bytes();
-        let width = tensor.row_bytes();
-        let consecutive = indices.windows(2).all(|pair| pair[1] == pair[0] + 1);
-        let tensor = match indices.first() {
-            // Without shuffling a batch is a slice of the file.
-            Some(&first) if consecutive => {
-                let slice = &bytes[first * width..(first + indices.len()) * width];
-                Tensor::f_from_data_size(slice, &shape, tensor.kind)?
+/// Names of the classes that a target of indices has: the known ones, else the indices themselves.
+fn class_names(
+    target: &RawTensor,
+    known: Option<&[String]>,
+    path: &Path,
+    key: &str,
+) -> Result<Vec<String>, DataError> {
+    let mut seen = BTreeSet::new();
+    for (row, class) in (0..).map_while(|row| Some((row, target.whole_number(row)?))) {
+        let expected = match known {
+            _ if class < 0 => "a class index from 0".to_string(),
+            Some(names) if class >= names.len() as i64 => {
+                format!("0 to {} ({})", names.len() - 1, first_names(names, 12))
             }
+            None if class > i64::from(u16::MAX) => format!("a class index up to {}", u16::MAX),
             _ => {
-                let mut gathered = Vec::with_capacity(indices.len() * width);
-                for &row in indices {
-                    gathered.extend_from_slice(&bytes[row * width..(row + 1) * width]);
-                }
-                Tensor::f_from_data_size(&gathered, &shape, tensor.kind)?
+                seen.insert(class as usize);
+                continue;
             }
         };
-        Ok(tensor)
+        return Err(DataError::Label {
+            path: path.to_path_buf(),
+            place: format!("tensor `{key}`, row {row}"),
+            found: class.to_string(),
+            expected,
+        });
     }
+    if let Some(names) = known {
+        return Ok(names.to_vec());
+    }
+    let names: Vec<String> = (0..=seen.last().copied().unwrap_or(0)).map(|i| i.to_string()).collect();
+    warn_of_empty(path, &names, seen.into_iter());
+    Ok(names)
 }
 
 impl Dataset for TensorDataset {
@@ -143,14 +191,14 @@ impl Dataset for TensorDataset {
             return None;
         }
         let target = self.target.as_ref()?;
-        target.i64_value(index).map(|class| class as usize)
+        target.raw.whole_number(index).map(|class| class as usize)
     }
     fn id(&self, index: usize) -> String {
         index.to_string()
     }
     fn input_shape(&self) -> String {
-        let shape = |(name, tensor): &(String, RawTensor)| {
-            let sizes: Vec<String> = tensor.shape[1..].iter().map(usize::to_string).collect();
+        let shape = |(name, tensor): &(String, Stored)| {
+            let sizes: Vec<String> = tensor.raw.shape[1..].iter().map(usize::to_string).collect();
             match sizes.len() {
                 0 => name.clone(),
                 _ => format!("{name} {}", sizes.join("x")),
@@ -162,12 +210,12 @@ impl Dataset for TensorDataset {
     fn batch(&self, indices: &[usize], _pass: &Pass) -> Result<Batch, DataError> {
         let mut inputs = Vec::with_capacity(self.inputs.len());
         for (name, tensor) in &self.inputs {
-            inputs.push((name.clone(), Self::rows_of(tensor, indices)?));
+            inputs.push((name.clone(), tensor.rows(indices)?));
         }
         let target = self.target.as_ref();
         Ok(Batch {
             inputs,
-            targets: target.map(|t| Self::rows_of(t, indices)).transpose()?,
+            targets: target.map(|target| target.rows(indices)).transpose()?,
             indices: indices.to_vec(),
             position: 0,
         })

@@ -2,7 +2,7 @@
 
 use super::error::WeightsError;
 use super::state_dict::{Entry, StateDict, Values, Widen};
-use memmap2::Mmap;
+use crate::mapped::MappedFile;
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub(super) fn begins_like(head: &[u8]) -> bool {
 }
 
 /// The tensors of one mapped file.
-pub(super) fn read(path: &Path, map: Mmap) -> Result<StateDict, WeightsError> {
+pub(super) fn read(path: &Path, map: MappedFile) -> Result<StateDict, WeightsError> {
     let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|error| {
         let (tensor, reason) = explain(&map).unwrap_or_else(|| (None, error.to_string()));
         WeightsError::Damaged { path: path.to_owned(), tensor, reason }

@@ -4,7 +4,7 @@ use super::error::WeightsError;
 use super::shards::Index;
 use super::state_dict::StateDict;
 use super::{hub, pickle, safetensors};
-use memmap2::Mmap;
+use crate::mapped::MappedFile;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -69,10 +69,7 @@ fn read_file(path: &Path) -> Result<StateDict, WeightsError> {
         let reason = "the file is empty: its download or copy did not finish".to_owned();
         return Err(WeightsError::Damaged { path: path.to_owned(), tensor: None, reason });
     }
-    // SAFETY: the map is only read. Whoever shortens the file while it is mapped ends the program with
-    // SIGBUS, as with every reader of mapped weights; a finished checkpoint is never changed, and downloads
-    // appear under their names when complete.
-    let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+    let map = MappedFile::of(&file, path).map_err(io)?;
     let named = path.extension().is_some_and(|extension| extension == "safetensors");
     if safetensors::begins_like(&map) || (named && foreign(&map).is_none()) {
         return safetensors::read(path, map);

@@ -2,7 +2,7 @@
 
 use super::error::WeightsError;
 use super::pickle::ZipChecksums;
-use memmap2::Mmap;
+use crate::mapped::MappedFile;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -157,7 +157,7 @@ pub struct Entry {
 /// Where values are.
 pub(super) enum Values {
     /// In a mapped file, row-major, the values of the length of the shape.
-    Mapped(Arc<Mmap>, Range<usize>),
+    Mapped(Arc<MappedFile>, Range<usize>),
     /// In a pickle's storage, which may hold more and in another order. The keys are those of the storages
     /// that tensors of its name have: several where dicts repeat the name.
     Pickled { tensor: pytorch_reader::Tensor, storages: Vec<String>, checksums: Option<Arc<ZipChecksums>> },

@@ -76,8 +76,9 @@ pub struct Cifar10Config {
 
 /// `kind = "tensors"`.
 ///
-/// The first dimension of every tensor is the sample. Floats become f32, whole numbers and bools i64.
-/// An i64 target of one dimension is a class index.
+/// The first dimension of every tensor is the sample. Tensors stay in memory, or on the disk, as the file has
+/// them; each batch makes floats f32, whole numbers and bools i64, and inputs of uint8 with two or more dimensions
+/// beside the sample (pictures) f32 from 0 to 1. A target of whole numbers with one dimension is a class index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TensorsConfig {
@@ -94,6 +95,9 @@ pub struct TensorsConfig {
     pub val_prefix: String,
     /// Class names in the order of their indices. Default: the indices.
     pub classes: Option<Vec<String>>,
+    /// Most MiB that the arrays of a `.npz` may unpack to, looked at before they are. Default 65536. A
+    /// `.safetensors` file is read as it is needed and has no limit.
+    pub max_mib: u64,
 }
 
 impl Default for TensorsConfig {
@@ -105,6 +109,7 @@ impl Default for TensorsConfig {
             target: None,
             val_prefix: "val_".into(),
             classes: None,
+            max_mib: 65_536,
         }
     }
 }

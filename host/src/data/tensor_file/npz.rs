@@ -9,12 +9,14 @@ use tch::Kind;
 /// More than any header has; a damaged length must not become a giant allocation.
 const MAX_HEADER: usize = 1 << 20;
 
-pub(super) fn read(path: &Path) -> Result<Vec<(String, RawTensor)>, DataError> {
+/// Reads all arrays; together they may take `max_mib` MiB, which is looked at before each is unpacked.
+pub(super) fn read(path: &Path, max_mib: u64) -> Result<Vec<(String, RawTensor)>, DataError> {
     let file = std::fs::File::open(path).map_err(DataError::io(path))?;
     let broken = |error: zip::result::ZipError| {
         DataError::layout(path, format!("not readable as npz: {error}"), "write it again with numpy.savez")
     };
     let mut archive = zip::ZipArchive::new(std::io::BufReader::new(file)).map_err(broken)?;
+    let mut left = max_mib.saturating_mul(1 << 20);
     let mut tensors = Vec::new();
     for i in 0..archive.len() {
         let entry = archive.by_index(i).map_err(broken)?;
@@ -22,12 +24,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, RawTensor)>, DataError> {
         let Some(name) = name.strip_suffix(".npy").map(str::to_string) else {
             continue;
         };
-        let tensor = read_npy(entry).map_err(|(found, expected)| DataError::Tensor {
+        let tensor = read_npy(entry, left).map_err(|(found, expected)| DataError::Tensor {
             path: path.to_path_buf(),
             name: name.clone(),
             found,
             expected,
         })?;
+        left -= tensor.bytes().len() as u64;
         tensors.push((name, tensor));
     }
     Ok(tensors)
@@ -35,7 +38,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, RawTensor)>, DataError> {
 
 type Mismatch = (String, String);
 
-fn read_npy(mut entry: impl Read) -> Result<RawTensor, Mismatch> {
+/// Reads an array of at most `left` bytes.
+fn read_npy(mut entry: impl Read, left: u64) -> Result<RawTensor, Mismatch> {
     let broken = |e: std::io::Error| (e.to_string(), "a whole .npy entry".to_string());
     let mut start = [0; 8];
     entry.read_exact(&mut start).map_err(broken)?;
@@ -53,11 +57,22 @@ fn read_npy(mut entry: impl Read) -> Result<RawTensor, Mismatch> {
     entry.read_exact(&mut header).map_err(broken)?;
     let header = String::from_utf8_lossy(&header);
     let (kind, shape) = parse_header(&header)?;
-    let mut bytes = Vec::new();
-    entry.read_to_end(&mut bytes).map_err(broken)?;
     let expected = shape.iter().try_fold(kind.elt_size_in_bytes(), |n, &size| n.checked_mul(size));
-    if expected != Some(bytes.len()) {
-        return Err((format!("{} bytes", bytes.len()), format!("what {kind:?} {shape:?} takes")));
+    let takes = format!("what {kind:?} {shape:?} takes");
+    let Some(expected) = expected.and_then(|bytes| u64::try_from(bytes).ok()) else {
+        return Err((format!("shape {shape:?}"), "one that fits into memory".to_string()));
+    };
+    if expected > left {
+        let found = format!("{kind:?} {shape:?}, which takes {} MiB", expected.div_ceil(1 << 20));
+        return Err((found, format!("at most {} MiB: raise `max_mib` in [data]", left >> 20)));
+    }
+    // One byte more than there should be tells that there are more; the rest stays packed.
+    let mut bytes = Vec::new();
+    entry.take(expected + 1).read_to_end(&mut bytes).map_err(broken)?;
+    match bytes.len() as u64 {
+        found if found > expected => return Err((format!("more than {expected} bytes"), takes)),
+        found if found < expected => return Err((format!("{found} bytes"), takes)),
+        _ => {}
     }
     Ok(RawTensor::owned(kind, shape, bytes))
 }
@@ -116,12 +131,12 @@ mod tests {
     #[test]
     fn headers_give_type_and_shape() {
         let header = "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 1), }   \n";
-        let tensor = read_npy(&npy(header, &[1, 0, 0, 0, 255, 255, 255, 255])[..]).expect("reads");
+        let tensor = read_npy(&npy(header, &[1, 0, 0, 0, 255, 255, 255, 255])[..], 100).expect("reads");
         assert_eq!((tensor.kind, &tensor.shape[..]), (Kind::Int, &[2, 1][..]));
-        let wide = tensor.widened().expect("widens");
-        assert_eq!((wide.i64_value(0), wide.i64_value(1), wide.i64_value(2)), (Some(1), Some(-1), None));
+        let value = |index| tensor.whole_number(index);
+        assert_eq!((value(0), value(1), value(2)), (Some(1), Some(-1), None));
         let header = "{'descr': '|b1', 'fortran_order': False, 'shape': (3,), }\n";
-        let tensor = read_npy(&npy(header, &[1, 0, 1])[..]).expect("reads");
+        let tensor = read_npy(&npy(header, &[1, 0, 1])[..], 100).expect("reads");
         assert_eq!(tensor.shape, [3]);
     }
 
@@ -135,13 +150,15 @@ mod tests {
             (
                 "{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999999, 9999999999999), }",
                 &[0; 4],
-                "4 bytes",
+                "9999999999999",
             ),
+            ("{'descr': '|u1', 'fortran_order': False, 'shape': (101,), }", &[0; 4], "101"),
+            ("{'descr': '|u1', 'fortran_order': False, 'shape': (4,), }", &[0; 9], "more than 4 bytes"),
             ("{}", &[], "header {}"),
         ] {
-            let (found, _) = read_npy(&npy(header, data)[..]).err().expect(header);
+            let (found, _) = read_npy(&npy(header, data)[..], 100).err().expect(header);
             assert!(found.contains(word), "{header}: {found}");
         }
-        read_npy(&b"\x93NUMPY\x02\x00\xff\xff\xff\xff"[..]).err().expect("giant header");
+        read_npy(&b"\x93NUMPY\x02\x00\xff\xff\xff\xff"[..], 100).err().expect("giant header");
     }
 }

@@ -104,6 +104,42 @@ fn element_types_become_f32_and_i64() {
 }
 
 #[test]
+fn bytes_of_pictures_become_floats_from_0_to_1_batch_by_batch() {
+    let dir = tempfile::tempdir().expect("folder");
+    let pictures: Vec<u8> = (0..3 * 3 * 2 * 2).map(|i| (i * 7) as u8).collect();
+    let masks = vec![5u8; 3 * 2 * 2];
+    let entries = [
+        ("x", Dtype::U8, vec![3, 3, 2, 2], pictures.clone()),
+        ("ids", Dtype::U8, vec![3, 4], (0..12).collect()),
+        ("mask", Dtype::U8, vec![3, 2, 2], masks),
+        ("label", Dtype::U8, vec![3], vec![2, 0, 1]),
+    ];
+    write(dir.path(), &entries);
+    let lines = |target: &str| format!("{PLAIN}inputs = [\"x\", \"ids\"]\ntarget = \"{target}\"");
+    let data = open(dir.path(), &lines("mask")).expect("opens");
+    for batch in walk(&data, Split::Train) {
+        let x = &batch.inputs[0].1;
+        assert_eq!(x.kind(), Kind::Float);
+        // As torchvision's ToTensor: x / 255.
+        let expected: Vec<f32> = batch
+            .indices
+            .iter()
+            .flat_map(|i| pictures[i * 12..(i + 1) * 12].iter().map(|&level| f32::from(level) / 255.0))
+            .collect();
+        assert_eq!(values(x), expected);
+        assert_eq!(batch.inputs[1].1.kind(), Kind::Int64, "numbers of one dimension are no picture");
+        let target = batch.targets.expect("mask");
+        assert_eq!(target.kind(), Kind::Int64, "a target of classes per pixel stays whole numbers");
+        assert_eq!(i64::try_from(target.max()).expect("i64"), 5);
+    }
+    let data = open(dir.path(), &lines("label")).expect("opens");
+    assert_eq!(data.class_names(), ["0", "1", "2"]);
+    assert_eq!(data.summary().train.per_class, [1, 1, 1]);
+    let file = super::TensorFile::open(&dir.path().join("d.safetensors"), 0).expect("opens");
+    assert_eq!(file.get("x").expect("there").bytes().len(), pictures.len(), "nothing is widened in memory");
+}
+
+#[test]
 fn npz_files_written_by_libtorch_are_read() {
     let dir = tempfile::tempdir().expect("folder");
     let x = Tensor::arange(12, (Kind::Float, tch::Device::Cpu)).view([4, 3]);
