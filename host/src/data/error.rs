@@ -1,5 +1,6 @@
 //! What can be wrong with the data, said with the file, the row or the key.
 
+use crate::escape::{escape, path as shown, shorten};
 use std::path::{Path, PathBuf};
 
 /// Everything that can go wrong between the `[data]` table and a batch.
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum DataError {
     /// A key that the chosen kind of data does not have.
-    #[error("[data] has no key `{key}` for kind = \"{kind}\"; {hint}")]
+    #[error("[data] has no key `{}` for kind = \"{}\"; {hint}", shorten(key), shorten(kind))]
     UnknownKey {
         /// The key as written.
         key: String,
@@ -17,7 +18,7 @@ pub enum DataError {
         hint: String,
     },
     /// A value of the wrong type or out of range.
-    #[error("[data] `{key}`: found {found}, expected {expected}")]
+    #[error("[data] `{}`: found {}, expected {}", shorten(key), escape(found), escape(expected))]
     Value {
         /// The key of the `[data]` table.
         key: String,
@@ -27,7 +28,7 @@ pub enum DataError {
         expected: String,
     },
     /// A file or folder that cannot be opened or read.
-    #[error("{}: cannot be read: {source}", path.display())]
+    #[error("{}: cannot be read: {source}", shown(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -35,7 +36,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// A path of the config at which there is nothing.
-    #[error("{}: no such file or folder; {remedy}", path.display())]
+    #[error("{}: no such file or folder; {}", shown(path), escape(remedy))]
     NotFound {
         /// The path looked for.
         path: PathBuf,
@@ -43,7 +44,7 @@ pub enum DataError {
         remedy: String,
     },
     /// A folder or file that does not hold what its kind needs.
-    #[error("{}: {found}; {remedy}", path.display())]
+    #[error("{}: {}; {}", shown(path), escape(found), escape(remedy))]
     Layout {
         /// The folder or file.
         path: PathBuf,
@@ -54,8 +55,9 @@ pub enum DataError {
     },
     /// A picture that cannot be decoded.
     #[error(
-        "{}: not a readable picture: {found}; replace or remove it, or set on_error = \"skip\" in [data]",
-        path.display()
+        "{}: not a readable picture: {}; replace or remove it, or set on_error = \"skip\" in [data]",
+        shown(path),
+        escape(found)
     )]
     Picture {
         /// The picture, for packed files with its number.
@@ -64,7 +66,7 @@ pub enum DataError {
         found: String,
     },
     /// A label that is no class, or no number.
-    #[error("{}, {place}: label {found}, expected {expected}", path.display())]
+    #[error("{}, {}: label {}, expected {}", shown(path), escape(place), escape(found), escape(expected))]
     Label {
         /// The file that holds the label.
         path: PathBuf,
@@ -76,7 +78,7 @@ pub enum DataError {
         expected: String,
     },
     /// A row or column of a table that cannot be used.
-    #[error("{}, {place}: {found}, expected {expected}", path.display())]
+    #[error("{}, {}: {}, expected {}", shown(path), escape(place), escape(found), escape(expected))]
     Table {
         /// The table's file.
         path: PathBuf,
@@ -88,7 +90,7 @@ pub enum DataError {
         expected: String,
     },
     /// A tensor of a data file that is missing or has the wrong shape or type.
-    #[error("{}, tensor `{name}`: {found}, expected {expected}", path.display())]
+    #[error("{}, tensor `{}`: {}, expected {}", shown(path), shorten(name), escape(found), escape(expected))]
     Tensor {
         /// The tensor file.
         path: PathBuf,
@@ -100,7 +102,7 @@ pub enum DataError {
         expected: String,
     },
     /// A `tokenizer.json` that cannot be used, or a text that it cannot encode.
-    #[error("{}: {message}", path.display())]
+    #[error("{}: {}", shown(path), escape(message))]
     Tokenizer {
         /// The tokenizer's file.
         path: PathBuf,
@@ -148,15 +150,15 @@ impl DataError {
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     match thaw_plugin_api::nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
+        Some(near) => format!("did you mean `{}`?", shorten(near)),
         None if known.is_empty() => "there are none".to_string(),
         None => format!("there are: {}", first_names(&known, 20)),
     }
 }
 
-/// The first names of a list, for messages.
+/// The first names of a list, for messages: escaped, and long ones cut.
 pub(crate) fn first_names<S: AsRef<str>>(names: &[S], limit: usize) -> String {
-    let shown: Vec<&str> = names.iter().take(limit).map(AsRef::as_ref).collect();
+    let shown: Vec<_> = names.iter().take(limit).map(|name| shorten(name.as_ref())).collect();
     if names.len() > limit {
         format!("{}, … {} in all", shown.join(", "), names.len())
     } else {

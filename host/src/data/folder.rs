@@ -38,7 +38,7 @@ pub(crate) fn open_folder(
     if loose > 0 {
         tracing::warn!(
             "{}: {loose} pictures beside the class folders belong to no class and are not used",
-            root.display()
+            crate::escape::path(root)
         );
     }
     let known = classes.unwrap_or(&names);
@@ -114,7 +114,7 @@ fn walk(folder: &Path, on_error: Option<OnError>, found: &mut Found, depth: usiz
             (None, _) => found.pictures.push(path),
             (Some(_), None) => {}
             (Some(problem), Some(OnError::Skip)) => {
-                tracing::warn!("left out: {}: {problem}", path.display());
+                tracing::warn!("left out: {}: {problem}", crate::escape::path(&path));
             }
             (Some(problem), Some(OnError::Fail)) => {
                 let found = problem.to_string();

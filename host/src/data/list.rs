@@ -44,7 +44,8 @@ pub(crate) fn open_list(
                     expected: "a picture (or set on_error = \"skip\" in [data])".to_string(),
                 });
             }
-            tracing::warn!("left out: {}, line {line}: {} {found}", path.display(), file.display());
+            let (list, file) = (crate::escape::path(path), crate::escape::path(&file));
+            tracing::warn!("left out: {list}, line {line}: {file} {found}");
             continue;
         }
         files.push(PathBuf::from(table.cell(0, row)));

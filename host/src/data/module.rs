@@ -14,6 +14,7 @@ use super::split::{SplitBy, split};
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
 use super::text::{TextEncoder, open_texts};
+use crate::escape::shorten;
 use std::fmt;
 use std::sync::Arc;
 
@@ -327,7 +328,7 @@ impl fmt::Display for Summary {
         const SHOWN: usize = 20;
         for (i, class) in self.classes.iter().take(SHOWN).enumerate() {
             let comma = if i == 0 { "" } else { ", " };
-            write!(f, "{comma}{class} {}", self.train.per_class[i])?;
+            write!(f, "{comma}{} {}", shorten(class), self.train.per_class[i])?;
             if let Some(val) = &self.val {
                 write!(f, "+{}", val.per_class[i])?;
             }

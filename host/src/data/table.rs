@@ -2,6 +2,7 @@
 
 use super::DataError;
 use super::error::nearest;
+use crate::escape::shorten;
 use encoding::read_text;
 use separated::Header;
 use std::path::Path;
@@ -103,7 +104,7 @@ impl<'a> Builder<'a> {
             if found > 1 {
                 return Err(DataError::Table {
                     path: path.to_path_buf(),
-                    place: format!("column `{}`", column.name),
+                    place: format!("column `{}`", shorten(column.name)),
                     found: format!("{found} columns of that name"),
                     expected: format!("one; rename the others, or set `{}` in [data]", column.key),
                 });
@@ -113,7 +114,7 @@ impl<'a> Builder<'a> {
                 let hint = nearest(column.name, names.iter().map(String::as_str));
                 return Err(DataError::Table {
                     path: path.to_path_buf(),
-                    place: format!("column `{}`", column.name),
+                    place: format!("column `{}`", shorten(column.name)),
                     found: "it is missing".to_string(),
                     expected: format!("it, or another one named by `{}` in [data]; {hint}", column.key),
                 });

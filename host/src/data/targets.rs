@@ -4,6 +4,7 @@ use super::DataError;
 use super::batch::i64_tensor;
 use super::config::Target;
 use super::error::first_names;
+use crate::escape::shorten;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -35,7 +36,7 @@ impl Labels<'_> {
         DataError::Label {
             path: self.path.to_path_buf(),
             place: format!("line {}", self.lines[row]),
-            found: format!("\"{}\"", self.texts[row]),
+            found: format!("\"{}\"", shorten(&self.texts[row])),
             expected,
         }
     }

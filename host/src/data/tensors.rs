@@ -7,6 +7,7 @@ use super::dataset::{Dataset, Pass};
 use super::error::first_names;
 use super::targets::{configured_classes, warn_of_empty};
 use super::tensor_file::{RawTensor, TensorFile};
+use crate::escape::shorten;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -200,8 +201,8 @@ impl Dataset for TensorDataset {
         let shape = |(name, tensor): &(String, Stored)| {
             let sizes: Vec<String> = tensor.raw.shape[1..].iter().map(usize::to_string).collect();
             match sizes.len() {
-                0 => name.clone(),
-                _ => format!("{name} {}", sizes.join("x")),
+                0 => shorten(name).into_owned(),
+                _ => format!("{} {}", shorten(name), sizes.join("x")),
             }
         };
         let shapes: Vec<String> = self.inputs.iter().map(shape).collect();

@@ -125,3 +125,39 @@ fn more_classes_than_the_model_has_outputs_are_counted() {
     }
     run.fit(&[]).failed(1, &["a label is outside 0..4", "the model has 4 classes", "num_classes"]);
 }
+
+#[test]
+fn a_picture_that_is_cut_off_is_named_whatever_its_format() {
+    let run = run();
+    let whole = image::open(run.folder().join("pictures/red/3.png")).unwrap().to_rgb8();
+    for format in ["jpg", "bmp", "gif", "webp", "tif", "ppm"] {
+        let name = format!("pictures/red/cut.{format}");
+        let path = run.write(&name, "");
+        whole.save(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        run.fit(&[]).failed(1, &[&name, "skip"]);
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_picture_of_more_pixels_than_allowed_is_refused_undecoded() {
+    let run = run();
+    run.fit(&["--set", "data.max_pixels=300"])
+        .failed(1, &["pixels", "at most 300", "`max_pixels` in [data]"]);
+    run.fit(&["--set", "data.max_pixels=320"]).succeeded();
+}
+
+#[test]
+fn names_of_classes_neither_move_the_cursor_nor_fill_the_screen() {
+    let run = run();
+    let escaping = format!("pictures/\u{1b}[2J{}", "x".repeat(200));
+    std::fs::rename(run.folder().join("pictures/red"), run.folder().join(&escaping)).unwrap();
+    let told =
+        run.fit(&[]).succeeded().stdout + &run.host(["validate", "--checkpoint", "run"]).succeeded().stdout;
+    assert!(told.contains("\\u{1b}[2Jxxx") && told.contains("(204 characters)"), "{told}");
+    assert!(!told.contains('\u{1b}'), "{told}");
+    run.write(&format!("{escaping}/3.png"), "no picture");
+    run.fit(&[]).failed(1, &["\\u{1b}[2J"]).does_not_say("\u{1b}");
+}
