@@ -34,8 +34,8 @@ impl MappedFile {
     /// # Errors
     /// What the system says.
     pub fn of(file: &File, path: &Path) -> std::io::Result<MappedFile> {
-        // SAFETY: the map is only read. Bytes that another program changes meanwhile are read as changed, as any
-        // reader would; pages that it takes away end the process, with a message (see the module).
+        // SAFETY: the map is only read. Bytes that another program changes meanwhile are read as changed, as
+        // any reader would; pages that it takes away end the process, with a message (see the module).
         let map = unsafe { Mmap::map(file) }?;
         Ok(MappedFile {
             #[cfg(unix)]

@@ -108,8 +108,8 @@ impl Checkpoint {
 
     /// What the run's `val_split` was drawn from: validating and resuming keep it.
     ///
-    /// A checkpoint that does not say comes from a version that took the paths of pictures as they were spelled:
-    /// its split is made again from the spelling in its run config, with a warning.
+    /// A checkpoint that does not say comes from a version that took the paths of pictures as they were
+    /// spelled: its split is made again from the spelling in its run config, with a warning.
     pub fn split_by(&self) -> SplitBy {
         if let Some(split_by) = &self.state.split_by {
             return split_by.clone();
@@ -119,8 +119,8 @@ impl Checkpoint {
         match data.picture_root() {
             Some(root) if data.loading.val_split.is_some() => {
                 tracing::warn!(
-                    "{}: its version drew val_split from the paths of the pictures as they were spelled; this \
-                     split is kept, as of \"{}\". If that version resumed or validated the run, it mixed \
+                    "{}: its version drew val_split from the paths of the pictures as they were spelled; \
+                     this split is kept, as of \"{}\". If that version resumed the run, it mixed \
                      training and validation pictures: then start a new run",
                     crate::escape::path(&self.folder),
                     crate::escape::path(&root)

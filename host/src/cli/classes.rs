@@ -2,8 +2,8 @@
 
 use crate::escape::shorten;
 
-/// A line per class that has samples, and one for all: share, hits, samples. Nothing without classes. Names are
-/// escaped, and cut where they are long.
+/// A line per class that has samples, and one for all: share, hits, samples. Nothing without classes. Names
+/// are escaped, and cut where they are long.
 pub fn table(classes: &[(u64, u64)], name: impl Fn(usize) -> String) -> String {
     let total = classes.iter().fold((0, 0), |sum, class| (sum.0 + class.0, sum.1 + class.1));
     if total.1 == 0 {

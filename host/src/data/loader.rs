@@ -200,8 +200,8 @@ const BUCKET_BATCHES: usize = 50;
 
 /// Order of the samples, a function of seed and epoch.
 ///
-/// Which samples are left out, by `drop_last` or a limit, is settled before lengths are looked at: it would be
-/// the longest otherwise, in every epoch.
+/// Which samples are left out, by `drop_last` or a limit, is settled before lengths are looked at: it would
+/// be the longest otherwise, in every epoch.
 fn order(dataset: &dyn Dataset, walk: &Walk) -> Vec<usize> {
     let mut order: Vec<usize> = (0..dataset.len()).collect();
     let lengths = !order.is_empty() && dataset.length_of(0).is_some();

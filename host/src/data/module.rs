@@ -95,8 +95,8 @@ impl DataModule {
         }
     }
 
-    /// Sets how many batches of each split will be asked for. A split that is not shuffled then gives those of its
-    /// first samples, whatever their lengths.
+    /// Sets how many batches of each split will be asked for. A split that is not shuffled then gives those
+    /// of its first samples, whatever their lengths.
     pub fn limit(&mut self, limits: Limits) {
         self.limits = limits;
     }

@@ -5,14 +5,18 @@ use super::batch::{Batch, PICTURE_INPUT, fill_rows};
 use super::config::{ImageConfig, OnError};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
-use super::image::{Picture, Transform, decode};
-use super::split::{identity_of, relative_to};
+use super::image::{Picture, Transform};
 use super::targets::Targets;
+use cache::Cache;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
+
+mod cache;
+mod files;
+
+pub(crate) use files::PictureFiles;
 
 /// Undecoded or packed pictures by number.
 pub(crate) trait PictureStore: Send + Sync {
@@ -28,94 +32,6 @@ pub(crate) trait PictureStore: Send + Sync {
     fn spelled(&self, index: usize, root: &Path) -> String;
     /// True if a decoded picture is not worth keeping.
     fn is_decoded(&self) -> bool;
-}
-
-/// Picture files, decoded when they are needed.
-#[derive(Default)]
-pub(crate) struct PictureFiles {
-    /// Where relative paths start.
-    root: PathBuf,
-    /// Each picture's path, as written.
-    written: Vec<PathBuf>,
-    /// The names of those whose path, as written, is not its own name relative to the root.
-    others: BTreeMap<usize, String>,
-}
-
-impl PictureFiles {
-    /// No pictures yet; the paths to come start at `root`.
-    pub(crate) fn below(root: &Path) -> PictureFiles {
-        PictureFiles { root: root.to_path_buf(), ..PictureFiles::default() }
-    }
-
-    /// Adds a picture by its path, relative to the root or absolute.
-    pub(crate) fn push(&mut self, written: PathBuf) {
-        let mut name = identity_of(&written);
-        if written.is_absolute() || name.starts_with("..") {
-            name = self.name_from_outside(&written);
-        }
-        if written.to_str() != Some(&name) {
-            self.others.insert(self.written.len(), name);
-        }
-        self.written.push(written);
-    }
-
-    /// The name of a picture whose path does not start below the root: it may lead there all the same.
-    fn name_from_outside(&self, written: &Path) -> String {
-        let here = if self.root.as_os_str().is_empty() { Path::new(".") } else { &self.root };
-        if let Ok(relative) = std::path::absolute(here).as_deref().map(|root| written.strip_prefix(root))
-            && let Ok(relative) = relative
-        {
-            return identity_of(relative);
-        }
-        // Both sides without links, so that it does not matter by which way either was reached.
-        let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let root = canonical(here);
-        let file = if written.is_absolute() {
-            canonical(written.parent().unwrap_or(written)).join(written.file_name().unwrap_or_default())
-        } else {
-            Path::new("/").join(identity_of(&root.join(written)))
-        };
-        identity_of(&relative_to(&root, &file))
-    }
-
-    /// Number of pictures.
-    pub(crate) fn count(&self) -> usize {
-        self.written.len()
-    }
-
-    fn path(&self, index: usize) -> PathBuf {
-        self.root.join(&self.written[index])
-    }
-}
-
-impl PictureStore for PictureFiles {
-    fn len(&self) -> usize {
-        self.written.len()
-    }
-    fn picture(&self, index: usize, max_pixels: u64) -> Result<Picture, DataError> {
-        let path = self.path(index);
-        let found = match std::fs::read(&path) {
-            Ok(bytes) => match decode(&bytes, max_pixels) {
-                Ok(picture) => return Ok(picture),
-                Err(found) => found,
-            },
-            Err(error) => error.to_string(),
-        };
-        Err(DataError::Picture { path, found })
-    }
-    fn id(&self, index: usize) -> String {
-        self.path(index).display().to_string()
-    }
-    fn identity(&self, index: usize) -> String {
-        let other = self.others.get(&index).cloned();
-        other.unwrap_or_else(|| self.written[index].display().to_string())
-    }
-    fn spelled(&self, index: usize, root: &Path) -> String {
-        root.join(&self.written[index]).display().to_string()
-    }
-    fn is_decoded(&self) -> bool {
-        false
-    }
 }
 
 /// Pictures with their targets, resized, augmented and normalised.
@@ -234,67 +150,5 @@ impl Dataset for PictureDataset {
     fn skipped(&self) -> Vec<String> {
         let skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
         skipped.iter().map(|&index| self.id(index)).collect()
-    }
-}
-
-/// Small pictures kept in memory until the limit is reached; nothing is ever thrown out, as every epoch
-/// visits all.
-struct Cache {
-    slots: Vec<Slot>,
-    left: AtomicUsize,
-    keeps_decoded: bool,
-}
-
-#[derive(Default)]
-struct Slot {
-    decoded: OnceLock<Picture>,
-    finished: OnceLock<Box<[u8]>>,
-}
-
-/// Larger pictures would fill the cache with few of them.
-const MAX_CACHED_BYTES: usize = 1 << 20;
-
-impl Cache {
-    fn new(pictures: usize, limit: usize, keeps_decoded: bool) -> Cache {
-        let slots = if limit == 0 { 0 } else { pictures };
-        Cache {
-            slots: (0..slots).map(|_| Slot::default()).collect(),
-            left: AtomicUsize::new(limit),
-            keeps_decoded,
-        }
-    }
-
-    fn decoded(&self, index: usize) -> Option<&Picture> {
-        self.slots.get(index)?.decoded.get()
-    }
-
-    fn finished(&self, index: usize) -> Option<&[u8]> {
-        self.slots.get(index)?.finished.get().map(|p| &**p)
-    }
-
-    fn keep_decoded(&self, index: usize, picture: Picture) {
-        if let Some(slot) = self.slots.get(index)
-            && self.keeps_decoded
-            && self.take(picture.pixels.len())
-        {
-            let _ = slot.decoded.set(picture);
-        }
-    }
-
-    fn keep_finished(&self, index: usize, pixels: &[u8]) {
-        if let Some(slot) = self.slots.get(index)
-            && self.take(pixels.len())
-        {
-            let _ = slot.finished.set(pixels.into());
-        }
-    }
-
-    /// Reserves memory, if there is any left.
-    fn take(&self, bytes: usize) -> bool {
-        bytes <= MAX_CACHED_BYTES
-            && self
-                .left
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes))
-                .is_ok()
     }
 }

@@ -14,8 +14,8 @@ pub enum SplitBy {
     /// The sample's path relative to the data's root, or its row: the same wherever the data lies.
     #[default]
     RelativePath,
-    /// The picture's path as it was spelled. Versions that wrote no rule into their checkpoints split so; this
-    /// is the root as their run config spelled it, so that a run of theirs keeps its split.
+    /// The picture's path as it was spelled. Versions that wrote no rule into their checkpoints split so;
+    /// this is the root as their run config spelled it, so that a run of theirs keeps its split.
     SpelledPath(PathBuf),
 }
 
@@ -25,9 +25,9 @@ type Shared = Arc<dyn Dataset>;
 /// Splits off a share of each class for validation: `(training, validation)`.
 ///
 /// Within a class the samples are taken in the order of a hash of what they are split by, so the rule is the
-/// same on every machine, does not depend on the run's seed, and a new sample moves few others. Each class with
-/// at least two samples gives at least one to either side. Without classes the share is taken of all samples.
-/// A sample that is listed twice is on one side.
+/// same on every machine, does not depend on the run's seed, and a new sample moves few others. Each class
+/// with at least two samples gives at least one to either side. Without classes the share is taken of all
+/// samples. A sample that is listed twice is on one side.
 pub(crate) fn split(
     dataset: Shared,
     share: f64,

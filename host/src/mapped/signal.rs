@@ -65,8 +65,8 @@ const PAGE: usize = 1 << 16;
 /// Puts the handler in place; gives the action that was there.
 fn install() -> libc::sigaction {
     let mut before = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: both structures live through the call, zeros are valid for each of their fields, and the handler
-    // has the form that SA_SIGINFO asks for.
+    // SAFETY: both structures live through the call, zeros are valid for each of their fields, and the
+    // handler has the form that SA_SIGINFO asks for.
     unsafe {
         let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
         action.sa_sigaction = on_bus_error as *const () as usize;
@@ -82,8 +82,8 @@ fn install() -> libc::sigaction {
 
 /// Says which file it is and ends the process; anything else is left to what handled it before.
 extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
-    // SAFETY: the system gives a valid `info`. Nothing here but atomics, leaked memory, write, sigaction, raise
-    // and _exit, all of which a signal handler may use.
+    // SAFETY: the system gives a valid `info`. Nothing here but atomics, leaked memory, write, sigaction,
+    // raise and _exit, all of which a signal handler may use.
     unsafe {
         let address = (*info).si_addr() as usize;
         let mut entry = WATCHED.load(Ordering::Acquire);

@@ -136,7 +136,7 @@ fn a_picture_that_is_cut_off_is_named_whatever_its_format() {
         whole.save(&path).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-        run.fit(&[]).failed(1, &[&name, "skip"]);
+        run.host(["fit", "run.toml", "--run-dir", format]).failed(1, &[&name, "skip"]);
         std::fs::remove_file(path).unwrap();
     }
 }
@@ -146,7 +146,8 @@ fn a_picture_of_more_pixels_than_allowed_is_refused_undecoded() {
     let run = run();
     run.fit(&["--set", "data.max_pixels=300"])
         .failed(1, &["pixels", "at most 300", "`max_pixels` in [data]"]);
-    run.fit(&["--set", "data.max_pixels=320"]).succeeded();
+    let more = ["fit", "run.toml", "--run-dir", "more", "--set", "data.max_pixels=320"];
+    run.host(more).succeeded();
 }
 
 #[test]
@@ -159,5 +160,5 @@ fn names_of_classes_neither_move_the_cursor_nor_fill_the_screen() {
     assert!(told.contains("\\u{1b}[2Jxxx") && told.contains("(204 characters)"), "{told}");
     assert!(!told.contains('\u{1b}'), "{told}");
     run.write(&format!("{escaping}/3.png"), "no picture");
-    run.fit(&[]).failed(1, &["\\u{1b}[2J"]).does_not_say("\u{1b}");
+    run.host(["fit", "run.toml", "--run-dir", "again"]).failed(1, &["\\u{1b}[2J"]).does_not_say("\u{1b}");
 }

@@ -56,9 +56,9 @@ impl Default for ListConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
-    /// Classes. Labels that are all whole numbers, 0 among them, are indices. All others are names, whose indices
-    /// follow their sorted order (numbers by value) unless `classes` gives another. With `classes`, labels are
-    /// those names, or all of them places in the list where no name is a number.
+    /// Classes. Labels that are all whole numbers, 0 among them, are indices. All others are names, whose
+    /// indices follow their sorted order (numbers by value) unless `classes` gives another. With `classes`,
+    /// labels are those names, or all of them places in the list where no name is a number.
     #[default]
     Class,
     /// Numbers: a regression target.
@@ -77,8 +77,9 @@ pub struct Cifar10Config {
 /// `kind = "tensors"`.
 ///
 /// The first dimension of every tensor is the sample. Tensors stay in memory, or on the disk, as the file has
-/// them; each batch makes floats f32, whole numbers and bools i64, and inputs of uint8 with two or more dimensions
-/// beside the sample (pictures) f32 from 0 to 1. A target of whole numbers with one dimension is a class index.
+/// them; each batch makes floats f32, whole numbers and bools i64, and inputs of uint8 with two or more
+/// dimensions beside the sample (pictures) f32 from 0 to 1. A target of whole numbers with one dimension is a
+/// class index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TensorsConfig {

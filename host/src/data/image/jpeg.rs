@@ -1,7 +1,7 @@
 //! Whether a JPEG file is whole.
 //!
-//! Decoders fill the missing rest of a sequential JPEG with grey and call it done. The markers of the file tell:
-//! the picture's data end with the marker EOI, or the file is cut off.
+//! Decoders fill the missing rest of a sequential JPEG with grey and call it done. The markers of the file
+//! tell: the picture's data end with the marker EOI, or the file is cut off.
 
 const START_OF_SCAN: u8 = 0xDA;
 const END_OF_IMAGE: u8 = 0xD9;

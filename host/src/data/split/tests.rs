@@ -116,7 +116,7 @@ fn a_split_by_spelled_paths_is_made_again_from_that_spelling() {
         let data = data.expect("opens");
         (validation(&data, &root), data)
     };
-    // What `stable_hash(0, "photos/…")`, the rule of versions that spelled paths, takes: checked by hand below.
+    // The rule of those versions: the first quarter of each class by `stable_hash(0, "photos/…")`.
     let spelled = SplitBy::SpelledPath("photos".into());
     let (names, data) = split(&spelled);
     let mut expected = BTreeSet::new();

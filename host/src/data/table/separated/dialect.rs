@@ -80,9 +80,9 @@ fn has_columns(text: &str, separator: u8, wanted: &[Column<'_>], header: Header)
     named || (header == Header::Optional && required().count() > 1 && first.len() >= required().count())
 }
 
-/// Tables between tabs come with quotes that enclose (spreadsheets, data frames) and with quotes that are part
-/// of the text (GLUE). They enclose if that reads every field cleanly and no field over several lines, unless
-/// lines taken one by one have different numbers of fields.
+/// Tables between tabs come with quotes that enclose (spreadsheets, data frames) and with quotes that are
+/// part of the text (GLUE). They enclose if that reads every field cleanly and no field over several lines,
+/// unless lines taken one by one have different numbers of fields.
 fn quotes_between_tabs(text: &str) -> Quotes {
     let scan = Scan::of(text.as_bytes(), b'\t');
     let mut lines = text.lines().filter(|line| !line.is_empty()).map(|line| line.matches('\t').count());
