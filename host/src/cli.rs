@@ -95,6 +95,8 @@ pub fn main() -> u8 {
     };
     match result {
         Ok(()) => 0,
+        // What there is to say of it is said: it is no error.
+        Err(Error::Interrupted) => Error::Interrupted.exit_code(),
         Err(error) => {
             report(&error, &cli.options);
             error.exit_code()

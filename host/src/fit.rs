@@ -36,7 +36,7 @@ pub use build::{
 pub use checkpoints::Best;
 pub use error::FitError;
 pub use evaluate::{Evaluation, Evaluator};
-pub use groups::initial_groups;
+pub use groups::{initial_groups, without_the_rest};
 pub use meter::Meter;
 pub use monitors::Monitored;
 use monitors::Seen;
@@ -130,6 +130,8 @@ impl Fit {
         self.hooks(Hook::TrainEnd)?;
         self.hooks(Hook::FitEnd)?;
         self.requested_checkpoints()?;
+        self.state.run_dir.flush();
+        self.check_written()?;
         Ok(Outcome {
             epochs: self.state.progress.epoch,
             global_step: self.state.progress.global_step,

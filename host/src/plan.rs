@@ -21,6 +21,7 @@ use crate::Error;
 use crate::config::RunConfig;
 use crate::fit::{
     FitError, audit, create_callbacks, create_model, initial_groups, optimizer_config, run_length,
+    without_the_rest,
 };
 use crate::model::HostModel;
 use crate::optimizer::Optimizer;
@@ -125,13 +126,16 @@ pub fn plan(config: &RunConfig, plugins: &PluginSet, steps_per_epoch: usize) -> 
 impl Simulation<'_> {
     fn setup(&mut self, callbacks: &mut [Instance]) -> Result<(), Error> {
         let progress = self.progress;
-        for callback in callbacks {
+        for callback in callbacks.iter_mut() {
             callback.hook(Hook::Setup, &progress, self)?;
             if callback.kind() == Kind::Strategy {
                 callback.freeze_before_training(self)?;
             }
         }
         let optimizer = optimizer_config(self.config, &self.model)?;
+        if let Some((tree, _)) = without_the_rest(self.model.tree(), &optimizer, callbacks)? {
+            self.model.apply_tree(tree)?;
+        }
         let groups = initial_groups(self.model.tree(), &optimizer)?;
         let mut optimizer = Optimizer::new(optimizer, groups).map_err(FitError::from)?;
         if let Some(config) = &self.config.scheduler {

@@ -82,7 +82,7 @@ impl Reporter {
         ));
         self.show(format_args!("data       {}", state.data.summary()));
         self.show(format_args!("plugins    {}", plugins.collect::<Vec<_>>().join(", ")));
-        self.show(format_args!("run        {}", state.run_dir.path().display()));
+        self.show(format_args!("run        {}", state.run_dir.shown().display()));
         if !state.is_fresh() {
             let Progress { epoch, batch_index, global_step, .. } = state.progress;
             self.show(format_args!("resumed at epoch {epoch}, batch {batch_index}, step {global_step}"));

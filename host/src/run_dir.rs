@@ -34,9 +34,21 @@ pub const PLUGIN_FILES: &str = "plugins";
 /// Folder of the files that the run config names and the trained model needs.
 pub const FILES: &str = "files";
 
+/// Where a run is to write.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In this folder.
+    Given(PathBuf),
+    /// In a new folder `runs/<name>-<time>`, under the name of the run config.
+    New(String),
+}
+
 /// A run directory, open for writing by this process alone.
 pub struct RunDir {
+    /// Absolute: a plugin may change the working directory.
     path: PathBuf,
+    /// As the user names it.
+    shown: PathBuf,
     /// Whether this run is the first to write there.
     is_new: bool,
     _lock: RunLock,
@@ -52,20 +64,27 @@ pub struct Position {
 }
 
 impl RunDir {
-    /// The default place: `runs/<name>-<time>`.
-    pub fn default_path(name: &str) -> PathBuf {
+    /// Makes `runs/<name>-<time>`, or the first free name after it: of two runs that start in one second, each
+    /// gets its own.
+    fn create(name: &str) -> Result<PathBuf, Error> {
         let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
         let time = now
             .format(format_description!("[year][month][day]-[hour][minute][second]"))
             .unwrap_or_else(|_| now.unix_timestamp().to_string());
-        let path = PathBuf::from("runs").join(format!("{name}-{time}"));
-        let mut unique = path.clone();
-        let mut count = 2;
-        while unique.exists() {
-            unique = path.with_file_name(format!("{name}-{time}-{count}"));
-            count += 1;
+        let runs = PathBuf::from("runs");
+        std::fs::create_dir_all(&runs).map_err(io(&runs))?;
+        let mut path = runs.join(format!("{name}-{time}"));
+        let mut count = 1;
+        loop {
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(path),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    count += 1;
+                    path = runs.join(format!("{name}-{time}-{count}"));
+                }
+                Err(error) => return Err(io(&path)(error)),
+            }
         }
-        unique
     }
 
     /// The run directory of a run: that of the run which it resumes, or a new one, which must be empty and
@@ -73,7 +92,12 @@ impl RunDir {
     ///
     /// # Errors
     /// It holds something else already, another run is live in it, or it cannot be written.
-    pub fn open(path: &Path, resumed: Option<&Path>) -> Result<Self, Error> {
+    pub fn open(place: &Place, resumed: Option<&Path>) -> Result<Self, Error> {
+        let shown = match place {
+            Place::Given(path) => path.clone(),
+            Place::New(name) => Self::create(name)?,
+        };
+        let path = &std::path::absolute(&shown).map_err(io(&shown))?;
         let is_new = resumed.is_none() || resumed.map(Path::to_path_buf) != path.canonicalize().ok();
         if is_new && !is_empty(path) {
             let reason = "the run directory holds something already; take another, or --resume it";
@@ -87,7 +111,7 @@ impl RunDir {
             resumed.filter(|_| is_new).map_or(Ok(()), |resumed| copy_records(resumed, path)).and_then(|()| {
                 let (metrics, groups) =
                     (Records::open(path.join(METRICS))?, Records::open(path.join(GROUPS))?);
-                Ok(Self { path: path.to_path_buf(), is_new, _lock: lock, metrics, groups })
+                Ok(Self { path: path.clone(), shown, is_new, _lock: lock, metrics, groups })
             });
         opened.inspect_err(|_| {
             if is_new {
@@ -114,9 +138,27 @@ impl RunDir {
         }
     }
 
-    /// The folder.
+    /// The folder, absolute.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The folder, as the user names it.
+    pub fn shown(&self) -> &Path {
+        &self.shown
+    }
+
+    /// Whether what was written is still there.
+    ///
+    /// # Errors
+    /// Somebody removed the folder, and its records with it.
+    pub fn check_there(&self) -> Result<(), Error> {
+        let records = self.path.join(METRICS);
+        let gone = |_| {
+            let reason = "the run directory was removed during the run: its records are lost";
+            io(&self.path)(std::io::Error::new(std::io::ErrorKind::NotFound, reason))
+        };
+        records.symlink_metadata().map(drop).map_err(gone)
     }
 
     /// Folder of checkpoints.

@@ -73,7 +73,8 @@ pub fn messages(findings: &[Finding]) -> Vec<String> {
     let mut lines = Vec::new();
     if !homeless.is_empty() {
         lines.push(format!(
-            "trainable, but in no group, so that nothing updates them (`unfreeze_and_add_param_group` adds one): {}",
+            "trainable, but in no group, so that nothing updates them: {}; name their modules under [optimizer] \
+             parameters, or load a strategy that freezes them until it thaws them",
             first_names(&homeless)
         ));
     }
@@ -92,7 +93,13 @@ pub fn messages(findings: &[Finding]) -> Vec<String> {
 
 /// All findings in one error.
 pub fn as_error(findings: &[Finding]) -> Error {
-    Error::of(ErrorKind::Groups, messages(findings).join("; "))
+    let error = Error::of(ErrorKind::Groups, messages(findings).join("; "));
+    let homeless = findings.iter().any(|finding| matches!(finding, Finding::NoGroup { .. }));
+    if homeless {
+        error.help("`unfreeze_and_add_param_group` makes parameters trainable and adds their group")
+    } else {
+        error
+    }
 }
 
 /// Those of a whole backbone help nobody.

@@ -59,6 +59,13 @@ impl Finished {
         self
     }
 
+    /// Expects a run that the user stopped: exit code 130, which is no error.
+    #[track_caller]
+    pub fn interrupted(self) -> Self {
+        assert_eq!(self.code(), Some(130), "expected an interrupted run: {self}");
+        self.does_not_say("error:")
+    }
+
     /// Expects a text on stderr.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {

@@ -15,6 +15,7 @@ use thaw_host::fit::{Fit, FitOptions};
 use thaw_host::optimizer::{Optimizer, OptimizerConfig, Parameters};
 use thaw_host::plugins::{PluginSet, SearchPath};
 use thaw_host::progress::Reporter;
+use thaw_host::run_dir::Place;
 use thaw_host::weights::{WriteOptions, write_safetensors};
 
 const SAMPLES: i64 = 4000;
@@ -104,7 +105,7 @@ fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
     let plugins =
         PluginSet::load(config.plugins.iter().map(|entry| entry.path.as_str()), &search, Path::new(""))?;
     let options = FitOptions {
-        run_dir: folder.path().join("run"),
+        run_dir: Place::Given(folder.path().join("run")),
         resume: None,
         reporter: Reporter::new(false),
         reads: None,

@@ -1,16 +1,16 @@
 //! `host fit`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::start::StartArgs;
 use super::{Options, find_lr, session, tell};
 use crate::Error;
-use crate::checkpoint::{LAST, locate};
+use crate::checkpoint::{Checkpoint, LAST, locate};
 use crate::fit::{Fit, FitOptions, Outcome};
 use crate::progress::Reporter;
-use crate::run_dir::RunDir;
+use crate::run_dir::{Place, RunDir};
 use crate::stdout::print;
 
 /// Arguments of `host fit`.
@@ -32,20 +32,14 @@ pub struct FitArgs {
 /// What ended the run.
 pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     let (mut config, resume) = args.start.read()?;
-    let run_dir = match (args.run_dir, &resume) {
-        (Some(run_dir), _) => run_dir,
-        (None, Some(checkpoint)) => {
-            checkpoint.run_dir().unwrap_or_else(|| RunDir::default_path(&config.name()))
-        }
-        (None, None) => RunDir::default_path(&config.name()),
-    };
+    let given = args.run_dir.or_else(|| resume.as_ref().and_then(Checkpoint::run_dir));
+    let run_dir = given.map_or_else(|| Place::New(config.name()), Place::Given);
     let device = session::device(&config.trainer.device)?;
     let plugins = session::plugins(options, Some(&config))?;
     session::watch_interrupts();
     if args.find_lr {
         config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet)?;
     }
-    let shown = run_dir.clone();
     let mut fit = Fit::build(
         config,
         plugins,
@@ -54,30 +48,34 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     )?;
     let result = fit.run();
     if let Err(error) = &result {
-        tell_last_checkpoint(&shown, error);
+        tell_last_checkpoint(&fit.state().run_dir, error);
     }
     let outcome = result?;
     if !options.quiet {
         // The run is done all the same.
-        summary(&fit, &outcome, &shown).unwrap_or_else(|error| tracing::error!("{error}"));
+        summary(&fit, &outcome).unwrap_or_else(|error| tracing::error!("{error}"));
     }
     Ok(())
 }
 
-fn tell_last_checkpoint(run_dir: &Path, error: &Error) {
-    match locate(run_dir, LAST) {
-        Ok(checkpoint) if matches!(error, Error::Interrupted) => {
-            tell(format_args!("stopped; go on with: {} fit --resume {}", program(), run_dir.display()));
-            tracing::debug!("checkpoint: {}", checkpoint.display());
+fn tell_last_checkpoint(run_dir: &RunDir, error: &Error) {
+    let shown = run_dir.shown();
+    match locate(run_dir.path(), LAST) {
+        Ok(_) if matches!(error, Error::Interrupted) => {
+            tell(format_args!("stopped; go on with: {} fit --resume {}", program(), shown.display()));
         }
-        Ok(checkpoint) => tell(format_args!("the last good checkpoint is {}", checkpoint.display())),
+        Ok(checkpoint) => {
+            let checkpoint = checkpoint.strip_prefix(run_dir.path()).unwrap_or(&checkpoint);
+            tell(format_args!("the last good checkpoint is {}", shown.join(checkpoint).display()));
+        }
         Err(_) => tell("there is no checkpoint to go on from"),
     }
 }
 
-fn summary(fit: &Fit, outcome: &Outcome, run_dir: &Path) -> Result<(), Error> {
+fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
     let stopped = outcome.stopped.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    print(format_args!("\n{} epochs, {} steps{stopped}", outcome.epochs, outcome.global_step))?;
+    let (epochs, steps) = (count(outcome.epochs, "epoch"), count(outcome.global_step, "step"));
+    print(format_args!("\n{epochs}, {steps}{stopped}"))?;
     if let Some(best) = &outcome.best {
         print(format_args!("best {} {:.4} in epoch {}", best.monitor, best.value, best.epoch + 1))?;
         let names = fit.state().data.class_names();
@@ -86,12 +84,10 @@ fn summary(fit: &Fit, outcome: &Outcome, run_dir: &Path) -> Result<(), Error> {
         });
         table.lines().try_for_each(print)?;
     }
-    let checkpoint = run_dir.join(crate::run_dir::CHECKPOINTS).join(if outcome.best.is_some() {
-        crate::checkpoint::BEST
-    } else {
-        LAST
-    });
-    if checkpoint.exists() {
+    let name = if outcome.best.is_some() { crate::checkpoint::BEST } else { LAST };
+    let run_dir = &fit.state().run_dir;
+    if run_dir.checkpoints().join(name).exists() {
+        let checkpoint = run_dir.shown().join(crate::run_dir::CHECKPOINTS).join(name);
         let (shown, program) = (checkpoint.display(), program());
         print(format_args!("checkpoint {shown}"))?;
         print(format_args!(
@@ -99,6 +95,11 @@ fn summary(fit: &Fit, outcome: &Outcome, run_dir: &Path) -> Result<(), Error> {
         ))?;
     }
     Ok(())
+}
+
+/// A number with its noun: `1 epoch`, `2 epochs`.
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// This program as it was called, for commands to be copied.

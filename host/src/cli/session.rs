@@ -73,7 +73,30 @@ pub fn watch_interrupts() {
             tracing::warn!("cannot watch for interrupts: {error}");
         }
     }
+    #[cfg(unix)]
+    watch_hangup();
     ignore_file_size_signal();
+}
+
+/// A terminal that is gone ends the run as a first Ctrl-C does, however often it says so; under `nohup` it is
+/// not listened to.
+#[cfg(unix)]
+fn watch_hangup() {
+    let hangup = signal_hook::consts::SIGHUP;
+    // SAFETY: zeroes are a valid `sigaction`, and with a null action the call only fills it in.
+    let ignored = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(hangup, std::ptr::null(), &mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
+    };
+    if ignored {
+        return;
+    }
+    // SAFETY: the handler sets an atomic, which a signal handler may do.
+    let registered =
+        unsafe { signal_hook::low_level::register(hangup, || INTERRUPTED.store(true, Ordering::Relaxed)) };
+    if let Err(error) = registered {
+        tracing::warn!("cannot watch for a hang-up: {error}");
+    }
 }
 
 /// Past a limit on the size of files, writing is to fail with an error that can be told, not to end the

@@ -1,7 +1,5 @@
 //! From run config to run: plugins, model, data, optimizer, scheduler.
 
-use std::path::PathBuf;
-
 use thaw_plugin_api::context::{Progress, Stage};
 use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::module_tree::ModuleTree;
@@ -12,7 +10,7 @@ use super::readings::Readings;
 use super::scaler::LossScaler;
 use super::state::Requests;
 use super::swap::Swapping;
-use super::{Fit, FitError, Meter, RunState, initial_groups};
+use super::{Fit, FitError, Meter, RunState, initial_groups, without_the_rest};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::config::{ConfigError, RunConfig};
@@ -21,7 +19,7 @@ use crate::model::{HostModel, load_weights};
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
 use crate::plugins::{Instance, PluginError, PluginSet, self_contained};
 use crate::progress::Reporter;
-use crate::run_dir::{self, RunDir};
+use crate::run_dir::{self, Place, RunDir};
 use crate::scheduler::{RunLength, Scheduler};
 use crate::torch::reading::Reads;
 use crate::weights::Remark;
@@ -29,7 +27,7 @@ use crate::weights::Remark;
 /// Where a run writes, and what it goes on from.
 pub struct FitOptions {
     /// The run directory; made where it is missing.
-    pub run_dir: PathBuf,
+    pub run_dir: Place,
     /// A checkpoint to go on from.
     pub resume: Option<Checkpoint>,
     /// How the run is shown.
@@ -83,6 +81,9 @@ impl Fit {
             loss: None,
             readings: Readings::new(options.reads.unwrap_or(Reads::on(device))),
             not_finite: None,
+            lost: std::collections::BTreeMap::new(),
+            laid_out: false,
+            used_rates: Vec::new(),
             exception: None,
             requests: Requests::default(),
             meter: Meter::default(),
@@ -143,6 +144,13 @@ impl Fit {
     fn build_optimizer(&mut self) -> Result<(), Error> {
         let state = &mut self.state;
         let config = optimizer_config(&state.config, &state.model)?;
+        if let Some((tree, frozen)) = without_the_rest(state.model.tree(), &config, &self.callbacks)? {
+            tracing::info!(
+                "{frozen} parameters outside of [optimizer] parameters are frozen, batch norms among them in evaluation \
+                 mode: no strategy is loaded that could thaw them"
+            );
+            state.model.apply_tree(tree)?;
+        }
         let groups = initial_groups(state.model.tree(), &config)?;
         let mut optimizer = Optimizer::new(config, groups).map_err(FitError::from)?;
         if let Some(config) = &state.config.scheduler {

@@ -98,7 +98,8 @@ impl Fit {
         if !ranked.value.is_finite() || self.state.best.as_ref().is_some_and(is_worse) {
             return Ok(());
         }
-        if self.written(&name, self.state.store.alias(BEST, &name)) {
+        let result = self.state.store.alias(BEST, &name);
+        if self.written(&name, BEST, result) {
             self.state.best = Some(ranked);
         }
         Ok(())
@@ -111,6 +112,23 @@ impl Fit {
         }
         let name = format!("epoch={}-step={}", self.state.progress.epoch, self.state.progress.global_step);
         self.save(&name, false).map(drop)
+    }
+
+    /// Whether what the run ends with is on disk.
+    ///
+    /// # Errors
+    /// The last checkpoint was not written, or one that a hook asked for; or somebody removed the folder.
+    pub(super) fn check_written(&self) -> Result<(), Error> {
+        if self.state.lost.is_empty() {
+            return self.state.run_dir.check_there();
+        }
+        let lost = self.state.lost.iter().map(|(name, reason)| (name.clone(), reason.clone())).collect();
+        Err(FitError::LostCheckpoints { lost, on_disk: self.state.store.target_of(LAST) }.into())
+    }
+
+    /// Why a run ends that the user stops: what is to go on with has to be on disk.
+    pub(super) fn interrupted(&self) -> Error {
+        self.check_written().err().unwrap_or(Error::Interrupted)
     }
 
     /// Those that hooks asked for after the checkpoint that a resumed run goes on from. What it may put back
@@ -129,10 +147,19 @@ impl Fit {
 
     /// Checkpoints that hooks asked for, under their names.
     pub(super) fn requested_checkpoints(&mut self) -> Result<(), Error> {
+        if !self.state.config.checkpoint.enabled {
+            for name in std::mem::take(&mut self.state.requests.checkpoints) {
+                tracing::warn!(
+                    "checkpoint `{name}`, which a hook asks for, is not written: checkpoint.enabled = false"
+                );
+            }
+            return Ok(());
+        }
         for name in std::mem::take(&mut self.state.requests.checkpoints) {
             self.state.requested.insert(name.clone());
             let snapshot = self.snapshot()?;
-            self.written(&name, self.state.store.save(&name, snapshot).map(drop));
+            let result = self.state.store.save(&name, snapshot).map(drop);
+            self.written(&name, &name, result);
         }
         Ok(())
     }
@@ -182,7 +209,13 @@ impl Fit {
             store.alias(LAST, name)?;
             if is_best { store.alias(BEST, name) } else { Ok(()) }
         });
-        let is_written = self.written(name, result);
+        let is_written = self.written(name, LAST, result);
+        if is_best {
+            // Until there is a better one that is written, the run does not have what it is to end with.
+            self.state.lost.remove(BEST);
+            let reason = self.state.lost.get(LAST).cloned();
+            reason.into_iter().for_each(|reason| drop(self.state.lost.insert(BEST.to_owned(), reason)));
+        }
         if is_written
             && let Some(previous) =
                 previous.filter(|previous| previous != name && !self.state.is_kept(previous))
@@ -199,10 +232,13 @@ impl Fit {
         }
     }
 
-    /// A checkpoint that cannot be written does not end the run: the one before is intact.
-    fn written(&self, name: &str, result: Result<(), CheckpointError>) -> bool {
+    /// A checkpoint that cannot be written does not end the run: the one before is intact. A run whose last one
+    /// of its `kind` (`last`, `best`, a hook's name) is not written ends with an error.
+    fn written(&mut self, name: &str, kind: &str, result: Result<(), CheckpointError>) -> bool {
+        self.state.lost.remove(kind);
         match result {
             Err(error) => {
+                self.state.lost.insert(kind.to_owned(), error.to_string());
                 let previous = self.state.store.target_of(LAST);
                 let previous = previous.map_or_else(
                     || "there is none before it".to_owned(),

@@ -14,6 +14,7 @@ impl Fit {
     /// Trains an epoch from where it stands; gives why the run stops, if it does.
     pub(super) fn run_epoch(&mut self) -> Result<Option<String>, Error> {
         let start = self.state.progress.batch_index;
+        self.state.laid_out = true;
         if start == 0 {
             self.state.meter.clear();
             self.start_epoch()?;
@@ -27,7 +28,7 @@ impl Fit {
         } else {
             self.end_epoch()?;
             if Self::is_interrupted() && self.state.progress.epoch < self.state.config.trainer.max_epochs {
-                return Err(Error::Interrupted);
+                return Err(self.interrupted());
             }
         }
         let limit = self
@@ -77,7 +78,7 @@ impl Fit {
     fn stop_inside_epoch(&mut self) -> Result<(), Error> {
         self.checkpoint_inside_epoch()?;
         if Self::is_interrupted() {
-            return Err(Error::Interrupted);
+            return Err(self.interrupted());
         }
         self.close_epoch()?;
         self.state.run_dir.flush();
@@ -109,6 +110,9 @@ impl Fit {
         let is_logged = every > 0 && (index + 1).is_multiple_of(every);
         // Schedulers move the rates at the end of a step; the record has those that the step used.
         let rates = if is_logged { self.rates() } else { Map::new() };
+        let groups = self.state.optimizer.iter().flat_map(|optimizer| optimizer.groups());
+        self.state.used_rates.clear();
+        self.state.used_rates.extend(groups.map(|group| group.lr));
         let result = self.train_batch(&batch, samples, index + 1 == batches)?;
         if result.stepped {
             self.state.window_samples = 0;
@@ -204,6 +208,20 @@ impl Fit {
         groups.map(|group| (format!("lr-{}", group.name), json!(group.lr))).collect()
     }
 
+    /// Those that the last step used, before schedulers moved them.
+    fn used_rates(&self) -> Map<String, Value> {
+        let groups: Vec<&str> =
+            self.state.optimizer.iter().flat_map(|o| o.groups()).map(|g| &*g.name).collect();
+        if groups.len() != self.state.used_rates.len() {
+            return self.rates();
+        }
+        groups
+            .iter()
+            .zip(&self.state.used_rates)
+            .map(|(name, lr)| (format!("lr-{name}"), json!(lr)))
+            .collect()
+    }
+
     fn log_batch(
         &mut self,
         index: usize,
@@ -246,7 +264,7 @@ impl Fit {
                 .filter(|(name, _)| of_epoch(name))
                 .map(|(name, value)| (name.clone(), json!(value))),
         );
-        record.extend(self.rates());
+        record.extend(self.used_rates());
         record.extend(
             std::mem::take(&mut self.state.requests.logged)
                 .into_iter()

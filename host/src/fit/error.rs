@@ -76,6 +76,14 @@ pub enum FitError {
         /// What to write instead.
         remedy: String,
     },
+    /// What the run ends with is not on disk.
+    #[error("{}", lost_text(.lost, .on_disk.as_deref()))]
+    LostCheckpoints {
+        /// Checkpoints with the reason why they could not be written.
+        lost: Vec<(String, String)>,
+        /// The last checkpoint that was written.
+        on_disk: Option<String>,
+    },
     /// Nothing trains.
     #[error("no parameter trains: {reason}")]
     NothingTrains {
@@ -112,6 +120,22 @@ fn leftover_text(samples: usize, batch_size: usize, epoch: usize, reason: &str, 
         ),
     };
     format!("{what}, and from epoch {epoch} on the model cannot train on that: {reason}; {remedy}")
+}
+
+fn lost_text(lost: &[(String, String)], on_disk: Option<&str>) -> String {
+    // `best` is missing for the same reason as `last`, mostly: it is said once.
+    let is_first = |index: usize| !lost[..index].iter().any(|(_, reason)| *reason == lost[index].1);
+    let of_reason = |reason: &str| {
+        let names = lost.iter().filter(|(_, other)| other == reason).map(|(name, _)| format!("`{name}`"));
+        format!("checkpoint {} is not written: {reason}", names.collect::<Vec<_>>().join(", "))
+    };
+    let firsts = (0..lost.len()).filter(|index| is_first(*index));
+    let lost: Vec<String> = firsts.map(|index| of_reason(&lost[index].1)).collect();
+    let on_disk = match on_disk {
+        Some(name) => format!("on disk is `{name}`: what was trained after it is lost"),
+        None => "no checkpoint is on disk: what was trained is lost".to_owned(),
+    };
+    format!("{}; {on_disk}", lost.join("; "))
 }
 
 fn audit_text(findings: &[String]) -> String {

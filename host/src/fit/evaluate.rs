@@ -151,6 +151,11 @@ impl Fit {
         let result = self.validation_batches(batches, sanity);
         self.state.model.set_phase(Phase::Train);
         self.state.progress.batch_index = batch_index;
+        if matches!(result, Err(Error::Interrupted)) && !self.state.is_fresh() {
+            // A resumed run validates anew.
+            self.checkpoint_inside_epoch()?;
+            return Err(self.interrupted());
+        }
         result?;
         self.hooks(Hook::ValidationEnd)
     }
@@ -160,6 +165,10 @@ impl Fit {
         let mut evaluator = Evaluator::new(self.state.readings.reads());
         let loader = self.state.data.loader(Split::Val, self.state.progress.epoch as u64, 0)?;
         for (index, batch) in loader.into_iter().flatten().take(batches).enumerate() {
+            // Gradients of an unfinished window are in no checkpoint: it is finished first.
+            if self.state.window_samples == 0 && Self::is_interrupted() {
+                return Err(Error::Interrupted);
+            }
             let (batch, samples) = to_device(batch?, self.state.model.device())?;
             self.state.progress.batch_index = index;
             self.hooks(Hook::ValidationBatchStart)?;

@@ -1,10 +1,12 @@
 //! The optimizer's first groups: which parameters the run config names.
 
-use thaw_plugin_api::module_tree::ModuleTree;
+use thaw_plugin_api::abi::Kind;
+use thaw_plugin_api::module_tree::{BatchNorm, ModuleTree};
 use thaw_plugin_api::optimizer::ParamGroup;
 
 use super::FitError;
 use crate::optimizer::OptimizerConfig;
+use crate::plugins::Instance;
 
 /// One group of the parameters that `[optimizer] parameters` names (module paths, or globs over module paths
 /// and parameter names), or of all that require gradients. Tied parameters are taken once.
@@ -30,6 +32,31 @@ pub fn initial_groups(tree: &ModuleTree, config: &OptimizerConfig) -> Result<Vec
         _ => "default".to_owned(),
     };
     Ok(vec![config.group(name, names)])
+}
+
+/// The tree with everything frozen that `[optimizer] parameters` leaves out, batch norms in evaluation mode, where
+/// no strategy is loaded that could thaw it: training a head alone needs no strategy. Gives how many parameters
+/// that are, too; none where nothing changes.
+///
+/// # Errors
+/// As [`initial_groups`].
+pub fn without_the_rest(
+    tree: &ModuleTree,
+    config: &OptimizerConfig,
+    callbacks: &[Instance],
+) -> Result<Option<(ModuleTree, usize)>, FitError> {
+    let Some(patterns) = &config.parameters else { return Ok(None) };
+    if callbacks.iter().any(|callback| callback.kind() == Kind::Strategy) {
+        return Ok(None);
+    }
+    let refused = |error| FitError::Config(format!("[optimizer] parameters: {error}"));
+    let mut selection = tree.select(patterns).map_err(refused)?;
+    let before = tree.trainable().len();
+    selection.parameters.retain(|name| tree.parameter(name).is_ok_and(|parameter| parameter.requires_grad));
+    let mut only = tree.clone();
+    only.train_only(&selection, BatchNorm::Eval);
+    let frozen = before.saturating_sub(only.trainable().len());
+    Ok((frozen > 0).then_some((only, frozen)))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ impl Fit {
             }
         }
         if self.state.changed {
-            self.after_change(hook)?;
+            self.after_change()?;
         }
         Ok(())
     }
@@ -92,13 +92,10 @@ impl Fit {
     }
 
     /// Freeze state or groups changed outside the start of an epoch.
-    fn after_change(&mut self, hook: Hook) -> Result<(), Error> {
-        // Before the first epoch strategies are still laying out groups, and its start reports anyway.
-        let in_epoch = !matches!(
-            hook,
-            Hook::Setup | Hook::FitStart | Hook::TrainStart | Hook::SanityCheckStart | Hook::SanityCheckEnd
-        );
-        if in_epoch && self.state.optimizer.is_some() {
+    fn after_change(&mut self) -> Result<(), Error> {
+        // Before the first epoch, in the sanity check, too, strategies are still laying out groups, and its start
+        // reports anyway.
+        if self.state.laid_out && self.state.optimizer.is_some() {
             // What was frozen until now, before it may be so no more.
             let moved = self.state.frozen.moved()?;
             self.state.report_findings(moved)?;

@@ -111,7 +111,12 @@ impl RunState {
     fn restore_weights(&mut self, checkpoint: &str, optimizer: bool) -> Result<()> {
         let folder = self.store.folder().join(checkpoint);
         if !folder.is_dir() {
-            return Err(Error::new(format_args!("this run has no checkpoint `{checkpoint}`")));
+            let error = Error::new(format_args!("this run has no checkpoint `{checkpoint}`"));
+            return Err(if self.config.checkpoint.enabled {
+                error
+            } else {
+                error.help("checkpoint.enabled = false writes none, hooks' own neither")
+            });
         }
         let file = read(folder.join(crate::checkpoint::MODEL))?;
         let plan = plan_checkpoint(&self.model.tensor_specs(), &file)?;

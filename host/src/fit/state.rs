@@ -51,6 +51,12 @@ pub struct RunState {
     pub readings: Readings,
     /// The first loss or norm of gradients that is not finite.
     pub not_finite: Option<FitError>,
+    /// Checkpoints that could not be written and were not since, with the reason.
+    pub lost: BTreeMap<String, String>,
+    /// Whether the first epoch of this process has laid out its groups.
+    pub laid_out: bool,
+    /// Rates of the last step, by position of the group.
+    pub used_rates: Vec<f64>,
     /// Why the run ends.
     pub exception: Option<String>,
     /// What hooks asked for.

@@ -8,8 +8,8 @@ use serde_json::Value;
 use tch::Tensor;
 
 use super::{
-    BoxedModel, RawError, RawModel, RawModel_TO, RawNamedTensor, RawResult, RawStep, RawTensor,
-    TorchVersions, contain,
+    BoxedModel, DropContained, RawError, RawModel, RawModel_TO, RawNamedTensor, RawResult, RawStep,
+    RawTensor, TorchVersions, contain,
 };
 use crate::config::{Config as _, parse};
 use crate::context::number_to_json;
@@ -67,13 +67,18 @@ pub fn create<M: Model>(config: RStr<'_>) -> RawResult<BoxedModel> {
         let root = nn::Path::root();
         let model = M::new(config, &root)?;
         let stages = model.stages().into_iter().map(|stage| stage.name).collect();
-        Ok(Adapter { model, config: resolved, registry: root.into_registry(), stages })
+        Ok(Adapter {
+            model: DropContained::new(model),
+            config: resolved,
+            registry: root.into_registry(),
+            stages,
+        })
     });
     adapter.map(|adapter| RawModel_TO::from_ptr(RBox::new(adapter), TD_Opaque)).map_err(RawError::from).into()
 }
 
 struct Adapter<M> {
-    model: M,
+    model: DropContained<M>,
     config: Value,
     registry: Registry,
     stages: Vec<String>,
@@ -118,15 +123,24 @@ impl<M: Model> RawModel for Adapter<M> {
     }
 
     fn tensors(&self) -> RVec<RawNamedTensor> {
-        let named = self.registry.tensors();
-        named
-            .into_iter()
-            .map(|(name, tensor)| RawNamedTensor { name: name.into(), tensor: tensor.into() })
-            .collect()
+        // Without any, the host misses the first one of the tree, and says which.
+        let named = contain(|| Ok(self.registry.tensors())).unwrap_or_else(|error| {
+            tracing::error!("the model's tensors: {error}");
+            Vec::new()
+        });
+        let raw =
+            |(name, tensor): (String, Tensor)| RawNamedTensor { name: name.into(), tensor: tensor.into() };
+        named.into_iter().map(raw).collect()
     }
 
     fn set_modes(&mut self, modes: RSlice<'_, u8>) {
-        self.registry.set_modes(modes.as_slice());
+        let set = contain(|| {
+            self.registry.set_modes(modes.as_slice());
+            Ok(())
+        });
+        if let Err(error) = set {
+            tracing::error!("the modes of the model's modules: {error}");
+        }
     }
 
     fn run_stages(

@@ -88,7 +88,10 @@ impl EarlyStopping {
         }
         let count = watch.wait_count();
         (count >= *patience).then(|| {
-            format!("`{monitor}` has not improved by more than {min_delta} for {count} epochs, best: {best}")
+            let epochs = if count == 1 { "epoch" } else { "epochs" };
+            format!(
+                "`{monitor}` has not improved by more than {min_delta} for {count} {epochs}, best: {best}"
+            )
         })
     }
 

@@ -128,11 +128,9 @@ impl PhasedFinetuning {
         let epochs = end
             .epoch_from(self.position.since_epoch)
             .filter(|end| epoch >= *end)
-            .map(|end| format!("{end} epochs are done"));
+            .map(|end| done(end, "epoch"));
         let steps = || {
-            end.step_from(self.position.since_step)
-                .filter(|end| step >= *end)
-                .map(|end| format!("{end} steps are done"))
+            end.step_from(self.position.since_step).filter(|end| step >= *end).map(|end| done(end, "step"))
         };
         self.position.ended.clone().or(epochs).or_else(steps)
     }
@@ -242,6 +240,11 @@ impl PhasedFinetuning {
         }
         Ok(())
     }
+}
+
+/// That so many are over, in words.
+fn done(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun} is done") } else { format!("{number} {noun}s are done") }
 }
 
 impl Strategy for PhasedFinetuning {

@@ -47,9 +47,24 @@ fn batches(run: &Run) -> usize {
 
 #[test]
 fn trainable_parameters_in_no_group_are_found_before_the_first_step() {
-    let run = run(&modules(), &config(""));
-    is_found(&run, &[NO_GROUP, "backbone.0.weight, backbone.0.bias, backbone.1.weight, backbone.1.bias"]);
+    // The strategy freezes another module, and thaws nothing in this run.
+    let run = run(
+        &modules(),
+        &config("[[callbacks]]\nid = \"forgets-the-group\"\nmodule = \"backbone.0\"\nat_epoch = 9\n"),
+    );
+    is_found(&run, &[NO_GROUP, "backbone.1.weight, backbone.1.bias", "[optimizer] parameters"]);
     assert_eq!(batches(&run), 0);
+}
+
+#[test]
+fn a_head_alone_trains_without_a_strategy_and_what_is_not_named_is_frozen() {
+    let run = run(&modules(), &config(""));
+    run.fit(&[]).succeeded().says("4 parameters outside of [optimizer] parameters are frozen");
+    for record in run.groups() {
+        assert_eq!(record["trainable"], serde_json::json!(["head.weight", "head.bias"]));
+    }
+    let plan = run.host(["plan", "run.toml"]).succeeded().does_not_say(NO_GROUP);
+    assert!(!plan.stdout.contains(NO_GROUP), "{plan}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod average;
 mod careless;
 mod checkpoint;
+mod command;
 mod functions;
 mod record;
 mod spoil;
@@ -14,6 +15,7 @@ mod wait;
 use average::CaseAverage;
 use careless::{ForgetsTheGroup, Meddler};
 use checkpoint::CaseCheckpoint;
+use command::CaseCommand;
 use functions::CaseFunctions;
 use record::{CaseHooks, CaseMetric, CaseRecorder};
 use spoil::CaseSpoil;
@@ -24,5 +26,5 @@ use wait::CaseWait;
 
 export_plugin!(
     strategies: [LayerEachEpoch, LastChildrenFinetuning, MilestonesFinetuning, AddGroup, ForgetsTheGroup],
-    callbacks: [CaseAverage, CaseCheckpoint, CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseSpoil, CaseStop, CaseWait, Meddler]
+    callbacks: [CaseAverage, CaseCheckpoint, CaseCommand, CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseSpoil, CaseStop, CaseWait, Meddler]
 );
