@@ -1,6 +1,7 @@
 //! What a run comes to, to be compared byte for byte.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use serde_json::Value;
@@ -12,6 +13,14 @@ pub struct Outcome(pub Vec<(String, Vec<u8>)>);
 impl Outcome {
     /// Of a run directory, without what names the run.
     pub fn of(run_dir: &Path) -> Self {
+        Self::read(run_dir).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same where the files may not be there.
+    ///
+    /// # Errors
+    /// One cannot be read; its path is named.
+    pub fn read(run_dir: &Path) -> io::Result<Self> {
         let files = [
             "checkpoints/last/model.safetensors",
             "checkpoints/last/optimizer.safetensors",
@@ -19,18 +28,36 @@ impl Outcome {
             "groups.jsonl",
         ];
         let read = |name: &str| {
-            fs::read(run_dir.join(name))
-                .unwrap_or_else(|error| panic!("{}: {error}", run_dir.join(name).display()))
+            let path = run_dir.join(name);
+            fs::read(&path)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
         };
         let mut outcome: Vec<(String, Vec<u8>)> =
-            files.iter().map(|name| ((*name).to_owned(), read(name))).collect();
-        let state: Value =
-            serde_json::from_slice(&read("checkpoints/last/state.json")).expect("state.json is JSON");
-        let entries = state.as_object().into_iter().flatten().filter(|(key, _)| *key != "config");
+            files.iter().map(|name| Ok(((*name).to_owned(), read(name)?))).collect::<io::Result<_>>()?;
+        let state: Value = serde_json::from_slice(&read("checkpoints/last/state.json")?)?;
+        let names_the_run = |key: &str| key == "config" || key == "paths";
+        let entries = state.as_object().into_iter().flatten().filter(|(key, _)| !names_the_run(key));
         outcome.extend(
             entries.map(|(key, value)| (format!("state.json, {key}"), value.to_string().into_bytes())),
         );
-        Self(outcome)
+        Ok(Self(outcome))
+    }
+
+    /// The first of those parts that differs, of which `is_compared` says so.
+    pub fn difference(&self, found: &Self, is_compared: impl Fn(&str) -> bool) -> Option<String> {
+        let parts = |outcome: &Self| outcome.names().into_iter().filter(|name| is_compared(name)).count();
+        let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(300).collect::<String>();
+        for (name, expected) in self.0.iter().filter(|(name, _)| is_compared(name)) {
+            match found.0.iter().find(|(known, _)| known == name) {
+                Some((_, found)) if found == expected => {}
+                Some(_) if name.ends_with("safetensors") => return Some(format!("{name} differs")),
+                Some((_, found)) => {
+                    return Some(format!("{name} is {}, expected {}", shown(found), shown(expected)));
+                }
+                None => return Some(format!("there is no {name}")),
+            }
+        }
+        (parts(self) != parts(found)).then(|| format!("{:?}, expected {:?}", found.names(), self.names()))
     }
 
     /// A file as text.

@@ -15,14 +15,15 @@ mod publish;
 mod references;
 mod stage;
 mod test;
+mod torture;
 mod workspace;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use references::References;
+use references::{References, Skipping};
 use workspace::Workspace;
 
 /// Set-up, demos, tests and measurements of the Thaw workspace.
@@ -44,8 +45,13 @@ enum Command {
     },
     /// Fine-tune a real model: prepare data and weights, build in release, run examples/NAME.toml
     Demo(demo::Args),
-    /// Run every test: unit, end-to-end, documentation, the crates under examples/; then what `check` runs
-    Test,
+    /// Run every test: unit, end-to-end, documentation, the crates under examples/; then what `check` runs, and two
+    /// minutes of `torture`
+    Test {
+        /// Get the real weights first; a reference that is skipped for want of them is a failure then
+        #[arg(long)]
+        fetch: bool,
+    },
     /// Check format, lints and documentation of the workspace and of the crates under examples/
     Lint,
     /// Run `host plugin check` on the plugins that ship and on those under examples/
@@ -68,6 +74,8 @@ enum Command {
         /// A folder of pairs [default: $THAW_EXPORTED_FIXTURES, else tests/fixtures/exported]
         dir: Option<PathBuf>,
     },
+    /// Kill runs, let system calls fail, damage checkpoints and mutate files: the program has to come through
+    Torture(torture::Args),
     /// Build the guide, docs/, into target/book with mdBook
     Book,
     /// Measure: medians as JSON lines on standard output
@@ -93,24 +101,42 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let mut workspace = Workspace::open()?;
     let libtorch = libtorch::provide(&workspace)?;
     workspace.use_libraries_of(&libtorch)?;
+    let builds_no_test_plugins =
+        matches!(command, Command::Libtorch { .. } | Command::Demo(_) | Command::Lint | Command::Book);
+    let result = run_in(&workspace, command, &libtorch);
+    if !builds_no_test_plugins {
+        // Those that are made to be faulty would stand beside the real ones in `host plugin list`.
+        workspace.put_test_plugins_away()?;
+    }
+    result
+}
+
+fn run_in(workspace: &Workspace, command: Command, libtorch: &Path) -> anyhow::Result<ExitCode> {
     match command {
         Command::Libtorch { .. } => {
             println!("libtorch: {}", libtorch.display());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Demo(args) => demo::run(&workspace, &args),
-        Command::Test => test::run(&workspace),
-        Command::Check => check::run(&workspace),
-        Command::Lint => lint::run(&workspace),
-        Command::Parity { dir } => references::run(&workspace, References::Parity, dir),
+        Command::Demo(args) => demo::run(workspace, &args),
+        Command::Test { fetch } => {
+            if fetch {
+                demo::fetch_weights(workspace)?;
+            }
+            let skipping = if fetch { Skipping::Fails } else { Skipping::Passes };
+            test::run(workspace, skipping)
+        }
+        Command::Check => check::run(workspace),
+        Command::Lint => lint::run(workspace),
+        Command::Parity { dir } => references::run(workspace, References::Parity, dir),
         Command::Models { dir, fetch } => {
             if fetch {
-                demo::fetch_weights(&workspace)?;
+                demo::fetch_weights(workspace)?;
             }
-            references::run(&workspace, References::Models, dir)
+            references::run(workspace, References::Models, dir)
         }
-        Command::Exported { dir } => references::run(&workspace, References::Exported, dir),
-        Command::Book => book::run(&workspace),
-        Command::Bench(args) => bench::run(&workspace, &args),
+        Command::Exported { dir } => references::run(workspace, References::Exported, dir),
+        Command::Torture(args) => torture::run(workspace, &args),
+        Command::Book => book::run(workspace),
+        Command::Bench(args) => bench::run(workspace, &args),
     }
 }

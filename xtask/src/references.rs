@@ -24,6 +24,24 @@ pub enum References {
     Exported,
 }
 
+/// What a reference means that is skipped for want of its weights.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Skipping {
+    /// Nothing: the weights were not asked for.
+    Passes,
+    /// A failure.
+    Fails,
+}
+
+impl Skipping {
+    /// Tells a comparing program.
+    pub fn tell(self, program: &mut Command) {
+        if self == Self::Fails {
+            program.env("THAW_REQUIRE_WEIGHTS", "1");
+        }
+    }
+}
+
 impl References {
     /// The program that compares, and the name of its fixtures.
     fn name(self) -> &'static str {

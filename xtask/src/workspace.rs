@@ -121,6 +121,28 @@ impl Workspace {
         succeed(self.build(profile).arg("--workspace"))
     }
 
+    /// Removes the plugins of `tests/plugins` from beside the program. Cargo puts them back when it builds them.
+    pub fn put_test_plugins_away(&self) -> Result<()> {
+        for profile in [Profile::Dev, Profile::Release] {
+            for name in self.packages_in("tests/plugins") {
+                let library = format!(
+                    "{}{}{}",
+                    env::consts::DLL_PREFIX,
+                    name.replace('-', "_"),
+                    env::consts::DLL_SUFFIX
+                );
+                let path = self.target.join(profile.folder()).join(library);
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn build(&self, profile: Profile) -> Command {
         let mut command = self.cargo();
         command.arg("build");
@@ -201,4 +223,39 @@ fn cargo_in(folder: &Path) -> Command {
         }
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file of a library that is a cdylib, too, has no hash in its name: builds with other features write it
+    /// over each other, and whatever links it then may link one that does not fit.
+    #[test]
+    fn nothing_in_the_workspace_links_a_library_that_builds_overwrite() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let metadata = metadata(cargo_in(root).arg("--no-deps")).unwrap();
+        let packages = metadata["packages"].as_array().unwrap();
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let is_cdylib = |package: &Value| {
+            list(&package["targets"]).iter().any(|target| list(&target["kind"]).contains(&"cdylib".into()))
+        };
+        let overwritten: Vec<&Value> = packages.iter().filter(|package| is_cdylib(package)).collect();
+        assert!(overwritten.len() > 9, "the plugins are such libraries");
+        for package in packages {
+            for dependency in list(&package["dependencies"]) {
+                let links = overwritten.iter().any(|plugin| plugin["name"] == dependency["name"]);
+                assert!(!links, "{} depends on {}", package["name"], dependency["name"]);
+            }
+        }
+        for plugin in overwritten {
+            for target in list(&plugin["targets"]) {
+                let kind = &target["kind"][0];
+                let from_outside =
+                    target["doctest"] == true || kind == "test" || kind == "bench" || kind == "bin";
+                let is_rlib = list(&target["crate_types"]).contains(&"rlib".into());
+                assert!(!from_outside || kind == "cdylib" && !is_rlib, "{}: {target}", plugin["name"]);
+            }
+        }
+    }
 }

@@ -1,0 +1,37 @@
+//! `state.json` of a checkpoint that somebody else made.
+
+use std::path::Path;
+
+use fastrand::Rng;
+use serde_json::Value;
+
+use super::{read, survives, write};
+use crate::attack::{Attack, Fault};
+use crate::{mutate, scene};
+
+/// Values of a `state.json` replaced, at any depth; the file stays JSON.
+pub struct States;
+
+impl Attack for States {
+    fn name(&self) -> &'static str {
+        "states"
+    }
+
+    fn round(&self, folder: &Path, random: &mut Rng) -> Result<(), Fault> {
+        scene::copy_folder(scene::two_epochs()?, folder).map_err(|error| Fault::new(error.to_string()))?;
+        let file = folder.join("run/checkpoints/last/state.json");
+        let state: Value =
+            serde_json::from_slice(&read(&file)?).map_err(|error| Fault::new(error.to_string()))?;
+        write(&file, mutate::json(state, random).to_string())?;
+        let checkpoint = ["--checkpoint", "run/checkpoints/last"];
+        match random.u32(..4) {
+            0 => survives(folder, &["fit", "run.toml", "--resume", "run"]),
+            1 => survives(folder, &[&["validate"], &checkpoint[..]].concat()),
+            2 => survives(folder, &[&["export"], &checkpoint[..], &["--output", "out.safetensors"]].concat()),
+            _ => {
+                let files = ["--input", "data.safetensors", "--output", "out.csv"];
+                survives(folder, &[&["predict"], &checkpoint[..], &files].concat())
+            }
+        }
+    }
+}
