@@ -33,6 +33,28 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// A whole output of the program, its line breaks and tabs left as they are; the rest of what a terminal
+/// obeys is written out as in JSON, so that JSON stays what it was.
+///
+/// ```
+/// assert_eq!(thaw_host::escape::output("a\tb\n\u{9b}31m"), "a\tb\n\\u009b31m");
+/// ```
+pub fn output(text: &str) -> Cow<'_, str> {
+    let is_written_out = |character: char| is_escaped(character) && !['\n', '\t'].contains(&character);
+    if !text.contains(is_written_out) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_written_out(character) {
+            shown.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// An escaped name of at most [`SHOWN`] characters; a longer one is cut, with its length.
 ///
 /// ```

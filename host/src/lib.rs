@@ -1,5 +1,6 @@
 //! The host: it loads plugins and runs the libtorch training loop.
 
+pub mod aligned;
 pub mod check;
 pub mod checkpoint;
 pub mod cli;

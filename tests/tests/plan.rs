@@ -197,3 +197,20 @@ fn the_example_of_a_schedule_goes_through_all_its_phases() {
     }
     assert!(!plan.stdout.contains("  ! "), "{plan}");
 }
+
+#[test]
+fn a_name_of_any_length_is_shortened_in_the_plan() {
+    let phase = format!(
+        "[[phases]]\nname = \"{}\"\nmodules = [\"head\"]\nlr = 1e-2\nend = {{ epoch = 2 }}\n",
+        "x".repeat(66_000)
+    );
+    let run = Run::new(
+        &(case("bb_steplr").replace("plugins = [", "plugins = [\"phased_finetuning\", ")
+            + "[optimizer]\nid = \"sgd\"\nlr = 0.1\n[trainer]\nmax_epochs = 1\n\
+               [[callbacks]]\nid = \"phased-finetuning\"\nschedule = \"schedule.toml\"\n"),
+    );
+    run.write("schedule.toml", phase);
+    let plan = run.host(["plan", "run.toml"]).succeeded().stdout;
+    assert!(plan.lines().all(|line| line.len() < 1000), "{} characters", plan.len());
+    run.fit(&[]).succeeded();
+}

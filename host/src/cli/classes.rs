@@ -1,6 +1,6 @@
 //! Accuracy per class, as text.
 
-use crate::escape::shorten;
+use crate::aligned;
 
 /// A line per class that has samples, and one for all: share, hits, samples. Nothing without classes. Names
 /// are escaped, and cut where they are long.
@@ -11,11 +11,12 @@ pub fn table(classes: &[(u64, u64)], name: impl Fn(usize) -> String) -> String {
     }
     let met = classes.iter().enumerate().filter(|(_, (_, samples))| *samples > 0);
     let mut lines: Vec<(String, (u64, u64))> =
-        met.map(|(index, counts)| (shorten(&name(index)).into_owned(), *counts)).collect();
+        met.map(|(index, counts)| (aligned::name(&name(index)).into_owned(), *counts)).collect();
     lines.push(("all".to_owned(), total));
-    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    let width = aligned::widest(lines.iter().map(|(name, _)| name));
     let line = |(name, (hits, samples)): (String, (u64, u64))| {
-        format!("  {name:<width$}  {:.3}  ({hits} of {samples})\n", hits as f64 / samples as f64)
+        let name = aligned::left(&name, width);
+        format!("  {name}  {:.3}  ({hits} of {samples})\n", hits as f64 / samples as f64)
     };
     lines.into_iter().map(line).collect()
 }

@@ -1,6 +1,7 @@
 //! The curves as CSV, the suggestions as text.
 
 use super::{FindLrError, FoundLr};
+use crate::aligned;
 
 impl FoundLr {
     /// The header `moved,step,loss,smoothed_loss,lr-<group>…` and a row per step; `moved` is `all` or the
@@ -27,12 +28,14 @@ impl FoundLr {
 
     /// A line per group: its rate and the one suggested.
     pub fn text(&self) -> String {
-        let width = self.groups.iter().map(|group| group.name.len()).max().unwrap_or_default().max(5);
-        let mut text = format!("  {:width$}  {:>9}  {:>9}\n", "group", "lr", "suggested");
+        let width = aligned::widest(self.groups.iter().map(|group| aligned::name(&group.name))).max(5);
+        let head = aligned::left("group", width);
+        let mut text = format!("  {head}  {:>9}  {:>9}\n", "lr", "suggested");
         for (group, (name, suggested)) in self.groups.iter().zip(self.suggestions()) {
             let suggested = suggested
                 .map_or_else(|| "none: the loss does not fall".to_owned(), |lr| format!("{lr:>9.2e}"));
-            text += &format!("  {name:width$}  {:>9.2e}  {suggested}\n", group.lr);
+            let name = aligned::left(&aligned::name(&name), width);
+            text += &format!("  {name}  {:>9.2e}  {suggested}\n", group.lr);
         }
         text
     }

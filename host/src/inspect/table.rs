@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Parameter;
 use super::parameters::plain;
+use crate::aligned;
 
 /// Columns get no wider than this; longer text goes on below.
 const WIDEST: usize = 28;
@@ -57,7 +58,7 @@ pub fn text(rows: &[Parameter], width: usize) -> String {
 fn line(text: &mut String, cells: &[String; 4], widths: &[usize], help: &str) {
     let mut line = String::from(" ");
     for (cell, width) in cells.iter().zip(widths) {
-        let _ = write!(line, " {cell}{:padding$} ", "", padding = width.saturating_sub(length(cell)));
+        let _ = write!(line, " {} ", aligned::left(cell, *width));
     }
     line.push_str(help);
     text.push_str(line.trim_end());
@@ -74,10 +75,10 @@ fn default(default: Option<&Value>) -> String {
 }
 
 fn length(text: &str) -> usize {
-    text.chars().count()
+    aligned::width(text)
 }
 
-/// Text in lines of at most `width` characters; line breaks of the author's become spaces, empty lines
+/// Text in lines of at most `width` columns; line breaks of the author's become spaces, empty lines
 /// separate.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();

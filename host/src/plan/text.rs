@@ -6,6 +6,8 @@ use thaw_plugin_api::module_tree::ModuleTree;
 
 use super::Plan;
 use super::phase::PlannedPhase;
+use crate::aligned;
+use crate::escape::escape;
 use crate::progress::{batch_norms, count};
 
 impl Plan {
@@ -17,7 +19,7 @@ impl Plan {
             text.push('\n');
         }
         if let Some(reason) = &self.stopped {
-            let _ = writeln!(text, "the run ends here: {reason}");
+            let _ = writeln!(text, "the run ends here: {}", escape(reason));
         }
         if self.rates_follow_steps {
             let _ = writeln!(
@@ -47,10 +49,11 @@ fn write_phase(text: &mut String, phase: &PlannedPhase<'_>) {
         let _ = writeln!(text, "  batch norm  {norms}");
     }
     let _ = writeln!(text, "  optimizer   {}", first.optimizer);
-    let width = first.groups.iter().map(|group| group.name.chars().count()).max().unwrap_or_default();
+    let width = aligned::widest(first.groups.iter().map(|group| aligned::name(&group.name)));
     for (index, group) in first.groups.iter().enumerate() {
-        let (name, parameters) = (&group.name, count(phase.parameters_of(group)));
-        let _ = writeln!(text, "  group {name:<width$}  {parameters:>7}  {}", rates(&phase.rates(index)));
+        let name = aligned::left(&aligned::name(&group.name), width);
+        let parameters = count(phase.parameters_of(group));
+        let _ = writeln!(text, "  group {name}  {parameters:>7}  {}", rates(&phase.rates(index)));
     }
     for note in phase.notes() {
         let _ = writeln!(text, "  {note}");

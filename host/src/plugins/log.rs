@@ -8,6 +8,8 @@ use thaw_plugin_api::abi::{RawLog, RawLog_Ref};
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, enabled};
 
+use crate::escape;
+
 static NAMES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// A number for a plugin, to be given back with each of its events.
@@ -51,7 +53,8 @@ extern "C" fn event(plugin: u64, level: u8, target: RStr<'_>, text: RStr<'_>) {
         .ok()
         .and_then(|names| names.get(usize::try_from(plugin).ok()?).cloned())
         .unwrap_or_default();
-    let (text, target) = (text.as_str(), target.as_str());
+    // A plugin may show names of anybody's.
+    let (text, target) = (escape::output(&text), target.as_str());
     match level {
         1 => tracing::error!(target: "plugin", "{name}: {text}"),
         2 => tracing::warn!(target: "plugin", "{name}: {text}"),

@@ -3,6 +3,8 @@
 use thaw_plugin_api::module_tree::{Module, ModuleTree};
 use thaw_plugin_api::optimizer::ParamGroup;
 
+use crate::aligned;
+
 /// The groups as a table. The first value changes exactly when something else trains; rates alone do not
 /// change it.
 pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> (String, String) {
@@ -24,7 +26,7 @@ pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> (String, String) {
             .collect();
         what.push_str(&format!("{} {} {};", group.name, group.parameters.len(), trainable.len()));
         rows.push([
-            group.name.clone(),
+            aligned::name(&group.name).into_owned(),
             format!("{:.3e}", group.lr),
             format!("{}", group.weight_decay),
             trainable.len().to_string(),
@@ -47,7 +49,11 @@ pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> (String, String) {
 
 /// The rate of each group in one line.
 pub fn rates(groups: &[ParamGroup]) -> String {
-    groups.iter().map(|group| format!("{} {:.3e}", group.name, group.lr)).collect::<Vec<_>>().join(", ")
+    groups
+        .iter()
+        .map(|group| format!("{} {:.3e}", aligned::name(&group.name), group.lr))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// How many batch norms are in which mode.
@@ -68,16 +74,16 @@ pub fn batch_norms(tree: &ModuleTree) -> String {
 }
 
 fn aligned(rows: &[[String; 5]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let width = |column: usize| aligned::widest(rows.iter().map(|row| &row[column]));
     let widths: [usize; 5] = std::array::from_fn(width);
     let mut text = String::new();
     for row in rows {
         text.push_str("  ");
         for (column, cell) in row.iter().enumerate() {
             let cell = if column == 0 {
-                format!("{cell:<0$}", widths[0])
+                aligned::left(cell, widths[0])
             } else {
-                format!("  {cell:>0$}", widths[column])
+                format!("  {}", aligned::right(cell, widths[column]))
             };
             text.push_str(&cell);
         }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::Options;
 use super::inspect::pretty;
 use crate::Error;
+use crate::aligned;
 use crate::plugins::{LoadedPlugin, PluginError, SearchPath};
 use crate::stdout::print;
 
@@ -60,9 +61,13 @@ pub fn run(options: &Options, args: &ListArgs) -> Result<(), Error> {
 fn rows(found: &[Found]) -> String {
     let mut text = String::new();
     let name = |found: &Found| {
-        found.plugin.as_ref().map_or_else(|_| file_name(&found.path), |plugin| plugin.metadata().name.clone())
+        let name = found
+            .plugin
+            .as_ref()
+            .map_or_else(|_| file_name(&found.path), |plugin| plugin.metadata().name.clone());
+        aligned::name(&name).into_owned()
     };
-    let width = found.iter().map(|found| name(found).len()).max().unwrap_or_default();
+    let width = aligned::widest(found.iter().map(name));
     for found in found {
         match &found.plugin {
             Ok(plugin) => {
@@ -71,14 +76,14 @@ fn rows(found: &[Found]) -> String {
                     metadata.items.iter().map(|item| format!("{} {}", item.kind, item.id)).collect();
                 let _ = writeln!(
                     text,
-                    "  {:<width$}  {:<7}  {}",
-                    metadata.name,
-                    metadata.version,
+                    "  {}  {:<7}  {}",
+                    aligned::left(&name(found), width),
+                    aligned::name(&metadata.version),
                     ids.join(", ")
                 );
             }
             Err(error) => {
-                let _ = writeln!(text, "  {:<width$}  refused  {error}", name(found));
+                let _ = writeln!(text, "  {}  refused  {error}", aligned::left(&name(found), width));
             }
         }
     }

@@ -1,0 +1,55 @@
+//! Cells of tables: as wide as a terminal shows them.
+//!
+//! A name may be of any length and script. Padding of the formatter counts characters and ends the program
+//! beyond 65,535 of them; a terminal gives some characters two columns and some none.
+
+use std::borrow::Cow;
+
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::escape;
+
+/// A name as tables show it: escaped, and cut where it is long.
+pub fn name(name: &str) -> Cow<'_, str> {
+    escape::shorten(name)
+}
+
+/// Columns that a text takes.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// Columns of the widest of the cells.
+pub fn widest(cells: impl IntoIterator<Item = impl AsRef<str>>) -> usize {
+    cells.into_iter().map(|cell| width(cell.as_ref())).max().unwrap_or_default()
+}
+
+/// The cell at the left of so many columns; a wider one stays as it is.
+pub fn left(cell: &str, columns: usize) -> String {
+    format!("{cell}{}", " ".repeat(columns.saturating_sub(width(cell))))
+}
+
+/// The cell at the right of so many columns; a wider one stays as it is.
+pub fn right(cell: &str, columns: usize) -> String {
+    format!("{}{cell}", " ".repeat(columns.saturating_sub(width(cell))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_as_wide_as_a_terminal_shows_them() {
+        assert_eq!([left("ab", 4), left("日本", 5), left("é", 3)], ["ab  ", "日本 ", "é  "]);
+        assert_eq!([right("ab", 4), right("日", 3), right("abc", 2)], ["  ab", " 日", "abc"]);
+        assert_eq!(widest(["a", "日本", "abc"]), 4);
+        assert_eq!(widest([] as [&str; 0]), 0);
+    }
+
+    #[test]
+    fn a_name_of_any_length_fits() {
+        let long = "x".repeat(66_000);
+        let shown = name(&long);
+        assert!(width(&shown) < 100 && left(&shown, 100).len() <= 102, "{shown}");
+    }
+}
