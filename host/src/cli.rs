@@ -8,10 +8,13 @@ mod logging;
 mod plan;
 mod plugin;
 mod predict;
+mod run_plugins;
 mod session;
 mod start;
 mod swap;
 mod trained;
+#[cfg(unix)]
+mod unexpected_end;
 mod validate;
 
 use std::fmt::Display;
@@ -21,6 +24,9 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::Error;
+
+#[cfg(unix)]
+pub use unexpected_end::exit_at_once;
 
 /// Fine-tunes pretrained PyTorch models, with strategies and models loaded as plugins.
 #[derive(Parser)]
@@ -78,6 +84,8 @@ enum Command {
 pub fn main() -> u8 {
     let cli = Cli::parse();
     logging::init(&cli.options);
+    #[cfg(unix)]
+    unexpected_end::watch();
     if cli.options.strict_plugins {
         crate::plugins::be_strict();
     }
@@ -121,5 +129,5 @@ fn report(error: &Error, options: &Options) {
 
 /// Says something on standard error; where nobody reads it, nobody is told.
 fn tell(text: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", crate::escape::output(&text.to_string()));
 }

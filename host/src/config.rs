@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
 pub use lock::{Pin, PinnedConfig};
-pub use overrides::apply as apply_override;
+pub use overrides::{apply as apply_override, sets};
 pub use paths::{NamedPath, make_absolute};
 use serde_json::{Map, Value, json};
 use thaw_plugin_api::config::{Config, Key, ObjectReader};
@@ -56,6 +56,18 @@ pub struct PluginEntry {
     pub path: String,
     /// SHA-256 that the file must have.
     pub sha256: Option<String>,
+    /// Who named it.
+    pub origin: PluginOrigin,
+}
+
+/// Who named a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PluginOrigin {
+    /// The user, in a run config or with `--set`.
+    Given,
+    /// A checkpoint, which may be somebody else's: it is looked for by its name, and no file is taken from
+    /// it.
+    Checkpoint,
 }
 
 /// `[model]`.
@@ -254,10 +266,11 @@ fn plugin_entries(value: &Value) -> Result<Vec<PluginEntry>, thaw_plugin_api::co
     let entries = entries.iter().enumerate().map(|(index, entry)| {
         let key = key.element(index);
         if let Some(path) = entry.as_str() {
-            return Ok(PluginEntry { path: path.to_owned(), sha256: None });
+            return Ok(PluginEntry { path: path.to_owned(), sha256: None, origin: PluginOrigin::Given });
         }
         let mut reader = ObjectReader::new(entry, &key)?;
-        let entry = PluginEntry { path: reader.field("path", None)?, sha256: reader.field("sha256", None)? };
+        let (path, sha256) = (reader.field("path", None)?, reader.field("sha256", None)?);
+        let entry = PluginEntry { path, sha256, origin: PluginOrigin::Given };
         reader.finish()?;
         Ok(entry)
     });

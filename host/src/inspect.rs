@@ -23,7 +23,7 @@ pub fn text(plugin: &LoadedPlugin, width: usize) -> String {
     }
     text.push('\n');
     let libtorch = metadata.torch.as_ref().map_or_else(
-        || "not used".to_owned(),
+        || if plugin.links_libtorch() { "used; no model" } else { "not used" }.to_owned(),
         |torch| {
             format!(
                 "{} (tch {}, {} C++ ABI)",
@@ -80,6 +80,7 @@ pub fn json(plugin: &LoadedPlugin) -> Value {
         "file": plugin.path().to_string_lossy(), "sha256": plugin.sha256(), "name": metadata.name, "version": metadata.version,
         "description": metadata.description, "authors": metadata.authors, "plugin_api": metadata.plugin_api,
         "rustc": metadata.rustc, "target": metadata.target, "libtorch": metadata.torch,
+        "links_libtorch": plugin.links_libtorch(),
         "items": items.collect::<Vec<_>>(),
     })
 }

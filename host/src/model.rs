@@ -17,6 +17,7 @@ use thaw_plugin_api::module_tree::ModuleTree;
 
 pub use weights::{load_checkpoint, load_weights};
 
+use crate::plugins::calls::Caller;
 use crate::plugins::{Failure, PluginError, PluginSet};
 use crate::torch::reading::Reading;
 
@@ -89,6 +90,7 @@ pub struct HostModel {
     id: String,
     plugin: String,
     raw: BoxedModel,
+    caller: Caller,
     description: Description,
     tree: ModuleTree,
     tensors: Vec<(String, Tensor)>,
@@ -118,14 +120,18 @@ impl HostModel {
                 error,
             })
         };
+        let mut caller = Caller::new(Kind::Model, id, &plugin);
+        let entered = caller.enter("describe");
         let text = contain(|| Ok(raw.describe().into_result()?)).map_err(failure)?;
         let description: Description = serde_json::from_str(&text).map_err(|error| failure(error.into()))?;
         let tensors: Vec<(String, Tensor)> = Tensors::from(raw.tensors()).into_iter().collect();
+        drop(entered);
         let positions = tensors.iter().enumerate().map(|(index, (name, _))| (name.clone(), index)).collect();
         let mut model = Self {
             id: id.to_owned(),
             plugin,
             raw,
+            caller,
             tree: description.tree.clone(),
             description,
             tensors,
@@ -193,7 +199,10 @@ impl HostModel {
     pub fn run_stages(&mut self, from: usize, to: usize, inputs: Tensors) -> Result<Tensors, ModelError> {
         let inputs = RVec::from(inputs);
         let raw = &mut self.raw;
-        let outputs = contain(|| Ok(raw.run_stages(from, to, inputs).into_result()?));
+        let outputs = {
+            let _entered = self.caller.enter("forward");
+            contain(|| Ok(raw.run_stages(from, to, inputs).into_result()?))
+        };
         Ok(outputs.map_err(|error| self.failure("forward", error))?.into())
     }
 
@@ -227,8 +236,11 @@ impl HostModel {
         let inputs = RVec::from(shared(&batch.inputs));
         let target = batch.target.as_ref().map(|target| RawTensor::from(target.shallow_clone()));
         let raw = &mut self.raw;
-        let step = contain(|| Ok(raw.step(phase as u32, inputs, ROption::from(target)).into_result()?));
         let hook = if phase == 0 { "training_step" } else { "validation_step" };
+        let step = {
+            let _entered = self.caller.enter(hook);
+            contain(|| Ok(raw.step(phase as u32, inputs, ROption::from(target)).into_result()?))
+        };
         let Some(step) = step.map_err(|error| self.failure(hook, error))?.into_option() else {
             self.own_step[phase] = false;
             return Ok(None);

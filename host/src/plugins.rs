@@ -4,7 +4,9 @@
 //! the only module that opens libraries. They are never closed: code, statics and panic hooks of a plugin
 //! live as long as the process.
 
+pub mod calls;
 mod compatibility;
+mod dependencies;
 mod error;
 mod instance;
 mod load;
@@ -12,15 +14,18 @@ mod locate;
 mod log;
 mod self_contained;
 mod set;
+mod snapshot;
 mod spelling;
 mod trust;
 mod whole;
 
+pub use dependencies::links_libtorch;
 pub use error::{Failure, PluginError};
 pub use instance::Instance;
 pub use load::LoadedPlugin;
-pub(crate) use load::{map, root_and_metadata};
+pub(crate) use load::root_and_metadata;
 pub use locate::{SearchPath, is_path};
 pub use self_contained::self_contained;
 pub use set::PluginSet;
+pub use snapshot::{PluginFile, Snapshot};
 pub use trust::be_strict;

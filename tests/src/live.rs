@@ -45,6 +45,12 @@ impl Live {
         stdin.write_all(b"\n").and_then(|()| stdin.flush()).expect("the command reads");
     }
 
+    /// Presses Ctrl-C.
+    pub fn interrupt(&self) {
+        let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "a process of this test can be sent a signal");
+    }
+
     /// Ends it at once.
     pub fn kill(&mut self) {
         self.child.kill().expect("a process of this test can be ended");

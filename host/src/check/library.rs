@@ -1,6 +1,5 @@
 //! The file: that it loads, quietly and soon, and what it says of itself.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -9,7 +8,7 @@ use thaw_plugin_api::abi::{Kind, Metadata, PluginRoot_Ref, contain, torch_versio
 
 use super::process_state::{Threads, bytes_moved, has_opened_cuda, time_waited};
 use super::{Body, Check, Job, Outcome, Verdict};
-use crate::plugins::{LoadedPlugin, map, root_and_metadata};
+use crate::plugins::{LoadedPlugin, PluginFile, links_libtorch, root_and_metadata};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new("loads", "the file is a whole library and all its symbols resolve", Body::File(loads)),
@@ -68,7 +67,7 @@ const LOAD_LIMIT: Duration = Duration::from_millis(100);
 const QUIET_BYTES: u64 = 64 << 10;
 
 fn loads(job: &Job) -> Verdict {
-    map(&job.file, &job.file).map(|()| Outcome::passed()).map_err(|error| {
+    job.file.map(&job.file.path).map(|()| Outcome::passed()).map_err(|error| {
         let hint = "build it with `crate-type = [\"cdylib\"]` on this system; a symbol that is missing belongs to a library that was \
                     not linked, or to another libtorch";
         Outcome::failed(error.to_string(), "a library whose symbols all resolve when it is opened", hint)
@@ -76,15 +75,15 @@ fn loads(job: &Job) -> Verdict {
 }
 
 /// Opens the plugin as far as the check before needs it; a refusal is that check's.
-fn open(file: &Path) -> Result<(PluginRoot_Ref, Metadata), Outcome> {
-    map(file, file)
-        .and_then(|()| root_and_metadata(file, file))
+fn open(file: &PluginFile) -> Result<(PluginRoot_Ref, Metadata), Outcome> {
+    file.map(&file.path)
+        .and_then(|()| root_and_metadata(&file.path, &file.opened))
         .map_err(|error| Outcome::skipped(error.to_string()))
 }
 
 fn root(job: &Job) -> Verdict {
-    map(&job.file, &job.file).map_err(|error| Outcome::skipped(error.to_string()))?;
-    let (_, metadata) = root_and_metadata(&job.file, &job.file).map_err(|error| {
+    job.file.map(&job.file.path).map_err(|error| Outcome::skipped(error.to_string()))?;
+    let (_, metadata) = root_and_metadata(&job.file.path, &job.file.opened).map_err(|error| {
         let hint = "name `export_plugin!(…)` once in the crate, and build it against a plugin-api of the host's major version";
         Outcome::failed(error.to_string(), format!("a plugin of thaw-plugin-api {}", thaw_plugin_api::VERSION), hint)
     })?;
@@ -114,7 +113,16 @@ fn panic_unwinds(job: &Job) -> Verdict {
 
 fn libtorch(job: &Job) -> Verdict {
     let (_, metadata) = open(&job.file)?;
-    let Some(theirs) = metadata.torch else { return Ok(Outcome::noted("the plugin does not use libtorch")) };
+    let Some(theirs) = metadata.torch else {
+        let is_linked =
+            links_libtorch(&job.file.opened).map_err(|error| Outcome::skipped(error.to_string()))?;
+        let note = if is_linked {
+            "no model; what uses libtorch compares its version when it asks for a tensor"
+        } else {
+            "the plugin does not use libtorch"
+        };
+        return Ok(Outcome::noted(note));
+    };
     let ours = torch_versions();
     if theirs == ours {
         return Ok(Outcome::passed());
@@ -128,7 +136,7 @@ fn libtorch(job: &Job) -> Verdict {
 
 fn load_time(job: &Job) -> Verdict {
     // From a disk that has not read it yet, any file takes its time.
-    let _ = std::fs::read(&job.file);
+    let _ = std::fs::read(&job.file.opened);
     let (started, waited) = (Instant::now(), time_waited());
     open(&job.file)?;
     let taken = started.elapsed().saturating_sub(time_waited().saturating_sub(waited));
@@ -300,7 +308,7 @@ fn judge(wrong: Vec<String>, hint: &str) -> Verdict {
 
 /// Opens the plugin so that it can be asked for ids.
 fn accepted(job: &Job) -> Result<LoadedPlugin, Outcome> {
-    LoadedPlugin::open(&job.file)
+    LoadedPlugin::open_file(&job.file)
         .map_err(|error| Outcome::skipped(format!("the host refuses the plugin: {error}")))
 }
 

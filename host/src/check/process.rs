@@ -16,14 +16,15 @@ use thaw_plugin_api::abi::Kind;
 use super::subject::Subject;
 use super::zygote::Zygotes;
 use super::{Body, Check, Outcome, find};
+use crate::plugins::PluginFile;
 
 /// What a child is to do, as it crosses the command line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
     /// Id of the check.
     pub check: String,
-    /// The plugin.
-    pub file: PathBuf,
+    /// The plugin's private copy.
+    pub file: PluginFile,
     /// What to look at; the file alone where there is none.
     pub item: Option<(Kind, String)>,
     /// Keys of its configuration that were given.

@@ -27,7 +27,7 @@ impl Subject {
         crate::torch::init().map_err(|error| Outcome::skipped(error.to_string()))?;
         let mut plugins = PluginSet::default();
         let plugin = plugins
-            .add(&job.file)
+            .add_file(&job.file)
             .map_err(|error| Outcome::skipped(format!("the host refuses the plugin: {error}")))?;
         let item = job.item.as_ref().and_then(|(kind, id)| {
             plugin.metadata().items.iter().find(|item| (item.kind, &item.id) == (*kind, id))

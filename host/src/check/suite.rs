@@ -1,6 +1,6 @@
 //! Which checks run on which ids, and in which order.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use super::model::{MEASURE, PARAMETERS};
 use super::sample::{Reach, Sampled, families};
 use super::zygote::Zygotes;
 use super::{Check, Job, Outcome, all, find};
+use crate::plugins::{PluginError, Snapshot};
 
 /// What is asked of a suite.
 pub struct Options {
@@ -46,7 +47,8 @@ pub struct Checked {
 
 /// The checks of one plugin file.
 pub struct Suite {
-    file: PathBuf,
+    /// Checks look at a copy that nobody changes meanwhile.
+    snapshot: Snapshot,
     options: Options,
     scratch: tempfile::TempDir,
     zygotes: Zygotes,
@@ -84,11 +86,12 @@ impl Suite {
     /// Asks the plugin what it offers, in a child process, and lays the checks out.
     ///
     /// # Errors
-    /// No place for temporary files.
-    pub fn new(file: &Path, options: Options) -> std::io::Result<Self> {
-        let scratch = tempfile::Builder::new().prefix("thaw-check-").tempdir()?;
+    /// The file cannot be read, or there is no place for temporary files.
+    pub fn new(file: &Path, options: Options) -> Result<Self, PluginError> {
+        let io = |source| PluginError::Io { path: file.to_path_buf(), source };
+        let scratch = tempfile::Builder::new().prefix("thaw-check-").tempdir().map_err(io)?;
         let mut suite = Self {
-            file: file.canonicalize()?,
+            snapshot: Snapshot::take(file)?,
             options,
             scratch,
             zygotes: Zygotes::default(),
@@ -97,7 +100,8 @@ impl Suite {
             tasks: Vec::new(),
         };
         if let Some(check) = find(ROOT, None) {
-            let job = suite.job(&Task { check, item: None, after: None, family: None }, "metadata")?;
+            let job =
+                suite.job(&Task { check, item: None, after: None, family: None }, "metadata").map_err(io)?;
             job.run(check, suite.limit(check, None), &suite.zygotes);
             suite.metadata = job.left_behind(METADATA).and_then(|text| serde_json::from_str(&text).ok());
         }
@@ -113,9 +117,9 @@ impl Suite {
         self.metadata.as_ref()
     }
 
-    /// The file, as it is opened.
+    /// The plugin's file.
     pub fn file(&self) -> &Path {
-        &self.file
+        &self.snapshot.file().path
     }
 
     /// What was asked for.
@@ -311,7 +315,7 @@ impl Suite {
         std::fs::create_dir_all(&scratch)?;
         Ok(Job {
             check: task.check.id.to_owned(),
-            file: self.file.clone(),
+            file: self.snapshot.for_children(),
             item: task.item.clone(),
             config: self.options.config.clone(),
             seed: self.options.seed,

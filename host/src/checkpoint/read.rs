@@ -6,7 +6,7 @@ use serde_json::Value;
 use tch::Tensor;
 
 use super::{BEST, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
-use crate::config::{ConfigError, RunConfig};
+use crate::config::{ConfigError, PluginOrigin, RunConfig, sets};
 use crate::data::{DataConfig, SplitBy};
 use crate::run_dir::{CHECKPOINTS, CONFIG};
 use crate::weights::{read, sha256_file};
@@ -71,8 +71,9 @@ impl Checkpoint {
             .flatten()
     }
 
-    /// The run config that it keeps, with these `--set` overrides. Paths are those of its own files, and of
-    /// the data where the run found it; what is gone from there is as it was given.
+    /// The run config that it keeps, with these `--set` overrides. Its plugins are marked as the
+    /// checkpoint's. Paths are those of its own files, and of the data where the run found it; what is gone
+    /// from there is as it was given.
     ///
     /// # Errors
     /// As [`RunConfig::from_table`].
@@ -83,6 +84,7 @@ impl Checkpoint {
             .state
             .paths
             .iter()
+            .filter(|(key, _)| !key.starts_with("/plugins"))
             .map(|(key, path)| (key, self.folder.join(path)))
             .filter(|(_, path)| path.exists());
         let found: Vec<(&String, Value)> =
@@ -94,6 +96,13 @@ impl Checkpoint {
         }
         let of_run = self.run_dir().unwrap_or_else(|| self.folder.clone());
         let mut config = RunConfig::from_table(&of_run.join(CONFIG), table, overrides)?;
+        for (index, entry) in config.plugins.iter_mut().enumerate() {
+            if !sets(overrides, &format!("/plugins/{index}"))
+                && !sets(overrides, &format!("/plugins/{index}/path"))
+            {
+                entry.origin = PluginOrigin::Checkpoint;
+            }
+        }
         // The table goes on into other checkpoints. There it says what was given, where nothing else is given
         // now.
         for (key, path) in found {

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tch::Device;
 use thaw_plugin_api::config::{Config, Key};
 
+use super::run_plugins::{self, Needs};
 use super::start::StartArgs;
 use super::{Options, session};
 use crate::Error;
@@ -78,7 +79,7 @@ pub fn run(options: &Options, args: FindLrArgs) -> Result<(), Error> {
         skip_end: args.skip_end,
     };
     let device = session::device(&config.trainer.device)?;
-    let plugins = session::plugins(options, Some(&config))?;
+    let plugins = run_plugins::load(options, &config, resume.as_ref(), Needs::Everything)?;
     session::watch_interrupts();
     let found = test(config, plugins, device, resume, &settings, options.quiet)?;
     let csv = found.to_csv()?;

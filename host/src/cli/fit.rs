@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::run_plugins::{self, Needs};
 use super::start::StartArgs;
 use super::{Options, find_lr, session, tell};
 use crate::Error;
@@ -35,7 +36,7 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     let given = args.run_dir.or_else(|| resume.as_ref().and_then(Checkpoint::run_dir));
     let run_dir = given.map_or_else(|| Place::New(config.name()), Place::Given);
     let device = session::device(&config.trainer.device)?;
-    let plugins = session::plugins(options, Some(&config))?;
+    let plugins = run_plugins::load(options, &config, resume.as_ref(), Needs::Everything)?;
     session::watch_interrupts();
     if args.find_lr {
         config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet)?;
@@ -73,9 +74,11 @@ fn tell_last_checkpoint(run_dir: &RunDir, error: &Error) {
 }
 
 fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
-    let stopped = outcome.stopped.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let stopped =
+        outcome.stopped.as_ref().map(|reason| format!(" ({})", crate::escape(reason))).unwrap_or_default();
     let (epochs, steps) = (count(outcome.epochs, "epoch"), count(outcome.global_step, "step"));
-    print(format_args!("\n{epochs}, {steps}{stopped}"))?;
+    print(format_args!("
+{epochs}, {steps}{stopped}"))?;
     if let Some(best) = &outcome.best {
         print(format_args!("best {} {:.4} in epoch {}", best.monitor, best.value, best.epoch + 1))?;
         let names = fit.state().data.class_names();

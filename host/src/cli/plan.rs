@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::run_plugins::{self, Needs};
 use super::{Options, session};
 use crate::Error;
 use crate::config::RunConfig;
@@ -43,7 +44,7 @@ pub struct PlanArgs {
 pub fn run(options: &Options, args: PlanArgs) -> Result<(), Error> {
     let config = RunConfig::read(&args.config, &args.set)?;
     session::device("cpu")?;
-    let plugins = session::plugins(options, Some(&config))?;
+    let plugins = run_plugins::load(options, &config, None, Needs::Everything)?;
     if args.tree {
         let model = create_model(&config, &plugins)?;
         return print(

@@ -1,16 +1,12 @@
-//! What every command starts with: device, plugins, interrupts.
+//! What every command starts with: device, interrupts.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tch::Device;
 
-use super::Options;
 use crate::Error;
-use crate::config::{PluginEntry, RunConfig};
 use crate::fit::INTERRUPTED;
-use crate::plugins::{PluginSet, SearchPath};
 use crate::torch::cuda;
 
 /// Chooses the device and sets libtorch up. Before plugins are loaded: CUDA has to be opened before any use
@@ -32,29 +28,6 @@ pub fn device(name: &str) -> Result<Device, Error> {
     Ok(device)
 }
 
-/// Loads the plugins of the command line, then those of the run config.
-///
-/// # Errors
-/// One that is not found, refused, or not the one that is pinned.
-pub fn plugins(options: &Options, config: Option<&RunConfig>) -> Result<PluginSet, Error> {
-    let search = SearchPath::of_process(&options.plugin_dirs);
-    let mut set = PluginSet::load(options.plugins.iter().map(String::as_str), &search, Path::new(""))?;
-    for entry in config.map(|config| config.plugins.as_slice()).unwrap_or_default() {
-        add(&mut set, &search, entry)?;
-    }
-    Ok(set)
-}
-
-/// Loads a plugin of a run config; a pinned file is compared with its pin before it is opened.
-///
-/// # Errors
-/// It is not found, refused, or not the one that is pinned.
-pub fn add(set: &mut PluginSet, search: &SearchPath, entry: &PluginEntry) -> Result<(), Error> {
-    let path = search.find(&entry.path, Path::new(""))?;
-    set.add_pinned(&path, entry.sha256.as_deref())?;
-    Ok(())
-}
-
 /// The first Ctrl-C ends the run after its step, with a checkpoint; the second ends the program.
 pub fn watch_interrupts() {
     let again = Arc::new(AtomicBool::new(false));
@@ -64,6 +37,7 @@ pub fn watch_interrupts() {
         let registered = unsafe {
             signal_hook::low_level::register(signal, move || {
                 if second.swap(true, Ordering::Relaxed) {
+                    crate::plugins::calls::forget();
                     signal_hook::low_level::exit(130);
                 }
                 INTERRUPTED.store(true, Ordering::Relaxed);
@@ -74,7 +48,15 @@ pub fn watch_interrupts() {
         }
     }
     #[cfg(unix)]
-    watch_hangup();
+    {
+        watch_hangup();
+        if let Err(error) = super::unexpected_end::tell_who_runs_after(&[
+            signal_hook::consts::SIGINT,
+            signal_hook::consts::SIGTERM,
+        ]) {
+            tracing::warn!("cannot watch for interrupts: {error}");
+        }
+    }
     ignore_file_size_signal();
 }
 

@@ -45,6 +45,14 @@ pub fn pointer(text: &str) -> String {
     key.trim().split('.').map(|part| format!("/{}", escaped(part))).collect()
 }
 
+/// Whether one of the overrides sets this key (a JSON pointer), or a table or list that it is in.
+pub fn sets(overrides: &[String], key: &str) -> bool {
+    overrides.iter().any(|text| {
+        let given = pointer(text);
+        key.strip_prefix(given.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
 /// A key as JSON pointers have it.
 pub fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")

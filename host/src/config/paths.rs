@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 use thaw_plugin_api::abi::Kind;
 
 use super::RunConfig;
-use super::overrides::{escaped, pointer};
-use crate::plugins::is_path;
+use super::overrides::{escaped, sets};
 
 /// A file or folder that the config names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,16 +20,10 @@ pub struct NamedPath {
 }
 
 impl RunConfig {
-    /// Plugins by path, and the paths of model, data, strategies and callbacks. Those of plugins are the keys
-    /// with the format `path` in the schema that `schema` gives for an id of one of these kinds.
+    /// The paths of model, data, strategies and callbacks. Those of plugins are the keys with the format
+    /// `path` in the schema that `schema` gives for an id of one of these kinds.
     pub fn paths<'s>(&self, schema: impl Fn(&[Kind], &str) -> &'s Value) -> Vec<NamedPath> {
         let mut paths = Vec::new();
-        for (index, entry) in self.plugins.iter().enumerate().filter(|(_, entry)| is_path(&entry.path)) {
-            let key = format!("/plugins/{index}");
-            let is_table = self.table.pointer(&key).is_some_and(Value::is_object);
-            let key = if is_table { key + "/path" } else { key };
-            paths.push(NamedPath { key, path: PathBuf::from(&entry.path), is_needed: false });
-        }
         of_schema(&self.model.config, schema(&[Kind::Model], &self.model.id), "/model", &mut |key, path| {
             paths.push(NamedPath { key, path, is_needed: true });
         });
@@ -64,16 +57,10 @@ impl RunConfig {
 /// Makes the paths of a plugin's table absolute: relative ones start at the working directory, those under
 /// the keys of `overrides` in `folder`, where somebody else gave them.
 pub fn make_absolute(table: &mut Value, schema: &Value, overrides: &[String], folder: &Path) {
-    let given: Vec<String> = overrides.iter().map(|text| pointer(text)).collect();
-    let is_given = |key: &str| {
-        given.iter().any(|given| {
-            key.strip_prefix(given.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    };
     let mut paths = Vec::new();
     of_schema(table, schema, "", &mut |key, path| paths.push((key, path)));
     for (key, path) in paths {
-        let path = if is_given(&key) { folder.join(path) } else { path };
+        let path = if sets(overrides, &key) { folder.join(path) } else { path };
         let absolute = std::path::absolute(path).ok().and_then(|path| path.to_str().map(Value::from));
         if let (Some(value), Some(absolute)) = (table.pointer_mut(&key), absolute) {
             *value = absolute;
@@ -121,7 +108,6 @@ mod tests {
             "tables": { "additionalProperties": path },
         } });
         let table = json!({
-            "plugins": ["text", "./libown.so", { "path": "a/libother.so" }],
             "model": {
                 "id": "m", "weights": "w.safetensors", "config": "c.json", "name": "n.json",
                 "parts": [{}, { "file": "p.bin" }], "tables": { "a/b": "t.csv" },
@@ -137,7 +123,7 @@ mod tests {
         found.sort_unstable();
         let data = [("/callbacks/1/log", false), ("/data/path", false), ("/data/tokenizer", true)];
         let model = [("/model/config", true), ("/model/parts/1/file", true), ("/model/tables/a~1b", true)];
-        assert_eq!(found, [&data[..], &model, &[("/plugins/1", false), ("/plugins/2/path", false)]].concat());
+        assert_eq!(found, [&data[..], &model].concat());
         for named in paths {
             assert_eq!(table.pointer(&named.key).unwrap(), &json!(named.path), "{}", named.key);
         }

@@ -90,6 +90,8 @@ extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, _con
         while let Some(watched) = entry.as_ref() {
             if watched.start <= address && address < watched.end.load(Ordering::Acquire) {
                 libc::write(libc::STDERR_FILENO, watched.message.as_ptr().cast(), watched.message.len());
+                // The file is at fault, not a plugin that another thread is in.
+                crate::plugins::calls::forget();
                 libc::_exit(1);
             }
             entry = watched.next;

@@ -149,6 +149,7 @@ impl HostModel {
             training | tracking
         };
         let modes: Vec<u8> = self.tree.modules().iter().map(mode).collect();
+        let _entered = self.caller.enter("set_modes");
         self.raw.set_modes(modes[..].into());
     }
 }

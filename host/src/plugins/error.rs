@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thaw_plugin_api::abi::Kind;
 
+use crate::escape::{self, escape};
+
 /// A plugin that was refused, or one that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
@@ -21,6 +23,41 @@ pub enum PluginError {
         places: String,
         /// The nearest name among the plugins there.
         hint: String,
+    },
+    /// A checkpoint names a file, which is not taken from it.
+    #[error(
+        "the run of this checkpoint had a plugin from the file {}; a checkpoint may be somebody else's, so that no file is \
+         taken from it, and there is no plugin `{}` in {places}; if you trust that file, name it with --plugin {}",
+        escape::path(file),
+        escape(name),
+        escape::path(file)
+    )]
+    FileOfCheckpoint {
+        /// As the checkpoint names it.
+        file: PathBuf,
+        /// The name that was looked for.
+        name: String,
+        /// Folders that were tried.
+        places: String,
+    },
+    /// A strategy that took over in a run; the run directory is not where its code comes from.
+    #[error(
+        "strategy `{}` of plugin `{}` took over in this run from a file; a run directory may be somebody else's, so that no \
+         plugin is taken from it; if you trust this one, name it with --plugin {} (SHA-256 {})",
+        escape(id),
+        escape(plugin),
+        escape::path(file),
+        escape(sha256)
+    )]
+    FileOfSwap {
+        /// The strategy.
+        id: String,
+        /// Its plugin.
+        plugin: String,
+        /// The run's copy.
+        file: PathBuf,
+        /// Of that file, as the journal says.
+        sha256: String,
     },
     /// The system's loader refuses the file.
     #[error("{}: not a library that can be loaded here: {reason}; expected what cargo builds of a crate with `crate-type = [\"cdylib\"]`", path.display())]

@@ -8,6 +8,7 @@ use thaw_plugin_api::context::{Progress, Services};
 use thaw_plugin_api::hook::Hook;
 
 use super::Failure;
+use super::calls::Caller;
 
 /// A strategy or callback of a plugin, with the hooks that are known not to be written.
 pub struct Instance {
@@ -16,6 +17,7 @@ pub struct Instance {
     id: String,
     plugin: String,
     path: PathBuf,
+    caller: Caller,
     /// Bits of the hooks that may be written: all at first, without those that turned out not to be.
     hooks: u64,
     /// After a panic the author's data may be half changed: no more calls.
@@ -24,8 +26,9 @@ pub struct Instance {
 
 impl Instance {
     pub(super) fn new(raw: BoxedInstance, kind: Kind, id: &str, plugin: &str, path: &Path) -> Self {
+        let caller = Caller::new(kind, id, plugin);
         let (id, plugin, path) = (id.to_owned(), plugin.to_owned(), path.to_path_buf());
-        Self { raw, kind, id, plugin, path, hooks: u64::MAX, panicked: false }
+        Self { raw, kind, id, plugin, path, caller, hooks: u64::MAX, panicked: false }
     }
 
     /// Strategy or callback.
@@ -135,11 +138,14 @@ impl Instance {
 
     fn call<T>(
         &mut self,
-        hook: &str,
+        hook: &'static str,
         call: impl FnOnce(&mut BoxedInstance) -> Result<T, thaw_plugin_api::abi::RawError>,
     ) -> Result<T, Failure> {
         let raw = &mut self.raw;
-        let answer = contain(|| Ok(call(raw)?));
+        let answer = {
+            let _entered = self.caller.enter(hook);
+            contain(|| Ok(call(raw)?))
+        };
         answer.map_err(|error| {
             self.panicked |= error.kind() == thaw_plugin_api::error::ErrorKind::Panic;
             self.failure(hook, error)

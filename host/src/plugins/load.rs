@@ -6,35 +6,27 @@ use libloading::Library;
 use thaw_plugin_api::abi::abi_stable::library::{LibraryError, lib_header_from_path};
 use thaw_plugin_api::abi::{Kind, Metadata, PluginRoot_Ref, contain};
 
+use super::calls::{self, Caller};
 use super::compatibility::{check_metadata, root_of};
-use super::trust::{self, Identity};
-use super::{Failure, Instance, PluginError, log, whole};
-use crate::weights::sha256_file;
+use super::{Failure, Instance, PluginError, PluginFile, Snapshot, links_libtorch, log, trust};
 
 /// A plugin of this process.
 pub struct LoadedPlugin {
     path: PathBuf,
     sha256: String,
     metadata: Metadata,
+    links_libtorch: bool,
     root: PluginRoot_Ref,
 }
 
 impl LoadedPlugin {
-    /// Opens and checks a file. Nothing of the plugin runs before the checks have passed but the constructors
-    /// of its library.
+    /// Opens and checks a private copy of a file. Nothing of the plugin runs before the checks have passed
+    /// but the constructors of its library.
     ///
     /// # Errors
     /// No library, no plugin, or one that does not fit this host.
     pub fn open(path: &Path) -> Result<Self, PluginError> {
-        Self::open_checked(path, path, None)
-    }
-
-    /// Opens `copy`, a copy of the file `path`, which errors name.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub fn open_copy(path: &Path, copy: &Path) -> Result<Self, PluginError> {
-        Self::open_checked(path, copy, None)
+        Self::open_snapshot(path, Snapshot::take(path)?)
     }
 
     /// Opens a file if its SHA-256 is the expected one.
@@ -42,30 +34,53 @@ impl LoadedPlugin {
     /// # Errors
     /// As [`Self::open`], or another file.
     pub fn open_pinned(path: &Path, sha256: &str) -> Result<Self, PluginError> {
-        Self::open_checked(path, path, Some(sha256))
+        Self::open_copy(path, path, sha256)
     }
 
-    fn open_checked(path: &Path, copy: &Path, pin: Option<&str>) -> Result<Self, PluginError> {
+    /// The same for `copy`, a copy of the file `path`, which errors name.
+    ///
+    /// # Errors
+    /// As [`Self::open_pinned`].
+    pub fn open_copy(path: &Path, copy: &Path, sha256: &str) -> Result<Self, PluginError> {
         trust::check(path)?;
-        let io = |source| PluginError::Io { path: path.to_path_buf(), source };
-        let path_found = copy.canonicalize().map_err(io)?;
-        let identity = Identity::of(&path_found).map_err(io)?;
-        let sha256 = sha256_file(&path_found).map_err(io)?;
-        if let Some(expected) = pin.filter(|expected| !sha256.eq_ignore_ascii_case(expected)) {
-            return Err(PluginError::Pin {
-                path: path.to_path_buf(),
-                found: sha256,
-                expected: expected.to_owned(),
-            });
+        let snapshot = Snapshot::take(copy)?;
+        let found = &snapshot.file().sha256;
+        if !found.eq_ignore_ascii_case(sha256) {
+            let (path, found, expected) = (path.to_path_buf(), found.clone(), sha256.to_owned());
+            return Err(PluginError::Pin { path, found, expected });
         }
-        map(path, &path_found)?;
-        if Identity::of(&path_found).map_err(io)? != identity {
-            return Err(PluginError::Changed { path: path.to_path_buf() });
-        }
-        let (root, metadata) = root_and_metadata(path, &path_found)?;
-        check_metadata(path, &metadata)?;
+        Self::open_snapshot(path, snapshot)
+    }
+
+    /// Opens a private copy that was taken before of the file `path`, which errors name.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_snapshot(path: &Path, snapshot: Snapshot) -> Result<Self, PluginError> {
+        let file = snapshot.file().clone();
+        file.map(path)?;
+        let opened = Self::open_mapped(path, file);
+        snapshot.keep();
+        opened
+    }
+
+    /// Opens a private copy that another process keeps.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_file(file: &PluginFile) -> Result<Self, PluginError> {
+        file.map(&file.path)?;
+        Self::open_mapped(&file.path, file.clone())
+    }
+
+    fn open_mapped(shown: &Path, file: PluginFile) -> Result<Self, PluginError> {
+        let _entered = calls::enter_opening(shown);
+        let (root, metadata) = root_and_metadata(shown, &file.opened)?;
+        check_metadata(shown, &metadata)?;
         root.initialise()(log::table(), log::register(&metadata.name));
-        Ok(Self { path: path_found, sha256, metadata, root })
+        let links_libtorch = links_libtorch(&file.opened)
+            .map_err(|source| PluginError::Io { path: shown.to_path_buf(), source })?;
+        Ok(Self { path: file.path, sha256: file.sha256, metadata, links_libtorch, root })
     }
 
     /// The file.
@@ -76,6 +91,11 @@ impl LoadedPlugin {
     /// SHA-256 of the file, hexadecimal.
     pub fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    /// Whether its code calls libtorch, with or without a model.
+    pub fn links_libtorch(&self) -> bool {
+        self.links_libtorch
     }
 
     /// What the plugin says of itself.
@@ -99,6 +119,7 @@ impl LoadedPlugin {
     /// The configuration does not fit, or the plugin fails.
     pub fn create(&self, kind: Kind, id: &str, config: &serde_json::Value) -> Result<Instance, PluginError> {
         let config = config.to_string();
+        let _entered = Caller::new(kind, id, &self.metadata.name).enter("new");
         let made = contain(|| {
             Ok(self.root.create()(kind.to_string().as_str().into(), id.into(), config.as_str().into())
                 .into_result()?)
@@ -119,6 +140,7 @@ impl LoadedPlugin {
         config: &serde_json::Value,
     ) -> Result<thaw_plugin_api::abi::BoxedModel, PluginError> {
         let config = config.to_string();
+        let _entered = Caller::new(Kind::Model, id, &self.metadata.name).enter("new");
         let made = contain(|| Ok(self.root.create_model()(id.into(), config.as_str().into()).into_result()?));
         made.map_err(|error| self.failure(Kind::Model, id, error))
     }
@@ -129,19 +151,8 @@ impl LoadedPlugin {
     }
 }
 
-/// Maps the library `file`, an absolute path, with all its symbols, where it is all there; errors name
-/// `path`.
-///
-/// # Errors
-/// The file cannot be read, or the system's loader refuses it.
-pub(crate) fn map(path: &Path, file: &Path) -> Result<(), PluginError> {
-    match whole::missing(file).map_err(|source| PluginError::Io { path: path.to_path_buf(), source })? {
-        Some(reason) => Err(PluginError::NoLibrary { path: path.to_path_buf(), reason }),
-        None => open_now(path, file),
-    }
-}
-
-/// The functions of a library that [`map`] mapped, and what it says of itself, which is not judged here.
+/// The functions of a library that [`PluginFile::map`] mapped, and what it says of itself, which is not
+/// judged here.
 ///
 /// # Errors
 /// No plugin, or one of another plugin-api.
@@ -167,7 +178,8 @@ pub(crate) fn root_and_metadata(path: &Path, file: &Path) -> Result<(PluginRoot_
 
 /// Opens the library with all its symbols resolved now, so that a missing one fails here and not in a hook,
 /// and never closes it.
-fn open_now(path: &Path, file: &Path) -> Result<(), PluginError> {
+pub(super) fn open_now(path: &Path, file: &Path) -> Result<(), PluginError> {
+    let _entered = calls::enter_opening(path);
     #[cfg(unix)]
     let opened = {
         use libloading::os::unix::{Library as UnixLibrary, RTLD_LOCAL, RTLD_NOW};

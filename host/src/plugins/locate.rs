@@ -59,6 +59,11 @@ impl SearchPath {
         })
     }
 
+    /// The folders for a message.
+    pub fn shown(&self) -> String {
+        shown(&self.0)
+    }
+
     /// The name most like this one among the libraries of the folders.
     fn nearest(&self, name: &str) -> String {
         let entries = self.0.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
@@ -76,7 +81,7 @@ impl SearchPath {
 
 /// Whether a plugin is named by its path, and not looked for.
 pub fn is_path(name: &str) -> bool {
-    name.contains(std::path::MAIN_SEPARATOR) || name.ends_with(DLL_SUFFIX)
+    name.contains(std::path::is_separator) || name.ends_with(DLL_SUFFIX)
 }
 
 fn shown(folders: &[PathBuf]) -> String {

@@ -6,12 +6,15 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::{BoxedModel, Item, Kind};
 
-use super::{Instance, LoadedPlugin, PluginError, SearchPath, spelling};
+use super::{Instance, LoadedPlugin, PluginError, PluginFile, SearchPath, spelling};
 
 /// All plugins that were loaded, in order. An id is offered by one of them only.
 #[derive(Clone, Default)]
 pub struct PluginSet {
     plugins: Vec<Rc<LoadedPlugin>>,
+    /// Of strategies that took over in the run that is resumed: files that the user named, or that the search
+    /// path has.
+    of_swaps: Vec<Rc<LoadedPlugin>>,
 }
 
 impl PluginSet {
@@ -62,6 +65,22 @@ impl PluginSet {
             Some(sha256) => LoadedPlugin::open_pinned(path, sha256)?,
             None => LoadedPlugin::open(path)?,
         };
+        self.insert(plugin)
+    }
+
+    /// The same for a private copy that another process keeps.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn add_file(&mut self, file: &PluginFile) -> Result<&LoadedPlugin, PluginError> {
+        self.insert(LoadedPlugin::open_file(file)?)
+    }
+
+    /// The same for a plugin that is open already.
+    ///
+    /// # Errors
+    /// It offers an id that is there already.
+    pub fn insert(&mut self, plugin: LoadedPlugin) -> Result<&LoadedPlugin, PluginError> {
         for item in &plugin.metadata().items {
             if let Some(first) = self.plugins.iter().find(|first| first.offers(item.kind, &item.id)) {
                 return Err(PluginError::DuplicateId {
@@ -82,6 +101,17 @@ impl PluginSet {
         if !self.plugins.iter().any(|known| known.path() == plugin.path()) {
             self.plugins.push(plugin);
         }
+    }
+
+    /// Keeps a plugin for the strategy that took over in a run, which is resumed.
+    pub fn keep_for_swap(&mut self, plugin: LoadedPlugin) {
+        self.of_swaps.push(Rc::new(plugin));
+    }
+
+    /// The plugin with this SHA-256, kept for a strategy that took over or loaded anyway.
+    pub fn for_swap(&self, sha256: &str) -> Option<Rc<LoadedPlugin>> {
+        let mut plugins = self.of_swaps.iter().chain(&self.plugins);
+        plugins.find(|plugin| plugin.sha256().eq_ignore_ascii_case(sha256)).cloned()
     }
 
     /// The plugins, in the order in which they were loaded.

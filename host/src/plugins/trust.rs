@@ -1,8 +1,7 @@
 //! Whether others can change a plugin's file (`--strict-plugins`), and whether it changed while it was
-//! opened.
+//! copied.
 
 use std::fs::Metadata;
-use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -163,19 +162,9 @@ mod strict {
     }
 }
 
-/// A file as it was at a moment: what the system's loader maps is to be what was hashed.
+/// A file as it was at a moment: one that is written to while it is copied is told by it.
 #[derive(PartialEq, Eq)]
 pub struct Identity(#[cfg(unix)] [i128; 7], #[cfg(not(unix))] (u64, Option<std::time::SystemTime>));
-
-impl Identity {
-    /// The file now.
-    ///
-    /// # Errors
-    /// It is gone.
-    pub fn of(path: &Path) -> io::Result<Self> {
-        Ok(Self::from(&path.metadata()?))
-    }
-}
 
 impl From<&Metadata> for Identity {
     #[cfg(unix)]

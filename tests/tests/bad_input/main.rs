@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod configs;
+mod endings;
 mod hooks;
 mod models;
 mod pictures;

@@ -63,7 +63,7 @@ pub fn run(options: &Options, args: &CheckArgs) -> Result<(), Error> {
     let path = SearchPath::of_process(&options.plugin_dirs).find(file, Path::new(""))?;
     check_names("check", "--only", &args.only, check::all().map(|check| check.id))?;
     let started = Instant::now();
-    let suite = Suite::new(&path, suite_options(args)?).map_err(crate::error::io(&path))?;
+    let suite = Suite::new(&path, suite_options(args)?)?;
     if let Some(metadata) = suite.metadata() {
         check_names("id", "--id", &args.ids, metadata.items.iter().map(|item| item.id.as_str()))?;
     }

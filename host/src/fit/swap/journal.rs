@@ -1,7 +1,7 @@
 //! What took over when: written for a resumed run, and repeated by it.
 
 use std::io::ErrorKind;
-use std::rc::Rc;
+use std::path::Path;
 
 use thaw_plugin_api::abi::Kind;
 
@@ -9,7 +9,7 @@ use super::Incoming;
 use crate::Error;
 use crate::checkpoint::Checkpoint;
 use crate::fit::Fit;
-use crate::plugins::LoadedPlugin;
+use crate::plugins::PluginError;
 use crate::run_dir::{PLUGIN_FILES, PLUGINS, SWAPS};
 use crate::swap::{Swap, SwapError};
 
@@ -77,19 +77,15 @@ impl Fit {
             ))
             .into());
         }
-        let file = run_dir.join(PLUGIN_FILES).join(&swap.file);
-        if !file.is_file() {
-            let (plugin, sha256, folder) = (&swap.plugin, &swap.sha256, run_dir.join(PLUGIN_FILES));
-            let problem = format!(
-                "plugin `{plugin}` is not in {} as {}; copy it there (SHA-256 {sha256})",
-                folder.display(),
-                swap.file
-            );
-            return Err(wrong(problem).into());
-        }
-        let plugin = LoadedPlugin::open_pinned(&file, &swap.sha256)?;
+        let Some(plugin) = self.plugins.for_swap(&swap.sha256) else {
+            // The journal's own words: of its `file` only the name counts.
+            let name = Path::new(&swap.file).file_name().unwrap_or_default();
+            let file = run_dir.join(PLUGIN_FILES).join(name);
+            let (id, plugin, sha256) = (swap.id, swap.plugin, swap.sha256);
+            return Err(PluginError::FileOfSwap { id, plugin, file, sha256 }.into());
+        };
         let instance = plugin.create(Kind::Strategy, &swap.id, &swap.config)?;
-        Ok(Incoming { swap, instance, plugin: Rc::new(plugin), asked: None })
+        Ok(Incoming { swap, instance, plugin, asked: None })
     }
 
     /// Writes the journal and `plugins.json`.

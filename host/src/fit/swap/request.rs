@@ -23,7 +23,7 @@ impl Fit {
                 Error::Io { path, source } => PluginError::Io { path, source }.into(),
                 other => other,
             })?;
-        match self.make(request, index, &copy.path) {
+        match self.make(request, index, &copy) {
             Ok((swap, instance, plugin)) => {
                 Ok(Incoming { swap, instance, plugin, asked: Some((request.clone(), copy)) })
             }
@@ -38,9 +38,9 @@ impl Fit {
         &self,
         request: &SwapRequest,
         index: usize,
-        file: &Path,
+        copy: &PrivateCopy,
     ) -> Result<(Swap, Instance, Rc<LoadedPlugin>), Error> {
-        let plugin = LoadedPlugin::open_copy(&request.plugin, file)?;
+        let plugin = LoadedPlugin::open_copy(&request.plugin, &copy.path, &copy.sha256)?;
         let old = &self.state.config.callbacks[index];
         let mut given = json!({});
         request.set.iter().try_for_each(|text| apply_override(&mut given, text))?;
@@ -75,7 +75,7 @@ impl Fit {
             plugin: plugin.metadata().name.clone(),
             version: plugin.metadata().version.clone(),
             source: request.plugin.clone(),
-            file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            file: copy.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             sha256: plugin.sha256().to_owned(),
         };
         Ok((swap, instance, Rc::new(plugin)))

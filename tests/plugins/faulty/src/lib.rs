@@ -1,5 +1,7 @@
-//! A strategy and a callback that panic or return an error in the hook that their configuration names, from
-//! an epoch on.
+//! A strategy and a callback that panic, return an error, end or crash the program or do not come back in the
+//! hook that their configuration names, from an epoch on.
+
+mod end;
 
 use thaw_plugin_api::prelude::*;
 
@@ -10,6 +12,16 @@ enum How {
     Error,
     /// Panics.
     Panic,
+    /// Ends the program with exit code 0.
+    Exit,
+    /// The same without running what a program runs at its end.
+    Quit,
+    /// Ends the program as a failed assertion does.
+    Abort,
+    /// Writes where there is no memory.
+    Crash,
+    /// Says so on standard error, and does not come back.
+    Hang,
 }
 
 /// Where and how to fail.
@@ -57,6 +69,11 @@ impl Fault {
         match self.how {
             How::Error => Err(Error::new(format_args!("told to fail in {hook}")).help("tell it otherwise")),
             How::Panic => panic!("told to panic in {hook}"),
+            How::Exit => std::process::exit(0),
+            How::Quit => end::quit(),
+            How::Abort => std::process::abort(),
+            How::Crash => end::crash(),
+            How::Hang => end::hang(hook),
         }
     }
 }

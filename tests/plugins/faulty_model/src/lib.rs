@@ -1,4 +1,4 @@
-//! A perceptron that panics or returns an error where its configuration says.
+//! A perceptron that panics, returns an error or ends the program where its configuration says.
 
 use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::tch::{Reduction, Tensor};
@@ -10,6 +10,8 @@ enum How {
     Error,
     /// Panics.
     Panic,
+    /// Ends the program with exit code 0.
+    Exit,
     /// Calls libtorch with what it refuses, by a function that panics.
     Torch,
 }
@@ -49,6 +51,7 @@ impl FaultyConfig {
         match self.how {
             How::Error => bail!("told to fail in {function}"),
             How::Panic => panic!("told to panic in {function}"),
+            How::Exit => std::process::exit(0),
             How::Torch => {
                 let tensor = nn::init::ones(&[2, 3])?;
                 let _ = tensor.matmul(&tensor);
