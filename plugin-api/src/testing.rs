@@ -64,6 +64,8 @@ mod model;
 mod record;
 mod resume;
 mod run;
+#[cfg(feature = "torch")]
+mod values;
 
 pub use log::Message;
 pub use model::FakeModel;

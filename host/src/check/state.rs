@@ -194,6 +194,7 @@ fn resume(subject: &mut Subject) -> Verdict {
 }
 
 const RESUME: &str = "a field that changes in a run is not in its state: mark it `#[config(state)]`, or let it follow from the epoch; \
+                      tensors are no state: write them into it as numbers; \
                       `freeze_before_training` does not run again";
 
 fn resumed_after(

@@ -57,6 +57,7 @@ impl Trace {
             );
             add("steps", format!("{:?}", record.steps));
             add("logged", format!("{:?}", record.logged));
+            add("values", format!("{:?}", record.values));
             add("metrics", format!("{:?}", record.metrics));
         }
         trace

@@ -77,8 +77,7 @@ fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
     let stopped =
         outcome.stopped.as_ref().map(|reason| format!(" ({})", crate::escape(reason))).unwrap_or_default();
     let (epochs, steps) = (count(outcome.epochs, "epoch"), count(outcome.global_step, "step"));
-    print(format_args!("
-{epochs}, {steps}{stopped}"))?;
+    print(format_args!("\n{epochs}, {steps}{stopped}"))?;
     if let Some(best) = &outcome.best {
         print(format_args!("best {} {:.4} in epoch {}", best.monitor, best.value, best.epoch + 1))?;
         let names = fit.state().data.class_names();

@@ -174,7 +174,9 @@ impl FakeRun {
             self.hook(Hook::AfterBackward)?;
             if is_last {
                 self.hook(Hook::BeforeOptimizerStep)?;
-                started(&mut self.host)?.progress.global_step += 1;
+                let host = started(&mut self.host)?;
+                host.progress.global_step += 1;
+                host.move_values()?;
                 self.hook(Hook::AfterOptimizerStep)?;
             }
             if batch + 1 == count {
@@ -217,6 +219,7 @@ impl FakeRun {
     fn validation(&mut self) -> Result<()> {
         self.hook(Hook::ValidationStart)?;
         self.hook(Hook::ValidationEpochStart)?;
+        self.record_values()?;
         for _ in 0..self.setup.validation_batches {
             self.hook(Hook::ValidationBatchStart)?;
             self.hook(Hook::ValidationBatchEnd)?;
@@ -258,10 +261,20 @@ impl FakeRun {
             steps: Vec::new(),
             logged: Vec::new(),
             metrics: Default::default(),
+            values: Vec::new(),
         })
     }
 
+    fn record_values(&mut self) -> Result<()> {
+        let sums = started(&mut self.host)?.sums()?;
+        if let Some(record) = self.epochs.last_mut() {
+            record.values.push(sums);
+        }
+        Ok(())
+    }
+
     fn complete_record(&mut self) -> Result<()> {
+        self.record_values()?;
         let host = started(&mut self.host)?;
         if let Some(record) = self.epochs.last_mut() {
             record.logged = std::mem::take(&mut host.logged);

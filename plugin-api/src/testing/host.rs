@@ -33,7 +33,7 @@ pub(super) struct Host {
     pub tensors: Option<OfName>,
     /// Those that hooks asked for where nobody has them.
     #[cfg(feature = "torch")]
-    pub zeros: BTreeMap<String, tch::Tensor>,
+    pub values: super::values::Values,
 }
 
 impl Host {
@@ -53,7 +53,7 @@ impl Host {
             events: Vec::new(),
             tensors: None,
             #[cfg(feature = "torch")]
-            zeros: BTreeMap::new(),
+            values: Default::default(),
         }
     }
 
@@ -164,25 +164,30 @@ impl Host {
 }
 
 impl Host {
-    /// A tensor of the shape that the tree says; the same one at every call, for tied parameters, too.
     #[cfg(feature = "torch")]
-    fn zeros(&mut self, name: &str) -> Result<*mut c_void> {
-        let mut buffers = self.tree.modules().iter().flat_map(|module| &module.buffers);
-        let (storage, shape) = match buffers.find(|buffer| buffer.name == name) {
-            Some(buffer) => (name, &buffer.shape),
-            None => self.tree.parameter(name).map(|parameter| (parameter.storage(), &parameter.shape))?,
-        };
-        if !self.zeros.contains_key(storage) {
-            let zeros = tch::Tensor::f_zeros(shape.as_slice(), (tch::Kind::Float, tch::Device::Cpu))?;
-            self.zeros.insert(storage.to_owned(), zeros);
-        }
-        Ok(crate::abi::RawTensor::from(self.zeros[storage].shallow_clone()).into_raw())
+    fn own_tensor(&mut self, name: &str) -> Result<*mut c_void> {
+        self.values.tensor(&self.tree, name)
     }
 
     #[cfg(not(feature = "torch"))]
-    fn zeros(&mut self, name: &str) -> Result<*mut c_void> {
+    fn own_tensor(&mut self, name: &str) -> Result<*mut c_void> {
         self.tree.parameter(name)?;
         Err(Error::new(format_args!("a fake model has no tensors, `{name}` neither")))
+    }
+
+    /// An optimizer step: values of what trains are moved.
+    pub fn move_values(&mut self) -> Result<()> {
+        #[cfg(feature = "torch")]
+        self.values.step(&self.tree, self.progress.global_step)?;
+        Ok(())
+    }
+
+    /// The sum of the values of each tensor that hooks asked for.
+    pub fn sums(&self) -> Result<Vec<(String, f64)>> {
+        #[cfg(feature = "torch")]
+        return self.values.sums();
+        #[cfg(not(feature = "torch"))]
+        Ok(Vec::new())
     }
 }
 
@@ -196,6 +201,6 @@ impl Services for Host {
         if let Some(tensors) = &mut self.tensors {
             return tensors(name);
         }
-        self.zeros(name)
+        self.own_tensor(name)
     }
 }

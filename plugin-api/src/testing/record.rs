@@ -41,6 +41,9 @@ pub struct EpochRecord {
     pub logged: Vec<(String, f64)>,
     /// Every metric at the end of the epoch.
     pub metrics: BTreeMap<String, f64>,
+    /// The sum of the values of each tensor that hooks asked for, in every validation, when its first hooks
+    /// have run, and at the end of the epoch: what a run would evaluate, and save.
+    pub values: Vec<Vec<(String, f64)>>,
 }
 
 /// One batch.
@@ -99,6 +102,7 @@ impl EpochRecord {
             ("steps", json(&self.steps), json(&found.steps)),
             ("logged", numbers(&self.logged), numbers(&found.logged)),
             ("metrics", metrics(self).into(), metrics(found).into()),
+            ("values", json(&self.values), json(&found.values)),
             ("states", json(&self.states), json(&found.states)),
         ];
         let part = parts.into_iter().find_map(|(name, expected, found)| difference(name, &expected, &found));

@@ -13,7 +13,7 @@ use crate::hook::Hook;
 use crate::module_tree::ModuleTree;
 use crate::optimizer::{Optimizer, no_optimizer};
 
-/// What a checkpoint holds, but for tensors.
+/// What a checkpoint holds; of tensors those that hooks asked for.
 #[derive(Serialize, Deserialize)]
 struct Saved {
     epoch: usize,
@@ -25,6 +25,8 @@ struct Saved {
     logged: Vec<(String, Value)>,
     checkpoints: BTreeSet<String>,
     states: BTreeMap<String, Value>,
+    #[cfg(feature = "torch")]
+    values: super::values::SavedValues,
 }
 
 impl FakeRun {
@@ -54,6 +56,8 @@ impl FakeRun {
             logged: host.logged.iter().map(|(name, value)| to_json((name, value))).collect(),
             checkpoints: host.checkpoints.clone(),
             states,
+            #[cfg(feature = "torch")]
+            values: host.values.save()?,
         };
         Ok(serde_json::to_value(saved)?)
     }
@@ -68,6 +72,11 @@ impl FakeRun {
 
     pub(super) fn restore(&mut self, saved: &Value) -> Result<()> {
         let saved: Saved = serde_json::from_value(saved.clone())?;
+        #[cfg(feature = "torch")]
+        {
+            let host = started(&mut self.host)?;
+            host.values.restore(&host.tree, saved.values)?;
+        }
         self.hook(Hook::LoadCheckpoint)?;
         let host = started(&mut self.host)?;
         host.tree.restore_freeze_state(saved.model.modules())?;

@@ -215,7 +215,8 @@ impl FakeRun {
     }
 
     /// Gives hooks tensors by name, such as a model's [`Registry::tensors`](crate::nn::Registry::tensors);
-    /// without it they are zeros. Nothing trains them but the hooks.
+    /// nothing trains them but the hooks. Without it tensors have values that follow from their names, steps
+    /// move those that train, and a saved run has them.
     #[cfg(feature = "torch")]
     #[must_use]
     pub fn tensors(self, tensors: impl IntoIterator<Item = (String, tch::Tensor)>) -> Self {

@@ -3,7 +3,7 @@
 mod callbacks;
 mod models;
 
-use callbacks::{LeavesGradOff, WritesToFrozen};
+use callbacks::{ForgetsItsAverage, LeavesGradOff, WritesToFrozen};
 use models::{
     CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn,
     GivesDoubles, HidesAWeight, KeepsEveryOutput, LosesInBf16, NamesNoModule, PanicsOnShapes, SharesAWeight,
@@ -12,7 +12,7 @@ use models::{
 use thaw_plugin_api::export_plugin;
 
 export_plugin!(
-    callbacks: [LeavesGradOff, WritesToFrozen],
+    callbacks: [ForgetsItsAverage, LeavesGradOff, WritesToFrozen],
     models: [
         CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn, GivesDoubles, HidesAWeight,
         KeepsEveryOutput, LosesInBf16, NamesNoModule, PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
