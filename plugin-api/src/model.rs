@@ -186,6 +186,19 @@ pub trait Model: Sized + Send + 'static {
         Vec::new()
     }
 
+    /// Number of classes of the head, for a model whose config has the key `num_classes`: where a run config does
+    /// not give the key, the run takes the number of classes that the data has. `None` (the default) leaves
+    /// both as they are.
+    fn num_classes(&self) -> Option<i64> {
+        None
+    }
+
+    /// What the outputs of the pretrained head mean, in their order, as the model's own files say (Hugging
+    /// Face's `id2label`). A run then orders the classes of its data by these names. Default: not known.
+    fn class_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The run config's table `[optimizer]` where there is none.
     fn default_optimizer(&self) -> Option<Value> {
         None
@@ -238,6 +251,12 @@ pub struct Description {
     /// As [`Model::weight_notes`].
     #[serde(default)]
     pub weight_notes: Vec<(String, String)>,
+    /// As [`Model::num_classes`].
+    #[serde(default)]
+    pub num_classes: Option<i64>,
+    /// As [`Model::class_names`].
+    #[serde(default)]
+    pub class_names: Vec<String>,
     /// The resolved configuration; none from plugins that do not say it.
     #[serde(default)]
     pub config: Option<Value>,

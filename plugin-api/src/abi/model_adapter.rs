@@ -115,6 +115,8 @@ impl<M: Model> RawModel for Adapter<M> {
                 unused_weights: self.model.unused_weights(),
                 position_grids: self.model.position_grids(),
                 weight_notes: self.model.weight_notes(),
+                num_classes: self.model.num_classes(),
+                class_names: self.model.class_names(),
                 config: Some(self.config.clone()),
             };
             Ok(serde_json::to_string(&description)?)

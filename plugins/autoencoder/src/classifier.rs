@@ -27,6 +27,7 @@ pub struct EncoderClassifier {
     shape: EncoderShape,
     feature_extractor: Sequential,
     classifier: Linear,
+    num_classes: i64,
 }
 
 impl Model for EncoderClassifier {
@@ -43,7 +44,7 @@ impl Model for EncoderClassifier {
             place.freeze()?;
         }
         let classifier = Linear::new(&(root / "classifier"), shape.latent_dim, config.num_classes)?;
-        Ok(Self { shape, feature_extractor, classifier })
+        Ok(Self { shape, feature_extractor, classifier, num_classes: config.num_classes })
     }
 
     fn stages(&self) -> Vec<Stage> {
@@ -59,6 +60,10 @@ impl Model for EncoderClassifier {
             "classifier" => Ok(Tensors::one("logits", self.classifier.forward(input)?)),
             _ => bail!("model `{}` has no stage `{stage}`", Self::ID),
         }
+    }
+
+    fn num_classes(&self) -> Option<i64> {
+        Some(self.num_classes)
     }
 
     fn input_defaults(&self) -> InputDefaults {

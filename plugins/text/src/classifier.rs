@@ -24,6 +24,8 @@ pub struct TextClassifier {
     output_attentions: bool,
     output_last_hidden_state: bool,
     num_classes: i64,
+    /// Of the `config.json`, in the order of its head's outputs.
+    class_names: Vec<String>,
 }
 
 /// Configuration of `bert-classifier`, `roberta-classifier` and `minilm-classifier`.
@@ -107,11 +109,14 @@ impl TextClassifier {
             None => HubConfig::default(),
         };
         let (mut sizes, dropout) = resolve(&hub).map_err(SizeError::into_config_error)?;
-        let pooling = pooling_of(config, sizes.kind, pooling).map_err(SizeError::into_config_error)?;
-        sizes.pooler = has_pooler(config, sizes.kind, pooling).map_err(SizeError::into_config_error)?;
+        let layout = layout_of(config, &hub);
+        let pooling =
+            pooling_of(config, layout, sizes.kind, pooling).map_err(SizeError::into_config_error)?;
+        sizes.pooler =
+            has_pooler(config, layout, sizes.kind, pooling).map_err(SizeError::into_config_error)?;
         let num_classes = config.num_classes.or(hub.num_labels()).unwrap_or(2);
-        root.module(&class_of(config.layout, sizes.kind))?;
-        let base = match config.layout {
+        root.module(&class_of(layout, sizes.kind))?;
+        let base = match layout {
             Layout::BackboneHead => "backbone",
             Layout::SequenceClassification => sizes.kind.base(),
             Layout::Mnli => "bert",
@@ -122,7 +127,7 @@ impl TextClassifier {
         }
         let head = match num_classes {
             0 => None,
-            classes => Some(Head::new(root, config.layout, &sizes, dropout, classes)?),
+            classes => Some(Head::new(root, layout, &sizes, dropout, classes)?),
         };
         Ok(Self {
             encoder,
@@ -133,6 +138,7 @@ impl TextClassifier {
             output_attentions: config.output_attentions,
             output_last_hidden_state: config.output_last_hidden_state,
             num_classes,
+            class_names: hub.class_names().map_err(SizeError::into_config_error)?,
         })
     }
 
@@ -165,6 +171,17 @@ impl TextClassifier {
         if self.num_classes == 1 { Task::Regression } else { Task::Classification }
     }
 
+    /// None where the output is no class.
+    fn num_classes(&self) -> Option<i64> {
+        (self.num_classes > 1).then_some(self.num_classes)
+    }
+
+    /// None for a head of another size than the `config.json` names.
+    fn class_names(&self) -> Vec<String> {
+        let fits = i64::try_from(self.class_names.len()) == Ok(self.num_classes) && self.num_classes > 1;
+        if fits { self.class_names.clone() } else { Vec::new() }
+    }
+
     fn input_defaults(&self) -> InputDefaults {
         let longest = usize::try_from(self.encoder.config().longest()).ok();
         InputDefaults { max_length: longest, ..InputDefaults::default() }
@@ -180,9 +197,30 @@ fn class_of(layout: Layout, kind: EncoderKind) -> String {
     }
 }
 
+/// The layout that was asked for; else that of the class which the `config.json` is of.
+fn layout_of(config: &ClassifierConfig, hub: &HubConfig) -> Layout {
+    let is_free = config.pooling.is_none() && config.num_classes != Some(0);
+    match (config.layout, hub.sequence_classifier()) {
+        (Some(layout), _) => layout,
+        (None, Some(class)) if is_free => {
+            tracing::info!(
+                "its config.json says {class}: layout = \"sequence-classification\", with that class's names of \
+                 modules and its head"
+            );
+            Layout::SequenceClassification
+        }
+        _ => Layout::BackboneHead,
+    }
+}
+
 /// The layout's own pooling, or the one that was chosen.
-fn pooling_of(config: &ClassifierConfig, kind: EncoderKind, usual: Pooling) -> Result<Pooling, SizeError> {
-    let own = match config.layout {
+fn pooling_of(
+    config: &ClassifierConfig,
+    layout: Layout,
+    kind: EncoderKind,
+    usual: Pooling,
+) -> Result<Pooling, SizeError> {
+    let own = match layout {
         Layout::BackboneHead => return Ok(config.pooling.unwrap_or(usual)),
         Layout::SequenceClassification if kind == EncoderKind::Bert => Pooling::Pooler,
         Layout::SequenceClassification | Layout::Mnli => Pooling::Cls,
@@ -200,10 +238,15 @@ fn pooling_of(config: &ClassifierConfig, kind: EncoderKind, usual: Pooling) -> R
 
 /// Whether the encoder has a pooler. One that nothing runs would be trainable without ever getting a
 /// gradient.
-fn has_pooler(config: &ClassifierConfig, kind: EncoderKind, pooling: Pooling) -> Result<bool, SizeError> {
+fn has_pooler(
+    config: &ClassifierConfig,
+    layout: Layout,
+    kind: EncoderKind,
+    pooling: Pooling,
+) -> Result<bool, SizeError> {
     let runs = pooling == Pooling::Pooler;
     let can = kind != EncoderKind::DistilBert;
-    let usual = runs || (config.layout == Layout::Mnli && can);
+    let usual = runs || (layout == Layout::Mnli && can);
     match config.add_pooling_layer.unwrap_or(usual) {
         true if !can => Err(SizeError::Sizes(
             "DistilBERT has no pooler: expected `pooling` cls or mean, `add_pooling_layer` false".to_owned(),
@@ -240,6 +283,14 @@ macro_rules! classifiers {
 
             fn task(&self) -> Task {
                 self.0.task()
+            }
+
+            fn num_classes(&self) -> Option<i64> {
+                self.0.num_classes()
+            }
+
+            fn class_names(&self) -> Vec<String> {
+                self.0.class_names()
             }
 
             fn input_defaults(&self) -> InputDefaults {

@@ -38,14 +38,16 @@ pub enum Pooling {
 #[derive(Config, Clone, Debug)]
 pub struct ClassifierConfig {
     /// Number of classes. 1 is regression: mean squared error of one number. 0 leaves the head out: the
-    /// output is the pooled vector. Default: that of `config`, else 2.
+    /// output is the pooled vector. Default: as many as the data has; without data that of `config`, else 2.
     #[config(range = 0..)]
     pub num_classes: Option<i64>,
-    /// A `config.json` of Hugging Face; it gives the sizes that the keys below do not.
+    /// A `config.json` of Hugging Face, or its folder; it gives the sizes that the keys below do not. Default:
+    /// the one in the folder that `weights` names, if it has one.
     pub config: Option<PathBuf>,
-    /// Names of encoder and head.
-    #[config(default = Layout::BackboneHead)]
-    pub layout: Layout,
+    /// Names of encoder and head. Default: `sequence-classification` where `config` is that of a trained
+    /// `…ForSequenceClassification` and nothing else is asked for (`pooling`, or 0 classes), else
+    /// `backbone-head`.
+    pub layout: Option<Layout>,
     /// How the tokens become one vector; only with layout `backbone-head`, the others have their own.
     /// Default: `cls`, for MiniLM `mean`.
     pub pooling: Option<Pooling>,

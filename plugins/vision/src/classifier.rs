@@ -86,6 +86,7 @@ pub struct Classifier<A> {
     weights: WeightNames,
     image_size: usize,
     has_head: bool,
+    num_classes: i64,
     architecture: PhantomData<fn() -> A>,
 }
 
@@ -112,6 +113,7 @@ impl<A: Architecture> Model for Classifier<A> {
             weights,
             image_size: usize::try_from(options.image_size)?,
             has_head: !options.features_only,
+            num_classes: options.num_classes,
             architecture: PhantomData,
         })
     }
@@ -138,6 +140,10 @@ impl<A: Architecture> Model for Classifier<A> {
         let output = output.map_err(|error| error.context(format_args!("stage `{}`", stage.stage.name)))?;
         let is_last = index + 1 == self.stages.len();
         Ok(Tensors::one(if is_last && self.has_head { "logits" } else { "features" }, output))
+    }
+
+    fn num_classes(&self) -> Option<i64> {
+        self.has_head.then_some(self.num_classes)
     }
 
     fn input_defaults(&self) -> InputDefaults {

@@ -1,6 +1,7 @@
 //! What Hugging Face's files call things.
 
 use super::TextClassifier;
+use crate::config::Pooling;
 use crate::encoder::EncoderKind;
 
 impl TextClassifier {
@@ -25,9 +26,10 @@ impl TextClassifier {
                 }
             }
         }
-        let heads: &[&str] = match (self.base, config.kind) {
-            ("backbone", EncoderKind::Bert) => &["classifier", "W"],
-            ("backbone", _) => &["W"],
+        // BERT's `classifier` was trained on its pooler, and goes over nothing else; `W` on the first token.
+        let heads: &[&str] = match (self.base, config.kind, self.pooling) {
+            ("backbone", EncoderKind::Bert, Pooling::Pooler) => &["classifier"],
+            ("backbone", _, Pooling::Cls) => &["W"],
             _ => &[],
         };
         aliases.extend(heads.iter().map(|head| ((*head).to_owned(), "head".to_owned())));

@@ -6,6 +6,11 @@ use thaw_plugin_api::serde_json::{self, Map, Value};
 
 use super::SizeError;
 
+/// What Hugging Face calls it.
+const FILE: &str = "config.json";
+/// How the classes that it was trained as end, whose layout is `sequence-classification`.
+const SEQUENCE_CLASSIFICATION: &str = "ForSequenceClassification";
+
 /// A `config.json`; empty where there is none, so that every size has its default.
 #[derive(Clone, Debug, Default)]
 pub struct HubConfig {
@@ -14,12 +19,19 @@ pub struct HubConfig {
 }
 
 impl HubConfig {
-    /// Reads the file and checks that it describes one of `families`; `ids` names the models that take other
+    /// Reads the file (a folder stands for its `config.json`) and checks that it describes one of `families`; `ids` names the models that take other
     /// ones.
     ///
     /// # Errors
     /// No such file, no JSON object, another family.
     pub fn read(path: &Path, families: &[&str], ids: &[(&str, &str)]) -> Result<Self, SizeError> {
+        let of_folder;
+        let path = if path.is_dir() {
+            of_folder = path.join(FILE);
+            of_folder.as_path()
+        } else {
+            path
+        };
         let text = std::fs::read_to_string(path)
             .map_err(|source| SizeError::Read { path: path.to_owned(), source })?;
         let values = serde_json::from_str(&text)
@@ -74,6 +86,26 @@ impl HubConfig {
             .get("num_labels")
             .and_then(Value::as_i64)
             .or_else(|| labels.map(|labels| labels.len() as i64))
+    }
+
+    /// The class of a trained sequence classifier that the file is of, if it is.
+    pub fn sequence_classifier(&self) -> Option<&str> {
+        let classes = self.values.get("architectures")?.as_array()?;
+        classes.iter().filter_map(Value::as_str).find(|class| class.ends_with(SEQUENCE_CLASSIFICATION))
+    }
+
+    /// Names of the classes in the order of the outputs; empty where the file has none, or not one for each.
+    ///
+    /// # Errors
+    /// `id2label` has keys other than 0, 1, …, or values that are no texts.
+    pub fn class_names(&self) -> Result<Vec<String>, SizeError> {
+        let Some(Value::Object(labels)) = self.values.get("id2label") else { return Ok(Vec::new()) };
+        let name = |index: usize| labels.get(&index.to_string())?.as_str().map(str::to_owned);
+        let names: Option<Vec<String>> = (0..labels.len()).map(name).collect();
+        names.ok_or_else(|| {
+            let found = Value::Object(labels.clone());
+            self.value_error("id2label", &found, "a text for each of \"0\", \"1\", …, in a row")
+        })
     }
 
     /// Refuses a file that asks for what is not built here.
