@@ -1,10 +1,12 @@
 //! The command line: options, commands, exit codes.
 
 mod classes;
+mod evaluation;
 mod export;
 mod find_lr;
 mod fit;
 mod logging;
+mod outputs;
 mod plan;
 mod plugin;
 mod predict;
@@ -12,6 +14,7 @@ mod run_plugins;
 mod session;
 mod start;
 mod swap;
+mod test;
 mod trained;
 #[cfg(unix)]
 mod unexpected_end;
@@ -67,6 +70,8 @@ enum Command {
     FindLr(find_lr::FindLrArgs),
     /// Repeats the validation of a checkpoint.
     Validate(validate::ValidateArgs),
+    /// Evaluates a checkpoint on all samples of a test set.
+    Test(test::TestArgs),
     /// Predicts with a checkpoint; writes a row per sample.
     Predict(predict::PredictArgs),
     /// Writes a checkpoint's weights as .safetensors that PyTorch loads.
@@ -93,6 +98,7 @@ pub fn main() -> u8 {
         Some(Command::Fit(args)) => fit::run(&cli.options, args),
         Some(Command::FindLr(args)) => find_lr::run(&cli.options, args),
         Some(Command::Validate(args)) => validate::run(&cli.options, args),
+        Some(Command::Test(args)) => test::run(&cli.options, args),
         Some(Command::Predict(args)) => predict::run(&cli.options, args),
         Some(Command::Export(args)) => export::run(&cli.options, args),
         Some(Command::Plan(args)) => plan::run(&cli.options, args),

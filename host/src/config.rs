@@ -204,6 +204,15 @@ impl RunConfig {
         }
     }
 
+    /// Gives the model's own configuration a key that was left out.
+    pub fn set_model_key(&mut self, key: &str, value: Value) {
+        for table in [self.table.get_mut("model"), Some(&mut self.model.config)].into_iter().flatten() {
+            if let Some(table) = table.as_object_mut() {
+                table.insert(key.to_owned(), value.clone());
+            }
+        }
+    }
+
     /// The config with every default of the loop filled in, as TOML.
     ///
     /// # Errors

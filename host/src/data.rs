@@ -28,9 +28,11 @@ mod table;
 mod targets;
 mod tensor_file;
 mod tensors;
+mod test;
 #[cfg(test)]
 mod testing;
 mod text;
+mod tokenizer;
 
 pub use batch::{Batch, PICTURE_INPUT};
 pub use config::{
@@ -47,3 +49,4 @@ pub use module::{DataModule, Limits, Split, SplitSummary, Summary};
 pub use predict::PredictData;
 pub use random::CounterRng;
 pub use split::SplitBy;
+pub use test::TestData;

@@ -26,12 +26,21 @@ pub fn folder_of(path: &Path) -> &Path {
 /// # Errors
 /// The folder cannot be written, or the disk is full; the earlier file is as it was.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = temporary(0o666).tempfile_in(folder_of(path))?;
+    let mut file = beside(path)?;
     file.write_all(bytes)?;
+    persist(file, path)
+}
+
+/// A temporary file that is to get the name `path` with [`persist`], with the permissions of one that is there.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let file = temporary(0o666).tempfile_in(folder_of(path))?;
     if let Ok(before) = path.metadata() {
         file.as_file().set_permissions(before.permissions())?;
     }
-    persist(file, path)
+    Ok(file)
 }
 
 /// Copies a file.

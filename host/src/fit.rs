@@ -6,6 +6,7 @@ mod anomaly;
 pub(crate) mod audit;
 mod build;
 mod checkpoints;
+mod classes;
 mod epoch;
 mod error;
 mod evaluate;
@@ -13,6 +14,7 @@ mod find_lr;
 mod groups;
 mod held;
 mod hooks;
+mod hub_directory;
 mod kept_paths;
 mod leftover;
 mod meter;
@@ -34,9 +36,11 @@ pub use build::{
     prepare_torch, run_length,
 };
 pub use checkpoints::Best;
+pub use classes::take_count;
 pub use error::FitError;
 pub use evaluate::{Evaluation, Evaluator};
 pub use groups::{initial_groups, without_the_rest};
+pub use hub_directory::name_files;
 pub use meter::Meter;
 pub use monitors::Monitored;
 use monitors::Seen;

@@ -1,7 +1,8 @@
-//! A trained model out of a checkpoint: what `host validate` and `host predict` run.
+//! A trained model out of a checkpoint: what `host validate`, `host test` and `host predict` run.
 
 mod predict;
 mod services;
+mod test;
 mod validate;
 
 use thaw_plugin_api::context::{Progress, Stage};
@@ -13,7 +14,7 @@ use crate::Error;
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::SplitBy;
-use crate::fit::{build_model, prepare_torch};
+use crate::fit::{build_model, name_files, prepare_torch, take_count};
 use crate::model::{HostModel, Phase, load_checkpoint};
 use crate::plugins::{Instance, PluginSet};
 use services::View;
@@ -38,15 +39,18 @@ impl Inference {
     /// # Errors
     /// No plugin offers the model, or the checkpoint is another model's.
     pub fn new(
-        config: RunConfig,
+        mut config: RunConfig,
         plugins: &PluginSet,
         device: tch::Device,
         checkpoint: &Checkpoint,
         stage: Stage,
     ) -> Result<Self, Error> {
         prepare_torch(&config, device)?;
-        let mut model = build_model(&config, plugins, device, false)?;
+        name_files(&mut config, plugins);
+        take_count(&mut config, checkpoint);
+        let mut model = build_model(&config, plugins, device)?;
         load_checkpoint(&mut model, checkpoint)?;
+        model.expect_classes(checkpoint.state.class_names.len());
         model.set_phase(Phase::Validate);
         let progress = Progress {
             stage,

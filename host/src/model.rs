@@ -1,5 +1,6 @@
 //! A plugin's model as the host holds it: tensors by name, freeze state, modes, forward and step.
 
+mod layout;
 mod state;
 mod task;
 mod weights;
@@ -15,6 +16,7 @@ use thaw_plugin_api::context::number_from_json;
 use thaw_plugin_api::model::{Batch, Description, Stage, Task, Tensors};
 use thaw_plugin_api::module_tree::ModuleTree;
 
+pub use layout::in_layout;
 pub use weights::{load_checkpoint, load_weights};
 
 use crate::plugins::calls::Caller;
@@ -102,6 +104,10 @@ pub struct HostModel {
     own_step: [bool; 2],
     /// Modules of a fixed mode that were asked for the other one, and told of.
     told_fixed: HashSet<String>,
+    /// Names of the tensors whose values came from a file of weights.
+    pretrained: HashSet<String>,
+    /// Labels are below this number, where the data says so.
+    classes: Option<i64>,
 }
 
 impl HostModel {
@@ -140,6 +146,8 @@ impl HostModel {
             phase: Phase::Train,
             own_step: [true; 2],
             told_fixed: HashSet::new(),
+            pretrained: HashSet::new(),
+            classes: None,
         };
         model.push_modes();
         Ok(model)
@@ -224,8 +232,28 @@ impl HostModel {
         }
         let inputs = shared(&batch.inputs);
         let outputs = self.forward(inputs)?;
+        self.check_classes(&outputs)?;
         task::step(self.task(), batch, outputs)
             .map_err(|reason| ModelError::Data { model: self.id.clone(), reason })
+    }
+
+    /// Says how many classes the data has: fewer outputs than that are refused before a label meets a kernel.
+    /// 0 says nothing.
+    pub fn expect_classes(&mut self, classes: usize) {
+        self.classes = i64::try_from(classes).ok().filter(|classes| *classes > 0);
+    }
+
+    /// Compares numbers that the host knows: no device is waited for.
+    fn check_classes(&self, outputs: &Tensors) -> Result<(), ModelError> {
+        let logits = outputs.iter().next().map(|(_, logits)| logits.size());
+        let (Some(classes), Some([_, width])) = (self.classes, logits.as_deref()) else { return Ok(()) };
+        if self.task() != Task::Classification || classes <= *width {
+            return Ok(());
+        }
+        let reason = format!(
+            "the data has {classes} classes, so that a label is outside 0..{width}: the model has {width} classes, set num_classes to {classes}"
+        );
+        Err(ModelError::Data { model: self.id.clone(), reason })
     }
 
     fn own_step(&mut self, batch: &Batch) -> Result<Option<StepResult>, ModelError> {

@@ -2,13 +2,15 @@
 
 mod attentions;
 mod file;
+mod order;
 mod rows;
 
 use std::path::PathBuf;
 
 pub use attentions::Attentions;
-pub use file::{Format, write};
-pub use rows::{Predictions, Row};
+pub use file::{Format, PredictionFile};
+pub use order::InputOrder;
+pub use rows::{Predictions, Row, Sample};
 
 /// A prediction that cannot be made into rows or written.
 #[derive(Debug, thiserror::Error)]

@@ -8,8 +8,12 @@ use serde_json::json;
 use tch::{Kind, Tensor};
 
 use super::Options;
+use super::outputs::Inputs;
+use super::run_plugins::{self, Needs};
 use crate::Error;
 use crate::checkpoint::{BEST, Checkpoint, locate};
+use crate::fit::name_files;
+use crate::model::in_layout;
 use crate::stdout::print;
 use crate::weights::{HYPER_PARAMETERS, WeightsError, WriteOptions, read, write_safetensors};
 
@@ -28,6 +32,10 @@ pub struct ExportArgs {
     /// Keeps the module's path in the names.
     #[arg(long, requires = "module")]
     keep_prefix: bool,
+    /// Writes under the names of another layout of the model, such as original for torchvision's names or
+    /// sequence-classification for transformers'. Needs the model's plugin.
+    #[arg(long, value_name = "LAYOUT", conflicts_with_all = ["module", "keep_prefix"])]
+    layout: Option<String>,
     /// Number format of floating-point tensors. Default: each its own.
     #[arg(long)]
     dtype: Option<Dtype>,
@@ -59,20 +67,29 @@ fn safetensors(name: &str) -> Result<PathBuf, &'static str> {
     if name.ends_with(".safetensors") {
         Ok(name.into())
     } else {
-        Err("expected a file that ends in .safetensors")
+        Err(
+            "expected a file that ends in .safetensors; PyTorch reads it with safetensors.torch.load_file, and \
+             torch.save(load_file(…), \"model.pth\") makes a .pth of it",
+        )
     }
 }
 
-/// Writes a checkpoint's weights and buffers under PyTorch's names. No plugin is needed for it.
+/// Writes a checkpoint's weights and buffers under PyTorch's names. No plugin is needed for it, unless they are to
+/// have the names of another layout.
 ///
 /// # Errors
 /// No checkpoint, a module that is not in it, a file that cannot be written.
 pub fn run(options: &Options, args: ExportArgs) -> Result<(), Error> {
     crate::torch::init()?;
     let checkpoint = Checkpoint::open(&locate(&args.checkpoint, BEST)?)?;
+    Inputs::default().checkpoint(&checkpoint).refuse("--output", &args.output)?;
     let file = read(checkpoint.model_file())?;
     let tensors = file.entries().iter().map(|entry| Ok((entry.name().to_owned(), entry.tensor()?)));
     let tensors: Vec<(String, Tensor)> = tensors.collect::<Result<_, WeightsError>>()?;
+    let tensors = match &args.layout {
+        Some(layout) => renamed(options, &checkpoint, layout, tensors)?,
+        None => tensors,
+    };
     let saved = &checkpoint.state;
     let hyper_parameters = json!({ "model": saved.model, "class_names": saved.class_names });
     let metadata = BTreeMap::from([(HYPER_PARAMETERS.to_owned(), hyper_parameters.to_string())]);
@@ -89,4 +106,16 @@ pub fn run(options: &Options, args: ExportArgs) -> Result<(), Error> {
         written.bytes,
         written.sha256
     ))
+}
+
+fn renamed(
+    options: &Options,
+    checkpoint: &Checkpoint,
+    layout: &str,
+    tensors: Vec<(String, Tensor)>,
+) -> Result<Vec<(String, Tensor)>, Error> {
+    let mut config = checkpoint.config(&[])?;
+    let plugins = run_plugins::load(options, &config, Some(checkpoint), Needs::Model)?;
+    name_files(&mut config, &plugins);
+    in_layout(&plugins, &config.model, layout, tensors)
 }

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tch::Device;
 use thaw_plugin_api::config::{Config, Key};
 
+use super::outputs::Inputs;
 use super::run_plugins::{self, Needs};
 use super::start::StartArgs;
 use super::{Options, session};
@@ -78,13 +79,15 @@ pub fn run(options: &Options, args: FindLrArgs) -> Result<(), Error> {
         skip_begin: args.skip_begin,
         skip_end: args.skip_end,
     };
+    let (csv_file, svg_file) = (with_ending(&output, "csv"), with_ending(&output, "svg"));
+    let inputs = Inputs::default().config(&config);
+    [&csv_file, &svg_file].into_iter().try_for_each(|file| inputs.refuse("--output", file))?;
     let device = session::device(&config.trainer.device)?;
     let plugins = run_plugins::load(options, &config, resume.as_ref(), Needs::Everything)?;
     session::watch_interrupts();
     let found = test(config, plugins, device, resume, &settings, options.quiet)?;
     let csv = found.to_csv()?;
     let svg = found.to_svg()?;
-    let (csv_file, svg_file) = (with_ending(&output, "csv"), with_ending(&output, "svg"));
     durable::write(&csv_file, &csv).map_err(io(&csv_file))?;
     durable::write(&svg_file, svg.as_bytes()).map_err(io(&svg_file))?;
     print(format_args!(

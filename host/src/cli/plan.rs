@@ -9,7 +9,7 @@ use super::{Options, session};
 use crate::Error;
 use crate::config::RunConfig;
 use crate::error::io;
-use crate::fit::create_model;
+use crate::fit::{create_model, name_files};
 use crate::stdout::print;
 
 /// Arguments of `host plan`.
@@ -42,9 +42,10 @@ pub struct PlanArgs {
 /// # Errors
 /// Anything of the run config that cannot be had.
 pub fn run(options: &Options, args: PlanArgs) -> Result<(), Error> {
-    let config = RunConfig::read(&args.config, &args.set)?;
+    let mut config = RunConfig::read(&args.config, &args.set)?;
     session::device("cpu")?;
     let plugins = run_plugins::load(options, &config, None, Needs::Everything)?;
+    name_files(&mut config, &plugins);
     if args.tree {
         let model = create_model(&config, &plugins)?;
         return print(

@@ -6,13 +6,14 @@ use clap::Args;
 use thaw_plugin_api::context::Stage;
 
 use super::Options;
+use super::outputs::Inputs;
 use super::trained::TrainedArgs;
 use crate::Error;
 use crate::config::ConfigError;
 use crate::data::PredictData;
 use crate::fit::input_defaults;
 use crate::inference::PredictOptions;
-use crate::predict::{Attentions, Format, Predictions, write};
+use crate::predict::{Attentions, Format, InputOrder, PredictionFile, Predictions};
 use crate::stdout::print;
 
 /// Arguments of `host predict`.
@@ -60,27 +61,40 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
         path: config.path.clone(),
         message: "there is no table [data]: `host predict` needs its kind to read the input".to_owned(),
     })?;
+    let inputs = Inputs::default().file(&args.input).checkpoint(&trained.checkpoint).config(config);
+    inputs.refuse("--output", &args.output)?;
+    if let Some(path) = &args.attentions {
+        inputs.file(&args.output).refuse("--attentions", path)?;
+    }
     let sample = if data.has_pictures() { "file" } else { "row" };
     let data = PredictData::open(data, &args.input, &input_defaults(inference.model()))?;
     let class_names = trained.checkpoint.state.class_names.clone();
-    let mut predictions = Predictions::new(inference.model().task(), class_names, args.outputs);
+    let predictions = Predictions::new(inference.model().task(), class_names, args.outputs);
     let limits = PredictOptions { limit_batches: args.limit_batches };
     let mut attentions = args.attentions.as_ref().map(|_| Attentions::default());
+    let mut file = PredictionFile::create(&args.output, sample, args.all)?;
+    let mut order = InputOrder::new(data.is_sequential());
     inference.predict(&data, limits, |batch| {
         if let Some(attentions) = &mut attentions {
             attentions.add(&batch)?;
         }
-        Ok(predictions.add(&batch)?)
+        for sample in order.add(predictions.samples(&batch)?) {
+            file.write(data.id(sample.index), &sample, &predictions)?;
+        }
+        Ok(())
     })?;
+    for sample in order.rest() {
+        file.write(data.id(sample.index), &sample, &predictions)?;
+    }
     for id in data.skipped() {
         tracing::warn!("{id}: could not be read, no prediction");
     }
-    write(&args.output, sample, |index| data.id(index), &predictions, args.all)?;
+    let rows = file.finish(&predictions)?;
     if let (Some(attentions), Some(path)) = (attentions, &args.attentions) {
         attentions.write(path)?;
     }
     if options.quiet {
         return Ok(());
     }
-    print(format_args!("{}: {} predictions", args.output.display(), predictions.len()))
+    print(format_args!("{}: {rows} predictions", args.output.display()))
 }

@@ -37,6 +37,13 @@ impl TrainedArgs {
         self.set.push(text.to_owned());
     }
 
+    /// The first of these dotted keys that a `--set` sets.
+    pub fn sets_any<'k>(&self, keys: &[&'k str]) -> Option<&'k str> {
+        let set = self.set.iter().filter_map(|text| text.split_once('=')).map(|(key, _)| key.trim());
+        let set: Vec<&str> = set.collect();
+        keys.iter().find(|key| set.contains(key)).copied()
+    }
+
     /// Opens the checkpoint and builds its model. Without a config the one of its run is taken.
     ///
     /// # Errors

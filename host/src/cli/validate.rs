@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Map, json};
 use thaw_plugin_api::context::Stage;
 
 use super::Options;
+use super::evaluation::Shown;
 use super::trained::TrainedArgs;
 use crate::Error;
 use crate::stdout::print;
@@ -32,20 +32,6 @@ pub fn run(options: &Options, args: ValidateArgs) -> Result<(), Error> {
     let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Validate)?;
     let (evaluation, data) = trained.inference.validate(&trained.checkpoint.state.class_names)?;
     let names = data.class_names();
-    let name = |index: usize| names.get(index).cloned().unwrap_or_else(|| index.to_string());
-    if args.json {
-        let metrics: Map<_, _> =
-            evaluation.metrics.means().map(|(name, mean)| (name.to_owned(), json!(mean))).collect();
-        let classes = evaluation.classes.iter().enumerate().filter(|(_, (_, samples))| *samples > 0);
-        let classes: Vec<_> = classes
-            .map(|(index, (hits, samples))| json!({ "class": name(index), "hits": hits, "samples": samples }))
-            .collect();
-        let checkpoint = trained.checkpoint.folder().to_string_lossy();
-        return print(json!({ "checkpoint": checkpoint, "metrics": metrics, "classes": classes }));
-    }
-    print(trained.checkpoint.folder().display())?;
-    for (name, mean) in evaluation.metrics.means() {
-        print(format_args!("{name} {mean}"))?;
-    }
-    super::classes::table(&evaluation.classes, name).lines().try_for_each(print)
+    let shown = Shown { checkpoint: trained.checkpoint.folder(), evaluation: &evaluation, names };
+    if args.json { print(shown.json()) } else { shown.lines().try_for_each(print) }
 }

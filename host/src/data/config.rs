@@ -138,6 +138,32 @@ impl DataConfig {
         }
     }
 
+    /// The same data with the names of its classes in this order; none of them says nothing. Where classes are
+    /// named by folders or by the files of CIFAR-10, and where the target is a number, it is as it was.
+    pub fn with_classes(&self, names: &[String]) -> DataConfig {
+        let mut config = self.clone();
+        let classes = match &mut config.source {
+            Source::List(list) if list.target == Target::Class => &mut list.classes,
+            Source::Text(text) if text.target == Target::Class => &mut text.classes,
+            Source::Tensors(tensors) => &mut tensors.classes,
+            _ => return config,
+        };
+        if !names.is_empty() {
+            *classes = Some(names.to_vec());
+        }
+        config
+    }
+
+    /// Whether the table itself lists the classes.
+    pub fn lists_classes(&self) -> bool {
+        match &self.source {
+            Source::List(list) => list.classes.is_some(),
+            Source::Text(text) => text.classes.is_some(),
+            Source::Tensors(tensors) => tensors.classes.is_some(),
+            Source::ImageFolder(_) | Source::Cifar10(_) => false,
+        }
+    }
+
     /// Values that types alone do not exclude.
     fn check(&self) -> Result<(), DataError> {
         let loading = &self.loading;

@@ -1,6 +1,7 @@
 //! Samples to predict on, whose labels nobody needs to know.
 
 use super::DataError;
+use super::batch::Batch;
 use super::cifar10::{files_folder, open_cifar10, training_files};
 use super::config::{DataConfig, ListConfig, Source};
 use super::dataset::{Dataset, Pass};
@@ -56,9 +57,10 @@ impl PredictData {
             }
         };
         let loading = &config.loading;
+        let batch_size = loading.val_batch_size.unwrap_or(loading.batch_size);
         Ok(PredictData {
-            dataset,
-            batch_size: loading.val_batch_size.unwrap_or(loading.batch_size),
+            dataset: Arc::new(Windows { dataset, samples: batch_size.saturating_mul(WINDOW_BATCHES) }),
+            batch_size,
             workers: loading.workers,
         })
     }
@@ -84,7 +86,13 @@ impl PredictData {
         self.dataset.skipped()
     }
 
-    /// All batches. Texts come sorted by length unless `bucket = false`; `indices` tells which rows they are.
+    /// Whether batches come in the order of the input. Texts do not, unless `bucket = false`.
+    pub fn is_sequential(&self) -> bool {
+        self.dataset.is_empty() || self.dataset.length_of(0).is_none()
+    }
+
+    /// All batches. Texts come sorted by length unless `bucket = false`, so many batches at a time that their
+    /// predictions can be held back; `indices` tells which rows they are.
     pub fn loader(&self) -> Result<Loader, DataError> {
         let walk = Walk {
             pass: Pass { seed: 0, epoch: 0, augment: false },
@@ -96,6 +104,57 @@ impl PredictData {
             limit: None,
         };
         Loader::new(Arc::clone(&self.dataset), walk)
+    }
+}
+
+/// Batches within which samples may change places: predictions of no more than these are held in memory.
+const WINDOW_BATCHES: usize = 64;
+
+/// A dataset whose samples are sorted by length within windows of some samples alone.
+struct Windows {
+    dataset: Arc<dyn Dataset>,
+    samples: usize,
+}
+
+impl Dataset for Windows {
+    fn len(&self) -> usize {
+        self.dataset.len()
+    }
+    fn class_names(&self) -> &[String] {
+        self.dataset.class_names()
+    }
+    fn class_of(&self, index: usize) -> Option<usize> {
+        self.dataset.class_of(index)
+    }
+    fn id(&self, index: usize) -> String {
+        self.dataset.id(index)
+    }
+    fn identity(&self, index: usize) -> String {
+        self.dataset.identity(index)
+    }
+    fn spelled(&self, index: usize, root: &Path) -> String {
+        self.dataset.spelled(index, root)
+    }
+    fn input_shape(&self) -> String {
+        self.dataset.input_shape()
+    }
+    fn batch(&self, indices: &[usize], pass: &Pass) -> Result<Batch, DataError> {
+        self.dataset.batch(indices, pass)
+    }
+    fn length_of(&self, index: usize) -> Option<usize> {
+        // Longer than any text is one of a later window.
+        const LONGEST: usize = u32::MAX as usize;
+        let length = self.dataset.length_of(index)?.min(LONGEST);
+        Some((index / self.samples.max(1)).saturating_mul(LONGEST + 1).saturating_add(length))
+    }
+    fn fixed_inputs(&self, pass: &Pass) -> bool {
+        self.dataset.fixed_inputs(pass)
+    }
+    fn in_memory(&self) -> bool {
+        self.dataset.in_memory()
+    }
+    fn skipped(&self) -> Vec<String> {
+        self.dataset.skipped()
     }
 }
 

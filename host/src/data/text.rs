@@ -7,9 +7,10 @@ use super::dataset::{Dataset, Pass};
 use super::folder::require_file;
 use super::table::{Column, Table};
 use super::targets::{Known, Labels, Targets, configured_classes};
+use super::tokenizer;
 use std::path::Path;
 use std::sync::Arc;
-use tokenizers::{EncodeInput, Encoding, Tokenizer, TruncationParams, TruncationStrategy};
+use tokenizers::{Encoding, Tokenizer, TruncationParams, TruncationStrategy};
 
 /// Columns of the config if it does not name them and the file has them.
 const DEFAULT_PAIR: &str = "text_pair";
@@ -28,11 +29,8 @@ pub(crate) struct TextEncoder {
 impl TextEncoder {
     /// `longest`: most tokens that the model takes, where it has a limit.
     pub(crate) fn open(config: &TextConfig, longest: Option<usize>) -> Result<TextEncoder, DataError> {
-        let path = &config.tokenizer;
-        require_file(path, "tokenizer")?;
+        let (path, mut tokenizer) = tokenizer::open(&config.tokenizer)?;
         let fail = |message: String| DataError::Tokenizer { path: path.clone(), message };
-        let mut tokenizer =
-            Tokenizer::from_file(path).map_err(|e| fail(format!("not readable as a tokenizer.json: {e}")))?;
         let usual = tokenizer.get_truncation().map(|t| t.max_length);
         let max_length = match (config.max_length, longest) {
             (Some(length), Some(longest)) if length > longest => {
@@ -61,6 +59,7 @@ impl TextEncoder {
             .map_err(|e| fail(format!("max_length {max_length}: {e}")))?;
         // Rows are padded per batch, here.
         tokenizer.with_padding(None);
+        tokenizer::try_out(&tokenizer).map_err(fail)?;
         Ok(TextEncoder {
             tokenizer,
             config: config.clone(),
@@ -71,11 +70,7 @@ impl TextEncoder {
     }
 
     fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding, String> {
-        let input = match pair {
-            Some(pair) => EncodeInput::Dual(text.into(), pair.into()),
-            None => EncodeInput::Single(text.into()),
-        };
-        let encoding = self.tokenizer.encode_fast(input, true).map_err(|e| e.to_string())?;
+        let encoding = tokenizer::encode(&self.tokenizer, text, pair)?;
         if encoding.is_empty() {
             return Err("the tokenizer makes no token of it".to_string());
         }

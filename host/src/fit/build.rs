@@ -5,6 +5,8 @@ use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::module_tree::ModuleTree;
 
 use super::audit::Frozen;
+use super::classes;
+use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
 use super::readings::Readings;
 use super::scaler::LossScaler;
@@ -14,7 +16,7 @@ use super::{Fit, FitError, Meter, RunState, initial_groups, without_the_rest};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::config::{ConfigError, RunConfig};
-use crate::data::{DataModule, InputDefaults, Interpolation, Limits, Split, SplitBy};
+use crate::data::{DataConfig, DataModule, InputDefaults, Interpolation, Limits, Split, SplitBy};
 use crate::model::{HostModel, load_weights};
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
 use crate::plugins::{Instance, PluginError, PluginSet, self_contained};
@@ -43,16 +45,34 @@ impl Fit {
     /// # Errors
     /// Anything of the run config that cannot be had.
     pub fn build(
-        config: RunConfig,
+        mut config: RunConfig,
         plugins: PluginSet,
         device: tch::Device,
         options: FitOptions,
     ) -> Result<Self, Error> {
         prepare_torch(&config, device)?;
         let callbacks = create_callbacks(&config, &plugins)?;
-        let model = build_model(&config, &plugins, device, options.resume.is_none())?;
+        name_files(&mut config, &plugins);
+        let mut model = match &options.resume {
+            Some(checkpoint) => {
+                classes::take_count(&mut config, checkpoint);
+                build_model(&config, &plugins, device)?
+            }
+            None => {
+                let mut model = classes::create_counted(&mut config, &plugins, device)?;
+                start_from_weights(&config, &mut model)?;
+                place(&config, &mut model, device)?;
+                model
+            }
+        };
+        let outputs = match &options.resume {
+            Some(checkpoint) => checkpoint.state.class_names.clone(),
+            None => classes::outputs_of(&config, &model),
+        };
         let split_by = options.resume.as_ref().map(Checkpoint::split_by).unwrap_or_default();
-        let data = open_data(&config, &model, split_by)?;
+        let data = open_data(&config, &model, split_by, &outputs)?;
+        classes::warn_of_other_order(&model, &outputs, data.class_names());
+        model.expect_classes(data.class_names().len());
         let progress = lengths(&config, &data);
         if progress.num_training_batches == 0 {
             return Err(
@@ -244,49 +264,66 @@ pub fn create_model(config: &RunConfig, plugins: &PluginSet) -> Result<HostModel
     Ok(model)
 }
 
-/// The model on its device, with its weights unless a checkpoint brings them.
+/// The model on its device, for a checkpoint's weights.
 ///
 /// # Errors
-/// An unknown id, weights that do not fit, a device that is too small.
-pub fn build_model(
-    config: &RunConfig,
-    plugins: &PluginSet,
-    device: tch::Device,
-    with_weights: bool,
-) -> Result<HostModel, Error> {
+/// An unknown id, a device that is too small.
+pub fn build_model(config: &RunConfig, plugins: &PluginSet, device: tch::Device) -> Result<HostModel, Error> {
     let mut model = create_model(config, plugins)?;
-    if let Some(weights) = config.model.weights.as_ref().filter(|_| with_weights) {
-        let plan = load_weights(&model, weights)?;
-        let path = crate::escape::path(&weights.path);
-        for remark in plan.remarks() {
-            match remark {
-                Remark::Info(text) => tracing::info!("{path}: {text}"),
-                Remark::Warning(text) => tracing::warn!("{path}: {text}"),
-            }
+    place(config, &mut model, device)?;
+    Ok(model)
+}
+
+/// Loads the weights that the run config names, and says what became of them.
+fn start_from_weights(config: &RunConfig, model: &mut HostModel) -> Result<(), Error> {
+    let Some(weights) = &config.model.weights else { return Ok(()) };
+    let path = crate::escape::path(&weights.path);
+    for remark in load_weights(model, weights)?.remarks() {
+        match remark {
+            Remark::Info(text) => tracing::info!("{path}: {text}"),
+            Remark::Warning(text) => tracing::warn!("{path}: {text}"),
         }
     }
+    Ok(())
+}
+
+fn place(config: &RunConfig, model: &mut HostModel, device: tch::Device) -> Result<(), Error> {
     model.to_device(device)?;
     if config.trainer.channels_last.unwrap_or(device.is_cuda()) {
         model.channels_last()?;
     }
-    Ok(model)
+    Ok(())
 }
 
-/// The data with what the model says of its inputs. `split_by` is the checkpoint's, where there is one.
+/// The data with what the model says of its inputs. `outputs` are the classes in the order of the model's
+/// outputs, where that is known: where the data has no others and the run config lists none, its classes have
+/// that order. `split_by` is the checkpoint's, where there is one.
 ///
 /// # Errors
 /// There is no `[data]`, or it cannot be read.
-pub fn open_data(config: &RunConfig, model: &HostModel, split_by: SplitBy) -> Result<DataModule, Error> {
+pub fn open_data(
+    config: &RunConfig,
+    model: &HostModel,
+    split_by: SplitBy,
+    outputs: &[String],
+) -> Result<DataModule, Error> {
     let data = config.data.as_ref().ok_or_else(|| ConfigError::Incomplete {
         path: config.path.clone(),
         message: "there is no table [data], so that there is nothing to train on".to_owned(),
     })?;
-    let mut data = DataModule::open_split_by(data, config.seed, &input_defaults(model), split_by)?;
-    data.limit(Limits { train: config.trainer.limit_train_batches, val: config.trainer.limit_val_batches });
-    if let Some(classes) = config.model.config.get("num_classes").and_then(serde_json::Value::as_u64) {
-        data.check_num_classes(classes as usize)?;
+    let open = |data: &DataConfig| {
+        DataModule::open_split_by(data, config.seed, &input_defaults(model), split_by.clone())
+    };
+    let mut opened = open(data)?;
+    let order = classes::in_order_of(outputs, opened.class_names());
+    if let Some(order) = order.filter(|order| order != opened.class_names() && !data.lists_classes()) {
+        opened = open(&data.with_classes(&order))?;
     }
-    Ok(data)
+    opened.limit(Limits { train: config.trainer.limit_train_batches, val: config.trainer.limit_val_batches });
+    if let Some(classes) = config.model.config.get("num_classes").and_then(serde_json::Value::as_u64) {
+        opened.check_num_classes(classes as usize)?;
+    }
+    Ok(opened)
 }
 
 /// The run config's optimizer, or the model's own choice, or AdamW.

@@ -54,6 +54,12 @@ impl Meter {
         }
     }
 
+    /// Gives values other names, where `name` gives one.
+    pub fn rename(&mut self, name: impl Fn(&str) -> Option<String>) {
+        let sums = std::mem::take(&mut self.sums).into_iter();
+        self.sums = sums.map(|(old, sum)| (name(&old).unwrap_or(old), sum)).collect();
+    }
+
     /// The means by name.
     pub fn means(&self) -> impl Iterator<Item = (&str, f64)> {
         self.sums.iter().map(|(name, (sum, count))| (name.as_str(), sum / *count as f64))

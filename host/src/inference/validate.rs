@@ -4,7 +4,7 @@ use thaw_plugin_api::hook::Hook;
 
 use super::Inference;
 use crate::Error;
-use crate::data::{DataModule, Split};
+use crate::data::{Batch, DataError, DataModule, Split, first_names};
 use crate::fit::{Evaluation, Evaluator, FitError, open_data, to_device};
 use crate::torch::reading::Reads;
 
@@ -15,19 +15,23 @@ impl Inference {
     /// No validation data, classes other than those of the checkpoint, or what a model, a hook or the data
     /// fail with.
     pub fn validate(&mut self, class_names: &[String]) -> Result<(Evaluation, DataModule), Error> {
-        let data = open_data(&self.config, &self.model, self.split_by.clone())?;
+        let data = open_data(&self.config, &self.model, self.split_by.clone(), class_names)?;
         if !class_names.is_empty() && data.class_names() != class_names {
             return Err(FitError::Config(format!(
-                "[data] has the classes {}, the checkpoint was trained on {}: their order decides what an output means",
-                data.class_names().join(", "),
-                class_names.join(", ")
+                "[data] has the classes {}, the checkpoint was trained on {}: their order decides what an output means. \
+                 `host test --checkpoint … --input FOLDER|TABLE|FILE` evaluates all samples of other data by the \
+                 names of their classes, which need not all be there",
+                first_names(data.class_names(), 12),
+                first_names(class_names, 12)
             ))
             .into());
         }
         let batches = data.batches(Split::Val);
         if batches == 0 {
-            return Err(FitError::NoBatches(
-                "there is no validation data; name some in [data] (val_path, val_split)".to_owned(),
+            return Err(FitError::Config(
+                "there is no validation data; name some in [data] (val_path, val_split), or evaluate all samples of \
+                 other data with `host test --checkpoint … --input FOLDER|TABLE|FILE`"
+                    .to_owned(),
             )
             .into());
         }
@@ -40,10 +44,21 @@ impl Inference {
     fn validation_pass(&mut self, data: &DataModule) -> Result<Evaluation, Error> {
         self.hooks(Hook::ValidationStart)?;
         self.hooks(Hook::ValidationEpochStart)?;
-        let mut evaluator = Evaluator::new(Reads::on(self.model.device()));
-        let batches = self.progress.num_validation_batches;
         let loader = data.loader(Split::Val, self.progress.epoch as u64, 0)?;
-        for (index, batch) in loader.into_iter().flatten().take(batches).enumerate() {
+        let evaluation = self.evaluate(loader.into_iter().flatten())?;
+        self.hooks(Hook::ValidationEpochEnd)?;
+        self.hooks(Hook::ValidationEnd)?;
+        Ok(evaluation)
+    }
+
+    /// Loss and metrics of these batches, as many as the progress says, at most.
+    pub(super) fn evaluate(
+        &mut self,
+        batches: impl Iterator<Item = Result<Batch, DataError>>,
+    ) -> Result<Evaluation, Error> {
+        let mut evaluator = Evaluator::new(Reads::on(self.model.device()));
+        let count = self.progress.num_validation_batches;
+        for (index, batch) in batches.take(count).enumerate() {
             let (batch, samples) = to_device(batch?, self.model.device())?;
             self.progress.batch_index = index;
             self.hooks(Hook::ValidationBatchStart)?;
@@ -55,8 +70,6 @@ impl Inference {
         }
         let evaluation = evaluator.finish()?;
         self.metrics.extend(evaluation.metrics.means().map(|(name, mean)| (name.to_owned(), mean)));
-        self.hooks(Hook::ValidationEpochEnd)?;
-        self.hooks(Hook::ValidationEnd)?;
         Ok(evaluation)
     }
 }

@@ -35,8 +35,15 @@ fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<Metri
         }
     };
     if labels.kind() != Kind::Int64 || labels.size() != [batch] {
+        let remedy = match labels.kind() {
+            Kind::Float | Kind::Double | Kind::Half => {
+                "; labels that are numbers are a regression, with `num_classes = 1` in [model] for models that \
+                 have the key; labels that are classes need `target = \"class\"` in [data]"
+            }
+            _ => "; `label`, or `target` for tensors, in [data] names it",
+        };
         return Err(format!(
-            "classification needs one i64 label per sample ({batch}), found {:?} of shape {:?}",
+            "classification needs one i64 label per sample ({batch}), found {:?} of shape {:?}{remedy}",
             labels.kind(),
             labels.size()
         ));

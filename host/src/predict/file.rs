@@ -1,11 +1,13 @@
 //! Rows to CSV or JSON lines; the file appears when it is complete.
 
-use std::path::Path;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
+use tempfile::NamedTempFile;
 use thaw_plugin_api::model::Task;
 
-use super::{PredictError, Predictions, Row};
+use super::{PredictError, Predictions, Row, Sample};
 use crate::durable;
 
 /// How predictions are written.
@@ -31,7 +33,8 @@ impl Format {
     }
 }
 
-/// Writes predictions. The first column is `sample` (`file`, or `row`), named by `id`; then
+/// A file of predictions that is being written, row by row; it appears when it is complete. The first column is
+/// `sample` (`file`, or `row`); then
 ///
 /// | task | columns |
 /// | --- | --- |
@@ -40,27 +43,87 @@ impl Format {
 /// | reconstruction | `error`: mean squared error |
 ///
 /// and the further outputs under their names, in CSV as JSON text.
-///
-/// # Errors
-/// The ending, or a folder or disk that cannot be written.
-pub fn write(
-    path: &Path,
-    sample: &str,
-    id: impl Fn(usize) -> String,
-    predictions: &Predictions,
+pub struct PredictionFile {
+    path: PathBuf,
+    /// Name of the first column.
+    sample: &'static str,
     all: bool,
-) -> Result<(), PredictError> {
-    let failed = |reason: String| PredictError::Write { path: path.to_path_buf(), reason };
-    let bytes = match Format::of(path)? {
-        Format::Csv => csv(sample, id, predictions, all).map_err(failed)?,
-        Format::Jsonl => jsonl(sample, id, predictions, all),
-    };
-    durable::write(path, &bytes).map_err(|error| failed(error.to_string()))
+    sink: Sink,
+    rows: usize,
 }
 
-fn header(sample: &str, predictions: &Predictions, all: bool) -> Vec<String> {
+enum Sink {
+    Csv(csv::Writer<NamedTempFile>),
+    Jsonl(BufWriter<NamedTempFile>),
+}
+
+impl PredictionFile {
+    /// Begins a file, under a temporary name beside its own.
+    ///
+    /// # Errors
+    /// The ending, or a folder that cannot be written.
+    pub fn create(path: &Path, sample: &'static str, all: bool) -> Result<Self, PredictError> {
+        let format = Format::of(path)?;
+        let file = durable::beside(path).map_err(|error| failed(path, &error))?;
+        let sink = match format {
+            Format::Csv => Sink::Csv(csv::Writer::from_writer(file)),
+            Format::Jsonl => Sink::Jsonl(BufWriter::new(file)),
+        };
+        Ok(Self { path: path.to_path_buf(), sample, all, sink, rows: 0 })
+    }
+
+    /// Writes the row of the sample that is called `id`.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn write(&mut self, id: String, sample: &Sample, of: &Predictions) -> Result<(), PredictError> {
+        if self.rows == 0 {
+            self.header(of, sample.row.width())?;
+        }
+        let written = match &mut self.sink {
+            Sink::Csv(writer) => {
+                writer.write_record(record(id, sample, of, self.all)).map_err(|error| error.to_string())
+            }
+            Sink::Jsonl(writer) => {
+                let object = object(self.sample, id, sample, of, self.all);
+                writeln!(writer, "{object}").map_err(|error| error.to_string())
+            }
+        };
+        self.rows += 1;
+        written.map_err(|error| failed(&self.path, &error))
+    }
+
+    /// Gives the file its name; gives the number of rows.
+    ///
+    /// # Errors
+    /// The disk is full; an earlier file of that name is as it was.
+    pub fn finish(mut self, of: &Predictions) -> Result<usize, PredictError> {
+        if self.rows == 0 {
+            self.header(of, 0)?;
+        }
+        let Self { path, sink, rows, .. } = self;
+        let file = match sink {
+            Sink::Csv(writer) => writer.into_inner().map_err(|error| failed(&path, &error))?,
+            Sink::Jsonl(writer) => writer.into_inner().map_err(|error| failed(&path, &error))?,
+        };
+        durable::persist(file, &path).map_err(|error| failed(&path, &error))?;
+        Ok(rows)
+    }
+
+    fn header(&mut self, of: &Predictions, width: usize) -> Result<(), PredictError> {
+        let Sink::Csv(writer) = &mut self.sink else { return Ok(()) };
+        writer
+            .write_record(header(self.sample, of, width, self.all))
+            .map_err(|error| failed(&self.path, &error))
+    }
+}
+
+fn failed(path: &Path, reason: &impl ToString) -> PredictError {
+    PredictError::Write { path: path.to_path_buf(), reason: reason.to_string() }
+}
+
+fn header(sample: &str, predictions: &Predictions, width: usize, all: bool) -> Vec<String> {
     let mut header = vec![sample.to_owned()];
-    let width = predictions.width();
     match predictions.task() {
         Task::Classification => {
             header.extend(["class".to_owned(), "probability".to_owned()]);
@@ -76,60 +139,44 @@ fn header(sample: &str, predictions: &Predictions, all: bool) -> Vec<String> {
     header
 }
 
-fn csv(
-    sample: &str,
-    id: impl Fn(usize) -> String,
-    predictions: &Predictions,
-    all: bool,
-) -> Result<Vec<u8>, String> {
-    let text = |error: csv::Error| error.to_string();
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(header(sample, predictions, all)).map_err(text)?;
-    for (index, row, extras) in predictions.rows() {
-        let mut record = vec![id(index)];
-        match row {
-            Row::Classes { class, probabilities } => {
-                record.push(predictions.class_name(*class));
-                record.push(probabilities.get(*class).copied().unwrap_or_default().to_string());
-                if all {
-                    record.extend(probabilities.iter().map(f32::to_string));
-                }
+/// A line of CSV.
+fn record(id: String, sample: &Sample, predictions: &Predictions, all: bool) -> Vec<String> {
+    let mut record = vec![id];
+    match &sample.row {
+        Row::Classes { class, probabilities } => {
+            record.push(predictions.class_name(*class));
+            record.push(probabilities.get(*class).copied().unwrap_or_default().to_string());
+            if all {
+                record.extend(probabilities.iter().map(f32::to_string));
             }
-            Row::Values(values) => record.extend(values.iter().map(f32::to_string)),
-            Row::Error(error) => record.push(error.to_string()),
         }
-        record.extend(extras.iter().map(Value::to_string));
-        writer.write_record(record).map_err(text)?;
+        Row::Values(values) => record.extend(values.iter().map(f32::to_string)),
+        Row::Error(error) => record.push(error.to_string()),
     }
-    writer.into_inner().map_err(|error| error.to_string())
+    record.extend(sample.outputs.iter().map(Value::to_string));
+    record
 }
 
-fn jsonl(sample: &str, id: impl Fn(usize) -> String, predictions: &Predictions, all: bool) -> Vec<u8> {
-    let mut text = String::new();
-    for (index, row, extras) in predictions.rows() {
-        let mut record = Map::new();
-        record.insert(sample.to_owned(), json!(id(index)));
-        match row {
-            Row::Classes { class, probabilities } => {
-                record.insert("class".to_owned(), json!(predictions.class_name(*class)));
-                record.insert("probability".to_owned(), json!(probabilities.get(*class)));
-                if all {
-                    let by_class = probabilities
-                        .iter()
-                        .enumerate()
-                        .map(|(index, value)| (predictions.class_name(index), json!(value)));
-                    record.insert("probabilities".to_owned(), Value::Object(by_class.collect()));
-                }
+/// A line of JSON.
+fn object(name: &str, id: String, sample: &Sample, predictions: &Predictions, all: bool) -> Value {
+    let mut record = Map::new();
+    record.insert(name.to_owned(), json!(id));
+    match &sample.row {
+        Row::Classes { class, probabilities } => {
+            record.insert("class".to_owned(), json!(predictions.class_name(*class)));
+            record.insert("probability".to_owned(), json!(probabilities.get(*class)));
+            if all {
+                let by_class = probabilities.iter().enumerate();
+                let by_class = by_class.map(|(index, value)| (predictions.class_name(index), json!(value)));
+                record.insert("probabilities".to_owned(), Value::Object(by_class.collect()));
             }
-            Row::Values(values) => drop(record.insert(
-                "value".to_owned(),
-                if values.len() == 1 { json!(values[0]) } else { json!(values) },
-            )),
-            Row::Error(error) => drop(record.insert("error".to_owned(), json!(error))),
         }
-        record.extend(predictions.wanted().iter().cloned().zip(extras.iter().cloned()));
-        text.push_str(&Value::Object(record).to_string());
-        text.push('\n');
+        Row::Values(values) => drop(
+            record
+                .insert("value".to_owned(), if values.len() == 1 { json!(values[0]) } else { json!(values) }),
+        ),
+        Row::Error(error) => drop(record.insert("error".to_owned(), json!(error))),
     }
-    text.into_bytes()
+    record.extend(predictions.wanted().iter().cloned().zip(sample.outputs.iter().cloned()));
+    Value::Object(record)
 }

@@ -1,7 +1,5 @@
 //! One row per sample, from the outputs of batches.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 use thaw_plugin_api::model::{Task, Tensors};
@@ -25,18 +23,28 @@ pub enum Row {
     Error(f32),
 }
 
-/// Rows in the order of the input, whatever the order of the batches.
+/// A row, and whose it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Number of the sample in the input.
+    pub index: usize,
+    /// The prediction.
+    pub row: Row,
+    /// The further outputs that are wanted, in their order.
+    pub outputs: Vec<Value>,
+}
+
+/// How outputs of batches become rows.
 pub struct Predictions {
     task: Task,
     class_names: Vec<String>,
     wanted: Vec<String>,
-    rows: BTreeMap<usize, (Row, Vec<Value>)>,
 }
 
 impl Predictions {
-    /// None yet. `wanted` are further outputs to keep, by name.
+    /// Rows of a task. `wanted` are further outputs to keep, by name.
     pub fn new(task: Task, class_names: Vec<String>, wanted: Vec<String>) -> Self {
-        Self { task, class_names, wanted, rows: BTreeMap::new() }
+        Self { task, class_names, wanted }
     }
 
     /// Further outputs that are kept.
@@ -49,40 +57,16 @@ impl Predictions {
         self.task
     }
 
-    /// Sample, prediction and further outputs, in the order of the input.
-    pub fn rows(&self) -> impl Iterator<Item = (usize, &Row, &[Value])> {
-        self.rows.iter().map(|(index, (row, outputs))| (*index, row, outputs.as_slice()))
-    }
-
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// Name of a class: its number where the data had none.
     pub fn class_name(&self, index: usize) -> String {
         self.class_names.get(index).cloned().unwrap_or_else(|| index.to_string())
     }
 
-    /// Columns of a row: classes for a classification, numbers for a regression; 0 without rows.
-    pub fn width(&self) -> usize {
-        self.rows.values().next().map_or(0, |(row, _)| match row {
-            Row::Classes { probabilities, .. } => probabilities.len(),
-            Row::Values(values) => values.len(),
-            Row::Error(_) => 1,
-        })
-    }
-
-    /// Adds a batch.
+    /// The rows of a batch, in its order.
     ///
     /// # Errors
     /// Outputs that do not fit the task, or an output that is wanted and not there.
-    pub fn add(&mut self, batch: &BatchOutputs) -> Result<(), PredictError> {
+    pub fn samples(&self, batch: &BatchOutputs) -> Result<Vec<Sample>, PredictError> {
         let count = batch.indices.len();
         let (name, output) =
             batch.outputs.iter().next().ok_or_else(|| no_output("the first", &batch.outputs))?;
@@ -105,12 +89,22 @@ impl Predictions {
             .iter()
             .map(|name| extra(name, &batch.outputs, count))
             .collect::<Result<Vec<_>, _>>()?;
-        for (position, (index, row)) in batch.indices.iter().zip(rows).enumerate() {
-            let extras =
-                extras.iter().map(|values| values.get(position).cloned().unwrap_or_default()).collect();
-            self.rows.insert(*index, (row, extras));
+        let samples = batch.indices.iter().zip(rows).enumerate().map(|(position, (index, row))| {
+            let of_sample = |values: &Vec<Value>| values.get(position).cloned().unwrap_or_default();
+            Sample { index: *index, row, outputs: extras.iter().map(of_sample).collect() }
+        });
+        Ok(samples.collect())
+    }
+}
+
+impl Row {
+    /// Columns of the row: classes for a classification, numbers for a regression.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Classes { probabilities, .. } => probabilities.len(),
+            Self::Values(values) => values.len(),
+            Self::Error(_) => 1,
         }
-        Ok(())
     }
 }
 
@@ -196,40 +190,30 @@ mod tests {
     }
 
     #[test]
-    fn rows_come_in_the_order_of_the_input() {
-        let mut predictions = Predictions::new(Task::Regression, Vec::new(), Vec::new());
-        predictions.add(&batch(vec![2, 0], Tensor::from_slice(&[2.0_f32, 0.0]).view([2, 1]))).unwrap();
-        predictions.add(&batch(vec![1], Tensor::from_slice(&[1.0_f32]).view([1, 1]))).unwrap();
-        let rows: Vec<_> = predictions.rows().map(|(index, row, _)| (index, row.clone())).collect();
-        assert_eq!(rows, (0..3).map(|i| (i, Row::Values(vec![i as f32]))).collect::<Vec<_>>());
-    }
-
-    #[test]
     fn probabilities_are_the_softmax_of_the_logits() {
-        let mut predictions = Predictions::new(Task::Classification, Vec::new(), Vec::new());
-        predictions.add(&batch(vec![0], Tensor::from_slice(&[0.0_f32, 3.0_f32.ln()]).view([1, 2]))).unwrap();
-        let (_, row, _) = predictions.rows().next().unwrap();
-        let Row::Classes { class, probabilities } = row else { panic!("{row:?}") };
+        let predictions = Predictions::new(Task::Classification, Vec::new(), Vec::new());
+        let logits = Tensor::from_slice(&[0.0_f32, 3.0_f32.ln()]).view([1, 2]);
+        let samples = predictions.samples(&batch(vec![0], logits)).unwrap();
+        let Row::Classes { class, probabilities } = &samples[0].row else { panic!("{samples:?}") };
         assert_eq!(*class, 1);
         assert!((probabilities[1] - 0.75).abs() < 1e-6);
     }
 
     #[test]
     fn further_outputs_keep_their_shape() {
-        let mut predictions =
-            Predictions::new(Task::Classification, Vec::new(), vec!["attentions".to_owned()]);
+        let predictions = Predictions::new(Task::Classification, Vec::new(), vec!["attentions".to_owned()]);
         let mut one = batch(vec![0], Tensor::from_slice(&[0.0_f32, 1.0]).view([1, 2]));
         one.outputs =
             one.outputs.with("attentions", Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0]).view([1, 2, 2]));
-        predictions.add(&one).unwrap();
-        assert_eq!(predictions.rows().next().unwrap().2, [json!([[1.0, 2.0], [3.0, 4.0]])]);
+        assert_eq!(predictions.samples(&one).unwrap()[0].outputs, [json!([[1.0, 2.0], [3.0, 4.0]])]);
     }
 
     #[test]
     fn an_output_that_is_not_there_is_named_with_those_there_are() {
-        let mut predictions = Predictions::new(Task::Classification, Vec::new(), vec!["logit".to_owned()]);
-        let error =
-            predictions.add(&batch(vec![0], Tensor::from_slice(&[0.0_f32, 1.0]).view([1, 2]))).unwrap_err();
+        let predictions = Predictions::new(Task::Classification, Vec::new(), vec!["logit".to_owned()]);
+        let error = predictions
+            .samples(&batch(vec![0], Tensor::from_slice(&[0.0_f32, 1.0]).view([1, 2])))
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "--outputs logit: the model has no such output; it gave: logits; did you mean `logits`?"

@@ -16,8 +16,9 @@ pub(super) const IN_DIRECTORY: [&str; 4] = [
     "pytorch_model.bin.index.json",
 ];
 
-/// The last checkpoint of a run directory: a directory, or a text file with the name of one beside it.
-const LAST: &str = "checkpoints/last";
+/// The checkpoints of a run directory that stand for it, the first that is there, as in `host predict`: each a
+/// directory, or a text file with the name of one beside it.
+const OF_RUN: [&str; 2] = ["checkpoints/best", "checkpoints/last"];
 
 /// Opens the weights that `path` names (see [`resolve`]) and reads their names, shapes and types.
 ///
@@ -34,7 +35,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<StateDict, WeightsError> {
 /// - `hf://organisation/name[@revision][/file]`: the file in the local Hugging Face cache, fetched into
 ///   it if there is a network (not with `HF_HUB_OFFLINE=1`); without a file, the weights as in a directory;
 /// - a directory: its `model.safetensors` (a checkpoint), `model.safetensors.index.json`, `pytorch_model.bin`
-///   or `pytorch_model.bin.index.json`, else that of `checkpoints/last` (a run directory);
+///   or `pytorch_model.bin.index.json`, else those of `checkpoints/best`, else of
+///   `checkpoints/last` (a run directory);
 /// - anything else is the file itself.
 pub fn resolve(path: &Path) -> Result<PathBuf, WeightsError> {
     if let Some(address) = path.to_str().filter(|path| path.starts_with(hub::SCHEME)) {
@@ -43,20 +45,31 @@ pub fn resolve(path: &Path) -> Result<PathBuf, WeightsError> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
-    let last = path.join(LAST);
-    let checkpoint = match fs::read_to_string(&last) {
-        Ok(name) => last.with_file_name(name.trim()),
-        Err(_) => last,
-    };
-    let files = [path, &checkpoint].into_iter().flat_map(|at| IN_DIRECTORY.map(|name| at.join(name)));
-    files.into_iter().find(|file| file.is_file()).ok_or_else(|| WeightsError::EmptyDirectory {
+    let of_run = OF_RUN.map(|checkpoint| named_by(&path.join(checkpoint)));
+    let within =
+        |folder: &Path| IN_DIRECTORY.map(|name| folder.join(name)).into_iter().find(|file| file.is_file());
+    if let Some(file) = within(path) {
+        return Ok(file);
+    }
+    let found =
+        of_run.iter().zip(OF_RUN).find_map(|(folder, checkpoint)| Some((within(folder)?, checkpoint)));
+    if let Some((file, checkpoint)) = found {
+        tracing::info!("{}: a run directory; its {checkpoint} is taken", path.display());
+        return Ok(file);
+    }
+    let of_run = OF_RUN.map(|checkpoint| format!("{checkpoint}/{}", IN_DIRECTORY[0]));
+    Err(WeightsError::EmptyDirectory {
         path: path.to_owned(),
-        looked_for: IN_DIRECTORY
-            .iter()
-            .map(|&name| name.to_owned())
-            .chain([format!("{LAST}/{}", IN_DIRECTORY[0])])
-            .collect(),
+        looked_for: IN_DIRECTORY.iter().map(|&name| name.to_owned()).chain(of_run).collect(),
     })
+}
+
+/// The folder of a checkpoint, where its name may be written in a file.
+fn named_by(checkpoint: &Path) -> PathBuf {
+    match fs::read_to_string(checkpoint) {
+        Ok(name) => checkpoint.with_file_name(name.trim()),
+        Err(_) => checkpoint.to_owned(),
+    }
 }
 
 fn read_file(path: &Path) -> Result<StateDict, WeightsError> {

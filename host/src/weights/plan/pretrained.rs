@@ -41,7 +41,7 @@ impl PretrainedNames {
     }
 
     /// The model's name for one of the file's; `None` where the model has no use for it.
-    pub(super) fn apply(&self, name: String, own: &HashSet<&str>) -> Option<String> {
+    pub fn apply(&self, name: String, own: &HashSet<&str>) -> Option<String> {
         let below = |path: &str| match name.strip_prefix(path)? {
             rest if path.is_empty() => Some(format!(".{rest}")),
             rest => (rest.is_empty() || rest.starts_with('.')).then(|| rest.to_owned()),

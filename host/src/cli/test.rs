@@ -1,0 +1,55 @@
+//! `host test`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use thaw_plugin_api::context::Stage;
+
+use super::Options;
+use super::evaluation::Shown;
+use super::trained::TrainedArgs;
+use crate::Error;
+use crate::stdout::print;
+
+/// Arguments of `host test`.
+#[derive(Args)]
+pub struct TestArgs {
+    /// The run config; without it the checkpoint's own.
+    #[arg(value_name = "CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    trained: TrainedArgs,
+    /// What to test on, of the kind that the run trained on, with labels: a folder of class folders, a table, a
+    /// tensor file. All of its samples count; classes go by their names, and not all need be there.
+    #[arg(long, value_name = "PATH")]
+    input: PathBuf,
+    /// Prints one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Keys that choose or limit what a run validates on: a test takes all of its input.
+const WITHOUT_EFFECT: [&str; 4] =
+    ["data.path", "data.val_path", "data.val_split", "trainer.limit_val_batches"];
+
+/// Evaluates a checkpoint on all samples of an input.
+///
+/// # Errors
+/// What ended the test.
+pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
+    if let Some(key) = args.trained.sets_any(&WITHOUT_EFFECT) {
+        return Err(Error::Usage(format!(
+            "--set {key}: `host test` takes all samples of --input; name there what to test on"
+        )));
+    }
+    let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Validate)?;
+    let class_names = &trained.checkpoint.state.class_names;
+    let (mut evaluation, data) = trained.inference.test(&args.input, class_names)?;
+    evaluation.metrics.rename(|name| name.strip_prefix("val_").map(|name| format!("test_{name}")));
+    for id in data.skipped() {
+        tracing::warn!("{id}: could not be read, not part of the test");
+    }
+    let shown =
+        Shown { checkpoint: trained.checkpoint.folder(), evaluation: &evaluation, names: class_names };
+    if args.json { print(shown.json()) } else { shown.lines().try_for_each(print) }
+}
