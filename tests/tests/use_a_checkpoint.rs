@@ -195,3 +195,34 @@ fn weights_that_a_callback_averages_at_the_end_are_a_checkpoint() {
         assert!((found - expected).abs() < 1e-6, "{found}, expected {expected}");
     }
 }
+
+#[test]
+fn no_command_writes_over_what_it_reads() {
+    let run = trained();
+    let data = fixtures().join("parity/bb_steplr/data.safetensors");
+    let bytes = std::fs::read(&data).unwrap();
+    // An input whose name would do for an output, under all the names that a file can have.
+    run.write("input.csv", &bytes);
+    std::fs::hard_link(run.folder().join("input.csv"), run.folder().join("hard.csv")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("input.csv", run.folder().join("link.csv")).unwrap();
+    std::fs::create_dir(run.folder().join("sub")).unwrap();
+    for output in ["input.csv", "./input.csv", "sub/../input.csv", "hard.csv", "link.csv"] {
+        run.host(["predict", "--checkpoint", "run", "--input", "input.csv", "--output", output])
+            .failed(2, &[output, "input.csv", "reads"]);
+        assert_eq!(std::fs::read(run.folder().join("input.csv")).unwrap(), bytes);
+    }
+    let model = "run/checkpoints/last/model.safetensors";
+    let before = std::fs::read(run.folder().join(model)).unwrap();
+    run.host(["export", "--checkpoint", "run/checkpoints/last", "--output", model])
+        .failed(2, &[model, "reads"]);
+    assert_eq!(std::fs::read(run.folder().join(model)).unwrap(), before);
+}
+
+#[test]
+fn a_run_directory_stands_for_its_best_checkpoint_as_weights_too() {
+    let run = trained();
+    let stderr =
+        run.host(["fit", "run.toml", "--run-dir", "other", "--set", "model.weights=run"]).succeeded().stderr;
+    assert!(stderr.contains("checkpoints/best"), "{stderr}");
+}

@@ -1,0 +1,107 @@
+//! Folders that transformers' `save_pretrained` wrote, used as they are.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use thaw_tests::{Run, fixtures};
+
+const FAMILIES: [(&str, &str); 3] =
+    [("bert", "bert-classifier"), ("distilbert", "distilbert-classifier"), ("roberta", "roberta-classifier")];
+
+fn recorded(family: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(fixtures().join("hub/expected.json")).unwrap();
+    let mut expected: Value = serde_json::from_str(&text).unwrap();
+    expected[family].as_array_mut().unwrap().drain(..).collect()
+}
+
+fn folder(family: &str) -> PathBuf {
+    fixtures().join("hub").join(family)
+}
+
+/// A run at rate 0 on the recorded texts; `model` and `data` are further keys.
+fn run(family: &str, id: &str, model: &str, data: &str) -> Run {
+    let folder = folder(family);
+    let run = Run::new(&format!(
+        "plugins = [\"text\"]\n[model]\nid = \"{id}\"\nweights = {folder:?}\n{model}\n\
+         [data]\nkind = \"text\"\npath = \"train.csv\"\ntokenizer = {folder:?}\n{data}\n\
+         [optimizer]\nid = \"sgd\"\nlr = 0.0\n[trainer]\nmax_epochs = 1\n"
+    ));
+    let labels = ["negative", "positive", "neutral", "negative"];
+    let rows = recorded(family).into_iter().zip(labels);
+    let rows = rows.map(|(row, label)| format!("{},{label}\n", row["text"].as_str().unwrap()));
+    run.write("train.csv", format!("text,label\n{}", rows.collect::<String>()));
+    run
+}
+
+/// Predictions on the recorded texts are transformers'.
+fn agrees(run: &Run, family: &str) {
+    run.host(["predict", "--checkpoint", "run", "--input", "train.csv", "--output", "out.jsonl", "--all"])
+        .succeeded();
+    let text = std::fs::read_to_string(run.folder().join("out.jsonl")).unwrap();
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let expected = recorded(family);
+    assert_eq!(rows.len(), expected.len());
+    for (found, expected) in rows.iter().zip(expected) {
+        for (class, probability) in expected["probabilities"].as_object().unwrap() {
+            let found = found["probabilities"][class].as_f64().unwrap_or_else(|| panic!("{family}: {found}"));
+            let expected = probability.as_f64().unwrap();
+            assert!((found - expected).abs() < 1e-5, "{family}, {class}: {found}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_trained_classifier_predicts_as_transformers_with_nothing_but_its_folder_named() {
+    for (family, id) in FAMILIES {
+        let run = run(family, id, "", "");
+        let fitted = run.fit(&[]).succeeded();
+        assert!(fitted.stderr.contains("config.json"), "{}", fitted.stderr);
+        assert!(!fitted.stderr.contains("WARN"), "{}", fitted.stderr);
+        agrees(&run, family);
+        run.host(["validate", "--checkpoint", "run", "--set", "data.val_path=train.csv"]).succeeded();
+    }
+}
+
+#[test]
+fn classes_in_another_order_than_the_heads_are_told_with_both_orders() {
+    let run = run("bert", "bert-classifier", "", "classes = [\"negative\", \"neutral\", \"positive\"]");
+    let stderr = run.fit(&[]).succeeded().stderr;
+    let warning = stderr.lines().find(|line| line.contains("WARN")).unwrap_or_else(|| panic!("{stderr}"));
+    for expected in ["neutral, positive, negative", "negative, neutral, positive", "`classes`"] {
+        assert!(warning.contains(expected), "{warning}");
+    }
+}
+
+#[test]
+fn a_head_of_the_pooler_goes_over_nothing_else() {
+    let run = run("bert", "bert-classifier", "layout = \"backbone-head\"", "");
+    run.fit(&[]).failed(1, &["classifier.weight", "head.weight"]);
+    let pooled = self::run("bert", "bert-classifier", "layout = \"backbone-head\"\npooling = \"pooler\"", "");
+    pooled.fit(&[]).succeeded();
+    agrees(&pooled, "bert");
+}
+
+#[test]
+fn a_file_that_is_not_in_the_folder_is_named() {
+    let run = run("bert", "bert-classifier", "config = \"empty\"", "");
+    std::fs::create_dir(run.folder().join("empty")).unwrap();
+    run.fit(&[]).failed(2, &["empty/config.json"]);
+    run.fit(&["--set", &format!("model.config={:?}", folder("bert")), "--set", "data.tokenizer=empty"])
+        .failed(1, &["empty/tokenizer.json"]);
+    run.write("empty/vocab.txt", "[PAD]\n[UNK]\n");
+    run.fit(&["--set", &format!("model.config={:?}", folder("bert")), "--set", "data.tokenizer=empty"])
+        .failed(1, &["empty/tokenizer.json", "save_pretrained('empty')"]);
+}
+
+#[test]
+fn a_tokenizer_that_breaks_down_ends_the_run_before_it_starts() {
+    let run = run("bert", "bert-classifier", "", "");
+    let text = std::fs::read_to_string(folder("bert").join("tokenizer.json")).unwrap();
+    let mut tokenizer: Value = serde_json::from_str(&text).unwrap();
+    tokenizer["post_processor"]["special_tokens"].as_object_mut().unwrap().remove("[CLS]");
+    run.write("broken/tokenizer.json", tokenizer.to_string());
+    let failed =
+        run.fit(&["--set", "data.tokenizer=broken"]).failed(1, &["broken/tokenizer.json", "`[CLS]`"]);
+    assert!(!failed.stderr.contains("panicked"), "{}", failed.stderr);
+    assert!(!run.run_dir().exists());
+}
