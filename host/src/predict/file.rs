@@ -53,7 +53,7 @@ pub struct PredictionFile {
 }
 
 enum Sink {
-    Csv(csv::Writer<NamedTempFile>),
+    Csv(Box<csv::Writer<NamedTempFile>>),
     Jsonl(BufWriter<NamedTempFile>),
 }
 
@@ -66,7 +66,7 @@ impl PredictionFile {
         let format = Format::of(path)?;
         let file = durable::beside(path).map_err(|error| failed(path, &error))?;
         let sink = match format {
-            Format::Csv => Sink::Csv(csv::Writer::from_writer(file)),
+            Format::Csv => Sink::Csv(Box::new(csv::Writer::from_writer(file))),
             Format::Jsonl => Sink::Jsonl(BufWriter::new(file)),
         };
         Ok(Self { path: path.to_path_buf(), sample, all, sink, rows: 0 })
