@@ -3,11 +3,13 @@
 use super::DataError;
 use super::batch::Batch;
 use super::dataset::{Dataset, Pass};
-use super::random::{CounterRng, Stream};
+use order::order;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+
+mod order;
 
 /// How an epoch is walked through.
 #[derive(Debug, Clone, Copy)]
@@ -193,47 +195,6 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .cloned()
         .or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()))
         .unwrap_or_else(|| "it panicked".to_string())
-}
-
-/// Batches among which lengths are sorted: more pad less, fewer mix better.
-const BUCKET_BATCHES: usize = 50;
-
-/// Order of the samples, a function of seed and epoch.
-///
-/// Which samples are left out, by `drop_last` or a limit, is settled before lengths are looked at: it would
-/// be the longest otherwise, in every epoch.
-fn order(dataset: &dyn Dataset, walk: &Walk) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..dataset.len()).collect();
-    let lengths = !order.is_empty() && dataset.length_of(0).is_some();
-    let Pass { seed, epoch, .. } = walk.pass;
-    if walk.shuffle {
-        CounterRng::new(&[seed, Stream::Order as u64, epoch]).shuffle(&mut order);
-    }
-    if !lengths {
-        return order;
-    }
-    if walk.drop_last {
-        order.truncate(order.len() / walk.batch_size * walk.batch_size);
-    }
-    let length = |&index: &usize| dataset.length_of(index).unwrap_or(0);
-    if !walk.shuffle {
-        // The first ones of the file, as without sorting.
-        order.truncate(walk.limit.map_or(order.len(), |batches| batches.saturating_mul(walk.batch_size)));
-        order.sort_by_cached_key(length);
-        return order;
-    }
-    for bucket in order.chunks_mut(walk.batch_size.saturating_mul(BUCKET_BATCHES)) {
-        bucket.sort_by_cached_key(length);
-    }
-    // Whole batches change places, so that the steps of an epoch do not go from short to long.
-    let full = order.len() / walk.batch_size;
-    let mut places: Vec<usize> = (0..full).collect();
-    CounterRng::new(&[seed, Stream::Buckets as u64, epoch]).shuffle(&mut places);
-    let rest = order.split_off(full * walk.batch_size);
-    let batches: Vec<&[usize]> = order.chunks(walk.batch_size).collect();
-    let mut mixed: Vec<usize> = places.iter().flat_map(|&p| batches[p]).copied().collect();
-    mixed.extend(rest);
-    mixed
 }
 
 #[cfg(test)]
