@@ -90,11 +90,10 @@ pub struct CallbackTable {
     pub config: Value,
 }
 
-impl RunConfig {
-    /// Keys of the outermost table.
-    pub const KEYS: [&str; 9] =
-        ["seed", "plugins", "model", "data", "optimizer", "scheduler", "callbacks", "trainer", "checkpoint"];
+const KEYS: [&str; 9] =
+    ["seed", "plugins", "model", "data", "optimizer", "scheduler", "callbacks", "trainer", "checkpoint"];
 
+impl RunConfig {
     /// Reads a file and applies `--set` overrides.
     ///
     /// # Errors
@@ -232,7 +231,7 @@ impl RunConfig {
 
 fn refuse_unknown(table: &Value) -> Result<(), thaw_plugin_api::config::ConfigError> {
     let mut reader = ObjectReader::new(table, &Key::root())?;
-    for key in RunConfig::KEYS {
+    for key in KEYS {
         reader.field::<Option<Value>>(key, None)?;
     }
     reader.finish()

@@ -17,6 +17,7 @@ mod hooks;
 mod hub_directory;
 mod kept_paths;
 mod leftover;
+mod memory;
 mod meter;
 mod monitors;
 mod readings;
@@ -33,7 +34,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use build::{
     FitOptions, build_model, create_callbacks, create_model, input_defaults, open_data, optimizer_config,
-    prepare_torch, run_length,
+    precision_on, prepare_torch, run_length,
 };
 pub use checkpoints::Best;
 pub use classes::take_count;

@@ -14,7 +14,7 @@ use crate::Error;
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::SplitBy;
-use crate::fit::{build_model, name_files, prepare_torch, take_count};
+use crate::fit::{build_model, name_files, precision_on, prepare_torch, take_count};
 use crate::model::{HostModel, Phase, load_checkpoint};
 use crate::plugins::{Instance, PluginSet};
 use services::View;
@@ -45,6 +45,7 @@ impl Inference {
         checkpoint: &Checkpoint,
         stage: Stage,
     ) -> Result<Self, Error> {
+        precision_on(&mut config, device);
         prepare_torch(&config, device)?;
         name_files(&mut config, plugins);
         take_count(&mut config, checkpoint);

@@ -16,11 +16,14 @@ mod ffi;
 pub mod fused;
 pub mod gradients;
 pub mod layout;
+pub mod memory;
 pub mod random;
 pub mod reading;
+mod settings;
 pub mod transfer;
 
 pub use autocast::Autocast;
+pub use settings::{MatmulPrecision, set_cudnn_benchmark, set_deterministic, set_matmul_precision};
 
 /// What can fail around libtorch.
 #[derive(Debug, thiserror::Error)]
@@ -80,13 +83,6 @@ pub fn init() -> Result<()> {
 pub fn manual_seed(seed: u64) -> Result<()> {
     // SAFETY: plain values.
     call("manual_seed", |error| unsafe { ffi::thaw_manual_seed(seed, error) })
-}
-
-/// Makes libtorch choose deterministic algorithms. With `warn_only`, operations that have none warn instead
-/// of failing.
-pub fn set_deterministic(on: bool, warn_only: bool) -> Result<()> {
-    // SAFETY: plain values.
-    call("use_deterministic_algorithms", |error| unsafe { ffi::thaw_set_deterministic(on, warn_only, error) })
 }
 
 /// First line of a libtorch error text, without the C++ frames that follow it.

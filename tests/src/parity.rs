@@ -24,6 +24,8 @@ use program::Program;
 use schedulers::Schedulers;
 use serde_json::Value;
 
+use crate::On;
+
 /// How many cases agree.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Report {
@@ -39,14 +41,15 @@ impl fmt::Display for Report {
     }
 }
 
-/// Runs every case of a folder with the program and the plugins in `built`; `tell` gets a line per case.
+/// Runs every case of a folder with the program and the plugins in `built`; `tell` gets a line per case. Each
+/// case's own tolerances hold on the CPU.
 ///
 /// # Errors
 /// The folder cannot be read, or has no case.
-pub fn run(cases: &Path, built: &Path, mut tell: impl FnMut(String)) -> Result<Report> {
+pub fn run(cases: &Path, built: &Path, on: &On, mut tell: impl FnMut(String)) -> Result<Report> {
     // The program runs in other folders than this one.
     let cases = &std::path::absolute(cases)?;
-    let program = Program::new(built)?;
+    let program = Program::new(built, on)?;
     let mut report = Report::default();
     let mut count = |name: &str, result: Result<Comparison>| {
         let line = match result {

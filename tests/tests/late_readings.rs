@@ -9,6 +9,7 @@ use thaw_host::config::RunConfig;
 use thaw_host::fit::{Fit, FitError, FitOptions};
 use thaw_host::plugins::{PluginSet, SearchPath};
 use thaw_host::progress::Reporter;
+use thaw_host::run_dir::Place;
 use thaw_host::torch::reading::{Reads, WaitCounter};
 use thaw_plugin_api::tch::Device;
 use thaw_tests::{Outcome, Run, fixtures, plugin};
@@ -66,7 +67,7 @@ fn build(run: &Run, name: &str, reads: Reads, set: &[&str]) -> Fit {
     overrides.extend(set.iter().map(|text| (*text).to_owned()));
     let config = RunConfig::read(&run.folder().join("run.toml"), &overrides).unwrap();
     let options = FitOptions {
-        run_dir: run.folder().join(name),
+        run_dir: Place::Given(run.folder().join(name)),
         resume: None,
         reporter: Reporter::new(true),
         reads: Some(reads),

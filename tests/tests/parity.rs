@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use thaw_tests::{build, fixtures, parity};
+use thaw_tests::{On, build, fixtures, parity};
 
 /// Copies a case and changes a file of it.
 fn changed(case: &str, file: &str, change: impl FnOnce(&mut Value)) -> TempDir {
@@ -30,14 +30,14 @@ fn changed(case: &str, file: &str, change: impl FnOnce(&mut Value)) -> TempDir {
 /// The line of the only case, which is to fail.
 fn difference(cases: &Path) -> String {
     let mut lines = Vec::new();
-    let report = parity::run(cases, build(), |line| lines.push(line)).unwrap();
+    let report = parity::run(cases, build(), &On::cpu(), |line| lines.push(line)).unwrap();
     assert_eq!((report.passed, report.failed), (0, 1), "{lines:?}");
     lines.remove(0)
 }
 
 fn repeats(folder: &str, cases: usize) {
     let mut lines = Vec::new();
-    let report = parity::run(&fixtures().join(folder), build(), |line| lines.push(line)).unwrap();
+    let report = parity::run(&fixtures().join(folder), build(), &On::cpu(), |line| lines.push(line)).unwrap();
     println!("{}", lines.join("\n"));
     assert_eq!(
         report.failed,
@@ -188,6 +188,6 @@ fn a_case_that_cannot_be_run_fails_with_the_reason() {
     });
     assert!(difference(cases.path()).contains("there is no schedule for MultiplicativeLR"));
     let empty = tempfile::tempdir().unwrap();
-    let error = parity::run(empty.path(), build(), drop).unwrap_err();
+    let error = parity::run(empty.path(), build(), &On::cpu(), drop).unwrap_err();
     assert!(error.to_string().contains("found neither"), "{error}");
 }

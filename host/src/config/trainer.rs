@@ -4,6 +4,8 @@ use thaw_plugin_api::config::Config;
 use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::monitor::Mode;
 
+use crate::torch::MatmulPrecision;
+
 /// The loop, by Lightning's names.
 #[derive(Clone, Debug, Config)]
 pub struct TrainerConfig {
@@ -55,7 +57,13 @@ pub struct TrainerConfig {
     pub detect_anomaly: bool,
     /// Convolutions with the channels last in memory. Default: on a GPU.
     pub channels_last: Option<bool>,
-    /// Algorithms that give the same result every time, where libtorch has them.
+    /// Precision of float32 matrix products and convolutions on a GPU. Default: PyTorch's, products in float32
+    /// and convolutions in TensorFloat-32.
+    pub matmul_precision: Option<MatmulPrecision>,
+    /// Whether cuDNN tries its algorithms on every new shape and takes the fastest, on a GPU.
+    #[config(default = false)]
+    pub cudnn_benchmark: bool,
+    /// Algorithms that give the same result every time; an operation that has none ends the run.
     #[config(default = false)]
     pub deterministic: bool,
     /// Threads of libtorch on the CPU. Default: libtorch's own choice.

@@ -15,7 +15,7 @@ use super::swap::Swapping;
 use super::{Fit, FitError, Meter, RunState, initial_groups, without_the_rest};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
-use crate::config::{ConfigError, RunConfig};
+use crate::config::{ConfigError, RunConfig, TrainerConfig};
 use crate::data::{DataConfig, DataModule, InputDefaults, Interpolation, Limits, Split, SplitBy};
 use crate::model::{HostModel, load_weights};
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
@@ -120,7 +120,6 @@ impl Fit {
             swaps: Vec::new(),
             validation: None,
             window_samples: 0,
-            extra_steps: 0,
         };
         let swapping = Swapping::new(state.run_dir.path());
         let mut fit = Self { state, callbacks, plugins, reporter: options.reporter, swapping };
@@ -136,19 +135,14 @@ impl Fit {
     /// From `setup` to the state to train from.
     fn prepare(&mut self, resume: Option<&Checkpoint>) -> Result<(), Error> {
         let config = self.resolve()?;
-        let resumed = resume.map(|checkpoint| self.check_resumed(checkpoint)).transpose()?;
         self.state.paths = KeptPaths::keep(&self.state.config, &self.plugins, &self.state.run_dir)?;
         resume.map_or(Ok(()), |checkpoint| self.restore_swaps(checkpoint))?;
         self.setup(resume.is_none())?;
         self.build_optimizer()?;
-        let resumed = resume.zip(resumed.as_ref());
-        resumed.map_or(Ok(()), |(checkpoint, resumed)| self.restore(checkpoint, resumed))?;
+        resume.map_or(Ok(()), |checkpoint| self.restore(checkpoint))?;
         self.check_leftover_batch()?;
         // The run starts: not before is anything of an earlier one written over.
-        if let Some((checkpoint, resumed)) = resumed {
-            self.go_back_to(checkpoint)?;
-            return self.write_resumed(checkpoint, resumed, &config);
-        }
+        resume.map_or(Ok(()), |checkpoint| self.go_back_to(checkpoint))?;
         self.state.run_dir.write(run_dir::CONFIG, &config)?;
         self.state.run_dir.write_json(run_dir::PLUGINS, &self.plugins.record())
     }
@@ -198,9 +192,7 @@ impl Fit {
 /// A precision that the device does not have.
 pub fn prepare_torch(config: &RunConfig, device: tch::Device) -> Result<(), Error> {
     crate::torch::manual_seed(config.seed)?;
-    if config.trainer.deterministic {
-        crate::torch::set_deterministic(true, true)?;
-    }
+    choose_algorithms(&config.trainer)?;
     if let Some(threads) = config.trainer.threads {
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
     }
@@ -209,6 +201,37 @@ pub fn prepare_torch(config: &RunConfig, device: tch::Device) -> Result<(), Erro
             "precision = \"fp16-mixed\" needs a GPU; use \"bf16-mixed\" or \"fp32\"".to_owned(),
         )
         .into());
+    }
+    Ok(())
+}
+
+/// A run's precision where its model is only used: what needs a GPU is computed in float32 without one. The
+/// weights are float32 in either.
+pub fn precision_on(config: &mut RunConfig, device: tch::Device) {
+    if config.trainer.precision == Precision::Fp16Mixed && !device.is_cuda() {
+        tracing::info!("the run's precision, fp16-mixed, needs a GPU: computing in fp32");
+        config.trainer.precision = Precision::Fp32;
+    }
+}
+
+/// Precision and choice of libtorch's algorithms.
+fn choose_algorithms(trainer: &TrainerConfig) -> Result<(), Error> {
+    if trainer.deterministic && trainer.cudnn_benchmark {
+        return Err(FitError::Config(
+            "trainer.deterministic and trainer.cudnn_benchmark are both true: what cuDNN finds fastest differs \
+             from run to run; set one of them to false"
+                .to_owned(),
+        )
+        .into());
+    }
+    if trainer.deterministic {
+        crate::torch::set_deterministic(true)?;
+    }
+    if trainer.cudnn_benchmark {
+        crate::torch::set_cudnn_benchmark(true)?;
+    }
+    if let Some(precision) = trainer.matmul_precision {
+        crate::torch::set_matmul_precision(precision)?;
     }
     Ok(())
 }
@@ -368,8 +391,7 @@ pub fn input_defaults(model: &HostModel) -> InputDefaults {
 /// The run's length for schedulers.
 pub fn run_length(config: &RunConfig, progress: &Progress) -> RunLength {
     let steps_per_epoch = progress.num_training_batches.div_ceil(config.trainer.accumulate_grad_batches);
-    let (max_epochs, max_steps) = (config.trainer.max_epochs, config.trainer.max_steps);
-    RunLength { max_epochs, steps_per_epoch, max_steps, extra_steps: 0 }
+    RunLength { max_epochs: config.trainer.max_epochs, steps_per_epoch, max_steps: config.trainer.max_steps }
 }
 
 fn lengths(config: &RunConfig, data: &DataModule) -> Progress {

@@ -8,7 +8,10 @@ use super::{Fit, FitError, Seen};
 use crate::Error;
 use crate::data::{Loader, Split};
 use crate::progress::BatchLine;
-use crate::torch::reading::{Copying, Reading};
+use crate::torch::reading::{Copying, Reading, WaitCounter};
+
+/// Where it is set, each epoch logs how often its batches waited for the device.
+const COUNT_WAITS: &str = "THAW_COUNT_WAITS";
 
 impl Fit {
     /// Trains an epoch from where it stands; gives why the run stops, if it does.
@@ -22,7 +25,12 @@ impl Fit {
             self.state.audit()?;
         }
         self.reporter.start_epoch(&self.state.progress);
+        let counter = std::env::var_os(COUNT_WAITS).map(|_| WaitCounter::start()).transpose()?;
         self.train_batches(start)?;
+        if let Some(counter) = counter {
+            let batches = self.state.progress.batch_index - start;
+            tracing::info!("{} waits for the device in {batches} batches", counter.count());
+        }
         if self.state.progress.batch_index < self.state.progress.num_training_batches {
             self.stop_inside_epoch()?;
         } else {
@@ -104,7 +112,9 @@ impl Fit {
             self.state.window_samples = 0;
         }
         self.state.progress.batch_index = index;
-        let (batch, samples) = to_device(batch, self.state.model.device())?;
+        let samples = batch.len();
+        let batch = to_device(batch, self.state.model.device());
+        let (batch, _) = batch.map_err(|error| self.state.explain_memory(error, samples))?;
         self.hooks(Hook::TrainBatchStart)?;
         let every = self.state.config.trainer.log_every_n_steps;
         let is_logged = every > 0 && (index + 1).is_multiple_of(every);
@@ -113,7 +123,8 @@ impl Fit {
         let groups = self.state.optimizer.iter().flat_map(|optimizer| optimizer.groups());
         self.state.used_rates.clear();
         self.state.used_rates.extend(groups.map(|group| group.lr));
-        let result = self.train_batch(&batch, samples, index + 1 == batches)?;
+        let result = self.train_batch(&batch, samples, index + 1 == batches);
+        let result = result.map_err(|error| self.state.explain_memory(error, samples))?;
         if result.stepped {
             self.state.window_samples = 0;
         }
@@ -122,6 +133,8 @@ impl Fit {
         }
         self.hooks(Hook::TrainBatchEnd)?;
         if !std::mem::replace(&mut self.state.monitors_checked, true) {
+            // Which metrics there are, the first batch says.
+            self.state.settle()?;
             self.check_training_monitors()?;
         }
         if is_logged {

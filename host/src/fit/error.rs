@@ -1,9 +1,9 @@
 //! What ends training.
 
-use super::resume::ResumeError;
 use crate::optimizer::OptimizerError;
 use crate::plugins::Failure;
 use crate::scheduler::SchedulerError;
+use crate::torch::memory::Memory;
 
 /// What ends training.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +85,18 @@ pub enum FitError {
         /// The last checkpoint that was written.
         on_disk: Option<String>,
     },
+    /// The device, or the machine, has no memory left.
+    #[error("{}", memory_text(*.samples, .device, .used, .message))]
+    OutOfMemory {
+        /// Samples of the batch.
+        samples: usize,
+        /// The device.
+        device: String,
+        /// What tensors took of it, where that is known.
+        used: Option<Memory>,
+        /// libtorch's words.
+        message: String,
+    },
     /// Nothing trains.
     #[error("no parameter trains: {reason}")]
     NothingTrains {
@@ -103,9 +115,6 @@ pub enum FitError {
     /// The scheduler.
     #[error(transparent)]
     Scheduler(#[from] SchedulerError),
-    /// What the run was to be resumed with.
-    #[error(transparent)]
-    Resume(#[from] ResumeError),
     /// libtorch.
     #[error("{what}: {message}")]
     Torch {
@@ -142,6 +151,22 @@ fn lost_text(lost: &[(String, String)], on_disk: Option<&str>) -> String {
     format!("{}; {on_disk}", lost.join("; "))
 }
 
+fn memory_text(samples: usize, device: &str, used: &Option<Memory>, message: &str) -> String {
+    const GIB: f64 = (1_u64 << 30) as f64;
+    let used = used.map_or(String::new(), |used| {
+        let [peak, total] = [used.peak, used.total].map(|bytes| bytes as f64 / GIB);
+        format!(" (tensors took at most {peak:.2} of its {total:.2} GiB)")
+    });
+    // What follows is advice for programs in Python.
+    let end = message.find(" If reserved but").unwrap_or(message.len());
+    format!(
+        "{device} has no memory left{used} for a batch of {samples} samples. Set data.batch_size lower, with \
+         trainer.accumulate_grad_batches so much higher that steps stay the same; or trainer.precision = \
+         \"bf16-mixed\"; or train fewer layers. {}",
+        &message[..end]
+    )
+}
+
 fn audit_text(findings: &[String]) -> String {
     format!(
         "freeze state and groups disagree (trainer.audit = \"warn\" goes on all the same):\n  {}",
@@ -152,4 +177,32 @@ fn audit_text(findings: &[String]) -> String {
 /// A libtorch error with what was done.
 pub fn torch(what: &'static str) -> impl FnOnce(tch::TchError) -> FitError {
     move |error| FitError::Torch { what, message: crate::torch::short_message(&error.to_string()).to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_memory_left_names_batch_device_peak_and_three_things_to_do() {
+        let used = Some(Memory { peak: 77 << 30, now: 0, free: 0, total: 79 << 30 });
+        let message =
+            "CUDA out of memory. Tried to allocate 2.00 GiB. If reserved but unallocated memory is large";
+        let error = FitError::OutOfMemory {
+            samples: 64,
+            device: "cuda:0".to_owned(),
+            used,
+            message: message.to_owned(),
+        };
+        let text = error.to_string();
+        for part in [
+            "cuda:0 has no memory left (tensors took at most 77.00 of its 79.00 GiB) for a batch of 64 samples",
+            "data.batch_size lower",
+            "trainer.precision = \"bf16-mixed\"",
+            "train fewer layers. CUDA out of memory. Tried to allocate 2.00 GiB.",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(text.ends_with("2.00 GiB."), "{text}");
+    }
 }

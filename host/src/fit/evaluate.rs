@@ -175,7 +175,8 @@ impl Fit {
             {
                 let _guard = tch::no_grad_guard();
                 let precision = self.state.config.trainer.precision;
-                evaluator.batch(&mut self.state.model, &batch, samples, precision)?;
+                let seen = evaluator.batch(&mut self.state.model, &batch, samples, precision);
+                seen.map_err(|error| self.state.explain_memory(error, samples))?;
             }
             self.hooks(Hook::ValidationBatchEnd)?;
         }

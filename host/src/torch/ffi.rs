@@ -24,7 +24,17 @@ unsafe extern "C" {
     pub fn thaw_no_backtraces(error: ErrorOut) -> c_int;
     pub fn thaw_libtorch_path(path: *mut *mut c_char, error: ErrorOut) -> c_int;
     pub fn thaw_manual_seed(seed: u64, error: ErrorOut) -> c_int;
-    pub fn thaw_set_deterministic(on: bool, warn_only: bool, error: ErrorOut) -> c_int;
+    pub fn thaw_set_deterministic(on: bool, error: ErrorOut) -> c_int;
+    pub fn thaw_set_matmul_precision(precision: *const c_char, error: ErrorOut) -> c_int;
+    pub fn thaw_set_cudnn_benchmark(on: bool, error: ErrorOut) -> c_int;
+    pub fn thaw_device_memory(
+        index: i64,
+        peak: *mut i64,
+        now: *mut i64,
+        free: *mut u64,
+        total: *mut u64,
+        error: ErrorOut,
+    ) -> c_int;
 
     pub fn thaw_random_state(index: i64, state: *mut *mut C_tensor, error: ErrorOut) -> c_int;
     pub fn thaw_set_random_state(index: i64, state: *const C_tensor, error: ErrorOut) -> c_int;

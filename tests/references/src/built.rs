@@ -7,7 +7,7 @@ use thaw_plugin_api::abi::{BoxedModel, create_model};
 use thaw_plugin_api::model::{Description, Model, Stage, Tensors};
 use thaw_plugin_api::module_tree::{Module, ModuleTree};
 use thaw_plugin_api::nn::Mode;
-use thaw_plugin_api::tch::{self, Kind, Tensor};
+use thaw_plugin_api::tch::{self, Device, Kind, Tensor};
 
 use crate::reference::shape;
 use crate::{Deviation, Outcome, Reference, formula};
@@ -18,6 +18,7 @@ pub struct Built {
     description: Description,
     tensors: Vec<(String, Tensor)>,
     positions: HashMap<String, usize>,
+    device: Device,
 }
 
 impl Built {
@@ -39,7 +40,26 @@ impl Built {
         let description = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         let tensors: Vec<(String, Tensor)> = Tensors::from(raw.tensors()).into_iter().collect();
         let positions = tensors.iter().enumerate().map(|(index, (name, _))| (name.clone(), index)).collect();
-        Ok(Self { raw, description, tensors, positions })
+        Ok(Self { raw, description, tensors, positions, device: Device::Cpu })
+    }
+
+    /// The same model on a device; inputs and labels follow it.
+    ///
+    /// # Errors
+    /// The device's memory is too small.
+    pub fn on(mut self, device: Device) -> Result<Self, String> {
+        let _guard = tch::no_grad_guard();
+        for (name, tensor) in &mut self.tensors {
+            let moved = tensor.f_to_device(device).and_then(|moved| tensor.f_set_data(&moved));
+            moved.map_err(|error| format!("moving `{name}` to {device:?}: {error}"))?;
+        }
+        self.device = device;
+        Ok(self)
+    }
+
+    /// Where the model is.
+    pub fn device(&self) -> Device {
+        self.device
     }
 
     /// What the model says of itself.
@@ -122,6 +142,8 @@ impl Built {
     /// # Errors
     /// The model refuses the inputs.
     pub fn run_stages(&mut self, from: usize, to: usize, inputs: Tensors) -> Result<Tensors, String> {
+        let inputs = inputs.into_iter().map(|(name, tensor)| (name, tensor.to_device(self.device)));
+        let inputs: Tensors = inputs.collect();
         self.raw.run_stages(from, to, inputs.into()).into_result().map(Tensors::from).map_err(message)
     }
 

@@ -1,5 +1,15 @@
 //! How far two numbers are apart, and how far they may be.
 
+use std::sync::OnceLock;
+
+static ALLOWED: OnceLock<f64> = OnceLock::new();
+
+/// From here on, every comparison of this process allows so many times what the references say: they were
+/// recorded on a CPU, and other devices add in another order. The first call counts.
+pub fn allow(times: f64) {
+    ALLOWED.get_or_init(|| times);
+}
+
 /// The largest deviation so far, as a share of what is allowed: at most 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Deviation(f64);
@@ -18,7 +28,7 @@ impl Deviation {
         self.0 = self.0.max(other.0);
     }
 
-    /// Compares two numbers, which may differ by `allowed` times `unit`.
+    /// Compares two numbers, which may differ by `allowed` times `unit`, and by [`allow`] times that.
     ///
     /// # Errors
     /// They differ by more, or one of them is not a number.
@@ -30,6 +40,7 @@ impl Deviation {
         allowed: f64,
         unit: f64,
     ) -> Result<(), String> {
+        let allowed = allowed * ALLOWED.get().copied().unwrap_or(1.0);
         let off = if ours == theirs { 0.0 } else { (ours - theirs).abs() / unit.abs().max(1e-12) };
         // Written so that a NaN fails.
         if off <= allowed {

@@ -13,7 +13,7 @@ mod step;
 mod tensors;
 
 pub use built::Built;
-pub use deviation::{Deviation, Outcome};
+pub use deviation::{Deviation, Outcome, allow};
 pub use exported::{Exported, check_exported};
 pub use reference::{Reference, fixtures};
 pub use script::check_script;

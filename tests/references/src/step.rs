@@ -132,11 +132,14 @@ impl Built {
     /// # Errors
     /// The model refuses the inputs.
     pub fn loss(&mut self, inputs: Tensors, labels: Option<&Tensor>) -> Result<Tensor, String> {
-        let target = inputs.first().map_err(|error| error.to_string())?.shallow_clone();
+        let target = inputs.first().map_err(|error| error.to_string())?.to_device(self.device());
         let outputs = self.forward(inputs)?;
         let output = outputs.first().map_err(|error| error.to_string())?;
         let loss = match labels {
-            Some(labels) => output.f_cross_entropy_loss(labels, None::<Tensor>, Reduction::Mean, -100, 0.0),
+            Some(labels) => {
+                let labels = labels.to_device(self.device());
+                output.f_cross_entropy_loss(&labels, None::<Tensor>, Reduction::Mean, -100, 0.0)
+            }
             None => target
                 .f_view(output.size().as_slice())
                 .and_then(|target| output.f_mse_loss(&target, Reduction::Mean)),

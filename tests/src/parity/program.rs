@@ -7,19 +7,23 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::filter_calls;
+use crate::On;
 
 /// The program and the folder of its plugins.
 pub struct Program {
     host: PathBuf,
     folder: PathBuf,
+    device: String,
+    /// How many times a case's tolerance is allowed.
+    pub allow: f64,
 }
 
 impl Program {
     /// What cargo built into a folder.
-    pub fn new(folder: &Path) -> Result<Self> {
+    pub fn new(folder: &Path, on: &On) -> Result<Self> {
         let host = folder.join(format!("host{}", std::env::consts::EXE_SUFFIX));
         ensure!(host.is_file(), "{} is not there: run `cargo build --workspace` first", host.display());
-        Ok(Self { host, folder: folder.to_path_buf() })
+        Ok(Self { host, folder: folder.to_path_buf(), device: on.device_name(), allow: on.allow })
     }
 
     /// Runs `host fit`; its plugins are found by name. Gives its log.
@@ -32,10 +36,13 @@ impl Program {
             .arg("fit")
             .args(arguments)
             .current_dir(folder);
-        command
-            .env("THAW_LOG", filter_calls::LOG)
-            .env("OMP_NUM_THREADS", "1")
-            .env("CUDA_VISIBLE_DEVICES", "");
+        command.env("THAW_LOG", filter_calls::LOG).env("OMP_NUM_THREADS", "1");
+        if self.device == "cpu" {
+            command.env("CUDA_VISIBLE_DEVICES", "");
+        } else {
+            let device = format!("trainer.device={}", self.device);
+            command.args(["--set", &device, "--set", "trainer.matmul_precision=highest"]);
+        }
         let output =
             command.output().with_context(|| format!("{} cannot be started", self.host.display()))?;
         let log = String::from_utf8_lossy(&output.stderr).into_owned();

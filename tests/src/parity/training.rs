@@ -22,8 +22,12 @@ pub fn run(program: &Program, folder: &Path, case: &Value) -> Result<Comparison>
     keys::TOLERANCES.check(&case["tolerances"])?;
     let truth =
         |index: usize, default: &str| folder.join(case["files"]["truth"][index].as_str().unwrap_or(default));
-    let expected =
-        Expected { case, trace: read_json(&truth(0, "trace.json"))?, last: truth(1, "final.safetensors") };
+    let expected = Expected {
+        case,
+        trace: read_json(&truth(0, "trace.json"))?,
+        last: truth(1, "final.safetensors"),
+        allow: program.allow,
+    };
     expected.check_keys()?;
     let mut comparison = Comparison::default();
     let log = program.fit(&["run.toml", "--run-dir", "straight"], temporary.path())?;
@@ -52,6 +56,8 @@ struct Expected<'c> {
     case: &'c Value,
     trace: Value,
     last: PathBuf,
+    /// How many times a tolerance is allowed.
+    allow: f64,
 }
 
 /// What the program wrote of an epoch.
@@ -66,11 +72,12 @@ struct Epoch {
 impl Expected<'_> {
     fn tolerance(&self, key: &str) -> f64 {
         let tolerances = &self.case["tolerances"];
-        tolerances["overrides"][key]
+        let recorded = tolerances["overrides"][key]
             .as_f64()
             .or_else(|| tolerances[key].as_f64())
             .or_else(|| tolerances["state"].as_f64())
-            .unwrap_or(1e-5)
+            .unwrap_or(1e-5);
+        recorded * self.allow
     }
 
     fn check_keys(&self) -> Result<()> {

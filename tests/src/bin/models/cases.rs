@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use thaw_host::plugins::SearchPath;
+use thaw_plugin_api::tch::Device;
 use thaw_test_references::Reference;
 
 use crate::check::{self, Verdict};
@@ -32,13 +33,13 @@ impl Case {
     ///
     /// # Errors
     /// The first difference, or what kept the model from being built.
-    pub fn run(&self, search: &SearchPath) -> Result<Verdict, String> {
+    pub fn run(&self, search: &SearchPath, device: Device) -> Result<Verdict, String> {
         match self {
             Self::Architecture(file) => {
-                Reference::open(file).and_then(|reference| check::run(&reference, search))
+                Reference::open(file).and_then(|reference| check::run(&reference, search, device))
             }
             Self::Script(file) => Reference::open(&file.with_file_name(SCRIPTS))
-                .and_then(|all| check::script(&all, file, search)),
+                .and_then(|all| check::script(&all, file, search, device)),
             Self::Weights(file) => {
                 let expected = Reference::open(&file.with_file_name(WEIGHTS))?;
                 files::check(expected.json(), file).map(|deviation| Verdict::Passed(deviation.into()))

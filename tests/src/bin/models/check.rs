@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use thaw_host::plugins::{PluginSet, SearchPath};
 use thaw_plugin_api::model::{Stage, Tensors};
-use thaw_plugin_api::tch::{self, Tensor};
+use thaw_plugin_api::tch::{self, Device, Tensor};
 use thaw_test_references::{Built, Deviation, Reference, check_script};
 use thaw_tests::catalog::{self, Target};
 
@@ -42,7 +42,7 @@ impl fmt::Display for Deviations {
 ///
 /// # Errors
 /// The first difference, or what kept the model from being built.
-pub fn run(reference: &Reference, search: &SearchPath) -> Result<Verdict, String> {
+pub fn run(reference: &Reference, search: &SearchPath, device: Device) -> Result<Verdict, String> {
     let target = catalog::target(&reference.json()["config"])?;
     let source = match &reference.json()["weights"] {
         Value::Null => None,
@@ -52,7 +52,8 @@ pub fn run(reference: &Reference, search: &SearchPath) -> Result<Verdict, String
         },
     };
     let subject = |target, reference| {
-        Ok::<_, String>(Subject { built: build(target, search)?, reference, weights: source.as_deref() })
+        let built = build(target, search)?.on(device)?;
+        Ok::<_, String>(Subject { built, reference, weights: source.as_deref() })
     };
     if !reference.json()["sentences"].is_array() {
         return subject(&target, reference)?.all().map(Verdict::Passed);
@@ -73,11 +74,11 @@ pub fn run(reference: &Reference, search: &SearchPath) -> Result<Verdict, String
 ///
 /// # Errors
 /// The first difference, or what kept the model from being built.
-pub fn script(all: &Reference, file: &Path, search: &SearchPath) -> Result<Verdict, String> {
+pub fn script(all: &Reference, file: &Path, search: &SearchPath, device: Device) -> Result<Verdict, String> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let target =
         Target { plugin: "torchscript", id: "torchscript".to_owned(), config: json!({ "path": file }) };
-    let deviation = check_script(&all.script(&name), || build(&target, search))?;
+    let deviation = check_script(&all.script(&name), || build(&target, search)?.on(device))?;
     Ok(Verdict::Passed(deviation.into()))
 }
 

@@ -9,7 +9,8 @@
 //! refused.
 //!
 //! Without DIR: `$THAW_MODEL_FIXTURES`, else `tests/fixtures/models`. Further arguments choose by name:
-//! `models DIR resnet`.
+//! `models DIR resnet`. `--device cuda` compares on a GPU, with full precision in products and convolutions;
+//! what is allowed is then `--allow` times as much as was recorded for the CPU.
 
 mod cases;
 mod check;
@@ -23,16 +24,26 @@ use std::time::Instant;
 
 use check::Verdict;
 use thaw_host::plugins::SearchPath;
+use thaw_plugin_api::tch::Device;
+use thaw_tests::On;
 
 /// Set where a reference must not be skipped for want of its weights.
 const REQUIRE_WEIGHTS: &str = "THAW_REQUIRE_WEIGHTS";
 
 fn main() -> ExitCode {
-    let mut args = std::env::args_os().skip(1);
+    let On { device, allow, rest } = match On::read() {
+        Ok(on) => on,
+        Err(reason) => {
+            eprintln!("models: {reason}");
+            return ExitCode::from(2);
+        }
+    };
+    thaw_test_references::allow(allow);
+    let mut args = rest.into_iter();
     let named = args.next().or_else(|| std::env::var_os("THAW_MODEL_FIXTURES"));
     let folder = named.map_or_else(|| thaw_tests::fixtures().join("models"), PathBuf::from);
     let wanted: Vec<String> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
-    match run(&folder, &wanted) {
+    match run(&folder, &wanted, device) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(reason) => {
@@ -42,7 +53,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(folder: &Path, wanted: &[String]) -> Result<bool, String> {
+fn run(folder: &Path, wanted: &[String], device: Device) -> Result<bool, String> {
     let cases = cases::find(folder, wanted)?;
     // As the references were made. Batch norm over eight values amplifies the rounding of a sum that threads
     // split.
@@ -51,7 +62,7 @@ fn run(folder: &Path, wanted: &[String]) -> Result<bool, String> {
     let mut counts = [0; 3];
     for case in &cases {
         let started = Instant::now();
-        let verdict = case.run(&search);
+        let verdict = case.run(&search, device);
         let name = case.name();
         let seconds = started.elapsed().as_secs_f64();
         match verdict {

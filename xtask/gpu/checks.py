@@ -1,0 +1,208 @@
+"""What has to hold on a device. Each check gives a text on success and raises on a failure."""
+
+import json
+import math
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+import machine
+
+# The references were recorded on a CPU. A GPU adds in another order: so many times their tolerances are allowed.
+ALLOWED = {"cpu": 1, "cuda": 20}
+
+EMOJI = """seed = 42
+plugins = ["vision", "backbone_finetuning"]
+[model]
+id = "efficientnet-lite0"
+num_classes = 9
+image_size = {size}
+weights = {{ path = "{bundle}/weights/efficientnet-lite0.pth", ignore = ["head.*"] }}
+[data]
+kind = "image-folder"
+path = "{bundle}/data/emoji"
+batch_size = 32
+val_batch_size = 64
+augment = {{ horizontal_flip = 0.5 }}
+[optimizer]
+id = "adamw"
+lr = 3e-3
+parameters = ["head"]
+[[callbacks]]
+id = "backbone-finetuning"
+unfreeze_backbone_at_epoch = 1
+backbone_initial_ratio_lr = 0.05
+lambda_func = 1.0
+frozen_bn = "eval"
+train_bn = false
+[trainer]
+max_epochs = 2
+device = "{device}"
+{limits}
+"""
+
+
+class Failure(Exception):
+    pass
+
+
+def expect(holds, text):
+    if not holds:
+        raise Failure(text[-1500:])
+
+
+class Checks:
+    def __init__(self, device, folder):
+        self.device, self.folder = device, pathlib.Path(folder)
+        small = device == "cpu"
+        limits = "limit_train_batches = 4\nlimit_val_batches = 2\nthreads = 2" if small else ""
+        config = EMOJI.format(bundle=machine.BUNDLE, device=device, size=64 if small else 128, limits=limits)
+        (self.folder / "emoji.toml").write_text(config)
+
+    def all(self):
+        """Names and functions, in order; those that need a GPU are left out on a CPU, and the table says so."""
+        found = [
+            ("parity", lambda: self.references("parity", "parity")),
+            ("parity, more", lambda: self.references("parity", "parity_more")),
+            ("models", lambda: self.references("models", "models")),
+            ("models, more", lambda: self.references("models", "models_more")),
+            ("emoji, fp32", lambda: self.emoji("fp32")),
+            ("emoji, bf16-mixed", lambda: self.emoji("bf16", "trainer.precision=bf16-mixed")),
+            ("emoji, TF32", lambda: self.emoji("tf32", "trainer.matmul_precision=high")),
+            ("emoji, deterministic twice", self.deterministic),
+            ("resume", self.resume),
+            ("predicts and validates without a GPU", self.elsewhere),
+            ("phases", self.phases),
+            ("swap", self.swap),
+        ]
+        gpu = [
+            ("emoji, fp16-mixed", lambda: self.emoji("fp16", "trainer.precision=fp16-mixed")),
+            ("fp16 checkpoint without a GPU", lambda: self.elsewhere("fp16")),
+            ("out of memory", self.out_of_memory),
+        ]
+        return found + ([] if self.device == "cpu" else gpu), [name for name, _ in gpu if self.device == "cpu"]
+
+    def references(self, name, folder):
+        kind = "cpu" if self.device == "cpu" else "cuda"
+        command = [machine.program(name), str(machine.BUNDLE / folder)]
+        command += ["--device", self.device, "--allow", str(ALLOWED[kind])]
+        code, text = machine.run(
+            command, self.folder, self.device, 240,
+            THAW_PLUGIN_PATH=str(machine.BUNDLE / "bin"), THAW_WEIGHTS=str(machine.BUNDLE / "weights"),
+        )
+        (self.folder / f"{folder}.log").write_text(text)
+        failed = [line for line in text.splitlines() if line.startswith("FAIL")]
+        expect(code == 0, "\n".join(failed) or text)
+        return f"{text.strip().splitlines()[-1]}; {ALLOWED[kind]} x the CPU's tolerances"
+
+    def fit(self, run, *sets, code=0):
+        arguments = ["fit", "emoji.toml", "--run-dir", run]
+        for setting in sets:
+            arguments += ["--set", setting]
+        found, text = machine.host(arguments, self.folder, self.device, 180)
+        (self.folder / f"{run}.log").write_text(text)
+        expect(found == code, f"exit code {found}: {text}")
+        return text
+
+    def metrics(self, run):
+        lines = (self.folder / run / "metrics.jsonl").read_text().splitlines()
+        return [record for record in map(json.loads, lines) if "val_loss" in record]
+
+    def emoji(self, run, *sets):
+        self.fit(run, *sets)
+        last = self.metrics(run)[-1]
+        expect(all(math.isfinite(last[key]) for key in ("train_loss", "val_loss")), str(last))
+        # Nine classes: chance is 0.2 with the largest.
+        expect(self.device == "cpu" or last["val_acc"] > 0.6, f"val_acc is {last['val_acc']}")
+        return ", ".join(f"{key} {last[key]:.4f}" for key in ("train_loss", "val_loss", "val_acc"))
+
+    def deterministic(self):
+        for run in ("same-1", "same-2"):
+            self.fit(run, "trainer.deterministic=true")
+        files = [self.folder / run / "checkpoints/last/model.safetensors" for run in ("same-1", "same-2")]
+        expect(files[0].read_bytes() == files[1].read_bytes(), "two deterministic runs differ in their weights")
+        return "the same bits"
+
+    def resume(self):
+        self.fit("halves", "trainer.deterministic=true", "trainer.max_epochs=1")
+        code, text = machine.host(
+            ["fit", "emoji.toml", "--resume", "halves", "--set", "trainer.deterministic=true"],
+            self.folder, self.device, 120,
+        )
+        expect(code == 0, text)
+        files = [self.folder / run / "checkpoints/last/model.safetensors" for run in ("same-1", "halves")]
+        expect(files[0].read_bytes() == files[1].read_bytes(), "a resumed deterministic run differs in its weights")
+        return "the same bits as a straight run"
+
+    def elsewhere(self, run="fp32"):
+        """A checkpoint of this run, used where there is no GPU, with no --set."""
+        output = self.folder / f"{run}.csv"
+        inputs = str(machine.BUNDLE / "data/emoji/val/flags")
+        code, text = machine.host(
+            ["predict", "--checkpoint", run, "--input", inputs, "--output", str(output)], self.folder, "cpu", 120
+        )
+        expect(code == 0 and len(output.read_text().splitlines()) > 10, text)
+        code, text = machine.host(["validate", "--checkpoint", run, "--json"], self.folder, "cpu", 120)
+        expect(code == 0, text)
+        there = json.loads(next(line for line in text.splitlines() if line.startswith("{")))["metrics"]["val_loss"]
+        recorded = [record["val_loss"] for record in self.metrics(run)]
+        near = min(abs(there - here) / here for here in recorded)
+        expect(near < (1e-4 if run == "fp32" else 2e-2), f"val_loss {there} there, {recorded} here")
+        target = str(self.folder / f"{run}.safetensors")
+        code, text = machine.host(["export", "--checkpoint", run, "--output", target], self.folder, "cpu", 60)
+        expect(code == 0, text)
+        return f"val_loss {there:.5f} there, {recorded[-1]:.5f} here"
+
+    def phases(self):
+        text = (self.folder / "emoji.toml").read_text()
+        head, tail = text.split("[[callbacks]]")
+        text = head.replace("backbone_finetuning", "phased_finetuning")
+        text += f'[[callbacks]]\nid = "phased-finetuning"\nschedule = "{machine.BUNDLE}/phases.toml"\n'
+        text += "[trainer]" + tail.split("[trainer]")[1]
+        (self.folder / "phases.toml").write_text(text)
+        code, out = machine.host(["fit", "phases.toml", "--run-dir", "phases"], self.folder, self.device, 120)
+        expect(code == 0, out)
+        return "two epochs"
+
+    def swap(self):
+        """A live run gets another strategy at its next epoch."""
+        # Whether its first epochs are over before the request is a matter of speed: so many that they are not.
+        command = [machine.program("host"), "--plugin-dir", str(machine.BUNDLE / "bin"), "fit", "emoji.toml"]
+        command += ["--run-dir", "swapped", "--set", "trainer.max_epochs=60"]
+        log = open(self.folder / "swapped.log", "w")
+        env = machine.environment(self.device)
+        live = subprocess.Popen(command, cwd=self.folder, env=env, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            groups, end = self.folder / "swapped/groups.jsonl", time.monotonic() + 60
+            while not (groups.exists() and groups.stat().st_size) and time.monotonic() < end:
+                time.sleep(0.2)
+            plugin = str(machine.BUNDLE / "bin/libthaw_layerwise_finetuning.so")
+            code, text = machine.host(["swap", "swapped", "--plugin", plugin], self.folder, self.device, 90)
+        finally:
+            live.terminate()
+            live.wait(60)
+        expect(code == 0, text + (self.folder / "swapped.log").read_text())
+        return text.strip().splitlines()[-1]
+
+    def out_of_memory(self):
+        """Another process takes all but 3 GiB; a batch that is too large for the rest has to say so."""
+        hold = "import torch, time\nfree, _ = torch.cuda.mem_get_info()\n"
+        hold += "x = torch.empty(free - 3 * 2**30, dtype=torch.uint8, device='cuda')\nprint('held', flush=True)\ntime.sleep(90)"
+        holder = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)
+        try:
+            expect("held" in holder.stdout.readline(), "the memory could not be taken")
+            sets = ["data.batch_size=1024", "model.image_size=224", "callbacks=[]"]
+            text = self.fit("memory", *sets, code=1)
+        finally:
+            holder.kill()
+            holder.wait()
+        for part in ("has no memory left", "tensors took at most", "batch of 1024 samples", "batch_size lower"):
+            expect(part in text, f"`{part}` is missing in: {text}")
+        return text.strip().splitlines()[-1][:160]
+
+
+def clean(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    pathlib.Path(folder).mkdir(parents=True)

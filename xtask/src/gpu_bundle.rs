@@ -1,0 +1,133 @@
+//! `cargo xtask gpu-bundle DIR`: one folder that checks and measures Thaw on a machine with a GPU and nothing but
+//! a python3 with PyTorch: release programs and plugins, references, a small data set, a script.
+
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX, EXE_SUFFIX};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use crate::demo;
+use crate::stage::stage;
+use crate::workspace::{Profile, Workspace, exit_code, show};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The folder to make; it must not be there
+    dir: PathBuf,
+    /// Then run it on this machine's CPU, with small sizes, in this Python, which has PyTorch of the same version
+    #[arg(long, value_name = "PYTHON")]
+    try_with: Option<PathBuf>,
+}
+
+/// Programs: `host`, and those that compare with references.
+const PROGRAMS: [&str; 3] = ["host", "parity", "models"];
+
+/// Plugins of the tests that references and timings need.
+const TEST_PLUGINS: [&str; 2] = ["thaw-case-model", "thaw-case-strategies"];
+
+/// Folders of references below `tests/fixtures`.
+const REFERENCES: [&str; 4] = ["parity", "parity_more", "models", "models_more"];
+
+/// Most that a bundle may hold: it travels.
+const LARGEST_MIB: u64 = 60;
+
+/// Builds, gathers, and tells how large it is. With `--try-with` exits with the script's own code.
+pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
+    let folder = std::path::absolute(&args.dir)?;
+    if folder.exists() {
+        bail!("{} is there already: name a folder that is not", folder.display());
+    }
+    stage("Preparing data and weights", || demo::prepare(workspace, "emoji-vision"))?;
+    let plugins: Vec<&str> = workspace.packages_in("plugins").chain(TEST_PLUGINS).collect();
+    stage("Building in release", || {
+        workspace.build_packages(
+            Profile::Release,
+            ["thaw-host", "thaw-tests"].into_iter().chain(plugins.iter().copied()),
+        )
+    })?;
+    gather(workspace, &plugins, &folder)?;
+    let mib = size(&folder)?.div_ceil(1 << 20);
+    println!("{}: {mib} MiB; on the machine: python3 run.py --device cuda", folder.display());
+    if mib > LARGEST_MIB {
+        bail!("the bundle takes {mib} MiB, expected at most {LARGEST_MIB}");
+    }
+    let Some(python) = &args.try_with else { return Ok(ExitCode::SUCCESS) };
+    let mut script = Command::new(python);
+    script.arg("run.py").args(["--device", "cpu", "--seconds", "1500"]).current_dir(&folder);
+    let status = script.status().with_context(|| format!("cannot run {}", show(&script)))?;
+    Ok(exit_code(status))
+}
+
+fn gather(workspace: &Workspace, plugins: &[&str], folder: &Path) -> Result<()> {
+    let built = workspace.target().join("release");
+    for name in PROGRAMS {
+        let file = format!("{name}{EXE_SUFFIX}");
+        copy(&built.join(&file), &folder.join("bin").join(&file))?;
+    }
+    for name in plugins {
+        let file = format!("{DLL_PREFIX}{}{DLL_SUFFIX}", name.replace('-', "_"));
+        copy(&built.join(&file), &folder.join("bin").join(&file))?;
+    }
+    for name in REFERENCES {
+        copy(&workspace.path("tests/fixtures").join(name), &folder.join(name))?;
+    }
+    for name in ["data/emoji", "weights/efficientnet-lite0.pth"] {
+        copy(&workspace.path(name), &folder.join(name))?;
+    }
+    for script in ["run.py", "checks.py", "timings.py", "machine.py"] {
+        copy(&workspace.path("xtask/gpu").join(script), &folder.join(script))?;
+    }
+    copy(&workspace.path("examples/phased-emoji-schedule.toml"), &folder.join("phases.toml"))?;
+    let commit = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(workspace.path("")).output();
+    let commit = commit.ok().filter(|output| output.status.success());
+    let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let manifest = json!({ "thaw": env!("CARGO_PKG_VERSION"), "commit": commit });
+    let path = folder.join("MANIFEST.json");
+    fs::write(&path, manifest.to_string()).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A file, or a folder with all in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if from.is_dir() {
+        for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+            let entry = entry?;
+            copy(&entry.path(), &to.join(entry.file_name()))?;
+        }
+        return Ok(());
+    }
+    let folder = to.parent().context("the target lies in no folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
+    Ok(())
+}
+
+/// Bytes of all files in a folder.
+fn size(folder: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let path = entry?.path();
+        bytes += if path.is_dir() { size(&path)? } else { path.metadata()?.len() };
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_copied_with_all_in_it_and_measured() {
+        let temporary = tempfile::tempdir().unwrap();
+        let from = temporary.path().join("from");
+        fs::create_dir_all(from.join("inner")).unwrap();
+        fs::write(from.join("inner/a"), "four").unwrap();
+        fs::write(from.join("b"), "of five").unwrap();
+        let to = temporary.path().join("to");
+        copy(&from, &to).unwrap();
+        assert_eq!(fs::read_to_string(to.join("inner/a")).unwrap(), "four");
+        assert_eq!(size(&to).unwrap(), 11);
+    }
+}
