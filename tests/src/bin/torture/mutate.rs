@@ -96,12 +96,9 @@ pub fn text(original: &str, random: &mut Rng) -> String {
                 text = lines.join("\n");
             }
             _ => {
-                let end = places[random.usize(..places.len())];
-                text.replace_range(
-                    place.min(end)
-                        ..place.max(end).min(place.min(end) + 40).min(text.len()).max(place.min(end)),
-                    "",
-                );
+                // Both are places of characters.
+                let end = places.iter().copied().find(|end| *end >= place + 20).unwrap_or(text.len());
+                text.replace_range(place..end, "");
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -134,7 +134,7 @@ impl Session {
     }
 }
 
-fn empty(folder: &PathBuf) -> Result<(), Fault> {
+fn empty(folder: &Path) -> Result<(), Fault> {
     let io = |error: std::io::Error| Fault::new(format!("{}: {error}", folder.display()));
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(io)?;
