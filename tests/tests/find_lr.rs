@@ -173,7 +173,12 @@ fn a_run_goes_on_after_it_as_if_it_had_not_been() {
             config,
             plugins(),
             Device::Cpu,
-            FitOptions { run_dir, resume, reporter: Reporter::new(true), reads: None },
+            FitOptions {
+                run_dir: thaw_host::run_dir::Place::Given(run_dir),
+                resume,
+                reporter: Reporter::new(true),
+                reads: None,
+            },
         )
         .unwrap()
     };

@@ -34,7 +34,7 @@ impl FoundLr {
         for (group, (name, suggested)) in self.groups.iter().zip(self.suggestions()) {
             let suggested = suggested
                 .map_or_else(|| "none: the loss does not fall".to_owned(), |lr| format!("{lr:>9.2e}"));
-            let name = aligned::left(&aligned::name(&name), width);
+            let name = aligned::left(&aligned::name(name), width);
             text += &format!("  {name}  {:>9.2e}  {suggested}\n", group.lr);
         }
         text
