@@ -76,8 +76,8 @@ pub enum WeightsError {
 
     /// A program of `torch.export.save`: a graph and its weights.
     #[error(
-        "{}: this is an exported program (torch.export.save), not a state dict; save its weights in Python with \
-         torch.save(torch.export.load(…).state_dict, …)",
+        "{}: this is an exported program (torch.export.save), not a state dict; train it with `[model] id = \
+         \"torch-export\"`, or save its weights in Python with torch.save(torch.export.load(…).state_dict, …)",
         shown(path)
     )]
     ExportedProgram {

@@ -166,6 +166,11 @@ impl Model for TorchExport {
     fn input_defaults(&self) -> InputDefaults {
         self.input_defaults.clone()
     }
+
+    /// Under a new head, files of the module itself have its names without `backbone`.
+    fn weight_aliases(&self) -> Vec<(String, String)> {
+        self.head.iter().map(|_| (String::new(), "backbone".to_owned())).collect()
+    }
 }
 
 impl TorchExport {

@@ -204,6 +204,7 @@ fn an_exported_program_is_called_what_it_is() {
     archive.finish().unwrap();
     let error = Built::new::<TorchScript>(&json!({ "path": path })).err().unwrap();
     assert!(error.contains("model.pt2 is an exported program (torch.export.save)"), "{error}");
+    assert!(error.contains("help: train it with `id = \"torch-export\"`"), "{error}");
 }
 
 #[test]

@@ -39,6 +39,7 @@ impl LoadError {
             Self::Missing(_) => {
                 "its code is needed whenever the model is built: put it back, or say where it is now with `--set model.path=…`"
             }
+            Self::Exported(_) => "train it with `id = \"torch-export\"` in [model] (plugin `torch_export`)",
             _ => {
                 "write it with `torch.jit.script(module).save(…)`, or `torch.jit.trace(module.eval(), example).save(…)`"
             }
