@@ -68,7 +68,7 @@ class Checks:
             ("parity, more", lambda: self.references("parity", "parity_more")),
             ("models", lambda: self.references("models", "models")),
             ("models, more", lambda: self.references("models", "models_more")),
-            ("emoji, fp32", lambda: self.emoji("fp32")),
+            ("emoji, fp32", lambda: self.emoji("fp32", "trainer.matmul_precision=highest")),
             ("emoji, bf16-mixed", lambda: self.emoji("bf16", "trainer.precision=bf16-mixed")),
             ("emoji, TF32", lambda: self.emoji("tf32", "trainer.matmul_precision=high")),
             ("emoji, deterministic twice", self.deterministic),
@@ -193,7 +193,7 @@ class Checks:
         holder = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)
         try:
             expect("held" in holder.stdout.readline(), "the memory could not be taken")
-            sets = ["data.batch_size=1024", "model.image_size=224", "callbacks=[]"]
+            sets = ["data.batch_size=1024", "model.image_size=224", "callbacks=[]", 'optimizer.parameters=["*"]']
             text = self.fit("memory", *sets, code=1)
         finally:
             holder.kill()
