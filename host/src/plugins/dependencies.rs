@@ -2,7 +2,7 @@
 //!
 //! A plugin may say that what it needs lies beside it (`$ORIGIN` in its run path). It is opened as a private
 //! copy, which lies elsewhere; so these libraries are opened first, from where the plugin's file is. The
-//! loader then finds them by their names, as it finds libtorch, which this program has loaded.
+//! loader then finds them by their own names (`DT_SONAME`), as it finds libtorch, which this program has loaded.
 
 use std::fs::File;
 use std::io;
@@ -128,7 +128,8 @@ mod tests {
     fn a_library_beside_the_plugin_is_found_by_its_run_path() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("lib")).unwrap();
-        compile(folder.path(), "int beside(void) { return 7; }", &["-o", "lib/libthaw_test_beside.so"]);
+        let name = ["-o", "lib/libthaw_test_beside.so", "-Wl,-soname,libthaw_test_beside.so"];
+        compile(folder.path(), "int beside(void) { return 7; }", &name);
         compile(
             folder.path(),
             "int beside(void); int plugin(void) { return beside(); }",

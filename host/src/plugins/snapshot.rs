@@ -142,7 +142,15 @@ fn in_memory(path: &Path, original: &mut File) -> io::Result<(PathBuf, Place, St
 
 /// A folder that only this user may enter.
 fn in_folder(path: &Path, original: &mut File) -> io::Result<(PathBuf, Place, String)> {
-    let folder = tempfile::Builder::new().prefix("thaw-plugin-").tempdir()?;
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("thaw-plugin-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // Whatever the umask says.
+        folder.permissions(std::fs::Permissions::from_mode(0o700));
+    }
+    let folder = folder.tempdir()?;
     let opened = folder.path().join(path.file_name().unwrap_or_default());
     let mut file = File::create_new(&opened)?;
     let sha256 = copy(original, &mut file)?;
