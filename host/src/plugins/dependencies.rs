@@ -2,7 +2,7 @@
 //!
 //! A plugin may say that what it needs lies beside it (`$ORIGIN` in its run path). It is opened as a private
 //! copy, which lies elsewhere; so these libraries are opened first, from where the plugin's file is. The
-//! loader then finds them by their own names (`DT_SONAME`), as it finds libtorch, which this program has loaded.
+//! loader then finds them by their own names (`DT_SONAME`), as it finds libtorch, which is loaded.
 
 use std::fs::File;
 use std::io;
