@@ -89,6 +89,7 @@ enum Command {
 pub fn main() -> u8 {
     let cli = Cli::parse();
     logging::init(&cli.options);
+    session::ignore_file_size_signal();
     #[cfg(unix)]
     unexpected_end::watch();
     if cli.options.strict_plugins {

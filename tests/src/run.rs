@@ -99,7 +99,7 @@ impl Run {
             Some(kib) => {
                 // POSIX counts in blocks of 512 bytes.
                 let mut shell = Command::new("sh");
-                shell.arg("-c").arg(format!("ulimit -f {} && exec \"$@\"", kib * 2)).arg("sh").arg(host());
+                shell.arg("-c").arg(format!("ulimit -S -f {} && exec \"$@\"", kib * 2)).arg("sh").arg(host());
                 shell
             }
         };

@@ -57,7 +57,6 @@ pub fn watch_interrupts() {
             tracing::warn!("cannot watch for interrupts: {error}");
         }
     }
-    ignore_file_size_signal();
 }
 
 /// A terminal that is gone ends the run as a first Ctrl-C does, however often it says so; under `nohup` it is
@@ -83,7 +82,7 @@ fn watch_hangup() {
 
 /// Past a limit on the size of files, writing is to fail with an error that can be told, not to end the
 /// process.
-fn ignore_file_size_signal() {
+pub fn ignore_file_size_signal() {
     #[cfg(unix)]
     if let Err(error) =
         signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)))

@@ -132,12 +132,38 @@ fn in_memory(path: &Path, original: &mut File) -> io::Result<(PathBuf, Place, St
     // Older kernels do not know the flag, and take files in memory for executable.
     let memory = memfd_create(&name, flags | MemfdFlags::EXEC).or_else(|_| memfd_create(&name, flags))?;
     let mut memory = File::from(memory);
-    let sha256 = copy(original, &mut memory)?;
+    let lifted = FileSizeLimit::lift();
+    let sha256 = copy(original, &mut memory);
+    drop(lifted);
+    let sha256 = sha256?;
     fcntl_add_seals(&memory, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
     let opened = PathBuf::from(format!("/proc/self/fd/{}", memory.as_raw_fd()));
     // Without /proc, or where its links may not be followed.
     File::open(&opened)?;
     Ok((opened, Place::Memory(memory), sha256))
+}
+
+/// The limit on the size of files that this process writes (`ulimit -f`), lifted as far as the system lets it while
+/// this lives. A file in memory counts like one on a disk, which the limit is meant for.
+#[cfg(target_os = "linux")]
+struct FileSizeLimit(rustix::process::Rlimit);
+
+#[cfg(target_os = "linux")]
+impl FileSizeLimit {
+    fn lift() -> Self {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let before = getrlimit(Resource::Fsize);
+        // Where it cannot be, copying fails with an error that says so.
+        let _ = setrlimit(Resource::Fsize, Rlimit { current: before.maximum, maximum: before.maximum });
+        Self(before)
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for FileSizeLimit {
+    fn drop(&mut self) {
+        let _ = rustix::process::setrlimit(rustix::process::Resource::Fsize, self.0);
+    }
 }
 
 /// A folder that only this user may enter.

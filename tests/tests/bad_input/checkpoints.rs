@@ -24,7 +24,8 @@ fn a_full_disk_costs_the_checkpoint_and_not_the_run() {
     let before = names(&run);
 
     run.limit_files(Some(6));
-    let finished = run.resume(&["--set", "trainer.max_epochs=3"]).succeeded();
+    let end = "on disk is `epoch=0-step=4`: what was trained after it is lost";
+    let finished = run.resume(&["--set", "trainer.max_epochs=3"]).failed(1, &[end]);
     finished
         .says("checkpoint `epoch=2-step=12` is not written")
         .says("the run goes on")
@@ -42,7 +43,7 @@ fn a_full_disk_costs_the_checkpoint_and_not_the_run() {
 fn a_checkpoint_that_was_not_written_is_not_the_best() {
     let mut run = run();
     run.limit_files(Some(6));
-    let finished = run.fit(&[]).succeeded().says("there is none before it");
+    let finished = run.fit(&[]).failed(1, &["what was trained is lost"]).says("there is none before it");
     assert!(!finished.stdout.contains("best"), "{finished}");
     assert_eq!(names(&run), Vec::<String>::new());
 }

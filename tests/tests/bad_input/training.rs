@@ -34,7 +34,7 @@ fn a_loss_that_is_no_number_can_be_let_pass() {
 
 #[test]
 fn a_metric_to_monitor_that_the_run_does_not_have_ends_it_at_its_first_validation() {
-    let run = run("check_val_every_n_epoch = 2\n[checkpoint]\nmonitor = \"val_los\"\n");
+    let run = run("check_val_every_n_epoch = 2\n[checkpoint]\nmonitor = \"val_los\"\nmode = \"min\"\n");
     let fails = |more: &[&str], records: usize| {
         let texts = ["checkpoint.monitor = \"val_los\" is no metric of this run", "did you mean `val_loss`?"];
         run.fit(more).failed(2, &texts);
