@@ -108,9 +108,9 @@ fn a_strategy_that_took_over_runs_again_when_the_user_names_its_file() {
     let entry: Value = run.json("swaps.json")[0].clone();
     let copy = Path::new("run/plugins").join(entry["file"].as_str().unwrap());
     let copy = copy.to_str().unwrap();
+    let named = format!("--plugin {}", run.folder().join(copy).display());
     let resume = |more: &[&str]| run.resume(&[&["--set", "trainer.max_epochs=4"], more].concat());
-    resume(&[])
-        .failed(3, &["layerwise-finetuning", "no plugin is taken from it", &format!("--plugin {copy}")]);
+    resume(&[]).failed(3, &["layerwise-finetuning", "no plugin is taken from it", &named]);
     resume(&["--plugin", "layer_decay"]).failed(3, &["no plugin is taken from it"]);
     resume(&["--plugin", copy]).succeeded();
     run.resume(&["--set", "trainer.max_epochs=5", "--plugin", "./libown_strategy.so"]).succeeded();
