@@ -90,10 +90,11 @@ pub struct CallbackTable {
     pub config: Value,
 }
 
-const KEYS: [&str; 9] =
-    ["seed", "plugins", "model", "data", "optimizer", "scheduler", "callbacks", "trainer", "checkpoint"];
-
 impl RunConfig {
+    /// Keys of the outermost table.
+    pub const KEYS: [&str; 9] =
+        ["seed", "plugins", "model", "data", "optimizer", "scheduler", "callbacks", "trainer", "checkpoint"];
+
     /// Reads a file and applies `--set` overrides.
     ///
     /// # Errors
@@ -231,7 +232,7 @@ impl RunConfig {
 
 fn refuse_unknown(table: &Value) -> Result<(), thaw_plugin_api::config::ConfigError> {
     let mut reader = ObjectReader::new(table, &Key::root())?;
-    for key in KEYS {
+    for key in RunConfig::KEYS {
         reader.field::<Option<Value>>(key, None)?;
     }
     reader.finish()

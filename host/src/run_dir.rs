@@ -1,5 +1,7 @@
 //! The run directory: everything that a run writes.
 
+mod earlier;
+mod left;
 mod lock;
 mod private;
 
@@ -11,6 +13,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+pub use left::is_of_a_run;
 pub use lock::{Holder, RunLock, holder};
 pub use private::PrivateCopy;
 
@@ -25,6 +28,8 @@ pub const GROUPS: &str = "groups.jsonl";
 pub const CONFIG: &str = "config.toml";
 /// What was loaded.
 pub const PLUGINS: &str = "plugins.json";
+/// When the run was resumed, and with what else than before.
+pub const RESUMES: &str = "resumes.jsonl";
 /// Folder of checkpoints.
 pub const CHECKPOINTS: &str = "checkpoints";
 /// Strategies that were replaced while the run was live.
@@ -99,7 +104,8 @@ impl RunDir {
         };
         let path = &std::path::absolute(&shown).map_err(io(&shown))?;
         let is_new = resumed.is_none() || resumed.map(Path::to_path_buf) != path.canonicalize().ok();
-        if is_new && !is_empty(path) {
+        let is_left = is_new && left::without_checkpoint(path);
+        if is_new && !is_left && !is_empty(path) {
             let reason = "the run directory holds something already; take another, or --resume it";
             return Err(io(path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason)));
         }
@@ -107,6 +113,17 @@ impl RunDir {
         std::fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
         // Before anything is written: another run may be live here.
         let lock = RunLock::take(path)?;
+        if is_left {
+            tracing::warn!(
+                "{}: what a run left that ended before its first checkpoint is removed",
+                path.display()
+            );
+            left::remove(path)?;
+            std::fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
+        }
+        if !is_new {
+            left::sweep(path)?;
+        }
         let opened =
             resumed.filter(|_| is_new).map_or(Ok(()), |resumed| copy_records(resumed, path)).and_then(|()| {
                 let (metrics, groups) =
@@ -235,7 +252,13 @@ fn copy_records(from: &Path, to: &Path) -> Result<(), Error> {
         let (from, to) = (from.join(name), to.join(name));
         if from.is_file() { durable::copy(&from, &to).map_err(io(&to)) } else { Ok(()) }
     };
-    [METRICS, GROUPS, SWAPS].iter().try_for_each(|name| copy(Path::new(name)))?;
+    for entry in std::fs::read_dir(from).map_err(io(from))? {
+        let name = PathBuf::from(entry.map_err(io(from))?.file_name());
+        let is_record = [METRICS, GROUPS, SWAPS, RESUMES].iter().any(|record| name == Path::new(record));
+        if is_record || earlier::is_config_or_plugins(&name) {
+            copy(&name)?;
+        }
+    }
     let (plugins, folder) = (from.join(PLUGIN_FILES), to.join(PLUGIN_FILES));
     if plugins.is_dir() {
         std::fs::create_dir_all(&folder).map_err(io(&folder))?;

@@ -20,6 +20,7 @@ mod one_cycle;
 mod plateau;
 mod restart;
 mod rule;
+mod span;
 
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,18 @@ pub struct RunLength {
     pub steps_per_epoch: usize,
     /// Optimizer steps, where they are fewer than the epochs have.
     pub max_steps: Option<usize>,
+    /// Optimizer steps that the epochs of a resumed run had more than `steps_per_epoch`, before its batches changed.
+    #[serde(default)]
+    pub extra_steps: i64,
+}
+
+impl RunLength {
+    /// Optimizer steps of the run.
+    pub fn steps(&self) -> usize {
+        let epochs = self.max_epochs.saturating_mul(self.steps_per_epoch);
+        let extra = isize::try_from(self.extra_steps).unwrap_or_default();
+        epochs.saturating_add_signed(extra).min(self.max_steps.unwrap_or(usize::MAX))
+    }
 }
 
 /// A schedule at work on the groups of an optimizer.

@@ -3,7 +3,7 @@
 use crate::{Run, fixtures};
 
 /// Sizes of the encoder. The vocabulary is that of the tokenizer's ids.
-const CONFIG: &str = r#"{
+pub const CONFIG: &str = r#"{
     "model_type": "bert", "vocab_size": 30522, "hidden_size": 16, "num_hidden_layers": 6, "num_attention_heads": 2,
     "intermediate_size": 32, "max_position_embeddings": 64, "type_vocab_size": 2
 }"#;

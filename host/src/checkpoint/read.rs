@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tch::Tensor;
 
-use super::{BEST, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
+use super::{BEST, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState, whole};
 use crate::config::{ConfigError, PluginOrigin, RunConfig, sets};
 use crate::data::{DataConfig, SplitBy};
 use crate::run_dir::{CHECKPOINTS, CONFIG};
-use crate::weights::{read, sha256_file};
+use crate::weights::read;
 
 /// A checkpoint on disk, with its state read.
 #[derive(Debug)]
@@ -35,24 +35,19 @@ impl Checkpoint {
     /// Reads the state of a checkpoint and checks its files against their checksums.
     ///
     /// # Errors
-    /// There is none, or a file of it is damaged.
+    /// There is none, a file of it is damaged, or it names files that are not its own.
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         let path = folder.join(STATE);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
+        let text = whole::read_state(&path)?;
         let state: SavedState = serde_json::from_str(&text)
             .map_err(|error| CheckpointError::State { path: path.clone(), reason: error.to_string() })?;
         if state.format != 1 {
             let reason = format!("the checkpoint has format {}, this program reads format 1", state.format);
             return Err(CheckpointError::State { path, reason });
         }
+        whole::check_names(&path, &state)?;
         for (file, expected) in &state.files {
-            let path = folder.join(file);
-            let found =
-                sha256_file(&path).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
-            if found != *expected {
-                return Err(CheckpointError::Damaged { path, found, expected: expected.clone() });
-            }
+            whole::check_file(&folder.join(file), expected)?;
         }
         Ok(Self { folder: folder.to_path_buf(), state })
     }

@@ -12,6 +12,7 @@ use crate::data::SplitBy;
 use crate::fit::{Best, Meter, SavedScaler};
 use crate::optimizer::OptimizerConfig;
 use crate::run_dir::Position;
+use crate::scheduler::RunLength;
 use crate::swap::Swap;
 
 /// The state of a run besides its tensors.
@@ -27,8 +28,17 @@ pub struct SavedState {
     pub epoch: usize,
     /// The batch of that epoch to go on with; 0 starts the epoch.
     pub batch: usize,
+    /// Samples of that epoch that were trained on, in its order.
+    #[serde(default)]
+    pub sample: Option<usize>,
+    /// Samples of training.
+    #[serde(default)]
+    pub train_samples: Option<usize>,
     /// Optimizer steps so far.
     pub global_step: usize,
+    /// How long the run was to be.
+    #[serde(default)]
+    pub length: Option<RunLength>,
     /// The model and its configuration.
     pub model: SavedModel,
     /// Names of the classes, where the target is one.

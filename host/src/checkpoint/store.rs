@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tch::Tensor;
 
-use super::{Checkpoint, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState};
+use super::{Checkpoint, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, STATE_SHA256, SavedState, whole};
 use crate::durable;
 use crate::weights::{WeightsError, WriteOptions, write_safetensors};
 
@@ -68,6 +68,25 @@ impl CheckpointStore {
         Ok(Self { folder })
     }
 
+    /// Removes checkpoints of ends of epochs and of steps that a killed process left, which nothing refers to.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or one of them not removed.
+    pub fn sweep(&self, is_kept: impl Fn(&str) -> bool) -> Result<(), CheckpointError> {
+        let unreadable = |source| CheckpointError::Read { path: self.folder.clone(), source };
+        for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str().filter(|name| is_of_the_loop(name) && !is_kept(name)) else {
+                continue;
+            };
+            if entry.file_type().map_err(unreadable)?.is_dir() {
+                self.remove(name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -104,6 +123,9 @@ impl CheckpointStore {
         let text = serde_json::to_vec_pretty(&snapshot.state)
             .map_err(|error| CheckpointError::State { path: path.clone(), reason: error.to_string() })?;
         durable::write(&path, &text).map_err(written(&target.join(STATE)))?;
+        let checksum = folder.path().join(STATE_SHA256);
+        durable::write(&checksum, whole::state_checksum(&text).as_bytes())
+            .map_err(written(&target.join(STATE_SHA256)))?;
         File::open(folder.path()).and_then(|folder| folder.sync_all()).map_err(written(folder.path()))?;
 
         durable::replace_folder(folder, &target).map_err(written(&target))?;
@@ -186,6 +208,13 @@ impl CheckpointStore {
         }
         durable::remove_folder(&path, &temporary()).map_err(|source| CheckpointError::Write { path, source })
     }
+}
+
+/// Whether the loop gave a checkpoint its name: `epoch=N-step=N`.
+fn is_of_the_loop(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    let numbers = name.strip_prefix("epoch=").and_then(|rest| rest.split_once("-step="));
+    numbers.is_some_and(|(epoch, step)| is_number(epoch) && is_number(step))
 }
 
 /// The same file under another name, or a copy where the file system has no such thing.

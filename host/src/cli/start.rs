@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::Error;
-use crate::checkpoint::{Checkpoint, LAST, locate};
+use crate::checkpoint::{Checkpoint, open_last};
 use crate::config::RunConfig;
 
 /// Arguments of commands that train.
@@ -28,7 +28,7 @@ impl StartArgs {
     /// # Errors
     /// One of them cannot be read or used.
     pub fn read(&self) -> Result<(RunConfig, Option<Checkpoint>), Error> {
-        let resume = self.resume.as_deref().map(|path| Checkpoint::open(&locate(path, LAST)?)).transpose()?;
+        let resume = self.resume.as_deref().map(open_last).transpose()?;
         let config = match (&self.config, &resume) {
             (None, Some(checkpoint)) => checkpoint.config(&self.set)?,
             (config, _) => RunConfig::read(config.as_deref().unwrap_or("".as_ref()), &self.set)?,

@@ -138,7 +138,7 @@ fn the_guide_names_every_key_of_a_run_config() {
             );
         }
     }
-    for key in KEYS {
+    for key in RunConfig::KEYS {
         assert!(GUIDE.contains(&format!("`{key}`")), "docs/src/config.md does not name `{key}`");
     }
 }

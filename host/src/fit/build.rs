@@ -120,6 +120,7 @@ impl Fit {
             swaps: Vec::new(),
             validation: None,
             window_samples: 0,
+            extra_steps: 0,
         };
         let swapping = Swapping::new(state.run_dir.path());
         let mut fit = Self { state, callbacks, plugins, reporter: options.reporter, swapping };
@@ -135,14 +136,19 @@ impl Fit {
     /// From `setup` to the state to train from.
     fn prepare(&mut self, resume: Option<&Checkpoint>) -> Result<(), Error> {
         let config = self.resolve()?;
+        let resumed = resume.map(|checkpoint| self.check_resumed(checkpoint)).transpose()?;
         self.state.paths = KeptPaths::keep(&self.state.config, &self.plugins, &self.state.run_dir)?;
         resume.map_or(Ok(()), |checkpoint| self.restore_swaps(checkpoint))?;
         self.setup(resume.is_none())?;
         self.build_optimizer()?;
-        resume.map_or(Ok(()), |checkpoint| self.restore(checkpoint))?;
+        let resumed = resume.zip(resumed.as_ref());
+        resumed.map_or(Ok(()), |(checkpoint, resumed)| self.restore(checkpoint, resumed))?;
         self.check_leftover_batch()?;
         // The run starts: not before is anything of an earlier one written over.
-        resume.map_or(Ok(()), |checkpoint| self.go_back_to(checkpoint))?;
+        if let Some((checkpoint, resumed)) = resumed {
+            self.go_back_to(checkpoint)?;
+            return self.write_resumed(checkpoint, resumed, &config);
+        }
         self.state.run_dir.write(run_dir::CONFIG, &config)?;
         self.state.run_dir.write_json(run_dir::PLUGINS, &self.plugins.record())
     }
@@ -391,7 +397,8 @@ pub fn input_defaults(model: &HostModel) -> InputDefaults {
 /// The run's length for schedulers.
 pub fn run_length(config: &RunConfig, progress: &Progress) -> RunLength {
     let steps_per_epoch = progress.num_training_batches.div_ceil(config.trainer.accumulate_grad_batches);
-    RunLength { max_epochs: config.trainer.max_epochs, steps_per_epoch, max_steps: config.trainer.max_steps }
+    let (max_epochs, max_steps) = (config.trainer.max_epochs, config.trainer.max_steps);
+    RunLength { max_epochs, steps_per_epoch, max_steps, extra_steps: 0 }
 }
 
 fn lengths(config: &RunConfig, data: &DataModule) -> Progress {

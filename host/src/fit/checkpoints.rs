@@ -10,6 +10,7 @@ use thaw_plugin_api::monitor::{Mode, is_of_validation, mode_of};
 use super::{Fit, FitError, RunState};
 use crate::Error;
 use crate::checkpoint::{BEST, CheckpointError, LAST, SavedCallback, SavedModel, SavedState, Snapshot};
+use crate::data::Split;
 use crate::torch::random;
 
 /// Names of the random states in `optimizer.safetensors`.
@@ -285,7 +286,7 @@ impl Fit {
 
 impl RunState {
     /// Whether a checkpoint is kept for its rank, or because a hook asked for it.
-    fn is_kept(&self, name: &str) -> bool {
+    pub(super) fn is_kept(&self, name: &str) -> bool {
         self.config.checkpoint.save_top_k < 0
             || self.kept.iter().any(|kept| kept.name == name)
             || self.requested.iter().any(|requested| **requested == *name)
@@ -307,7 +308,10 @@ impl RunState {
             files: BTreeMap::new(),
             epoch: self.progress.epoch,
             batch: self.progress.batch_index,
+            sample: Some(self.progress.batch_index * self.data.batch_size(Split::Train)),
+            train_samples: Some(self.data.samples(Split::Train)),
             global_step: self.progress.global_step,
+            length: Some(self.run_length()),
             model: SavedModel { id: self.config.model.id.clone(), config: self.config.given_model() },
             class_names: self.data.class_names().to_vec(),
             split_by: Some(self.data.split_by().clone()),

@@ -1,5 +1,6 @@
 //! What ends training.
 
+use super::resume::ResumeError;
 use crate::optimizer::OptimizerError;
 use crate::plugins::Failure;
 use crate::scheduler::SchedulerError;
@@ -115,6 +116,9 @@ pub enum FitError {
     /// The scheduler.
     #[error(transparent)]
     Scheduler(#[from] SchedulerError),
+    /// What the run was to be resumed with.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
     /// libtorch.
     #[error("{what}: {message}")]
     Torch {

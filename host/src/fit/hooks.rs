@@ -88,6 +88,7 @@ impl Fit {
         self.adopt_groups()?;
         self.state.audit()?;
         self.state.check_something_trains()?;
+        self.warn_of_rates_of_0();
         self.report_groups()
     }
 

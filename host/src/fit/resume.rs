@@ -1,7 +1,17 @@
-//! Going on from a checkpoint.
+//! Going on from a checkpoint: what it is resumed with is compared with what it was, then everything is put back.
+
+mod changes;
+mod check;
+mod error;
+mod journal;
+mod position;
+mod rules;
 
 use tch::{Device, Tensor};
 use thaw_plugin_api::hook::Hook;
+
+pub(super) use check::Resumed;
+pub use error::ResumeError;
 
 use super::checkpoints::{RANDOM_CPU, RANDOM_CUDA};
 use super::{Best, Fit, FitError};
@@ -9,7 +19,7 @@ use crate::Error;
 use crate::checkpoint::{BEST, Checkpoint, CheckpointError, LAST};
 use crate::model::load_checkpoint;
 use crate::optimizer::Optimizer;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{RunLength, Scheduler};
 use crate::torch::random;
 
 impl Fit {
@@ -18,15 +28,17 @@ impl Fit {
     ///
     /// # Errors
     /// The checkpoint is another run's, or damaged.
-    pub(super) fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+    pub(super) fn restore(&mut self, checkpoint: &Checkpoint, resumed: &Resumed) -> Result<(), Error> {
         let saved = &checkpoint.state;
         load_checkpoint(&mut self.state.model, checkpoint)?;
         self.restore_optimizer(checkpoint)?;
         self.restore_callbacks(checkpoint)?;
         let state = &mut self.state;
         state.progress.epoch = saved.epoch;
-        state.progress.batch_index = saved.batch;
+        state.progress.batch_index = resumed.batch;
         state.progress.global_step = saved.global_step;
+        self.follow_length(saved.length.unwrap_or(resumed.length), resumed)?;
+        let state = &mut self.state;
         state.metrics.clone_from(&saved.metrics);
         state.known_metrics = saved.known_metrics.iter().chain(saved.metrics.keys()).cloned().collect();
         state.meter = saved.meter.clone();
@@ -58,6 +70,8 @@ impl Fit {
     /// Records are missing, or the disk is full.
     pub(super) fn go_back_to(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let state = &mut self.state;
+        let was_last =
+            state.store.name_of(checkpoint).is_some_and(|name| state.store.target_of(LAST) == Some(name));
         state.run_dir.cut(checkpoint.state.records)?;
         match &state.best {
             Some(best) => state.store.alias(BEST, &best.name)?,
@@ -66,7 +80,47 @@ impl Fit {
         if let Some(name) = state.store.name_of(checkpoint) {
             state.store.alias(LAST, &name)?;
         }
+        // From an earlier one, those after it stay until the run goes on from `last` again.
+        if was_last {
+            state.store.sweep(|name| state.is_kept(name))?;
+        }
         if self.state.swaps.is_empty() { Ok(()) } else { self.write_swaps() }
+    }
+
+    /// The run may have another length now, and its epochs other numbers of steps.
+    fn follow_length(&mut self, was: RunLength, resumed: &Resumed) -> Result<(), FitError> {
+        let state = &mut self.state;
+        let (epoch, window) = (state.progress.epoch, state.config.trainer.accumulate_grad_batches);
+        state.extra_steps = was.extra_steps;
+        let steps_per_epoch = state.run_length().steps_per_epoch;
+        if was.steps_per_epoch != steps_per_epoch {
+            let before = epoch * was.steps_per_epoch + resumed.steps;
+            let as_of_now = epoch * steps_per_epoch + resumed.batch.div_ceil(window);
+            state.extra_steps += before as i64 - as_of_now as i64;
+        }
+        let now = state.run_length();
+        let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) else {
+            return Ok(());
+        };
+        let id = scheduler.config().schedule.id();
+        if scheduler.is_a_strategys() {
+            if was != now && scheduler.spans_the_run() {
+                tracing::warn!(
+                    "schedule `{id}` was begun by a strategy for the length that the run had then, and keeps it"
+                );
+            }
+        } else if scheduler.set_length(was, now, optimizer.groups_mut())? {
+            let rates = optimizer.groups().iter().map(|group| format!("{} {:.3e}", group.name, group.lr));
+            tracing::info!(
+                "schedule `{id}` spans the run, which has {} epochs and {} steps now, and had {} and {}: it goes on at {}",
+                now.max_epochs,
+                now.steps(),
+                was.max_epochs,
+                was.steps(),
+                rates.collect::<Vec<_>>().join(", ")
+            );
+        }
+        Ok(())
     }
 
     fn restore_optimizer(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {

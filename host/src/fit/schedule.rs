@@ -1,7 +1,8 @@
 //! When the scheduler acts.
 
-use super::{Fit, FitError, run_length};
-use crate::scheduler::Interval;
+use super::{Fit, FitError};
+use crate::optimizer::Optimizer;
+use crate::scheduler::{Interval, Scheduler};
 
 impl Fit {
     /// After an optimizer step. Groups are touched only by a schedule of steps: others would make the
@@ -59,12 +60,26 @@ impl Fit {
         Ok(())
     }
 
+    /// Says that an epoch begins in which no weight can move. A schedule of steps may begin at 0 and rise.
+    pub(super) fn warn_of_rates_of_0(&self) {
+        let of_steps = |scheduler: &Scheduler| scheduler.config().interval == Interval::Step;
+        let groups = self.state.optimizer.as_ref().map(Optimizer::groups).unwrap_or_default();
+        let is_first = self.state.progress.global_step == 0;
+        let may_rise = is_first && self.state.scheduler.as_ref().is_some_and(of_steps);
+        if !groups.is_empty() && groups.iter().all(|group| group.lr == 0.0) && !may_rise {
+            tracing::warn!(
+                "every learning rate is 0 in epoch {}: no parameter moves",
+                self.state.progress.epoch + 1
+            );
+        }
+    }
+
     /// Groups that appeared start at their own rate and follow the schedule from here, or all start with a
     /// new schedule.
     pub(super) fn adopt_groups(&mut self) -> Result<(), FitError> {
         let state = &mut self.state;
+        let length = state.run_length();
         if let (Some(restart), Some(optimizer)) = (state.requests.restart.take(), &mut state.optimizer) {
-            let length = run_length(&state.config, &state.progress);
             state.scheduler =
                 restart.start(state.config.scheduler.as_ref(), length, &state.progress, optimizer)?;
         }

@@ -5,14 +5,14 @@ use std::ffi::c_void;
 
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::{RawTensor, torch_versions};
-use thaw_plugin_api::context::{Request, Services, number_to_json};
+use thaw_plugin_api::context::{CheckpointName, Request, Services, number_to_json};
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::{Optimizer as View, no_optimizer, set_lr};
 use thaw_plugin_api::{Error, Result};
 
 use super::resume::restore_optimizer_state;
 use super::{Monitored, RunState, optimizer_config};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{BEST, Checkpoint, LAST};
 use crate::config::RunConfig;
 use crate::model::HostModel;
 use crate::optimizer::{Optimizer, ParamGroup};
@@ -109,6 +109,9 @@ impl RunState {
     }
 
     fn restore_weights(&mut self, checkpoint: &str, optimizer: bool) -> Result<()> {
+        if ![BEST, LAST].contains(&checkpoint) {
+            CheckpointName::new(checkpoint)?;
+        }
         let folder = self.store.folder().join(checkpoint);
         if !folder.is_dir() {
             let error = Error::new(format_args!("this run has no checkpoint `{checkpoint}`"));

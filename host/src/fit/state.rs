@@ -8,7 +8,7 @@ use super::audit::Frozen;
 use super::kept_paths::KeptPaths;
 use super::readings::{ReadRow, Readings, What};
 use super::scaler::LossScaler;
-use super::{Best, FitError, Meter, Monitored};
+use super::{Best, FitError, Meter, Monitored, run_length};
 use crate::Error;
 use crate::checkpoint::CheckpointStore;
 use crate::config::{Audit, RunConfig};
@@ -16,7 +16,7 @@ use crate::data::DataModule;
 use crate::model::HostModel;
 use crate::optimizer::{Optimizer, Parameters};
 use crate::run_dir::RunDir;
-use crate::scheduler::{Restart, Scheduler};
+use crate::scheduler::{Restart, RunLength, Scheduler};
 use crate::swap::Swap;
 
 /// Everything of a run that checkpoints keep or hooks can see.
@@ -89,6 +89,8 @@ pub struct RunState {
     pub validation: Option<super::Evaluation>,
     /// Samples in the present accumulation window.
     pub window_samples: usize,
+    /// See [`RunLength::extra_steps`].
+    pub extra_steps: i64,
 }
 
 /// What hooks asked for, done as soon as the loop allows.
@@ -107,6 +109,11 @@ pub struct Requests {
 }
 
 impl RunState {
+    /// How long the run is, for schedules that span it.
+    pub fn run_length(&self) -> RunLength {
+        RunLength { extra_steps: self.extra_steps, ..run_length(&self.config, &self.progress) }
+    }
+
     /// Whether nothing was trained yet.
     pub fn is_fresh(&self) -> bool {
         self.progress.global_step == 0 && self.progress.epoch == 0 && self.progress.batch_index == 0

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::error::{Error, io};
 
 /// The locked file; it holds the number of the process.
-const LOCK: &str = "run.lock";
+pub(super) const LOCK: &str = "run.lock";
 
 /// Held as long as a run writes into its directory.
 pub struct RunLock {

@@ -37,7 +37,7 @@ impl Restart {
     /// # Errors
     /// A value out of range, or an expression that cannot be read.
     pub fn check(self, optimizer: &OptimizerConfig) -> Result<()> {
-        let length = RunLength { max_epochs: 1, steps_per_epoch: 1, max_steps: None };
+        let length = RunLength { max_epochs: 1, steps_per_epoch: 1, max_steps: None, extra_steps: 0 };
         self.settings.map_or(Ok(()), |settings| Scheduler::new(settings, length, optimizer).map(drop))
     }
 
@@ -64,12 +64,13 @@ impl Restart {
 
     /// What is left from here to the end of the schedule.
     fn length(&self, run: RunLength, progress: &Progress) -> RunLength {
-        let RunLength { max_epochs, steps_per_epoch, max_steps } = run;
+        let RunLength { max_epochs, steps_per_epoch, max_steps, extra_steps } = run;
         let end = self.until_epoch.map_or(max_epochs, |epoch| epoch.min(max_epochs));
         let limits = [self.until_step, max_steps].into_iter().flatten();
-        let last = limits.fold(end.saturating_mul(steps_per_epoch), usize::min);
+        let extra = isize::try_from(extra_steps).unwrap_or_default();
+        let last = limits.fold(end.saturating_mul(steps_per_epoch).saturating_add_signed(extra), usize::min);
         let steps = last.saturating_sub(progress.global_step).max(1);
         let epochs = end.saturating_sub(progress.epoch).min(steps.div_ceil(steps_per_epoch.max(1))).max(1);
-        RunLength { max_epochs: epochs, steps_per_epoch, max_steps: Some(steps) }
+        RunLength { max_epochs: epochs, steps_per_epoch, max_steps: Some(steps), extra_steps: 0 }
     }
 }

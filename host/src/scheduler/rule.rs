@@ -36,7 +36,10 @@ pub(super) enum Rule {
     Lambda {
         factor: Box<Expression>,
         interval: Interval,
+        /// Optimizer steps of an epoch over how many of them make one advance.
         steps: f64,
+        /// Optimizer steps (or advances, where these are steps) that epochs had more before their length changed.
+        extra: f64,
     },
     OneCycle(Box<Curve>),
     Cyclic(Box<Cycles>),
@@ -173,7 +176,7 @@ impl Rule {
 
     /// The rate at count `t` that nobody has interfered with. Linear in `base` plus a constant, for every
     /// schedule.
-    fn closed(&self, t: usize, base: f64) -> Result<f64> {
+    pub(super) fn closed(&self, t: usize, base: f64) -> Result<f64> {
         let cosine = |eta_min: f64, done: f64| eta_min + (base - eta_min) * (1.0 + (PI * done).cos()) / 2.0;
         Ok(match self {
             Rule::Hold => base,
@@ -196,11 +199,11 @@ impl Rule {
             Rule::Polynomial(Polynomial { total_iters, power }) => {
                 base * (1.0 - t.min(*total_iters) as f64 / *total_iters as f64).powf(*power)
             }
-            Rule::Lambda { factor, interval, steps } => {
+            Rule::Lambda { factor, interval, steps, extra } => {
                 let count = t as f64;
                 base * match interval {
-                    Interval::Epoch => factor.eval(count, count * steps)?,
-                    Interval::Step => factor.eval((count / steps).floor(), count)?,
+                    Interval::Epoch => factor.eval(count, count * steps + extra)?,
+                    Interval::Step => factor.eval(((count - extra) / steps).floor(), count)?,
                 }
             }
             Rule::OneCycle(curve) => curve.lr(t, base),

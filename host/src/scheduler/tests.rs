@@ -18,7 +18,7 @@ pub(super) fn group(name: &str, lr: f64) -> ParamGroup {
     ParamGroup { lr, initial_lr: lr, ..sgd().group(name, Vec::new()) }
 }
 
-const LENGTH: RunLength = RunLength { max_epochs: 10, steps_per_epoch: 5, max_steps: None };
+const LENGTH: RunLength = RunLength { max_epochs: 10, steps_per_epoch: 5, max_steps: None, extra_steps: 0 };
 
 /// Rates of one group in epochs 0, 1, ….
 fn rates(toml: &str, lr: f64, epochs: usize) -> Vec<f64> {

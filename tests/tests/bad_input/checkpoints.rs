@@ -92,6 +92,8 @@ fn a_damaged_file_of_a_run_is_named() {
     run.write("run/swaps.json/not-a-file", "");
     run.resume(&[]).failed(1, &["run/swaps.json: it cannot be read"]);
     std::fs::remove_dir_all(run.run_dir().join("swaps.json")).unwrap();
+    // A state that is changed on purpose has no checksum any more.
+    std::fs::remove_file(run.run_dir().join("checkpoints/last/state.sha256")).unwrap();
     let mut damaged = state.clone();
     damaged["loss_scale"] = serde_json::json!({ "scale": 65536.0 });
     run.write("run/checkpoints/last/state.json", damaged.to_string());

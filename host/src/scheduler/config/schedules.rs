@@ -79,6 +79,18 @@ impl Schedule {
         }
     }
 
+    /// Whether its rates depend on how long the run is.
+    pub fn spans_the_run(&self) -> bool {
+        match self {
+            Schedule::Cosine(cosine) => cosine.t_max.is_none(),
+            Schedule::OneCycle(cycle) => cycle.length().is_none(),
+            Schedule::Sequential(sequential) => sequential.schedulers.last().is_some_and(Self::spans_the_run),
+            Schedule::Chained(chained) => chained.schedulers.iter().any(Self::spans_the_run),
+            Schedule::Warmup(warmup) => warmup.scheduler.as_deref().is_some_and(Self::spans_the_run),
+            _ => false,
+        }
+    }
+
     /// Its id, as in the table.
     pub fn id(&self) -> &'static str {
         match self {

@@ -14,15 +14,20 @@ struct Span {
     interval: Interval,
     /// Optimizer steps of an epoch over how many of them make one advance.
     steps: f64,
+    /// As in [`Rule::Lambda`].
+    extra: f64,
 }
 
 impl Rule {
     /// With all defaults, in a run of this length.
     pub(in crate::scheduler) fn new(config: &SchedulerConfig, length: RunLength) -> Result<Rule> {
-        let RunLength { max_epochs, steps_per_epoch, max_steps } = length;
-        let steps = max_epochs.saturating_mul(steps_per_epoch).min(max_steps.unwrap_or(usize::MAX));
+        let RunLength { max_epochs, steps_per_epoch, extra_steps, .. } = length;
+        let steps = length.steps();
         let events = match config.interval {
-            Interval::Epoch => max_epochs.min(steps.div_ceil(steps_per_epoch.max(1))),
+            Interval::Epoch => {
+                let counted = steps.saturating_add_signed(-isize::try_from(extra_steps).unwrap_or_default());
+                max_epochs.min(counted.div_ceil(steps_per_epoch.max(1)))
+            }
             Interval::Step => steps,
         };
         let advances = (events / config.frequency).max(1);
@@ -30,7 +35,11 @@ impl Rule {
             Interval::Epoch => steps_per_epoch.saturating_mul(config.frequency) as f64,
             Interval::Step => steps_per_epoch.max(1) as f64 / config.frequency as f64,
         };
-        Rule::of(&config.schedule, Span { advances, interval: config.interval, steps })
+        let extra = match config.interval {
+            Interval::Epoch => extra_steps as f64,
+            Interval::Step => extra_steps as f64 / config.frequency as f64,
+        };
+        Rule::of(&config.schedule, Span { advances, interval: config.interval, steps, extra })
     }
 
     fn of(schedule: &Schedule, span: Span) -> Result<Rule> {
@@ -51,6 +60,7 @@ impl Rule {
                 factor: Box::new(Expression::parse(&lambda.text())?),
                 interval: span.interval,
                 steps: span.steps,
+                extra: span.extra,
             },
             Schedule::OneCycle(cycle) => {
                 Rule::OneCycle(Box::new(Curve::new(cycle.clone(), cycle.length().unwrap_or(span.advances))))

@@ -81,7 +81,7 @@ fn a_schedule_over_a_phase_runs_as_pytorchs_over_a_run_of_that_length() {
     for (name, toml, lr) in cases {
         let expected = rates(name);
         for (epoch, until_epoch, max_epochs) in [(3, Some(13), 20), (7, None, 17), (0, Some(10), 12)] {
-            let run = RunLength { max_epochs, steps_per_epoch: 5, max_steps: None };
+            let run = RunLength { max_epochs, steps_per_epoch: 5, max_steps: None, extra_steps: 0 };
             let found = restarted(toml, run, epoch, until_epoch, lr);
             assert_eq!(found.len(), 10);
             for (epoch, found) in found.iter().enumerate() {
