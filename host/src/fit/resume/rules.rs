@@ -112,6 +112,8 @@ pub const ROWS: &[Row] = &[
             "data.on_error",
             "data.cache",
             "data.cache_mib",
+            "data.max_mib",
+            "data.max_pixels",
             "data.padding",
         ],
         rule: AtOnce,
