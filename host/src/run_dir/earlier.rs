@@ -65,12 +65,13 @@ pub(super) fn is_config_or_plugins(name: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Place;
     use super::*;
 
     #[test]
     fn what_a_file_held_before_is_kept_under_the_next_number() {
         let folder = tempfile::tempdir().unwrap();
-        let run_dir = RunDir::open(&folder.path().join("run"), None).unwrap();
+        let run_dir = RunDir::open(&Place::Given(folder.path().join("run")), None).unwrap();
         let kept = ["a", "b", "b", "c"].map(|text| run_dir.write_and_keep(CONFIG, text).unwrap());
         let expected = [None, Some("config.1.toml"), None, Some("config.2.toml")];
         assert_eq!(kept, expected.map(|name| name.map(str::to_owned)));
