@@ -74,7 +74,8 @@ fn a_group_joins_a_warm_up_before_a_cosine() {
 
 #[test]
 fn a_group_joins_a_plateau_schedule_with_a_list_of_minima() {
-    let scheduler = "id = \"reduce-on-plateau\"\nmonitor = \"metric\"\nmode = \"min\"\nfactor = 0.1\npatience = 0\nmin_lr = [0.001, 0.00004]";
+    let scheduler = "id = \"reduce-on-plateau\"\nmonitor = \"metric\"\nmode = \"min\"\n\
+                     factor = 0.1\npatience = 0\nmin_lr = [0.001, 0.00004]";
     let metric = format!("{JOIN}[[callbacks]]\nid = \"case-metric\"\nvalues = {:?}\n", vec![1.0; EPOCHS]);
     let run = train(scheduler, &metric);
     assert_eq!(rates(&run, "backbone"), [0.01, 0.01, 0.001, 0.001, 0.001, 0.001]);
