@@ -58,7 +58,8 @@ pub fn output(text: &str) -> Cow<'_, str> {
 /// An escaped name of at most [`SHOWN`] characters; a longer one is cut, with its length.
 ///
 /// ```
-/// let name = thaw_host::escape::shorten(&"a".repeat(66_000));
+/// let long = "a".repeat(66_000);
+/// let name = thaw_host::escape::shorten(&long);
 /// assert!(name.ends_with("aaa… (66000 characters)"), "{name}");
 /// ```
 pub fn shorten(name: &str) -> Cow<'_, str> {

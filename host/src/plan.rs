@@ -133,7 +133,8 @@ impl Simulation<'_> {
             }
         }
         let optimizer = optimizer_config(self.config, &self.model)?;
-        if let Some((tree, _)) = without_the_rest(self.model.tree(), &optimizer, callbacks)? {
+        let audit = self.config.trainer.audit;
+        if let Some((tree, _)) = without_the_rest(self.model.tree(), &optimizer, callbacks, audit)? {
             self.model.apply_tree(tree)?;
         }
         let groups = initial_groups(self.model.tree(), &optimizer)?;

@@ -74,6 +74,9 @@ pub struct SavedState {
     /// The last batch's loss.
     #[serde(default)]
     pub loss: Option<f64>,
+    /// Rates of the last step, by position of the group; the record of the epoch has them.
+    #[serde(default)]
+    pub used_rates: Vec<f64>,
     /// Metrics that hooks logged and no record has yet.
     #[serde(default)]
     pub logged: BTreeMap<String, f64>,

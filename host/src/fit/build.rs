@@ -170,7 +170,9 @@ impl Fit {
     fn build_optimizer(&mut self) -> Result<(), Error> {
         let state = &mut self.state;
         let config = optimizer_config(&state.config, &state.model)?;
-        if let Some((tree, frozen)) = without_the_rest(state.model.tree(), &config, &self.callbacks)? {
+        let audit = state.config.trainer.audit;
+        let rest = without_the_rest(state.model.tree(), &config, &self.callbacks, audit)?;
+        if let Some((tree, frozen)) = rest {
             tracing::info!(
                 "{frozen} parameters outside of [optimizer] parameters are frozen, batch norms among them in evaluation \
                  mode: no strategy is loaded that could thaw them"

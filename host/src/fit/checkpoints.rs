@@ -329,6 +329,7 @@ impl RunState {
             callbacks,
             metrics: finite(&self.metrics),
             known_metrics: self.known_metrics.clone(),
+            used_rates: self.used_rates.clone(),
             meter: self.meter.clone(),
             loss: self.loss.filter(|loss| loss.is_finite()),
             logged: finite(&self.requests.logged),

@@ -5,6 +5,7 @@ use thaw_plugin_api::module_tree::{BatchNorm, ModuleTree};
 use thaw_plugin_api::optimizer::ParamGroup;
 
 use super::FitError;
+use crate::config::Audit;
 use crate::optimizer::OptimizerConfig;
 use crate::plugins::Instance;
 
@@ -35,8 +36,9 @@ pub fn initial_groups(tree: &ModuleTree, config: &OptimizerConfig) -> Result<Vec
 }
 
 /// The tree with everything frozen that `[optimizer] parameters` leaves out, batch norms in evaluation mode, where
-/// no strategy is loaded that could thaw it: training a head alone needs no strategy. Gives how many parameters
-/// that are, too; none where nothing changes.
+/// no strategy is loaded that could thaw it: training a head alone needs no strategy. A laxer audit than
+/// `error` asks to leave what is in no group as it is. Gives how many parameters that are, too; none where
+/// nothing changes.
 ///
 /// # Errors
 /// As [`initial_groups`].
@@ -44,9 +46,10 @@ pub fn without_the_rest(
     tree: &ModuleTree,
     config: &OptimizerConfig,
     callbacks: &[Instance],
+    audit: Audit,
 ) -> Result<Option<(ModuleTree, usize)>, FitError> {
     let Some(patterns) = &config.parameters else { return Ok(None) };
-    if callbacks.iter().any(|callback| callback.kind() == Kind::Strategy) {
+    if audit != Audit::Error || callbacks.iter().any(|callback| callback.kind() == Kind::Strategy) {
         return Ok(None);
     }
     let refused = |error| FitError::Config(format!("[optimizer] parameters: {error}"));

@@ -43,6 +43,7 @@ impl Fit {
         state.known_metrics = saved.known_metrics.iter().chain(saved.metrics.keys()).cloned().collect();
         state.meter = saved.meter.clone();
         state.loss = saved.loss;
+        state.used_rates.clone_from(&saved.used_rates);
         state.requests.logged.clone_from(&saved.logged);
         state.requested.clone_from(&saved.requested);
         if let Some(earlier) = checkpoint.folder().parent() {

@@ -29,12 +29,19 @@ fn picture(batch: i64, side: i64) -> Tensors {
     Tensors::one("image", Tensor::randn([batch, 3, side, side], (Kind::Float, Device::Cpu)))
 }
 
+/// Draws of tests that run beside each other would mix: libtorch has one generator.
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static DRAWS: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    DRAWS.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 fn first(built: &mut Built, inputs: Tensors) -> Tensor {
     built.forward(inputs).unwrap().into_iter().next().unwrap().1
 }
 
 #[test]
 fn every_program_of_the_references_is_pytorchs_in_outputs_gradients_and_training() {
+    let _alone = alone();
     tch::set_num_threads(1);
     for name in ["convnet", "bert", "vit", "gpt2", "tied", "two_inputs"] {
         let reference = Exported::read(&folder().join(name).with_extension("safetensors")).unwrap();
@@ -45,6 +52,7 @@ fn every_program_of_the_references_is_pytorchs_in_outputs_gradients_and_training
 
 #[test]
 fn stages_are_found_where_one_tensor_goes_on() {
+    let _alone = alone();
     let names = |name: &str| stage_names(&built(name, &json!({})).unwrap());
     assert_eq!(names("convnet"), ["stem", "blocks.0", "blocks.1", "head"]);
     assert_eq!(names("vit"), ["patch_embed.proj", "blocks.0", "blocks.1", "norm", "head"]);
@@ -61,6 +69,7 @@ fn stages_are_found_where_one_tensor_goes_on() {
 
 #[test]
 fn a_stage_names_the_parameters_that_lie_between_its_modules() {
+    let _alone = alone();
     let vit = built("vit", &json!({})).unwrap();
     let block = vit.stages().iter().find(|stage| stage.name == "blocks.0").unwrap();
     assert_eq!(block.modules, ["pos_drop", "blocks.0", "cls_token", "pos_embed"]);
@@ -68,6 +77,7 @@ fn a_stage_names_the_parameters_that_lie_between_its_modules() {
 
 #[test]
 fn a_stages_input_can_be_kept_and_used_again() {
+    let _alone = alone();
     let mut convnet = built("convnet", &json!({})).unwrap();
     convnet.set_training(false);
     let _guard = tch::no_grad_guard();
@@ -86,6 +96,7 @@ fn a_stages_input_can_be_kept_and_used_again() {
 
 #[test]
 fn pictures_are_prepared_to_the_size_of_the_export() {
+    let _alone = alone();
     let size = |more: Value| built("convnet", &more).unwrap().description().input.image_size;
     assert_eq!(size(json!({})), Some(16));
     assert_eq!(size(json!({ "image_size": 32 })), Some(32));
@@ -93,6 +104,7 @@ fn pictures_are_prepared_to_the_size_of_the_export() {
 
 #[test]
 fn the_tree_has_pytorchs_classes() {
+    let _alone = alone();
     let convnet = built("convnet", &json!({})).unwrap();
     let class = |path: &str| convnet.tree().get(path).unwrap().kind.clone();
     assert_eq!(class(""), "ConvNet");
@@ -103,6 +115,7 @@ fn the_tree_has_pytorchs_classes() {
 
 #[test]
 fn a_part_of_a_file_stands_under_a_new_head() {
+    let _alone = alone();
     let headed = json!({ "module": "stem", "num_classes": 3 });
     let mut part = built("convnet", &headed).unwrap();
     assert_eq!(stage_names(&part), ["backbone", "head"]);
@@ -120,6 +133,7 @@ fn a_part_of_a_file_stands_under_a_new_head() {
 
 #[test]
 fn parts_that_cannot_stand_alone_are_refused_with_the_reason() {
+    let _alone = alone();
     let refused = |name: &str, more: Value| built(name, &more).err().unwrap();
     let late = refused("convnet", json!({ "module": "blocks.1", "num_classes": 3 }));
     assert!(late.contains("takes what other modules compute (add)"), "{late}");
@@ -134,6 +148,7 @@ fn parts_that_cannot_stand_alone_are_refused_with_the_reason() {
 
 #[test]
 fn inputs_go_by_name_and_have_to_have_the_sizes_of_the_export() {
+    let _alone = alone();
     let mut two = built("two_inputs", &json!({})).unwrap();
     two.set_training(false);
     let table = Tensor::zeros([2, 4], (Kind::Float, Device::Cpu));
@@ -149,6 +164,7 @@ fn inputs_go_by_name_and_have_to_have_the_sizes_of_the_export() {
 
 #[test]
 fn batch_statistics_leave_the_stored_ones_alone() {
+    let _alone = alone();
     use thaw_plugin_api::nn::Mode;
     let mut convnet = built("convnet", &json!({})).unwrap();
     let _guard = tch::no_grad_guard();

@@ -116,7 +116,7 @@ impl Schedulers {
             if !at_end.is_null() {
                 comparison.number(
                     &format!("epoch {epoch}, lr at its end"),
-                    &record(records, epoch, None)?[FIRST],
+                    &record(records, epoch, None)?[FIRST_AT_END],
                     at_end,
                     Tolerance::Rate,
                 );
@@ -208,6 +208,7 @@ fn record(records: &[Value], epoch: usize, batch: Option<usize>) -> Result<&Valu
 }
 
 const FIRST: &str = "lr-layer.0";
+const FIRST_AT_END: &str = "rate_at_end-layer.0";
 const SECOND: &str = "lr-layer.1";
 
 fn rate(value: &Value) -> f64 {

@@ -71,7 +71,11 @@ fn schedule(spec: &Value, count: &str) -> Result<Map<String, Value>> {
         "LambdaLR" => "lambda",
         "OneCycleLR" => "one-cycle",
         "CyclicLR" => "cyclic",
-        "ReduceLROnPlateau" => "reduce-on-plateau",
+        "ReduceLROnPlateau" => {
+            // PyTorch's default; the program asks for it where a metric's name does not say.
+            table.entry("mode").or_insert(json!("min"));
+            "reduce-on-plateau"
+        }
         "SequentialLR" => "sequential",
         "ChainedScheduler" => "chained",
         other => bail!("there is no schedule for {other}"),

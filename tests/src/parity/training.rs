@@ -191,7 +191,8 @@ impl Expected<'_> {
             &expected["val_loss"],
             val_loss,
         );
-        let rates: Vec<&Value> = names.iter().map(|name| &found.end[name]).collect();
+        let at_end = |name: &String| &found.end[name.replacen("lr-", "rate_at_end-", 1)];
+        let rates: Vec<&Value> = names.iter().map(at_end).collect();
         if !self.is_past_one_cycle(&found.end) {
             self.rates(comparison, &format!("{at}, lr_at_end"), &rates, &expected["lr_at_end"]);
         }

@@ -202,6 +202,8 @@ pub const ROWS: &[Row] = &[
             "trainer.detect_anomaly",
             "trainer.channels_last",
             "trainer.deterministic",
+            "trainer.matmul_precision",
+            "trainer.cudnn_benchmark",
             "trainer.threads",
         ],
         rule: AtOnce,

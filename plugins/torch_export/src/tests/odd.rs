@@ -11,6 +11,7 @@ fn logits(built: &mut Built, batch: i64) -> Tensor {
 
 #[test]
 fn a_module_that_was_in_evaluation_mode_stays_so() {
+    let _alone = alone();
     let mut partly = built("odd/frozen_batch_norm", &json!({})).unwrap();
     assert_eq!(partly.tree().get("bn").unwrap().fixed_mode, Some(false));
     partly.set_training(true);
@@ -24,6 +25,7 @@ fn a_module_that_was_in_evaluation_mode_stays_so() {
 
 #[test]
 fn a_file_exported_in_evaluation_mode_trains_all_the_same() {
+    let _alone = alone();
     let mut odd = built("odd/eval_mode", &json!({})).unwrap();
     let mut other = built("odd/static_batch", &json!({})).unwrap();
     for (name, tensor) in other.tensors() {
@@ -39,6 +41,7 @@ fn a_file_exported_in_evaluation_mode_trains_all_the_same() {
 
 #[test]
 fn a_fixed_batch_is_a_clear_error_for_another() {
+    let _alone = alone();
     let mut fixed = built("odd/static_batch", &json!({})).unwrap();
     assert_eq!(logits(&mut fixed, 4).size(), [4, 2]);
     let error = fixed.forward(picture(3, 8)).unwrap_err();
@@ -50,6 +53,7 @@ fn a_fixed_batch_is_a_clear_error_for_another() {
 
 #[test]
 fn a_strict_export_is_the_same_model() {
+    let _alone = alone();
     let mut strict = built("odd/strict", &json!({})).unwrap();
     let mut plain = built("odd/eval_mode", &json!({})).unwrap();
     let names = |built: &Built| built.tensors().iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
@@ -64,6 +68,7 @@ fn a_strict_export_is_the_same_model() {
 
 #[test]
 fn randomness_that_no_mode_switches_off_is_known() {
+    let _alone = alone();
     let path = folder().join("odd/noise.pt2");
     let program = crate::program::Program::read(&path, None).unwrap();
     let exported = crate::modes::Exported::of(&program.graph);
@@ -76,6 +81,7 @@ fn randomness_that_no_mode_switches_off_is_known() {
 
 #[test]
 fn both_branches_of_a_condition_run() {
+    let _alone = alone();
     let mut branch = built("odd/branch", &json!({})).unwrap();
     branch.set_training(false);
     let _guard = tch::no_grad_guard();
@@ -95,6 +101,7 @@ fn both_branches_of_a_condition_run() {
 
 #[test]
 fn autocast_inside_a_program_computes_in_its_type() {
+    let _alone = alone();
     let mut autocast = built("odd/autocast", &json!({})).unwrap();
     let mut plain = built("odd/eval_mode", &json!({})).unwrap();
     for (name, tensor) in autocast.tensors() {
@@ -115,6 +122,7 @@ fn autocast_inside_a_program_computes_in_its_type() {
 
 #[test]
 fn a_bfloat16_export_takes_float32_pictures() {
+    let _alone = alone();
     let mut half = built("odd/half", &json!({})).unwrap();
     assert_eq!(half.tensor("conv.weight").kind(), Kind::BFloat16);
     assert_eq!(logits(&mut half, 2).size(), [2, 2]);
@@ -122,6 +130,7 @@ fn a_bfloat16_export_takes_float32_pictures() {
 
 #[test]
 fn of_two_programs_the_one_for_training_is_taken_or_the_one_that_is_named() {
+    let _alone = alone();
     let train = built("odd/two_programs", &json!({})).unwrap();
     let eval = built("odd/two_programs", &json!({ "program": "eval" })).unwrap();
     assert_eq!(train.tensors().len(), eval.tensors().len());

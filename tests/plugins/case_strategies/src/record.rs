@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use thaw_plugin_api::prelude::*;
 
-/// Logs the norm of the optimizer's gradients before they are clipped, and group 0's momentum; says when an
-/// epoch begins.
+/// Logs the norm of the optimizer's gradients before they are clipped, group 0's momentum, and each group's rate
+/// at the end of an epoch, which the next step would use; says when an epoch begins.
 #[derive(Config)]
 pub struct CaseRecorder {
     /// Whether to log `total_norm` at each step.
@@ -36,6 +36,12 @@ impl Callback for CaseRecorder {
             Some(momentum) => context.log("momentum", momentum),
             None => Ok(()),
         }
+    }
+
+    fn on_train_epoch_end(&mut self, context: &mut Context) -> Result<()> {
+        let groups = context.optimizer()?.groups().iter();
+        let rates: Vec<_> = groups.map(|group| (format!("rate_at_end-{}", group.name), group.lr)).collect();
+        rates.into_iter().try_for_each(|(name, lr)| context.log(&name, lr))
     }
 
     fn on_before_optimizer_step(&mut self, context: &mut Context) -> Result<()> {
