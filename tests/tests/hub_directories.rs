@@ -57,7 +57,8 @@ fn a_trained_classifier_predicts_as_transformers_with_nothing_but_its_folder_nam
         let fitted = run.fit(&[]).succeeded();
         assert!(fitted.stderr.contains("config.json"), "{}", fitted.stderr);
         // The rate is 0, and the run says so.
-        let warnings = fitted.stderr.lines().filter(|line| line.contains("WARN") && !line.contains("rate is 0"));
+        let warnings =
+            fitted.stderr.lines().filter(|line| line.contains("WARN") && !line.contains("rate is 0"));
         assert_eq!(warnings.count(), 0, "{}", fitted.stderr);
         agrees(&run, family);
         run.host(["validate", "--checkpoint", "run", "--set", "data.val_path=train.csv"]).succeeded();

@@ -17,7 +17,7 @@
 //! their module.
 //!
 //! The file is an archive (`archive`) with the program as JSON (`json`) and its tensors (`tensors`).
-//! [`Program`](program::Program) is what was read, checked; `lower` makes a graph of it, whose every operator
+//! `program::Program` is what was read, checked; `lower` makes a graph of it, whose every operator
 //! goes through libtorch's dispatcher (`graph`). Nothing in the file is run as code, and no pickle is read:
 //! a program can call libtorch's own operators on its tensors, those that open files left out.
 
