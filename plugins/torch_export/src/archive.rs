@@ -43,8 +43,8 @@ impl Archive {
         let root = names.iter().find_map(|name| name.strip_suffix("archive_format")).map(str::to_owned);
         let Some(root) = root else { return Err(something_else(&names)) };
         let mut archive = Self { zip, root, names };
-        archive.expect("archive_format", "pt2")?;
-        archive.expect("byteorder", "little")?;
+        archive.require("archive_format", "pt2")?;
+        archive.require("byteorder", "little")?;
         Ok(archive)
     }
 
@@ -114,7 +114,7 @@ impl Archive {
         self.zip.by_index_raw(index).ok().map(|entry| entry.size())
     }
 
-    fn expect(&mut self, name: &str, expected: &str) -> Result<(), Fault> {
+    fn require(&mut self, name: &str, expected: &str) -> Result<(), Fault> {
         let found = self.read(name, 64)?;
         let found = String::from_utf8_lossy(&found);
         if found.trim() == expected {
