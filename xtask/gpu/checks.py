@@ -1,5 +1,6 @@
 """What has to hold on a device. Each check gives a text on success and raises on a failure."""
 
+import concurrent.futures
 import json
 import math
 import pathlib
@@ -44,6 +45,10 @@ device = "{device}"
 """
 
 
+# Folders of references, and the program that compares with them.
+REFERENCES = {"parity": "parity", "parity_more": "parity", "models": "models", "models_more": "models"}
+
+
 class Failure(Exception):
     pass
 
@@ -60,14 +65,17 @@ class Checks:
         limits = "limit_train_batches = 4\nlimit_val_batches = 2\nthreads = 2" if small else ""
         config = EMOJI.format(bundle=machine.BUNDLE, device=device, size=64 if small else 128, limits=limits)
         (self.folder / "emoji.toml").write_text(config)
+        # References start a program for each case: on a GPU, with many processors, those of all folders at once.
+        self.pool = concurrent.futures.ThreadPoolExecutor(1 if small else len(REFERENCES))
+        self.comparisons = {}
 
     def all(self):
         """Names and functions, in order; those that need a GPU are left out on a CPU, and the table says so."""
         found = [
-            ("parity", lambda: self.references("parity", "parity")),
-            ("parity, more", lambda: self.references("parity", "parity_more")),
-            ("models", lambda: self.references("models", "models")),
-            ("models, more", lambda: self.references("models", "models_more")),
+            ("parity", lambda: self.references("parity")),
+            ("parity, more", lambda: self.references("parity_more")),
+            ("models", lambda: self.references("models")),
+            ("models, more", lambda: self.references("models_more")),
             ("emoji, fp32", lambda: self.emoji("fp32", "trainer.matmul_precision=highest")),
             ("emoji, bf16-mixed", lambda: self.emoji("bf16", "trainer.precision=bf16-mixed")),
             ("emoji, TF32", lambda: self.emoji("tf32", "trainer.matmul_precision=high")),
@@ -76,6 +84,7 @@ class Checks:
             ("predicts and validates without a GPU", self.elsewhere),
             ("phases", self.phases),
             ("swap", self.swap),
+            ("emoji, speed by epoch", self.speed),
         ]
         gpu = [
             ("emoji, fp16-mixed", lambda: self.emoji("fp16", "trainer.precision=fp16-mixed")),
@@ -84,9 +93,15 @@ class Checks:
         ]
         return found + ([] if self.device == "cpu" else gpu), [name for name, _ in gpu if self.device == "cpu"]
 
-    def references(self, name, folder):
+    def references(self, folder):
+        if not self.comparisons:
+            for each in REFERENCES:
+                self.comparisons[each] = self.pool.submit(self.compare, each)
+        return self.comparisons[folder].result()
+
+    def compare(self, folder):
         kind = "cpu" if self.device == "cpu" else "cuda"
-        command = [machine.program(name), str(machine.BUNDLE / folder)]
+        command = [machine.program(REFERENCES[folder]), str(machine.BUNDLE / folder)]
         command += ["--device", self.device, "--allow", str(ALLOWED[kind])]
         code, text = machine.run(
             command, self.folder, self.device, 240,
@@ -117,6 +132,15 @@ class Checks:
         # Nine classes: chance is 0.2 with the largest.
         expect(self.device == "cpu" or last["val_acc"] > 0.6, f"val_acc is {last['val_acc']}")
         return ", ".join(f"{key} {last[key]:.4f}" for key in ("train_loss", "val_loss", "val_acc"))
+
+    def speed(self):
+        """Samples per second of each epoch: how much of a short run is the first use of kernels."""
+        more, run = {"THAW_COUNT_WAITS": "1"}, "speed"
+        sets = ["--set", "trainer.precision=bf16-mixed", "--set", "trainer.max_epochs=4"]
+        arguments = ["fit", "emoji.toml", "--run-dir", run, *sets]
+        code, text = machine.host(arguments, self.folder, self.device, 120, **more)
+        expect(code == 0, text)
+        return f"{machine.rates(text)} samples/s, {machine.waits_per_batch(text)} waits a batch"
 
     def deterministic(self):
         for run in ("same-1", "same-2"):

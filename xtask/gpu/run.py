@@ -1,13 +1,15 @@
 """Checks and measures Thaw on this machine: `python3 run.py [--device cuda|cpu] [--out DIR] [--seconds N]`.
 
-Needs a python3 with PyTorch of the libtorch version that the programs were built for, and nothing else: no Rust,
-no network. Writes `results.json` and `results.txt` into DIR, the table last on standard output. A failed part is
-named and the others go on; the exit code is 1 then.
+Needs a python3 with PyTorch of the libtorch version that the programs were built for; timings need torchvision,
+transformers and Lightning, too. No Rust, no network. Writes `results.json` and `results.txt` into DIR after each
+part, so that a run that is cut off leaves what it found, and prints the table last. A failed part is named and the
+others go on; the exit code is 1 then.
 """
 
 import argparse
 import json
 import pathlib
+import re
 import sys
 import time
 import traceback
@@ -29,19 +31,19 @@ def attempt(name, work, deadline):
     return {"name": name, "ok": ok, "detail": detail, "seconds": seconds}
 
 
-def timings(device, folder, deadline):
+def timings(found, given, folder, deadline, write):
     import timings as module
 
-    rows, failures = [], []
-    for group, make in module.all_works(device, folder):
+    for group, make in module.all_works(given.device, folder):
         made = attempt(f"timings, {group}", make, deadline)
         if not made["ok"]:
-            failures.append(made)
+            found["failures"].append(made)
             continue
         for work in made["detail"]:
-            row = attempt(work.name, lambda work=work: module.measure(work, folder, device), deadline)
-            (rows if row["ok"] else failures).append(row["detail"] if row["ok"] else row)
-    return rows, failures
+            measure = lambda work=work: module.measure(work, folder, given.device, given.repeats)
+            row = attempt(work.name, measure, deadline)
+            found["timings" if row["ok"] else "failures"].append(row["detail"] if row["ok"] else row)
+            write()
 
 
 def table(found):
@@ -69,7 +71,8 @@ def main():
     arguments.add_argument("--out", default="out")
     arguments.add_argument("--seconds", type=float, default=480)
     arguments.add_argument("--only", choices=["checks", "timings"])
-    arguments.add_argument("--match", default="", help="only checks with this in their name")
+    arguments.add_argument("--match", default="", help="only checks whose names this regular expression finds")
+    arguments.add_argument("--repeats", type=int, default=2, help="turns of each timing; the median counts")
     given = arguments.parse_args()
     out = pathlib.Path(given.out).resolve()
     import checks
@@ -81,15 +84,22 @@ def main():
     found = {"machine": machine.describe(given.device), "checks": [], "timings": [], "failures": [], "left_out": []}
     manifest = machine.BUNDLE / "MANIFEST.json"
     found["machine"].update(json.loads(manifest.read_text()) if manifest.exists() else {})
+
+    def write():
+        text, failed = table(found)
+        (out / "results.json").write_text(json.dumps(found, indent=1, default=str))
+        (out / "results.txt").write_text(text + "\n")
+        return text, failed
+
     if given.only != "timings":
         every, found["left_out"] = checks.Checks(given.device, work).all()
-        chosen = [(name, check) for name, check in every if given.match in name]
-        found["checks"] = [attempt(name, check, deadline) for name, check in chosen]
+        for name, check in every:
+            if re.search(given.match, name):
+                found["checks"].append(attempt(name, check, deadline))
+                write()
     if given.only != "checks":
-        found["timings"], found["failures"] = timings(given.device, work, deadline)
-    text, failed = table(found)
-    (out / "results.json").write_text(json.dumps(found, indent=1, default=str))
-    (out / "results.txt").write_text(text + "\n")
+        timings(found, given, work, deadline, write)
+    text, failed = write()
     print(text)
     return 1 if failed else 0
 

@@ -1,7 +1,8 @@
 """Samples per second of Thaw and of a plain PyTorch or Lightning loop on the same work, in turns.
 
 Weights are fresh, data random: the time of a step depends on neither. Rates are those of the last epoch, whose
-caches and kernels are warm. Each line of the result names the sizes that it stands for.
+caches and kernels are warm; those of every epoch are kept in `results.json`. Each line of the result names the
+sizes that it stands for.
 """
 
 import json
@@ -11,8 +12,6 @@ import statistics
 import time
 
 import machine
-
-REPEATS = 2
 
 
 class Work:
@@ -308,25 +307,38 @@ def thaw(work, folder, device, watch_waits):
     found = machine.rates(text)
     if not found:
         raise RuntimeError(f"no rate is told in: {text[-1500:]}")
-    return found[-1], watch.numbers(), machine.waits_per_batch(text)
+    return found, watch.numbers(), machine.waits_per_batch(text)
 
 
-def measure(work, folder, device):
+def give_memory_back(device):
+    """What PyTorch keeps of a loop that is over would count as the next run's memory."""
+    import gc
+
+    import torch
+
+    if device != "cpu":
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def measure(work, folder, device, repeats):
     """Both in turns; the median of each. Waits are counted in a run of their own, which counting makes slower."""
     ours, theirs, numbers = [], [], {}
-    for _ in range(1 if device == "cpu" else REPEATS):
-        rate, numbers, _ = thaw(work, folder, device, False)
-        ours.append(rate)
+    for _ in range(1 if device == "cpu" else repeats):
+        rates, numbers, _ = thaw(work, folder, device, False)
+        ours.append(rates)
         with machine.Watch(device) as watch:
-            theirs.append(work.peer.rates(2)[-1])
+            theirs.append(work.peer.rates(2))
         peer = watch.numbers()
+        give_memory_back(device)
     _, _, waits = thaw(work, folder, device, True)
-    ours, theirs = statistics.median(ours), statistics.median(theirs)
+    by_epoch = {"thaw_epochs": ours, "peer_epochs": theirs}
+    ours, theirs = (statistics.median(rates[-1] for rates in turns) for turns in (ours, theirs))
     return {
         "work": work.name, "batch": work.batch, "thaw": round(ours, 1), "against": work.against,
         "peer": round(theirs, 1), "ratio": round(ours / theirs, 2), "target": work.target,
         "busy": numbers["busy"], "peer_busy": peer["busy"], "memory_gib": numbers["memory_gib"],
-        "peer_memory_gib": peer["memory_gib"], "waits_per_batch": waits,
+        "peer_memory_gib": peer["memory_gib"], "waits_per_batch": waits, **by_epoch,
     }
 
 
@@ -334,7 +346,7 @@ def all_works(device, folder):
     folder = pathlib.Path(folder)
     small = device == "cpu"
     return [
-        ("pictures", lambda: pictures(device, folder, small)),
-        ("texts", lambda: bert(device, folder, small)),
         ("perceptron", lambda: perceptron(device, folder, small)),
+        ("texts", lambda: bert(device, folder, small)),
+        ("pictures", lambda: pictures(device, folder, small)),
     ]
