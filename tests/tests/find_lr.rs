@@ -8,7 +8,6 @@ use thaw_host::config::RunConfig;
 use thaw_host::find_lr::FindLr;
 use thaw_host::fit::{Fit, FitOptions};
 use thaw_host::plugins::{PluginSet, SearchPath};
-use thaw_host::progress::Reporter;
 use thaw_plugin_api::tch::Device;
 use thaw_tests::{Finished, Outcome, Run, fixtures, plugin};
 
@@ -176,7 +175,7 @@ fn a_run_goes_on_after_it_as_if_it_had_not_been() {
             FitOptions {
                 run_dir: thaw_host::run_dir::Place::Given(run_dir),
                 resume,
-                reporter: Reporter::new(true),
+                observers: Vec::new(),
                 reads: None,
             },
         )

@@ -14,7 +14,7 @@ use thaw_host::config::RunConfig;
 use thaw_host::fit::{Fit, FitOptions};
 use thaw_host::optimizer::{Optimizer, OptimizerConfig, Parameters};
 use thaw_host::plugins::{PluginSet, SearchPath};
-use thaw_host::progress::Reporter;
+use thaw_host::progress::Terminal;
 use thaw_host::run_dir::Place;
 use thaw_host::weights::{WriteOptions, write_safetensors};
 
@@ -107,7 +107,7 @@ fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
     let options = FitOptions {
         run_dir: Place::Given(folder.path().join("run")),
         resume: None,
-        reporter: Reporter::new(false),
+        observers: vec![Box::new(Terminal::new())],
         reads: None,
     };
     let mut fit = Fit::build(config, plugins, Device::Cpu, options)?;

@@ -11,7 +11,6 @@ use thaw_plugin_api::optimizer::ParamGroup;
 use crate::data::SplitBy;
 use crate::fit::{Best, Meter, SavedScaler};
 use crate::optimizer::OptimizerConfig;
-use crate::run_dir::Position;
 use crate::scheduler::RunLength;
 use crate::swap::Swap;
 
@@ -88,14 +87,29 @@ pub struct SavedState {
     /// Checkpoints that hooks asked for, by name: strategies may want to restore them.
     #[serde(default)]
     pub requested: BTreeSet<CheckpointName>,
-    /// Where the files of records end.
-    pub records: Position,
+    /// Where the files of records end, and what other observers keep, by their names.
+    pub records: BTreeMap<String, Value>,
+    /// Seconds since the run was started.
+    #[serde(default)]
+    pub seconds: f64,
+    /// Samples that were trained on since the run was started, see [`SavedState::samples_of_run`].
+    #[serde(default)]
+    pub samples: Option<u64>,
     /// Scale of the loss, in half precision.
     #[serde(default)]
     pub loss_scale: Option<SavedScaler>,
     /// Strategies that were replaced in the running process, in order.
     #[serde(default)]
     pub swaps: Vec<Swap>,
+}
+
+impl SavedState {
+    /// Samples that were trained on since the run was started. Older versions did not count them: as many as
+    /// there are, in each epoch.
+    pub fn samples_of_run(&self) -> u64 {
+        let counted = || (self.epoch * self.train_samples.unwrap_or(0) + self.sample.unwrap_or(0)) as u64;
+        self.samples.unwrap_or_else(counted)
+    }
 }
 
 /// Which model it is.

@@ -19,7 +19,6 @@ use crate::error::io;
 use crate::find_lr::{FindLr, FindLrError, FoundLr, Growth};
 use crate::fit::{Fit, FitOptions};
 use crate::plugins::PluginSet;
-use crate::progress::Reporter;
 use crate::run_dir::Place;
 use crate::stdout::print;
 
@@ -116,7 +115,7 @@ pub fn test(
         config,
         plugins,
         device,
-        FitOptions { run_dir: Place::Given(run_dir), resume, reporter: Reporter::new(true), reads: None },
+        FitOptions { run_dir: Place::Given(run_dir), resume, observers: Vec::new(), reads: None },
     )?;
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
     let bar = ProgressBar::with_draw_target(None, target);

@@ -9,8 +9,9 @@ use super::start::StartArgs;
 use super::{Options, find_lr, session, tell};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, LAST, locate};
+use crate::fit::events::Observer;
 use crate::fit::{Fit, FitOptions, Outcome};
-use crate::progress::Reporter;
+use crate::progress::Terminal;
 use crate::run_dir::{Place, RunDir};
 use crate::stdout::print;
 
@@ -41,12 +42,12 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     if args.find_lr {
         config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet)?;
     }
-    let mut fit = Fit::build(
-        config,
-        plugins,
-        device,
-        FitOptions { run_dir, resume, reporter: Reporter::new(options.quiet), reads: None },
-    )?;
+    let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+    if !options.quiet {
+        observers.push(Box::new(Terminal::new()));
+    }
+    let mut fit =
+        Fit::build(config, plugins, device, FitOptions { run_dir, resume, observers, reads: None })?;
     let result = fit.run();
     if let Err(error) = &result {
         tell_last_checkpoint(&fit.state().run_dir, error);

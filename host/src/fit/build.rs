@@ -6,9 +6,13 @@ use thaw_plugin_api::module_tree::ModuleTree;
 
 use super::audit::Frozen;
 use super::classes;
+use super::events::{
+    Ending, EventKind, GroupsRecords, MetricsRecords, Observer, Observers, RecordsError, Warnings,
+};
 use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
 use super::readings::Readings;
+use super::resume::Resumed;
 use super::scaler::LossScaler;
 use super::state::Requests;
 use super::swap::Swapping;
@@ -20,7 +24,6 @@ use crate::data::{DataConfig, DataModule, InputDefaults, Interpolation, Limits, 
 use crate::model::{HostModel, load_weights};
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
 use crate::plugins::{Instance, PluginError, PluginSet, self_contained};
-use crate::progress::Reporter;
 use crate::run_dir::{self, Place, RunDir};
 use crate::scheduler::{RunLength, Scheduler};
 use crate::torch::reading::Reads;
@@ -32,10 +35,18 @@ pub struct FitOptions {
     pub run_dir: Place,
     /// A checkpoint to go on from.
     pub resume: Option<Checkpoint>,
-    /// How the run is shown.
-    pub reporter: Reporter,
+    /// Who is told of the run, besides the records of its run directory.
+    pub observers: Vec<Box<dyn Observer>>,
     /// When losses and metrics are read; [`Reads::on`] the run's device where it is left out.
     pub reads: Option<Reads>,
+}
+
+/// A run that is ready to train, and has written nothing yet.
+struct Prepared<'c> {
+    /// The run config as the run directory gets it.
+    config: String,
+    /// What it goes on from.
+    resumed: Option<(&'c Checkpoint, Resumed)>,
 }
 
 impl Fit {
@@ -85,6 +96,8 @@ impl Fit {
         let resumed = options.resume.as_ref().and_then(Checkpoint::run_dir);
         let run_dir = RunDir::open(&options.run_dir, resumed.as_deref())?;
         let store = CheckpointStore::open(run_dir.checkpoints())?;
+        let warnings = Warnings::default();
+        let observers = with_records(options.observers, &run_dir, warnings.clone())?;
         let state = RunState {
             config,
             model,
@@ -119,37 +132,60 @@ impl Fit {
             frozen: Frozen::default(),
             swaps: Vec::new(),
             validation: None,
+            samples: 0,
+            warnings,
             window_samples: 0,
             extra_steps: 0,
         };
         let swapping = Swapping::new(state.run_dir.path());
-        let mut fit = Self { state, callbacks, plugins, reporter: options.reporter, swapping };
-        if let Err(error) = fit.prepare(options.resume.as_ref()) {
+        let mut fit = Self { state, callbacks, plugins, observers, swapping };
+        if let Err(error) = fit.prepare_and_start(options.resume.as_ref()) {
             fit.fail(&error);
             fit.state.run_dir.discard();
             return Err(error);
         }
-        fit.reporter.start(&fit.state, fit.plugins.plugins().map(|plugin| plugin.metadata().name.as_str()));
         Ok(fit)
     }
 
+    fn prepare_and_start(&mut self, resume: Option<&Checkpoint>) -> Result<(), Error> {
+        let prepared = self.prepare(resume)?;
+        self.tell_start()?;
+        // Not before is anything of an earlier run written over.
+        let written = self.write_start(&prepared);
+        if let Err(error) = &written {
+            self.tell(EventKind::RunEnded(Ending::Failed { error: &error.to_string() }))?;
+        }
+        written
+    }
+
     /// From `setup` to the state to train from.
-    fn prepare(&mut self, resume: Option<&Checkpoint>) -> Result<(), Error> {
+    fn prepare<'c>(&mut self, resume: Option<&'c Checkpoint>) -> Result<Prepared<'c>, Error> {
         let config = self.resolve()?;
         let resumed = resume.map(|checkpoint| self.check_resumed(checkpoint)).transpose()?;
         self.state.paths = KeptPaths::keep(&self.state.config, &self.plugins, &self.state.run_dir)?;
-        resume.map_or(Ok(()), |checkpoint| self.restore_swaps(checkpoint))?;
+        if let Some(checkpoint) = resume {
+            self.restore_swaps(checkpoint)?;
+        }
         self.setup(resume.is_none())?;
         self.build_optimizer()?;
-        let resumed = resume.zip(resumed.as_ref());
-        resumed.map_or(Ok(()), |(checkpoint, resumed)| self.restore(checkpoint, resumed))?;
-        self.check_leftover_batch()?;
-        // The run starts: not before is anything of an earlier one written over.
-        if let Some((checkpoint, resumed)) = resumed {
-            self.go_back_to(checkpoint)?;
-            return self.write_resumed(checkpoint, resumed, &config);
+        let resumed = resume.zip(resumed);
+        if let Some((checkpoint, resumed)) = &resumed {
+            self.restore(checkpoint, resumed)?;
         }
-        self.state.run_dir.write(run_dir::CONFIG, &config)?;
+        self.check_leftover_batch()?;
+        if let Some(checkpoint) = resume {
+            self.observers.resume(&checkpoint.state.records, checkpoint.state.seconds)?;
+        }
+        Ok(Prepared { config, resumed })
+    }
+
+    /// The run directory says what the run is, and holds nothing of what came after its checkpoint.
+    fn write_start(&mut self, prepared: &Prepared<'_>) -> Result<(), Error> {
+        if let Some((checkpoint, resumed)) = &prepared.resumed {
+            self.go_back_to(checkpoint)?;
+            return self.write_resumed(checkpoint, resumed, &prepared.config);
+        }
+        self.state.run_dir.write(run_dir::CONFIG, &prepared.config)?;
         self.state.run_dir.write_json(run_dir::PLUGINS, &self.plugins.record())
     }
 
@@ -191,6 +227,25 @@ impl Fit {
         state.optimizer = Some(optimizer);
         state.changed = false;
         Ok(())
+    }
+}
+
+/// Those that every run has, then the caller's own.
+fn with_records(
+    own: Vec<Box<dyn Observer>>,
+    run_dir: &RunDir,
+    warnings: Warnings,
+) -> Result<Observers, FitError> {
+    let records = || -> Result<[Box<dyn Observer>; 2], RecordsError> {
+        let folder = run_dir.path();
+        Ok([Box::new(MetricsRecords::open(folder)?), Box::new(GroupsRecords::open(folder)?)])
+    };
+    match records() {
+        Ok(records) => Ok(Observers::new(records.into_iter().chain(own).collect(), warnings)),
+        Err(error) => {
+            run_dir.discard();
+            Err(error.into())
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) use check::Resumed;
 pub use error::ResumeError;
 
 use super::checkpoints::{RANDOM_CPU, RANDOM_CUDA};
+use super::events::EventKind;
 use super::{Best, Fit, FitError};
 use crate::Error;
 use crate::checkpoint::{BEST, Checkpoint, CheckpointError, LAST};
@@ -37,6 +38,7 @@ impl Fit {
         state.progress.epoch = saved.epoch;
         state.progress.batch_index = resumed.batch;
         state.progress.global_step = saved.global_step;
+        state.samples = saved.samples_of_run();
         self.follow_length(saved.length.unwrap_or(resumed.length), resumed)?;
         let state = &mut self.state;
         state.metrics.clone_from(&saved.metrics);
@@ -70,10 +72,10 @@ impl Fit {
     /// # Errors
     /// Records are missing, or the disk is full.
     pub(super) fn go_back_to(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.tell(EventKind::Resumed { checkpoint: checkpoint.folder() })?;
         let state = &mut self.state;
         let was_last =
             state.store.name_of(checkpoint).is_some_and(|name| state.store.target_of(LAST) == Some(name));
-        state.run_dir.cut(checkpoint.state.records)?;
         match &state.best {
             Some(best) => state.store.alias(BEST, &best.name)?,
             None => state.store.remove_alias(BEST)?,
@@ -106,9 +108,9 @@ impl Fit {
         let id = scheduler.config().schedule.id();
         if scheduler.is_a_strategys() {
             if was != now && scheduler.spans_the_run() {
-                tracing::warn!(
+                state.warnings.warn(format_args!(
                     "schedule `{id}` was begun by a strategy for the length that the run had then, and keeps it"
-                );
+                ));
             }
         } else if scheduler.set_length(was, now, optimizer.groups_mut())? {
             let rates = optimizer.groups().iter().map(|group| format!("{} {:.3e}", group.name, group.lr));
@@ -161,7 +163,10 @@ impl Fit {
         let mut saved = checkpoint.state.callbacks.clone();
         for callback in &mut self.callbacks {
             let Some(index) = saved.iter().position(|saved| saved.id == callback.id()) else {
-                tracing::warn!("the checkpoint has no state of `{}`: it starts anew", callback.id());
+                let id = callback.id();
+                self.state
+                    .warnings
+                    .warn(format_args!("the checkpoint has no state of `{id}`: it starts anew"));
                 continue;
             };
             callback.load_state(&saved.remove(index).state)?;

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use thaw_plugin_api::context::{CheckpointName, Progress};
 
 use super::audit::Frozen;
+use super::events::Warnings;
 use super::kept_paths::KeptPaths;
-use super::readings::{ReadRow, Readings, What};
+use super::readings::{Arriving, ReadRow, Readings};
 use super::scaler::LossScaler;
 use super::{Best, FitError, Meter, Monitored, run_length};
 use crate::Error;
@@ -87,6 +88,10 @@ pub struct RunState {
     pub swaps: Vec<Swap>,
     /// Results of the last validation.
     pub validation: Option<super::Evaluation>,
+    /// Samples that were trained on since the run was started, each as often as it was.
+    pub samples: u64,
+    /// Where warnings of the run go.
+    pub warnings: Warnings,
     /// Samples in the present accumulation window.
     pub window_samples: usize,
     /// See [`RunLength::extra_steps`].
@@ -121,19 +126,15 @@ impl RunState {
 
     /// Takes what batches gave into the epoch's means.
     pub(super) fn take(&mut self, rows: &[ReadRow]) {
-        for row in rows {
-            let (first, epoch, batch) = (row.first(), row.epoch, row.batch);
-            let error = match row.what {
-                What::Batch => {
-                    self.loss = Some(first);
-                    row.add_to(&mut self.meter);
-                    FitError::NotFinite { loss: first, epoch, batch }
-                }
-                What::GradientNorm => FitError::NotFiniteGradient { norm: first, epoch, batch },
-            };
-            if !first.is_finite() {
-                self.not_finite.get_or_insert(error);
-            }
+        self.arriving().take(rows);
+    }
+
+    fn arriving(&mut self) -> Arriving<'_> {
+        Arriving {
+            readings: &mut self.readings,
+            meter: &mut self.meter,
+            loss: &mut self.loss,
+            not_finite: &mut self.not_finite,
         }
     }
 
@@ -142,9 +143,7 @@ impl RunState {
     /// # Errors
     /// The device failed at what came before.
     pub fn read_all(&mut self) -> Result<(), FitError> {
-        let rows = self.readings.all()?;
-        self.take(&rows);
-        Ok(())
+        self.arriving().take_all()
     }
 
     /// Ends a run whose loss or gradients are not finite, if that is wanted.
@@ -187,7 +186,7 @@ impl RunState {
         }
         match self.config.trainer.audit {
             Audit::Error => return Err(FitError::Audit(findings).into()),
-            Audit::Warn => findings.iter().for_each(|finding| tracing::warn!("{finding}")),
+            Audit::Warn => findings.iter().for_each(|finding| self.warnings.warn(finding)),
             Audit::Off => {}
         }
         Ok(())
