@@ -6,13 +6,11 @@ mod table;
 
 use std::fmt::Display;
 
-pub use table::{batch_norms, count};
 use thaw_plugin_api::context::Progress;
 
 use self::line::Line;
-use crate::Error;
-use crate::fit::events::{Event, EventKind, GroupsChanged, Observer, ObserverError};
-use crate::stdout::print;
+use thaw_terminal::stdout::{OutputError, print};
+use thaw_train::fit::events::{Event, EventKind, GroupsChanged, Observer, ObserverError};
 
 /// Shows a run on the terminal, or writes a line per epoch where there is none.
 #[derive(Default)]
@@ -89,7 +87,7 @@ impl Observer for Terminal {
 /// Lines that standard output does not take.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; the run goes on without these lines")]
-struct LostLines(Error);
+struct LostLines(OutputError);
 
 /// Writes lines to standard output. Where they are lost, that is said once, and the run goes on.
 fn show(text: impl Display) -> Result<(), ObserverError> {

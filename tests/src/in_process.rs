@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use serde_json::json;
-use thaw_host::checkpoint::{Checkpoint, LAST, locate};
-use thaw_host::config::RunConfig;
-use thaw_host::fit::events::Observer;
-use thaw_host::fit::{Fit, FitOptions};
-use thaw_host::plugins::{PluginSet, SearchPath};
-use thaw_host::run_dir::Place;
-use thaw_host::torch::reading::Reads;
 use thaw_plugin_api::tch::Device;
+use thaw_plugins::{PluginSet, SearchPath};
+use thaw_torch::reading::Reads;
+use thaw_train::checkpoint::{Checkpoint, LAST, locate};
+use thaw_train::config::RunConfig;
+use thaw_train::fit::events::Observer;
+use thaw_train::fit::{Fit, FitOptions};
+use thaw_train::run_dir::Place;
 
 use crate::{Run, fixtures, plugin};
 
@@ -88,8 +88,8 @@ impl InProcess {
     ///
     /// # Errors
     /// What the library says.
-    pub fn build(self, run: &Run) -> Result<Fit, thaw_host::Error> {
-        thaw_host::torch::init()?;
+    pub fn build(self, run: &Run) -> Result<Fit, thaw_train::Error> {
+        thaw_torch::init()?;
         let paths = ["case_model", "backbone_finetuning", "case_strategies"];
         let paths = paths.map(|name| plugin(name).display().to_string());
         let plugins =

@@ -2,9 +2,9 @@
 //! what the run writes tells the difference. On the CPU nothing has to be waited for; that reading is late all
 //! the same is what these tests ask for.
 
-use thaw_host::fit::FitError;
-use thaw_host::torch::reading::{Reads, WaitCounter};
 use thaw_tests::{InProcess, Outcome, in_process};
+use thaw_torch::reading::{Reads, WaitCounter};
+use thaw_train::fit::FitError;
 
 #[test]
 fn what_is_read_late_is_written_as_if_it_were_read_at_once() {
@@ -49,7 +49,7 @@ fn the_batch_whose_loss_is_not_finite_is_named_though_it_is_read_later() {
         let written = run.folder().join(name).join("checkpoints/last").exists();
         assert!(!written, "{name}: no checkpoint of a run that broke is written");
         match error {
-            thaw_host::Error::Fit(FitError::NotFinite { epoch, batch, .. }) => (epoch, batch),
+            thaw_train::Error::Fit(FitError::NotFinite { epoch, batch, .. }) => (epoch, batch),
             other => panic!("{name}: {other}"),
         }
     };

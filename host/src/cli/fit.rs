@@ -8,12 +8,12 @@ use super::run_plugins::{self, Needs};
 use super::start::StartArgs;
 use super::{Options, find_lr, session, tell};
 use crate::Error;
-use crate::checkpoint::{Checkpoint, LAST, locate};
-use crate::fit::events::Observer;
-use crate::fit::{Fit, FitOptions, Outcome};
+use crate::cli::print;
 use crate::progress::Terminal;
-use crate::run_dir::{Place, RunDir};
-use crate::stdout::print;
+use thaw_train::checkpoint::{Checkpoint, LAST, locate};
+use thaw_train::fit::events::Observer;
+use thaw_train::fit::{Fit, FitOptions, Outcome};
+use thaw_train::run_dir::{Place, RunDir};
 
 /// Arguments of `host fit`.
 #[derive(Args)]
@@ -50,7 +50,7 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
         Fit::build(config, plugins, device, FitOptions { run_dir, resume, observers, reads: None })?;
     let result = fit.run();
     if let Err(error) = &result {
-        tell_last_checkpoint(&fit.state().run_dir, error);
+        tell_last_checkpoint(&fit.state().kept.run_dir, error);
     }
     let outcome = result?;
     if !options.quiet {
@@ -60,10 +60,10 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     Ok(())
 }
 
-fn tell_last_checkpoint(run_dir: &RunDir, error: &Error) {
+fn tell_last_checkpoint(run_dir: &RunDir, error: &thaw_train::Error) {
     let shown = run_dir.shown();
     match locate(run_dir.path(), LAST) {
-        Ok(_) if matches!(error, Error::Interrupted) => {
+        Ok(_) if matches!(error, thaw_train::Error::Interrupted) => {
             tell(format_args!("stopped; go on with: {} fit --resume {}", program(), shown.display()));
         }
         Ok(checkpoint) => {
@@ -75,8 +75,11 @@ fn tell_last_checkpoint(run_dir: &RunDir, error: &Error) {
 }
 
 fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
-    let stopped =
-        outcome.stopped.as_ref().map(|reason| format!(" ({})", crate::escape(reason))).unwrap_or_default();
+    let stopped = outcome
+        .stopped
+        .as_ref()
+        .map(|reason| format!(" ({})", thaw_terminal::escape(reason)))
+        .unwrap_or_default();
     let (epochs, steps) = (count(outcome.epochs, "epoch"), count(outcome.global_step, "step"));
     print(format_args!("\n{epochs}, {steps}{stopped}"))?;
     if let Some(best) = &outcome.best {
@@ -87,10 +90,10 @@ fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
         });
         table.lines().try_for_each(print)?;
     }
-    let name = if outcome.best.is_some() { crate::checkpoint::BEST } else { LAST };
-    let run_dir = &fit.state().run_dir;
+    let name = if outcome.best.is_some() { thaw_train::checkpoint::BEST } else { LAST };
+    let run_dir = &fit.state().kept.run_dir;
     if run_dir.checkpoints().join(name).exists() {
-        let checkpoint = run_dir.shown().join(crate::run_dir::CHECKPOINTS).join(name);
+        let checkpoint = run_dir.shown().join(thaw_train::run_dir::CHECKPOINTS).join(name);
         let (shown, program) = (checkpoint.display(), program());
         print(format_args!("checkpoint {shown}"))?;
         print(format_args!(

@@ -2,13 +2,13 @@
 
 use tch::Device;
 
-use super::table;
-use crate::fit::events::RunStarted;
+use thaw_train::fit::events::RunStarted;
+use thaw_train::plan::count;
 
 /// What trains on what, and where it is written.
 pub fn of(run: &RunStarted<'_>) -> String {
     let firsts = run.tree.parameters().filter(|parameter| parameter.tied_to.is_none());
-    let parameters = table::count(firsts.map(|parameter| parameter.numel()).sum());
+    let parameters = count(firsts.map(|parameter| parameter.numel()).sum());
     format!(
         "model      {} ({parameters} parameters) on {}\ndata       {}\nplugins    {}\nrun        {}",
         run.model,

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use thaw_plugin_api::context::Progress;
 
 use super::table;
-use crate::fit::events::StepDone;
+use thaw_train::fit::events::StepDone;
 
 /// Time between two refreshes of the line.
 const REFRESH: Duration = Duration::from_millis(100);
