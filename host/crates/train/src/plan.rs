@@ -4,12 +4,14 @@
 //! The loop's order is kept: setup, freezing, optimizer, then per epoch fine-tuning, its steps' schedules and
 //! its end. Metrics do not exist here: a strategy that waits for one stays where it is, and says so.
 
+mod amounts;
 mod json;
 mod phase;
 mod schedule;
 mod services;
 mod text;
 
+pub use amounts::{batch_norms, count};
 pub use schedule::starting_schedule;
 use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::context::{Progress, Stage};
