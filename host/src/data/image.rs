@@ -11,7 +11,7 @@ mod geometry;
 mod jitter;
 mod jpeg;
 
-pub(crate) use decode::{Picture, decode, has_picture_extension};
+pub(crate) use decode::{Picture, decode, has_picture_extension, picture_size};
 use geometry::CropBox;
 
 const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];

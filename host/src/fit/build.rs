@@ -1,5 +1,7 @@
 //! From run config to run: plugins, model, data, optimizer, scheduler.
 
+use std::sync::Arc;
+
 use thaw_plugin_api::context::{Progress, Stage};
 use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::module_tree::ModuleTree;
@@ -8,6 +10,7 @@ use super::audit::Frozen;
 use super::classes;
 use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
+use super::plugin_data::{EarlierData, PluginData};
 use super::readings::Readings;
 use super::scaler::LossScaler;
 use super::state::Requests;
@@ -16,7 +19,7 @@ use super::{Fit, FitError, Meter, RunState, initial_groups, without_the_rest};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::config::{ConfigError, RunConfig, TrainerConfig};
-use crate::data::{DataConfig, DataModule, InputDefaults, Interpolation, Limits, Split, SplitBy};
+use crate::data::{DataConfig, DataModule, InputDefaults, Interpolation, Limits, Split};
 use crate::model::{HostModel, load_weights};
 use crate::optimizer::{Optimizer, OptimizerConfig, Parameters};
 use crate::plugins::{Instance, PluginError, PluginSet, self_contained};
@@ -69,8 +72,8 @@ impl Fit {
             Some(checkpoint) => checkpoint.state.class_names.clone(),
             None => classes::outputs_of(&config, &model),
         };
-        let split_by = options.resume.as_ref().map(Checkpoint::split_by).unwrap_or_default();
-        let data = open_data(&config, &model, split_by, &outputs)?;
+        let earlier = options.resume.as_ref().map(Checkpoint::data).unwrap_or_default();
+        let data = open_data(&config, &model, &plugins, &earlier, &outputs)?;
         classes::warn_of_other_order(&model, &outputs, data.class_names());
         model.expect_classes(data.class_names().len());
         let progress = lengths(&config, &data);
@@ -259,7 +262,7 @@ pub fn create_callbacks(config: &RunConfig, plugins: &PluginSet) -> Result<Vec<I
 }
 
 /// Errors of a plugin that lie in the run config name the file and the table.
-fn of_table(config: &RunConfig, table: &str, error: Error) -> Error {
+pub(super) fn of_table(config: &RunConfig, table: &str, error: Error) -> Error {
     let message = match &error {
         Error::Plugin(PluginError::Failed(failure)) if error.exit_code() == 2 => {
             format!("{} `{}` of plugin `{}`: {}", failure.kind, failure.id, failure.plugin, failure.error)
@@ -328,22 +331,30 @@ fn place(config: &RunConfig, model: &mut HostModel, device: tch::Device) -> Resu
 
 /// The data with what the model says of its inputs. `outputs` are the classes in the order of the model's
 /// outputs, where that is known: where the data has no others and the run config lists none, its classes have
-/// that order. `split_by` is the checkpoint's, where there is one.
+/// that order. `earlier` is what the checkpoint says, where there is one.
 ///
 /// # Errors
 /// There is no `[data]`, or it cannot be read.
 pub fn open_data(
     config: &RunConfig,
     model: &HostModel,
-    split_by: SplitBy,
+    plugins: &PluginSet,
+    earlier: &EarlierData,
     outputs: &[String],
 ) -> Result<DataModule, Error> {
     let data = config.data.as_ref().ok_or_else(|| ConfigError::Incomplete {
         path: config.path.clone(),
         message: "there is no table [data], so that there is nothing to train on".to_owned(),
     })?;
-    let open = |data: &DataConfig| {
-        DataModule::open_split_by(data, config.seed, &input_defaults(model), split_by.clone())
+    let plugin = PluginData::open(config, data, plugins, earlier)?;
+    let defaults = input_defaults(model);
+    let open = |data: &DataConfig| match &plugin {
+        Some(PluginData { samples, config: prepared }) => {
+            let mut prepared = prepared.clone();
+            prepared.classes = data.class_order().map(<[String]>::to_vec).or(prepared.classes);
+            DataModule::of_shared_samples(Arc::clone(samples), &prepared, config.seed, &defaults)
+        }
+        None => DataModule::open_split_by(data, config.seed, &defaults, earlier.split_by.clone()),
     };
     let mut opened = open(data)?;
     let order = classes::in_order_of(outputs, opened.class_names());

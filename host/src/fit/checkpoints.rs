@@ -315,6 +315,7 @@ impl RunState {
             model: SavedModel { id: self.config.model.id.clone(), config: self.config.given_model() },
             class_names: self.data.class_names().to_vec(),
             split_by: Some(self.data.split_by().clone()),
+            data: Some(self.data.state()?).filter(|state| !state.is_null()),
             config: self.config.table.clone(),
             paths: self.paths.paths().clone(),
             modules: self.model.tree().modules().to_vec(),
