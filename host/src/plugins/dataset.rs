@@ -1,5 +1,6 @@
 //! A plugin's data set in use, by many threads.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
@@ -68,7 +69,8 @@ impl DatasetInstance {
     /// # Errors
     /// The plugin's error or panic.
     pub fn get(&self, split: Split, index: usize) -> Result<Sample, Failure> {
-        let raw = self.call("get", || self.raw.get(split_number(split), index as u64).into_result())?;
+        let (number, place) = (split_number(split), format!("{split} sample {index}"));
+        let raw = self.call_at("get", &place, || self.raw.get(number, index as u64).into_result())?;
         Sample::try_from(raw).map_err(|error| self.failure("get", error))
     }
 
@@ -116,11 +118,21 @@ impl DatasetInstance {
         let raw = &mut self.raw;
         let loaded: PluginResult<()> = contain(|| Ok(raw.load_state(text.as_str().into()).into_result()?));
         drop(_entered);
-        loaded.map_err(|error| self.failed("load_state", error))?;
+        loaded.map_err(|error| self.failed("load_state", format_args!("it"), error))?;
         self.describe()
     }
 
     fn call<T>(&self, call: &'static str, run: impl FnOnce() -> Result<T, RawError>) -> Result<T, Failure> {
+        self.call_for(call, format_args!("it"), run)
+    }
+
+    /// `what` is asked for: those that call after a panic are told of it.
+    fn call_for<T>(
+        &self,
+        call: &'static str,
+        what: fmt::Arguments<'_>,
+        run: impl FnOnce() -> Result<T, RawError>,
+    ) -> Result<T, Failure> {
         if let Some(before) = &*self.panicked.lock().unwrap_or_else(PoisonError::into_inner) {
             let error = Error::of(ErrorKind::Panic, format_args!("no more calls: {before}"));
             return Err(self.failure(call, error));
@@ -129,14 +141,14 @@ impl DatasetInstance {
             let _entered = self.caller.enter(call);
             contain(|| Ok(run()?))
         };
-        answer.map_err(|error| self.failed(call, error))
+        answer.map_err(|error| self.failed(call, what, error))
     }
 
     /// An error of the plugin's, after which there are no more calls if it was a panic.
-    fn failed(&self, call: &str, error: Error) -> Failure {
+    fn failed(&self, call: &str, what: fmt::Arguments<'_>, error: Error) -> Failure {
         if error.kind() == ErrorKind::Panic {
             let mut panicked = self.panicked.lock().unwrap_or_else(PoisonError::into_inner);
-            panicked.get_or_insert_with(|| format!("in `{call}` it {error}"));
+            panicked.get_or_insert_with(|| format!("in `{call}`, {what} {error}"));
         }
         self.failure(call, error)
     }
