@@ -74,10 +74,11 @@ impl Checkpoint {
     /// # Errors
     /// As [`RunConfig::from_table`].
     pub fn config(&self, overrides: &[String]) -> Result<RunConfig, ConfigError> {
-        let given = &self.state.config;
+        let given = &self.state.given.config;
         let mut table = given.clone();
         let found = self
             .state
+            .given
             .paths
             .iter()
             .filter(|(key, _)| !key.starts_with("/plugins"))
@@ -118,8 +119,8 @@ impl Checkpoint {
 
     /// State of the run's data set with its id, where a plugin has one.
     pub fn data_state(&self) -> Option<(String, Value)> {
-        let id = self.state.config.pointer("/data/id")?.as_str()?;
-        Some((id.to_owned(), self.state.data.clone()?))
+        let id = self.state.given.config.pointer("/data/id")?.as_str()?;
+        Some((id.to_owned(), self.state.given.data.clone()?))
     }
 
     /// What the run's `val_split` was drawn from: validating and resuming keep it.
@@ -127,10 +128,10 @@ impl Checkpoint {
     /// A checkpoint that does not say comes from a version that took the paths of pictures as they were
     /// spelled: its split is made again from the spelling in its run config, with a warning.
     pub fn split_by(&self) -> SplitBy {
-        if let Some(split_by) = &self.state.split_by {
+        if let Some(split_by) = &self.state.given.split_by {
             return split_by.clone();
         }
-        let data = self.state.config.get("data").cloned().map(serde_json::from_value::<DataConfig>);
+        let data = self.state.given.config.get("data").cloned().map(serde_json::from_value::<DataConfig>);
         let Some(Ok(data)) = data else { return SplitBy::default() };
         match data.picture_root() {
             Some(root) if data.loading.val_split.is_some() => {

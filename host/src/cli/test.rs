@@ -48,7 +48,7 @@ pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
             "--set {key}: `host test` takes all samples of --input; name there what to test on"
         )));
     }
-    let class_names = &trained.checkpoint.state.class_names;
+    let class_names = &trained.checkpoint.state.given.class_names;
     let (mut evaluation, data) = trained.inference.test(input, class_names)?;
     evaluation.metrics.rename(|name| name.strip_prefix("val_").map(|name| format!("test_{name}")));
     for id in data.skipped() {

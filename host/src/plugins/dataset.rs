@@ -69,8 +69,10 @@ impl DatasetInstance {
     /// # Errors
     /// The plugin's error or panic.
     pub fn get(&self, split: Split, index: usize) -> Result<Sample, Failure> {
-        let (number, place) = (split_number(split), format!("{split} sample {index}"));
-        let raw = self.call_at("get", &place, || self.raw.get(number, index as u64).into_result())?;
+        let number = split_number(split);
+        let raw = self.call_for("get", format_args!("for {split} sample {index}, it"), || {
+            self.raw.get(number, index as u64).into_result()
+        })?;
         Sample::try_from(raw).map_err(|error| self.failure("get", error))
     }
 
