@@ -10,11 +10,11 @@ use super::outputs::Inputs;
 use super::split::SplitArgs;
 use super::trained::TrainedArgs;
 use crate::Error;
-use crate::data::PredictData;
-use crate::fit::{PluginData, input_defaults};
-use crate::inference::{PredictOptions, UsedOn};
+use crate::cli::print;
 use crate::predict::{Attentions, Format, InputOrder, PredictionFile, Predictions};
-use crate::stdout::print;
+use thaw_data::PredictData;
+use thaw_train::fit::{PluginData, input_defaults};
+use thaw_train::inference::{PredictOptions, UsedOn};
 
 /// Arguments of `host predict`.
 #[derive(Args)]
@@ -90,7 +90,7 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
         for sample in order.add(predictions.samples(&batch)?) {
             file.write(data.id(sample.index), &sample, &predictions)?;
         }
-        Ok(())
+        Ok::<_, Error>(())
     })?;
     for sample in order.rest() {
         file.write(data.id(sample.index), &sample, &predictions)?;

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use thaw_plugin_api::dataset::Split;
 
 use crate::Error;
-use crate::inference::{Inference, UsedOn};
+use thaw_train::inference::{Inference, UsedOn};
 
 /// The split, where the run's data is a plugin's data set.
 #[derive(Args)]

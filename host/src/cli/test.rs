@@ -10,8 +10,8 @@ use super::evaluation::Shown;
 use super::split::SplitArgs;
 use super::trained::TrainedArgs;
 use crate::Error;
-use crate::inference::UsedOn;
-use crate::stdout::print;
+use crate::cli::print;
+use thaw_train::inference::UsedOn;
 
 /// Arguments of `host test`.
 #[derive(Args)]

@@ -1,0 +1,135 @@
+//! From a picture's bytes to the pixels a model gets.
+
+use super::config::{AugmentConfig, ColorJitter, ImageConfig, Interpolation, ResizeMode};
+use super::defaults::InputDefaults;
+use super::random::CounterRng;
+use fast_image_resize as fir;
+use std::cell::RefCell;
+
+mod decode;
+mod geometry;
+mod jitter;
+mod jpeg;
+
+pub use decode::picture_size;
+pub(crate) use decode::{Picture, decode, has_picture_extension};
+use geometry::CropBox;
+
+const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// Resizes, augments and normalises.
+#[derive(Debug, Clone)]
+pub(crate) struct Transform {
+    size: usize,
+    resize: ResizeMode,
+    crop_pct: f64,
+    options: fir::ResizeOptions,
+    augment: AugmentConfig,
+    /// Normalised value of each of the 256 levels, per channel.
+    levels: Box<[[f32; 256]; 3]>,
+}
+
+thread_local! {
+    /// Keeps its buffers between pictures.
+    static RESIZER: RefCell<fir::Resizer> = RefCell::new(fir::Resizer::new());
+}
+
+impl Transform {
+    pub(crate) fn new(config: &ImageConfig, defaults: &InputDefaults) -> Transform {
+        let mean = config.mean.or(defaults.mean).unwrap_or(IMAGENET_MEAN);
+        let std = config.std.or(defaults.std).unwrap_or(IMAGENET_STD);
+        let mut levels = Box::new([[0.0; 256]; 3]);
+        for (channel, levels) in levels.iter_mut().enumerate() {
+            for (level, value) in levels.iter_mut().enumerate() {
+                *value = (level as f32 / 255.0 - mean[channel]) / std[channel];
+            }
+        }
+        let filter = match config.interpolation.or(defaults.interpolation).unwrap_or_default() {
+            Interpolation::Bilinear => fir::FilterType::Bilinear,
+            Interpolation::Bicubic => fir::FilterType::CatmullRom,
+        };
+        Transform {
+            size: config.image_size.or(defaults.image_size).unwrap_or(224),
+            resize: config.resize,
+            crop_pct: config.crop_pct.or(defaults.crop_pct).unwrap_or(0.875),
+            options: fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(filter)),
+            augment: config.augment.clone(),
+            levels,
+        }
+    }
+
+    /// Height and width of the result.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// True if training pictures differ from one epoch to the next.
+    pub(crate) fn augments(&self) -> bool {
+        !self.augment.is_none()
+    }
+
+    /// The pixels of the model's input, `size * size` times red, green, blue. With random numbers: augmented.
+    pub(crate) fn pixels(&self, picture: &Picture, rng: Option<&mut CounterRng>) -> Result<Vec<u8>, String> {
+        let (width, height) = (picture.width, picture.height);
+        let still = || match self.resize {
+            ResizeMode::Squash => CropBox::whole(width, height),
+            ResizeMode::Crop => CropBox::centre(width, height, self.size, self.crop_pct),
+        };
+        let Some(rng) = rng else {
+            return self.cut(picture, still());
+        };
+        let part = match &self.augment.random_resized_crop {
+            Some(config) => CropBox::random(width, height, config, rng),
+            None => still(),
+        };
+        let mut pixels = self.cut(picture, part)?;
+        // Drawn even if it never flips: the numbers after it then mean the same under any config.
+        if rng.unit() < self.augment.horizontal_flip {
+            for row in pixels.chunks_exact_mut(self.size * 3) {
+                geometry::mirror(row);
+            }
+        }
+        if let Some(config) = &self.augment.color_jitter
+            && *config != ColorJitter::default()
+        {
+            jitter::apply(&mut pixels, config, rng);
+        }
+        Ok(pixels)
+    }
+
+    /// Resizes a part of the picture to the input size.
+    fn cut(&self, picture: &Picture, part: CropBox) -> Result<Vec<u8>, String> {
+        let size = self.size as u32;
+        if part == CropBox::whole(picture.width, picture.height)
+            && (picture.width, picture.height) == (size, size)
+        {
+            return Ok(picture.pixels.clone());
+        }
+        let source =
+            fir::images::ImageRef::new(picture.width, picture.height, &picture.pixels, fir::PixelType::U8x3)
+                .map_err(|e| e.to_string())?;
+        let mut target = fir::images::Image::new(size, size, fir::PixelType::U8x3);
+        let options = self.options.crop(part.left, part.top, part.width, part.height);
+        RESIZER
+            .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
+            .map_err(|e| e.to_string())?;
+        Ok(target.into_vec())
+    }
+
+    /// Normalises interleaved pixels into one plane per channel.
+    pub(crate) fn normalise(&self, pixels: &[u8], planes: &mut [f32]) {
+        let area = self.size * self.size;
+        let (red, rest) = planes.split_at_mut(area);
+        let (green, blue) = rest.split_at_mut(area);
+        let [r, g, b] = &*self.levels;
+        for (((pixel, red), green), blue) in pixels.chunks_exact(3).zip(red).zip(green).zip(blue) {
+            *red = r[pixel[0] as usize];
+            *green = g[pixel[1] as usize];
+            *blue = b[pixel[2] as usize];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

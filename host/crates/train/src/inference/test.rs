@@ -1,0 +1,40 @@
+//! A test: a pass over all samples of an input, with their labels.
+
+use thaw_plugin_api::hook::Hook;
+
+use super::{Inference, UsedOn};
+use crate::Error;
+use crate::fit::{Evaluation, PluginData, input_defaults};
+use thaw_data::TestData;
+
+impl Inference {
+    /// Evaluates every sample of `input` with the checkpoint's classes, of which it need not have all; gives
+    /// the data, too. Metrics are called `test_loss`, `test_acc`, …; hooks are those of a validation.
+    ///
+    /// # Errors
+    /// There is no `[data]`, the input cannot be read, has a class that the checkpoint does not know, or the
+    /// model or a hook fails.
+    pub fn test(
+        &mut self,
+        input: UsedOn<'_>,
+        class_names: &[String],
+    ) -> Result<(Evaluation, TestData), Error> {
+        let (config, defaults) = (self.data_config()?, input_defaults(&self.model));
+        let data = match input {
+            UsedOn::Path(path) => TestData::open(config, path, class_names, &defaults)?,
+            UsedOn::Split(split, PluginData { samples, config }) => {
+                TestData::of_samples(&samples, split, &config, class_names, &defaults)?
+            }
+        };
+        self.progress.num_validation_batches = data.batches();
+        let evaluation = self.with_teardown(|inference| {
+            inference.hooks(Hook::ValidationStart)?;
+            inference.hooks(Hook::ValidationEpochStart)?;
+            let evaluation = inference.evaluate(data.loader()?)?;
+            inference.hooks(Hook::ValidationEpochEnd)?;
+            inference.hooks(Hook::ValidationEnd)?;
+            Ok::<_, Error>(evaluation)
+        })?;
+        Ok((evaluation, data))
+    }
+}
