@@ -17,9 +17,11 @@
 //! [`Suite`] says which checks are run on which ids; a check whose ground is missing is skipped: where a
 //! strategy does not run at all, there is nothing to say of its state.
 //!
-//! The checks lie in one file per group: `library`, `config`, `state`, `run`, `process_state`, `model`.
+//! The checks lie in one file per group: `library`, `config`, `state`, `run`, `process_state`, `model`,
+//! `dataset`.
 
 mod config;
+mod dataset;
 mod library;
 mod model;
 mod outcome;
@@ -73,6 +75,8 @@ enum Body {
     Instance(fn(&mut Subject) -> Verdict),
     /// A model.
     Model(fn(&mut Subject) -> Verdict),
+    /// A data set.
+    Dataset(fn(&mut Subject) -> Verdict),
 }
 
 impl Check {
@@ -102,6 +106,7 @@ impl Check {
             Body::Item(_) => "any id",
             Body::Instance(_) => "strategy, callback",
             Body::Model(_) => "model",
+            Body::Dataset(_) => "dataset",
         }
     }
 
@@ -112,6 +117,7 @@ impl Check {
             Body::Item(_) => kind.is_some(),
             Body::Instance(_) => matches!(kind, Some(Kind::Strategy | Kind::Callback)),
             Body::Model(_) => kind == Some(Kind::Model),
+            Body::Dataset(_) => kind == Some(Kind::Dataset),
         }
     }
 
@@ -123,8 +129,15 @@ impl Check {
 
 /// Every check, in the order in which they run.
 pub fn all() -> impl Iterator<Item = &'static Check> + Clone {
-    let groups =
-        [library::CHECKS, config::CHECKS, run::CHECKS, state::CHECKS, model::CHECKS, process_state::CHECKS];
+    let groups = [
+        library::CHECKS,
+        config::CHECKS,
+        run::CHECKS,
+        state::CHECKS,
+        model::CHECKS,
+        dataset::CHECKS,
+        process_state::CHECKS,
+    ];
     groups.into_iter().flatten()
 }
 

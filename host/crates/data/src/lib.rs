@@ -28,6 +28,8 @@
 //! holds one [`Dataset`] per [`Split`]; a [`Loader`] walks one epoch of a split and yields a
 //! [`Batch`] at a time, made by threads ahead of the training step.
 //!
+//! Data that this module does not know the form of comes as [`Samples`]: a plugin's, or an embedding program's.
+//!
 //! The order of an epoch depends on the seed and the epoch alone, the augmentation of a picture on the seed,
 //! the epoch and the sample: neither the number of threads nor the batch at which an epoch is taken up again
 //! changes what a model sees.
@@ -47,6 +49,7 @@ mod module;
 mod pictures;
 mod predict;
 mod random;
+mod samples;
 mod split;
 mod table;
 mod targets;
@@ -61,16 +64,18 @@ mod tokenizer;
 pub use batch::{Batch, PICTURE_INPUT};
 pub use config::{
     AugmentConfig, Cifar10Config, ColorJitter, DataConfig, ImageConfig, ImageFolderConfig, Interpolation,
-    ListConfig, LoadingConfig, OnError, Padding, RandomResizedCrop, ResizeMode, Source, Target,
+    ListConfig, LoadingConfig, OnError, Padding, PluginConfig, RandomResizedCrop, ResizeMode, Source, Target,
     TensorsConfig, TextConfig,
 };
 pub use dataset::{Dataset, Pass};
 pub use defaults::InputDefaults;
 pub use error::DataError;
 pub use error::first_names;
+pub use image::picture_size;
 pub use loader::Loader;
 pub use module::{DataModule, Limits, Split, SplitSummary, Summary};
 pub use predict::PredictData;
 pub use random::CounterRng;
+pub use samples::{Samples, SamplesConfig};
 pub use split::SplitBy;
 pub use test::TestData;

@@ -14,12 +14,13 @@
 //! # }
 //! ```
 //!
-//! [`PluginSet`] holds the plugins of this process; [`Instance`] is a strategy or callback of one. This is
-//! the only module that opens libraries. They are never closed: code, statics and panic hooks of a plugin
-//! live as long as the process.
+//! [`PluginSet`] holds the plugins of this process; [`Instance`] is a strategy or callback of one,
+//! [`DatasetInstance`] a data set. This is the only module that opens libraries. They are never closed: code,
+//! statics and panic hooks of a plugin live as long as the process.
 
 pub mod calls;
 mod compatibility;
+mod dataset;
 mod dependencies;
 mod error;
 mod instance;
@@ -34,6 +35,7 @@ mod spelling;
 mod trust;
 mod whole;
 
+pub use dataset::DatasetInstance;
 pub use dependencies::links_libtorch;
 pub use error::{Failure, PluginError};
 pub use instance::Instance;

@@ -94,6 +94,9 @@ pub struct SavedGiven {
     /// [`Checkpoint::split_by`](super::Checkpoint::split_by).
     #[serde(default)]
     pub split_by: Option<SplitBy>,
+    /// State of a plugin's data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
     /// The run config.
     pub config: Value,
     /// Where the files and folders are that it names, by key (a JSON pointer into it): a file of this

@@ -15,7 +15,7 @@ impl Inference {
     /// No validation data, classes other than those of the checkpoint, or what a model, a hook or the data
     /// fail with.
     pub fn validate(&mut self, class_names: &[String]) -> Result<(Evaluation, DataModule), Error> {
-        let data = open_data(&self.config, &self.model, self.split_by.clone(), class_names)?;
+        let data = open_data(&self.config, &self.model, &self.plugins, &self.earlier, class_names)?;
         if !class_names.is_empty() && data.class_names() != class_names {
             return Err(FitError::Config(format!(
                 "[data] has the classes {}, the checkpoint was trained on {}: their order decides what an output means. \
