@@ -22,6 +22,7 @@ mod meter;
 mod monitors;
 mod readings;
 mod resume;
+mod same_data;
 mod scaler;
 mod schedule;
 mod services;
@@ -45,6 +46,7 @@ pub use hub_directory::name_files;
 pub use meter::Meter;
 pub use monitors::Monitored;
 use monitors::Seen;
+pub use same_data::tell_validated;
 pub use scaler::{LossScaler, SavedScaler};
 pub(crate) use services::{check_settings, replace_optimizer};
 pub use state::RunState;
@@ -137,6 +139,7 @@ impl Fit {
         self.requested_checkpoints()?;
         self.state.run_dir.flush();
         self.check_written()?;
+        self.check_records()?;
         Ok(Outcome {
             epochs: self.state.progress.epoch,
             global_step: self.state.progress.global_step,

@@ -68,6 +68,17 @@ pub struct Position {
     groups: u64,
 }
 
+/// Records that the disk did not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostRecords {
+    /// The file that lacks them.
+    pub path: PathBuf,
+    /// How many they are.
+    pub count: usize,
+    /// Why the first one was not written.
+    pub reason: String,
+}
+
 impl RunDir {
     /// Makes `runs/<name>-<time>`, or the first free name after it: of two runs that start in one second, each
     /// gets its own.
@@ -178,6 +189,11 @@ impl RunDir {
         records.symlink_metadata().map(drop).map_err(gone)
     }
 
+    /// What the files of records lack of what was logged so far; records that wait are not counted.
+    pub fn lost_records(&self) -> Vec<LostRecords> {
+        [&self.metrics, &self.groups].into_iter().filter_map(|records| records.lost.clone()).collect()
+    }
+
     /// Folder of checkpoints.
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join(CHECKPOINTS)
@@ -284,8 +300,8 @@ struct Records {
     length: u64,
     /// Records that are not in the file yet.
     waiting: Vec<u8>,
-    /// Whether a failure was told.
-    told: bool,
+    /// What could not be written; the first failure was told.
+    lost: Option<LostRecords>,
 }
 
 /// Records are written when so many bytes wait, and at the end of each epoch.
@@ -296,7 +312,7 @@ impl Records {
         let mut file =
             OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(&path))?;
         let length = file.seek(SeekFrom::End(0)).map_err(io(&path))?;
-        Ok(Self { path, file, length, waiting: Vec::new(), told: false })
+        Ok(Self { path, file, length, waiting: Vec::new(), lost: None })
     }
 
     /// Whether there is all that was written up to `length`; or nothing, where somebody took the file away.
@@ -336,19 +352,25 @@ impl Records {
                     .file
                     .set_len(self.length)
                     .and_then(|()| self.file.seek(SeekFrom::Start(self.length)));
-                if !self.told {
-                    tracing::error!(
-                        "{}: {error}; the run goes on without these records",
-                        self.path.display()
-                    );
-                    self.told = true;
-                }
+                self.lose(&error);
                 if let Err(error) = cut {
                     tracing::debug!("{}: {error}", self.path.display());
                 }
             }
         }
         self.waiting.clear();
+    }
+
+    /// What waits is not written; the first time, that is told at once.
+    fn lose(&mut self, error: &std::io::Error) {
+        let count = self.waiting.iter().filter(|byte| **byte == b'\n').count();
+        match &mut self.lost {
+            Some(lost) => lost.count += count,
+            None => {
+                tracing::error!("{}: {error}; the run goes on without these records", self.path.display());
+                self.lost = Some(LostRecords { path: self.path.clone(), count, reason: error.to_string() });
+            }
+        }
     }
 }
 

@@ -127,6 +127,18 @@ impl Fit {
         Err(FitError::LostCheckpoints { lost, on_disk: self.state.store.target_of(LAST) }.into())
     }
 
+    /// Whether all records of a run that is over are on disk.
+    ///
+    /// # Errors
+    /// Some are not: what the run came to cannot be looked up.
+    pub(super) fn check_records(&self) -> Result<(), Error> {
+        let lost = self.state.run_dir.lost_records();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(FitError::LostRecords { lost, on_disk: self.state.store.target_of(LAST) }.into())
+    }
+
     /// Why a run ends that the user stops: what is to go on with has to be on disk.
     pub(super) fn interrupted(&self) -> Error {
         self.check_written().err().unwrap_or(Error::Interrupted)
@@ -314,6 +326,7 @@ impl RunState {
             length: Some(self.run_length()),
             model: SavedModel { id: self.config.model.id.clone(), config: self.config.given_model() },
             class_names: self.data.class_names().to_vec(),
+            data: Some(*self.data.fingerprints()),
             split_by: Some(self.data.split_by().clone()),
             config: self.config.table.clone(),
             paths: self.paths.paths().clone(),

@@ -3,6 +3,7 @@
 use super::resume::ResumeError;
 use crate::optimizer::OptimizerError;
 use crate::plugins::Failure;
+use crate::run_dir::LostRecords;
 use crate::scheduler::SchedulerError;
 use crate::torch::memory::Memory;
 
@@ -86,6 +87,14 @@ pub enum FitError {
         /// The last checkpoint that was written.
         on_disk: Option<String>,
     },
+    /// The run is complete but for its records.
+    #[error("{}", lost_records_text(.lost, .on_disk.as_deref()))]
+    LostRecords {
+        /// What the files lack.
+        lost: Vec<LostRecords>,
+        /// The last checkpoint.
+        on_disk: Option<String>,
+    },
     /// The device, or the machine, has no memory left.
     #[error("{}", memory_text(*.samples, .device, .used, .message))]
     OutOfMemory {
@@ -153,6 +162,19 @@ fn lost_text(lost: &[(String, String)], on_disk: Option<&str>) -> String {
         None => "no checkpoint is on disk: what was trained is lost".to_owned(),
     };
     format!("{}; {on_disk}", lost.join("; "))
+}
+
+fn lost_records_text(lost: &[LostRecords], on_disk: Option<&str>) -> String {
+    let of_file = |lost: &LostRecords| {
+        let records = if lost.count == 1 { "record is" } else { "records are" };
+        format!("{}: {} {records} not written: {}", lost.path.display(), lost.count, lost.reason)
+    };
+    let lost: Vec<String> = lost.iter().map(of_file).collect();
+    let on_disk = match on_disk {
+        Some(name) => format!("; the checkpoints are whole, the last is `{name}`"),
+        None => String::new(),
+    };
+    format!("{}{on_disk}", lost.join("; "))
 }
 
 fn memory_text(samples: usize, device: &str, used: &Option<Memory>, message: &str) -> String {
