@@ -1,9 +1,11 @@
 //! The call into a plugin that this process is in, kept where a signal handler can read it.
 //!
 //! A plugin is native code: it may end the process, crash it, or not come back. What is left to do then is to
-//! say who it was. So a pointer to the name of the call is kept for as long as the call runs. Names are made
+//! say who it was. So a pointer to the name of the call is kept for as long as the call runs: for the process,
+//! and for the thread that the call runs on, since a crash on another thread may be anybody's. Names are made
 //! once and stay for good, so that whoever reads the pointer, at whatever moment, reads a whole text.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -17,6 +19,11 @@ static CURRENT: AtomicPtr<String> = AtomicPtr::new(ptr::null_mut());
 static ENTERED: AtomicU64 = AtomicU64::new(0);
 static NAMES: LazyLock<Mutex<HashMap<String, &'static String>>> = LazyLock::new(Mutex::default);
 
+thread_local! {
+    // Without a destructor and made by no code: a signal handler may look.
+    static OF_THREAD: Cell<*mut String> = const { Cell::new(ptr::null_mut()) };
+}
+
 /// A strategy, callback or model as the one who is called.
 pub struct Caller {
     who: String,
@@ -28,6 +35,11 @@ impl Caller {
     /// Nothing called yet.
     pub fn new(kind: Kind, id: &str, plugin: &str) -> Self {
         Self { who: format!("{kind} `{}` of plugin `{}`", escape(id), escape(plugin)), calls: Vec::new() }
+    }
+
+    /// Kind and id, with the plugin.
+    pub fn who(&self) -> &str {
+        &self.who
     }
 
     /// A call begins, and lasts as long as the value does.
@@ -47,21 +59,24 @@ pub fn enter_opening(shown: &std::path::Path) -> Entered {
     Entered::new(kept(format!("plugin {}, while it is opened", crate::escape::path(shown))))
 }
 
-/// While this lives, the process is in the call.
+/// While this lives, the process and this thread are in the call.
 pub struct Entered {
     before: *mut String,
+    before_on_thread: *mut String,
 }
 
 impl Entered {
     fn new(name: &'static String) -> Self {
         ENTERED.fetch_add(1, Ordering::Relaxed);
-        Self { before: CURRENT.swap(ptr::from_ref(name).cast_mut(), Ordering::AcqRel) }
+        let name = ptr::from_ref(name).cast_mut();
+        Self { before: CURRENT.swap(name, Ordering::AcqRel), before_on_thread: OF_THREAD.replace(name) }
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         CURRENT.store(self.before, Ordering::Release);
+        OF_THREAD.set(self.before_on_thread);
     }
 }
 
@@ -69,6 +84,12 @@ impl Drop for Entered {
 pub fn current() -> Option<&'static str> {
     // SAFETY: null, or a name that is never freed or changed.
     unsafe { CURRENT.load(Ordering::Acquire).as_ref() }.map(String::as_str)
+}
+
+/// The same for the calling thread alone.
+pub fn of_this_thread() -> Option<&'static str> {
+    // SAFETY: null, or a name that is never freed or changed.
+    unsafe { OF_THREAD.get().as_ref() }.map(String::as_str)
 }
 
 /// The number of calls so far: while it stays the same, so does the call.
@@ -108,5 +129,15 @@ mod tests {
         }
         assert_eq!(current(), Some("strategy `s` of plugin `p`, in `finetune`"));
         drop(outer);
+    }
+
+    #[test]
+    fn a_call_is_of_the_thread_that_it_runs_on() {
+        let mut callback = Caller::new(Kind::Callback, "c", "q");
+        let call = callback.enter("setup");
+        assert_eq!(of_this_thread(), Some("callback `c` of plugin `q`, in `setup`"));
+        assert_eq!(std::thread::spawn(of_this_thread).join().unwrap(), None);
+        drop(call);
+        assert_eq!(of_this_thread(), None);
     }
 }
