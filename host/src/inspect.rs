@@ -9,6 +9,7 @@ pub use parameters::{Parameter, parameters};
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::Item;
 
+use crate::escape::{excerpt, shorten};
 use crate::plugins::LoadedPlugin;
 
 /// Widest line that is written, where the terminal does not say.
@@ -17,9 +18,9 @@ pub const WIDTH: usize = 110;
 /// Everything about a plugin: versions, then each id with its parameters.
 pub fn text(plugin: &LoadedPlugin, width: usize) -> String {
     let metadata = plugin.metadata();
-    let mut text = format!("{} {}", metadata.name, metadata.version);
+    let mut text = format!("{} {}", shorten(&metadata.name), shorten(&metadata.version));
     if !metadata.description.is_empty() {
-        let _ = write!(text, " – {}", metadata.description);
+        let _ = write!(text, " – {}", excerpt(&metadata.description));
     }
     text.push('\n');
     let libtorch = metadata.torch.as_ref().map_or_else(
@@ -27,8 +28,8 @@ pub fn text(plugin: &LoadedPlugin, width: usize) -> String {
         |torch| {
             format!(
                 "{} (tch {}, {} C++ ABI)",
-                torch.libtorch,
-                torch.tch,
+                shorten(&torch.libtorch),
+                shorten(&torch.tch),
                 if torch.cxx11_abi { "C++11" } else { "old" }
             )
         },
@@ -36,10 +37,10 @@ pub fn text(plugin: &LoadedPlugin, width: usize) -> String {
     let rows = [
         ("file", plugin.path().display().to_string()),
         ("sha256", plugin.sha256().to_owned()),
-        ("authors", metadata.authors.clone()),
-        ("plugin-api", metadata.plugin_api.clone()),
-        ("rustc", metadata.rustc.trim_start_matches("rustc ").to_owned()),
-        ("target", metadata.target.clone()),
+        ("authors", excerpt(&metadata.authors).replace('\n', ", ")),
+        ("plugin-api", shorten(&metadata.plugin_api).into_owned()),
+        ("rustc", shorten(metadata.rustc.trim_start_matches("rustc ")).into_owned()),
+        ("target", shorten(&metadata.target).into_owned()),
         ("libtorch", libtorch),
     ];
     for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
@@ -53,8 +54,8 @@ pub fn text(plugin: &LoadedPlugin, width: usize) -> String {
 }
 
 fn item_text(item: &Item, width: usize) -> String {
-    let mut text = format!("{} {}\n", item.kind, item.id);
-    for line in table::wrap(&item.description, width.saturating_sub(2)) {
+    let mut text = format!("{} {}\n", item.kind, shorten(&item.id));
+    for line in table::wrap(&excerpt(&item.description), width.saturating_sub(2)) {
         let _ = writeln!(text, "  {line}");
     }
     let rows = parameters(&item.schema);

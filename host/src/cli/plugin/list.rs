@@ -73,7 +73,7 @@ fn rows(found: &[Found]) -> String {
             Ok(plugin) => {
                 let metadata = plugin.metadata();
                 let ids: Vec<String> =
-                    metadata.items.iter().map(|item| format!("{} {}", item.kind, item.id)).collect();
+                    metadata.items.iter().map(|item| format!("{} {}", item.kind, aligned::name(&item.id))).collect();
                 let _ = writeln!(
                     text,
                     "  {}  {:<7}  {}",
