@@ -18,6 +18,7 @@ mod snapshot;
 mod spelling;
 mod trust;
 mod whole;
+mod working_directory;
 
 pub use dependencies::links_libtorch;
 pub use error::{Failure, PluginError};

@@ -35,7 +35,8 @@ impl Outcome {
         let mut outcome: Vec<(String, Vec<u8>)> =
             files.iter().map(|name| Ok(((*name).to_owned(), read(name)?))).collect::<io::Result<_>>()?;
         let state: Value = serde_json::from_slice(&read("checkpoints/last/state.json")?)?;
-        let names_the_run = |key: &str| key == "config" || key == "paths";
+        // Or the files of its data, with their times.
+        let names_the_run = |key: &str| ["config", "paths", "data"].contains(&key);
         let entries = state.as_object().into_iter().flatten().filter(|(key, _)| !names_the_run(key));
         outcome.extend(
             entries.map(|(key, value)| (format!("state.json, {key}"), value.to_string().into_bytes())),

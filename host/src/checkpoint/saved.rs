@@ -8,7 +8,7 @@ use thaw_plugin_api::context::CheckpointName;
 use thaw_plugin_api::module_tree::Module;
 use thaw_plugin_api::optimizer::ParamGroup;
 
-use crate::data::SplitBy;
+use crate::data::{Fingerprints, SplitBy};
 use crate::fit::{Best, Meter, SavedScaler};
 use crate::optimizer::OptimizerConfig;
 use crate::run_dir::Position;
@@ -43,6 +43,9 @@ pub struct SavedState {
     pub model: SavedModel,
     /// Names of the classes, where the target is one.
     pub class_names: Vec<String>,
+    /// What tells the run's data from other data; older versions did not write it.
+    #[serde(default)]
+    pub data: Option<Fingerprints>,
     /// What a `val_split` of the run's data is drawn from; older versions did not write it, see
     /// [`Checkpoint::split_by`](super::Checkpoint::split_by).
     #[serde(default)]

@@ -50,6 +50,6 @@ pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
         tracing::warn!("{id}: could not be read, not part of the test");
     }
     let shown =
-        Shown { checkpoint: trained.checkpoint.folder(), evaluation: &evaluation, names: class_names };
+        Shown { checkpoint: trained.checkpoint.shown(), evaluation: &evaluation, names: class_names };
     if args.json { print(shown.json()) } else { shown.lines().try_for_each(print) }
 }

@@ -6,6 +6,7 @@ use super::config::{DataConfig, LoadingConfig, Source};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
+use super::fingerprint::{Fingerprint, Fingerprints};
 use super::folder::{open_folder, require_folder};
 use super::layout::split_folders;
 use super::list::open_list;
@@ -43,6 +44,7 @@ pub struct DataModule {
     seed: u64,
     split_by: SplitBy,
     limits: Limits,
+    fingerprints: Fingerprints,
     train: Arc<dyn Dataset>,
     val: Option<Arc<dyn Dataset>>,
 }
@@ -69,6 +71,10 @@ impl DataModule {
         split_by: SplitBy,
     ) -> Result<DataModule, DataError> {
         let (train, val) = open_splits(config, defaults)?;
+        let fingerprints = Fingerprints {
+            train: Fingerprint::of(train.as_ref()),
+            val: val.as_deref().map(Fingerprint::of),
+        };
         let (train, val) = match config.loading.val_split {
             Some(share) => {
                 let (train, val) = split(train, share, config.loading.split_seed, &split_by)?;
@@ -84,7 +90,8 @@ impl DataModule {
                 format!("at least one batch of {} (lower batch_size)", loading.batch_size),
             ));
         }
-        Ok(DataModule { kind: config.kind(), loading, seed, split_by, limits: Limits::default(), train, val })
+        let (kind, limits) = (config.kind(), Limits::default());
+        Ok(DataModule { kind, loading, seed, split_by, limits, fingerprints, train, val })
     }
 
     /// The samples of a split; None if there is no validation data.
@@ -104,6 +111,11 @@ impl DataModule {
     /// What a `val_split` of this data is drawn from; checkpoints keep it.
     pub fn split_by(&self) -> &SplitBy {
         &self.split_by
+    }
+
+    /// What tells this data from other data; checkpoints keep it.
+    pub fn fingerprints(&self) -> &Fingerprints {
+        &self.fingerprints
     }
 
     /// Number of samples; 0 without validation data.
@@ -177,6 +189,23 @@ impl DataModule {
     /// Walks through an epoch of a split from its batch `start_batch` on; without validation data, through
     /// nothing.
     pub fn loader(&self, split: Split, epoch: u64, start_batch: usize) -> Result<Option<Loader>, DataError> {
+        let limit = if split == Split::Train { self.limits.train } else { self.limits.val };
+        self.limited_loader(split, epoch, start_batch, limit)
+    }
+
+    /// Walks through so many batches of validation. Of texts, which are sorted by length, these are the first
+    /// of the file, as under a limit, and not the shortest.
+    pub fn first_of_validation(&self, epoch: u64, batches: usize) -> Result<Option<Loader>, DataError> {
+        self.limited_loader(Split::Val, epoch, 0, Some(batches))
+    }
+
+    fn limited_loader(
+        &self,
+        split: Split,
+        epoch: u64,
+        start_batch: usize,
+        limit: Option<usize>,
+    ) -> Result<Option<Loader>, DataError> {
         let Some(dataset) = self.dataset(split) else {
             return Ok(None);
         };
@@ -188,7 +217,7 @@ impl DataModule {
             drop_last: train && self.loading.drop_last,
             workers: workers(self.loading.workers, dataset.as_ref()),
             start_batch,
-            limit: if train { self.limits.train } else { self.limits.val },
+            limit,
         };
         Loader::new(Arc::clone(dataset), walk).map(Some)
     }

@@ -10,7 +10,6 @@ use super::readings::{Readings, Row, What};
 use super::step::to_device;
 use super::{Fit, Meter, Seen};
 use crate::Error;
-use crate::data::Split;
 use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
 use crate::torch::Autocast;
@@ -163,7 +162,8 @@ impl Fit {
     fn validation_batches(&mut self, batches: usize, sanity: bool) -> Result<(), Error> {
         self.hooks(Hook::ValidationEpochStart)?;
         let mut evaluator = Evaluator::new(self.state.readings.reads());
-        let loader = self.state.data.loader(Split::Val, self.state.progress.epoch as u64, 0)?;
+        let epoch = self.state.progress.epoch as u64;
+        let loader = self.state.data.first_of_validation(epoch, batches)?;
         for (index, batch) in loader.into_iter().flatten().take(batches).enumerate() {
             // Gradients of an unfinished window are in no checkpoint: it is finished first.
             if self.state.window_samples == 0 && Self::is_interrupted() {

@@ -7,6 +7,7 @@ use thaw_plugin_api::abi::abi_stable::library::{LibraryError, lib_header_from_pa
 use thaw_plugin_api::abi::{Kind, Metadata, PluginRoot_Ref, contain};
 
 use super::calls::{self, Caller};
+use super::working_directory::WorkingDirectory;
 use super::compatibility::{check_metadata, root_of};
 use super::{Failure, Instance, PluginError, PluginFile, Snapshot, links_libtorch, log, trust};
 
@@ -74,6 +75,7 @@ impl LoadedPlugin {
     }
 
     fn open_mapped(shown: &Path, file: PluginFile) -> Result<Self, PluginError> {
+        let _directory = WorkingDirectory::before(opened_text(shown));
         let _entered = calls::enter_opening(shown);
         let (root, metadata) = root_and_metadata(shown, &file.opened)?;
         check_metadata(shown, &metadata)?;
@@ -119,7 +121,9 @@ impl LoadedPlugin {
     /// The configuration does not fit, or the plugin fails.
     pub fn create(&self, kind: Kind, id: &str, config: &serde_json::Value) -> Result<Instance, PluginError> {
         let config = config.to_string();
-        let _entered = Caller::new(kind, id, &self.metadata.name).enter("new");
+        let mut caller = Caller::new(kind, id, &self.metadata.name);
+        let _directory = WorkingDirectory::before(caller.who());
+        let _entered = caller.enter("new");
         let made = contain(|| {
             Ok(self.root.create()(kind.to_string().as_str().into(), id.into(), config.as_str().into())
                 .into_result()?)
@@ -140,7 +144,9 @@ impl LoadedPlugin {
         config: &serde_json::Value,
     ) -> Result<thaw_plugin_api::abi::BoxedModel, PluginError> {
         let config = config.to_string();
-        let _entered = Caller::new(Kind::Model, id, &self.metadata.name).enter("new");
+        let mut caller = Caller::new(Kind::Model, id, &self.metadata.name);
+        let _directory = WorkingDirectory::before(caller.who());
+        let _entered = caller.enter("new");
         let made = contain(|| Ok(self.root.create_model()(id.into(), config.as_str().into()).into_result()?));
         made.map_err(|error| self.failure(Kind::Model, id, error))
     }
@@ -149,6 +155,10 @@ impl LoadedPlugin {
         let (plugin, id) = (self.metadata.name.clone(), id.to_owned());
         Failure { plugin, kind, id, hook: "new".to_owned(), error }.into()
     }
+}
+
+fn opened_text(shown: &Path) -> String {
+    format!("plugin {}, when it was opened,", crate::escape::path(shown))
 }
 
 /// The functions of a library that [`PluginFile::map`] mapped, and what it says of itself, which is not
@@ -179,6 +189,7 @@ pub(crate) fn root_and_metadata(path: &Path, file: &Path) -> Result<(PluginRoot_
 /// Opens the library with all its symbols resolved now, so that a missing one fails here and not in a hook,
 /// and never closes it.
 pub(super) fn open_now(path: &Path, file: &Path) -> Result<(), PluginError> {
+    let _directory = WorkingDirectory::before(opened_text(path));
     let _entered = calls::enter_opening(path);
     #[cfg(unix)]
     let opened = {

@@ -12,6 +12,7 @@ use crate::Error;
 use crate::checkpoint::{Checkpoint, SavedState};
 use crate::config::RunConfig;
 use crate::data::{DataConfig, Source, Split};
+use crate::fit::same_data::DataChanges;
 use crate::fit::{Fit, run_length};
 use crate::scheduler::RunLength;
 
@@ -143,18 +144,24 @@ impl Fit {
             .into());
         }
         let found = self.state.data.samples(Split::Train);
+        let mut changes = DataChanges::since(saved, &self.state.config, &self.state.data);
         match saved.train_samples {
             Some(expected) if expected != found && saved.batch > 0 => {
-                Err(ResumeError::Samples { found, expected, epoch: saved.epoch }.into())
+                return Err(ResumeError::Samples { found, expected, epoch: saved.epoch }.into());
             }
             Some(expected) if expected != found => {
                 tracing::warn!(
                     "[data] has {found} training samples, and had {expected} when the checkpoint was written"
                 );
-                Ok(())
+                changes.train = None;
             }
-            _ => Ok(()),
+            _ => {}
         }
+        if let Some(change) = changes.train.filter(|change| change.is_of_samples() && saved.batch > 0) {
+            return Err(ResumeError::OtherSamples { change, epoch: saved.epoch }.into());
+        }
+        changes.tell_resumed();
+        Ok(())
     }
 
     /// Says which plugin files have other content than those that ran before.
