@@ -86,6 +86,7 @@ impl Error {
             Self::Model(ModelError::Plugin(_)) => 3,
             Self::Fit(FitError::Plugin(_)) => 3,
             Self::Fit(FitError::Config(_) | FitError::Resume(_) | FitError::LeftoverBatch { .. }) => 2,
+            Self::Fit(FitError::LeftoverValidation { .. }) => 2,
             Self::Torch(TorchError::Device { .. }) => 2,
             Self::Predict(PredictError::Format { .. } | PredictError::NoOutput { .. }) => 2,
             Self::FindLr(error) => error.exit_code(),

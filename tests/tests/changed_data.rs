@@ -59,7 +59,10 @@ fn a_copy_of_the_data_is_the_same_data() {
     write_pictures(&run, "copy", 10);
     for folder in ["moved", "copy"] {
         let path = format!("data.path={folder}");
-        run.host(VALIDATE.iter().chain(&["--set", &path])).succeeded().does_not_say(NONE).does_not_say("other data");
+        run.host(VALIDATE.iter().chain(&["--set", &path]))
+            .succeeded()
+            .does_not_say(NONE)
+            .does_not_say("other data");
     }
     run.resume(&[&MORE[..], &["--set", "data.path=copy"]].concat()).succeeded().does_not_say(NONE);
 }

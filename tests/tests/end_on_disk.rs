@@ -51,7 +51,8 @@ fn records_that_are_not_written_fail_the_run_although_its_checkpoints_are_whole(
     let epochs = kib as usize * 1024 / (STEPS * 80);
     let finished = run.fit(&["--set", &format!("trainer.max_epochs={epochs}")]);
     let last = format!("the last is `epoch={}-step={}`", epochs - 1, epochs * STEPS);
-    let finished = finished.failed(1, &["metrics.jsonl: ", "records are not written", "checkpoints are whole", &last]);
+    let finished =
+        finished.failed(1, &["metrics.jsonl: ", "records are not written", "checkpoints are whole", &last]);
     finished.says("the run goes on without these records");
     assert_eq!(run.json("checkpoints/last/state.json")["epoch"], epochs);
 }

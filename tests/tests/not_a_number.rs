@@ -35,10 +35,17 @@ fn a_last_batch_of_one_sample_is_refused_for_modules_that_pytorch_traced_or_expo
              path = {data:?}\nbatch_size = 31\n{TRAIN}",
             id.replace('-', "_")
         ));
-        let finished = run.fit(&[]).failed(2, &["32 in batches of 31", "from epoch 1 on", "drop_last = true"]);
+        let finished =
+            run.fit(&[]).failed(2, &["32 in batches of 31", "from epoch 1 on", "drop_last = true"]);
         let reason = "expected more than 1 value per channel when training, got input size [1, 8]";
         assert!(finished.error().contains(reason), "{finished}");
         run.fit(&["--set", "data.drop_last=true"]).succeeded();
+        if id == "torchscript" {
+            // Its code has one mode alone.
+            let more = ["--set", "data.val_batch_size=15", "--set", "data.batch_size=32"];
+            let fit = |more: &[&str]| run.host([&["fit", "run.toml", "--run-dir", "other"], more].concat());
+            fit(&more).failed(2, &["16 validation samples in batches of 15", reason, "val_batch_size"]);
+        }
     }
 }
 

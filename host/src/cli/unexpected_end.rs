@@ -85,7 +85,15 @@ extern "C" fn at_fatal_signal(signal: c_int, info: *mut libc::siginfo_t, _: *mut
         (None, Some(call)) => {
             let mut name = [0; THREAD_NAME];
             let name = thread_name(&mut name);
-            say(&["error: thread `", name, "` crashed (", what, "), which is not the thread of ", call, "\n"]);
+            say(&[
+                "error: thread `",
+                name,
+                "` crashed (",
+                what,
+                "), which is not the thread of ",
+                call,
+                "\n",
+            ]);
         }
         (None, None) => {}
     }

@@ -71,10 +71,8 @@ impl DataModule {
         split_by: SplitBy,
     ) -> Result<DataModule, DataError> {
         let (train, val) = open_splits(config, defaults)?;
-        let fingerprints = Fingerprints {
-            train: Fingerprint::of(train.as_ref()),
-            val: val.as_deref().map(Fingerprint::of),
-        };
+        let fingerprints =
+            Fingerprints { train: Fingerprint::of(train.as_ref()), val: val.as_deref().map(Fingerprint::of) };
         let (train, val) = match config.loading.val_split {
             Some(share) => {
                 let (train, val) = split(train, share, config.loading.split_seed, &split_by)?;

@@ -79,6 +79,19 @@ pub enum FitError {
         /// What to write instead.
         remedy: String,
     },
+    /// The last batch of validation is too small for a model that stays in training mode.
+    #[error(
+        "{samples} validation samples in batches of {batch_size} leave a single sample, which the model does not take, since \
+         modules of it stay in training mode: {reason}. Set another val_batch_size in [data]"
+    )]
+    LeftoverValidation {
+        /// Samples of validation.
+        samples: usize,
+        /// Samples of a batch.
+        batch_size: usize,
+        /// The model's words.
+        reason: String,
+    },
     /// What the run ends with is not on disk.
     #[error("{}", lost_text(.lost, .on_disk.as_deref()))]
     LostCheckpoints {

@@ -7,8 +7,8 @@ use thaw_plugin_api::abi::abi_stable::library::{LibraryError, lib_header_from_pa
 use thaw_plugin_api::abi::{Kind, Metadata, PluginRoot_Ref, contain};
 
 use super::calls::{self, Caller};
-use super::working_directory::WorkingDirectory;
 use super::compatibility::{check_metadata, root_of};
+use super::working_directory::WorkingDirectory;
 use super::{Failure, Instance, PluginError, PluginFile, Snapshot, links_libtorch, log, trust};
 
 /// A plugin of this process.

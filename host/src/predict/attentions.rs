@@ -133,7 +133,8 @@ impl Attentions {
 impl SpooledTensor {
     fn read(&self, spool: &mut File) -> Result<Tensor, PredictError> {
         let elements: i64 = self.shape.iter().product();
-        let mut bytes = vec![0; usize::try_from(elements).unwrap_or_default() * self.kind.elt_size_in_bytes()];
+        let mut bytes =
+            vec![0; usize::try_from(elements).unwrap_or_default() * self.kind.elt_size_in_bytes()];
         let read = spool.seek(SeekFrom::Start(self.start)).and_then(|_| spool.read_exact(&mut bytes));
         read.map_err(|error| PredictError::Torch(format!("`{}`: {error}", self.name)))?;
         Ok(Tensor::f_from_data_size(&bytes, &self.shape, self.kind)?)

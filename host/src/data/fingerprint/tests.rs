@@ -15,7 +15,8 @@ fn folder() -> tempfile::TempDir {
 
 fn write_list(dir: &Path, label_of_the_last: &str) {
     let rows = ["cat/000.png,cat", "cat/001.png,cat", "dog/000.png,dog", "dog/001.png"].join("\n");
-    std::fs::write(dir.join("list.csv"), format!("path,label\n{rows},{label_of_the_last}\n")).expect("written");
+    std::fs::write(dir.join("list.csv"), format!("path,label\n{rows},{label_of_the_last}\n"))
+        .expect("written");
 }
 
 fn print(dir: &Path, lines: &str) -> Fingerprint {
@@ -63,7 +64,8 @@ fn other_contents_are_told_by_the_size_and_in_the_same_place_by_the_time() {
     let larger = |dir: &Path| write_png(&dir.join("pictures/cat/001.png"), 40, [9; 3]);
     assert!(matches!(change(dir.path(), PICTURES, larger), [Some(DataChange::Sizes { .. }); 2]));
     let later = |dir: &Path| {
-        let file = std::fs::File::options().append(true).open(dir.join("pictures/cat/001.png")).expect("there");
+        let file =
+            std::fs::File::options().append(true).open(dir.join("pictures/cat/001.png")).expect("there");
         file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(7)).expect("set");
     };
     assert_eq!(change(dir.path(), PICTURES, later), [Some(DataChange::Times), None]);

@@ -1,9 +1,9 @@
 //! Pictures in files of their own.
 
 use super::PictureStore;
-use crate::data::{DataError, FileStamps};
 use crate::data::image::{Picture, decode};
 use crate::data::split::{identity_of, relative_to};
+use crate::data::{DataError, FileStamps};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 

@@ -31,7 +31,8 @@ impl Attack for Data {
 
 fn npz(folder: &Path, random: &mut Rng) -> Result<(), Fault> {
     scene::write(folder)?;
-    let config = String::from_utf8_lossy(&read(&folder.join("run.toml"))?).replace("data.safetensors", "data.npz");
+    let config =
+        String::from_utf8_lossy(&read(&folder.join("run.toml"))?).replace("data.safetensors", "data.npz");
     write(&folder.join("run.toml"), config)?;
     let bytes = npz_of(&folder.join("data.safetensors"))?;
     write(&folder.join("data.npz"), mutate::bytes(&bytes, random))
@@ -67,7 +68,8 @@ fn cifar10(folder: &Path, random: &mut Rng) -> Result<(), Fault> {
     for (name, contents) in &files {
         write(&folder.join("cifar").join(name), contents)?;
     }
-    let config = pictures::CONFIG.replace("\"image-folder\"", "\"cifar10\"").replace("\"pictures\"", "\"cifar\"");
+    let config =
+        pictures::CONFIG.replace("\"image-folder\"", "\"cifar10\"").replace("\"pictures\"", "\"cifar\"");
     write(&folder.join("run.toml"), config.replace("num_classes = 2", "num_classes = 10"))
 }
 

@@ -46,11 +46,8 @@ impl Attack for Inputs {
 /// Another input of the run's kind.
 fn tensors(folder: &Path, random: &mut Rng) -> Result<&'static str, Fault> {
     let data = folder.join("data.safetensors");
-    let (name, original) = if random.bool() {
-        ("new.safetensors", read(&data)?)
-    } else {
-        ("new.npz", data::npz_of(&data)?)
-    };
+    let (name, original) =
+        if random.bool() { ("new.safetensors", read(&data)?) } else { ("new.npz", data::npz_of(&data)?) };
     write(&folder.join(name), mutate::bytes(&original, random))?;
     Ok(name)
 }
