@@ -27,9 +27,9 @@ impl Fit {
     ) -> Result<FoundLr, Error> {
         settings.check()?;
         let (next, end, batch) = (
-            self.state.progress.epoch,
+            self.state.progress().epoch,
             self.state.config.trainer.max_epochs,
-            self.state.progress.batch_index,
+            self.state.progress().batch_index,
         );
         let epoch = settings.epoch.unwrap_or(next);
         if batch != 0 {
@@ -45,7 +45,7 @@ impl Fit {
             self.twins(&mut callbacks).and_then(|twins| self.measure(settings, epoch, twins, on_step));
         self.callbacks = callbacks;
         self.state.config.trainer.detect_anomaly = detect_anomaly;
-        self.state.put_back_all(&held)?;
+        self.state.put_back(&held)?;
         found
     }
 
@@ -54,7 +54,7 @@ impl Fit {
         let mut twins = Vec::new();
         for callback in callbacks.iter_mut().filter(|callback| callback.kind() == Kind::Strategy) {
             let mut twin = self.plugins.twin(callback)?;
-            twin.hook(Hook::Setup, &self.state.progress.clone(), &mut self.state)?;
+            twin.hook(Hook::Setup, &self.state.progress(), &mut self.state)?;
             twin.load_state(&callback.state()?)?;
             twins.push(twin);
         }
@@ -80,11 +80,11 @@ impl Fit {
         let steps = moved.len() * settings.num_training;
         for (index, moved) in moved.into_iter().enumerate() {
             // Rates are the test's.
-            self.state.scheduler = None;
+            self.state.trained.scheduler = None;
             curves.push(self.range_test(settings, moved, &mut |step| {
                 on_step(index * settings.num_training + step, steps)
             })?);
-            self.state.put_back_all(&start)?;
+            self.state.put_back(&start)?;
         }
         let found = FoundLr { epoch, mode: settings.mode, groups, curves };
         match found.curves.iter().find(|curve| curve.points.len() < 2) {
@@ -98,13 +98,13 @@ impl Fit {
 
     /// Brings freeze state, groups and rates to where an epoch starts, without training: as `host plan` does.
     fn advance_to(&mut self, epoch: usize, twins: &mut [Instance]) -> Result<(), Error> {
-        let batches = self.state.progress.num_training_batches;
+        let batches = self.state.progress().num_training_batches;
         let window = self.state.config.trainer.accumulate_grad_batches;
-        let stage = std::mem::replace(&mut self.state.progress.stage, Stage::Plan);
+        let stage = std::mem::replace(&mut self.state.position.progress.stage, Stage::Plan);
         self.twins_hook(twins, Hook::FitStart)?;
         self.twins_hook(twins, Hook::TrainStart)?;
         loop {
-            let progress = self.state.progress;
+            let progress = self.state.progress();
             for twin in &mut *twins {
                 twin.finetune(&progress, &mut self.state)?;
                 twin.hook(Hook::TrainEpochStart, &progress, &mut self.state)?;
@@ -117,10 +117,10 @@ impl Fit {
                 break;
             }
             for batch in 0..batches {
-                self.state.progress.batch_index = batch;
+                self.state.position.progress.batch_index = batch;
                 self.twins_hook(twins, Hook::TrainBatchStart)?;
                 if (batch + 1).is_multiple_of(window) || batch + 1 == batches {
-                    self.state.progress.global_step += 1;
+                    self.state.position.progress.global_step += 1;
                     self.step_schedulers()?;
                 }
                 if batch + 1 == batches {
@@ -129,18 +129,19 @@ impl Fit {
                 self.twins_hook(twins, Hook::TrainBatchEnd)?;
             }
             self.twins_hook(twins, Hook::TrainEpochEnd)?;
-            (self.state.progress.epoch, self.state.progress.batch_index) = (progress.epoch + 1, 0);
+            self.state.position.progress.epoch = progress.epoch + 1;
+            self.state.position.progress.batch_index = 0;
         }
-        self.state.progress.stage = stage;
-        self.state.changed = false;
-        self.state.audit_gradients = false;
+        self.state.position.progress.stage = stage;
+        self.state.watched.changed = false;
+        self.state.watched.audit_gradients = false;
         let groups = self.state.optimizer()?.groups().to_vec();
-        self.state.report_findings(audit::groups(self.state.model.tree(), &groups))?;
+        self.state.report_findings(audit::groups(self.state.trained.model.tree(), &groups))?;
         Ok(self.state.check_something_trains()?)
     }
 
     fn twins_hook(&mut self, twins: &mut [Instance], hook: Hook) -> Result<(), Error> {
-        let progress = self.state.progress;
+        let progress = self.state.progress();
         for twin in twins {
             twin.hook(hook, &progress, &mut self.state)?;
         }
@@ -198,30 +199,30 @@ impl Fit {
         let (mut sum, mut count) = (0.0, 0);
         for index in 0..window {
             let batch = self.next_of(batches)?;
-            let (batch, samples) = to_device(batch, self.state.model.device())?;
-            self.state.progress.batch_index = index;
+            let (batch, samples) = to_device(batch, self.state.trained.model.device())?;
+            self.state.position.progress.batch_index = index;
             self.train_batch(&batch, samples, index + 1 == window)?;
             let loss = self.loss()?;
             (sum, count) = (sum + loss * samples as f64, count + samples);
         }
-        self.state.window_samples = 0;
+        self.state.position.window_samples = 0;
         Ok(sum / count as f64)
     }
 
     /// The last batch's loss.
     fn loss(&mut self) -> Result<f64, Error> {
         self.state.settle()?;
-        Ok(self.state.loss.unwrap_or(f64::NAN))
+        Ok(self.state.measured.loss.unwrap_or(f64::NAN))
     }
 
     /// The training data from the epoch on that the run is in, one epoch after the other.
     fn endless(&self) -> Result<Endless, Error> {
-        let epoch = self.state.progress.epoch as u64;
+        let epoch = self.state.progress().epoch as u64;
         Ok(Endless { epoch, loader: self.loader(epoch)? })
     }
 
     fn next_of(&self, batches: &mut Endless) -> Result<Batch, Error> {
-        let limit = self.state.progress.num_training_batches;
+        let limit = self.state.progress().num_training_batches;
         let is_in_epoch = |batch: &Batch| batch.position < limit;
         if let Some(batch) = batches.loader.next().transpose()?.filter(is_in_epoch) {
             return Ok(batch);

@@ -18,7 +18,7 @@ pub struct DataChanges {
 impl DataChanges {
     /// Since the checkpoint with this state; of older versions nothing is known.
     pub fn since(saved: &SavedState, config: &RunConfig, data: &DataModule) -> Self {
-        let Some(earlier) = &saved.data else { return Self::default() };
+        let Some(earlier) = &saved.given.data else { return Self::default() };
         let Fingerprints { train, val } = data.fingerprints();
         let train = train.change_since(&earlier.train, place(saved, config, "path"));
         // Without a file of its own, validation data lies in that of the training data.
@@ -47,7 +47,7 @@ fn place(saved: &SavedState, config: &RunConfig, key: &str) -> Place {
     let paths = config.data.iter().flat_map(|data| data.paths());
     let now = paths.into_iter().find(|(known, _)| *known == key);
     let now = now.and_then(|(_, path)| std::path::absolute(path).ok());
-    let before = saved.paths.get(&format!("/data/{key}"));
+    let before = saved.given.paths.get(&format!("/data/{key}"));
     if now.as_deref() == before.map(Path::new) { Place::Same } else { Place::Other }
 }
 
@@ -56,8 +56,8 @@ pub fn tell_validated(checkpoint: &Checkpoint, config: &RunConfig, data: &DataMo
     let saved = &checkpoint.state;
     let changes = DataChanges::since(saved, config, data);
     let share = config.data.as_ref().and_then(|table| table.loading.val_split);
-    let is_other = match (&saved.data, share) {
-        (None, _) => place(saved, config, "path") == Place::Other && !saved.paths.is_empty(),
+    let is_other = match (&saved.given.data, share) {
+        (None, _) => place(saved, config, "path") == Place::Other && !saved.given.paths.is_empty(),
         (Some(_), Some(_)) => changes.train.is_some_and(|change| change.is_of_samples()),
         (Some(_), None) => false,
     };

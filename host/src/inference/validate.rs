@@ -17,7 +17,7 @@ impl Inference {
     /// No validation data, classes other than those of the checkpoint, or what a model, a hook or the data
     /// fail with.
     pub fn validate(&mut self, checkpoint: &Checkpoint) -> Result<(Evaluation, DataModule), Error> {
-        let class_names = &checkpoint.state.class_names;
+        let class_names = &checkpoint.state.given.class_names;
         let data = open_data(&self.config, &self.model, self.split_by.clone(), class_names)?;
         if !class_names.is_empty() && data.class_names() != class_names.as_slice() {
             return Err(FitError::Config(format!(
