@@ -38,7 +38,7 @@ const WEIGHTS: &str = "THAW_TEST_SHRINKING_WEIGHTS";
 fn a_weights_file_that_shrinks_is_named_and_ends_the_program_with_1() {
     if let Some(path) = std::env::var_os(WEIGHTS) {
         // This is the process that is to end.
-        let file = thaw_host::weights::read(&path).unwrap();
+        let file = thaw_weights::read(&path).unwrap();
         File::options().write(true).open(&path).unwrap().set_len(4096).unwrap();
         file.entries().iter().for_each(|entry| drop(entry.tensor()));
         return;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
 use super::PredictError;
-use crate::durable;
-use crate::inference::BatchOutputs;
-use crate::weights::StreamedTensors;
+use thaw_files::durable;
+use thaw_train::inference::BatchOutputs;
+use thaw_weights::StreamedTensors;
 
 /// What models name their attention weights: this and the layer's number.
 const OUTPUT: &str = "attentions.";

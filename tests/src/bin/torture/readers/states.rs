@@ -4,8 +4,8 @@ use std::path::Path;
 
 use fastrand::Rng;
 use serde_json::Value;
-use thaw_host::checkpoint::{STATE, STATE_SHA256};
-use thaw_host::weights::sha256_file;
+use thaw_files::sha256::sha256_file;
+use thaw_train::checkpoint::{STATE, STATE_SHA256};
 
 use super::{read, survives, write};
 use crate::attack::{Attack, Fault};
