@@ -34,6 +34,7 @@ mod snapshot;
 mod spelling;
 mod trust;
 mod whole;
+mod working_directory;
 
 pub use dataset::DatasetInstance;
 pub use dependencies::links_libtorch;

@@ -44,6 +44,7 @@ mod safetensors;
 mod shards;
 mod source;
 mod state_dict;
+mod stream;
 mod write;
 
 pub use apply::apply;
@@ -55,6 +56,7 @@ pub use plan::{
 };
 pub use source::{read, resolve};
 pub use state_dict::{Entry, StateDict};
+pub use stream::StreamedTensors;
 pub use write::{WriteOptions, Written, write_safetensors};
 
 /// The key under which hyperparameters are kept: in a Lightning checkpoint as a dict, in the metadata of a

@@ -164,7 +164,8 @@ impl Fit {
     fn validation_batches(&mut self, batches: usize, asked: Asked) -> Result<(), Error> {
         self.hooks(Hook::ValidationEpochStart)?;
         let mut evaluator = Evaluator::new(self.state.measured.readings.reads());
-        let loader = self.state.data.loader(Split::Val, self.state.progress().epoch as u64, 0)?;
+        let epoch = self.state.progress().epoch as u64;
+        let loader = self.state.data.first_of_validation(epoch, batches)?;
         for (index, batch) in loader.into_iter().flatten().take(batches).enumerate() {
             // Gradients of an unfinished window are in no checkpoint: it is finished first.
             if self.state.position.window_samples == 0 && Self::is_interrupted() {

@@ -47,6 +47,7 @@ impl RunState {
         Ok(SavedGiven {
             model: SavedModel { id: self.config.model.id.clone(), config: self.config.given_model() },
             class_names: self.data.class_names().to_vec(),
+            data: Some(*self.data.fingerprints()),
             split_by: Some(self.data.split_by().clone()),
             data: Some(self.data.state()?).filter(|state| !state.is_null()),
             config: self.config.table.clone(),
