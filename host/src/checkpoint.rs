@@ -1,7 +1,9 @@
 //! Checkpoints: a folder of `model.safetensors`, `optimizer.safetensors`, `state.json` and the files that the
 //! run config names for model and tokenizer, whole or not there at all.
 
+mod best;
 mod last;
+mod meter;
 mod read;
 mod saved;
 mod store;
@@ -9,9 +11,14 @@ mod whole;
 
 use std::path::PathBuf;
 
+pub use best::Best;
 pub use last::open_last;
+pub use meter::Meter;
 pub use read::{Checkpoint, locate};
-pub use saved::{SavedCallback, SavedModel, SavedState};
+pub use saved::{
+    SavedCallback, SavedGiven, SavedKept, SavedMeasured, SavedModel, SavedPosition, SavedRequests,
+    SavedScaler, SavedState, SavedTrained,
+};
 pub use store::{CheckpointStore, KeptFile, Snapshot};
 
 use crate::weights::WeightsError;

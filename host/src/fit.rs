@@ -18,14 +18,14 @@ mod hub_directory;
 mod kept_paths;
 mod leftover;
 mod memory;
-mod meter;
 mod monitors;
+mod random;
 mod readings;
 mod resume;
 mod scaler;
 mod schedule;
 mod services;
-mod set_aside;
+mod snapshot;
 mod state;
 mod step;
 mod swap;
@@ -36,22 +36,21 @@ pub use build::{
     FitOptions, build_model, create_callbacks, create_model, input_defaults, open_data, optimizer_config,
     precision_on, prepare_torch, run_length,
 };
-pub use checkpoints::Best;
 pub use classes::take_count;
 pub use error::FitError;
 pub use evaluate::{Evaluation, Evaluator};
 pub use groups::{initial_groups, without_the_rest};
 pub use hub_directory::name_files;
-pub use meter::Meter;
 pub use monitors::Monitored;
 use monitors::Seen;
-pub use scaler::{LossScaler, SavedScaler};
+pub use scaler::LossScaler;
 pub(crate) use services::{check_settings, replace_optimizer};
 pub use state::RunState;
 pub use step::to_device;
 use thaw_plugin_api::hook::Hook;
 
 use crate::Error;
+pub use crate::checkpoint::{Best, Meter};
 use crate::plugins::{Instance, PluginSet};
 use crate::progress::Reporter;
 
@@ -91,7 +90,7 @@ impl Fit {
         self.close_swaps();
         let result = match result {
             Ok(outcome) => {
-                self.state.run_dir.flush();
+                self.state.kept.run_dir.flush();
                 self.teardown().map(|()| outcome)
             }
             Err(error) => {
@@ -110,9 +109,9 @@ impl Fit {
 
     /// The last hooks of a run that failed.
     fn fail(&mut self, error: &Error) {
-        self.state.exception = Some(error.to_string());
+        self.state.position.exception = Some(error.to_string());
         self.hooks_after_failure(Hook::Exception);
-        self.state.run_dir.flush();
+        self.state.kept.run_dir.flush();
         self.hooks_after_failure(Hook::Teardown);
     }
 
@@ -124,7 +123,7 @@ impl Fit {
         }
         self.hooks(Hook::TrainStart)?;
         let mut stopped = self.state.requests.stop.take();
-        while self.state.progress.epoch < self.state.config.trainer.max_epochs
+        while self.state.progress().epoch < self.state.config.trainer.max_epochs
             && stopped.is_none()
             && !self.state.reached_max_steps()
         {
@@ -135,12 +134,12 @@ impl Fit {
         self.hooks(Hook::TrainEnd)?;
         self.hooks(Hook::FitEnd)?;
         self.requested_checkpoints()?;
-        self.state.run_dir.flush();
+        self.state.kept.run_dir.flush();
         self.check_written()?;
         Ok(Outcome {
-            epochs: self.state.progress.epoch,
-            global_step: self.state.progress.global_step,
-            best: self.state.best.clone(),
+            epochs: self.state.progress().epoch,
+            global_step: self.state.progress().global_step,
+            best: self.state.kept.best.clone(),
             stopped,
         })
     }

@@ -50,13 +50,13 @@ impl Inference {
         name_files(&mut config, plugins);
         take_count(&mut config, checkpoint);
         let mut model = build_model(&config, plugins, device)?;
-        load_checkpoint(&mut model, checkpoint)?;
-        model.expect_classes(checkpoint.state.class_names.len());
+        load_checkpoint(&mut model, &checkpoint.model_file(), &checkpoint.state.trained.modules)?;
+        model.expect_classes(checkpoint.state.given.class_names.len());
         model.set_phase(Phase::Validate);
         let progress = Progress {
             stage,
-            epoch: checkpoint.state.epoch,
-            global_step: checkpoint.state.global_step,
+            epoch: checkpoint.state.position.epoch,
+            global_step: checkpoint.state.position.global_step,
             max_epochs: config.trainer.max_epochs,
             max_steps: config.trainer.max_steps,
             ..Progress::default()
@@ -69,7 +69,7 @@ impl Inference {
             }
             callbacks.push(plugins.create(&table.id, &table.config)?);
         }
-        let metrics = checkpoint.state.metrics.clone();
+        let metrics = checkpoint.state.measured.metrics.clone();
         // Predictions open no data of the run.
         let split_by = if stage == Stage::Predict { SplitBy::default() } else { checkpoint.split_by() };
         let mut inference = Self { config, model, callbacks, progress, metrics, exception: None, split_by };

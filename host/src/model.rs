@@ -117,16 +117,24 @@ impl HostModel {
     /// No plugin offers the id, or its configuration does not fit.
     pub fn create(plugins: &PluginSet, id: &str, config: &Value) -> Result<Self, crate::Error> {
         let (raw, plugin) = plugins.create_model(id, config)?;
+        Ok(Self::new(raw, id, &plugin)?)
+    }
+
+    /// A model that is made already, under its id and the name of its plugin.
+    ///
+    /// # Errors
+    /// It does not say what it is.
+    pub(crate) fn new(raw: BoxedModel, id: &str, plugin: &str) -> Result<Self, PluginError> {
         let failure = |error| {
             PluginError::from(Failure {
-                plugin: plugin.clone(),
+                plugin: plugin.to_owned(),
                 kind: Kind::Model,
                 id: id.to_owned(),
                 hook: "describe".to_owned(),
                 error,
             })
         };
-        let mut caller = Caller::new(Kind::Model, id, &plugin);
+        let mut caller = Caller::new(Kind::Model, id, plugin);
         let entered = caller.enter("describe");
         let text = contain(|| Ok(raw.describe().into_result()?)).map_err(failure)?;
         let description: Description = serde_json::from_str(&text).map_err(|error| failure(error.into()))?;
@@ -135,7 +143,7 @@ impl HostModel {
         let positions = tensors.iter().enumerate().map(|(index, (name, _))| (name.clone(), index)).collect();
         let mut model = Self {
             id: id.to_owned(),
-            plugin,
+            plugin: plugin.to_owned(),
             raw,
             caller,
             tree: description.tree.clone(),

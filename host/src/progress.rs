@@ -68,23 +68,23 @@ impl Reporter {
         if self.quiet {
             return;
         }
-        let tree = state.model.tree();
+        let tree = state.trained.model.tree();
         let total: u64 = tree
             .parameters()
             .filter(|parameter| parameter.tied_to.is_none())
             .map(|parameter| parameter.numel())
             .sum();
-        let device = device_name(state.model.device());
+        let device = device_name(state.trained.model.device());
         self.show(format_args!(
             "model      {} ({} parameters) on {device}",
-            state.model.id(),
+            state.trained.model.id(),
             table::count(total)
         ));
         self.show(format_args!("data       {}", state.data.summary()));
         self.show(format_args!("plugins    {}", plugins.collect::<Vec<_>>().join(", ")));
-        self.show(format_args!("run        {}", state.run_dir.shown().display()));
+        self.show(format_args!("run        {}", state.kept.run_dir.shown().display()));
         if !state.is_fresh() {
-            let Progress { epoch, batch_index, global_step, .. } = state.progress;
+            let Progress { epoch, batch_index, global_step, .. } = state.progress();
             self.show(format_args!("resumed at epoch {epoch}, batch {batch_index}, step {global_step}"));
         }
     }

@@ -202,7 +202,7 @@ fn a_run_goes_on_after_it_as_if_it_had_not_been() {
         if tested {
             test(&mut fit, 1, false);
             test(&mut fit, 3, true);
-            assert_eq!(fit.state().progress.epoch, 1);
+            assert_eq!(fit.state().progress().epoch, 1);
             // A failure restores, too.
             let error =
                 fit.find_lr(&FindLr { epoch: Some(9), ..FindLr::default() }, &mut |_, _| ()).unwrap_err();

@@ -40,6 +40,6 @@ fn newest_whole(run_dir: &Path) -> Option<(PathBuf, usize)> {
     let folders = std::fs::read_dir(run_dir.join(CHECKPOINTS)).ok()?.flatten().map(|entry| entry.path());
     let whole = folders
         .filter(|folder| !folder.is_symlink())
-        .filter_map(|folder| Some((Checkpoint::open(&folder).ok()?.state.global_step, folder)));
+        .filter_map(|folder| Some((Checkpoint::open(&folder).ok()?.state.position.global_step, folder)));
     whole.max().map(|(step, folder)| (folder, step))
 }

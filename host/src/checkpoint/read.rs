@@ -73,10 +73,11 @@ impl Checkpoint {
     /// # Errors
     /// As [`RunConfig::from_table`].
     pub fn config(&self, overrides: &[String]) -> Result<RunConfig, ConfigError> {
-        let given = &self.state.config;
+        let given = &self.state.given.config;
         let mut table = given.clone();
         let found = self
             .state
+            .given
             .paths
             .iter()
             .filter(|(key, _)| !key.starts_with("/plugins"))
@@ -115,10 +116,10 @@ impl Checkpoint {
     /// A checkpoint that does not say comes from a version that took the paths of pictures as they were
     /// spelled: its split is made again from the spelling in its run config, with a warning.
     pub fn split_by(&self) -> SplitBy {
-        if let Some(split_by) = &self.state.split_by {
+        if let Some(split_by) = &self.state.given.split_by {
             return split_by.clone();
         }
-        let data = self.state.config.get("data").cloned().map(serde_json::from_value::<DataConfig>);
+        let data = self.state.given.config.get("data").cloned().map(serde_json::from_value::<DataConfig>);
         let Some(Ok(data)) = data else { return SplitBy::default() };
         match data.picture_root() {
             Some(root) if data.loading.val_split.is_some() => {

@@ -61,9 +61,9 @@ pub(super) fn check_names(path: &Path, state: &SavedState) -> Result<(), Checkpo
     if !state.files.contains_key(MODEL) {
         return refuse(format!("`files` has no checksum of {MODEL}"));
     }
-    let checkpoints = state.best.iter().chain(&state.kept).map(|best| best.name.as_str());
+    let checkpoints = state.kept.best.iter().chain(&state.kept.ranked).map(|best| best.name.as_str());
     let files = state.files.keys().map(String::as_str);
-    let paths = state.paths.values().map(String::as_str).filter(|path| !Path::new(path).is_absolute());
+    let paths = state.given.paths.values().map(String::as_str).filter(|path| !Path::new(path).is_absolute());
     for name in checkpoints.chain(files).chain(paths) {
         let mut parts = Path::new(name).components();
         if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {

@@ -91,7 +91,7 @@ pub fn run(options: &Options, args: ExportArgs) -> Result<(), Error> {
         None => tensors,
     };
     let saved = &checkpoint.state;
-    let hyper_parameters = json!({ "model": saved.model, "class_names": saved.class_names });
+    let hyper_parameters = json!({ "model": saved.given.model, "class_names": saved.given.class_names });
     let metadata = BTreeMap::from([(HYPER_PARAMETERS.to_owned(), hyper_parameters.to_string())]);
     let write =
         WriteOptions { kind: args.dtype.map(Kind::from), module: args.module, keep_prefix: args.keep_prefix };

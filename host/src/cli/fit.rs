@@ -49,7 +49,7 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     )?;
     let result = fit.run();
     if let Err(error) = &result {
-        tell_last_checkpoint(&fit.state().run_dir, error);
+        tell_last_checkpoint(&fit.state().kept.run_dir, error);
     }
     let outcome = result?;
     if !options.quiet {
@@ -87,7 +87,7 @@ fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
         table.lines().try_for_each(print)?;
     }
     let name = if outcome.best.is_some() { crate::checkpoint::BEST } else { LAST };
-    let run_dir = &fit.state().run_dir;
+    let run_dir = &fit.state().kept.run_dir;
     if run_dir.checkpoints().join(name).exists() {
         let checkpoint = run_dir.shown().join(crate::run_dir::CHECKPOINTS).join(name);
         let (shown, program) = (checkpoint.display(), program());

@@ -68,7 +68,7 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
     }
     let sample = if data.has_pictures() { "file" } else { "row" };
     let data = PredictData::open(data, &args.input, &input_defaults(inference.model()))?;
-    let class_names = trained.checkpoint.state.class_names.clone();
+    let class_names = trained.checkpoint.state.given.class_names.clone();
     let predictions = Predictions::new(inference.model().task(), class_names, args.outputs);
     let limits = PredictOptions { limit_batches: args.limit_batches };
     let mut attentions = args.attentions.as_ref().map(|_| Attentions::default());

@@ -169,7 +169,7 @@ fn add_recorded(
 
 /// Strategies that took over in the run, by the checkpoint and by the run's journal.
 fn swaps(checkpoint: &Checkpoint) -> Result<Vec<Swap>, Error> {
-    let mut swaps = checkpoint.state.swaps.clone();
+    let mut swaps = checkpoint.state.kept.swaps.clone();
     // A journal that cannot be read is told of when it is to be repeated.
     swaps.extend(of_run_dir::<Swap>(checkpoint, SWAPS).unwrap_or_default());
     let mut seen = BTreeSet::new();

@@ -21,7 +21,7 @@ impl RunState {
     /// # Errors
     /// It is not finite, and `detect_anomaly` is on.
     pub(super) fn check_validation_loss(&self, loss: Option<f64>) -> Result<(), FitError> {
-        let epoch = self.progress.epoch;
+        let epoch = self.progress().epoch;
         match loss.filter(|loss| !loss.is_finite() && self.config.trainer.detect_anomaly) {
             Some(loss) => Err(FitError::NotFiniteValidation { loss, epoch }),
             None => Ok(()),
@@ -38,7 +38,7 @@ impl RunState {
             return Ok(());
         }
         let names: Vec<&str> = found.iter().map(String::as_str).collect();
-        let (tensors, step) = (first_names(&names, SHOWN), self.progress.global_step);
+        let (tensors, step) = (first_names(&names, SHOWN), self.progress().global_step);
         if self.config.trainer.detect_anomaly {
             return Err(FitError::NotFiniteWeights { tensors, step });
         }
@@ -49,12 +49,12 @@ impl RunState {
     /// Tensors with NaN, and those with infinity where training writes: a mask of the author's own may be
     /// infinite.
     fn not_finite(&self) -> Result<Vec<String>, FitError> {
-        let tree = self.model.tree();
+        let tree = self.trained.model.tree();
         let mut trained: HashSet<String> = tree.trainable().into_iter().map(str::to_owned).collect();
         for norm in tree.modules().iter().filter(|module| module.is_batch_norm()) {
             trained.extend(["running_mean", "running_var"].map(|name| format!("{}.{name}", norm.path)));
         }
-        let tensors = self.model.state_dict().iter();
+        let tensors = self.trained.model.state_dict().iter();
         let float: Vec<&(String, Tensor)> =
             tensors.filter(|(_, tensor)| tensor.is_floating_point() && tensor.numel() > 0).collect();
         let is_wrong = |(name, tensor): &(String, Tensor)| {

@@ -38,6 +38,14 @@ pub struct Frozen {
     digests: Vec<Digest>,
 }
 
+impl Clone for Frozen {
+    /// The same tensors, and what their digests were.
+    fn clone(&self) -> Self {
+        let share = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
+        Self { tensors: self.tensors.iter().map(share).collect(), digests: self.digests.clone() }
+    }
+}
+
 impl Frozen {
     /// Takes the digest of every frozen parameter.
     ///

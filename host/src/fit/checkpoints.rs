@@ -1,57 +1,11 @@
 //! When checkpoints are written, and which are kept.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
 use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::monitor::{Mode, is_of_validation, mode_of};
 
 use super::{Fit, FitError, RunState};
 use crate::Error;
-use crate::checkpoint::{BEST, CheckpointError, LAST, SavedCallback, SavedModel, SavedState, Snapshot};
-use crate::data::Split;
-use crate::torch::random;
-
-/// Names of the random states in `optimizer.safetensors`.
-pub const RANDOM_CPU: &str = "random_state/cpu";
-/// The device's own, on a GPU.
-pub const RANDOM_CUDA: &str = "random_state/cuda";
-
-/// A checkpoint with the value that ranks it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Best {
-    /// Name of its folder.
-    pub name: String,
-    /// The metric.
-    pub monitor: String,
-    /// Its value; NaN ranks behind all numbers.
-    #[serde(with = "number")]
-    pub value: f64,
-    /// The epoch after which it was written.
-    pub epoch: usize,
-    /// Hits and samples of each class in that epoch's validation.
-    #[serde(default)]
-    pub classes: Vec<(u64, u64)>,
-}
-
-/// A number in JSON, which has no infinities and no NaN.
-mod number {
-    use serde::de::Error as _;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use serde_json::Value;
-    use thaw_plugin_api::context::{number_from_json, number_to_json};
-
-    pub fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        number_to_json(*number).serialize(serializer)
-    }
-
-    pub fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<f64, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        number_from_json(&value)
-            .ok_or_else(|| D::Error::custom(format_args!("expected a number, found {value}")))
-    }
-}
+use crate::checkpoint::{BEST, Best, CheckpointError, LAST, SavedCallback, Snapshot};
 
 impl Fit {
     /// The checkpoint at the end of an epoch: `last`, and `best` where it is.
@@ -63,18 +17,18 @@ impl Fit {
         if !config.enabled || (!(epoch + 1).is_multiple_of(config.every_n_epochs) && !is_last) {
             return Ok(());
         }
-        let name = format!("epoch={epoch}-step={}", self.state.progress.global_step);
+        let name = format!("epoch={epoch}-step={}", self.state.progress().global_step);
         let ranked = self.rank(&name, epoch)?;
         let mode = self.ranking_mode()?;
         let is_best = ranked.as_ref().is_some_and(|new| {
             let is_better = |best: &Best| mode.is_better(new.value, best.value);
-            new.value.is_finite() && self.state.best.as_ref().is_none_or(is_better)
+            new.value.is_finite() && self.state.kept.best.as_ref().is_none_or(is_better)
         });
         // The checkpoint says itself whether it is the best and which are kept; one that was not written is
         // neither.
-        let before = (self.state.best.clone(), self.state.kept.clone());
+        let before = (self.state.kept.best.clone(), self.state.kept.ranked.clone());
         if is_best {
-            self.state.best.clone_from(&ranked);
+            self.state.kept.best.clone_from(&ranked);
         }
         let dropped = ranked.map(|ranked| self.keep(ranked, mode)).unwrap_or_default();
         if self.save(&name, is_best)? {
@@ -82,26 +36,27 @@ impl Fit {
                 self.remove(&dropped.name);
             }
         } else {
-            (self.state.best, self.state.kept) = before;
+            (self.state.kept.best, self.state.kept.ranked) = before;
         }
         Ok(())
     }
 
     /// After a stop inside an epoch: the checkpoint of it may be the best one.
     pub(super) fn mark_best(&mut self) -> Result<(), Error> {
-        let Some(name) = self.state.store.target_of(LAST).filter(|_| self.state.config.checkpoint.enabled)
+        let Some(name) =
+            self.state.kept.store.target_of(LAST).filter(|_| self.state.config.checkpoint.enabled)
         else {
             return Ok(());
         };
-        let Some(ranked) = self.rank(&name, self.state.progress.epoch)? else { return Ok(()) };
+        let Some(ranked) = self.rank(&name, self.state.progress().epoch)? else { return Ok(()) };
         let mode = self.ranking_mode()?;
         let is_worse = |best: &Best| !mode.is_better(ranked.value, best.value);
-        if !ranked.value.is_finite() || self.state.best.as_ref().is_some_and(is_worse) {
+        if !ranked.value.is_finite() || self.state.kept.best.as_ref().is_some_and(is_worse) {
             return Ok(());
         }
-        let result = self.state.store.alias(BEST, &name);
+        let result = self.state.kept.store.alias(BEST, &name);
         if self.written(&name, BEST, result) {
-            self.state.best = Some(ranked);
+            self.state.kept.best = Some(ranked);
         }
         Ok(())
     }
@@ -111,7 +66,8 @@ impl Fit {
         if !self.state.config.checkpoint.enabled {
             return Ok(());
         }
-        let name = format!("epoch={}-step={}", self.state.progress.epoch, self.state.progress.global_step);
+        let name =
+            format!("epoch={}-step={}", self.state.progress().epoch, self.state.progress().global_step);
         self.save(&name, false).map(drop)
     }
 
@@ -120,11 +76,11 @@ impl Fit {
     /// # Errors
     /// The last checkpoint was not written, or one that a hook asked for; or somebody removed the folder.
     pub(super) fn check_written(&self) -> Result<(), Error> {
-        if self.state.lost.is_empty() {
-            return self.state.run_dir.check_there();
+        if self.state.kept.lost.is_empty() {
+            return self.state.kept.run_dir.check_there();
         }
-        let lost = self.state.lost.iter().map(|(name, reason)| (name.clone(), reason.clone())).collect();
-        Err(FitError::LostCheckpoints { lost, on_disk: self.state.store.target_of(LAST) }.into())
+        let lost = self.state.kept.lost.iter().map(|(name, reason)| (name.clone(), reason.clone())).collect();
+        Err(FitError::LostCheckpoints { lost, on_disk: self.state.kept.store.target_of(LAST) }.into())
     }
 
     /// Why a run ends that the user stops: what is to go on with has to be on disk.
@@ -135,7 +91,7 @@ impl Fit {
     /// Those that hooks asked for after the checkpoint that a resumed run goes on from. What it may put back
     /// then stays.
     pub(super) fn requested_after_last(&mut self) -> Result<(), Error> {
-        let requested = &self.state.requested;
+        let requested = &self.state.kept.requested;
         self.state.requests.checkpoints.retain(|name| {
             let is_new = !requested.contains(name);
             if !is_new {
@@ -157,9 +113,9 @@ impl Fit {
             return Ok(());
         }
         for name in std::mem::take(&mut self.state.requests.checkpoints) {
-            self.state.requested.insert(name.clone());
+            self.state.kept.requested.insert(name.clone());
             let snapshot = self.snapshot()?;
-            let result = self.state.store.save(&name, snapshot).map(drop);
+            let result = self.state.kept.store.save(&name, snapshot).map(drop);
             self.written(&name, &name, result);
         }
         Ok(())
@@ -175,13 +131,18 @@ impl Fit {
             return Ok(None);
         }
         let monitor = self.state.ranking_metric();
-        let is_old =
-            is_of_validation(&monitor) && self.state.validated_at != Some(self.state.progress.global_step);
-        let Some(value) = self.state.metrics.get(&monitor).copied().filter(|_| !is_old) else {
+        let is_old = is_of_validation(&monitor)
+            && self.state.measured.validated_at != Some(self.state.progress().global_step);
+        let Some(value) = self.state.measured.metrics.get(&monitor).copied().filter(|_| !is_old) else {
             return Ok(None);
         };
-        let classes =
-            self.state.validation.as_ref().map(|validation| validation.classes.clone()).unwrap_or_default();
+        let classes = self
+            .state
+            .measured
+            .validation
+            .as_ref()
+            .map(|validation| validation.classes.clone())
+            .unwrap_or_default();
         if !value.is_finite() {
             tracing::warn!(
                 "{monitor} is {value} in epoch {}: its checkpoint ranks last, and is not the best one",
@@ -203,9 +164,9 @@ impl Fit {
 
     /// Writes a checkpoint as `last`; false where the disk did not take it.
     fn save(&mut self, name: &str, is_best: bool) -> Result<bool, Error> {
-        let previous = self.state.store.target_of(LAST);
+        let previous = self.state.kept.store.target_of(LAST);
         let snapshot = self.snapshot()?;
-        let store = &self.state.store;
+        let store = &self.state.kept.store;
         let result = store.save(name, snapshot).and_then(|_| {
             store.alias(LAST, name)?;
             if is_best { store.alias(BEST, name) } else { Ok(()) }
@@ -213,9 +174,9 @@ impl Fit {
         let is_written = self.written(name, LAST, result);
         if is_best {
             // Until there is a better one that is written, the run does not have what it is to end with.
-            self.state.lost.remove(BEST);
-            let reason = self.state.lost.get(LAST).cloned();
-            reason.into_iter().for_each(|reason| drop(self.state.lost.insert(BEST.to_owned(), reason)));
+            self.state.kept.lost.remove(BEST);
+            let reason = self.state.kept.lost.get(LAST).cloned();
+            reason.into_iter().for_each(|reason| drop(self.state.kept.lost.insert(BEST.to_owned(), reason)));
         }
         if is_written
             && let Some(previous) =
@@ -228,7 +189,7 @@ impl Fit {
 
     /// A checkpoint that cannot be removed takes room, and does no other harm.
     fn remove(&self, name: &str) {
-        if let Err(error) = self.state.store.remove(name) {
+        if let Err(error) = self.state.kept.store.remove(name) {
             tracing::warn!("checkpoint `{name}` is not removed: {error}");
         }
     }
@@ -236,11 +197,11 @@ impl Fit {
     /// A checkpoint that cannot be written does not end the run: the one before is intact. A run whose last one
     /// of its `kind` (`last`, `best`, a hook's name) is not written ends with an error.
     fn written(&mut self, name: &str, kind: &str, result: Result<(), CheckpointError>) -> bool {
-        self.state.lost.remove(kind);
+        self.state.kept.lost.remove(kind);
         match result {
             Err(error) => {
-                self.state.lost.insert(kind.to_owned(), error.to_string());
-                let previous = self.state.store.target_of(LAST);
+                self.state.kept.lost.insert(kind.to_owned(), error.to_string());
+                let previous = self.state.kept.store.target_of(LAST);
                 let previous = previous.map_or_else(
                     || "there is none before it".to_owned(),
                     |name| format!("the previous one, `{name}`, is intact"),
@@ -255,12 +216,12 @@ impl Fit {
     /// Takes a checkpoint among the `save_top_k` best; gives those that are so no more.
     fn keep(&mut self, ranked: Best, mode: Mode) -> Vec<Best> {
         let top = self.state.config.checkpoint.save_top_k;
-        self.state.kept.push(ranked);
+        self.state.kept.ranked.push(ranked);
         let rank =
             |best: &Best| if best.value.is_nan() { mode.worst() } else { best.value } * mode.direction();
-        self.state.kept.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
+        self.state.kept.ranked.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
         match usize::try_from(top) {
-            Ok(top) => self.state.kept.split_off(top.min(self.state.kept.len())),
+            Ok(top) => self.state.kept.ranked.split_off(top.min(self.state.kept.ranked.len())),
             Err(_) => Vec::new(),
         }
     }
@@ -270,7 +231,7 @@ impl Fit {
         self.state.settle()?;
         self.state.check_weights()?;
         self.hooks(Hook::SaveCheckpoint)?;
-        self.state.run_dir.sync();
+        self.state.kept.run_dir.sync();
         let mut callbacks = Vec::with_capacity(self.callbacks.len());
         for callback in &mut self.callbacks {
             let state = callback.state()?;
@@ -288,68 +249,7 @@ impl RunState {
     /// Whether a checkpoint is kept for its rank, or because a hook asked for it.
     pub(super) fn is_kept(&self, name: &str) -> bool {
         self.config.checkpoint.save_top_k < 0
-            || self.kept.iter().any(|kept| kept.name == name)
-            || self.requested.iter().any(|requested| **requested == *name)
+            || self.kept.ranked.iter().any(|kept| kept.name == name)
+            || self.kept.requested.iter().any(|requested| **requested == *name)
     }
-
-    fn snapshot(&self, callbacks: Vec<SavedCallback>) -> Result<Snapshot, Error> {
-        let mut optimizer =
-            self.optimizer.as_ref().map(crate::optimizer::Optimizer::state_dict).unwrap_or_default();
-        optimizer.push((RANDOM_CPU.to_owned(), random::get_state(Device::Cpu)?));
-        if self.model.device().is_cuda() {
-            optimizer.push((RANDOM_CUDA.to_owned(), random::get_state(self.model.device())?));
-        }
-        let share = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
-        let config = self.optimizer.as_ref().map(crate::optimizer::Optimizer::config);
-        let own = super::optimizer_config(&self.config, &self.model)?;
-        let state = SavedState {
-            format: 1,
-            thaw: env!("CARGO_PKG_VERSION").to_owned(),
-            files: BTreeMap::new(),
-            epoch: self.progress.epoch,
-            batch: self.progress.batch_index,
-            sample: Some(self.progress.batch_index * self.data.batch_size(Split::Train)),
-            train_samples: Some(self.data.samples(Split::Train)),
-            global_step: self.progress.global_step,
-            length: Some(self.run_length()),
-            model: SavedModel { id: self.config.model.id.clone(), config: self.config.given_model() },
-            class_names: self.data.class_names().to_vec(),
-            split_by: Some(self.data.split_by().clone()),
-            config: self.config.table.clone(),
-            paths: self.paths.paths().clone(),
-            modules: self.model.tree().modules().to_vec(),
-            groups: self.optimizer.as_ref().map(|optimizer| optimizer.groups().to_vec()).unwrap_or_default(),
-            optimizer: config.filter(|config| config.algorithm != own.algorithm).cloned(),
-            scheduler: self
-                .scheduler
-                .as_ref()
-                .map(crate::scheduler::Scheduler::state)
-                .transpose()
-                .map_err(FitError::from)?,
-            callbacks,
-            metrics: finite(&self.metrics),
-            known_metrics: self.known_metrics.clone(),
-            used_rates: self.used_rates.clone(),
-            meter: self.meter.clone(),
-            loss: self.loss.filter(|loss| loss.is_finite()),
-            logged: finite(&self.requests.logged),
-            best: self.best.clone(),
-            kept: self.kept.clone(),
-            requested: self.requested.clone(),
-            records: self.run_dir.position(),
-            loss_scale: self.scaler.as_ref().map(super::LossScaler::saved).transpose()?,
-            swaps: self.swaps.clone(),
-        };
-        let model = self.model.state_dict().iter().map(share).collect();
-        Ok(Snapshot { model, optimizer, files: self.paths.files().to_vec(), state })
-    }
-}
-
-/// JSON has no other numbers.
-fn finite(metrics: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
-    metrics
-        .iter()
-        .filter(|(_, value)| value.is_finite())
-        .map(|(name, value)| (name.clone(), *value))
-        .collect()
 }

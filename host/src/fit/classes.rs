@@ -49,7 +49,8 @@ pub fn create_counted(
 
 /// Gives the model as many classes as it was trained with, where the run config does not say.
 pub fn take_count(config: &mut RunConfig, checkpoint: &Checkpoint) {
-    let kept = checkpoint.state.config.get("model").filter(|kept| kept["id"] == config.model.id.as_str());
+    let kept =
+        checkpoint.state.given.config.get("model").filter(|kept| kept["id"] == config.model.id.as_str());
     if let (Some(count), None) =
         (kept.and_then(|kept| kept.get(NUM_CLASSES)), config.model.config.get(NUM_CLASSES))
     {

@@ -16,49 +16,49 @@ const COUNT_WAITS: &str = "THAW_COUNT_WAITS";
 impl Fit {
     /// Trains an epoch from where it stands; gives why the run stops, if it does.
     pub(super) fn run_epoch(&mut self) -> Result<Option<String>, Error> {
-        let start = self.state.progress.batch_index;
-        self.state.laid_out = true;
+        let start = self.state.progress().batch_index;
+        self.state.watched.laid_out = true;
         if start == 0 {
-            self.state.meter.clear();
+            self.state.measured.meter.clear();
             self.start_epoch()?;
         } else {
             self.state.audit()?;
         }
-        self.reporter.start_epoch(&self.state.progress);
+        self.reporter.start_epoch(&self.state.progress());
         let counter = std::env::var_os(COUNT_WAITS).map(|_| WaitCounter::start()).transpose()?;
         self.train_batches(start)?;
         if let Some(counter) = counter {
-            let batches = self.state.progress.batch_index - start;
+            let batches = self.state.progress().batch_index - start;
             tracing::info!("{} waits for the device in {batches} batches", counter.count());
         }
-        if self.state.progress.batch_index < self.state.progress.num_training_batches {
+        if self.state.progress().batch_index < self.state.progress().num_training_batches {
             self.stop_inside_epoch()?;
         } else {
             self.end_epoch()?;
-            if Self::is_interrupted() && self.state.progress.epoch < self.state.config.trainer.max_epochs {
+            if Self::is_interrupted() && self.state.progress().epoch < self.state.config.trainer.max_epochs {
                 return Err(self.interrupted());
             }
         }
         let limit = self
             .state
             .reached_max_steps()
-            .then(|| format!("max_steps = {} is reached", self.state.progress.global_step));
+            .then(|| format!("max_steps = {} is reached", self.state.progress().global_step));
         Ok(self.state.requests.stop.take().or(limit))
     }
 
     /// Batches up to the end of the epoch, or to where the run stops.
     fn train_batches(&mut self, start: usize) -> Result<(), Error> {
-        let batches = self.state.progress.num_training_batches;
-        let epoch = self.state.progress.epoch as u64;
+        let batches = self.state.progress().num_training_batches;
+        let epoch = self.state.progress().epoch as u64;
         let Some(mut loader) = self.state.data.loader(Split::Train, epoch, start)? else {
             return Err(FitError::NoBatches("there are no samples".to_owned()).into());
         };
-        while self.state.progress.batch_index < batches {
+        while self.state.progress().batch_index < batches {
             let Some(()) = self.next_batch(&mut loader, batches)? else {
                 return self.end_without_last_batch();
             };
             // Gradients of an unfinished window are in no checkpoint: it is finished first.
-            if self.state.window_samples == 0 && self.is_to_stop() {
+            if self.state.position.window_samples == 0 && self.is_to_stop() {
                 return Ok(());
             }
         }
@@ -72,12 +72,12 @@ impl Fit {
 
     /// None of the last batch's samples could be read: what was accumulated is stepped on all the same.
     fn end_without_last_batch(&mut self) -> Result<(), Error> {
-        if self.state.window_samples > 0 {
+        if self.state.position.window_samples > 0 {
             self.optimizer_step()?;
-            self.state.window_samples = 0;
+            self.state.position.window_samples = 0;
         }
         self.epoch_schedulers()?;
-        self.state.progress.batch_index = self.state.progress.num_training_batches;
+        self.state.position.progress.batch_index = self.state.progress().num_training_batches;
         Ok(())
     }
 
@@ -89,7 +89,7 @@ impl Fit {
             return Err(self.interrupted());
         }
         self.close_epoch()?;
-        self.state.run_dir.flush();
+        self.state.kept.run_dir.flush();
         self.mark_best()?;
         self.requested_after_last()
     }
@@ -104,35 +104,35 @@ impl Fit {
         // Where batches in between were left out, the window before this one may still wait for its step.
         let window_end = self
             .state
-            .progress
+            .progress()
             .batch_index
             .next_multiple_of(self.state.config.trainer.accumulate_grad_batches);
-        if self.state.window_samples > 0 && index >= window_end {
+        if self.state.position.window_samples > 0 && index >= window_end {
             self.optimizer_step()?;
-            self.state.window_samples = 0;
+            self.state.position.window_samples = 0;
         }
-        self.state.progress.batch_index = index;
+        self.state.position.progress.batch_index = index;
         let samples = batch.len();
-        let batch = to_device(batch, self.state.model.device());
+        let batch = to_device(batch, self.state.trained.model.device());
         let (batch, _) = batch.map_err(|error| self.state.explain_memory(error, samples))?;
         self.hooks(Hook::TrainBatchStart)?;
         let every = self.state.config.trainer.log_every_n_steps;
         let is_logged = every > 0 && (index + 1).is_multiple_of(every);
         // Schedulers move the rates at the end of a step; the record has those that the step used.
         let rates = if is_logged { self.rates() } else { Map::new() };
-        let groups = self.state.optimizer.iter().flat_map(|optimizer| optimizer.groups());
-        self.state.used_rates.clear();
-        self.state.used_rates.extend(groups.map(|group| group.lr));
+        let groups = self.state.trained.optimizer.iter().flat_map(|optimizer| optimizer.groups());
+        self.state.measured.used_rates.clear();
+        self.state.measured.used_rates.extend(groups.map(|group| group.lr));
         let result = self.train_batch(&batch, samples, index + 1 == batches);
         let result = result.map_err(|error| self.state.explain_memory(error, samples))?;
         if result.stepped {
-            self.state.window_samples = 0;
+            self.state.position.window_samples = 0;
         }
         if index + 1 == batches {
             self.epoch_schedulers()?;
         }
         self.hooks(Hook::TrainBatchEnd)?;
-        if !std::mem::replace(&mut self.state.monitors_checked, true) {
+        if !std::mem::replace(&mut self.state.watched.monitors_checked, true) {
             // Which metrics there are, the first batch says.
             self.state.settle()?;
             self.check_training_monitors()?;
@@ -141,7 +141,7 @@ impl Fit {
             self.log_batch(index, &result, rates)?;
         }
         self.show_batch(samples)?;
-        self.state.progress.batch_index += 1;
+        self.state.position.progress.batch_index += 1;
         self.look_for_swap_request();
         self.after_batch(result.stepped)?;
         Ok(Some(()))
@@ -150,15 +150,15 @@ impl Fit {
     /// The line of progress, with what has arrived from the device.
     fn show_batch(&mut self, samples: usize) -> Result<(), Error> {
         if self.reporter.is_due() {
-            self.state.readings.start()?;
+            self.state.measured.readings.start()?;
         }
-        let arrived = self.state.readings.arrived()?;
+        let arrived = self.state.measured.readings.arrived()?;
         self.state.take(&arrived);
         self.state.check_finite()?;
         self.reporter.batch(&BatchLine {
-            progress: &self.state.progress,
-            loss: self.state.loss,
-            accuracy: self.state.meter.mean("train_acc"),
+            progress: &self.state.progress(),
+            loss: self.state.measured.loss,
+            accuracy: self.state.measured.meter.mean("train_acc"),
             samples,
         });
         Ok(())
@@ -170,14 +170,14 @@ impl Fit {
             self.validate()?;
             self.log_metrics_so_far()?;
         }
-        let at_end = self.state.progress.batch_index >= self.state.progress.num_training_batches;
+        let at_end = self.state.progress().batch_index >= self.state.progress().num_training_batches;
         if stepped && !at_end {
             self.requested_checkpoints()?;
         }
         let every = self.state.config.checkpoint.every_n_train_steps;
         if stepped
             && !at_end
-            && every.is_some_and(|every| self.state.progress.global_step.is_multiple_of(every))
+            && every.is_some_and(|every| self.state.progress().global_step.is_multiple_of(every))
         {
             self.checkpoint_inside_epoch()?;
         }
@@ -185,11 +185,11 @@ impl Fit {
     }
 
     fn end_epoch(&mut self) -> Result<(), Error> {
-        let epoch = self.state.progress.epoch;
+        let epoch = self.state.progress().epoch;
         self.close_epoch()?;
-        self.state.progress.epoch += 1;
-        self.state.progress.batch_index = 0;
-        self.state.run_dir.flush();
+        self.state.position.progress.epoch += 1;
+        self.state.position.progress.batch_index = 0;
+        self.state.kept.run_dir.flush();
         self.checkpoint_epoch(epoch)
     }
 
@@ -197,40 +197,40 @@ impl Fit {
     fn close_epoch(&mut self) -> Result<(), Error> {
         self.state.settle()?;
         let means: Vec<(String, f64)> =
-            self.state.meter.means().map(|(name, mean)| (name.to_owned(), mean)).collect();
+            self.state.measured.meter.means().map(|(name, mean)| (name.to_owned(), mean)).collect();
         means.iter().for_each(|(name, mean)| self.state.set_metric(name, *mean));
-        let epoch = self.state.progress.epoch;
+        let epoch = self.state.progress().epoch;
         let validates = (epoch + 1).is_multiple_of(self.state.config.trainer.check_val_every_n_epoch);
-        self.state.validation = None;
+        self.state.measured.validation = None;
         if validates {
             self.validate()?;
         }
-        let moved = self.state.frozen.moved()?;
+        let moved = self.state.watched.frozen.moved()?;
         self.state.report_findings(moved)?;
         self.hooks(Hook::TrainEpochEnd)?;
-        let has_validated = validates || self.state.progress.num_validation_batches == 0;
+        let has_validated = validates || self.state.progress().num_validation_batches == 0;
         self.check_monitors(if has_validated { Seen::ValidatedEpoch } else { Seen::Epoch })?;
         self.log_epoch(validates)?;
         self.plateau_scheduler()?;
-        self.reporter.end_epoch(&self.state.progress, &self.state.metrics);
+        self.reporter.end_epoch(&self.state.progress(), &self.state.measured.metrics);
         Ok(())
     }
 
     fn rates(&self) -> Map<String, Value> {
-        let groups = self.state.optimizer.iter().flat_map(|optimizer| optimizer.groups());
+        let groups = self.state.trained.optimizer.iter().flat_map(|optimizer| optimizer.groups());
         groups.map(|group| (format!("lr-{}", group.name), json!(group.lr))).collect()
     }
 
     /// Those that the last step used, before schedulers moved them.
     fn used_rates(&self) -> Map<String, Value> {
         let groups: Vec<&str> =
-            self.state.optimizer.iter().flat_map(|o| o.groups()).map(|g| &*g.name).collect();
-        if groups.len() != self.state.used_rates.len() {
+            self.state.trained.optimizer.iter().flat_map(|o| o.groups()).map(|g| &*g.name).collect();
+        if groups.len() != self.state.measured.used_rates.len() {
             return self.rates();
         }
         groups
             .iter()
-            .zip(&self.state.used_rates)
+            .zip(&self.state.measured.used_rates)
             .map(|(name, lr)| (format!("lr-{name}"), json!(lr)))
             .collect()
     }
@@ -242,12 +242,12 @@ impl Fit {
         rates: Map<String, Value>,
     ) -> Result<(), Error> {
         self.state.settle()?;
-        let progress = &self.state.progress;
+        let progress = self.state.progress();
         let mut record = Map::new();
         record.insert("epoch".to_owned(), json!(progress.epoch));
         record.insert("step".to_owned(), json!(progress.global_step));
         record.insert("batch".to_owned(), json!(index));
-        record.insert("train_loss_step".to_owned(), json!(self.state.loss));
+        record.insert("train_loss_step".to_owned(), json!(self.state.measured.loss));
         if let Some(norm) = &result.grad_norm {
             record.insert("grad_norm".to_owned(), json!(norm.read()?));
         }
@@ -257,21 +257,23 @@ impl Fit {
                 .into_iter()
                 .map(|(name, value)| (name, json!(value))),
         );
-        self.state.run_dir.log_metrics(record);
+        self.state.kept.run_dir.log_metrics(record);
         Ok(())
     }
 
     fn log_epoch(&mut self, validated: bool) -> Result<(), Error> {
         let state = &self.state;
         let mut record = Map::new();
-        record.insert("epoch".to_owned(), json!(state.progress.epoch));
-        record.insert("step".to_owned(), json!(state.progress.global_step));
+        record.insert("epoch".to_owned(), json!(state.position.progress.epoch));
+        record.insert("step".to_owned(), json!(state.position.progress.global_step));
         let of_epoch = |name: &str| {
-            state.meter.mean(name).is_some()
-                || (validated && state.validation.as_ref().is_some_and(|v| v.metrics.mean(name).is_some()))
+            state.measured.meter.mean(name).is_some()
+                || (validated
+                    && state.measured.validation.as_ref().is_some_and(|v| v.metrics.mean(name).is_some()))
         };
         record.extend(
             state
+                .measured
                 .metrics
                 .iter()
                 .filter(|(name, _)| of_epoch(name))
@@ -283,46 +285,49 @@ impl Fit {
                 .into_iter()
                 .map(|(name, value)| (name, json!(value))),
         );
-        self.state.run_dir.log_metrics(record);
+        self.state.kept.run_dir.log_metrics(record);
         Ok(())
     }
 
     /// A validation that a hook asked for inside an epoch.
     fn log_metrics_so_far(&mut self) -> Result<(), Error> {
-        let Some(validation) = &self.state.validation else { return Ok(()) };
+        let Some(validation) = &self.state.measured.validation else { return Ok(()) };
         let mut record = Map::new();
-        record.insert("epoch".to_owned(), json!(self.state.progress.epoch));
-        record.insert("step".to_owned(), json!(self.state.progress.global_step));
+        record.insert("epoch".to_owned(), json!(self.state.progress().epoch));
+        record.insert("step".to_owned(), json!(self.state.progress().global_step));
         record.extend(validation.metrics.means().map(|(name, mean)| (name.to_owned(), json!(mean))));
-        self.state.run_dir.log_metrics(record);
+        self.state.kept.run_dir.log_metrics(record);
         Ok(())
     }
 
     /// Writes what trains at which rate, and shows it where it changed.
     pub(super) fn report_groups(&mut self) -> Result<(), Error> {
-        let Some(optimizer) = &self.state.optimizer else { return Ok(()) };
-        let tree = self.state.model.tree();
+        let Some(optimizer) = &self.state.trained.optimizer else { return Ok(()) };
+        let tree = self.state.trained.model.tree();
         let batch_norm = self.batch_norms()?;
         let record = json!({
-            "epoch": self.state.progress.epoch,
-            "step": self.state.progress.global_step,
+            "epoch": self.state.progress().epoch,
+            "step": self.state.progress().global_step,
             "optimizer": optimizer.config().algorithm.id(),
             "groups": optimizer.groups(),
             "trainable": tree.trainable(),
             "batch_norm": batch_norm,
         });
-        self.state.run_dir.log_groups(&record);
-        self.reporter.groups(&self.state.progress, tree, optimizer.groups());
-        self.state.changed = false;
+        self.state.kept.run_dir.log_groups(&record);
+        self.reporter.groups(&self.state.progress(), tree, optimizer.groups());
+        self.state.watched.changed = false;
         Ok(())
     }
 
     /// Modes of every batch norm, and how many batches it has seen.
     fn batch_norms(&self) -> Result<Map<String, Value>, Error> {
-        let norms = self.state.model.tree().modules().iter().filter(|module| module.is_batch_norm());
+        let norms = self.state.trained.model.tree().modules().iter().filter(|module| module.is_batch_norm());
         let norms: Vec<_> = norms
             .map(|module| {
-                (module, self.state.model.tensor(&format!("{}.num_batches_tracked", module.path)).ok())
+                (
+                    module,
+                    self.state.trained.model.tensor(&format!("{}.num_batches_tracked", module.path)).ok(),
+                )
             })
             .collect();
         let counts = norms.iter().filter_map(|(_, tracked)| tracked.map(Reading::of));

@@ -123,9 +123,9 @@ impl Fit {
     /// The first batches of validation, to find errors before an epoch is spent.
     pub(super) fn sanity_check(&mut self) -> Result<(), Error> {
         let batches =
-            self.state.config.trainer.num_sanity_val_steps.min(self.state.progress.num_validation_batches);
+            self.state.config.trainer.num_sanity_val_steps.min(self.state.progress().num_validation_batches);
         if batches == 0 {
-            let has_none = self.state.progress.num_validation_batches == 0;
+            let has_none = self.state.progress().num_validation_batches == 0;
             return if has_none { Ok(self.check_monitors(Seen::SanityCheck)?) } else { Ok(()) };
         }
         self.hooks(Hook::SanityCheckStart)?;
@@ -136,7 +136,7 @@ impl Fit {
 
     /// A validation; its metrics become those of the epoch.
     pub(super) fn validate(&mut self) -> Result<(), Error> {
-        let batches = self.state.progress.num_validation_batches;
+        let batches = self.state.progress().num_validation_batches;
         if batches == 0 {
             return Ok(());
         }
@@ -145,12 +145,12 @@ impl Fit {
 
     fn validation_pass(&mut self, batches: usize) -> Result<(), Error> {
         let sanity = self.state.is_fresh();
-        let batch_index = self.state.progress.batch_index;
+        let batch_index = self.state.progress().batch_index;
         self.hooks(Hook::ValidationStart)?;
-        self.state.model.set_phase(Phase::Validate);
+        self.state.trained.model.set_phase(Phase::Validate);
         let result = self.validation_batches(batches, sanity);
-        self.state.model.set_phase(Phase::Train);
-        self.state.progress.batch_index = batch_index;
+        self.state.trained.model.set_phase(Phase::Train);
+        self.state.position.progress.batch_index = batch_index;
         if matches!(result, Err(Error::Interrupted)) && !self.state.is_fresh() {
             // A resumed run validates anew.
             self.checkpoint_inside_epoch()?;
@@ -162,33 +162,33 @@ impl Fit {
 
     fn validation_batches(&mut self, batches: usize, sanity: bool) -> Result<(), Error> {
         self.hooks(Hook::ValidationEpochStart)?;
-        let mut evaluator = Evaluator::new(self.state.readings.reads());
-        let loader = self.state.data.loader(Split::Val, self.state.progress.epoch as u64, 0)?;
+        let mut evaluator = Evaluator::new(self.state.measured.readings.reads());
+        let loader = self.state.data.loader(Split::Val, self.state.progress().epoch as u64, 0)?;
         for (index, batch) in loader.into_iter().flatten().take(batches).enumerate() {
             // Gradients of an unfinished window are in no checkpoint: it is finished first.
-            if self.state.window_samples == 0 && Self::is_interrupted() {
+            if self.state.position.window_samples == 0 && Self::is_interrupted() {
                 return Err(Error::Interrupted);
             }
-            let (batch, samples) = to_device(batch?, self.state.model.device())?;
-            self.state.progress.batch_index = index;
+            let (batch, samples) = to_device(batch?, self.state.trained.model.device())?;
+            self.state.position.progress.batch_index = index;
             self.hooks(Hook::ValidationBatchStart)?;
             {
                 let _guard = tch::no_grad_guard();
                 let precision = self.state.config.trainer.precision;
-                let seen = evaluator.batch(&mut self.state.model, &batch, samples, precision);
+                let seen = evaluator.batch(&mut self.state.trained.model, &batch, samples, precision);
                 seen.map_err(|error| self.state.explain_memory(error, samples))?;
             }
             self.hooks(Hook::ValidationBatchEnd)?;
         }
         let evaluation = evaluator.finish()?;
         let loss = evaluation.metrics.mean("val_loss");
-        self.state.known_metrics.extend(evaluation.metrics.means().map(|(name, _)| name.to_owned()));
+        self.state.measured.known_metrics.extend(evaluation.metrics.means().map(|(name, _)| name.to_owned()));
         if !sanity {
             for (name, mean) in evaluation.metrics.means() {
                 self.state.set_metric(name, mean);
             }
-            self.state.validated_at = Some(self.state.progress.global_step);
-            self.state.validation = Some(evaluation);
+            self.state.measured.validated_at = Some(self.state.progress().global_step);
+            self.state.measured.validation = Some(evaluation);
         }
         self.hooks(Hook::ValidationEpochEnd)?;
         Ok(self.state.check_validation_loss(loss)?)

@@ -28,9 +28,9 @@ impl Fit {
     ) -> Result<FoundLr, Error> {
         settings.check()?;
         let (next, end, batch) = (
-            self.state.progress.epoch,
+            self.state.progress().epoch,
             self.state.config.trainer.max_epochs,
-            self.state.progress.batch_index,
+            self.state.progress().batch_index,
         );
         let epoch = settings.epoch.unwrap_or(next);
         if batch != 0 {
@@ -46,7 +46,7 @@ impl Fit {
             self.twins(&mut callbacks).and_then(|twins| self.measure(settings, epoch, twins, on_step));
         self.callbacks = callbacks;
         self.state.config.trainer.detect_anomaly = detect_anomaly;
-        self.state.put_back_all(&held)?;
+        self.state.put_back(&held)?;
         found
     }
 
@@ -75,11 +75,11 @@ impl Fit {
         let steps = moved.len() * settings.num_training;
         for (index, moved) in moved.into_iter().enumerate() {
             // Rates are the test's.
-            self.state.scheduler = None;
+            self.state.trained.scheduler = None;
             curves.push(self.range_test(settings, moved, &mut |step| {
                 on_step(index * settings.num_training + step, steps)
             })?);
-            self.state.put_back_all(&start)?;
+            self.state.put_back(&start)?;
         }
         let found = FoundLr { epoch, mode: settings.mode, groups, curves };
         match found.curves.iter().find(|curve| curve.points.len() < 2) {
@@ -142,30 +142,30 @@ impl Fit {
         let (mut sum, mut count) = (0.0, 0);
         for index in 0..window {
             let batch = self.next_of(batches)?;
-            let (batch, samples) = to_device(batch, self.state.model.device())?;
-            self.state.progress.batch_index = index;
+            let (batch, samples) = to_device(batch, self.state.trained.model.device())?;
+            self.state.position.progress.batch_index = index;
             self.train_batch(&batch, samples, index + 1 == window)?;
             let loss = self.loss()?;
             (sum, count) = (sum + loss * samples as f64, count + samples);
         }
-        self.state.window_samples = 0;
+        self.state.position.window_samples = 0;
         Ok(sum / count as f64)
     }
 
     /// The last batch's loss.
     fn loss(&mut self) -> Result<f64, Error> {
         self.state.settle()?;
-        Ok(self.state.loss.unwrap_or(f64::NAN))
+        Ok(self.state.measured.loss.unwrap_or(f64::NAN))
     }
 
     /// The training data from the epoch on that the run is in, one epoch after the other.
     fn endless(&self) -> Result<Endless, Error> {
-        let epoch = self.state.progress.epoch as u64;
+        let epoch = self.state.progress().epoch as u64;
         Ok(Endless { epoch, loader: self.loader(epoch)? })
     }
 
     fn next_of(&self, batches: &mut Endless) -> Result<Batch, Error> {
-        let limit = self.state.progress.num_training_batches;
+        let limit = self.state.progress().num_training_batches;
         let is_in_epoch = |batch: &Batch| batch.position < limit;
         if let Some(batch) = batches.loader.next().transpose()?.filter(is_in_epoch) {
             return Ok(batch);

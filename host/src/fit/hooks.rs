@@ -15,11 +15,11 @@ impl Fit {
     pub(super) fn hooks(&mut self, hook: Hook) -> Result<(), Error> {
         for callback in &mut self.callbacks {
             if callback.wants(hook) {
-                let progress = self.state.progress;
+                let progress = self.state.progress();
                 callback.hook(hook, &progress, &mut self.state)?;
             }
         }
-        if self.state.changed {
+        if self.state.watched.changed {
             self.after_change()?;
         }
         Ok(())
@@ -30,7 +30,7 @@ impl Fit {
     /// # Errors
     /// The first failure.
     pub(super) fn teardown(&mut self) -> Result<(), Error> {
-        let progress = self.state.progress;
+        let progress = self.state.progress();
         let results = self
             .callbacks
             .iter_mut()
@@ -41,7 +41,7 @@ impl Fit {
 
     /// The hooks of a run that failed: their own failures are told and change nothing.
     pub(super) fn hooks_after_failure(&mut self, hook: Hook) {
-        let progress = self.state.progress;
+        let progress = self.state.progress();
         for callback in &mut self.callbacks {
             if let Err(failure) = callback.hook(hook, &progress, &mut self.state) {
                 tracing::warn!("{failure}");
@@ -54,7 +54,7 @@ impl Fit {
     /// # Errors
     /// The first failure.
     pub(super) fn setup(&mut self, fresh: bool) -> Result<(), Error> {
-        let progress = self.state.progress;
+        let progress = self.state.progress();
         for callback in &mut self.callbacks {
             callback.hook(Hook::Setup, &progress, &mut self.state)?;
             if fresh && callback.kind() == Kind::Strategy {
@@ -69,7 +69,7 @@ impl Fit {
     /// # Errors
     /// The first failure, or a disagreement that the audit finds.
     pub(super) fn start_epoch(&mut self) -> Result<(), Error> {
-        let progress = self.state.progress;
+        let progress = self.state.progress();
         let mut incoming = self.incoming()?;
         for index in 0..self.callbacks.len() {
             if let Some(incoming) = incoming.take_if(|incoming| incoming.index() == index)
@@ -84,7 +84,7 @@ impl Fit {
             callback.hook(Hook::TrainEpochStart, &progress, &mut self.state)?;
         }
         // The epoch before is over: what it gave counts no more.
-        self.state.metrics.clear();
+        self.state.measured.metrics.clear();
         self.adopt_groups()?;
         self.state.audit()?;
         self.state.check_something_trains()?;
@@ -96,9 +96,9 @@ impl Fit {
     fn after_change(&mut self) -> Result<(), Error> {
         // Before the first epoch, in the sanity check, too, strategies are still laying out groups, and its start
         // reports anyway.
-        if self.state.laid_out && self.state.optimizer.is_some() {
+        if self.state.watched.laid_out && self.state.trained.optimizer.is_some() {
             // What was frozen until now, before it may be so no more.
-            let moved = self.state.frozen.moved()?;
+            let moved = self.state.watched.frozen.moved()?;
             self.state.report_findings(moved)?;
             self.adopt_groups()?;
             self.state.audit()?;

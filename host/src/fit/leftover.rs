@@ -5,17 +5,18 @@
 
 use std::collections::HashSet;
 
-use tch::{Device, Tensor};
+use tch::Tensor;
 use thaw_plugin_api::model::Batch;
 use thaw_plugin_api::module_tree::{Module, ModuleTree};
 
 use super::error::torch;
+use super::random::RandomStates;
 use super::step::to_device;
 use super::{Fit, FitError, RunState};
 use crate::Error;
 use crate::data::Split;
 use crate::plan::plan;
-use crate::torch::{Autocast, random};
+use crate::torch::Autocast;
 
 impl Fit {
     /// Refuses a run whose last batch of an epoch the model cannot train on.
@@ -26,7 +27,7 @@ impl Fit {
     pub(super) fn check_leftover_batch(&mut self) -> Result<(), Error> {
         let Some(position) = self.state.single_sample() else { return Ok(()) };
         let Some(batch) = self.state.training_batch(position)? else { return Ok(()) };
-        let built = self.state.model.tree().clone();
+        let built = self.state.trained.model.tree().clone();
         if self.state.probe(&all_training(&built)?, &batch)?.is_ok() {
             return Ok(());
         }
@@ -49,11 +50,11 @@ impl Fit {
 
     /// The modes of the epochs that are to come, as a plan has them; without strategies they stay.
     fn trees_to_come(&self, built: &ModuleTree) -> Vec<(usize, ModuleTree)> {
-        let next = self.state.progress.epoch;
+        let next = self.state.progress().epoch;
         if self.callbacks.is_empty() {
             return vec![(next, built.clone())];
         }
-        let steps = super::run_length(&self.state.config, &self.state.progress).steps_per_epoch;
+        let steps = super::run_length(&self.state.config, &self.state.progress()).steps_per_epoch;
         // What strategies say of it, they say again in the run.
         let silent = tracing::subscriber::NoSubscriber::default();
         let planned = self.state.undisturbed(|| {
@@ -80,62 +81,60 @@ impl RunState {
     /// The position of the last batch of an epoch, if it is trained and holds one sample.
     fn single_sample(&self) -> Option<usize> {
         let trainer = &self.config.trainer;
-        let last = self.progress.num_training_batches.checked_sub(1)?;
+        let last = self.progress().num_training_batches.checked_sub(1)?;
         let samples =
             self.data.samples(Split::Train).checked_sub(last * self.data.batch_size(Split::Train))?;
         let is_single = samples == 1 || self.data.batch_size(Split::Train) == 1;
-        let is_reached = self.progress.epoch < trainer.max_epochs
+        let is_reached = self.progress().epoch < trainer.max_epochs
             && trainer.max_steps.is_none_or(|steps| steps > last / trainer.accumulate_grad_batches);
         (is_single && is_reached).then_some(last)
     }
 
     fn training_batch(&self, position: usize) -> Result<Option<Batch>, Error> {
-        let loader = self.data.loader(Split::Train, self.progress.epoch as u64, position)?;
+        let loader = self.data.loader(Split::Train, self.progress().epoch as u64, position)?;
         let batch = loader.into_iter().flatten().next().transpose()?;
-        Ok(batch.map(|batch| to_device(batch, self.model.device())).transpose()?.map(|(batch, _)| batch))
+        Ok(batch
+            .map(|batch| to_device(batch, self.trained.model.device()))
+            .transpose()?
+            .map(|(batch, _)| batch))
     }
 
     /// What the model says of a batch of training in these modes. Everything is afterwards as before.
     fn probe(&mut self, tree: &ModuleTree, batch: &Batch) -> Result<Result<(), String>, Error> {
-        let before = self.model.tree().clone();
+        let before = self.trained.model.tree().clone();
         let kept = self.buffers()?;
-        let states = self.random_states()?;
-        self.model.apply_tree(tree.clone())?;
+        let states = RandomStates::of(self.trained.model.device())?;
+        self.trained.model.apply_tree(tree.clone())?;
         let result = {
             let _guard = tch::no_grad_guard();
-            let _autocast = Autocast::of(self.config.trainer.precision, self.model.device())?;
-            self.model.step(batch).map(drop).map_err(|error| error.to_string())
+            let _autocast = Autocast::of(self.config.trainer.precision, self.trained.model.device())?;
+            self.trained.model.step(batch).map(drop).map_err(|error| error.to_string())
         };
-        self.model.apply_tree(before)?;
+        self.trained.model.apply_tree(before)?;
         tch::no_grad(|| {
             kept.iter().try_for_each(|(buffer, value)| buffer.shallow_clone().f_copy_(value).map(drop))
         })
         .map_err(torch("putting buffers back"))?;
-        set_random_states(&states)?;
+        states.put_back()?;
         Ok(result)
     }
 
     /// The model's buffers, and copies of their values.
     fn buffers(&self) -> Result<Vec<(Tensor, Tensor)>, FitError> {
         let parameters: HashSet<&str> =
-            self.model.tree().parameters().map(|parameter| &*parameter.name).collect();
-        let buffers = self.model.state_dict().iter().filter(|(name, _)| !parameters.contains(name.as_str()));
+            self.trained.model.tree().parameters().map(|parameter| &*parameter.name).collect();
+        let buffers =
+            self.trained.model.state_dict().iter().filter(|(name, _)| !parameters.contains(name.as_str()));
         let copies = buffers.map(|(_, buffer)| Ok((buffer.shallow_clone(), buffer.f_detach_copy()?)));
         copies.collect::<Result<_, _>>().map_err(torch("copying buffers"))
     }
 
     /// Does something that draws random numbers, and puts the generators back.
     fn undisturbed<T>(&self, what: impl FnOnce() -> T) -> Result<T, Error> {
-        let states = self.random_states()?;
+        let states = RandomStates::of(self.trained.model.device())?;
         let result = what();
-        set_random_states(&states)?;
+        states.put_back()?;
         Ok(result)
-    }
-
-    fn random_states(&self) -> Result<Vec<(Device, Tensor)>, Error> {
-        let devices = [Device::Cpu, self.model.device()];
-        let devices = &devices[..if self.model.device().is_cuda() { 2 } else { 1 }];
-        devices.iter().map(|&device| Ok((device, random::get_state(device)?))).collect()
     }
 
     fn leftover(&self, epoch: usize, reason: String) -> FitError {
@@ -158,10 +157,6 @@ impl RunState {
             _ => format!("set drop_last = true in [data], or {other}"),
         }
     }
-}
-
-fn set_random_states(states: &[(Device, Tensor)]) -> Result<(), Error> {
-    states.iter().try_for_each(|(device, state)| Ok(random::set_state(*device, state)?))
 }
 
 /// Every module in training mode that knows it.

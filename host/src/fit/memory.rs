@@ -11,11 +11,11 @@ impl RunState {
         if !memory::is_out_of_memory(&message) {
             return error;
         }
-        let device = match self.model.device() {
+        let device = match self.trained.model.device() {
             tch::Device::Cuda(index) => format!("cuda:{index}"),
             _ => "the CPU".to_owned(),
         };
-        let used = memory::of(self.model.device()).ok().flatten();
+        let used = memory::of(self.trained.model.device()).ok().flatten();
         FitError::OutOfMemory { samples, device, used, message }.into()
     }
 }

@@ -51,28 +51,28 @@ impl Seen {
 impl RunState {
     /// A metric has a new value.
     pub fn set_metric(&mut self, name: &str, value: f64) {
-        if let Some(scheduler) = &mut self.scheduler {
+        if let Some(scheduler) = &mut self.trained.scheduler {
             scheduler.offer(name, value);
         }
-        self.known_metrics.insert(name.to_owned());
-        self.metrics.insert(name.to_owned(), value);
+        self.measured.known_metrics.insert(name.to_owned());
+        self.measured.metrics.insert(name.to_owned(), value);
     }
 
     /// The metric that ranks checkpoints.
     pub(super) fn ranking_metric(&self) -> String {
-        let default = if self.progress.num_validation_batches > 0 { "val_loss" } else { "train_loss" };
+        let default = if self.progress().num_validation_batches > 0 { "val_loss" } else { "train_loss" };
         self.config.checkpoint.monitor.clone().unwrap_or_else(|| default.to_owned())
     }
 
     /// Metrics that the run config itself names, and that hooks wait for.
     fn monitored(&self) -> BTreeSet<Monitored> {
-        let mut monitored = self.monitored.clone();
+        let mut monitored = self.watched.monitored.clone();
         let checkpoint = &self.config.checkpoint;
         if checkpoint.enabled && checkpoint.save_top_k != 0 {
             monitored
                 .insert(Monitored { metric: self.ranking_metric(), key: "checkpoint.monitor".to_owned() });
         }
-        if let Some((metric, _)) = self.scheduler.as_ref().and_then(|scheduler| scheduler.monitor()) {
+        if let Some((metric, _)) = self.trained.scheduler.as_ref().and_then(|scheduler| scheduler.monitor()) {
             monitored.insert(Monitored { metric: metric.to_owned(), key: "scheduler.monitor".to_owned() });
         }
         monitored
@@ -80,7 +80,7 @@ impl RunState {
 
     /// No metric of this name; the names there are.
     fn unknown_metric(&self, monitored: &Monitored) -> FitError {
-        let names = || self.known_metrics.iter().map(String::as_str);
+        let names = || self.measured.known_metrics.iter().map(String::as_str);
         let there_are = match names().count() {
             0 => "there is none yet".to_owned(),
             _ => format!("there are: {}", names().collect::<Vec<_>>().join(", ")),
@@ -88,7 +88,7 @@ impl RunState {
         let meant = thaw_plugin_api::nearest(&monitored.metric, names());
         let hint = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
         let Monitored { metric, key } = monitored;
-        let no_data = is_of_validation(metric) && self.progress.num_validation_batches == 0;
+        let no_data = is_of_validation(metric) && self.progress().num_validation_batches == 0;
         let no_data = if no_data { " (it has no validation data)" } else { "" };
         FitError::Config(format!("{key} = \"{metric}\" is no metric of this run{no_data}; {there_are}{hint}"))
     }
@@ -116,15 +116,16 @@ impl Fit {
     pub(super) fn check_monitors(&mut self, seen: Seen) -> Result<(), FitError> {
         // After an epoch callbacks see for themselves what they wait for.
         let monitored = self.state.monitored();
-        let is_own = |monitored: &&Monitored| !self.state.monitored.contains(monitored);
+        let is_own = |monitored: &&Monitored| !self.state.watched.monitored.contains(monitored);
         let Some(declared) = self.declared_metrics().or((!seen.is_early()).then(Vec::new)) else {
             return Ok(());
         };
         for monitored in monitored.iter().filter(|monitored| seen.is_early() || is_own(monitored)) {
             let Monitored { metric, key } = monitored;
-            let is_known = self.state.known_metrics.contains(metric) || declared.contains(&metric.as_str());
+            let is_known =
+                self.state.measured.known_metrics.contains(metric) || declared.contains(&metric.as_str());
             let of_validation = is_of_validation(metric);
-            let cannot_be = of_validation && self.state.progress.num_validation_batches == 0;
+            let cannot_be = of_validation && self.state.progress().num_validation_batches == 0;
             if !is_known && (seen.covers(of_validation) || cannot_be) {
                 return Err(self.state.unknown_metric(monitored));
             }
@@ -142,10 +143,10 @@ impl Fit {
     /// As [`Self::check_monitors`].
     pub(super) fn check_training_monitors(&mut self) -> Result<(), Error> {
         let monitored = self.state.monitored();
-        if monitored.iter().any(|monitored| !self.state.known_metrics.contains(&monitored.metric)) {
+        if monitored.iter().any(|monitored| !self.state.measured.known_metrics.contains(&monitored.metric)) {
             self.state.settle()?;
-            let names = self.state.meter.means().map(|(name, _)| name.to_owned());
-            self.state.known_metrics.extend(names);
+            let names = self.state.measured.meter.means().map(|(name, _)| name.to_owned());
+            self.state.measured.known_metrics.extend(names);
         }
         Ok(self.check_monitors(Seen::TrainingBatch)?)
     }

@@ -1,10 +1,10 @@
 //! Loss scaling for float16, as `torch.amp.GradScaler`: everything it needs stays on the device.
 
-use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::FitError;
 use super::error::torch;
+use crate::checkpoint::SavedScaler;
 use crate::optimizer::{Optimizer, Parameters};
 use crate::torch::gradients::update_scale;
 
@@ -19,15 +19,6 @@ pub struct LossScaler {
     /// 1 where the gradients of the present step are not finite, else 0.
     found_inf: Tensor,
     growth_interval: i64,
-}
-
-/// A scaler in a checkpoint.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SavedScaler {
-    /// What the loss is multiplied by.
-    pub scale: f64,
-    /// Steps without infinities since the scale last changed.
-    pub good_steps: u32,
 }
 
 /// PyTorch's `init_scale` and `growth_interval`.

@@ -9,7 +9,7 @@ impl Fit {
     /// optimizer read them anew for nothing.
     pub(super) fn step_schedulers(&mut self) -> Result<(), FitError> {
         let state = &mut self.state;
-        let Some(scheduler) = &state.scheduler else { return Ok(()) };
+        let Some(scheduler) = &state.trained.scheduler else { return Ok(()) };
         if scheduler.config().interval != Interval::Step {
             return Ok(());
         }
@@ -17,14 +17,15 @@ impl Fit {
         if monitor.as_deref() == Some("train_loss") {
             state.settle()?;
         }
-        let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) else {
+        let (Some(scheduler), Some(optimizer)) = (&mut state.trained.scheduler, &mut state.trained.optimizer)
+        else {
             return Ok(());
         };
-        let batch = state.progress.batch_index;
+        let batch = state.position.progress.batch_index;
         match monitor.map(|name| name == "train_loss") {
             None => scheduler.on_step(optimizer.groups_mut(), batch)?,
             Some(true) => {
-                if let Some(loss) = state.loss {
+                if let Some(loss) = state.measured.loss {
                     scheduler.on_metric(loss, optimizer.groups_mut(), batch)?;
                 }
             }
@@ -36,8 +37,10 @@ impl Fit {
     /// After an epoch's last optimizer step.
     pub(super) fn epoch_schedulers(&mut self) -> Result<(), FitError> {
         let state = &mut self.state;
-        if let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) {
-            scheduler.on_epoch_end(optimizer.groups_mut(), state.progress.epoch)?;
+        if let (Some(scheduler), Some(optimizer)) =
+            (&mut state.trained.scheduler, &mut state.trained.optimizer)
+        {
+            scheduler.on_epoch_end(optimizer.groups_mut(), state.position.progress.epoch)?;
         }
         Ok(())
     }
@@ -45,7 +48,8 @@ impl Fit {
     /// After the hooks of an epoch's end: reduce-on-plateau sees this epoch's metrics.
     pub(super) fn plateau_scheduler(&mut self) -> Result<(), FitError> {
         let state = &mut self.state;
-        let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) else {
+        let (Some(scheduler), Some(optimizer)) = (&mut state.trained.scheduler, &mut state.trained.optimizer)
+        else {
             return Ok(());
         };
         let Some((name, Interval::Epoch)) =
@@ -54,8 +58,8 @@ impl Fit {
             return Ok(());
         };
         // An epoch without a new value changes nothing.
-        if let Some(value) = state.metrics.get(&name).copied() {
-            scheduler.on_metric(value, optimizer.groups_mut(), state.progress.epoch)?;
+        if let Some(value) = state.measured.metrics.get(&name).copied() {
+            scheduler.on_metric(value, optimizer.groups_mut(), state.position.progress.epoch)?;
         }
         Ok(())
     }
@@ -63,13 +67,13 @@ impl Fit {
     /// Says that an epoch begins in which no weight can move. A schedule of steps may begin at 0 and rise.
     pub(super) fn warn_of_rates_of_0(&self) {
         let of_steps = |scheduler: &Scheduler| scheduler.config().interval == Interval::Step;
-        let groups = self.state.optimizer.as_ref().map(Optimizer::groups).unwrap_or_default();
-        let is_first = self.state.progress.global_step == 0;
-        let may_rise = is_first && self.state.scheduler.as_ref().is_some_and(of_steps);
+        let groups = self.state.trained.optimizer.as_ref().map(Optimizer::groups).unwrap_or_default();
+        let is_first = self.state.progress().global_step == 0;
+        let may_rise = is_first && self.state.trained.scheduler.as_ref().is_some_and(of_steps);
         if !groups.is_empty() && groups.iter().all(|group| group.lr == 0.0) && !may_rise {
             tracing::warn!(
                 "every learning rate is 0 in epoch {}: no parameter moves",
-                self.state.progress.epoch + 1
+                self.state.progress().epoch + 1
             );
         }
     }
@@ -79,11 +83,19 @@ impl Fit {
     pub(super) fn adopt_groups(&mut self) -> Result<(), FitError> {
         let state = &mut self.state;
         let length = state.run_length();
-        if let (Some(restart), Some(optimizer)) = (state.requests.restart.take(), &mut state.optimizer) {
-            state.scheduler =
-                restart.start(state.config.scheduler.as_ref(), length, &state.progress, optimizer)?;
+        if let (Some(restart), Some(optimizer)) =
+            (state.requests.restart.take(), &mut state.trained.optimizer)
+        {
+            state.trained.scheduler = restart.start(
+                state.config.scheduler.as_ref(),
+                length,
+                &state.position.progress,
+                optimizer,
+            )?;
         }
-        if let (Some(scheduler), Some(optimizer)) = (&mut state.scheduler, &mut state.optimizer) {
+        if let (Some(scheduler), Some(optimizer)) =
+            (&mut state.trained.scheduler, &mut state.trained.optimizer)
+        {
             scheduler.adopt(optimizer.groups_mut())?;
         }
         Ok(())

@@ -10,7 +10,7 @@ use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::{Optimizer as View, no_optimizer, set_lr};
 use thaw_plugin_api::{Error, Result};
 
-use super::resume::restore_optimizer_state;
+use super::state::restore_optimizer_state;
 use super::{Monitored, RunState, optimizer_config};
 use crate::checkpoint::{BEST, Checkpoint, LAST};
 use crate::config::RunConfig;
@@ -25,22 +25,23 @@ const RESERVED: [&str; 3] = ["epoch", "step", "batch"];
 impl Services for RunState {
     fn request(&mut self, operation: &str, payload: Value) -> Result<Value> {
         match Request::parse(operation, payload)? {
-            Request::Model => return Ok(serde_json::to_value(self.model.tree())?),
+            Request::Model => return Ok(serde_json::to_value(self.trained.model.tree())?),
             Request::Optimizer => return Ok(serde_json::to_value(self.optimizer_view()?)?),
             Request::Metrics => {
-                let metrics = self.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value)));
+                let metrics =
+                    self.measured.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value)));
                 return Ok(Value::Object(metrics.collect()));
             }
             Request::Loss => {
                 self.read_all()?;
-                return Ok(self.loss.map_or(Value::Null, number_to_json));
+                return Ok(self.measured.loss.map_or(Value::Null, number_to_json));
             }
-            Request::Exception => return Ok(json!(self.exception)),
+            Request::Exception => return Ok(json!(self.position.exception)),
             Request::Log { name, value } => self.log(name, value)?,
             Request::Stop { reason } => drop(self.requests.stop.get_or_insert(reason)),
             Request::SaveCheckpoint { name } => self.requests.checkpoints.push(name),
             Request::Validate => {
-                if self.progress.num_validation_batches == 0 {
+                if self.progress().num_validation_batches == 0 {
                     return Err(Error::new("the run has no validation data"));
                 }
                 self.requests.validate = true;
@@ -49,50 +50,57 @@ impl Services for RunState {
                 self.restore_weights(&checkpoint, optimizer)?
             }
             Request::SetLr { group, lr } => {
-                set_lr(self.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut(), &group, lr)?
+                set_lr(self.trained.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut(), &group, lr)?
             }
             Request::Apply { model, optimizer } => self.apply(model, optimizer)?,
             Request::RestartScheduler { settings, until_epoch, until_step } => {
-                self.optimizer.as_ref().ok_or_else(no_optimizer)?;
+                self.trained.optimizer.as_ref().ok_or_else(no_optimizer)?;
                 self.requests.restart = Some(Restart::read(settings, until_epoch, until_step)?);
-                self.changed = true;
+                self.watched.changed = true;
             }
             Request::CheckSettings { scheduler, options, optimizer } => {
-                check_settings(&self.config, &self.model, scheduler, options, optimizer)?;
+                check_settings(&self.config, &self.trained.model, scheduler, options, optimizer)?;
             }
             Request::Note { .. } => {}
-            Request::Monitor { metric, key } => drop(self.monitored.insert(Monitored { metric, key })),
+            Request::Monitor { metric, key } => {
+                self.watched.monitored.insert(Monitored { metric, key });
+            }
             Request::Libtorch => return Ok(serde_json::to_value(torch_versions())?),
             Request::ReplaceOptimizer { id, options } => {
-                replace_optimizer(self.optimizer.as_mut(), self.scheduler.as_mut(), &id, options)?;
+                replace_optimizer(
+                    self.trained.optimizer.as_mut(),
+                    self.trained.scheduler.as_mut(),
+                    &id,
+                    options,
+                )?;
                 tracing::info!("from here on the optimizer is {id}");
-                self.changed = true;
+                self.watched.changed = true;
             }
         }
         Ok(Value::Null)
     }
 
     fn tensor(&mut self, name: &str) -> Result<*mut c_void> {
-        let tensor = self.model.tensor(name)?;
+        let tensor = self.trained.model.tensor(name)?;
         Ok(RawTensor::from(tensor.shallow_clone()).into_raw())
     }
 }
 
 impl RunState {
     fn optimizer_view(&self) -> Result<View> {
-        let optimizer = self.optimizer.as_ref().ok_or_else(no_optimizer)?;
+        let optimizer = self.trained.optimizer.as_ref().ok_or_else(no_optimizer)?;
         let config = optimizer.config();
         Ok(View::new(config.algorithm.id(), config.lr, config.weight_decay, optimizer.groups().to_vec()))
     }
 
     fn apply(&mut self, model: Option<ModuleTree>, optimizer: Option<View>) -> Result<()> {
         if let Some(tree) = model {
-            self.model.apply_tree(tree)?;
-            self.changed = true;
+            self.trained.model.apply_tree(tree)?;
+            self.watched.changed = true;
         }
         if let Some(view) = optimizer {
-            self.optimizer.as_mut().ok_or_else(no_optimizer)?.set_groups(view.groups().to_vec())?;
-            self.changed = true;
+            self.trained.optimizer.as_mut().ok_or_else(no_optimizer)?.set_groups(view.groups().to_vec())?;
+            self.watched.changed = true;
         }
         Ok(())
     }
@@ -112,7 +120,7 @@ impl RunState {
         if ![BEST, LAST].contains(&checkpoint) {
             CheckpointName::new(checkpoint)?;
         }
-        let folder = self.store.folder().join(checkpoint);
+        let folder = self.kept.store.folder().join(checkpoint);
         if !folder.is_dir() {
             let error = Error::new(format_args!("this run has no checkpoint `{checkpoint}`"));
             return Err(if self.config.checkpoint.enabled {
@@ -122,12 +130,12 @@ impl RunState {
             });
         }
         let file = read(folder.join(crate::checkpoint::MODEL))?;
-        let plan = plan_checkpoint(&self.model.tensor_specs(), &file)?;
-        apply(&plan, &file, |name| self.model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
-        self.frozen.renew()?;
-        if let Some(own) = self.optimizer.as_mut().filter(|_| optimizer) {
+        let plan = plan_checkpoint(&self.trained.model.tensor_specs(), &file)?;
+        apply(&plan, &file, |name| self.trained.model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
+        self.watched.frozen.renew()?;
+        if let Some(own) = self.trained.optimizer.as_mut().filter(|_| optimizer) {
             let tensors = Checkpoint::open(&folder)?.optimizer()?;
-            restore_optimizer_state(own, tensors, self.model.device())?;
+            restore_optimizer_state(own, tensors, self.trained.model.device())?;
         }
         tracing::info!("weights of checkpoint `{checkpoint}` restored");
         Ok(())

@@ -1,122 +1,72 @@
 //! The state of a run, without the plugins that act on it.
+//!
+//! It is made of parts, each in a file of its own: what is [`Trained`], the [`Position`] in the run, what was
+//! [`Measured`], what is [`Kept`] on disk, the [`Requests`] of hooks, and what the loop has [`Watched`].
 
-use std::collections::{BTreeMap, BTreeSet};
+mod kept;
+mod measured;
+mod position;
+mod requests;
+#[cfg(test)]
+mod tests;
+mod trained;
+mod watched;
 
-use thaw_plugin_api::context::{CheckpointName, Progress};
+use std::collections::BTreeMap;
+
+use thaw_plugin_api::context::Progress;
+
+pub use kept::Kept;
+pub use measured::Measured;
+pub use position::Position;
+pub use requests::Requests;
+pub use trained::Trained;
+pub(super) use trained::{HeldTrained, restore_optimizer_state};
+pub use watched::Watched;
 
 use super::audit::Frozen;
-use super::kept_paths::KeptPaths;
-use super::readings::{ReadRow, Readings, What};
-use super::scaler::LossScaler;
-use super::{Best, FitError, Meter, Monitored, run_length};
+use super::readings::{ReadRow, What};
+use super::{FitError, run_length};
 use crate::Error;
-use crate::checkpoint::CheckpointStore;
 use crate::config::{Audit, RunConfig};
 use crate::data::DataModule;
-use crate::model::HostModel;
-use crate::optimizer::{Optimizer, Parameters};
-use crate::run_dir::RunDir;
-use crate::scheduler::{Restart, RunLength, Scheduler};
-use crate::swap::Swap;
+use crate::optimizer::Optimizer;
+use crate::scheduler::RunLength;
 
 /// Everything of a run that checkpoints keep or hooks can see.
 pub struct RunState {
     /// The run config.
     pub config: RunConfig,
-    /// The model with its freeze state.
-    pub model: HostModel,
     /// Training and validation data.
     pub data: DataModule,
-    /// The optimizer; not there in `setup`.
-    pub optimizer: Option<Optimizer>,
-    /// The model's parameters by name, tied ones once.
-    pub parameters: Parameters,
-    /// The scheduler.
-    pub scheduler: Option<Scheduler>,
+    /// Model, optimizer, scheduler.
+    pub trained: Trained,
     /// Where the run stands.
-    pub progress: Progress,
-    /// The present epoch's value of each metric; while an epoch starts, that of the epoch before.
-    pub metrics: BTreeMap<String, f64>,
-    /// Every metric that there was.
-    pub known_metrics: BTreeSet<String>,
-    /// Metrics that hooks wait for.
-    pub monitored: BTreeSet<Monitored>,
-    /// Whether their names were compared with those of a batch.
-    pub monitors_checked: bool,
-    /// Optimizer steps before the last validation.
-    pub validated_at: Option<usize>,
-    /// The last batch's loss that was read; [`RunState::read_all`] reads them up to the last batch.
-    pub loss: Option<f64>,
-    /// Loss and metrics of batches that are not read yet.
-    pub readings: Readings,
-    /// The first loss or norm of gradients that is not finite.
-    pub not_finite: Option<FitError>,
-    /// Checkpoints that could not be written and were not since, with the reason.
-    pub lost: BTreeMap<String, String>,
-    /// Whether the first epoch of this process has laid out its groups.
-    pub laid_out: bool,
-    /// Rates of the last step, by position of the group.
-    pub used_rates: Vec<f64>,
-    /// Why the run ends.
-    pub exception: Option<String>,
+    pub position: Position,
+    /// Losses and metrics.
+    pub measured: Measured,
     /// What hooks asked for.
     pub requests: Requests,
-    /// Sums of the epoch.
-    pub meter: Meter,
-    /// The best checkpoint.
-    pub best: Option<Best>,
-    /// Epoch checkpoints that are kept, best first.
-    pub kept: Vec<Best>,
-    /// Checkpoints that hooks asked for, by name.
-    pub requested: BTreeSet<CheckpointName>,
-    /// Where everything is written.
-    pub run_dir: RunDir,
-    /// Checkpoints of the run.
-    pub store: CheckpointStore,
-    /// Files and folders of the run config, as checkpoints name them.
-    pub paths: KeptPaths,
-    /// Loss scaling, in float16.
-    pub scaler: Option<LossScaler>,
-    /// Whether freeze state or groups changed since they were reported.
-    pub changed: bool,
-    /// Whether gradients are to be audited after the next backward.
-    pub audit_gradients: bool,
-    /// Digests of what is frozen.
-    pub frozen: Frozen,
-    /// Strategies replaced while running.
-    pub swaps: Vec<Swap>,
-    /// Results of the last validation.
-    pub validation: Option<super::Evaluation>,
-    /// Samples in the present accumulation window.
-    pub window_samples: usize,
-    /// See [`RunLength::extra_steps`].
-    pub extra_steps: i64,
-}
-
-/// What hooks asked for, done as soon as the loop allows.
-#[derive(Clone, Debug, Default)]
-pub struct Requests {
-    /// Why to stop.
-    pub stop: Option<String>,
-    /// Names of checkpoints to write.
-    pub checkpoints: Vec<CheckpointName>,
-    /// Whether to validate.
-    pub validate: bool,
-    /// How the scheduler starts anew.
-    pub restart: Option<Restart>,
-    /// Metrics logged since the last record.
-    pub logged: BTreeMap<String, f64>,
+    /// Run directory and checkpoints.
+    pub kept: Kept,
+    /// What the loop looks after.
+    pub watched: Watched,
 }
 
 impl RunState {
+    /// Epoch, batch and step, as hooks see them.
+    pub fn progress(&self) -> Progress {
+        self.position.progress
+    }
+
     /// How long the run is, for schedules that span it.
     pub fn run_length(&self) -> RunLength {
-        RunLength { extra_steps: self.extra_steps, ..run_length(&self.config, &self.progress) }
+        RunLength { extra_steps: self.position.extra_steps, ..run_length(&self.config, &self.progress()) }
     }
 
     /// Whether nothing was trained yet.
     pub fn is_fresh(&self) -> bool {
-        self.progress.global_step == 0 && self.progress.epoch == 0 && self.progress.batch_index == 0
+        self.progress().is_fresh()
     }
 
     /// Takes what batches gave into the epoch's means.
@@ -125,14 +75,14 @@ impl RunState {
             let (first, epoch, batch) = (row.first(), row.epoch, row.batch);
             let error = match row.what {
                 What::Batch => {
-                    self.loss = Some(first);
-                    row.add_to(&mut self.meter);
+                    self.measured.loss = Some(first);
+                    row.add_to(&mut self.measured.meter);
                     FitError::NotFinite { loss: first, epoch, batch }
                 }
                 What::GradientNorm => FitError::NotFiniteGradient { norm: first, epoch, batch },
             };
             if !first.is_finite() {
-                self.not_finite.get_or_insert(error);
+                self.measured.not_finite.get_or_insert(error);
             }
         }
     }
@@ -142,7 +92,7 @@ impl RunState {
     /// # Errors
     /// The device failed at what came before.
     pub fn read_all(&mut self) -> Result<(), FitError> {
-        let rows = self.readings.all()?;
+        let rows = self.measured.readings.all()?;
         self.take(&rows);
         Ok(())
     }
@@ -152,7 +102,7 @@ impl RunState {
     /// # Errors
     /// They were not, and `detect_anomaly` is on.
     pub fn check_finite(&mut self) -> Result<(), FitError> {
-        self.not_finite.take().filter(|_| self.config.trainer.detect_anomaly).map_or(Ok(()), Err)
+        self.measured.not_finite.take().filter(|_| self.config.trainer.detect_anomaly).map_or(Ok(()), Err)
     }
 
     /// Reads what batches gave up to the last one, and looks at the losses.
@@ -166,7 +116,7 @@ impl RunState {
 
     /// Whether the limit of steps is reached.
     pub fn reached_max_steps(&self) -> bool {
-        self.config.trainer.max_steps.is_some_and(|steps| self.progress.global_step >= steps)
+        self.config.trainer.max_steps.is_some_and(|steps| self.progress().global_step >= steps)
     }
 
     /// The optimizer.
@@ -174,7 +124,10 @@ impl RunState {
     /// # Errors
     /// It is not built yet.
     pub fn optimizer(&mut self) -> Result<&mut Optimizer, FitError> {
-        self.optimizer.as_mut().ok_or_else(|| FitError::Config("there is no optimizer yet".to_owned()))
+        self.trained
+            .optimizer
+            .as_mut()
+            .ok_or_else(|| FitError::Config("there is no optimizer yet".to_owned()))
     }
 
     /// Reports findings as `trainer.audit` says.
@@ -198,17 +151,17 @@ impl RunState {
     /// # Errors
     /// They disagree, and the audit is strict; or nothing trains at all.
     pub fn audit(&mut self) -> Result<(), Error> {
-        let Some(optimizer) = &self.optimizer else { return Ok(()) };
+        let Some(optimizer) = &self.trained.optimizer else { return Ok(()) };
         if self.config.trainer.audit == Audit::Off {
             return Ok(());
         }
-        self.report_findings(super::audit::groups(self.model.tree(), optimizer.groups()))?;
-        let frozen = self.model.tree().parameters().filter(|parameter| !parameter.requires_grad);
+        self.report_findings(super::audit::groups(self.trained.model.tree(), optimizer.groups()))?;
+        let frozen = self.trained.model.tree().parameters().filter(|parameter| !parameter.requires_grad);
         let frozen = frozen.filter_map(|parameter| {
-            Some((parameter.name.as_str(), self.model.tensor(&parameter.name).ok()?))
+            Some((parameter.name.as_str(), self.trained.model.tensor(&parameter.name).ok()?))
         });
-        self.frozen = Frozen::of(frozen)?;
-        self.audit_gradients = true;
+        self.watched.frozen = Frozen::of(frozen)?;
+        self.watched.audit_gradients = true;
         Ok(())
     }
 
@@ -217,15 +170,15 @@ impl RunState {
     /// # Errors
     /// No parameter of a group requires a gradient.
     pub fn check_something_trains(&self) -> Result<(), FitError> {
-        let Some(optimizer) = &self.optimizer else { return Ok(()) };
+        let Some(optimizer) = &self.trained.optimizer else { return Ok(()) };
         let grouped = optimizer.groups().iter().flat_map(|group| &group.parameters);
         let trains = grouped
-            .filter_map(|name| self.model.tree().parameter(name).ok())
+            .filter_map(|name| self.trained.model.tree().parameter(name).ok())
             .any(|parameter| parameter.requires_grad);
         if trains {
             return Ok(());
         }
-        let trainable = self.model.tree().trainable().len();
+        let trainable = self.trained.model.tree().trainable().len();
         let reason = if trainable == 0 {
             "everything is frozen. Leave a head trainable, or unfreeze from epoch 0".to_owned()
         } else {
@@ -235,4 +188,10 @@ impl RunState {
         };
         Err(FitError::NothingTrains { reason })
     }
+}
+
+/// The numbers that JSON has: no infinities and no NaN.
+fn finite(metrics: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    let finite = metrics.iter().filter(|(_, value)| value.is_finite());
+    finite.map(|(name, value)| (name.clone(), *value)).collect()
 }

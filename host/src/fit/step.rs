@@ -51,16 +51,16 @@ impl Fit {
         is_last: bool,
     ) -> Result<BatchResult, Error> {
         let window = self.state.config.trainer.accumulate_grad_batches;
-        let index = self.state.progress.batch_index;
+        let index = self.state.progress().batch_index;
         let output = self.forward(batch)?;
         let loss = output.loss.shallow_clone();
         self.record(output, samples)?;
 
-        if self.state.window_samples == 0 {
+        if self.state.position.window_samples == 0 {
             self.hooks(Hook::BeforeZeroGrad)?;
             self.zero_grad()?;
         }
-        self.state.window_samples += samples;
+        self.state.position.window_samples += samples;
         self.hooks(Hook::BeforeBackward)?;
         self.backward(&loss, samples)?;
         self.hooks(Hook::AfterBackward)?;
@@ -72,8 +72,8 @@ impl Fit {
 
     fn forward(&mut self, batch: &Batch) -> Result<StepResult, Error> {
         let state = &mut self.state;
-        let _autocast = Autocast::of(state.config.trainer.precision, state.model.device())?;
-        Ok(state.model.step(batch)?)
+        let _autocast = Autocast::of(state.config.trainer.precision, state.trained.model.device())?;
+        Ok(state.trained.model.step(batch)?)
     }
 
     fn record(&mut self, output: StepResult, samples: usize) -> Result<(), Error> {
@@ -92,8 +92,8 @@ impl Fit {
         values: Vec<Reading>,
     ) -> Result<(), Error> {
         let state = &mut self.state;
-        let (epoch, batch) = (state.progress.epoch, state.progress.batch_index);
-        let rows = state.readings.push(Row { what, epoch, batch, samples, names, values })?;
+        let (epoch, batch) = (state.position.progress.epoch, state.position.progress.batch_index);
+        let rows = state.measured.readings.push(Row { what, epoch, batch, samples, names, values })?;
         state.take(&rows);
         Ok(state.check_finite()?)
     }
@@ -101,7 +101,7 @@ impl Fit {
     /// The norm of the gradients is to be finite, but where loss scaling leaves the step out anyway.
     fn look_at_norm(&mut self, norm: Option<&Reading>) -> Result<(), Error> {
         let Some(norm) = norm else { return Ok(()) };
-        let norm = match (norm, &self.state.scaler) {
+        let norm = match (norm, &self.state.trained.scaler) {
             (Reading::OnDevice(norm, divisor), Some(scaler)) => {
                 let looked_at = scaler.where_finite(norm).map_err(torch("looking at the gradients' norm"))?;
                 Reading::OnDevice(looked_at, *divisor)
@@ -113,8 +113,8 @@ impl Fit {
 
     fn zero_grad(&mut self) -> Result<(), Error> {
         let state = &mut self.state;
-        if let Some(optimizer) = &mut state.optimizer {
-            optimizer.zero_grad(&state.parameters).map_err(FitError::from)?;
+        if let Some(optimizer) = &mut state.trained.optimizer {
+            optimizer.zero_grad(&state.trained.parameters).map_err(FitError::from)?;
         }
         Ok(())
     }
@@ -128,14 +128,18 @@ impl Fit {
         };
         let scaled = || {
             let loss = if factor == 1.0 { loss.shallow_clone() } else { loss.f_mul_scalar(factor)? };
-            self.state.scaler.as_ref().map_or_else(|| Ok(loss.shallow_clone()), |scaler| scaler.scale(&loss))
+            self.state
+                .trained
+                .scaler
+                .as_ref()
+                .map_or_else(|| Ok(loss.shallow_clone()), |scaler| scaler.scale(&loss))
         };
         Ok(scaled().and_then(|loss| loss.f_backward()).map_err(torch("backward"))?)
     }
 
     /// The step, with everything around it; gives the gradients' norm where clipping computed it.
     pub(super) fn optimizer_step(&mut self) -> Result<Option<Reading>, Error> {
-        if self.state.audit_gradients {
+        if self.state.watched.audit_gradients {
             self.audit_gradients()?;
         }
         self.unscale()?;
@@ -143,12 +147,12 @@ impl Fit {
         let grad_norm = self.clip()?;
         self.look_at_norm(grad_norm.as_ref())?;
         let state = &mut self.state;
-        if let Some(optimizer) = &mut state.optimizer {
-            let found_inf = state.scaler.as_ref().map(super::LossScaler::found_inf);
-            optimizer.step_unless(&state.parameters, found_inf).map_err(FitError::from)?;
+        if let Some(optimizer) = &mut state.trained.optimizer {
+            let found_inf = state.trained.scaler.as_ref().map(super::LossScaler::found_inf);
+            optimizer.step_unless(&state.trained.parameters, found_inf).map_err(FitError::from)?;
         }
-        state.scaler.as_mut().map_or(Ok(()), super::LossScaler::update)?;
-        state.progress.global_step += 1;
+        state.trained.scaler.as_mut().map_or(Ok(()), super::LossScaler::update)?;
+        state.position.progress.global_step += 1;
         self.hooks(Hook::AfterOptimizerStep)?;
         self.step_schedulers()?;
         Ok(grad_norm)
@@ -159,15 +163,15 @@ impl Fit {
         let state = &mut self.state;
         let divisor = match state.config.trainer.weighting {
             Weighting::Batches => 1.0,
-            Weighting::Samples => state.window_samples.max(1) as f64,
+            Weighting::Samples => state.position.window_samples.max(1) as f64,
         };
-        let Some(optimizer) = &mut state.optimizer else { return Ok(()) };
-        if let Some(scaler) = &mut state.scaler {
-            scaler.unscale(optimizer, &state.parameters, divisor)?;
+        let Some(optimizer) = &mut state.trained.optimizer else { return Ok(()) };
+        if let Some(scaler) = &mut state.trained.scaler {
+            scaler.unscale(optimizer, &state.trained.parameters, divisor)?;
         } else if divisor != 1.0 {
-            let unused = Tensor::f_zeros([0; 0], (tch::Kind::Float, state.model.device()))
+            let unused = Tensor::f_zeros([0; 0], (tch::Kind::Float, state.trained.model.device()))
                 .map_err(torch("dividing the gradients"))?;
-            optimizer.unscale(&state.parameters, divisor, None, &unused).map_err(FitError::from)?;
+            optimizer.unscale(&state.trained.parameters, divisor, None, &unused).map_err(FitError::from)?;
         }
         Ok(())
     }
@@ -181,19 +185,22 @@ impl Fit {
             ClipAlgorithm::Norm => Clip::Norm(limit),
             ClipAlgorithm::Value => Clip::Value(limit),
         };
-        let Some(optimizer) = &mut state.optimizer else { return Ok(None) };
-        Ok(optimizer.clip(&state.parameters, clip, state.readings.reads()).map_err(FitError::from)?)
+        let Some(optimizer) = &mut state.trained.optimizer else { return Ok(None) };
+        Ok(optimizer
+            .clip(&state.trained.parameters, clip, state.measured.readings.reads())
+            .map_err(FitError::from)?)
     }
 
     fn audit_gradients(&mut self) -> Result<(), Error> {
-        self.state.audit_gradients = false;
+        self.state.watched.audit_gradients = false;
         let state = &self.state;
-        let Some(optimizer) = &state.optimizer else { return Ok(()) };
+        let Some(optimizer) = &state.trained.optimizer else { return Ok(()) };
         let grouped = optimizer.groups().iter().flat_map(|group| &group.parameters);
-        let trainable = grouped
-            .filter(|name| state.model.tree().parameter(name).is_ok_and(|parameter| parameter.requires_grad));
-        let gradients =
-            trainable.filter_map(|name| Some((name.as_str(), state.parameters.get(name)?.grad().defined())));
+        let trainable = grouped.filter(|name| {
+            state.trained.model.tree().parameter(name).is_ok_and(|parameter| parameter.requires_grad)
+        });
+        let gradients = trainable
+            .filter_map(|name| Some((name.as_str(), state.trained.parameters.get(name)?.grad().defined())));
         let findings = super::audit::gradients(gradients);
         state.report_findings(findings)
     }

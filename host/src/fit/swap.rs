@@ -88,7 +88,7 @@ impl Fit {
     /// # Errors
     /// The journal of a resumed run cannot be repeated.
     pub(super) fn incoming(&mut self) -> Result<Option<Incoming>, Error> {
-        let epoch = self.state.progress.epoch;
+        let epoch = self.state.progress().epoch;
         if self.swapping.replay.first().is_some_and(|swap| swap.epoch == epoch) {
             let swap = self.swapping.replay.remove(0);
             return self.repeated(swap).map(Some);
@@ -121,7 +121,7 @@ impl Fit {
     /// The journal of a resumed run cannot be repeated.
     pub(super) fn take_over(&mut self, incoming: Incoming) -> Result<bool, Error> {
         let Incoming { mut swap, mut instance, plugin, asked } = incoming;
-        swap.epoch = self.state.progress.epoch;
+        swap.epoch = self.state.progress().epoch;
         let Some((request, copy)) = asked else {
             self.enter(&mut instance, &swap)?;
             let old = self.install(swap.clone(), instance, plugin)?;
@@ -163,7 +163,7 @@ impl Fit {
         let entered =
             self.enter(&mut instance, swap).and_then(|()| self.install(swap.clone(), instance, plugin));
         if entered.is_err() {
-            self.state.put_back_all(&before)?;
+            self.state.put_back(&before)?;
             (self.swapping.replay, self.plugins) = (replay, plugins);
         }
         Ok(entered)
@@ -171,7 +171,7 @@ impl Fit {
 
     /// Takes leave of the old strategy.
     fn retire(&mut self, mut old: Instance, swap: &Swap) {
-        let progress = self.state.progress;
+        let progress = self.state.progress();
         if let Err(failure) = old.hook(Hook::Teardown, &progress, &mut self.state) {
             tracing::warn!("{failure}");
         }
@@ -192,7 +192,7 @@ impl Fit {
         {
             self.refuse(
                 &request,
-                &SwapError::Ended { run_dir: self.state.run_dir.path().to_path_buf() }.into(),
+                &SwapError::Ended { run_dir: self.state.kept.run_dir.path().to_path_buf() }.into(),
             );
         }
     }
@@ -208,7 +208,7 @@ impl Fit {
     /// What a strategy that takes over goes through, as in a resumed run, into its first epoch: it does not
     /// freeze.
     fn enter(&mut self, new: &mut Instance, swap: &Swap) -> Result<(), Error> {
-        let (progress, state) = (self.state.progress, &mut self.state);
+        let (progress, state) = (self.state.progress(), &mut self.state);
         let old = &mut self.callbacks[swap.index];
         new.hook(Hook::Setup, &progress, state)?;
         if new.id() == old.id() {
@@ -220,8 +220,9 @@ impl Fit {
         new.hook(Hook::TrainStart, &progress, state)?;
         new.finetune(&progress, state)?;
         new.hook(Hook::TrainEpochStart, &progress, state)?;
-        let groups = state.optimizer.as_ref().map(crate::optimizer::Optimizer::groups).unwrap_or_default();
-        state.report_findings(audit::groups(state.model.tree(), groups))?;
+        let groups =
+            state.trained.optimizer.as_ref().map(crate::optimizer::Optimizer::groups).unwrap_or_default();
+        state.report_findings(audit::groups(state.trained.model.tree(), groups))?;
         Ok(state.check_something_trains()?)
     }
 
@@ -232,10 +233,10 @@ impl Fit {
         instance: Instance,
         plugin: Rc<LoadedPlugin>,
     ) -> Result<Instance, Error> {
-        self.state.swaps.push(swap.clone());
+        self.state.kept.swaps.push(swap.clone());
         self.plugins.add_beside(plugin);
         if let Err(error) = self.write_swaps() {
-            self.state.swaps.pop();
+            self.state.kept.swaps.pop();
             return Err(error);
         }
         Ok(self.put_in_place(&swap, instance))

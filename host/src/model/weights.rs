@@ -1,8 +1,11 @@
 //! Weights from a file into a model.
 
+use std::path::Path;
+
+use thaw_plugin_api::module_tree::Module;
+
 use super::HostModel;
 use crate::Error;
-use crate::checkpoint::Checkpoint;
 use crate::weights::{
     LoadPlan, PretrainedNames, TensorSpec, WeightsConfig, WeightsError, apply, plan_checkpoint,
     plan_pretrained, read,
@@ -22,15 +25,15 @@ pub fn load_weights(model: &mut HostModel, config: &WeightsConfig) -> Result<Loa
     Ok(plan)
 }
 
-/// Loads a checkpoint's weights and freeze state.
+/// Loads the weights and freeze state that a checkpoint has: its file of them, and its modules.
 ///
 /// # Errors
-/// The checkpoint is another model's, or damaged.
-pub fn load_checkpoint(model: &mut HostModel, checkpoint: &Checkpoint) -> Result<(), Error> {
-    let file = read(checkpoint.model_file())?;
+/// They are another model's, or the file is damaged.
+pub fn load_checkpoint(model: &mut HostModel, file: &Path, modules: &[Module]) -> Result<(), Error> {
+    let file = read(file)?;
     let plan = plan_checkpoint(&model.tensor_specs(), &file)?;
     apply(&plan, &file, |name| model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
-    Ok(model.restore_freeze_state(&checkpoint.state.modules)?)
+    Ok(model.restore_freeze_state(modules)?)
 }
 
 impl HostModel {

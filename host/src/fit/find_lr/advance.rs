@@ -16,7 +16,7 @@ impl Fit {
     /// Brings freeze state, groups and rates to where an epoch starts, without training: as `host plan` does. Twins
     /// of the strategies say what trains.
     pub(super) fn advance_to(&mut self, epoch: usize, twins: Vec<(Instance, Value)>) -> Result<(), Error> {
-        let stage = std::mem::replace(&mut self.state.progress.stage, Stage::Plan);
+        let stage = std::mem::replace(&mut self.state.position.progress.stage, Stage::Plan);
         let (twins, states): (Vec<Instance>, Vec<Value>) = twins.into_iter().unzip();
         let mut way = Advance { fit: self, twins, epoch };
         drive::setup(&mut way, Some(&states))?;
@@ -25,11 +25,11 @@ impl Fit {
             drive::epoch(&mut way)?;
         }
         drive::start_epoch(&mut way)?;
-        self.state.progress.stage = stage;
-        self.state.changed = false;
-        self.state.audit_gradients = false;
+        self.state.position.progress.stage = stage;
+        self.state.watched.changed = false;
+        self.state.watched.audit_gradients = false;
         let groups = self.state.optimizer()?.groups().to_vec();
-        self.state.report_findings(audit::groups(self.state.model.tree(), &groups))?;
+        self.state.report_findings(audit::groups(self.state.trained.model.tree(), &groups))?;
         Ok(self.state.check_something_trains()?)
     }
 }
@@ -45,11 +45,11 @@ impl Instances for Advance<'_> {
     type Error = Error;
 
     fn progress(&self) -> &Progress {
-        &self.fit.state.progress
+        &self.fit.state.position.progress
     }
 
     fn progress_mut(&mut self) -> &mut Progress {
-        &mut self.fit.state.progress
+        &mut self.fit.state.position.progress
     }
 
     fn count(&self) -> usize {
@@ -61,7 +61,7 @@ impl Instances for Advance<'_> {
     }
 
     fn call(&mut self, index: usize, call: Call) -> Result<(), Error> {
-        let progress = self.fit.state.progress;
+        let progress = self.fit.state.progress();
         Ok(self.twins[index].run(call, &progress, &mut self.fit.state)?)
     }
 

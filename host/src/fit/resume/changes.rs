@@ -145,7 +145,7 @@ fn with_saved_paths(now: &RunConfig, checkpoint: &Checkpoint, plugins: &PluginSe
     let mut table = now.table.clone();
     for named in now.paths(|kinds, id| plugins.schema(kinds, id)) {
         let (Some(kept), Some(given)) =
-            (checkpoint.state.paths.get(&named.key), checkpoint.state.config.pointer(&named.key))
+            (checkpoint.state.given.paths.get(&named.key), checkpoint.state.given.config.pointer(&named.key))
         else {
             continue;
         };

@@ -6,7 +6,7 @@ use thaw_plugin_api::abi::Kind;
 
 use super::changes::{Change, changes};
 use super::error::{Refused, ResumeError, shown};
-use super::position::Position;
+use super::position::EpochPosition;
 use super::rules::{Rule, row_of};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, SavedState};
@@ -40,9 +40,10 @@ impl Fit {
     /// # Errors
     /// A key that a resumed run does not take, other classes, or a position that there is no more.
     pub(in crate::fit) fn check_resumed(&self, checkpoint: &Checkpoint) -> Result<Resumed, Error> {
-        let saved = RunConfig::from_table(checkpoint.folder(), checkpoint.state.config.clone(), &[])?;
-        let changes = changes(&self.state.config, &saved, checkpoint, &self.plugins, &self.state.model)?;
-        let position = Position::of(&checkpoint.state, &saved);
+        let saved = RunConfig::from_table(checkpoint.folder(), checkpoint.state.given.config.clone(), &[])?;
+        let changes =
+            changes(&self.state.config, &saved, checkpoint, &self.plugins, &self.state.trained.model)?;
+        let position = EpochPosition::of(&checkpoint.state.position, &saved);
         let refused: Vec<Refused> =
             changes.iter().filter_map(|change| self.refused(change, &checkpoint.state, &position)).collect();
         if !refused.is_empty() {
@@ -54,13 +55,13 @@ impl Fit {
             tell(change);
         }
         let batch = position.batch_of(self.state.data.batch_size(Split::Train));
-        let steps = checkpoint.state.batch.div_ceil(saved.trainer.accumulate_grad_batches);
-        let length = run_length(&saved, &self.state.progress);
+        let steps = checkpoint.state.position.batch.div_ceil(saved.trainer.accumulate_grad_batches);
+        let length = run_length(&saved, &self.state.progress());
         Ok(Resumed { changes, batch, steps, length })
     }
 
     /// Why a key is refused, if it is.
-    fn refused(&self, change: &Change, saved: &SavedState, position: &Position) -> Option<Refused> {
+    fn refused(&self, change: &Change, saved: &SavedState, position: &EpochPosition) -> Option<Refused> {
         let refused = |reason: String| Some(Refused { change: change.clone(), reason });
         let Some(row) = row_of(&change.key) else {
             return refused("this version of the program does not resume with another value".to_owned());
@@ -68,9 +69,11 @@ impl Fit {
         match row.rule {
             Rule::AtOnce | Rule::FromNextEpoch => None,
             Rule::Refused => refused(row.note.to_owned()),
-            Rule::BetweenEpochs if position.is_inside() => {
-                refused(format!("the checkpoint lies inside epoch {}: {}", saved.epoch + 1, row.note))
-            }
+            Rule::BetweenEpochs if position.is_inside() => refused(format!(
+                "the checkpoint lies inside epoch {}: {}",
+                saved.position.epoch + 1,
+                row.note
+            )),
             Rule::BetweenEpochs => None,
             Rule::WhereItFits => match self.fits(change, saved, position) {
                 Fits::Yes => None,
@@ -79,14 +82,14 @@ impl Fit {
         }
     }
 
-    fn fits(&self, change: &Change, saved: &SavedState, position: &Position) -> Fits {
+    fn fits(&self, change: &Change, saved: &SavedState, position: &EpochPosition) -> Fits {
         match change.key.as_str() {
             "callbacks" => self.callbacks_fit(change),
             "data.batch_size" | "trainer.accumulate_grad_batches" => self.position_fits(position),
-            _ if saved.optimizer.is_some() => {
+            _ if saved.trained.optimizer.is_some() => {
                 Fits::No("a strategy has put another optimizer in the place of the run config's".to_owned())
             }
-            _ => match saved.groups.iter().find(|group| !group.options.is_empty()) {
+            _ => match saved.trained.groups.iter().find(|group| !group.options.is_empty()) {
                 Some(group) => Fits::No(format!(
                     "group `{}` has options of its own, set by a strategy or a schedule",
                     group.name
@@ -119,7 +122,7 @@ impl Fit {
     }
 
     /// Inside an epoch the samples so far have to be whole batches and whole accumulation windows.
-    fn position_fits(&self, position: &Position) -> Fits {
+    fn position_fits(&self, position: &EpochPosition) -> Fits {
         if !position.is_inside() {
             return Fits::Yes;
         }
@@ -130,22 +133,22 @@ impl Fit {
                 "the checkpoint lies inside an epoch, whose order `bucket` makes by batches".to_owned(),
             );
         }
-        position.fits(size, window, self.state.progress.num_training_batches).map_or(Fits::Yes, Fits::No)
+        position.fits(size, window, self.state.progress().num_training_batches).map_or(Fits::Yes, Fits::No)
     }
 
     fn check_data(&self, saved: &SavedState) -> Result<(), Error> {
         let classes = self.state.data.class_names();
-        if classes != saved.class_names {
+        if classes != saved.given.class_names {
             return Err(ResumeError::Classes {
                 found: classes.join(", "),
-                expected: saved.class_names.join(", "),
+                expected: saved.given.class_names.join(", "),
             }
             .into());
         }
         let found = self.state.data.samples(Split::Train);
-        match saved.train_samples {
-            Some(expected) if expected != found && saved.batch > 0 => {
-                Err(ResumeError::Samples { found, expected, epoch: saved.epoch }.into())
+        match saved.position.train_samples {
+            Some(expected) if expected != found && saved.position.batch > 0 => {
+                Err(ResumeError::Samples { found, expected, epoch: saved.position.epoch }.into())
             }
             Some(expected) if expected != found => {
                 tracing::warn!(

@@ -38,11 +38,11 @@ impl Fit {
         resumed: &Resumed,
         config: &str,
     ) -> Result<(), Error> {
-        let run_dir = &self.state.run_dir;
+        let run_dir = &self.state.kept.run_dir;
         self.tell_other_plugins(run_dir.path());
         let plugins = serde_json::to_string_pretty(&self.plugins.record())
             .map_err(|error| io(run_dir.path().join(PLUGINS))(error.into()))?;
-        let progress = &self.state.progress;
+        let progress = self.state.progress();
         let folder = checkpoint.folder().canonicalize().unwrap_or_else(|_| checkpoint.folder().to_path_buf());
         let record = Record {
             epoch: progress.epoch,

@@ -1,11 +1,11 @@
 //! Where in an epoch a checkpoint lies, in samples: batches may have another size now.
 
-use crate::checkpoint::SavedState;
+use crate::checkpoint::SavedPosition;
 use crate::config::RunConfig;
 
 /// The place of a checkpoint in its epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct EpochPosition {
     /// Samples of the epoch that were trained on.
     pub sample: usize,
     /// Samples in a batch, then.
@@ -14,12 +14,12 @@ pub struct Position {
     batch: usize,
 }
 
-impl Position {
+impl EpochPosition {
     /// Of a checkpoint that this run config wrote.
-    pub fn of(state: &SavedState, saved: &RunConfig) -> Self {
-        let batch_size = saved.data.as_ref().map_or(1, |data| data.loading.batch_size);
-        let sample = state.sample.unwrap_or(state.batch * batch_size);
-        Self { sample, batch_size, epoch: state.epoch, batch: state.batch }
+    pub fn of(saved: &SavedPosition, config: &RunConfig) -> Self {
+        let batch_size = config.data.as_ref().map_or(1, |data| data.loading.batch_size);
+        let sample = saved.sample.unwrap_or(saved.batch * batch_size);
+        Self { sample, batch_size, epoch: saved.epoch, batch: saved.batch }
     }
 
     /// Whether some of the epoch is done, and some not.
@@ -56,7 +56,7 @@ impl Position {
 mod tests {
     use super::*;
 
-    const AFTER_24: Position = Position { sample: 24, batch_size: 4, epoch: 1, batch: 6 };
+    const AFTER_24: EpochPosition = EpochPosition { sample: 24, batch_size: 4, epoch: 1, batch: 6 };
 
     #[test]
     fn samples_so_far_are_counted_in_batches_of_the_new_size() {

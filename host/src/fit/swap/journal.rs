@@ -20,7 +20,7 @@ impl Fit {
     /// A plugin of them is not there any more or is another one, or the run config has other callbacks than
     /// the run had.
     pub(in crate::fit) fn restore_swaps(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let path = self.state.run_dir.path().join(SWAPS);
+        let path = self.state.kept.run_dir.path().join(SWAPS);
         let unreadable = |error: std::io::Error| SwapError::Journal {
             file: path.clone(),
             problem: format!("it cannot be read: {error}"),
@@ -31,9 +31,9 @@ impl Fit {
             Err(error) => return Err(unreadable(error).into()),
         };
         let saved = &checkpoint.state;
-        match journal.strip_prefix(saved.swaps.as_slice()) {
+        match journal.strip_prefix(saved.kept.swaps.as_slice()) {
             Some(rest) => {
-                let start = saved.epoch + usize::from(saved.batch > 0);
+                let start = saved.position.epoch + usize::from(saved.position.batch > 0);
                 self.swapping.replay = rest.iter().filter(|swap| swap.epoch >= start).cloned().collect();
             }
             // A checkpoint that was taken out of its run.
@@ -44,9 +44,9 @@ impl Fit {
                 return Err(SwapError::Journal { file: path, problem }.into());
             }
         }
-        for swap in saved.swaps.iter().chain(&self.swapping.replay) {
+        for swap in saved.kept.swaps.iter().chain(&self.swapping.replay) {
             let table = format!("/callbacks/{}", swap.index);
-            if self.state.config.table.pointer(&table) != saved.config.pointer(&table) {
+            if self.state.config.table.pointer(&table) != saved.given.config.pointer(&table) {
                 tracing::warn!(
                     "callbacks[{}]: what is changed of `{}` has no effect: from epoch {} on `{}` replaces it",
                     swap.index,
@@ -56,10 +56,10 @@ impl Fit {
                 );
             }
         }
-        for swap in &saved.swaps {
+        for swap in &saved.kept.swaps {
             let Incoming { swap, instance, plugin, .. } = self.repeated(swap.clone())?;
             self.put_in_place(&swap, instance);
-            self.state.swaps.push(swap);
+            self.state.kept.swaps.push(swap);
             self.plugins.add_beside(plugin);
         }
         Ok(())
@@ -67,7 +67,7 @@ impl Fit {
 
     /// The strategy of a journal's entry.
     pub(super) fn repeated(&self, swap: Swap) -> Result<Incoming, Error> {
-        let run_dir = self.state.run_dir.path();
+        let run_dir = self.state.kept.run_dir.path();
         let wrong = |problem: String| SwapError::Journal { file: run_dir.join(SWAPS), problem };
         let found = self.callbacks.get(swap.index).map_or("nothing", |callback| callback.id());
         if found != swap.replaced {
@@ -93,9 +93,9 @@ impl Fit {
     /// # Errors
     /// The disk is full, ….
     pub(in crate::fit) fn write_swaps(&self) -> Result<(), Error> {
-        let journal: Vec<&Swap> = self.state.swaps.iter().chain(&self.swapping.replay).collect();
-        self.state.run_dir.write_json(PLUGINS, &self.plugins.record())?;
+        let journal: Vec<&Swap> = self.state.kept.swaps.iter().chain(&self.swapping.replay).collect();
+        self.state.kept.run_dir.write_json(PLUGINS, &self.plugins.record())?;
         // The last word: what is in here, a resumed run repeats.
-        self.state.run_dir.write_json(SWAPS, &journal)
+        self.state.kept.run_dir.write_json(SWAPS, &journal)
     }
 }

@@ -18,7 +18,7 @@ impl Fit {
     /// Opens the plugin of a request and makes its strategy.
     pub(super) fn prepare_swap(&self, request: &SwapRequest) -> Result<Incoming, Error> {
         let index = self.replaced(request.replace.as_deref())?;
-        let copy = PrivateCopy::make(&request.plugin, &self.state.run_dir.path().join(PLUGIN_FILES))
+        let copy = PrivateCopy::make(&request.plugin, &self.state.kept.run_dir.path().join(PLUGIN_FILES))
             .map_err(|error| match error {
                 Error::Io { path, source } => PluginError::Io { path, source }.into(),
                 other => other,
