@@ -9,12 +9,12 @@ use super::Options;
 use super::outputs::Inputs;
 use super::trained::TrainedArgs;
 use crate::Error;
-use crate::config::ConfigError;
-use crate::data::PredictData;
-use crate::fit::input_defaults;
-use crate::inference::PredictOptions;
+use crate::cli::print;
 use crate::predict::{Attentions, Format, InputOrder, PredictionFile, Predictions};
-use crate::stdout::print;
+use thaw_data::PredictData;
+use thaw_train::config::ConfigError;
+use thaw_train::fit::input_defaults;
+use thaw_train::inference::PredictOptions;
 
 /// Arguments of `host predict`.
 #[derive(Args)]
@@ -81,7 +81,7 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
         for sample in order.add(predictions.samples(&batch)?) {
             file.write(data.id(sample.index), &sample, &predictions)?;
         }
-        Ok(())
+        Ok::<_, Error>(())
     })?;
     for sample in order.rest() {
         file.write(data.id(sample.index), &sample, &predictions)?;

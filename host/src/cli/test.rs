@@ -9,7 +9,7 @@ use super::Options;
 use super::evaluation::Shown;
 use super::trained::TrainedArgs;
 use crate::Error;
-use crate::stdout::print;
+use crate::cli::print;
 
 /// Arguments of `host test`.
 #[derive(Args)]
