@@ -73,9 +73,9 @@ impl Path {
             for variable in variables {
                 let name = variable.last_name().to_owned();
                 if variable.is_trained {
-                    module.parameter(&name, variable.tensor)?;
+                    let _ = module.parameter(&name, variable.tensor)?;
                 } else {
-                    module.buffer(&name, variable.tensor);
+                    let _ = module.buffer(&name, variable.tensor);
                 }
             }
         }

@@ -130,7 +130,7 @@ impl Checkpoint {
     /// State of the run's data set with its id, where a plugin has one.
     pub fn data_state(&self) -> Option<(String, Value)> {
         let id = self.state.given.config.pointer("/data/id")?.as_str()?;
-        Some((id.to_owned(), self.state.given.data.clone()?))
+        Some((id.to_owned(), self.state.given.dataset.clone()?))
     }
 
     /// What the run's `val_split` was drawn from: validating and resuming keep it.

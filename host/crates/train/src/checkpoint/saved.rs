@@ -99,7 +99,7 @@ pub struct SavedGiven {
     pub split_by: Option<SplitBy>,
     /// State of a plugin's data set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<Value>,
+    pub dataset: Option<Value>,
     /// The run config.
     pub config: Value,
     /// Where the files and folders are that it names, by key (a JSON pointer into it): a file of this

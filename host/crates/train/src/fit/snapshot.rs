@@ -49,7 +49,7 @@ impl RunState {
             class_names: self.data.class_names().to_vec(),
             data: Some(*self.data.fingerprints()),
             split_by: Some(self.data.split_by().clone()),
-            data: Some(self.data.state()?).filter(|state| !state.is_null()),
+            dataset: Some(self.data.state()?).filter(|state| !state.is_null()),
             config: self.config.table.clone(),
             paths: self.kept.paths.paths().clone(),
         })
