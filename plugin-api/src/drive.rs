@@ -1,22 +1,26 @@
 //! The order of hooks, once.
 //!
-//! `host fit`, `host plan`, `host find-lr` and [`testing::FakeRun`](crate::testing::FakeRun) run on the functions
-//! of this module. Each says through [`Instances`], [`Validating`] and [`Training`] what a batch, a step or a
-//! checkpoint is for it; in which order they come, and when which hook is called, stands here alone:
+//! `host fit`, `host plan`, `host find-lr` and [`testing::FakeRun`](crate::testing::FakeRun) run on the
+//! functions of this module. Each says through [`Instances`], [`Validating`] and [`Training`] what a batch, a
+//! step or a checkpoint is for it; in which order they come, and when which hook is called, stands here alone:
 //!
-//! | function | what it goes through |
-//! |---|---|
-//! | [`setup`] | per strategy and callback: `setup`, `freeze_before_training` → the optimizer is built; resumed: `on_load_checkpoint`, `load_state` |
-//! | [`start`] | `on_fit_start` → sanity check → `on_train_start` |
-//! | [`epoch`] | per strategy and callback: `finetune`, `on_train_epoch_start` → the batches → validation → `on_train_epoch_end` → checkpoint |
-//! | [`training_step`] | forward → `on_before_zero_grad` → `on_before_backward` → `on_after_backward` → optimizer step |
-//! | [`validation`] | `on_validation_start` → `on_validation_epoch_start` → the batches → `on_validation_epoch_end` → `on_validation_end` |
-//! | [`end`] | `on_train_end` → `on_fit_end` |
-//! | [`teardown`], [`fail`] | `teardown`; after a failure `on_exception` before it |
+//! ```text
+//! setup           per strategy and callback: setup, freeze_before_training
+//!                 → the optimizer is built; resumed: → on_load_checkpoint → load_state
+//! start           on_fit_start → sanity check → on_train_start
+//! epoch           per strategy and callback: finetune, on_train_epoch_start
+//!                 → the batches → validation → on_train_epoch_end → checkpoint
+//! training_step   forward → on_before_zero_grad → on_before_backward → on_after_backward
+//!                 → on_before_optimizer_step → on_after_optimizer_step → schedulers
+//! validation      on_validation_start → on_validation_epoch_start → the batches
+//!                 → on_validation_epoch_end → on_validation_end
+//! end             on_train_end → on_fit_end
+//! teardown, fail  teardown; after a failure on_exception before it
+//! ```
 //!
 //! Strategies and callbacks are called one after the other in the run config's order, strategies not first: one
-//! that is named earlier has frozen, or has set its rates, before the next one looks. A [`planned`](is_planned) run
-//! has the same order without the hooks of what it does not do.
+//! that is named earlier has frozen, or has set its rates, before the next one looks. A planned run
+//! ([`is_planned`]) has the same order without the hooks of what it does not do.
 
 mod batch;
 mod epoch;

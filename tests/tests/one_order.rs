@@ -20,9 +20,8 @@ const FILE: &str = "trace.txt";
 
 /// Epochs of four batches in windows of two, with a sanity check and validations of one batch.
 fn run() -> Run {
-    let callbacks = NAMES.map(|(name, id)| {
-        format!("[[callbacks]]\nid = {id:?}\nname = {name:?}\nfile = {FILE:?}\n")
-    });
+    let callbacks =
+        NAMES.map(|(name, id)| format!("[[callbacks]]\nid = {id:?}\nname = {name:?}\nfile = {FILE:?}\n"));
     Run::new(&format!(
         "{}[optimizer]\nid = \"sgd\"\nlr = 0.1\n[trainer]\nmax_epochs = 2\naccumulate_grad_batches = 2\n\
          limit_train_batches = 4\nlimit_val_batches = 1\n{}",
@@ -77,15 +76,16 @@ fn method(line: &str) -> &str {
 fn resumed(lines: Vec<String>) -> Vec<String> {
     let train_start = lines.iter().position(|line| method(line) == "on_train_start").unwrap();
     let is_left_out = |index: usize, line: &str| {
-        let of_validation = ["on_sanity_check", "on_validation"].iter().any(|of| method(line).starts_with(of));
+        let of_validation =
+            method(line).starts_with("on_sanity_check") || method(line).starts_with("on_validation");
         method(line) == "freeze_before_training" || index < train_start && of_validation
     };
     let lines = lines.into_iter().enumerate();
     lines.filter(|(index, line)| !is_left_out(*index, line)).map(|(_, line)| line).collect()
 }
 
-/// Where nothing is computed there is no validation, no gradient, no optimizer and no checkpoint; and the end of the
-/// run is none.
+/// Where nothing is computed there is no validation, no gradient, no optimizer and no checkpoint; and the end
+/// of the run is none.
 fn is_planned(line: &str) -> bool {
     let computed = ["on_sanity_check", "on_validation", "on_before", "on_after", "on_save"];
     let of_the_end = ["on_train_end", "on_fit_end", "teardown"];
@@ -154,9 +154,8 @@ fn a_range_test_takes_twins_of_strategies_to_the_start_of_its_epoch_as_a_plan_do
     let starts = fit.iter().enumerate().filter(|(_, line)| method(line) == "on_train_epoch_start");
     let second_epoch = starts.map(|(index, _)| index).nth(NAMES.len() * 2 - 1).unwrap();
     let is_strategy = |line: &str| NAMES.contains(&(name(line), "trace-strategy"));
-    let of_twins = |line: &&String| {
-        is_planned(line) && is_strategy(line) && method(line) != "freeze_before_training"
-    };
+    let of_twins =
+        |line: &&String| is_planned(line) && is_strategy(line) && method(line) != "freeze_before_training";
     // The run itself is set up and torn down, and not touched in between.
     let setup = fit[..fit_start].iter();
     let twins = fit[..=second_epoch].iter().filter(of_twins);

@@ -13,8 +13,8 @@ pub enum Next {
     Leave,
 }
 
-/// A run that trains. The methods are in the order in which the driver calls them; where a run has nothing to do
-/// at a point, the default does.
+/// A run that trains. The methods are in the order in which the driver calls them; where a run has nothing to
+/// do at a point, the default does.
 pub trait Training: Validating {
     /// What a resumed run goes on from.
     type Saved;
@@ -203,8 +203,8 @@ pub trait Training: Validating {
         Ok(())
     }
 
-    /// The run stops inside the epoch. What is saved here goes on with the next batch: the epoch's last hooks are
-    /// not in it.
+    /// The run stops inside the epoch. What is saved here goes on with the next batch: the epoch's last hooks
+    /// are not in it.
     ///
     /// # Errors
     /// As [`Training::checkpoint_after_step`].

@@ -86,10 +86,8 @@ pub trait Validating: Instances {
 }
 
 /// Batches of a pass, and what gathers what they give.
-pub type ValidationData<R> = (
-    Batches<<R as Validating>::Batch, <R as Instances>::Error>,
-    <R as Validating>::Evaluation,
-);
+pub type ValidationData<R> =
+    (Batches<<R as Validating>::Batch, <R as Instances>::Error>, <R as Validating>::Evaluation);
 
 /// A validation, where there is data for one.
 ///

@@ -95,8 +95,7 @@ impl Started<'_> {
         host.progress.batch_index = saved.batch;
         host.progress.global_step = saved.global_step;
         host.checkpoints.clone_from(&saved.checkpoints);
-        let from_json =
-            |(name, value): (&String, &Value)| Some((name.clone(), number_from_json(value)?));
+        let from_json = |(name, value): (&String, &Value)| Some((name.clone(), number_from_json(value)?));
         host.metrics.extend(saved.metrics.iter().filter_map(from_json));
         host.logged.extend(saved.logged.iter().filter_map(|(name, value)| from_json((name, value))));
         Ok(())

@@ -4,16 +4,14 @@ use std::convert::Infallible;
 
 use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::context::Progress;
-use thaw_plugin_api::drive::{
-    Batches, Call, Instances, Next, Pass, Training, Validating, ValidationData,
-};
+use thaw_plugin_api::drive::{Batches, Call, Instances, Next, Pass, Training, Validating, ValidationData};
 
 use super::Simulation;
 use crate::Error;
 use crate::fit::{FitError, initial_groups, optimizer_config, run_length, without_the_rest};
 use thaw_optim::optimizer::Optimizer;
-use thaw_plugins::Instance;
 use thaw_optim::scheduler::Scheduler;
+use thaw_plugins::Instance;
 
 /// A run that is only planned.
 pub(super) struct PlannedRun<'c> {
@@ -45,7 +43,7 @@ impl Instances for PlannedRun<'_> {
         Ok(self.callbacks[index].run(call, &progress, &mut self.simulation)?)
     }
 
-    /// As the loop: before the first epoch strategies are still laying out groups, and its start records anyway.
+    /// As in a run: before the first epoch strategies are still laying out groups, and its start records them.
     fn called(&mut self) -> Result<(), Error> {
         let simulation = &mut self.simulation;
         if std::mem::take(&mut simulation.changed) && !simulation.states.is_empty() {

@@ -13,8 +13,8 @@ use crate::fit::{Fit, audit};
 use thaw_plugins::Instance;
 
 impl Fit {
-    /// Brings freeze state, groups and rates to where an epoch starts, without training: as `host plan` does. Twins
-    /// of the strategies say what trains.
+    /// Brings freeze state, groups and rates to where an epoch starts, without training: as `host plan` does.
+    /// Twins of the strategies say what trains.
     pub(super) fn advance_to(&mut self, epoch: usize, twins: Vec<(Instance, Value)>) -> Result<(), Error> {
         let stage = std::mem::replace(&mut self.state.position.progress.stage, Stage::Plan);
         let (twins, states): (Vec<Instance>, Vec<Value>) = twins.into_iter().unzip();
