@@ -28,6 +28,7 @@ mod load;
 mod locate;
 mod log;
 mod parameters;
+mod program;
 mod self_contained;
 mod set;
 mod snapshot;
