@@ -23,9 +23,11 @@ mod leftover;
 mod logging;
 mod memory;
 mod monitors;
+mod plugin_data;
 mod random;
 mod readings;
 mod resume;
+mod same_data;
 mod scaler;
 mod schedule;
 mod services;
@@ -49,6 +51,8 @@ pub use groups::{initial_groups, without_the_rest};
 pub use hub_directory::name_files;
 pub use monitors::Monitored;
 use monitors::Seen;
+pub use plugin_data::{EarlierData, PluginData};
+pub use same_data::tell_validated;
 pub use scaler::LossScaler;
 pub(crate) use services::{check_settings, replace_optimizer};
 pub use state::RunState;
@@ -146,6 +150,7 @@ impl Fit {
         self.requested_checkpoints()?;
         self.observers.flush(&self.state.position.progress)?;
         self.check_written()?;
+        self.check_records()?;
         Ok(Outcome {
             epochs: self.state.progress().epoch,
             global_step: self.state.progress().global_step,

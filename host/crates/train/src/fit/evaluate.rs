@@ -13,7 +13,6 @@ use super::{Fit, Meter, Seen};
 use crate::Error;
 use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
-use thaw_data::Split;
 use thaw_torch::Autocast;
 use thaw_torch::reading::{Reading, Reads};
 
@@ -164,7 +163,8 @@ impl Fit {
     fn validation_batches(&mut self, batches: usize, asked: Asked) -> Result<(), Error> {
         self.hooks(Hook::ValidationEpochStart)?;
         let mut evaluator = Evaluator::new(self.state.measured.readings.reads());
-        let loader = self.state.data.loader(Split::Val, self.state.progress().epoch as u64, 0)?;
+        let epoch = self.state.progress().epoch as u64;
+        let loader = self.state.data.first_of_validation(epoch, batches)?;
         for (index, batch) in loader.into_iter().flatten().take(batches).enumerate() {
             // Gradients of an unfinished window are in no checkpoint: it is finished first.
             if self.state.position.window_samples == 0 && Self::is_interrupted() {
