@@ -217,7 +217,7 @@ fn warn_of_fractions(path: &Path, names: &[String]) {
         tracing::warn!(
             "{}: its labels are {} different numbers, and each is a class; numbers to be predicted need \
              `target = \"value\"` in [data]",
-            crate::escape::path(path),
+            thaw_terminal::escape::path(path),
             names.len()
         );
     }

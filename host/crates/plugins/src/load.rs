@@ -158,7 +158,7 @@ impl LoadedPlugin {
 }
 
 fn opened_text(shown: &Path) -> String {
-    format!("plugin {}, when it was opened,", crate::escape::path(shown))
+    format!("plugin {}, when it was opened,", thaw_terminal::escape::path(shown))
 }
 
 /// The functions of a library that [`PluginFile::map`] mapped, and what it says of itself, which is not

@@ -12,7 +12,6 @@ use super::{Fit, Meter, Seen};
 use crate::Error;
 use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
-use thaw_data::Split;
 use thaw_torch::Autocast;
 use thaw_torch::reading::{Reading, Reads};
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::changes::Change;
-use crate::data::DataChange;
+use thaw_data::DataChange;
 use crate::fit::FitError;
 
 /// A run config, data or position that a checkpoint cannot be gone on from with.
