@@ -133,7 +133,7 @@ impl Dataset for PictureDataset {
                     kept.push(index);
                     Ok(true)
                 }
-                Err(error) if self.on_error == OnError::Skip => {
+                Err(error) if self.on_error == OnError::Skip && error.is_of_picture() => {
                     self.skip(index, &error);
                     Ok(false)
                 }

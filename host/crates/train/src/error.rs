@@ -72,6 +72,8 @@ impl Error {
             Self::Config(_) => 2,
             Self::Plugin(error) if error.is_config() => 2,
             Self::Plugin(_) => 3,
+            Self::Data(DataError::Sample { .. } | DataError::Samples { .. }) => 3,
+            Self::Data(DataError::NoSplit { .. }) => 2,
             Self::Model(ModelError::Plugin(_)) => 3,
             Self::Fit(FitError::Plugin(_)) => 3,
             Self::Fit(FitError::Config(_) | FitError::Resume(_) | FitError::LeftoverBatch { .. }) => 2,

@@ -1,5 +1,24 @@
 //! Weights: reading them from every common PyTorch file, fitting them to a model, writing them.
 //!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use tch::{Device, Kind, Tensor};
+//! use thaw_weights::{WriteOptions, read, write_safetensors};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("head.safetensors");
+//! let weight = Tensor::f_ones([2, 3], (Kind::Float, Device::Cpu))?;
+//! write_safetensors(&path, &[("head.weight".to_owned(), weight)], &BTreeMap::new(), &WriteOptions::default())?;
+//! // The same call reads .pt, .pth, .ckpt, .bin, shards, Hugging Face directories and Thaw's checkpoints.
+//! let weights = read(&path)?;
+//! let entry = weights.get("head.weight").expect("it was written");
+//! assert_eq!(entry.shape(), [2, 3]);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`read`] opens a file and gives a [`StateDict`]: names, shapes and element types, with the values still in
 //! the file. [`plan_load`] matches its names with a model's, strictly unless the [`WeightsConfig`] says
 //! otherwise, and reports everything that does not fit at once. [`apply`] copies the values.

@@ -7,6 +7,7 @@ use tch::Tensor;
 
 use super::{BEST, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState, whole};
 use crate::config::{ConfigError, PluginOrigin, RunConfig, sets};
+use crate::fit::EarlierData;
 use crate::run_dir::{CHECKPOINTS, CONFIG};
 use thaw_data::{DataConfig, SplitBy};
 use thaw_weights::read;
@@ -119,6 +120,17 @@ impl Checkpoint {
             }
         }
         Ok(config)
+    }
+
+    /// What the run's data was, for validating and resuming.
+    pub fn data(&self) -> EarlierData {
+        EarlierData { split_by: self.split_by(), state: self.data_state() }
+    }
+
+    /// State of the run's data set with its id, where a plugin has one.
+    pub fn data_state(&self) -> Option<(String, Value)> {
+        let id = self.state.given.config.pointer("/data/id")?.as_str()?;
+        Some((id.to_owned(), self.state.given.dataset.clone()?))
     }
 
     /// What the run's `val_split` was drawn from: validating and resuming keep it.

@@ -1,7 +1,7 @@
 //! What ends training.
 
+use super::events::RecordsError;
 use super::resume::ResumeError;
-use crate::run_dir::LostRecords;
 use thaw_optim::optimizer::OptimizerError;
 use thaw_optim::scheduler::SchedulerError;
 use thaw_plugins::Failure;
@@ -103,8 +103,8 @@ pub enum FitError {
     /// The run is complete but for its records.
     #[error("{}", lost_records_text(.lost, .on_disk.as_deref()))]
     LostRecords {
-        /// What the files lack.
-        lost: Vec<LostRecords>,
+        /// What is lost, with the reason.
+        lost: Vec<String>,
         /// The last checkpoint.
         on_disk: Option<String>,
     },
@@ -141,6 +141,17 @@ pub enum FitError {
     /// What the run was to be resumed with.
     #[error(transparent)]
     Resume(#[from] ResumeError),
+    /// An observer without which the run means nothing.
+    #[error("observer `{name}`: {source}")]
+    Observer {
+        /// Its name.
+        name: String,
+        /// What failed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Records of the run directory.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
     /// libtorch.
     #[error("{what}: {message}")]
     Torch {
@@ -177,17 +188,12 @@ fn lost_text(lost: &[(String, String)], on_disk: Option<&str>) -> String {
     format!("{}; {on_disk}", lost.join("; "))
 }
 
-fn lost_records_text(lost: &[LostRecords], on_disk: Option<&str>) -> String {
-    let of_file = |lost: &LostRecords| {
-        let records = if lost.count == 1 { "record is" } else { "records are" };
-        format!("{}: {} {records} not written: {}", lost.path.display(), lost.count, lost.reason)
-    };
-    let lost: Vec<String> = lost.iter().map(of_file).collect();
-    let on_disk = match on_disk {
+fn lost_records_text(lost: &[String], on_disk: Option<&str>) -> String {
+    let checkpoints = match on_disk {
         Some(name) => format!("; the checkpoints are whole, the last is `{name}`"),
         None => String::new(),
     };
-    format!("{}{on_disk}", lost.join("; "))
+    format!("records are not written: {}{checkpoints}", lost.join("; "))
 }
 
 fn memory_text(samples: usize, device: &str, used: &Option<Memory>, message: &str) -> String {

@@ -18,7 +18,7 @@ impl Inference {
     /// fail with.
     pub fn validate(&mut self, checkpoint: &Checkpoint) -> Result<(Evaluation, DataModule), Error> {
         let class_names = &checkpoint.state.given.class_names;
-        let data = open_data(&self.config, &self.model, self.split_by.clone(), class_names)?;
+        let data = open_data(&self.config, &self.model, &self.plugins, &self.earlier, class_names)?;
         if !class_names.is_empty() && data.class_names() != class_names.as_slice() {
             return Err(FitError::Config(format!(
                 "[data] has the classes {}, the checkpoint was trained on {}: their order decides what an output means. \

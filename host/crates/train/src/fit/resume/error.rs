@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::changes::Change;
-use thaw_data::DataChange;
 use crate::fit::FitError;
+use thaw_data::DataChange;
 
 /// A run config, data or position that a checkpoint cannot be gone on from with.
 #[derive(Debug, thiserror::Error)]
