@@ -144,7 +144,7 @@ impl HostModel {
         if let Some((name, _)) = tensors.iter().find(|(_, tensor)| !tensor.defined()) {
             // Whoever asks tch for its type or sizes panics.
             let name = thaw_terminal::escape(name);
-            let text = format_args!("its tensor `{name}` has no values");
+            let text = format!("its tensor `{name}` has no values");
             return Err(failure(thaw_plugin_api::Error::new(text)));
         }
         let positions = tensors.iter().enumerate().map(|(index, (name, _))| (name.clone(), index)).collect();
