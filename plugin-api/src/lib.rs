@@ -47,6 +47,8 @@ pub mod callback;
 pub mod config;
 pub mod context;
 pub mod dataset;
+#[doc(hidden)]
+pub mod drive;
 pub mod error;
 mod export;
 #[doc(hidden)]
