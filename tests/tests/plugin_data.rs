@@ -186,7 +186,7 @@ fn a_data_set_has_its_state_back_when_the_run_goes_on_and_when_it_is_validated()
     assert_eq!(validated["metrics"]["val_loss"], straight.metrics().pop().unwrap()["val_loss"]);
     let state = resumed.run_dir().join("checkpoints/last/state.json");
     let state: Value = serde_json::from_slice(&fs::read(state).unwrap()).unwrap();
-    assert_eq!(state["data"]["state"]["factor"], 0.5);
+    assert_eq!(state["dataset"]["state"]["factor"], 0.5);
 }
 
 #[test]

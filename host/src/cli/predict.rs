@@ -80,7 +80,7 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
     let class_names = trained.checkpoint.state.given.class_names.clone();
     let predictions = Predictions::new(inference.model().task(), class_names, args.outputs);
     let limits = PredictOptions { limit_batches: args.limit_batches };
-    let mut attentions = args.attentions.as_ref().map(|_| Attentions::default());
+    let mut attentions = args.attentions.as_deref().map(Attentions::create).transpose()?;
     let mut file = PredictionFile::create(&args.output, sample, args.all)?;
     let mut order = InputOrder::new(data.is_sequential());
     inference.predict(&data, limits, |batch| {
@@ -99,8 +99,8 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
         tracing::warn!("{id}: could not be read, no prediction");
     }
     let rows = file.finish(&predictions)?;
-    if let (Some(attentions), Some(path)) = (attentions, &args.attentions) {
-        attentions.write(path)?;
+    if let Some(attentions) = attentions {
+        attentions.write()?;
     }
     if options.quiet {
         return Ok(());

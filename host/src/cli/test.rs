@@ -54,7 +54,6 @@ pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
     for id in data.skipped() {
         tracing::warn!("{id}: could not be read, not part of the test");
     }
-    let shown =
-        Shown { checkpoint: trained.checkpoint.folder(), evaluation: &evaluation, names: class_names };
+    let shown = Shown { checkpoint: trained.checkpoint.shown(), evaluation: &evaluation, names: class_names };
     if args.json { print(shown.json()) } else { shown.lines().try_for_each(print) }
 }

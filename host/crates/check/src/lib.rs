@@ -1,5 +1,17 @@
 //! `host plugin check`: whether a plugin keeps what host, run and author rely on.
 //!
+//! ```no_run
+//! use thaw_check::{Options, Report, Suite};
+//!
+//! # fn main() -> Result<(), thaw_plugins::PluginError> {
+//! let suite = Suite::new("target/debug/libmy_strategy.so".as_ref(), Options::default())?;
+//! let checked = suite.run(|_| ());
+//! let report = Report::new(&suite, checked, 0.0);
+//! println!("{}", report.summary());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A [`Check`] looks at a plugin file or at one of its ids and gives an [`Outcome`]. Each runs in a child
 //! process with a time limit (`process`), so that a crash, a hang or an exit is an outcome like any other.
 //! [`Suite`] says which checks are run on which ids; a check whose ground is missing is skipped: where a

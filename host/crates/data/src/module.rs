@@ -6,6 +6,7 @@ use super::config::{DataConfig, LoadingConfig, Source};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
+use super::fingerprint::{Fingerprint, Fingerprints};
 use super::folder::{open_folder, require_folder};
 use super::layout::split_folders;
 use super::list::open_list;
@@ -44,6 +45,7 @@ pub struct DataModule {
     seed: u64,
     split_by: SplitBy,
     limits: Limits,
+    fingerprints: Fingerprints,
     train: Arc<dyn Dataset>,
     val: Option<Arc<dyn Dataset>>,
     /// Where the samples come from, if not from here.
@@ -112,6 +114,8 @@ impl DataModule {
         seed: u64,
         split_by: SplitBy,
     ) -> Result<DataModule, DataError> {
+        let fingerprints =
+            Fingerprints { train: Fingerprint::of(train.as_ref()), val: val.as_deref().map(Fingerprint::of) };
         let (train, val) = match loading.val_split {
             Some(share) => {
                 let (train, val) = split(train, share, loading.split_seed, &split_by)?;
@@ -128,7 +132,7 @@ impl DataModule {
             ));
         }
         let limits = Limits::default();
-        Ok(DataModule { kind, loading, seed, split_by, limits, train, val, samples: None })
+        Ok(DataModule { kind, loading, seed, split_by, limits, fingerprints, train, val, samples: None })
     }
 
     /// What data from elsewhere wants to have in checkpoints; null for nothing.
@@ -157,6 +161,11 @@ impl DataModule {
     /// What a `val_split` of this data is drawn from; checkpoints keep it.
     pub fn split_by(&self) -> &SplitBy {
         &self.split_by
+    }
+
+    /// What tells this data from other data; checkpoints keep it.
+    pub fn fingerprints(&self) -> &Fingerprints {
+        &self.fingerprints
     }
 
     /// Number of samples; 0 without validation data.
@@ -230,6 +239,23 @@ impl DataModule {
     /// Walks through an epoch of a split from its batch `start_batch` on; without validation data, through
     /// nothing.
     pub fn loader(&self, split: Split, epoch: u64, start_batch: usize) -> Result<Option<Loader>, DataError> {
+        let limit = if split == Split::Train { self.limits.train } else { self.limits.val };
+        self.limited_loader(split, epoch, start_batch, limit)
+    }
+
+    /// Walks through so many batches of validation. Of texts, which are sorted by length, these are the first
+    /// of the file, as under a limit, and not the shortest.
+    pub fn first_of_validation(&self, epoch: u64, batches: usize) -> Result<Option<Loader>, DataError> {
+        self.limited_loader(Split::Val, epoch, 0, Some(batches))
+    }
+
+    fn limited_loader(
+        &self,
+        split: Split,
+        epoch: u64,
+        start_batch: usize,
+        limit: Option<usize>,
+    ) -> Result<Option<Loader>, DataError> {
         let Some(dataset) = self.dataset(split) else {
             return Ok(None);
         };
@@ -241,7 +267,7 @@ impl DataModule {
             drop_last: train && self.loading.drop_last,
             workers: workers(self.loading.workers, dataset.as_ref()),
             start_batch,
-            limit: if train { self.limits.train } else { self.limits.val },
+            limit,
         };
         Loader::new(Arc::clone(dataset), walk).map(Some)
     }

@@ -228,7 +228,7 @@ fn open_pictures(
             "name a picture, a folder of pictures, or a .csv or .tsv list",
         ));
     };
-    let mut store = PictureFiles::default();
+    let mut store = PictureFiles::below(Path::new(""));
     files.into_iter().for_each(|file| store.push(file));
     Ok(Arc::new(PictureDataset::new(Box::new(store), Targets::None, images, defaults)))
 }

@@ -5,6 +5,7 @@ use super::batch::Batch;
 use super::config::TensorsConfig;
 use super::dataset::{Dataset, Pass};
 use super::error::first_names;
+use super::fingerprint::FileStamps;
 use super::targets::{configured_classes, warn_of_empty};
 use super::tensor_file::{RawTensor, TensorFile};
 use std::collections::BTreeSet;
@@ -31,6 +32,7 @@ struct TensorDataset {
     inputs: Vec<(String, Stored)>,
     target: Option<Stored>,
     classes: Vec<String>,
+    stamps: FileStamps,
 }
 
 /// A tensor as the file has it, and what its rows become in a batch.
@@ -154,7 +156,9 @@ pub(crate) fn open_tensors(
         }
         _ => Vec::new(),
     };
-    Ok(Arc::new(TensorDataset { rows: rows.map_or(0, |(_, n)| n), inputs, target, classes: names }))
+    let rows = rows.map_or(0, |(_, n)| n);
+    let stamps = FileStamps::of(file.path());
+    Ok(Arc::new(TensorDataset { rows, inputs, target, classes: names, stamps }))
 }
 
 /// Names of the classes that a target of indices has: the known ones, else the indices themselves.
@@ -238,6 +242,9 @@ impl Dataset for TensorDataset {
     }
     fn in_memory(&self) -> bool {
         true
+    }
+    fn stamps(&self) -> FileStamps {
+        self.stamps
     }
 }
 

@@ -4,6 +4,7 @@ use super::DataError;
 use super::batch::{Batch, i64_tensor};
 use super::config::{Padding, TextConfig};
 use super::dataset::{Dataset, Pass};
+use super::fingerprint::FileStamps;
 use super::folder::require_file;
 use super::table::{Column, Table};
 use super::targets::{Known, Labels, Targets, configured_classes};
@@ -128,6 +129,7 @@ struct TextDataset {
     /// Number of each row in the file, from 0; rows may be left out by their labels.
     rows: Vec<usize>,
     targets: Targets,
+    stamps: FileStamps,
 }
 
 /// Opens one file of texts. `classes` are the training split's, for validation; `labels` false leaves labels
@@ -172,6 +174,7 @@ pub(crate) fn open_texts(
         lines,
         rows: kept,
         targets,
+        stamps: FileStamps::of(path),
         encoder,
     }))
 }
@@ -211,6 +214,9 @@ impl Dataset for TextDataset {
         // Characters stand for tokens: they are known without tokenizing everything first.
         let pair = self.pairs.as_ref().map_or(0, |pairs| pairs[index].len());
         self.encoder.buckets().then(|| self.texts[index].len() + pair)
+    }
+    fn stamps(&self) -> FileStamps {
+        self.stamps
     }
     fn fixed_inputs(&self, _pass: &Pass) -> bool {
         self.encoder.pads_alike()

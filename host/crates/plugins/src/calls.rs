@@ -1,7 +1,8 @@
 //! The call into a plugin that this process is in, kept where a signal handler can read it.
 //!
 //! A plugin is native code: it may end the process, crash it, or not come back. What is left to do then is to
-//! say who it was. So a pointer to the name of the call is kept for as long as the call runs. Names are made
+//! say who it was. So a pointer to the name of the call is kept for as long as the call runs: for the process,
+//! and for the thread that the call runs on, since a crash on another thread may be anybody's. Names are made
 //! once and stay for good, so that whoever reads the pointer, at whatever moment, reads a whole text.
 
 use std::cell::Cell;
@@ -22,9 +23,9 @@ static ENTERED: AtomicU64 = AtomicU64::new(0);
 static NAMES: LazyLock<Mutex<HashMap<String, &'static String>>> = LazyLock::new(Mutex::default);
 
 thread_local! {
-    /// The call that this thread is in, of those that many threads make. It needs neither memory nor a
-    /// destructor, so that a signal handler may read it.
-    static HERE: Cell<*const String> = const { Cell::new(ptr::null()) };
+    /// The call that this thread is in. Without memory and without a destructor, so that a signal handler may
+    /// read it.
+    static OF_THREAD: Cell<*const String> = const { Cell::new(ptr::null()) };
 }
 
 /// A strategy, callback or model as the one who is called.
@@ -38,6 +39,11 @@ impl Caller {
     /// Nothing called yet.
     pub fn new(kind: Kind, id: &str, plugin: &str) -> Self {
         Self { who: format!("{kind} `{}` of plugin `{}`", escape(id), escape(plugin)), calls: Vec::new() }
+    }
+
+    /// Kind and id, with the plugin.
+    pub fn who(&self) -> &str {
+        &self.who
     }
 
     /// A call begins, and lasts as long as the value does.
@@ -82,13 +88,13 @@ impl EnteredHere {
         ENTERED.fetch_add(1, Ordering::Relaxed);
         RUNNING_ON_THREADS.fetch_add(1, Ordering::AcqRel);
         ON_THREADS.store(name.cast_mut(), Ordering::Release);
-        Self { before: HERE.replace(name) }
+        Self { before: OF_THREAD.replace(name) }
     }
 }
 
 impl Drop for EnteredHere {
     fn drop(&mut self) {
-        HERE.set(self.before);
+        OF_THREAD.set(self.before);
         RUNNING_ON_THREADS.fetch_sub(1, Ordering::AcqRel);
     }
 }
@@ -98,28 +104,32 @@ pub fn enter_opening(shown: &std::path::Path) -> Entered {
     Entered::new(kept(format!("plugin {}, while it is opened", thaw_terminal::escape::path(shown))))
 }
 
-/// While this lives, the process is in the call.
+/// While this lives, the process and this thread are in the call.
 pub struct Entered {
     before: *mut String,
+    before_on_thread: *const String,
 }
 
 impl Entered {
     fn new(name: &'static String) -> Self {
         ENTERED.fetch_add(1, Ordering::Relaxed);
-        Self { before: CURRENT.swap(ptr::from_ref(name).cast_mut(), Ordering::AcqRel) }
+        let name = ptr::from_ref(name);
+        let before = CURRENT.swap(name.cast_mut(), Ordering::AcqRel);
+        Self { before, before_on_thread: OF_THREAD.replace(name) }
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         CURRENT.store(self.before, Ordering::Release);
+        OF_THREAD.set(self.before_on_thread);
     }
 }
 
 /// Who is called now, and in what: on this thread, else on the main one, else on any. `None` outside of
 /// plugins. Signal handlers may ask.
 pub fn current() -> Option<&'static str> {
-    let here = HERE.try_with(Cell::get).unwrap_or(ptr::null());
+    let here = OF_THREAD.get();
     let main = CURRENT.load(Ordering::Acquire).cast_const();
     let elsewhere = || match RUNNING_ON_THREADS.load(Ordering::Acquire) {
         0 => ptr::null(),
@@ -128,6 +138,12 @@ pub fn current() -> Option<&'static str> {
     let found = [here, main].into_iter().find(|name| !name.is_null()).unwrap_or_else(elsewhere);
     // SAFETY: null, or a name that is never freed or changed.
     unsafe { found.as_ref() }.map(String::as_str)
+}
+
+/// The same for the calling thread alone.
+pub fn of_this_thread() -> Option<&'static str> {
+    // SAFETY: null, or a name that is never freed or changed.
+    unsafe { OF_THREAD.get().as_ref() }.map(String::as_str)
 }
 
 /// The number of calls so far: while it stays the same, so does the call.
@@ -139,7 +155,7 @@ pub fn count() -> u64 {
 pub fn forget() {
     CURRENT.store(ptr::null_mut(), Ordering::Release);
     ON_THREADS.store(ptr::null_mut(), Ordering::Release);
-    HERE.set(ptr::null());
+    OF_THREAD.set(ptr::null());
 }
 
 fn kept(name: String) -> &'static String {
@@ -188,5 +204,15 @@ mod tests {
         }
         assert_eq!(current(), Some("strategy `s` of plugin `p`, in `finetune`"));
         drop(outer);
+    }
+
+    #[test]
+    fn a_call_is_of_the_thread_that_it_runs_on() {
+        let mut callback = Caller::new(Kind::Callback, "c", "q");
+        let call = callback.enter("setup");
+        assert_eq!(of_this_thread(), Some("callback `c` of plugin `q`, in `setup`"));
+        assert_eq!(std::thread::spawn(of_this_thread).join().unwrap(), None);
+        drop(call);
+        assert_eq!(of_this_thread(), None);
     }
 }

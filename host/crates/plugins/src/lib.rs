@@ -1,5 +1,19 @@
 //! Plugins: finding, opening and checking them, and what is made of them.
 //!
+//! ```no_run
+//! use serde_json::json;
+//! use thaw_plugins::PluginSet;
+//!
+//! # fn main() -> Result<(), thaw_plugins::PluginError> {
+//! let mut plugins = PluginSet::default();
+//! let plugin = plugins.add("target/release/libthaw_backbone_finetuning.so".as_ref())?;
+//! println!("{} {}", plugin.metadata().name, plugin.sha256());
+//! let strategy = plugins.create("backbone-finetuning", &json!({ "unfreeze_at_epoch": 3 }))?;
+//! assert_eq!(strategy.id(), "backbone-finetuning");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`PluginSet`] holds the plugins of this process; [`Instance`] is a strategy or callback of one,
 //! [`DatasetInstance`] a data set. This is the only module that opens libraries. They are never closed: code,
 //! statics and panic hooks of a plugin live as long as the process.
@@ -20,6 +34,7 @@ mod snapshot;
 mod spelling;
 mod trust;
 mod whole;
+mod working_directory;
 
 pub use dataset::DatasetInstance;
 pub use dependencies::links_libtorch;

@@ -8,6 +8,7 @@ use thaw_plugin_api::abi::{BoxedDataset, Kind, Metadata, PluginRoot_Ref, contain
 
 use super::calls::{self, Caller};
 use super::compatibility::{check_metadata, root_of};
+use super::working_directory::WorkingDirectory;
 use super::{
     DatasetInstance, Failure, Instance, PluginError, PluginFile, Snapshot, links_libtorch, log, trust,
 };
@@ -76,6 +77,7 @@ impl LoadedPlugin {
     }
 
     fn open_mapped(shown: &Path, file: PluginFile) -> Result<Self, PluginError> {
+        let _directory = WorkingDirectory::before(opened_text(shown));
         let _entered = calls::enter_opening(shown);
         let (root, metadata) = root_and_metadata(shown, &file.opened)?;
         check_metadata(shown, &metadata)?;
@@ -121,7 +123,9 @@ impl LoadedPlugin {
     /// The configuration does not fit, or the plugin fails.
     pub fn create(&self, kind: Kind, id: &str, config: &serde_json::Value) -> Result<Instance, PluginError> {
         let config = config.to_string();
-        let _entered = Caller::new(kind, id, &self.metadata.name).enter("new");
+        let mut caller = Caller::new(kind, id, &self.metadata.name);
+        let _directory = WorkingDirectory::before(caller.who());
+        let _entered = caller.enter("new");
         let made = contain(|| {
             Ok(self.root.create()(kind.to_string().as_str().into(), id.into(), config.as_str().into())
                 .into_result()?)
@@ -142,7 +146,9 @@ impl LoadedPlugin {
         config: &serde_json::Value,
     ) -> Result<thaw_plugin_api::abi::BoxedModel, PluginError> {
         let config = config.to_string();
-        let _entered = Caller::new(Kind::Model, id, &self.metadata.name).enter("new");
+        let mut caller = Caller::new(Kind::Model, id, &self.metadata.name);
+        let _directory = WorkingDirectory::before(caller.who());
+        let _entered = caller.enter("new");
         let made = contain(|| Ok(self.root.create_model()(id.into(), config.as_str().into()).into_result()?));
         made.map_err(|error| self.failure(Kind::Model, id, error))
     }
@@ -180,6 +186,10 @@ impl LoadedPlugin {
     }
 }
 
+fn opened_text(shown: &Path) -> String {
+    format!("plugin {}, when it was opened,", thaw_terminal::escape::path(shown))
+}
+
 /// The functions of a library that [`PluginFile::map`] mapped, and what it says of itself, which is not
 /// judged here.
 ///
@@ -208,6 +218,7 @@ pub fn root_and_metadata(path: &Path, file: &Path) -> Result<(PluginRoot_Ref, Me
 /// Opens the library with all its symbols resolved now, so that a missing one fails here and not in a hook,
 /// and never closes it.
 pub(super) fn open_now(path: &Path, file: &Path) -> Result<(), PluginError> {
+    let _directory = WorkingDirectory::before(opened_text(path));
     let _entered = calls::enter_opening(path);
     #[cfg(unix)]
     let opened = {

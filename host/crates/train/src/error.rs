@@ -77,6 +77,7 @@ impl Error {
             Self::Model(ModelError::Plugin(_)) => 3,
             Self::Fit(FitError::Plugin(_)) => 3,
             Self::Fit(FitError::Config(_) | FitError::Resume(_) | FitError::LeftoverBatch { .. }) => 2,
+            Self::Fit(FitError::LeftoverValidation { .. }) => 2,
             Self::Torch(TorchError::Device { .. }) => 2,
             Self::FindLr(error) => error.exit_code(),
             Self::Swap(error) => error.exit_code(),

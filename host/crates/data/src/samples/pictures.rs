@@ -10,6 +10,7 @@ use super::{Source, of_source};
 use crate::config::ImageConfig;
 use crate::dataset::{Dataset, Pass};
 use crate::defaults::InputDefaults;
+use crate::fingerprint::FileStamps;
 use crate::image::{Picture, decode};
 use crate::pictures::{PictureDataset, PictureStore};
 use crate::targets::Targets;
@@ -85,6 +86,11 @@ impl PictureStore for Store {
 
     fn spelled(&self, index: usize, _root: &Path) -> String {
         self.source.identity(index)
+    }
+
+    fn stamps(&self) -> FileStamps {
+        // Where samples come from, only their author knows.
+        FileStamps::default()
     }
 
     fn is_decoded(&self) -> bool {

@@ -11,6 +11,7 @@ use super::rules::{Row, Rule, row_of};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, SavedState};
 use crate::config::RunConfig;
+use crate::fit::same_data::DataChanges;
 use crate::fit::{Fit, run_length};
 use thaw_data::{DataConfig, Source, Split};
 use thaw_optim::scheduler::RunLength;
@@ -161,18 +162,25 @@ impl Fit {
             .into());
         }
         let found = self.state.data.samples(Split::Train);
-        match saved.position.train_samples {
-            Some(expected) if expected != found && saved.position.batch > 0 => {
-                Err(ResumeError::Samples { found, expected, epoch: saved.position.epoch }.into())
+        let mut changes = DataChanges::since(saved, &self.state.config, &self.state.data);
+        let position = &saved.position;
+        match position.train_samples {
+            Some(expected) if expected != found && position.batch > 0 => {
+                return Err(ResumeError::Samples { found, expected, epoch: position.epoch }.into());
             }
             Some(expected) if expected != found => {
-                tracing::warn!(
+                self.state.warnings.warn(format_args!(
                     "[data] has {found} training samples, and had {expected} when the checkpoint was written"
-                );
-                Ok(())
+                ));
+                changes.train = None;
             }
-            _ => Ok(()),
+            _ => {}
         }
+        if let Some(change) = changes.train.filter(|change| change.is_of_samples() && position.batch > 0) {
+            return Err(ResumeError::OtherSamples { change, epoch: position.epoch }.into());
+        }
+        changes.tell_resumed();
+        Ok(())
     }
 
     /// Says which plugin files have other content than those that ran before.
@@ -185,11 +193,11 @@ impl Fit {
             let known = before.iter().find(|entry| entry.get("name").is_some_and(|known| known == name));
             let sha256 = known.and_then(|entry| entry.get("sha256")?.as_str());
             if let Some(sha256) = sha256.filter(|sha256| *sha256 != plugin.sha256()) {
-                tracing::warn!(
+                self.state.warnings.warn(format_args!(
                     "plugin `{name}` is another file than before: {} has the SHA-256 {}, and it was {sha256}",
                     plugin.path().display(),
                     plugin.sha256()
-                );
+                ));
             }
         }
     }
