@@ -93,7 +93,7 @@ impl Validating for Started<'_> {
 
     /// The sanity check has no metrics.
     fn validated(&mut self, (): (), pass: Pass) -> Result<()> {
-        if pass == Pass::Epoch {
+        if !matches!(pass, Pass::SanityCheck(_)) {
             for (name, value) in &mut self.setup.metrics {
                 self.host.metrics.insert(name.clone(), value(self.host.progress.epoch));
             }

@@ -1,5 +1,6 @@
 //! What ends training.
 
+use super::events::RecordsError;
 use super::resume::ResumeError;
 use thaw_optim::optimizer::OptimizerError;
 use thaw_optim::scheduler::SchedulerError;
@@ -119,6 +120,17 @@ pub enum FitError {
     /// What the run was to be resumed with.
     #[error(transparent)]
     Resume(#[from] ResumeError),
+    /// An observer without which the run means nothing.
+    #[error("observer `{name}`: {source}")]
+    Observer {
+        /// Its name.
+        name: String,
+        /// What failed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Records of the run directory.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
     /// libtorch.
     #[error("{what}: {message}")]
     Torch {

@@ -62,11 +62,11 @@ impl Fit {
         });
         let Ok(Ok(planned)) = planned else { return vec![(next, built.clone())] };
         if planned.states.iter().any(|state| !state.notes.is_empty()) {
-            tracing::warn!(
+            self.state.warnings.warn(format_args!(
                 "the last batch of every epoch is a single sample, on which the whole model cannot train; where a \
                  strategy thaws more than is planned now, the run ends there: {}",
                 self.state.remedy()
-            );
+            ));
         }
         let states = planned.states.into_iter();
         let mut trees: Vec<(usize, ModuleTree)> = states.map(|state| (state.epoch, state.tree)).collect();

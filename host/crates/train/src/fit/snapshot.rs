@@ -5,15 +5,20 @@ use std::collections::BTreeMap;
 use super::RunState;
 use super::random::RandomStates;
 use crate::Error;
-use crate::checkpoint::{SavedCallback, SavedGiven, SavedModel, SavedState, Snapshot};
+use crate::checkpoint::{SavedCallback, SavedGiven, SavedModel, SavedObserved, SavedState, Snapshot};
 
 impl RunState {
-    /// A checkpoint of the present state, with that of strategies and callbacks.
+    /// A checkpoint of the present state, with that of strategies, callbacks and observers.
     ///
     /// # Errors
     /// The device failed at what came before, which is waited for.
-    pub(super) fn snapshot(&self, callbacks: Vec<SavedCallback>) -> Result<Snapshot, Error> {
-        let Self { config: _, data, trained, position, measured, requests, kept, watched: _ } = self;
+    pub(super) fn snapshot(
+        &self,
+        callbacks: Vec<SavedCallback>,
+        observed: SavedObserved,
+    ) -> Result<Snapshot, Error> {
+        let Self { config: _, data, trained, position, measured, requests, kept, watched: _, warnings: _ } =
+            self;
         let mut saved = trained.save(&self.config)?;
         saved.optimizer.extend(RandomStates::of(trained.model.device())?.into_named());
         let state = SavedState {
@@ -28,6 +33,7 @@ impl RunState {
             measured: measured.save(),
             requests: requests.save(),
             kept: kept.save(),
+            observed,
         };
         let files = kept.paths.files().to_vec();
         Ok(Snapshot { model: saved.model, optimizer: saved.optimizer, files, state })

@@ -151,9 +151,9 @@ impl Fit {
                 Err(ResumeError::Samples { found, expected, epoch: saved.position.epoch }.into())
             }
             Some(expected) if expected != found => {
-                tracing::warn!(
+                self.state.warnings.warn(format_args!(
                     "[data] has {found} training samples, and had {expected} when the checkpoint was written"
-                );
+                ));
                 Ok(())
             }
             _ => Ok(()),
@@ -170,11 +170,11 @@ impl Fit {
             let known = before.iter().find(|entry| entry.get("name").is_some_and(|known| known == name));
             let sha256 = known.and_then(|entry| entry.get("sha256")?.as_str());
             if let Some(sha256) = sha256.filter(|sha256| *sha256 != plugin.sha256()) {
-                tracing::warn!(
+                self.state.warnings.warn(format_args!(
                     "plugin `{name}` is another file than before: {} has the SHA-256 {}, and it was {sha256}",
                     plugin.path().display(),
                     plugin.sha256()
-                );
+                ));
             }
         }
     }
