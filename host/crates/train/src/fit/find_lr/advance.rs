@@ -130,11 +130,11 @@ impl Training for Advance<'_> {
     }
 
     fn step_schedulers(&mut self) -> Result<(), Error> {
-        Ok(self.fit.step_schedulers()?)
+        Ok(self.fit.schedule_step()?)
     }
 
     fn epoch_schedulers(&mut self) -> Result<(), Error> {
-        Ok(self.fit.epoch_schedulers()?)
+        Ok(self.fit.schedule_epoch()?)
     }
 
     /// A stop counts where the next epoch starts.
