@@ -11,9 +11,9 @@ use crate::checkpoint::Checkpoint;
 use thaw_data::{Batch, Loader, Split};
 
 /// A checkpoint, and how it was found to go on from.
-pub(super) struct Resume {
-    pub checkpoint: Checkpoint,
-    pub resumed: Resumed,
+pub struct Resume {
+    pub(super) checkpoint: Checkpoint,
+    pub(super) resumed: Resumed,
 }
 
 impl Training for Fit {
