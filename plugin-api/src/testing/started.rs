@@ -85,7 +85,7 @@ impl Validating for Started<'_> {
         Ok(())
     }
 
-    fn validation_data(&mut self) -> Result<ValidationData<Self>> {
+    fn validation_data(&mut self, _: usize) -> Result<ValidationData<Self>> {
         self.record_values()?;
         let batches = 0..self.setup.validation_batches;
         Ok((Box::new(batches.map(|index| Ok((index, ())))), ()))
@@ -93,7 +93,7 @@ impl Validating for Started<'_> {
 
     /// The sanity check has no metrics.
     fn validated(&mut self, (): (), pass: Pass) -> Result<()> {
-        if pass == Pass::Epoch {
+        if !matches!(pass, Pass::SanityCheck(_)) {
             for (name, value) in &mut self.setup.metrics {
                 self.host.metrics.insert(name.clone(), value(self.host.progress.epoch));
             }

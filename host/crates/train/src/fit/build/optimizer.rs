@@ -11,7 +11,7 @@ use thaw_optim::scheduler::{RunLength, Scheduler};
 
 impl Fit {
     /// Optimizer and scheduler, over the groups that the run config or the model says.
-    pub(super) fn build_optimizer(&mut self) -> Result<(), Error> {
+    pub(in crate::fit) fn choose_optimizer(&mut self) -> Result<(), Error> {
         let state = &mut self.state;
         let config = optimizer_config(&state.config, &state.trained.model)?;
         let audit = state.config.trainer.audit;
