@@ -34,11 +34,11 @@ mod services;
 mod snapshot;
 mod state;
 mod step;
+mod stop;
 mod swap;
 mod tell;
 mod training;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use build::{
     FitOptions, build_model, create_callbacks, create_model, input_defaults, open_data, optimizer_config,
@@ -57,6 +57,7 @@ pub use same_data::tell_validated;
 pub use scaler::LossScaler;
 pub(crate) use services::{check_settings, replace_optimizer};
 pub use state::RunState;
+pub use stop::StopHandle;
 pub use step::to_device;
 use thaw_plugin_api::drive;
 
@@ -64,9 +65,6 @@ use crate::Error;
 pub use crate::checkpoint::{Best, Meter};
 use thaw_plugins::{Instance, PluginSet};
 use thaw_torch::reading::Reading;
-
-/// Set by the first Ctrl-C: the run ends after its step, with a checkpoint.
-pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// A run.
 pub struct Fit {
@@ -76,6 +74,7 @@ pub struct Fit {
     observers: Observers,
     swapping: swap::Swapping,
     now: Now,
+    stop: StopHandle,
 }
 
 /// What one step of the loop leaves to a later one. No checkpoint needs it.
@@ -141,7 +140,7 @@ impl Fit {
         &self.state
     }
 
-    fn is_interrupted() -> bool {
-        INTERRUPTED.load(Ordering::Relaxed)
+    fn is_interrupted(&self) -> bool {
+        self.stop.is_stopped()
     }
 }

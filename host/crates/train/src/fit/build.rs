@@ -29,7 +29,7 @@ use super::scaler::LossScaler;
 use super::state::{Kept, Measured, Position, Requests, Trained, Watched};
 use super::swap::Swapping;
 use super::training::Resume;
-use super::{Fit, FitError, Now, RunState};
+use super::{Fit, FitError, Now, RunState, StopHandle};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::config::RunConfig;
@@ -50,6 +50,15 @@ pub struct FitOptions {
     pub observers: Vec<Box<dyn Observer>>,
     /// When losses and metrics are read; [`Reads::on`] the run's device where it is left out.
     pub reads: Option<Reads>,
+    /// Who can ask the run to end.
+    pub stop: StopHandle,
+}
+
+impl FitOptions {
+    /// A new run in this place, of which nobody else is told.
+    pub fn new(run_dir: Place) -> Self {
+        Self { run_dir, resume: None, observers: Vec::new(), reads: None, stop: StopHandle::default() }
+    }
 }
 
 impl Fit {
@@ -67,7 +76,7 @@ impl Fit {
         prepare_torch(&config, device)?;
         let callbacks = create_callbacks(&config, &plugins)?;
         name_files(&mut config, &plugins);
-        let FitOptions { run_dir, resume, observers, reads } = options;
+        let FitOptions { run_dir, resume, observers, reads, stop } = options;
         let (model, data) = model_and_data(&mut config, &plugins, device, resume.as_ref())?;
         let progress = start_of(&config, &data)?;
         let trained = untrained(&config, model)?;
@@ -89,7 +98,7 @@ impl Fit {
         };
         let swapping = Swapping::new(state.kept.run_dir.path());
         let now = Now::default();
-        let mut fit = Self { state, callbacks, plugins, observers, swapping, now };
+        let mut fit = Self { state, callbacks, plugins, observers, swapping, now, stop };
         if let Err(error) = fit.prepare_and_start(resume) {
             drive::fail(&mut fit, &error);
             fit.state.kept.run_dir.discard();

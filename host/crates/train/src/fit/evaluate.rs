@@ -147,7 +147,7 @@ impl Validating for Fit {
 
     /// Gradients of an unfinished window are in no checkpoint: it is finished first.
     fn check_interrupted(&self) -> Result<(), Error> {
-        if self.state.position.window_samples == 0 && Self::is_interrupted() {
+        if self.state.position.window_samples == 0 && self.is_interrupted() {
             return Err(Error::Interrupted);
         }
         Ok(())

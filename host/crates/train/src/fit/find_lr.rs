@@ -106,7 +106,7 @@ impl Fit {
             groups.iter_mut().zip(&rates).for_each(|(group, lr)| group.lr = *lr);
             let loss = self.window(&mut batches)?;
             told(step + 1);
-            if Self::is_interrupted() {
+            if self.is_interrupted() {
                 return Err(Error::Interrupted);
             }
             if !curve.push(settings, rates, loss) {

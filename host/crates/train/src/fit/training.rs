@@ -167,7 +167,7 @@ impl Training for Fit {
     }
 
     fn next(&self) -> Next {
-        if Self::is_interrupted() {
+        if self.is_interrupted() {
             Next::Leave
         } else if self.is_over() {
             Next::Stop
@@ -212,7 +212,7 @@ impl Training for Fit {
     fn checkpoint_after_epoch(&mut self) -> Result<(), Error> {
         let next = self.state.progress().epoch;
         self.checkpoint_epoch(next - 1)?;
-        if Self::is_interrupted() && next < self.state.config.trainer.max_epochs {
+        if self.is_interrupted() && next < self.state.config.trainer.max_epochs {
             return Err(self.interrupted());
         }
         self.note_stop();
