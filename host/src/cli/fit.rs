@@ -94,8 +94,10 @@ fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
         let checkpoint = run_dir.shown().join(thaw_train::run_dir::CHECKPOINTS).join(name);
         let (shown, program) = (checkpoint.display(), program());
         print(format_args!("checkpoint {shown}"))?;
+        let is_dataset = fit.state().config.data.as_ref().is_some_and(|data| data.dataset_id().is_some());
+        let input = if is_dataset { "--split test" } else { "--input PATH" };
         print(format_args!(
-            "predict    {program} predict --checkpoint {shown} --input PATH --output predictions.csv"
+            "predict    {program} predict --checkpoint {shown} {input} --output predictions.csv"
         ))?;
     }
     Ok(())
