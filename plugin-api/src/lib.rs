@@ -1,7 +1,7 @@
 //! What an author of Thaw plugins depends on.
 //!
-//! A plugin is a `cdylib` that exports strategies, callbacks, models and data sets. Authors implement plain Rust traits,
-//! [`export_plugin!`] does the rest:
+//! A plugin is a `cdylib` that exports strategies, callbacks, models and data sets. Authors implement plain
+//! Rust traits, [`export_plugin!`] does the rest:
 //!
 //! ```
 //! use thaw_plugin_api::prelude::*;

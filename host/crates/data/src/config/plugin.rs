@@ -11,8 +11,8 @@ use crate::error::nearest;
 
 /// `kind = "plugin"`: the data set of a loaded plugin.
 ///
-/// Beside `id` stand the data set's own keys and those of the host: of loading, and of pictures or texts where
-/// it gives such. A key that both have is the data set's; those of loading are the host's alone.
+/// Beside `id` stand the data set's own keys and those of the host: of loading, and of pictures or texts
+/// where it gives such. A key that both have is the data set's; those of loading are the host's alone.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PluginConfig {
     /// The data set's id.

@@ -21,8 +21,8 @@ pub struct NamedPath {
 }
 
 impl RunConfig {
-    /// The paths of model, data, strategies and callbacks. Those of plugins, data sets included, are the keys with the format
-    /// `path` in the schema that `schema` gives for an id of one of these kinds.
+    /// The paths of model, data, strategies and callbacks. Those of plugins, data sets included, are the keys
+    /// with the format `path` in the schema that `schema` gives for an id of one of these kinds.
     pub fn paths<'s>(&self, schema: impl Fn(&[Kind], &str) -> &'s Value) -> Vec<NamedPath> {
         let mut paths = Vec::new();
         of_schema(&self.model.config, schema(&[Kind::Model], &self.model.id), "/model", &mut |key, path| {
