@@ -12,6 +12,7 @@ mod plugin;
 mod predict;
 mod run_plugins;
 mod session;
+mod split;
 mod start;
 mod swap;
 mod test;

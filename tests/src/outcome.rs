@@ -40,7 +40,8 @@ impl Outcome {
             }
             outcome.push((name.to_owned(), without_times(&records).into_bytes()));
         }
-        let names_the_run = |key: &str| ["config", "paths", "seconds"].contains(&key);
+        // Or the files of its data, with their times.
+        let names_the_run = |key: &str| ["config", "paths", "seconds", "data"].contains(&key);
         let entries = state.as_object().into_iter().flatten().filter(|(key, _)| !names_the_run(key));
         outcome.extend(
             entries.map(|(key, value)| (format!("state.json, {key}"), value.to_string().into_bytes())),

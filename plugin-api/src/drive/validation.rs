@@ -45,11 +45,11 @@ pub trait Validating: Instances {
     /// Puts every module into evaluation mode.
     fn enter_evaluation(&mut self) {}
 
-    /// Opens the data of a pass; the first hooks of it have run.
+    /// Opens the data of a pass of so many batches; the first hooks of it have run.
     ///
     /// # Errors
     /// It cannot be read.
-    fn validation_data(&mut self) -> Result<ValidationData<Self>, Self::Error>;
+    fn validation_data(&mut self, batches: usize) -> Result<ValidationData<Self>, Self::Error>;
 
     /// Whether the pass is to go on, asked before each batch.
     ///
@@ -136,7 +136,7 @@ pub fn validation<R: Validating>(run: &mut R, pass: Pass) -> Result<(), R::Error
 
 fn validation_epoch<R: Validating>(run: &mut R, pass: Pass, count: usize) -> Result<(), R::Error> {
     hook(run, Hook::ValidationEpochStart)?;
-    let (batches, mut evaluation) = run.validation_data()?;
+    let (batches, mut evaluation) = run.validation_data(count)?;
     for (index, batch) in batches.take(count).enumerate() {
         run.check_interrupted()?;
         let (_, batch) = batch?;

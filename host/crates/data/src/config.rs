@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 
 mod kinds;
 mod pictures;
+mod plugin;
 mod table;
 
 pub use kinds::{Cifar10Config, ImageFolderConfig, ListConfig, Padding, Target, TensorsConfig, TextConfig};
 pub use pictures::{
     AugmentConfig, ColorJitter, ImageConfig, Interpolation, OnError, RandomResizedCrop, ResizeMode,
 };
+pub use plugin::PluginConfig;
 
 /// The `[data]` table of a run config: a `kind` with its own keys, the keys of loading, and for pictures
 /// those of decoding and augmentation, all side by side.
@@ -49,10 +51,12 @@ pub enum Source {
     Tensors(TensorsConfig),
     /// `text`: rows of a CSV, TSV, JSONL or Parquet file.
     Text(TextConfig),
+    /// `plugin`: the data set of a loaded plugin.
+    Plugin(PluginConfig),
 }
 
 /// Names of the kinds.
-const KINDS: [&str; 5] = ["image-folder", "list", "cifar10", "tensors", "text"];
+const KINDS: [&str; 6] = ["image-folder", "list", "cifar10", "tensors", "text", "plugin"];
 
 /// Keys that every kind has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,6 +103,7 @@ impl DataConfig {
             Source::Cifar10(_) => KINDS[2],
             Source::Tensors(_) => KINDS[3],
             Source::Text(_) => KINDS[4],
+            Source::Plugin(_) => KINDS[5],
         }
     }
 
@@ -107,9 +112,13 @@ impl DataConfig {
         matches!(self.source, Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_))
     }
 
-    /// The files and folders that the table names, by key.
+    /// The files and folders that the table names, by key; of a plugin's data set its own are not known here.
     pub fn paths(&self) -> Vec<(&'static str, &Path)> {
         let (path, others) = match &self.source {
+            Source::Plugin(c) => {
+                let tokenizer = c.keys.get("tokenizer").and_then(toml::Value::as_str);
+                return tokenizer.map(|path| ("tokenizer", Path::new(path))).into_iter().collect();
+            }
             Source::ImageFolder(c) => (&c.path, vec![("val_path", c.val_path.as_deref())]),
             Source::List(c) => {
                 (&c.path, vec![("val_path", c.val_path.as_deref()), ("root", c.root.as_deref())])
@@ -134,7 +143,7 @@ impl DataConfig {
                 Some(c.root.clone().unwrap_or_else(own))
             }
             Source::Cifar10(c) => Some(c.path.clone()),
-            Source::Tensors(_) | Source::Text(_) => None,
+            Source::Tensors(_) | Source::Text(_) | Source::Plugin(_) => None,
         }
     }
 
@@ -146,6 +155,7 @@ impl DataConfig {
             Source::List(list) if list.target == Target::Class => &mut list.classes,
             Source::Text(text) if text.target == Target::Class => &mut text.classes,
             Source::Tensors(tensors) => &mut tensors.classes,
+            Source::Plugin(plugin) => &mut plugin.order,
             _ => return config,
         };
         if !names.is_empty() {
@@ -154,12 +164,23 @@ impl DataConfig {
         config
     }
 
+    /// The id of a plugin's data set, where the data is one.
+    pub fn dataset_id(&self) -> Option<&str> {
+        if let Source::Plugin(plugin) = &self.source { Some(&plugin.id) } else { None }
+    }
+
+    /// The order of the classes that [`with_classes`](Self::with_classes) gave a plugin's data.
+    pub fn class_order(&self) -> Option<&[String]> {
+        if let Source::Plugin(plugin) = &self.source { plugin.order.as_deref() } else { None }
+    }
+
     /// Whether the table itself lists the classes.
     pub fn lists_classes(&self) -> bool {
         match &self.source {
             Source::List(list) => list.classes.is_some(),
             Source::Text(text) => text.classes.is_some(),
             Source::Tensors(tensors) => tensors.classes.is_some(),
+            Source::Plugin(plugin) => plugin.keys.contains_key("classes"),
             Source::ImageFolder(_) | Source::Cifar10(_) => false,
         }
     }
@@ -200,6 +221,7 @@ impl DataConfig {
             Source::Cifar10(_) => None,
             Source::Tensors(c) => c.val_path.as_deref(),
             Source::Text(c) => c.val_path.as_deref(),
+            Source::Plugin(_) => None,
         }
     }
 }

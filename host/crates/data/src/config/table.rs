@@ -13,7 +13,7 @@ impl DataConfig {
             Some(other) => return Err(DataError::value("kind", other, one_of_kinds())),
             None => return Err(DataError::value("kind", "nothing", one_of_kinds())),
         };
-        let mut keys = Keys { table, known: Vec::new() };
+        let mut keys = Keys::new(table);
         let loading = keys.take::<LoadingConfig>()?;
         let has_pictures = ["image-folder", "list", "cifar10"].contains(&kind.as_str());
         let images = if has_pictures { keys.take()? } else { ImageConfig::default() };
@@ -23,6 +23,14 @@ impl DataConfig {
             "cifar10" => Source::Cifar10(keys.take()?),
             "tensors" => Source::Tensors(keys.take()?),
             "text" => Source::Text(keys.take()?),
+            "plugin" => Source::Plugin(PluginConfig {
+                id: keys.take_one("id")?.ok_or_else(|| {
+                    DataError::value("id", "nothing", "the id of a plugin's data set (`host plugin list`)")
+                })?,
+                // Which keys the data set has, is known once its plugin is loaded.
+                keys: std::mem::take(&mut keys.table),
+                order: None,
+            }),
             _ => {
                 let hint = format!("{}; {}", one_of_kinds(), nearest(&kind, KINDS));
                 return Err(DataError::value("kind", format!("\"{kind}\""), hint));
@@ -55,6 +63,10 @@ impl DataConfig {
             Source::Cifar10(c) => Table::try_from(c)?,
             Source::Tensors(c) => Table::try_from(c)?,
             Source::Text(c) => Table::try_from(c)?,
+            Source::Plugin(c) => {
+                let id = ("id".to_owned(), Value::String(c.id.clone()));
+                std::iter::once(id).chain(c.keys.clone()).collect()
+            }
         };
         table.extend(own);
         table.extend(Table::try_from(&self.loading)?);
@@ -82,30 +94,59 @@ fn expected(message: &str) -> String {
 }
 
 /// Keys of the table not yet dealt out, and all keys that some struct knows.
-struct Keys {
+pub(super) struct Keys {
     table: Table,
     known: Vec<String>,
 }
 
+/// The keys that `T` has. Its default, written out, is the list of them.
+pub(super) fn keys_of<T: Serialize + Default>() -> Vec<String> {
+    match serde_json::to_value(T::default()) {
+        Ok(serde_json::Value::Object(fields)) => fields.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
 impl Keys {
-    /// Takes the keys that `T` has. Its default, written out, is the list of them.
-    fn take<T: DeserializeOwned + Serialize + Default>(&mut self) -> Result<T, DataError> {
+    pub(super) fn new(table: Table) -> Keys {
+        Keys { table, known: Vec::new() }
+    }
+
+    /// Takes the keys that `T` has.
+    pub(super) fn take<T: DeserializeOwned + Serialize + Default>(&mut self) -> Result<T, DataError> {
+        self.take_of(&keys_of::<T>())
+    }
+
+    /// Takes some of the keys that `T` has; the others keep their defaults.
+    pub(super) fn take_of<T: DeserializeOwned>(&mut self, keys: &[impl AsRef<str>]) -> Result<T, DataError> {
         let mut own = Table::new();
-        if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(T::default()) {
-            for key in fields.keys() {
-                self.known.push(key.clone());
-                if let Some(value) = self.table.remove(key) {
-                    // Alone, so that the message of a wrong type can name the key.
-                    let alone = Table::from_iter([(key.clone(), value.clone())]);
-                    if let Err(error) = alone.try_into::<T>() {
-                        return Err(DataError::value(key, &value, expected(error.message())));
-                    }
-                    own.insert(key.clone(), value);
+        for key in keys.iter().map(AsRef::as_ref) {
+            self.known.push(key.to_owned());
+            if let Some(value) = self.table.remove(key) {
+                // Alone, so that the message of a wrong type can name the key.
+                let alone = Table::from_iter([(key.to_owned(), value.clone())]);
+                if let Err(error) = alone.try_into::<T>() {
+                    return Err(DataError::value(key, &value, expected(error.message())));
                 }
+                own.insert(key.to_owned(), value);
             }
         }
         let text = own.to_string();
         own.try_into().map_err(|e| DataError::value("data", text, e.message().to_string()))
+    }
+
+    /// Takes one key, where it is there.
+    pub(super) fn take_one<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>, DataError> {
+        self.known.push(key.to_owned());
+        let Some(value) = self.table.remove(key) else { return Ok(None) };
+        let read = value.clone().try_into();
+        read.map(Some)
+            .map_err(|error: toml::de::Error| DataError::value(key, &value, expected(error.message())))
+    }
+
+    /// What nobody took.
+    pub(super) fn rest(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.table.iter().map(|(key, value)| (key.as_str(), value))
     }
 }
 

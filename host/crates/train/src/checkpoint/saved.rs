@@ -13,7 +13,7 @@ use thaw_plugin_api::optimizer::ParamGroup;
 
 use super::{Best, Meter};
 use crate::swap::Swap;
-use thaw_data::SplitBy;
+use thaw_data::{Fingerprints, SplitBy};
 use thaw_optim::optimizer::OptimizerConfig;
 use thaw_optim::scheduler::RunLength;
 
@@ -90,10 +90,16 @@ pub struct SavedGiven {
     pub model: SavedModel,
     /// Names of the classes, where the target is one.
     pub class_names: Vec<String>,
+    /// What tells the run's data from other data; older versions did not write it.
+    #[serde(default)]
+    pub data: Option<Fingerprints>,
     /// What a `val_split` of the run's data is drawn from; older versions did not write it, see
     /// [`Checkpoint::split_by`](super::Checkpoint::split_by).
     #[serde(default)]
     pub split_by: Option<SplitBy>,
+    /// State of a plugin's data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<Value>,
     /// The run config.
     pub config: Value,
     /// Where the files and folders are that it names, by key (a JSON pointer into it): a file of this

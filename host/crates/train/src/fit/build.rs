@@ -11,8 +11,8 @@ use thaw_plugin_api::model::Precision;
 
 pub use data::{input_defaults, open_data};
 pub use optimizer::{optimizer_config, run_length};
-pub(super) use plugins::storages;
 pub use plugins::{build_model, create_callbacks, create_model};
+pub(super) use plugins::{of_table, storages};
 pub use torch::{precision_on, prepare_torch};
 
 use self::data::start_of;
@@ -23,6 +23,7 @@ use super::events::{
 };
 use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
+use super::plugin_data::EarlierData;
 use super::readings::Readings;
 use super::scaler::LossScaler;
 use super::state::{Kept, Measured, Position, Requests, Trained, Watched};
@@ -34,7 +35,7 @@ use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::config::RunConfig;
 use crate::model::HostModel;
 use crate::run_dir::{self, Place, RunDir};
-use thaw_data::{DataModule, SplitBy};
+use thaw_data::DataModule;
 use thaw_optim::optimizer::Parameters;
 use thaw_plugins::{PluginSet, self_contained};
 use thaw_torch::reading::Reads;
@@ -175,21 +176,21 @@ fn model_and_data(
     device: Device,
     resume: Option<&Checkpoint>,
 ) -> Result<(HostModel, DataModule), Error> {
-    let (mut model, outputs, split_by) = match resume {
+    let (mut model, outputs, earlier) = match resume {
         Some(checkpoint) => {
             classes::take_count(config, checkpoint);
             let model = build_model(config, plugins, device)?;
-            (model, checkpoint.state.given.class_names.clone(), checkpoint.split_by())
+            (model, checkpoint.state.given.class_names.clone(), checkpoint.data())
         }
         None => {
             let mut model = classes::create_counted(config, plugins, device)?;
             start_from_weights(config, &mut model)?;
             place(config, &mut model, device)?;
             let outputs = classes::outputs_of(config, &model);
-            (model, outputs, SplitBy::default())
+            (model, outputs, EarlierData::default())
         }
     };
-    let data = open_data(config, &model, split_by, &outputs)?;
+    let data = open_data(config, &model, plugins, &earlier, &outputs)?;
     classes::warn_of_other_order(&model, &outputs, data.class_names());
     model.expect_classes(data.class_names().len());
     Ok((model, data))

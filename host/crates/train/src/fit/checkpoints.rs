@@ -86,6 +86,18 @@ impl Fit {
         Err(FitError::LostCheckpoints { lost, on_disk: self.state.kept.store.target_of(LAST) }.into())
     }
 
+    /// Whether all records of a run that is over are on disk.
+    ///
+    /// # Errors
+    /// Some are not: what the run came to cannot be looked up.
+    pub(super) fn check_records(&self) -> Result<(), Error> {
+        let lost = self.observers.lost().to_vec();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(FitError::LostRecords { lost, on_disk: self.state.kept.store.target_of(LAST) }.into())
+    }
+
     /// Why a run ends that the user stops: what is to go on with has to be on disk.
     pub(super) fn interrupted(&self) -> Error {
         self.check_written().err().unwrap_or(Error::Interrupted)

@@ -14,7 +14,6 @@ use super::{Fit, Meter};
 use crate::Error;
 use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
-use thaw_data::Split;
 use thaw_torch::Autocast;
 use thaw_torch::reading::{Reading, Reads};
 
@@ -141,8 +140,9 @@ impl Validating for Fit {
         self.state.trained.model.set_phase(Phase::Validate);
     }
 
-    fn validation_data(&mut self) -> Result<ValidationData<Self>, Error> {
-        let loader = self.state.data.loader(Split::Val, self.state.progress().epoch as u64, 0)?;
+    fn validation_data(&mut self, batches: usize) -> Result<ValidationData<Self>, Error> {
+        let epoch = self.state.progress().epoch as u64;
+        let loader = self.state.data.first_of_validation(epoch, batches)?;
         Ok((by_position(loader), Evaluator::new(self.state.measured.readings.reads())))
     }
 

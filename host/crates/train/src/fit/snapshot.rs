@@ -27,7 +27,7 @@ impl RunState {
             // With the checksums that writing them gives.
             files: BTreeMap::new(),
             position: position.save(data, self.run_length()),
-            given: self.given(),
+            given: self.given()?,
             trained: saved.state,
             callbacks,
             measured: measured.save(),
@@ -40,13 +40,18 @@ impl RunState {
     }
 
     /// What the run was started with.
-    fn given(&self) -> SavedGiven {
-        SavedGiven {
+    ///
+    /// # Errors
+    /// A data set that cannot say its state.
+    fn given(&self) -> Result<SavedGiven, Error> {
+        Ok(SavedGiven {
             model: SavedModel { id: self.config.model.id.clone(), config: self.config.given_model() },
             class_names: self.data.class_names().to_vec(),
+            data: Some(*self.data.fingerprints()),
             split_by: Some(self.data.split_by().clone()),
+            dataset: Some(self.data.state()?).filter(|state| !state.is_null()),
             config: self.config.table.clone(),
             paths: self.kept.paths.paths().clone(),
-        }
+        })
     }
 }

@@ -236,7 +236,8 @@ impl Training for Fit {
     fn fitted(&mut self) -> Result<(), Error> {
         self.requested_checkpoints()?;
         self.observers.flush(&self.state.position.progress)?;
-        self.check_written()
+        self.check_written()?;
+        self.check_records()
     }
 
     fn ended(&mut self) {

@@ -17,6 +17,8 @@ pub struct Observers {
     subscribed: Vec<Subscribed>,
     warnings: Warnings,
     clock: Clock,
+    /// What observers said first of what they lost.
+    lost: Vec<String>,
 }
 
 struct Subscribed {
@@ -30,7 +32,8 @@ impl Observers {
     /// Observers of a run whose parts warn through `warnings`.
     pub fn new(observers: Vec<Box<dyn Observer>>, warnings: Warnings) -> Self {
         let subscribed = |observer| Subscribed { observer, is_loss_told: false, is_out: false };
-        Self { subscribed: observers.into_iter().map(subscribed).collect(), warnings, clock: Clock::start() }
+        let subscribed = observers.into_iter().map(subscribed).collect();
+        Self { subscribed, warnings, clock: Clock::start(), lost: Vec::new() }
     }
 
     /// Tells everybody, first of what was warned of meanwhile.
@@ -86,6 +89,11 @@ impl Observers {
         })
     }
 
+    /// What observers lost, such as records on a full disk: the first of it that each said.
+    pub fn lost(&self) -> &[String] {
+        &self.lost
+    }
+
     fn tell_warnings(&mut self, progress: &Progress) -> Result<(), FitError> {
         // An observer that fails at being told gives a warning of its own; it is out by then.
         loop {
@@ -116,7 +124,7 @@ impl Observers {
                 Ok(()) => continue,
                 Err(error) => error,
             };
-            if let Some(error) = subscribed.failed(error, &self.warnings) {
+            if let Some(error) = subscribed.failed(error, &self.warnings, &mut self.lost) {
                 fatal.get_or_insert(error);
             }
         }
@@ -130,7 +138,12 @@ impl Observers {
 
 impl Subscribed {
     /// Says what became of an observer that failed; gives what ends the run.
-    fn failed(&mut self, error: ObserverError, warnings: &Warnings) -> Option<FitError> {
+    fn failed(
+        &mut self,
+        error: ObserverError,
+        warnings: &Warnings,
+        lost: &mut Vec<String>,
+    ) -> Option<FitError> {
         let name = self.observer.name();
         match error {
             ObserverError::Failed(error) => {
@@ -142,6 +155,7 @@ impl Subscribed {
                 if !std::mem::replace(&mut self.is_loss_told, true) {
                     tracing::error!("{error}");
                     warnings.told(error.to_string());
+                    lost.push(error.to_string());
                 }
                 None
             }

@@ -15,12 +15,12 @@ use crate::checkpoint::{Best, Checkpoint, CheckpointStore, SavedObserved, SavedS
 use crate::fit::build::{open_data, storages};
 use crate::fit::readings::Readings;
 use crate::fit::resume::Resumed;
-use crate::fit::{LossScaler, Monitored};
+use crate::fit::{EarlierData, LossScaler, Monitored};
 use crate::model::HostModel;
 use crate::run_dir::{Place, RunDir};
-use thaw_data::SplitBy;
 use thaw_optim::optimizer::Parameters;
 use thaw_optim::scheduler::Scheduler;
+use thaw_plugins::PluginSet;
 use thaw_torch::reading::Reads;
 use thaw_weights::{WriteOptions, write_safetensors};
 
@@ -85,7 +85,7 @@ fn fresh(folder: &Path, name: &str) -> RunState {
     let config = RunConfig::from_table(&folder.join("run.toml"), table, &[]).unwrap();
     let raw = create_model::<Small>("{}".into()).into_result().unwrap();
     let model = HostModel::new(raw, "small", "test").unwrap();
-    let data = open_data(&config, &model, SplitBy::default(), &[]).unwrap();
+    let data = open_data(&config, &model, &PluginSet::default(), &EarlierData::default(), &[]).unwrap();
     let optimizer_config = config.optimizer.clone().unwrap();
     let group = optimizer_config.group("default", vec!["head.weight".to_owned()]);
     let optimizer = Optimizer::new(optimizer_config.clone(), vec![group]).unwrap();

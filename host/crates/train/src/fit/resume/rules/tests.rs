@@ -27,7 +27,7 @@ fn all_keys() -> Vec<String> {
         keys("data", TensorsConfig::default()),
         keys("data", TextConfig::default()),
         keys("data", ImageConfig::default()),
-        vec!["data.kind".to_owned()],
+        vec!["data.kind".to_owned(), "data.id".to_owned(), "dataset.own".to_owned()],
     ];
     let optimizer = |id| {
         let config = OptimizerConfig {
