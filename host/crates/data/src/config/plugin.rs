@@ -109,8 +109,8 @@ impl PluginConfig {
             own.into_iter().flat_map(|own| own.keys().cloned()).chain(hosts_keys()).collect();
         DataError::UnknownKey {
             key: key.to_owned(),
-            kind: format!("plugin, id = {}", self.id),
-            hint: nearest(key, known.iter().map(String::as_str)),
+            kind: "plugin".to_owned(),
+            hint: format!("dataset `{}`: {}", self.id, nearest(key, known.iter().map(String::as_str))),
         }
     }
 }
