@@ -85,10 +85,9 @@ impl Validating for Started<'_> {
         Ok(())
     }
 
-    fn validation_data(&mut self, _: usize) -> Result<ValidationData<Self>> {
+    fn validation_data(&mut self, batches: usize) -> Result<ValidationData<Self>> {
         self.record_values()?;
-        let batches = 0..self.setup.validation_batches;
-        Ok((Box::new(batches.map(|index| Ok((index, ())))), ()))
+        Ok((Box::new((0..batches).map(|index| Ok((index, ())))), ()))
     }
 
     /// The sanity check has no metrics.

@@ -141,7 +141,8 @@ impl Validating for Fit {
     }
 
     fn validation_data(&mut self, batches: usize) -> Result<ValidationData<Self>, Error> {
-        let loader = self.state.data.first_of_validation(self.state.progress().epoch as u64, batches)?;
+        let epoch = self.state.progress().epoch as u64;
+        let loader = self.state.data.first_of_validation(epoch, batches)?;
         Ok((by_position(loader), Evaluator::new(self.state.measured.readings.reads())))
     }
 
