@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::object::mismatch;
-use super::{Config, ConfigError, Key};
+use super::{Config, ConfigError, Definitions, Key};
 
 impl Config for bool {
     fn schema() -> Value {
@@ -60,6 +60,22 @@ impl Config for f64 {
     }
 }
 
+/// Rounded from the number that is written.
+impl Config for f32 {
+    fn schema() -> Value {
+        f64::schema()
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        let number = f64::from_value(value, key)? as f32;
+        if number.is_finite() { Ok(number) } else { Err(mismatch(key, value, "a number of single precision")) }
+    }
+
+    fn to_value(&self) -> Value {
+        json!(self)
+    }
+}
+
 impl Config for String {
     fn schema() -> Value {
         json!({ "type": "string" })
@@ -103,6 +119,48 @@ impl Config for Value {
     }
 }
 
+/// Keys and values as they are, for what somebody else reads.
+impl Config for Map<String, Value> {
+    fn schema() -> Value {
+        json!({ "type": "object" })
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        value.as_object().cloned().ok_or_else(|| mismatch(key, value, "a table"))
+    }
+
+    fn to_value(&self) -> Value {
+        json!(self)
+    }
+}
+
+/// What is in the box: for a type that holds itself.
+impl<T: Config> Config for Box<T> {
+    fn schema() -> Value {
+        T::schema()
+    }
+
+    fn inline_schema() -> Value {
+        T::inline_schema()
+    }
+
+    fn definitions(definitions: &mut Definitions) {
+        T::definitions(definitions);
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        T::from_value(value, key).map(Self::new)
+    }
+
+    fn to_value(&self) -> Value {
+        T::to_value(self)
+    }
+
+    fn default_value() -> Option<Self> {
+        T::default_value().map(Self::new)
+    }
+}
+
 /// `none` where the key is missing or null.
 impl<T: Config> Config for Option<T> {
     fn schema() -> Value {
@@ -111,6 +169,10 @@ impl<T: Config> Config for Option<T> {
             object.insert("nullable".to_owned(), Value::Bool(true));
         }
         schema
+    }
+
+    fn definitions(definitions: &mut Definitions) {
+        T::definitions(definitions);
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
@@ -129,6 +191,10 @@ impl<T: Config> Config for Option<T> {
 impl<T: Config> Config for Vec<T> {
     fn schema() -> Value {
         json!({ "type": "array", "items": T::schema() })
+    }
+
+    fn definitions(definitions: &mut Definitions) {
+        T::definitions(definitions);
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
@@ -151,6 +217,10 @@ impl<T: Config, const N: usize> Config for [T; N] {
         json!({ "type": "array", "items": T::schema(), "minItems": N, "maxItems": N })
     }
 
+    fn definitions(definitions: &mut Definitions) {
+        T::definitions(definitions);
+    }
+
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
         let elements = Vec::from_value(value, key)?;
         elements.try_into().map_err(|_| mismatch(key, value, &format!("a list of length {N}")))
@@ -164,6 +234,10 @@ impl<T: Config, const N: usize> Config for [T; N] {
 impl<T: Config> Config for BTreeMap<String, T> {
     fn schema() -> Value {
         json!({ "type": "object", "additionalProperties": T::schema() })
+    }
+
+    fn definitions(definitions: &mut Definitions) {
+        T::definitions(definitions);
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
