@@ -28,4 +28,5 @@ pub use locate::{SearchPath, is_path};
 pub use self_contained::self_contained;
 pub use set::PluginSet;
 pub use snapshot::{PluginFile, Snapshot};
+pub use spelling::pattern;
 pub use trust::be_strict;

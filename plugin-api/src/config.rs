@@ -9,7 +9,7 @@
 //! | `rename = "KEY"` | the key, where it is not the field's name; on a variant: its name |
 //! | `alias = "KEY"` | another spelling of the key |
 //! | `flatten` | the keys of a nested configuration, at this level |
-//! | `rest` | a `Map<String, Value>` of all keys that nothing else reads |
+//! | `rest` | all keys that nothing else reads, as a `Map` or a `Value` of `serde_json` |
 //! | `state` | no key: part of what is saved in checkpoints and restored (`Default + serde`) |
 //! | `skip` | no key and no state: `Default` |
 //! | `check = PATH` (on the type) | function `fn(&mut Self) -> Result<()>`, called when all keys are read; its error may be a [`ConfigError`] that names a key |
@@ -84,6 +84,7 @@ mod field;
 mod object;
 mod range;
 mod schema;
+mod with_serde;
 
 #[doc(hidden)]
 pub use error::Fault;
@@ -91,8 +92,9 @@ pub use error::{ConfigError, Key};
 #[cfg(feature = "expression")]
 pub use expression::{Epoch, Expression, Variables};
 pub use object::ObjectReader;
-pub use range::{Number, above, above_to};
+pub use range::{Number, Ranged, above, above_to, between};
 pub use schema::{Definitions, document};
+pub use with_serde::{deserialize, drop_nulls, serialize};
 use serde_json::{Map, Value};
 pub use thaw_plugin_api_derive::Config;
 

@@ -1,5 +1,6 @@
 //! From run config to run: plugins, model, data, optimizer, scheduler.
 
+use thaw_plugin_api::config::{Config as _, ConfigError as KeyError, Key};
 use thaw_plugin_api::context::{Progress, Stage};
 use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::module_tree::ModuleTree;
@@ -281,16 +282,9 @@ pub fn create_model(config: &RunConfig, plugins: &PluginSet) -> Result<HostModel
     if !declared.contains(&precision) {
         let declared =
             declared.iter().map(|precision| format!("\"{precision}\"")).collect::<Vec<_>>().join(", ");
-        let message = format!(
-            "`precision` is \"{precision}\", expected what model `{}` computes in: {declared}",
-            model.id()
-        );
-        return Err(ConfigError::Section {
-            path: config.path.clone(),
-            section: "trainer".to_owned(),
-            message,
-        }
-        .into());
+        let expected = format!("what model `{}` computes in: {declared}", model.id());
+        let error = KeyError::value("trainer.precision", format!("\"{precision}\""), expected);
+        return Err(ConfigError::Key { path: config.path.clone(), error }.into());
     }
     Ok(model)
 }
@@ -365,8 +359,8 @@ pub fn optimizer_config(config: &RunConfig, model: &HostModel) -> Result<Optimiz
     if let Some(optimizer) = &config.optimizer {
         return Ok(optimizer.clone());
     }
-    let choice =
-        model.description().optimizer.clone().map(serde_json::from_value::<OptimizerConfig>).transpose();
+    let read = |choice| OptimizerConfig::from_value(choice, &Key::root());
+    let choice = model.description().optimizer.as_ref().map(read).transpose();
     let choice = choice.map_err(|error| {
         FitError::Config(format!("the optimizer that model `{}` chooses: {error}", model.id()))
     })?;

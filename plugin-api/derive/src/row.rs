@@ -88,12 +88,12 @@ impl<'f> Row<'f> {
 
     /// Reads it from the variable `reader` into its own.
     pub fn read(&self, api: &TokenStream) -> TokenStream {
-        let Row { local, key, kind, attributes, .. } = self;
+        let Row { local, key, kind, help, attributes, .. } = self;
         match self.role() {
             Role::Flatten => {
                 hygienic!(let #local: #kind = <#kind as #api::config::Config>::read_table(reader)?;)
             }
-            Role::Rest => hygienic!(let #local: #kind = reader.rest();),
+            Role::Rest => hygienic!(let #local: #kind = ::core::convert::From::from(reader.rest());),
             Role::Unwritten => hygienic!(let #local: #kind = ::core::default::Default::default();),
             Role::Key => {
                 let (default, aliases) = (self.default(), &attributes.aliases);
@@ -101,11 +101,11 @@ impl<'f> Row<'f> {
                 match &attributes.range {
                     Some(range) => hygienic! {
                         #aliases
-                        let #local = reader.limited::<#kind, _>(#key, #default, &(#range))?;
+                        let #local = reader.about(#help).limited::<#kind, _>(#key, #default, &(#range))?;
                     },
                     None => hygienic! {
                         #aliases
-                        let #local = reader.field::<#kind>(#key, #default)?;
+                        let #local = reader.about(#help).field::<#kind>(#key, #default)?;
                     },
                 }
             }
@@ -172,7 +172,9 @@ impl<'f> Row<'f> {
             Role::Flatten => {
                 hygienic!(if let #api::serde_json::Value::Object(nested) = #api::config::Config::to_value(#place) { table.extend(nested); })
             }
-            Role::Rest => hygienic!(table.extend(::core::clone::Clone::clone(#place));),
+            Role::Rest => {
+                hygienic!(if let #api::serde_json::Value::Object(rest) = #api::serde_json::Value::from(::core::clone::Clone::clone(#place)) { table.extend(rest); })
+            },
             Role::Unwritten => TokenStream::new(),
             Role::Key => {
                 hygienic!(table.insert(::std::string::String::from(#key), #api::config::Config::to_value(#place));)

@@ -124,7 +124,7 @@ pub fn derive(input: &DeriveInput, data: &DataEnum, tag: &str) -> Result<TokenSt
             #schema
 
             fn inline_schema() -> #api::serde_json::Value {
-                let mut choices = #api::config::TaggedSchema::new();
+                let mut choices = #api::config::TaggedSchema::new(#tag);
                 #(#schemas)*
                 choices.finish(#help_text)
             }

@@ -91,10 +91,14 @@ impl ConfigError {
         Self::Value { key: Key::root().child(key), found: found.to_string(), expected: expected.into() }
     }
 
+    /// A value of another type.
+    pub fn mismatch(key: &Key, value: &Value, expected: impl Into<String>) -> Self {
+        Self::Value { key: key.clone(), found: value.to_string(), expected: expected.into() }
+    }
+
     /// A value that is none of those there are, with the nearest one.
     pub fn no_choice(key: &Key, value: &Value, known: &[&str]) -> Self {
-        let nearest = value.as_str().and_then(|name| crate::nearest::nearest(name, known.iter().copied()));
-        let hint = nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
+        let hint = crate::hint(value.as_str().unwrap_or_default(), known.iter().copied());
         Self::Value { key: key.clone(), found: value.to_string(), expected: one_of(known) + &hint }
     }
 

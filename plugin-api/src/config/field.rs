@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::object::mismatch;
 use super::{Config, ConfigError, Definitions, Key};
 
 impl Config for bool {
@@ -14,7 +13,7 @@ impl Config for bool {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        value.as_bool().ok_or_else(|| mismatch(key, value, "true or false"))
+        value.as_bool().ok_or_else(|| ConfigError::mismatch(key, value, "true or false"))
     }
 
     fn to_value(&self) -> Value {
@@ -33,7 +32,7 @@ macro_rules! integers {
             fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
                 let whole = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
                 whole.and_then(|number| <$type>::try_from(number).ok()).ok_or_else(|| {
-                    mismatch(key, value, if <$type>::MIN == 0 { "a whole number of at least 0" } else { "a whole number" })
+                    ConfigError::mismatch(key, value, if <$type>::MIN == 0 { "a whole number of at least 0" } else { "a whole number" })
                 })
             }
 
@@ -52,7 +51,7 @@ impl Config for f64 {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        value.as_f64().ok_or_else(|| mismatch(key, value, "a number"))
+        value.as_f64().ok_or_else(|| ConfigError::mismatch(key, value, "a number"))
     }
 
     fn to_value(&self) -> Value {
@@ -68,7 +67,7 @@ impl Config for f32 {
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
         let number = f64::from_value(value, key)? as f32;
-        if number.is_finite() { Ok(number) } else { Err(mismatch(key, value, "a number of single precision")) }
+        if number.is_finite() { Ok(number) } else { Err(ConfigError::mismatch(key, value, "a number of single precision")) }
     }
 
     fn to_value(&self) -> Value {
@@ -82,7 +81,7 @@ impl Config for String {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        value.as_str().map(str::to_owned).ok_or_else(|| mismatch(key, value, "a text"))
+        value.as_str().map(str::to_owned).ok_or_else(|| ConfigError::mismatch(key, value, "a text"))
     }
 
     fn to_value(&self) -> Value {
@@ -96,7 +95,7 @@ impl Config for PathBuf {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        value.as_str().map(PathBuf::from).ok_or_else(|| mismatch(key, value, "a path"))
+        value.as_str().map(PathBuf::from).ok_or_else(|| ConfigError::mismatch(key, value, "a path"))
     }
 
     fn to_value(&self) -> Value {
@@ -126,7 +125,7 @@ impl Config for Map<String, Value> {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        value.as_object().cloned().ok_or_else(|| mismatch(key, value, "a table"))
+        value.as_object().cloned().ok_or_else(|| ConfigError::mismatch(key, value, "a table"))
     }
 
     fn to_value(&self) -> Value {
@@ -198,7 +197,7 @@ impl<T: Config> Config for Vec<T> {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        let elements = value.as_array().ok_or_else(|| mismatch(key, value, "a list"))?;
+        let elements = value.as_array().ok_or_else(|| ConfigError::mismatch(key, value, "a list"))?;
         elements
             .iter()
             .enumerate()
@@ -223,7 +222,7 @@ impl<T: Config, const N: usize> Config for [T; N] {
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
         let elements = Vec::from_value(value, key)?;
-        elements.try_into().map_err(|_| mismatch(key, value, &format!("a list of length {N}")))
+        elements.try_into().map_err(|_| ConfigError::mismatch(key, value, &format!("a list of length {N}")))
     }
 
     fn to_value(&self) -> Value {
@@ -241,7 +240,7 @@ impl<T: Config> Config for BTreeMap<String, T> {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        let table = value.as_object().ok_or_else(|| mismatch(key, value, "a table"))?;
+        let table = value.as_object().ok_or_else(|| ConfigError::mismatch(key, value, "a table"))?;
         table
             .iter()
             .map(|(name, value)| Ok((name.clone(), T::from_value(value, &key.child(name))?)))

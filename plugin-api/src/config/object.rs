@@ -16,6 +16,8 @@ pub struct ObjectReader<'v> {
     known: Vec<String>,
     /// Other spellings that the table has, by the key that they stand for.
     spelled: Vec<(&'static str, &'static str)>,
+    /// What the next key means.
+    help: &'static str,
 }
 
 impl<'v> ObjectReader<'v> {
@@ -26,12 +28,12 @@ impl<'v> ObjectReader<'v> {
     pub fn new(value: &'v Value, key: &Key) -> Result<Self, ConfigError> {
         match value {
             Value::Object(table) => Ok(Self::of(table, key)),
-            other => Err(mismatch(key, other, "a table")),
+            other => Err(ConfigError::mismatch(key, other, "a table")),
         }
     }
 
     fn of(table: &'v Map<String, Value>, key: &Key) -> Self {
-        Self { table, key: key.clone(), known: Vec::new(), spelled: Vec::new() }
+        Self { table, key: key.clone(), known: Vec::new(), spelled: Vec::new(), help: "" }
     }
 
     /// Reads a whole table. An unknown key is refused first: a misspelt one explains what else is wrong.
@@ -39,7 +41,10 @@ impl<'v> ObjectReader<'v> {
     /// # Errors
     /// As [`Config::from_value`].
     pub fn read<T: Config>(value: &'v Value, key: &Key) -> Result<T, ConfigError> {
-        let mut reader = Self::new(value, key)?;
+        let Value::Object(table) = value else {
+            return Err(ConfigError::mismatch(key, value, &expectation(&T::inline_schema())));
+        };
+        let mut reader = Self::of(table, key);
         if let Some(keys) = T::table_keys(reader.table) {
             reader.only(keys)?;
         }
@@ -64,8 +69,16 @@ impl<'v> ObjectReader<'v> {
         default: Option<T>,
         range: &impl RangeBounds<N>,
     ) -> Result<T, ConfigError> {
-        let value = self.expected(name, default, || range_schema(T::schema(), range))?;
-        limit(value, range, &self.spelled(name).0)
+        let schema = || range_schema(T::schema(), range);
+        let key = self.spelled(name).0;
+        match self.expected(name, default, schema) {
+            Ok(value) => limit(value, range, &key),
+            // Of another type: what is expected has the limits as well.
+            Err(ConfigError::Value { key: of, found, .. }) if of == key && is_number(&T::schema()) => {
+                Err(ConfigError::Value { key, found, expected: expectation(&schema()) })
+            }
+            Err(other) => Err(other),
+        }
     }
 
     fn expected<T: Config>(
@@ -75,12 +88,24 @@ impl<'v> ObjectReader<'v> {
         schema: impl FnOnce() -> Value,
     ) -> Result<T, ConfigError> {
         self.known.push(name.to_owned());
+        let help = std::mem::take(&mut self.help);
         match self.spelled(name) {
             (key, Some(value)) => T::from_value(value, &key),
-            (key, None) => default
-                .or_else(T::default_value)
-                .ok_or_else(|| ConfigError::MissingKey { key, expected: expectation(&schema()) }),
+            (key, None) => default.or_else(T::default_value).ok_or_else(|| {
+                let mut expected = expectation(&schema());
+                if let Some(first) = help.lines().next() {
+                    expected = format!("{expected}: {}", first.trim_end_matches('.'));
+                }
+                ConfigError::MissingKey { key, expected }
+            }),
         }
+    }
+
+    /// Says what the key means that is read next: a reader who misses it wants to know.
+    #[must_use]
+    pub fn about(&mut self, help: &'static str) -> &mut Self {
+        self.help = help;
+        self
     }
 
     /// A key as the table spells it, and its value.
@@ -207,11 +232,6 @@ pub fn lengthen<'v, T: Config>(
     }
 }
 
-/// The error for a value of another type.
-pub(super) fn mismatch(key: &Key, found: &Value, expected: &str) -> ConfigError {
-    ConfigError::Value { key: key.clone(), found: found.to_string(), expected: expected.to_owned() }
-}
-
 /// A schema in words, for messages.
 pub(super) fn expectation(schema: &Value) -> String {
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
@@ -237,6 +257,23 @@ pub(super) fn expectation(schema: &Value) -> String {
         Some("string") => "a text".to_owned(),
         Some("boolean") => "true or false".to_owned(),
         Some("array") => "a list".to_owned(),
-        _ => "a table".to_owned(),
+        _ => table(schema),
+    }
+}
+
+fn is_number(schema: &Value) -> bool {
+    schema.get("type").is_some_and(|kind| kind == "integer" || kind == "number")
+}
+
+/// A table with the keys that it has to have.
+fn table(schema: &Value) -> String {
+    let of = schema.pointer("/oneOf/0").unwrap_or(schema);
+    let required = of.get("required").and_then(Value::as_array);
+    let keys: Vec<String> =
+        required.into_iter().flatten().filter_map(Value::as_str).map(|key| format!("`{key}`")).collect();
+    match keys.as_slice() {
+        [] => "a table".to_owned(),
+        keys if of != schema => format!("a table with {}", keys[0]),
+        keys => format!("a table with {}", keys.join(", ")),
     }
 }

@@ -34,6 +34,11 @@ pub fn above_to<T>(low: T, high: T) -> (Bound<T>, Bound<T>) {
     (Bound::Excluded(low), Bound::Included(high))
 }
 
+/// Numbers above `low` and below `high`, for `range`.
+pub fn between<T>(low: T, high: T) -> (Bound<T>, Bound<T>) {
+    (Bound::Excluded(low), Bound::Excluded(high))
+}
+
 /// What can be limited by a range: a number, an optional one, a list of them.
 pub trait Ranged<T> {
     /// Every number in it.
@@ -64,8 +69,14 @@ impl<T: Number, const N: usize> Ranged<T> for [T; N] {
     }
 }
 
-/// Adds the range to a schema.
+/// Adds the range to a schema: of a number, of the numbers in a list, of either.
 pub fn range_schema<T: Number>(mut schema: Value, range: &impl RangeBounds<T>) -> Value {
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        for choice in choices {
+            *choice = range_schema(choice.take(), range);
+        }
+        return schema;
+    }
     let target = match schema.get_mut("items") {
         Some(Value::Object(items)) => Some(items),
         _ => schema.as_object_mut(),

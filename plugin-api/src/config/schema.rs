@@ -42,24 +42,29 @@ impl Definitions {
 
 /// A table's schema in the making.
 #[doc(hidden)]
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct TableSchema {
     properties: Map<String, Value>,
     required: Vec<Value>,
     is_open: bool,
     /// Tables of which it also is one, where one of its keys says which.
-    choices: Vec<Value>,
+    choices: TaggedSchema,
 }
 
 impl TableSchema {
     pub fn new() -> Self {
-        Self { properties: Map::new(), required: Vec::new(), is_open: false, choices: Vec::new() }
+        Self::default()
     }
 
     /// A table in which the key `tag` is `name`.
     pub fn tagged(tag: &str, name: &str) -> Self {
+        Self::with_tag(tag, json!({ "const": name }))
+    }
+
+    /// A table in which the key `tag` is one of several names.
+    pub fn with_tag(tag: &str, names: Value) -> Self {
         let mut schema = Self::new();
-        schema.properties.insert(tag.to_owned(), json!({ "const": name }));
+        schema.properties.insert(tag.to_owned(), names);
         schema.required.push(tag.into());
         schema
     }
@@ -92,7 +97,8 @@ impl TableSchema {
     /// Puts a nested table's keys into this one.
     pub fn flatten(&mut self, nested: Value) {
         if let Some(Value::Array(choices)) = nested.get("oneOf") {
-            self.choices.extend(choices.iter().cloned());
+            self.choices.choices.extend(choices.iter().cloned());
+            self.choices.tag = tag_of(&nested).to_owned();
             return;
         }
         if let Some(Value::Object(table)) = nested.get("properties") {
@@ -111,14 +117,14 @@ impl TableSchema {
 
     pub fn finish(mut self, help: &str) -> Value {
         let choices = std::mem::take(&mut self.choices);
-        if choices.is_empty() {
+        if choices.choices.is_empty() {
             return json!({
                 "type": "object", "description": help, "properties": self.properties,
                 "required": self.required, "additionalProperties": self.is_open,
             });
         }
-        let choices: Vec<Value> = choices.into_iter().map(|choice| self.merged(choice)).collect();
-        json!({ "type": "object", "description": help, "oneOf": choices })
+        let merged = choices.choices.into_iter().map(|choice| self.merged(choice)).collect();
+        TaggedSchema { tag: choices.tag, choices: merged }.finish(help)
     }
 
     /// A choice with this table's keys beside its own.
@@ -138,38 +144,44 @@ impl TableSchema {
     }
 }
 
-impl Default for TableSchema {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// The schema of a table whose tag says which keys it has.
 #[doc(hidden)]
+#[derive(Clone, Default)]
 pub struct TaggedSchema {
+    tag: String,
     choices: Vec<Value>,
 }
 
 impl TaggedSchema {
-    pub fn new() -> Self {
-        Self { choices: Vec::new() }
+    pub fn new(tag: &str) -> Self {
+        Self { tag: tag.to_owned(), choices: Vec::new() }
     }
 
+    /// Adds what the table is where its tag is `name`.
     pub fn choice(&mut self, name: &str, help: &str, schema: TableSchema) {
         let mut schema = schema.finish(help);
         schema["title"] = name.into();
         self.choices.push(schema);
     }
 
+    /// The tag with all that it may say stands in the schema itself, too: what is said of an unknown one is
+    /// short then.
     pub fn finish(self, help: &str) -> Value {
-        json!({ "type": "object", "description": help, "oneOf": self.choices })
+        let tag = self.tag;
+        let list = |key: &str| self.choices.iter().map(|choice| choice[key].clone()).collect::<Vec<_>>();
+        json!({
+            "type": "object", "description": help, "required": [tag],
+            "properties": {
+                &tag: { "type": "string", "enum": list("title"), "enumDescriptions": list("description") },
+            },
+            "oneOf": self.choices,
+        })
     }
 }
 
-impl Default for TaggedSchema {
-    fn default() -> Self {
-        Self::new()
-    }
+/// The key that says which of its choices a table is.
+fn tag_of(schema: &Value) -> &str {
+    schema.pointer("/required/0").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The schema of a table, or of the value of the one key that may stand for it.
