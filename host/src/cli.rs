@@ -96,7 +96,7 @@ pub fn main() -> u8 {
     #[cfg(unix)]
     unexpected_end::watch();
     if cli.options.strict_plugins {
-        crate::plugins::be_strict();
+        thaw_plugins::be_strict();
     }
     let result = match cli.command {
         Some(Command::Fit(args)) => fit::run(&cli.options, args),
@@ -115,7 +115,7 @@ pub fn main() -> u8 {
     match result {
         Ok(()) => 0,
         // What there is to say of it is said: it is no error.
-        Err(Error::Interrupted) => Error::Interrupted.exit_code(),
+        Err(error) if error.is_interrupt() => error.exit_code(),
         Err(error) => {
             report(&error, &cli.options);
             error.exit_code()
@@ -131,14 +131,22 @@ fn usage() -> u8 {
 
 fn report(error: &Error, options: &Options) {
     tell(format_args!("error: {error}"));
-    if let (Error::Plugin(error), true) = (error, options.verbose > 0)
+    if let (Error::Train(thaw_train::Error::Plugin(error)), true) = (error, options.verbose > 0)
         && let Some(details) = error.details()
     {
         tell(format_args!("\n{details}"));
     }
 }
 
+/// Answers on standard output.
+///
+/// # Errors
+/// The answer is lost.
+pub(crate) fn print(text: impl Display) -> Result<(), Error> {
+    Ok(thaw_terminal::stdout::print(text)?)
+}
+
 /// Says something on standard error; where nobody reads it, nobody is told.
 fn tell(text: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{}", crate::escape::output(&text.to_string()));
+    let _ = writeln!(std::io::stderr(), "{}", thaw_terminal::escape::output(&text.to_string()));
 }

@@ -2,104 +2,86 @@
 
 use std::path::PathBuf;
 
-use crate::checkpoint::CheckpointError;
-use crate::config::ConfigError;
-use crate::data::DataError;
-use crate::find_lr::FindLrError;
-use crate::fit::FitError;
-use crate::model::ModelError;
-use crate::plugins::{Failure, PluginError};
+use thaw_data::DataError;
+use thaw_plugins::{Failure, PluginError};
+use thaw_terminal::stdout::OutputError;
+use thaw_torch::TorchError;
+use thaw_train::checkpoint::CheckpointError;
+use thaw_train::config::ConfigError;
+use thaw_train::find_lr::FindLrError;
+use thaw_train::fit::FitError;
+use thaw_train::model::ModelError;
+use thaw_train::swap::SwapError;
+use thaw_weights::WeightsError;
+
 use crate::predict::PredictError;
 use crate::scaffold::ScaffoldError;
-use crate::swap::SwapError;
-use crate::torch::TorchError;
-use crate::weights::WeightsError;
 
 /// Everything that can end a command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The run config, or the command line.
+    /// Training, or what it builds on.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A plugin was refused or failed.
-    #[error(transparent)]
-    Plugin(#[from] PluginError),
-    /// The model.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// Weights that cannot be read or do not fit.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// Data that cannot be read.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// Training itself.
-    #[error(transparent)]
-    Fit(#[from] FitError),
-    /// A range test of learning rates.
-    #[error(transparent)]
-    FindLr(#[from] FindLrError),
-    /// A checkpoint that cannot be written or read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    Train(#[from] thaw_train::Error),
     /// Predictions that cannot be read off the outputs or written.
     #[error(transparent)]
     Predict(#[from] PredictError),
-    /// A strategy that was not replaced in a live run.
-    #[error(transparent)]
-    Swap(#[from] SwapError),
     /// A plugin crate that was not written.
     #[error(transparent)]
     Scaffold(#[from] ScaffoldError),
-    /// libtorch.
+    /// The answer is lost.
     #[error(transparent)]
-    Torch(#[from] TorchError),
-    /// A file.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    Output(#[from] OutputError),
     /// A command line that cannot be meant.
     #[error("{0}")]
     Usage(String),
-    /// The user stopped the run.
-    #[error("interrupted")]
-    Interrupted,
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        Self::Plugin(failure.into())
-    }
+/// What training builds on ends a command as it ends a run.
+macro_rules! through_training {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::Train(error.into())
+            }
+        })+
+    };
 }
+
+through_training!(
+    CheckpointError,
+    ConfigError,
+    DataError,
+    Failure,
+    FindLrError,
+    FitError,
+    ModelError,
+    PluginError,
+    SwapError,
+    TorchError,
+    WeightsError
+);
 
 impl Error {
     /// 1 the run failed, 2 usage or config, 3 a plugin was refused or failed, 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Usage(_) => 2,
-            Self::Plugin(error) if error.is_config() => 2,
-            Self::Plugin(_) => 3,
-            Self::Model(ModelError::Plugin(_)) => 3,
-            Self::Fit(FitError::Plugin(_)) => 3,
-            Self::Fit(FitError::Config(_) | FitError::Resume(_) | FitError::LeftoverBatch { .. }) => 2,
-            Self::Torch(TorchError::Device { .. }) => 2,
+            Self::Train(error) => error.exit_code(),
+            Self::Usage(_) => 2,
             Self::Predict(PredictError::Format { .. } | PredictError::NoOutput { .. }) => 2,
-            Self::FindLr(error) => error.exit_code(),
-            Self::Swap(error) => error.exit_code(),
-            Self::Scaffold(ScaffoldError::Write { .. }) => 1,
+            Self::Predict(_) | Self::Output(_) | Self::Scaffold(ScaffoldError::Write { .. }) => 1,
             Self::Scaffold(_) => 2,
-            Self::Interrupted => 130,
-            _ => 1,
         }
+    }
+
+    /// Whether the user ended it.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self, Self::Train(thaw_train::Error::Interrupted))
     }
 }
 
 /// An [`Error`] of reading or writing `path`.
 pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.into();
-    move |source| Error::Io { path, source }
+    let at = thaw_train::error::io(path);
+    move |source| Error::Train(at(source))
 }

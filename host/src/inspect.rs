@@ -1,15 +1,14 @@
 //! What a plugin file offers, as text for people and as JSON for programs.
 
-mod parameters;
 mod table;
 
 use std::fmt::Write as _;
 
-pub use parameters::{Parameter, parameters};
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::Item;
+use thaw_plugins::{Parameter, parameters};
 
-use crate::plugins::LoadedPlugin;
+use thaw_plugins::LoadedPlugin;
 
 /// Widest line that is written, where the terminal does not say.
 pub const WIDTH: usize = 110;

@@ -64,6 +64,6 @@ pub enum PredictError {
 
 impl From<tch::TchError> for PredictError {
     fn from(error: tch::TchError) -> Self {
-        Self::Torch(crate::torch::short_message(&error.to_string()).to_owned())
+        Self::Torch(thaw_torch::short_message(&error.to_string()).to_owned())
     }
 }

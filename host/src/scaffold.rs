@@ -16,7 +16,7 @@ pub use error::ScaffoldError;
 pub use name::CrateName;
 use thaw_plugin_api::abi::Kind;
 
-use crate::durable;
+use thaw_files::durable;
 
 /// A plugin crate to be written.
 pub struct Scaffold {

@@ -42,9 +42,9 @@ impl On {
                 _ => rest.push(argument),
             }
         }
-        let (device, _) = thaw_host::torch::device::select(&name).map_err(|error| error.to_string())?;
-        thaw_host::torch::init().map_err(|error| error.to_string())?;
-        thaw_host::torch::set_matmul_precision(thaw_host::torch::MatmulPrecision::Highest)
+        let (device, _) = thaw_torch::device::select(&name).map_err(|error| error.to_string())?;
+        thaw_torch::init().map_err(|error| error.to_string())?;
+        thaw_torch::set_matmul_precision(thaw_torch::MatmulPrecision::Highest)
             .map_err(|error| error.to_string())?;
         Ok(Self { device, allow, rest })
     }

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use thaw_host::weights::read;
 use thaw_plugin_api::tch::{Device, Kind, Tensor};
 use thaw_test_references::{Reference, formula};
 use thaw_tests::{Run, fixtures};
+use thaw_weights::read;
 
 const EPOCHS_OF_RUN: usize = 3;
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use thaw_host::weights::read;
 use thaw_plugin_api::tch::{Device, Kind, Tensor};
 use thaw_test_references::formula;
 use thaw_tests::{Run, fixtures};
+use thaw_weights::read;
 
 /// The blocks of a small net with batch norm, dropout and stochastic depth under a new head, on 24 pictures as
 /// tensors; the backbone thaws in the second epoch.

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use serde_json::json;
-use thaw_host::checkpoint::{Checkpoint, LAST, locate};
-use thaw_host::config::RunConfig;
-use thaw_host::find_lr::FindLr;
-use thaw_host::fit::{Fit, FitOptions};
-use thaw_host::plugins::{PluginSet, SearchPath};
-use thaw_host::progress::Reporter;
 use thaw_plugin_api::tch::Device;
+use thaw_plugins::{PluginSet, SearchPath};
 use thaw_tests::{Finished, Outcome, Run, fixtures, plugin};
+use thaw_train::checkpoint::{Checkpoint, LAST, locate};
+use thaw_train::config::RunConfig;
+use thaw_train::find_lr::FindLr;
+use thaw_train::fit::{Fit, FitOptions};
+use thaw_train::progress::Reporter;
 
 /// Batch norms, dropout, moments and a scheduler to restore; the backbone thaws at epoch 2.
 const CONFIG: &str = r#"seed = 1
@@ -174,7 +174,7 @@ fn a_run_goes_on_after_it_as_if_it_had_not_been() {
             plugins(),
             Device::Cpu,
             FitOptions {
-                run_dir: thaw_host::run_dir::Place::Given(run_dir),
+                run_dir: thaw_train::run_dir::Place::Given(run_dir),
                 resume,
                 reporter: Reporter::new(true),
                 reads: None,
@@ -182,7 +182,7 @@ fn a_run_goes_on_after_it_as_if_it_had_not_been() {
         )
         .unwrap()
     };
-    thaw_host::torch::init().unwrap();
+    thaw_torch::init().unwrap();
     let test = |fit: &mut Fit, epoch: usize, per_group: bool| {
         let settings =
             FindLr { epoch: Some(epoch), per_group, num_training: 15, skip_begin: 2, ..FindLr::default() };
@@ -202,7 +202,7 @@ fn a_run_goes_on_after_it_as_if_it_had_not_been() {
         if tested {
             test(&mut fit, 1, false);
             test(&mut fit, 3, true);
-            assert_eq!(fit.state().progress.epoch, 1);
+            assert_eq!(fit.state().progress().epoch, 1);
             // A failure restores, too.
             let error =
                 fit.find_lr(&FindLr { epoch: Some(9), ..FindLr::default() }, &mut |_, _| ()).unwrap_err();

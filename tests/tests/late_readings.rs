@@ -5,14 +5,14 @@
 use std::path::Path;
 
 use serde_json::json;
-use thaw_host::config::RunConfig;
-use thaw_host::fit::{Fit, FitError, FitOptions};
-use thaw_host::plugins::{PluginSet, SearchPath};
-use thaw_host::progress::Reporter;
-use thaw_host::run_dir::Place;
-use thaw_host::torch::reading::{Reads, WaitCounter};
 use thaw_plugin_api::tch::Device;
+use thaw_plugins::{PluginSet, SearchPath};
 use thaw_tests::{Outcome, Run, fixtures, plugin};
+use thaw_torch::reading::{Reads, WaitCounter};
+use thaw_train::config::RunConfig;
+use thaw_train::fit::{Fit, FitError, FitOptions};
+use thaw_train::progress::Reporter;
+use thaw_train::run_dir::Place;
 
 const CONFIG: &str = r#"seed = 1
 
@@ -59,7 +59,7 @@ fn run() -> Run {
 }
 
 fn build(run: &Run, name: &str, reads: Reads, set: &[&str]) -> Fit {
-    thaw_host::torch::init().unwrap();
+    thaw_torch::init().unwrap();
     let paths = ["case_model", "backbone_finetuning"].map(|name| plugin(name).display().to_string());
     let search = SearchPath::default();
     let plugins = PluginSet::load(paths.iter().map(String::as_str), &search, Path::new("")).unwrap();
@@ -118,7 +118,7 @@ fn the_batch_whose_loss_is_not_finite_is_named_though_it_is_read_later() {
         let written = run.folder().join(name).join("checkpoints/last").exists();
         assert!(!written, "{name}: no checkpoint of a run that broke is written");
         match error {
-            thaw_host::Error::Fit(FitError::NotFinite { epoch, batch, .. }) => (epoch, batch),
+            thaw_train::Error::Fit(FitError::NotFinite { epoch, batch, .. }) => (epoch, batch),
             other => panic!("{name}: {other}"),
         }
     };

@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use thaw_host::plugins::PluginSet;
-use thaw_host::weights::{
-    LoadPlan, PretrainedNames, Remark, StateDict, TensorSpec, WeightsConfig, apply, plan_pretrained, read,
-};
 use thaw_plugin_api::model::Tensors;
 use thaw_plugin_api::tch::{self, Kind, Tensor};
+use thaw_plugins::PluginSet;
 use thaw_test_references::{Built, formula};
 use thaw_tests::{Run, fixtures};
+use thaw_weights::{
+    LoadPlan, PretrainedNames, Remark, StateDict, TensorSpec, WeightsConfig, apply, plan_pretrained, read,
+};
 
 fn vision() -> PluginSet {
     let mut plugins = PluginSet::default();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use thaw_host::weights::sha256_file;
+use thaw_files::sha256::sha256_file;
 use thaw_tests::{Run, case, plugin};
 
 /// A run whose model's plugin is a copy in the run's folder.

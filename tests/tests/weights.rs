@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use thaw_host::model::HostModel;
-use thaw_host::plugins::PluginSet;
-use thaw_host::weights::read;
 use thaw_plugin_api::tch::{Device, Kind, Tensor};
+use thaw_plugins::PluginSet;
 use thaw_test_references::{Reference, formula};
 use thaw_tests::catalog::{self, Target};
 use thaw_tests::{Finished, Run, fixtures};
+use thaw_train::model::HostModel;
+use thaw_weights::read;
 
 /// A run of one batch that changes no weight, on 8 samples with these inputs and labels below 3.
 fn run(plugin: &str, model: &str, inputs: &[(&str, Tensor)]) -> Run {

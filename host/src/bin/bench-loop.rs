@@ -10,13 +10,13 @@ use std::time::Instant;
 
 use serde_json::json;
 use tch::{Device, Kind, Reduction, Tensor};
-use thaw_host::config::RunConfig;
-use thaw_host::fit::{Fit, FitOptions};
-use thaw_host::optimizer::{Optimizer, OptimizerConfig, Parameters};
-use thaw_host::plugins::{PluginSet, SearchPath};
-use thaw_host::progress::Reporter;
-use thaw_host::run_dir::Place;
-use thaw_host::weights::{WriteOptions, write_safetensors};
+use thaw_optim::optimizer::{Optimizer, OptimizerConfig, Parameters};
+use thaw_plugins::{PluginSet, SearchPath};
+use thaw_train::config::RunConfig;
+use thaw_train::fit::{Fit, FitOptions};
+use thaw_train::progress::Reporter;
+use thaw_train::run_dir::Place;
+use thaw_weights::{WriteOptions, write_safetensors};
 
 const SAMPLES: i64 = 4000;
 const FEATURES: i64 = 32;
@@ -29,9 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: bench-loop bare|host STEPS".into());
     };
     let steps: usize = steps.parse()?;
-    thaw_host::torch::init()?;
+    thaw_torch::init()?;
     tch::set_num_threads(1);
-    thaw_host::torch::manual_seed(0)?;
+    thaw_torch::manual_seed(0)?;
     let x = Tensor::f_randn([SAMPLES, FEATURES], (Kind::Float, Device::Cpu))?;
     let y = Tensor::f_randint(CLASSES, [SAMPLES], (Kind::Int64, Device::Cpu))?;
     let microseconds = match variant.as_str() {

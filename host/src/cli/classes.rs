@@ -1,6 +1,6 @@
 //! Accuracy per class, as text.
 
-use crate::aligned;
+use thaw_terminal::aligned;
 
 /// A line per class that has samples, and one for all: share, hits, samples. Nothing without classes. Names
 /// are escaped, and cut where they are long.

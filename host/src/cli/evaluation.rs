@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::classes;
-use crate::fit::Evaluation;
+use thaw_train::fit::Evaluation;
 
 /// An evaluation to be shown.
 pub struct Shown<'e> {

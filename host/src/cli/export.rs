@@ -11,11 +11,11 @@ use super::Options;
 use super::outputs::Inputs;
 use super::run_plugins::{self, Needs};
 use crate::Error;
-use crate::checkpoint::{BEST, Checkpoint, locate};
-use crate::fit::name_files;
-use crate::model::in_layout;
-use crate::stdout::print;
-use crate::weights::{HYPER_PARAMETERS, WeightsError, WriteOptions, read, write_safetensors};
+use crate::cli::print;
+use thaw_train::checkpoint::{BEST, Checkpoint, locate};
+use thaw_train::fit::name_files;
+use thaw_train::model::in_layout;
+use thaw_weights::{HYPER_PARAMETERS, WeightsError, WriteOptions, read, write_safetensors};
 
 /// Arguments of `host export`.
 #[derive(Args)]
@@ -80,7 +80,7 @@ fn safetensors(name: &str) -> Result<PathBuf, &'static str> {
 /// # Errors
 /// No checkpoint, a module that is not in it, a file that cannot be written.
 pub fn run(options: &Options, args: ExportArgs) -> Result<(), Error> {
-    crate::torch::init()?;
+    thaw_torch::init()?;
     let checkpoint = Checkpoint::open(&locate(&args.checkpoint, BEST)?)?;
     Inputs::default().checkpoint(&checkpoint).refuse("--output", &args.output)?;
     let file = read(checkpoint.model_file())?;
@@ -91,7 +91,7 @@ pub fn run(options: &Options, args: ExportArgs) -> Result<(), Error> {
         None => tensors,
     };
     let saved = &checkpoint.state;
-    let hyper_parameters = json!({ "model": saved.model, "class_names": saved.class_names });
+    let hyper_parameters = json!({ "model": saved.given.model, "class_names": saved.given.class_names });
     let metadata = BTreeMap::from([(HYPER_PARAMETERS.to_owned(), hyper_parameters.to_string())]);
     let write =
         WriteOptions { kind: args.dtype.map(Kind::from), module: args.module, keep_prefix: args.keep_prefix };
@@ -117,5 +117,5 @@ fn renamed(
     let mut config = checkpoint.config(&[])?;
     let plugins = run_plugins::load(options, &config, Some(checkpoint), Needs::Model)?;
     name_files(&mut config, &plugins);
-    in_layout(&plugins, &config.model, layout, tensors)
+    Ok(in_layout(&plugins, &config.model, layout, tensors)?)
 }

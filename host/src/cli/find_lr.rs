@@ -12,16 +12,16 @@ use super::run_plugins::{self, Needs};
 use super::start::StartArgs;
 use super::{Options, session};
 use crate::Error;
-use crate::checkpoint::Checkpoint;
-use crate::config::RunConfig;
-use crate::durable;
+use crate::cli::print;
 use crate::error::io;
-use crate::find_lr::{FindLr, FindLrError, FoundLr, Growth};
-use crate::fit::{Fit, FitOptions};
-use crate::plugins::PluginSet;
-use crate::progress::Reporter;
-use crate::run_dir::Place;
-use crate::stdout::print;
+use thaw_files::durable;
+use thaw_plugins::PluginSet;
+use thaw_train::checkpoint::Checkpoint;
+use thaw_train::config::RunConfig;
+use thaw_train::find_lr::{FindLr, FindLrError, FoundLr, Growth};
+use thaw_train::fit::{Fit, FitOptions};
+use thaw_train::progress::Reporter;
+use thaw_train::run_dir::Place;
 
 /// Arguments of `host find-lr`.
 #[derive(Args)]
@@ -130,7 +130,7 @@ pub fn test(
     });
     bar.finish_and_clear();
     fit.close();
-    found
+    Ok(found?)
 }
 
 /// The run config with the rate that a range test suggests; as it was where it suggests none.

@@ -8,11 +8,11 @@ use super::run_plugins::{self, Needs};
 use super::start::StartArgs;
 use super::{Options, find_lr, session, tell};
 use crate::Error;
-use crate::checkpoint::{Checkpoint, LAST, locate};
-use crate::fit::{Fit, FitOptions, Outcome};
-use crate::progress::Reporter;
-use crate::run_dir::{Place, RunDir};
-use crate::stdout::print;
+use crate::cli::print;
+use thaw_train::checkpoint::{Checkpoint, LAST, locate};
+use thaw_train::fit::{Fit, FitOptions, Outcome};
+use thaw_train::progress::Reporter;
+use thaw_train::run_dir::{Place, RunDir};
 
 /// Arguments of `host fit`.
 #[derive(Args)]
@@ -49,7 +49,7 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     )?;
     let result = fit.run();
     if let Err(error) = &result {
-        tell_last_checkpoint(&fit.state().run_dir, error);
+        tell_last_checkpoint(&fit.state().kept.run_dir, error);
     }
     let outcome = result?;
     if !options.quiet {
@@ -59,10 +59,10 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     Ok(())
 }
 
-fn tell_last_checkpoint(run_dir: &RunDir, error: &Error) {
+fn tell_last_checkpoint(run_dir: &RunDir, error: &thaw_train::Error) {
     let shown = run_dir.shown();
     match locate(run_dir.path(), LAST) {
-        Ok(_) if matches!(error, Error::Interrupted) => {
+        Ok(_) if matches!(error, thaw_train::Error::Interrupted) => {
             tell(format_args!("stopped; go on with: {} fit --resume {}", program(), shown.display()));
         }
         Ok(checkpoint) => {
@@ -74,8 +74,11 @@ fn tell_last_checkpoint(run_dir: &RunDir, error: &Error) {
 }
 
 fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
-    let stopped =
-        outcome.stopped.as_ref().map(|reason| format!(" ({})", crate::escape(reason))).unwrap_or_default();
+    let stopped = outcome
+        .stopped
+        .as_ref()
+        .map(|reason| format!(" ({})", thaw_terminal::escape(reason)))
+        .unwrap_or_default();
     let (epochs, steps) = (count(outcome.epochs, "epoch"), count(outcome.global_step, "step"));
     print(format_args!("\n{epochs}, {steps}{stopped}"))?;
     if let Some(best) = &outcome.best {
@@ -86,10 +89,10 @@ fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
         });
         table.lines().try_for_each(print)?;
     }
-    let name = if outcome.best.is_some() { crate::checkpoint::BEST } else { LAST };
-    let run_dir = &fit.state().run_dir;
+    let name = if outcome.best.is_some() { thaw_train::checkpoint::BEST } else { LAST };
+    let run_dir = &fit.state().kept.run_dir;
     if run_dir.checkpoints().join(name).exists() {
-        let checkpoint = run_dir.shown().join(crate::run_dir::CHECKPOINTS).join(name);
+        let checkpoint = run_dir.shown().join(thaw_train::run_dir::CHECKPOINTS).join(name);
         let (shown, program) = (checkpoint.display(), program());
         print(format_args!("checkpoint {shown}"))?;
         print(format_args!(

@@ -6,17 +6,36 @@ use tracing_subscriber::EnvFilter;
 
 use super::Options;
 
+/// Whose events are shown below the level of a warning: the program's crates and the plugins.
+const TARGETS: [&str; 9] = [
+    "thaw_host",
+    "thaw_check",
+    "thaw_data",
+    "thaw_files",
+    "thaw_optim",
+    "thaw_plugins",
+    "thaw_torch",
+    "thaw_train",
+    "thaw_weights",
+];
+
+/// Warnings of every crate; of the program's own and of plugins also what is at this level.
+fn of_the_program(level: &str) -> String {
+    let own = TARGETS.iter().map(|target| format!(",{target}={level}")).collect::<String>();
+    format!("warn,plugin={level}{own}")
+}
+
 /// Sets the log up. Has to come before plugins are loaded: they learn its level then.
 pub fn init(options: &Options) {
     let default = match (options.quiet, options.verbose) {
-        (true, _) => "error",
-        (_, 0) => "warn,thaw_host=info,plugin=info",
-        (_, 1) => "warn,thaw_host=debug,plugin=debug",
-        _ => "trace",
+        (true, _) => "error".to_owned(),
+        (_, 0) => of_the_program("info"),
+        (_, 1) => of_the_program("debug"),
+        _ => "trace".to_owned(),
     };
     let asked = std::env::var("THAW_LOG").ok().map(EnvFilter::try_new);
     let (filter, wrong) = match asked.transpose() {
-        Ok(filter) => (filter.unwrap_or_else(|| EnvFilter::new(default)), None),
+        Ok(filter) => (filter.unwrap_or_else(|| EnvFilter::new(&default)), None),
         Err(error) => (EnvFilter::new(default), Some(error)),
     };
     let format = tracing_subscriber::fmt()

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::Error;
-use crate::checkpoint::Checkpoint;
-use crate::config::RunConfig;
+use thaw_train::checkpoint::Checkpoint;
+use thaw_train::config::RunConfig;
 
 /// What a command reads: none of it may be written over.
 #[derive(Debug, Default)]

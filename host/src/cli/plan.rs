@@ -7,10 +7,10 @@ use clap::Args;
 use super::run_plugins::{self, Needs};
 use super::{Options, session};
 use crate::Error;
-use crate::config::RunConfig;
+use crate::cli::print;
 use crate::error::io;
-use crate::fit::{create_model, name_files};
-use crate::stdout::print;
+use thaw_train::config::RunConfig;
+use thaw_train::fit::{create_model, name_files};
 
 /// Arguments of `host plan`.
 #[derive(Args)]
@@ -53,9 +53,9 @@ pub fn run(options: &Options, args: PlanArgs) -> Result<(), Error> {
         );
     }
     if let Some(path) = &args.write_schedule {
-        return write_schedule(path, &crate::plan::starting_schedule(&config, &plugins, path)?);
+        return write_schedule(path, &thaw_train::plan::starting_schedule(&config, &plugins, path)?);
     }
-    let plan = crate::plan::plan(&config, &plugins, args.steps_per_epoch)?;
+    let plan = thaw_train::plan::plan(&config, &plugins, args.steps_per_epoch)?;
     if args.json { print(plan.to_json()) } else { print(plan.text().trim_end()) }
 }
 
@@ -65,7 +65,7 @@ fn write_schedule(path: &Path, schedule: &str) -> Result<(), Error> {
         let reason = "there is a file already; take another name, or remove it";
         return Err(io(path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason)));
     }
-    crate::durable::write(path, schedule.as_bytes()).map_err(io(path))?;
+    thaw_files::durable::write(path, schedule.as_bytes()).map_err(io(path))?;
     print(format_args!("{}: written; use it with\n", path.display()))?;
     print(format_args!(
         "[[callbacks]]\nid = \"phased-finetuning\"\nschedule = {:?}",

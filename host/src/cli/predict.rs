@@ -9,12 +9,12 @@ use super::Options;
 use super::outputs::Inputs;
 use super::trained::TrainedArgs;
 use crate::Error;
-use crate::config::ConfigError;
-use crate::data::PredictData;
-use crate::fit::input_defaults;
-use crate::inference::PredictOptions;
+use crate::cli::print;
 use crate::predict::{Attentions, Format, InputOrder, PredictionFile, Predictions};
-use crate::stdout::print;
+use thaw_data::PredictData;
+use thaw_train::config::ConfigError;
+use thaw_train::fit::input_defaults;
+use thaw_train::inference::PredictOptions;
 
 /// Arguments of `host predict`.
 #[derive(Args)]
@@ -68,7 +68,7 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
     }
     let sample = if data.has_pictures() { "file" } else { "row" };
     let data = PredictData::open(data, &args.input, &input_defaults(inference.model()))?;
-    let class_names = trained.checkpoint.state.class_names.clone();
+    let class_names = trained.checkpoint.state.given.class_names.clone();
     let predictions = Predictions::new(inference.model().task(), class_names, args.outputs);
     let limits = PredictOptions { limit_batches: args.limit_batches };
     let mut attentions = args.attentions.as_ref().map(|_| Attentions::default());
@@ -81,7 +81,7 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
         for sample in order.add(predictions.samples(&batch)?) {
             file.write(data.id(sample.index), &sample, &predictions)?;
         }
-        Ok(())
+        Ok::<_, Error>(())
     })?;
     for sample in order.rest() {
         file.write(data.id(sample.index), &sample, &predictions)?;

@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use super::Options;
 use crate::Error;
-use crate::checkpoint::Checkpoint;
-use crate::config::{PluginEntry, PluginOrigin, RunConfig};
 use crate::error::io;
-use crate::plugins::{LoadedPlugin, PluginError, PluginSet, SearchPath, Snapshot, is_path};
-use crate::run_dir::{PLUGINS, SWAPS};
-use crate::swap::Swap;
+use thaw_plugins::{LoadedPlugin, PluginError, PluginSet, SearchPath, Snapshot, is_path};
+use thaw_train::checkpoint::Checkpoint;
+use thaw_train::config::{PluginEntry, PluginOrigin, RunConfig};
+use thaw_train::run_dir::{PLUGINS, SWAPS};
+use thaw_train::swap::Swap;
 
 /// What a command makes of a run's plugins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,8 +160,8 @@ fn add_recorded(
     if let Some(other) = used.filter(|used| used.sha256() != record.sha256) {
         tracing::warn!(
             "{}: this is another file than the run had: its SHA-256 was {}",
-            crate::escape::path(other.path()),
-            crate::escape(&record.sha256)
+            thaw_terminal::escape::path(other.path()),
+            thaw_terminal::escape(&record.sha256)
         );
     }
     Ok(())
@@ -169,7 +169,7 @@ fn add_recorded(
 
 /// Strategies that took over in the run, by the checkpoint and by the run's journal.
 fn swaps(checkpoint: &Checkpoint) -> Result<Vec<Swap>, Error> {
-    let mut swaps = checkpoint.state.swaps.clone();
+    let mut swaps = checkpoint.state.kept.swaps.clone();
     // A journal that cannot be read is told of when it is to be repeated.
     swaps.extend(of_run_dir::<Swap>(checkpoint, SWAPS).unwrap_or_default());
     let mut seen = BTreeSet::new();

@@ -7,10 +7,10 @@ use thaw_plugin_api::abi::Item;
 
 use super::Options;
 use super::plugin::{Found, plugins_in, pretty};
+use super::print;
 use crate::Error;
-use crate::config::RunConfig;
-use crate::plugins::{LoadedPlugin, SearchPath};
-use crate::stdout::print;
+use thaw_plugins::{LoadedPlugin, SearchPath};
+use thaw_train::config::RunConfig;
 
 /// Arguments of `host schema`.
 #[derive(Args)]
@@ -48,7 +48,7 @@ fn items(options: &Options, config: Option<&Path>) -> Result<Vec<Item>, Error> {
             let Found { path, plugin } = found;
             match plugin {
                 Ok(plugin) => items.extend_from_slice(&plugin.metadata().items),
-                Err(error) => tracing::warn!("{}: left out: {error}", crate::escape::path(&path)),
+                Err(error) => tracing::warn!("{}: left out: {error}", thaw_terminal::escape::path(&path)),
             }
         }
     }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tch::Device;
 
 use crate::Error;
-use crate::fit::INTERRUPTED;
-use crate::torch::cuda;
+use thaw_torch::cuda;
+use thaw_train::fit::INTERRUPTED;
 
 /// Chooses the device and sets libtorch up. Before plugins are loaded: CUDA has to be opened before any use
 /// of libtorch.
@@ -15,7 +15,7 @@ use crate::torch::cuda;
 /// # Errors
 /// A device that cannot be used.
 pub fn device(name: &str) -> Result<Device, Error> {
-    let (device, note) = crate::torch::device::select(name)?;
+    let (device, note) = thaw_torch::device::select(name)?;
     if let Some(note) = note {
         // A GPU that is there and cannot be used is not passed over in silence.
         if cuda::driver_present() {
@@ -24,7 +24,7 @@ pub fn device(name: &str) -> Result<Device, Error> {
             tracing::debug!("using the CPU: {note}");
         }
     }
-    crate::torch::init()?;
+    thaw_torch::init()?;
     Ok(device)
 }
 
@@ -37,7 +37,7 @@ pub fn watch_interrupts() {
         let registered = unsafe {
             signal_hook::low_level::register(signal, move || {
                 if second.swap(true, Ordering::Relaxed) {
-                    crate::plugins::calls::forget();
+                    thaw_plugins::calls::forget();
                     signal_hook::low_level::exit(130);
                 }
                 INTERRUPTED.store(true, Ordering::Relaxed);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::Error;
-use crate::checkpoint::{Checkpoint, open_last};
-use crate::config::RunConfig;
+use thaw_train::checkpoint::{Checkpoint, open_last};
+use thaw_train::config::RunConfig;
 
 /// Arguments of commands that train.
 #[derive(Args)]

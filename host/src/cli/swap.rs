@@ -8,11 +8,11 @@ use clap::Args;
 
 use super::{Options, session, tell};
 use crate::Error;
+use crate::cli::print;
 use crate::error::io;
-use crate::fit::INTERRUPTED;
-use crate::plugins::{LoadedPlugin, SearchPath};
-use crate::stdout::print;
-use crate::swap::{SwapError, SwapRequest, ask};
+use thaw_plugins::{LoadedPlugin, SearchPath};
+use thaw_train::fit::INTERRUPTED;
+use thaw_train::swap::{SwapError, SwapRequest, ask};
 
 /// Arguments of `host swap`.
 #[derive(Args)]

@@ -9,7 +9,7 @@ use super::Options;
 use super::evaluation::Shown;
 use super::trained::TrainedArgs;
 use crate::Error;
-use crate::stdout::print;
+use crate::cli::print;
 
 /// Arguments of `host test`.
 #[derive(Args)]
@@ -43,7 +43,7 @@ pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
         )));
     }
     let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Validate)?;
-    let class_names = &trained.checkpoint.state.class_names;
+    let class_names = &trained.checkpoint.state.given.class_names;
     let (mut evaluation, data) = trained.inference.test(&args.input, class_names)?;
     evaluation.metrics.rename(|name| name.strip_prefix("val_").map(|name| format!("test_{name}")));
     for id in data.skipped() {

@@ -9,10 +9,10 @@ use thaw_plugin_api::context::Stage;
 use super::run_plugins::{self, Needs};
 use super::{Options, session};
 use crate::Error;
-use crate::checkpoint::{BEST, Checkpoint, locate};
-use crate::config::RunConfig;
-use crate::inference::Inference;
-use crate::torch::TorchError;
+use thaw_torch::TorchError;
+use thaw_train::checkpoint::{BEST, Checkpoint, locate};
+use thaw_train::config::RunConfig;
+use thaw_train::inference::Inference;
 
 /// Which checkpoint, and what is changed of its run config.
 #[derive(Args)]
@@ -70,7 +70,7 @@ impl TrainedArgs {
         let wanted = &config.trainer.device;
         let is_asked_for = self.set.iter().any(|text| text.trim_start().starts_with("trainer.device"));
         match session::device(wanted) {
-            Err(Error::Torch(TorchError::Device { reason, .. }))
+            Err(Error::Train(thaw_train::Error::Torch(TorchError::Device { reason, .. })))
                 if wanted.starts_with("cuda") && !is_asked_for =>
             {
                 let short = reason.split(". Use device").next().unwrap_or_default();

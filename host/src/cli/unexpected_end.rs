@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 
-use crate::plugins::calls;
+use thaw_plugins::calls;
 
 /// Signals that a crash sends, with their names.
 const FATAL: [(c_int, &str); 5] = [

@@ -9,7 +9,7 @@ use super::Options;
 use super::evaluation::Shown;
 use super::trained::TrainedArgs;
 use crate::Error;
-use crate::stdout::print;
+use crate::cli::print;
 
 /// Arguments of `host validate`.
 #[derive(Args)]
@@ -30,7 +30,7 @@ pub struct ValidateArgs {
 /// What ended the validation.
 pub fn run(options: &Options, args: ValidateArgs) -> Result<(), Error> {
     let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Validate)?;
-    let (evaluation, data) = trained.inference.validate(&trained.checkpoint.state.class_names)?;
+    let (evaluation, data) = trained.inference.validate(&trained.checkpoint.state.given.class_names)?;
     let names = data.class_names();
     let shown = Shown { checkpoint: trained.checkpoint.folder(), evaluation: &evaluation, names };
     if args.json { print(shown.json()) } else { shown.lines().try_for_each(print) }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::Parameter;
-use super::parameters::plain;
-use crate::aligned;
+use thaw_plugins::plain;
+use thaw_terminal::aligned;
 
 /// Columns get no wider than this; longer text goes on below.
 const WIDEST: usize = 28;

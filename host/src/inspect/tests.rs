@@ -1,6 +1,8 @@
 use serde_json::json;
 
-use super::{parameters, table};
+use thaw_plugins::parameters;
+
+use super::table;
 
 fn schema() -> serde_json::Value {
     json!({

@@ -6,8 +6,8 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 use super::PredictError;
-use crate::inference::BatchOutputs;
-use crate::weights::{WriteOptions, write_safetensors};
+use thaw_train::inference::BatchOutputs;
+use thaw_weights::{WriteOptions, write_safetensors};
 
 /// What models name their attention weights: this and the layer's number.
 const OUTPUT: &str = "attentions.";
@@ -91,7 +91,7 @@ impl Attentions {
             }
         }
         let tensors: Vec<(String, Tensor)> = whole.into_iter().collect();
-        let failed = |error: crate::weights::WeightsError| PredictError::Write {
+        let failed = |error: thaw_weights::WeightsError| PredictError::Write {
             path: path.to_path_buf(),
             reason: error.to_string(),
         };

@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 use thaw_plugin_api::model::Task;
 
 use super::{PredictError, Predictions, Row, Sample};
-use crate::durable;
+use thaw_files::durable;
 
 /// How predictions are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use thaw_plugin_api::model::{Task, Tensors};
 
 use super::PredictError;
-use crate::inference::BatchOutputs;
+use thaw_train::inference::BatchOutputs;
 
 /// What a model says of one sample.
 #[derive(Clone, Debug, PartialEq)]

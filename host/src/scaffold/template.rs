@@ -11,7 +11,7 @@ use super::{Scaffold, rings};
 const POINTS: usize = 128;
 
 /// The libtorch that this program was built for.
-const LIBTORCH: &str = env!("THAW_LIBTORCH_DIR");
+const LIBTORCH: &str = thaw_torch::LIBTORCH_DIR;
 
 /// The texts of a kind's template: path in the crate, text.
 macro_rules! template {

@@ -10,9 +10,9 @@ use thaw_plugin_api::abi::Kind;
 use super::Options;
 use super::inspect::pretty;
 use crate::Error;
-use crate::check::{self, Checked, Report, Suite};
-use crate::plugins::{PluginError, SearchPath};
-use crate::stdout::print;
+use crate::cli::print;
+use thaw_check::{self, Checked, Report, Suite};
+use thaw_plugins::{PluginError, SearchPath};
 
 /// Arguments of `host plugin check`.
 #[derive(Args)]
@@ -61,7 +61,7 @@ pub fn run(options: &Options, args: &CheckArgs) -> Result<(), Error> {
         return print(list());
     };
     let path = SearchPath::of_process(&options.plugin_dirs).find(file, Path::new(""))?;
-    check_names("check", "--only", &args.only, check::all().map(|check| check.id))?;
+    check_names("check", "--only", &args.only, thaw_check::all().map(|check| check.id))?;
     let started = Instant::now();
     let suite = Suite::new(&path, suite_options(args)?)?;
     if let Some(metadata) = suite.metadata() {
@@ -70,7 +70,7 @@ pub fn run(options: &Options, args: &CheckArgs) -> Result<(), Error> {
     let checked = if args.json {
         suite.run(|_| {})
     } else {
-        print(check::head(&suite))?;
+        print(thaw_check::head(&suite))?;
         let (mut last, mut told) = (None, Ok(()));
         let checked = suite.run(|checked| {
             if told.is_ok() {
@@ -95,22 +95,22 @@ fn tell(suite: &Suite, checked: &Checked, last: &mut Option<Option<(Kind, String
         print(format_args!("\n{heading}"))?;
         *last = Some(checked.item.clone());
     }
-    print(check::lines(suite, checked))
+    print(thaw_check::lines(suite, checked))
 }
 
 fn list() -> String {
-    let rows =
-        check::all().map(|check| format!("{:<24} {:<19} {}", check.id, check.subject(), check.description));
+    let rows = thaw_check::all()
+        .map(|check| format!("{:<24} {:<19} {}", check.id, check.subject(), check.description));
     rows.collect::<Vec<_>>().join("\n")
 }
 
-fn suite_options(args: &CheckArgs) -> Result<check::Options, Error> {
+fn suite_options(args: &CheckArgs) -> Result<thaw_check::Options, Error> {
     let timeout = args.timeout.map(|seconds| {
         let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
         duration.ok_or_else(|| usage(format!("--timeout is {seconds}, expected a number of seconds above 0")))
     });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Ok(check::Options {
+    Ok(thaw_check::Options {
         seed: args.seed,
         only: args.only.clone(),
         ids: args.ids.clone(),
@@ -172,5 +172,5 @@ pub struct RunCheckArgs {
 /// # Errors
 /// A text that is no job.
 pub fn run_one(args: &RunCheckArgs) -> Result<(), Error> {
-    check::run_job(args.job.as_deref()).map_err(usage)
+    thaw_check::run_job(args.job.as_deref()).map_err(usage)
 }

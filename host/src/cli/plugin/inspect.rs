@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::Options;
 use crate::Error;
+use crate::cli::print;
 use crate::inspect::{WIDTH, json, text};
-use crate::plugins::{LoadedPlugin, SearchPath};
-use crate::stdout::print;
+use thaw_plugins::{LoadedPlugin, SearchPath};
 
 /// Arguments of `host plugin inspect`.
 #[derive(Args)]

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use super::Options;
 use super::inspect::pretty;
 use crate::Error;
-use crate::aligned;
-use crate::plugins::{LoadedPlugin, PluginError, SearchPath};
-use crate::stdout::print;
+use crate::cli::print;
+use thaw_plugins::{LoadedPlugin, PluginError, SearchPath};
+use thaw_terminal::aligned;
 
 /// Arguments of `host plugin list`.
 #[derive(Args)]

@@ -6,12 +6,12 @@ use clap::Args;
 
 use super::Options;
 use crate::Error;
-use crate::config::{ConfigError, PinnedConfig, RunConfig};
-use crate::durable;
+use crate::cli::print;
 use crate::error::io;
-use crate::plugins::{PluginError, SearchPath};
-use crate::stdout::print;
-use crate::weights::sha256_file;
+use thaw_files::durable;
+use thaw_files::sha256::sha256_file;
+use thaw_plugins::{PluginError, SearchPath};
+use thaw_train::config::{ConfigError, PinnedConfig, RunConfig};
 
 /// Arguments of `host plugin lock`.
 #[derive(Args)]

@@ -8,8 +8,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use thaw_plugin_api::abi::Kind;
 
 use crate::Error;
+use crate::cli::print;
 use crate::scaffold::{PluginApi, Scaffold};
-use crate::stdout::print;
 
 /// Arguments of `host plugin new`.
 #[derive(Args)]

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use serde_json::json;
-use thaw_host::plugins::{PluginSet, SearchPath};
+use thaw_plugins::{PluginSet, SearchPath};
 use thaw_test_references::{Built, Exported, check_exported};
 
 /// What has to come of a file.

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use thaw_host::plugins::SearchPath;
 use thaw_plugin_api::tch::Device;
+use thaw_plugins::SearchPath;
 use thaw_test_references::Reference;
 
 use crate::check::{self, Verdict};

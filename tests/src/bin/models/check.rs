@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use thaw_host::plugins::{PluginSet, SearchPath};
 use thaw_plugin_api::model::{Stage, Tensors};
 use thaw_plugin_api::tch::{self, Device, Tensor};
+use thaw_plugins::{PluginSet, SearchPath};
 use thaw_test_references::{Built, Deviation, Reference, check_script};
 use thaw_tests::catalog::{self, Target};
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use serde_json::Value;
-use thaw_host::weights::{StateDict, WeightsError, read};
 use thaw_plugin_api::tch::Tensor;
 use thaw_test_references::{Deviation, check_tensors};
+use thaw_weights::{StateDict, WeightsError, read};
 
 /// Reads a file, values included, and compares what came of it with what `expected` says.
 ///

@@ -1,7 +1,7 @@
 //! Steps of the host's optimizer on one batch, against recorded losses.
 
 use serde_json::{Value, json};
-use thaw_host::optimizer::{Optimizer, OptimizerConfig, OptimizerError, Parameters};
+use thaw_optim::optimizer::{Optimizer, OptimizerConfig, OptimizerError, Parameters};
 use thaw_test_references::{Built, Deviation, Reference};
 
 /// Trains everything as the reference's `adamw` says, and compares the loss before each step.

@@ -23,8 +23,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use check::Verdict;
-use thaw_host::plugins::SearchPath;
 use thaw_plugin_api::tch::Device;
+use thaw_plugins::SearchPath;
 use thaw_tests::On;
 
 /// Set where a reference must not be skipped for want of its weights.

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use thaw_host::weights::{
-    PretrainedNames, TensorSpec, WeightsConfig, apply, plan_pretrained, read, sha256_file,
-};
+use thaw_files::sha256::sha256_file;
 use thaw_plugin_api::tch::no_grad_guard;
 use thaw_test_references::{Built, Deviation, check_tensors, formula};
+use thaw_weights::{PretrainedNames, TensorSpec, WeightsConfig, apply, plan_pretrained, read};
 
 /// The file with this size and checksum in `$THAW_WEIGHTS` or `weights`, or in a folder there, whatever its
 /// name.
@@ -48,7 +47,7 @@ pub fn of(weights: &Value) -> Result<PathBuf, String> {
 /// # Errors
 /// The first difference, or nothing recorded to compare with.
 pub fn check_file(file: &Path, weights: &Value) -> Result<Deviation, String> {
-    let text = |error: thaw_host::weights::WeightsError| error.to_string();
+    let text = |error: thaw_weights::WeightsError| error.to_string();
     let state = read(file).map_err(text)?;
     let (Some(entries), Some(recorded)) = (weights["entries"].as_u64(), weights["tensors"].as_object())
     else {
@@ -78,7 +77,7 @@ pub fn load(built: &Built, file: PathBuf, weights: &Value) -> Result<(), String>
     let extra = weights["entries_not_in_state_dict"].as_array();
     config.ignore =
         extra.into_iter().flatten().filter_map(Value::as_str).chain(["W"]).map(str::to_owned).collect();
-    let text = |error: thaw_host::weights::WeightsError| error.to_string();
+    let text = |error: thaw_weights::WeightsError| error.to_string();
     let state = read(&config.path).map_err(text)?;
     let specs: Vec<TensorSpec> = built
         .tensors()

@@ -1,0 +1,344 @@
+//! The data of a run: its splits, classes and loaders.
+
+use super::DataError;
+use super::cifar10::{files_folder, open_cifar10, training_files};
+use super::config::{DataConfig, LoadingConfig, Source};
+use super::dataset::{Dataset, Pass};
+use super::defaults::InputDefaults;
+use super::error::first_names;
+use super::folder::{open_folder, require_folder};
+use super::layout::split_folders;
+use super::list::open_list;
+use super::loader::{Loader, Walk};
+use super::split::{SplitBy, split};
+use super::tensor_file::TensorFile;
+use super::tensors::{Keys, open_tensors};
+use super::text::{TextEncoder, open_texts};
+use std::fmt;
+use std::sync::Arc;
+use thaw_terminal::escape::shorten;
+
+/// A part of the data with its own purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// Trains the model: shuffled and augmented as configured.
+    Train,
+    /// Measures it: always in the same order, never augmented.
+    Val,
+}
+
+/// Most batches of an epoch, per split; None for all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Training batches.
+    pub train: Option<usize>,
+    /// Validation batches.
+    pub val: Option<usize>,
+}
+
+/// Opened data: one dataset per split, and how to walk through them.
+pub struct DataModule {
+    kind: &'static str,
+    loading: LoadingConfig,
+    seed: u64,
+    split_by: SplitBy,
+    limits: Limits,
+    train: Arc<dyn Dataset>,
+    val: Option<Arc<dyn Dataset>>,
+}
+
+type Splits = (Arc<dyn Dataset>, Option<Arc<dyn Dataset>>);
+
+impl DataModule {
+    /// Opens the data that the config names: paths, labels and rows are checked now, pictures when they are
+    /// met.
+    ///
+    /// `seed` is the run's; `defaults` is what the model says about its inputs.
+    pub fn open(config: &DataConfig, seed: u64, defaults: &InputDefaults) -> Result<DataModule, DataError> {
+        DataModule::open_split_by(config, seed, defaults, SplitBy::default())
+    }
+
+    /// The same with the rule of a checkpoint for `val_split`, so that its run keeps its split.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_split_by(
+        config: &DataConfig,
+        seed: u64,
+        defaults: &InputDefaults,
+        split_by: SplitBy,
+    ) -> Result<DataModule, DataError> {
+        let (train, val) = open_splits(config, defaults)?;
+        let (train, val) = match config.loading.val_split {
+            Some(share) => {
+                let (train, val) = split(train, share, config.loading.split_seed, &split_by)?;
+                (train, Some(val))
+            }
+            None => (train, val),
+        };
+        let loading = config.loading.clone();
+        if loading.drop_last && train.len() < loading.batch_size {
+            return Err(DataError::value(
+                "drop_last",
+                format!("{} training samples", train.len()),
+                format!("at least one batch of {} (lower batch_size)", loading.batch_size),
+            ));
+        }
+        Ok(DataModule { kind: config.kind(), loading, seed, split_by, limits: Limits::default(), train, val })
+    }
+
+    /// The samples of a split; None if there is no validation data.
+    pub fn dataset(&self, split: Split) -> Option<&Arc<dyn Dataset>> {
+        match split {
+            Split::Train => Some(&self.train),
+            Split::Val => self.val.as_ref(),
+        }
+    }
+
+    /// Sets how many batches of each split will be asked for. A split that is not shuffled then gives those
+    /// of its first samples, whatever their lengths.
+    pub fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// What a `val_split` of this data is drawn from; checkpoints keep it.
+    pub fn split_by(&self) -> &SplitBy {
+        &self.split_by
+    }
+
+    /// Number of samples; 0 without validation data.
+    pub fn samples(&self, split: Split) -> usize {
+        self.dataset(split).map_or(0, |dataset| dataset.len())
+    }
+
+    /// Samples per batch.
+    pub fn batch_size(&self, split: Split) -> usize {
+        match split {
+            Split::Train => self.loading.batch_size,
+            Split::Val => self.loading.val_batch_size.unwrap_or(self.loading.batch_size),
+        }
+    }
+
+    /// Batches per epoch.
+    pub fn batches(&self, split: Split) -> usize {
+        let (samples, size) = (self.samples(split), self.batch_size(split));
+        if split == Split::Train && self.loading.drop_last { samples / size } else { samples.div_ceil(size) }
+    }
+
+    /// Class names in the order of their indices; empty if the target is no class.
+    pub fn class_names(&self) -> &[String] {
+        self.train.class_names()
+    }
+
+    /// Refuses data with more classes than the model has, and warns of fewer.
+    ///
+    /// # Errors
+    /// More classes than the model has.
+    pub fn check_num_classes(&self, num_classes: usize) -> Result<(), DataError> {
+        let names = self.class_names();
+        if names.len() > num_classes {
+            return Err(DataError::TooManyClasses {
+                found: names.len(),
+                expected: num_classes,
+                names: first_names(names, 12),
+            });
+        }
+        if !names.is_empty() && names.len() < num_classes {
+            tracing::warn!(
+                "the model has {num_classes} classes, the data only {}: {}",
+                names.len(),
+                first_names(names, 12)
+            );
+        }
+        Ok(())
+    }
+
+    /// What a sample is called: path of the picture or number of the row.
+    pub fn id(&self, split: Split, index: usize) -> String {
+        self.dataset(split).map_or(String::new(), |d| d.id(index))
+    }
+
+    /// True if a sample of the split has the same input in every epoch, so that what is computed from it
+    /// alone may be kept.
+    pub fn fixed_inputs(&self, split: Split) -> bool {
+        let pass = self.pass(split, 0);
+        self.dataset(split).is_some_and(|d| d.fixed_inputs(&pass))
+    }
+
+    /// Pictures that could not be read so far, by id (`on_error = "skip"`).
+    pub fn skipped(&self) -> Vec<String> {
+        let mut skipped = self.train.skipped();
+        skipped.extend(self.val.iter().flat_map(|val| val.skipped()));
+        skipped.sort();
+        skipped.dedup();
+        skipped
+    }
+
+    /// Walks through an epoch of a split from its batch `start_batch` on; without validation data, through
+    /// nothing.
+    pub fn loader(&self, split: Split, epoch: u64, start_batch: usize) -> Result<Option<Loader>, DataError> {
+        let Some(dataset) = self.dataset(split) else {
+            return Ok(None);
+        };
+        let train = split == Split::Train;
+        let walk = Walk {
+            pass: self.pass(split, epoch),
+            batch_size: self.batch_size(split),
+            shuffle: train && self.loading.shuffle,
+            drop_last: train && self.loading.drop_last,
+            workers: workers(self.loading.workers, dataset.as_ref()),
+            start_batch,
+            limit: if train { self.limits.train } else { self.limits.val },
+        };
+        Loader::new(Arc::clone(dataset), walk).map(Some)
+    }
+
+    fn pass(&self, split: Split, epoch: u64) -> Pass {
+        Pass { seed: self.seed, epoch, augment: split == Split::Train }
+    }
+
+    /// What there is, for the head of a run.
+    pub fn summary(&self) -> Summary {
+        let count = |dataset: &Arc<dyn Dataset>| {
+            let mut per_class = vec![0; dataset.class_names().len()];
+            for index in 0..dataset.len() {
+                if let Some(class) = dataset.class_of(index) {
+                    per_class[class] += 1;
+                }
+            }
+            SplitSummary { samples: dataset.len(), per_class }
+        };
+        Summary {
+            kind: self.kind,
+            input: self.train.input_shape(),
+            classes: self.class_names().to_vec(),
+            train: count(&self.train),
+            val: self.val.as_ref().map(count),
+        }
+    }
+}
+
+/// Threads for a dataset if the config leaves it open.
+pub(crate) fn workers(configured: Option<usize>, dataset: &dyn Dataset) -> usize {
+    configured.unwrap_or_else(|| {
+        if dataset.in_memory() { 0 } else { std::thread::available_parallelism().map_or(1, usize::from) }
+    })
+}
+
+fn open_splits(config: &DataConfig, defaults: &InputDefaults) -> Result<Splits, DataError> {
+    let images = &config.images;
+    let val_split = config.loading.val_split.is_some();
+    let pictures = (images, defaults);
+    match &config.source {
+        Source::ImageFolder(source) => {
+            let (train, val) = split_folders(source, val_split)?;
+            let train = open_folder(&train, None, images, defaults)?;
+            let classes = Some(train.class_names());
+            let val = val.map(|v| open_folder(&v, classes, images, defaults)).transpose()?;
+            Ok((train, val))
+        }
+        Source::List(source) => {
+            let train = open_list(&source.path, source, None, true, pictures)?;
+            let classes = known(&train);
+            let open = |v| open_list(v, source, classes, true, pictures);
+            let val = source.val_path.as_deref().map(open).transpose()?;
+            Ok((train, val))
+        }
+        Source::Cifar10(source) => {
+            require_folder(&source.path, "path")?;
+            let folder = files_folder(&source.path);
+            let train = open_cifar10(&training_files(&folder)?, true, images, defaults)?;
+            let test = folder.join("test_batch.bin");
+            let val = if !val_split && test.is_file() {
+                Some(open_cifar10(&[test], true, images, defaults)?)
+            } else {
+                None
+            };
+            Ok((train, val))
+        }
+        Source::Tensors(source) => {
+            super::folder::require_file(&source.path, "path")?;
+            let file = TensorFile::open(&source.path, source.max_mib)?;
+            let keys = |prefix| Keys { config: source, prefix, target: true };
+            let train = open_tensors(&file, keys(""), None)?;
+            let classes = known(&train);
+            let first = format!("{}{}", source.val_prefix, source.inputs[0]);
+            let val = if let Some(path) = &source.val_path {
+                super::folder::require_file(path, "val_path")?;
+                Some(open_tensors(&TensorFile::open(path, source.max_mib)?, keys(""), classes)?)
+            } else if !val_split && !source.val_prefix.is_empty() && file.has(&first) {
+                Some(open_tensors(&file, keys(&source.val_prefix), classes)?)
+            } else {
+                None
+            };
+            Ok((train, val))
+        }
+        Source::Text(source) => {
+            let encoder = Arc::new(TextEncoder::open(source, defaults.max_length)?);
+            let train = open_texts(&source.path, Arc::clone(&encoder), None, true)?;
+            let classes = known(&train);
+            let open = |v| open_texts(v, encoder, classes, true);
+            let val = source.val_path.as_deref().map(open).transpose()?;
+            Ok((train, val))
+        }
+    }
+}
+
+/// The training classes, if there are any.
+fn known(train: &Arc<dyn Dataset>) -> Option<&[String]> {
+    Some(train.class_names()).filter(|names| !names.is_empty())
+}
+
+/// What the data of a run holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The kind of data.
+    pub kind: &'static str,
+    /// Inputs of a sample, such as `x 3x224x224`.
+    pub input: String,
+    /// Class names.
+    pub classes: Vec<String>,
+    /// The training split.
+    pub train: SplitSummary,
+    /// The validation split.
+    pub val: Option<SplitSummary>,
+}
+
+/// Counts of a split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitSummary {
+    /// Number of samples.
+    pub samples: usize,
+    /// Samples of each class, in the order of the indices; empty without classes.
+    pub per_class: Vec<usize>,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} training", self.kind, self.train.samples)?;
+        match &self.val {
+            Some(val) => write!(f, " and {} validation samples", val.samples)?,
+            None => write!(f, " samples, no validation")?,
+        }
+        write!(f, " ({})", self.input)?;
+        if self.classes.is_empty() {
+            return Ok(());
+        }
+        write!(f, ", {} classes: ", self.classes.len())?;
+        const SHOWN: usize = 20;
+        for (i, class) in self.classes.iter().take(SHOWN).enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}{} {}", shorten(class), self.train.per_class[i])?;
+            if let Some(val) = &self.val {
+                write!(f, "+{}", val.per_class[i])?;
+            }
+        }
+        match self.classes.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

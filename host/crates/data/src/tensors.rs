@@ -1,0 +1,233 @@
+//! Samples that are tensors already.
+
+use super::DataError;
+use super::batch::Batch;
+use super::config::TensorsConfig;
+use super::dataset::{Dataset, Pass};
+use super::error::first_names;
+use super::targets::{configured_classes, warn_of_empty};
+use super::tensor_file::{RawTensor, TensorFile};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use tch::{Kind, Tensor};
+use thaw_terminal::escape::shorten;
+
+/// Target key if the config names none.
+const DEFAULT_TARGET: &str = "y";
+
+/// Which keys of the file a split takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keys<'a> {
+    pub(crate) config: &'a TensorsConfig,
+    /// Stands before each key: empty for training.
+    pub(crate) prefix: &'a str,
+    /// False leaves the target unread.
+    pub(crate) target: bool,
+}
+
+struct TensorDataset {
+    rows: usize,
+    inputs: Vec<(String, Stored)>,
+    target: Option<Stored>,
+    classes: Vec<String>,
+}
+
+/// A tensor as the file has it, and what its rows become in a batch.
+struct Stored {
+    raw: RawTensor,
+    becomes: Becomes,
+}
+
+/// What a model gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Becomes {
+    /// f32, of floats of any width.
+    Floats,
+    /// i64, of whole numbers and bools.
+    WholeNumbers,
+    /// f32 from 0 to 1, of bytes from 0 to 255, as torchvision's `ToTensor` makes them.
+    Levels,
+}
+
+impl Stored {
+    fn target(raw: RawTensor) -> Stored {
+        let becomes = match raw.kind {
+            Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double => Becomes::Floats,
+            _ => Becomes::WholeNumbers,
+        };
+        Stored { raw, becomes }
+    }
+
+    /// Bytes of two or more dimensions beside the sample are pictures.
+    fn input(raw: RawTensor) -> Stored {
+        if raw.kind == Kind::Uint8 && raw.shape.len() >= 3 {
+            return Stored { raw, becomes: Becomes::Levels };
+        }
+        Stored::target(raw)
+    }
+
+    /// The rows of these samples.
+    fn rows(&self, indices: &[usize]) -> Result<Tensor, DataError> {
+        let mut shape: Vec<i64> = self.raw.shape.iter().map(|&n| n as i64).collect();
+        shape[0] = indices.len() as i64;
+        let bytes = self.raw.bytes();
+        let width = self.raw.row_bytes();
+        let consecutive = indices.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        let rows = match indices.first() {
+            // Without shuffling a batch is a slice of the file.
+            Some(&first) if consecutive => {
+                let slice = &bytes[first * width..(first + indices.len()) * width];
+                Tensor::f_from_data_size(slice, &shape, self.raw.kind)?
+            }
+            _ => {
+                let mut gathered = Vec::with_capacity(indices.len() * width);
+                for &row in indices {
+                    gathered.extend_from_slice(&bytes[row * width..(row + 1) * width]);
+                }
+                Tensor::f_from_data_size(&gathered, &shape, self.raw.kind)?
+            }
+        };
+        Ok(match self.becomes {
+            Becomes::Floats => rows.f_to_kind(Kind::Float)?,
+            Becomes::WholeNumbers => rows.f_to_kind(Kind::Int64)?,
+            Becomes::Levels => rows.f_to_kind(Kind::Float)?.f_div_scalar(255.0)?,
+        })
+    }
+}
+
+/// Opens the tensors of a split. `classes` are the training split's, for validation.
+pub(crate) fn open_tensors(
+    file: &TensorFile,
+    keys: Keys<'_>,
+    classes: Option<&[String]>,
+) -> Result<Arc<dyn Dataset>, DataError> {
+    let config = keys.config;
+    if config.inputs.is_empty() {
+        return Err(DataError::value("inputs", "[]", "at least one key"));
+    }
+    let mut rows: Option<(String, usize)> = None;
+    let mut load = |key: &str| {
+        let key = format!("{}{key}", keys.prefix);
+        let tensor = file.get(&key)?;
+        let Some(&count) = tensor.shape.first() else {
+            return Err(file.error(&key, "shape []", "a first dimension: the samples"));
+        };
+        if count == 0 {
+            let found = format!("shape {:?}", tensor.shape);
+            return Err(file.error(&key, found, "at least one sample"));
+        }
+        match &rows {
+            Some((first, n)) if *n != count => {
+                let found = format!("shape {:?}, so {count} samples", tensor.shape);
+                return Err(file.error(&key, found, format!("{n} as in `{first}`")));
+            }
+            Some(_) => {}
+            None => rows = Some((key.clone(), count)),
+        }
+        Ok(tensor)
+    };
+    let mut inputs = Vec::new();
+    for key in &config.inputs {
+        inputs.push((key.clone(), Stored::input(load(key)?)));
+    }
+    let target_key = config.target.as_deref().unwrap_or(DEFAULT_TARGET);
+    let full_key = format!("{}{target_key}", keys.prefix);
+    let wanted = keys.target && (config.target.is_some() || file.has(&full_key));
+    let target = if wanted { Some(Stored::target(load(target_key)?)) } else { None };
+    let names = match &target {
+        Some(target) if target.becomes == Becomes::WholeNumbers && target.raw.shape.len() == 1 => {
+            let known = configured_classes(&config.classes)?.or(classes);
+            class_names(&target.raw, known, file.path(), &full_key)?
+        }
+        _ => Vec::new(),
+    };
+    Ok(Arc::new(TensorDataset { rows: rows.map_or(0, |(_, n)| n), inputs, target, classes: names }))
+}
+
+/// Names of the classes that a target of indices has: the known ones, else the indices themselves.
+fn class_names(
+    target: &RawTensor,
+    known: Option<&[String]>,
+    path: &Path,
+    key: &str,
+) -> Result<Vec<String>, DataError> {
+    let mut seen = BTreeSet::new();
+    for (row, class) in (0..).map_while(|row| Some((row, target.whole_number(row)?))) {
+        let expected = match known {
+            _ if class < 0 => "a class index from 0".to_string(),
+            Some(names) if class >= names.len() as i64 => {
+                format!("0 to {} ({})", names.len() - 1, first_names(names, 12))
+            }
+            None if class > i64::from(u16::MAX) => format!("a class index up to {}", u16::MAX),
+            _ => {
+                seen.insert(class as usize);
+                continue;
+            }
+        };
+        return Err(DataError::Label {
+            path: path.to_path_buf(),
+            place: format!("tensor `{key}`, row {row}"),
+            found: class.to_string(),
+            expected,
+        });
+    }
+    if let Some(names) = known {
+        return Ok(names.to_vec());
+    }
+    let names: Vec<String> = (0..=seen.last().copied().unwrap_or(0)).map(|i| i.to_string()).collect();
+    warn_of_empty(path, &names, seen.into_iter());
+    Ok(names)
+}
+
+impl Dataset for TensorDataset {
+    fn len(&self) -> usize {
+        self.rows
+    }
+    fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+    fn class_of(&self, index: usize) -> Option<usize> {
+        if self.classes.is_empty() {
+            return None;
+        }
+        let target = self.target.as_ref()?;
+        target.raw.whole_number(index).map(|class| class as usize)
+    }
+    fn id(&self, index: usize) -> String {
+        index.to_string()
+    }
+    fn input_shape(&self) -> String {
+        let shape = |(name, tensor): &(String, Stored)| {
+            let sizes: Vec<String> = tensor.raw.shape[1..].iter().map(usize::to_string).collect();
+            match sizes.len() {
+                0 => shorten(name).into_owned(),
+                _ => format!("{} {}", shorten(name), sizes.join("x")),
+            }
+        };
+        let shapes: Vec<String> = self.inputs.iter().map(shape).collect();
+        shapes.join(", ")
+    }
+    fn batch(&self, indices: &[usize], _pass: &Pass) -> Result<Batch, DataError> {
+        let mut inputs = Vec::with_capacity(self.inputs.len());
+        for (name, tensor) in &self.inputs {
+            inputs.push((name.clone(), tensor.rows(indices)?));
+        }
+        let target = self.target.as_ref();
+        Ok(Batch {
+            inputs,
+            targets: target.map(|target| target.rows(indices)).transpose()?,
+            indices: indices.to_vec(),
+            position: 0,
+        })
+    }
+    fn fixed_inputs(&self, _pass: &Pass) -> bool {
+        true
+    }
+    fn in_memory(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! Plugins: finding, opening and checking them, and what is made of them.
+//!
+//! [`PluginSet`] holds the plugins of this process; [`Instance`] is a strategy or callback of one. This is
+//! the only module that opens libraries. They are never closed: code, statics and panic hooks of a plugin
+//! live as long as the process.
+
+pub mod calls;
+mod compatibility;
+mod dependencies;
+mod error;
+mod instance;
+mod load;
+mod locate;
+mod log;
+mod parameters;
+mod self_contained;
+mod set;
+mod snapshot;
+mod spelling;
+mod trust;
+mod whole;
+
+pub use dependencies::links_libtorch;
+pub use error::{Failure, PluginError};
+pub use instance::Instance;
+pub use load::LoadedPlugin;
+pub use load::root_and_metadata;
+pub use locate::{SearchPath, is_path};
+pub use parameters::{Parameter, parameters, plain};
+pub use self_contained::self_contained;
+pub use set::PluginSet;
+pub use snapshot::{PluginFile, Snapshot};
+pub use spelling::pattern;
+pub use trust::be_strict;

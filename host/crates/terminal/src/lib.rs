@@ -1,0 +1,14 @@
+//! What a terminal is shown: names that somebody else chose, cells of tables, standard output.
+//!
+//! ```
+//! use thaw_terminal::{aligned, escape};
+//!
+//! let class = "tabby\u{1b}[31m";
+//! assert_eq!(aligned::left(&escape(class), 16), "tabby\\u{1b}[31m ");
+//! ```
+
+pub mod aligned;
+pub mod escape;
+pub mod stdout;
+
+pub use escape::escape;

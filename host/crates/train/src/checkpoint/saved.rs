@@ -1,0 +1,179 @@
+//! What `state.json` holds: one flat object, read and written in parts.
+//!
+//! Each part of a run's state has its own type here. A key that versions before did not write has a default; a
+//! key that is written once is never given another meaning.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thaw_plugin_api::context::CheckpointName;
+use thaw_plugin_api::module_tree::Module;
+use thaw_plugin_api::optimizer::ParamGroup;
+
+use super::{Best, Meter};
+use crate::run_dir::Position;
+use crate::swap::Swap;
+use thaw_data::SplitBy;
+use thaw_optim::optimizer::OptimizerConfig;
+use thaw_optim::scheduler::RunLength;
+
+/// The state of a run besides its tensors.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SavedState {
+    /// Version of this form.
+    pub format: u32,
+    /// Version of the program.
+    pub thaw: String,
+    /// SHA-256 of the other files.
+    pub files: BTreeMap<String, String>,
+    /// Where the run stands.
+    #[serde(flatten)]
+    pub position: SavedPosition,
+    /// What the run was started with.
+    #[serde(flatten)]
+    pub given: SavedGiven,
+    /// Freeze state, optimizer and scheduler, without their tensors.
+    #[serde(flatten)]
+    pub trained: SavedTrained,
+    /// State of strategies and callbacks.
+    pub callbacks: Vec<SavedCallback>,
+    /// Losses and metrics.
+    #[serde(flatten)]
+    pub measured: SavedMeasured,
+    /// What hooks asked for.
+    #[serde(flatten)]
+    pub requests: SavedRequests,
+    /// What lies in the run directory.
+    #[serde(flatten)]
+    pub kept: SavedKept,
+}
+
+/// Where the run stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedPosition {
+    /// The epoch to go on with.
+    pub epoch: usize,
+    /// The batch of that epoch to go on with; 0 starts the epoch.
+    pub batch: usize,
+    /// Samples of that epoch that were trained on, in its order.
+    #[serde(default)]
+    pub sample: Option<usize>,
+    /// Samples of training.
+    #[serde(default)]
+    pub train_samples: Option<usize>,
+    /// Optimizer steps so far.
+    pub global_step: usize,
+    /// How long the run was to be.
+    #[serde(default)]
+    pub length: Option<RunLength>,
+}
+
+/// What the run was started with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedGiven {
+    /// The model and its configuration.
+    pub model: SavedModel,
+    /// Names of the classes, where the target is one.
+    pub class_names: Vec<String>,
+    /// What a `val_split` of the run's data is drawn from; older versions did not write it, see
+    /// [`Checkpoint::split_by`](super::Checkpoint::split_by).
+    #[serde(default)]
+    pub split_by: Option<SplitBy>,
+    /// The run config.
+    pub config: Value,
+    /// Where the files and folders are that it names, by key (a JSON pointer into it): a file of this
+    /// checkpoint, or an absolute path.
+    #[serde(default)]
+    pub paths: BTreeMap<String, String>,
+}
+
+/// Which model it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedModel {
+    /// Id.
+    pub id: String,
+    /// Its configuration.
+    pub config: Value,
+}
+
+/// Freeze state, optimizer and scheduler; their tensors are in files of their own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedTrained {
+    /// Modules with modes and `requires_grad`.
+    pub modules: Vec<Module>,
+    /// Groups with their rates.
+    pub groups: Vec<ParamGroup>,
+    /// Settings of the optimizer, where another one has taken the place of the run config's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<OptimizerConfig>,
+    /// State of the scheduler.
+    pub scheduler: Option<Value>,
+    /// Loss scaling.
+    #[serde(default)]
+    pub loss_scale: Option<SavedScaler>,
+}
+
+/// Loss scaling, in half precision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedScaler {
+    /// What the loss is multiplied by.
+    pub scale: f64,
+    /// Steps without infinities since the scale last changed.
+    pub good_steps: u32,
+}
+
+/// State of a strategy or callback.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedCallback {
+    /// Id.
+    pub id: String,
+    /// Its plugin.
+    pub plugin: String,
+    /// What it gave.
+    pub state: Value,
+}
+
+/// Losses and metrics.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedMeasured {
+    /// Latest value of each metric.
+    pub metrics: BTreeMap<String, f64>,
+    /// Every metric that there was.
+    #[serde(default)]
+    pub known_metrics: BTreeSet<String>,
+    /// Sums of the epoch that is under way.
+    pub meter: Meter,
+    /// The last batch's loss.
+    #[serde(default)]
+    pub loss: Option<f64>,
+    /// Rates of the last step, by position of the group; the record of the epoch has them.
+    #[serde(default)]
+    pub used_rates: Vec<f64>,
+}
+
+/// What hooks asked for and the loop has not done yet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedRequests {
+    /// Metrics that hooks logged and no record has yet.
+    #[serde(default)]
+    pub logged: BTreeMap<String, f64>,
+}
+
+/// What lies in the run directory.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedKept {
+    /// The best checkpoint so far.
+    pub best: Option<Best>,
+    /// Epoch checkpoints kept for their rank, best first.
+    #[serde(default, rename = "kept")]
+    pub ranked: Vec<Best>,
+    /// Checkpoints that hooks asked for, by name: strategies may want to restore them.
+    #[serde(default)]
+    pub requested: BTreeSet<CheckpointName>,
+    /// Where the files of records end.
+    pub records: Position,
+    /// Strategies that were replaced in the running process, in order.
+    #[serde(default)]
+    pub swaps: Vec<Swap>,
+}

@@ -1,0 +1,125 @@
+//! `[trainer]` and `[checkpoint]`.
+
+use thaw_plugin_api::config::Config;
+use thaw_plugin_api::model::Precision;
+use thaw_plugin_api::monitor::Mode;
+
+use thaw_torch::MatmulPrecision;
+
+/// The loop, by Lightning's names.
+#[derive(Clone, Debug, Config)]
+#[config(default)]
+pub struct TrainerConfig {
+    /// Epochs to train.
+    #[config(default = 10)]
+    pub max_epochs: usize,
+    /// Optimizer steps after which the run ends, whatever the epoch.
+    #[config(range = 1..)]
+    pub max_steps: Option<usize>,
+    /// `auto`, `cpu`, `cuda` or `cuda:N`.
+    #[config(default = "auto")]
+    pub device: String,
+    /// Number format of forward and backward.
+    #[config(default = Precision::Fp32)]
+    pub precision: Precision,
+    /// Batches whose gradients are added before a step.
+    #[config(default = 1, range = 1..)]
+    pub accumulate_grad_batches: usize,
+    /// How batches of unequal size count in an accumulation.
+    #[config(default = Weighting::Batches)]
+    pub weighting: Weighting,
+    /// Limit of the gradients' norm or of each of their values; 0 is no limit, as in Lightning.
+    #[config(range = 0.0..)]
+    pub gradient_clip_val: Option<f64>,
+    /// What is limited.
+    #[config(default = ClipAlgorithm::Norm)]
+    pub gradient_clip_algorithm: ClipAlgorithm,
+    /// Epochs between validations.
+    #[config(default = 1, range = 1..)]
+    pub check_val_every_n_epoch: usize,
+    /// Batches of validation before training starts, to find errors early.
+    #[config(default = 2)]
+    pub num_sanity_val_steps: usize,
+    /// Batches of training in an epoch, at most.
+    #[config(range = 1..)]
+    pub limit_train_batches: Option<usize>,
+    /// Batches of validation, at most.
+    #[config(range = 1..)]
+    pub limit_val_batches: Option<usize>,
+    /// Batches between records of single batches in `metrics.jsonl`; 0 for none.
+    #[config(default = 50)]
+    pub log_every_n_steps: usize,
+    /// What happens when a trainable parameter is in no group or gets no gradient, or a frozen one moves.
+    #[config(default = Audit::Error)]
+    pub audit: Audit,
+    /// Ends the run on a loss (of training or validation), on a norm of clipped gradients, and at checkpoints on
+    /// weights or buffers that are not finite.
+    #[config(default = true)]
+    pub detect_anomaly: bool,
+    /// Convolutions with the channels last in memory. Default: on a GPU.
+    pub channels_last: Option<bool>,
+    /// Precision of float32 matrix products and convolutions on a GPU. Default: PyTorch's, products in float32
+    /// and convolutions in TensorFloat-32.
+    pub matmul_precision: Option<MatmulPrecision>,
+    /// Whether cuDNN tries its algorithms on every new shape and takes the fastest, on a GPU.
+    #[config(default = false)]
+    pub cudnn_benchmark: bool,
+    /// Algorithms that give the same result every time; an operation that has none ends the run.
+    #[config(default = false)]
+    pub deterministic: bool,
+    /// Threads of libtorch on the CPU. Default: libtorch's own choice.
+    #[config(range = 1..)]
+    pub threads: Option<usize>,
+}
+
+/// How batches of unequal size count in an accumulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum Weighting {
+    /// Every batch alike, as Lightning: the loss is divided by `accumulate_grad_batches`.
+    Batches,
+    /// By samples: accumulation equals one batch of all of them, also in a short last window.
+    Samples,
+}
+
+/// What gradient clipping limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum ClipAlgorithm {
+    /// The norm over all parameters of the optimizer.
+    Norm,
+    /// Every value.
+    Value,
+}
+
+/// What happens when freeze state and groups disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum Audit {
+    /// The run ends, naming the parameters.
+    Error,
+    /// A warning.
+    Warn,
+    /// Nothing.
+    Off,
+}
+
+/// What is kept, by the names of Lightning's `ModelCheckpoint`.
+#[derive(Clone, Debug, Config)]
+#[config(default)]
+pub struct CheckpointConfig {
+    /// Metric that decides which is `best`. Default: `val_loss`, without validation `train_loss`.
+    pub monitor: Option<String>,
+    /// Whether less or more of it is better. Default: what its name says; losses and errors are to fall,
+    /// accuracies, scores and correlations to rise.
+    pub mode: Option<Mode>,
+    /// Epochs between checkpoints.
+    #[config(default = 1, range = 1..)]
+    pub every_n_epochs: usize,
+    /// Optimizer steps between checkpoints, besides those at the ends of epochs.
+    #[config(range = 1..)]
+    pub every_n_train_steps: Option<usize>,
+    /// How many are kept: the best ones besides `last`; -1 keeps all, 0 none but `last`.
+    #[config(default = 1, range = -1..)]
+    pub save_top_k: i64,
+    /// Whether anything is written at all.
+    #[config(default = true)]
+    pub enabled: bool,
+}

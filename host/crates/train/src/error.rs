@@ -1,0 +1,91 @@
+//! What ends a run, and the exit code that says so.
+
+use std::path::PathBuf;
+
+use crate::checkpoint::CheckpointError;
+use crate::config::ConfigError;
+use crate::find_lr::FindLrError;
+use crate::fit::FitError;
+use crate::model::ModelError;
+use crate::swap::SwapError;
+use thaw_data::DataError;
+use thaw_plugins::{Failure, PluginError};
+use thaw_torch::TorchError;
+use thaw_weights::WeightsError;
+
+/// Everything that can end a run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The run config, or the command line.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A plugin was refused or failed.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Weights that cannot be read or do not fit.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// Data that cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Training itself.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// A range test of learning rates.
+    #[error(transparent)]
+    FindLr(#[from] FindLrError),
+    /// A checkpoint that cannot be written or read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A strategy that was not replaced in a live run.
+    #[error(transparent)]
+    Swap(#[from] SwapError),
+    /// libtorch.
+    #[error(transparent)]
+    Torch(#[from] TorchError),
+    /// A file.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The user stopped the run.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Plugin(failure.into())
+    }
+}
+
+impl Error {
+    /// 1 the run failed, 2 usage or config, 3 a plugin was refused or failed, 130 interrupted.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) => 2,
+            Self::Plugin(error) if error.is_config() => 2,
+            Self::Plugin(_) => 3,
+            Self::Model(ModelError::Plugin(_)) => 3,
+            Self::Fit(FitError::Plugin(_)) => 3,
+            Self::Fit(FitError::Config(_) | FitError::Resume(_) | FitError::LeftoverBatch { .. }) => 2,
+            Self::Torch(TorchError::Device { .. }) => 2,
+            Self::FindLr(error) => error.exit_code(),
+            Self::Swap(error) => error.exit_code(),
+            Self::Interrupted => 130,
+            _ => 1,
+        }
+    }
+}
+
+/// An [`Error`] of reading or writing `path`.
+pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.into();
+    move |source| Error::Io { path, source }
+}

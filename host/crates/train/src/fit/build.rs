@@ -1,0 +1,182 @@
+//! From run config to run: plugins, model, data, optimizer, scheduler.
+
+mod data;
+mod optimizer;
+mod plugins;
+mod torch;
+
+use tch::Device;
+use thaw_plugin_api::model::Precision;
+
+pub use data::{input_defaults, open_data};
+pub use optimizer::{optimizer_config, run_length};
+pub(super) use plugins::storages;
+pub use plugins::{build_model, create_callbacks, create_model};
+pub use torch::{precision_on, prepare_torch};
+
+use self::data::start_of;
+use self::plugins::{place, start_from_weights};
+use super::classes;
+use super::hub_directory::name_files;
+use super::kept_paths::KeptPaths;
+use super::readings::Readings;
+use super::scaler::LossScaler;
+use super::state::{Kept, Measured, Position, Requests, Trained, Watched};
+use super::swap::Swapping;
+use super::{Fit, FitError, RunState};
+use crate::Error;
+use crate::checkpoint::{Checkpoint, CheckpointStore};
+use crate::config::RunConfig;
+use crate::model::HostModel;
+use crate::progress::Reporter;
+use crate::run_dir::{self, Place, RunDir};
+use thaw_data::{DataModule, SplitBy};
+use thaw_optim::optimizer::Parameters;
+use thaw_plugins::{PluginSet, self_contained};
+use thaw_torch::reading::Reads;
+
+/// Where a run writes, and what it goes on from.
+pub struct FitOptions {
+    /// The run directory; made where it is missing.
+    pub run_dir: Place,
+    /// A checkpoint to go on from.
+    pub resume: Option<Checkpoint>,
+    /// How the run is shown.
+    pub reporter: Reporter,
+    /// When losses and metrics are read; [`Reads::on`] the run's device where it is left out.
+    pub reads: Option<Reads>,
+}
+
+impl Fit {
+    /// Builds a run, up to and including `setup`, `freeze_before_training` and the optimizer. Where one of
+    /// these fails, hooks `on_exception` and `teardown` run as after a failure in training.
+    ///
+    /// # Errors
+    /// Anything of the run config that cannot be had.
+    pub fn build(
+        mut config: RunConfig,
+        plugins: PluginSet,
+        device: Device,
+        options: FitOptions,
+    ) -> Result<Self, Error> {
+        prepare_torch(&config, device)?;
+        let callbacks = create_callbacks(&config, &plugins)?;
+        name_files(&mut config, &plugins);
+        let FitOptions { run_dir, resume, reporter, reads } = options;
+        let resume = resume.as_ref();
+        let (model, data) = model_and_data(&mut config, &plugins, device, resume)?;
+        let progress = start_of(&config, &data)?;
+        let trained = untrained(&config, model)?;
+        // Last: what fails before leaves no run directory behind.
+        let run_dir = RunDir::open(&run_dir, resume.and_then(Checkpoint::run_dir).as_deref())?;
+        let store = CheckpointStore::open(run_dir.checkpoints())?;
+        let state = RunState {
+            config,
+            data,
+            trained,
+            position: Position { progress, ..Position::default() },
+            measured: Measured::new(Readings::new(reads.unwrap_or(Reads::on(device)))),
+            requests: Requests::default(),
+            kept: Kept::new(run_dir, store),
+            watched: Watched::default(),
+        };
+        let swapping = Swapping::new(state.kept.run_dir.path());
+        let mut fit = Self { state, callbacks, plugins, reporter, swapping };
+        if let Err(error) = fit.prepare(resume) {
+            fit.fail(&error);
+            fit.state.kept.run_dir.discard();
+            return Err(error);
+        }
+        fit.reporter.start(&fit.state, fit.plugins.plugins().map(|plugin| plugin.metadata().name.as_str()));
+        Ok(fit)
+    }
+
+    /// From `setup` to the state to train from.
+    fn prepare(&mut self, resume: Option<&Checkpoint>) -> Result<(), Error> {
+        let config = self.resolve()?;
+        match resume {
+            Some(checkpoint) => self.prepare_resumed(checkpoint, &config),
+            None => self.prepare_new(&config),
+        }
+    }
+
+    fn prepare_new(&mut self, config: &str) -> Result<(), Error> {
+        self.keep_paths()?;
+        self.setup(true)?;
+        self.build_optimizer()?;
+        self.check_leftover_batch()?;
+        self.state.kept.run_dir.write(run_dir::CONFIG, config)?;
+        self.state.kept.run_dir.write_json(run_dir::PLUGINS, &self.plugins.record())
+    }
+
+    fn prepare_resumed(&mut self, checkpoint: &Checkpoint, config: &str) -> Result<(), Error> {
+        let resumed = self.check_resumed(checkpoint)?;
+        self.keep_paths()?;
+        self.restore_swaps(checkpoint)?;
+        self.setup(false)?;
+        self.build_optimizer()?;
+        self.restore(checkpoint, &resumed)?;
+        self.check_leftover_batch()?;
+        // The run starts: not before is anything of an earlier one written over.
+        self.go_back_to(checkpoint)?;
+        self.write_resumed(checkpoint, &resumed, config)
+    }
+
+    fn keep_paths(&mut self) -> Result<(), Error> {
+        let kept = KeptPaths::keep(&self.state.config, &self.plugins, &self.state.kept.run_dir)?;
+        self.state.kept.paths = kept;
+        Ok(())
+    }
+
+    /// The run config as the run directory has it; in this run's own one, what strategies and callbacks read
+    /// from files is in their tables from here on.
+    fn resolve(&mut self) -> Result<String, Error> {
+        let mut config = self.state.config.clone();
+        for (index, callback) in self.callbacks.iter_mut().enumerate() {
+            config.set_callback(index, callback.config()?);
+            let given = &self.state.config.callbacks[index];
+            let kept =
+                self_contained(&given.config, callback, |config| self.plugins.create(&given.id, config))?;
+            self.state.config.set_callback(index, kept);
+        }
+        Ok(config.resolved()?)
+    }
+}
+
+/// The model on its device and the data in the order of its outputs: of a checkpoint, as it was trained; of a
+/// new run, with the weights to start from.
+fn model_and_data(
+    config: &mut RunConfig,
+    plugins: &PluginSet,
+    device: Device,
+    resume: Option<&Checkpoint>,
+) -> Result<(HostModel, DataModule), Error> {
+    let (mut model, outputs, split_by) = match resume {
+        Some(checkpoint) => {
+            classes::take_count(config, checkpoint);
+            let model = build_model(config, plugins, device)?;
+            (model, checkpoint.state.given.class_names.clone(), checkpoint.split_by())
+        }
+        None => {
+            let mut model = classes::create_counted(config, plugins, device)?;
+            start_from_weights(config, &mut model)?;
+            place(config, &mut model, device)?;
+            let outputs = classes::outputs_of(config, &model);
+            (model, outputs, SplitBy::default())
+        }
+    };
+    let data = open_data(config, &model, split_by, &outputs)?;
+    classes::warn_of_other_order(&model, &outputs, data.class_names());
+    model.expect_classes(data.class_names().len());
+    Ok((model, data))
+}
+
+/// The model before `setup`: no optimizer moves it yet.
+fn untrained(config: &RunConfig, model: HostModel) -> Result<Trained, Error> {
+    let scaler = match config.trainer.precision {
+        Precision::Fp16Mixed => Some(LossScaler::new(model.device())?),
+        Precision::Fp32 | Precision::Bf16Mixed => None,
+    };
+    let parameters = Parameters::new(storages(&model)).map_err(FitError::from)?;
+    Ok(Trained { model, optimizer: None, parameters, scheduler: None, scaler })
+}

@@ -1,0 +1,79 @@
+//! The run config's data, as the model takes it.
+
+use thaw_plugin_api::context::{Progress, Stage};
+
+use crate::Error;
+use crate::config::{ConfigError, RunConfig};
+use crate::fit::{FitError, classes};
+use crate::model::HostModel;
+use thaw_data::{DataConfig, DataModule, InputDefaults, Interpolation, Limits, Split, SplitBy};
+
+/// The data with what the model says of its inputs. `outputs` are the classes in the order of the model's
+/// outputs, where that is known: where the data has no others and the run config lists none, its classes have
+/// that order. `split_by` is the checkpoint's, where there is one.
+///
+/// # Errors
+/// There is no `[data]`, or it cannot be read.
+pub fn open_data(
+    config: &RunConfig,
+    model: &HostModel,
+    split_by: SplitBy,
+    outputs: &[String],
+) -> Result<DataModule, Error> {
+    let data = config.data.as_ref().ok_or_else(|| ConfigError::Incomplete {
+        path: config.path.clone(),
+        message: "there is no table [data], so that there is nothing to train on".to_owned(),
+    })?;
+    let open = |data: &DataConfig| {
+        DataModule::open_split_by(data, config.seed, &input_defaults(model), split_by.clone())
+    };
+    let mut opened = open(data)?;
+    let order = classes::in_order_of(outputs, opened.class_names());
+    if let Some(order) = order.filter(|order| order != opened.class_names() && !data.lists_classes()) {
+        opened = open(&data.with_classes(&order))?;
+    }
+    opened.limit(Limits { train: config.trainer.limit_train_batches, val: config.trainer.limit_val_batches });
+    if let Some(classes) = config.model.config.get("num_classes").and_then(serde_json::Value::as_u64) {
+        opened.check_num_classes(classes as usize)?;
+    }
+    Ok(opened)
+}
+
+/// What the model says of its inputs, as the data side takes it.
+pub fn input_defaults(model: &HostModel) -> InputDefaults {
+    let input = &model.description().input;
+    let narrow = |values: Option<[f64; 3]>| values.map(|values| values.map(|value| value as f32));
+    let interpolation = match input.interpolation.as_deref() {
+        Some("bicubic") => Some(Interpolation::Bicubic),
+        Some("bilinear") => Some(Interpolation::Bilinear),
+        _ => None,
+    };
+    InputDefaults {
+        image_size: input.image_size,
+        mean: narrow(input.mean),
+        std: narrow(input.std),
+        crop_pct: input.crop_pct,
+        interpolation,
+        max_length: input.max_length,
+    }
+}
+
+/// The start of a run, with how many epochs, steps and batches it is to have.
+///
+/// # Errors
+/// It has no batch to train on.
+pub(super) fn start_of(config: &RunConfig, data: &DataModule) -> Result<Progress, FitError> {
+    let limited = |batches: usize, limit: Option<usize>| limit.map_or(batches, |limit| batches.min(limit));
+    let progress = Progress {
+        stage: Stage::Fit,
+        max_epochs: config.trainer.max_epochs,
+        max_steps: config.trainer.max_steps,
+        num_training_batches: limited(data.batches(Split::Train), config.trainer.limit_train_batches),
+        num_validation_batches: limited(data.batches(Split::Val), config.trainer.limit_val_batches),
+        ..Progress::default()
+    };
+    if progress.num_training_batches == 0 {
+        return Err(FitError::NoBatches("use a smaller batch_size, or drop_last = false".to_owned()));
+    }
+    Ok(progress)
+}

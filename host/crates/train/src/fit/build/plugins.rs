@@ -1,0 +1,97 @@
+//! What the run config's strategies, callbacks and model are made by.
+
+use thaw_plugin_api::config::ConfigError as KeyError;
+use thaw_plugin_api::module_tree::ModuleTree;
+
+use crate::Error;
+use crate::config::{ConfigError, RunConfig};
+use crate::model::{HostModel, load_weights};
+use thaw_plugins::{Instance, PluginError, PluginSet};
+use thaw_weights::Remark;
+
+/// Strategies and callbacks in the run config's order.
+///
+/// # Errors
+/// An id that no plugin offers, or a configuration that does not fit.
+pub fn create_callbacks(config: &RunConfig, plugins: &PluginSet) -> Result<Vec<Instance>, Error> {
+    let callbacks = config.callbacks.iter().enumerate();
+    let created = callbacks.map(|(index, table)| {
+        plugins
+            .create(&table.id, &table.config)
+            .map_err(|error| of_table(config, &format!("callbacks[{index}]"), error.into()))
+    });
+    created.collect()
+}
+
+/// Errors of a plugin that lie in the run config name the file and the table.
+fn of_table(config: &RunConfig, table: &str, error: Error) -> Error {
+    let message = match &error {
+        Error::Plugin(PluginError::Failed(failure)) if error.exit_code() == 2 => {
+            format!("{} `{}` of plugin `{}`: {}", failure.kind, failure.id, failure.plugin, failure.error)
+        }
+        Error::Plugin(unknown @ PluginError::UnknownId { .. }) => unknown.to_string(),
+        _ => return error,
+    };
+    ConfigError::Plugin { path: config.path.clone(), table: table.to_owned(), message }.into()
+}
+
+/// The model, with its initial weights.
+///
+/// # Errors
+/// An unknown id, a configuration that does not fit, a precision that the model does not compute in.
+pub fn create_model(config: &RunConfig, plugins: &PluginSet) -> Result<HostModel, Error> {
+    let model = HostModel::create(plugins, &config.model.id, &config.model.config)
+        .map_err(|error| of_table(config, "[model]", error))?;
+    let (precision, declared) = (config.trainer.precision, &model.description().precisions);
+    if !declared.contains(&precision) {
+        let declared =
+            declared.iter().map(|precision| format!("\"{precision}\"")).collect::<Vec<_>>().join(", ");
+        let expected = format!("what model `{}` computes in: {declared}", model.id());
+        let error = KeyError::value("trainer.precision", format!("\"{precision}\""), expected);
+        return Err(ConfigError::Key { path: config.path.clone(), error }.into());
+    }
+    Ok(model)
+}
+
+/// The model on its device, for a checkpoint's weights.
+///
+/// # Errors
+/// An unknown id, a device that is too small.
+pub fn build_model(config: &RunConfig, plugins: &PluginSet, device: tch::Device) -> Result<HostModel, Error> {
+    let mut model = create_model(config, plugins)?;
+    place(config, &mut model, device)?;
+    Ok(model)
+}
+
+/// Loads the weights that the run config names, and says what became of them.
+pub(super) fn start_from_weights(config: &RunConfig, model: &mut HostModel) -> Result<(), Error> {
+    let Some(weights) = &config.model.weights else { return Ok(()) };
+    let path = thaw_terminal::escape::path(&weights.path);
+    for remark in load_weights(model, weights)?.remarks() {
+        match remark {
+            Remark::Info(text) => tracing::info!("{path}: {text}"),
+            Remark::Warning(text) => tracing::warn!("{path}: {text}"),
+        }
+    }
+    Ok(())
+}
+
+/// Brings the model to its device, in the layout of memory that `[trainer]` wants.
+pub(super) fn place(config: &RunConfig, model: &mut HostModel, device: tch::Device) -> Result<(), Error> {
+    model.to_device(device)?;
+    if config.trainer.channels_last.unwrap_or(device.is_cuda()) {
+        model.channels_last()?;
+    }
+    Ok(())
+}
+
+/// The model's parameters by name, tied ones once.
+pub(in crate::fit) fn storages(model: &HostModel) -> Vec<(String, tch::Tensor)> {
+    let tree: &ModuleTree = model.tree();
+    let firsts = tree.parameters().filter(|parameter| parameter.tied_to.is_none());
+    firsts
+        .filter_map(|parameter| {
+            Some((parameter.name.clone(), model.tensor(&parameter.name).ok()?.shallow_clone()))
+        })
+        .collect()
+}

@@ -1,0 +1,58 @@
+//! Folders of Hugging Face in the place of the files in them.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use thaw_plugin_api::abi::Kind;
+
+use crate::config::RunConfig;
+use thaw_data::Source;
+use thaw_plugins::PluginSet;
+
+const CONFIG: &str = "config.json";
+const TOKENIZER: &str = "tokenizer.json";
+
+/// Where a run config names a folder, the file in it is meant: `model.config` its `config.json`,
+/// `data.tokenizer` its `tokenizer.json`. Where the model takes a `config` and none is given, it is the
+/// `config.json` of the folder that `weights` names, and said.
+///
+/// A folder that does not have the file stays as it is: who opens it says what it lacks.
+pub fn name_files(config: &mut RunConfig, plugins: &PluginSet) {
+    let schema = plugins.schema(&[Kind::Model], &config.model.id);
+    if schema.pointer("/properties/config").is_some_and(is_path) {
+        match config.model.config.get("config").and_then(Value::as_str) {
+            Some(given) => {
+                if let Some(file) = file_in(Path::new(given), CONFIG) {
+                    config.set_model_key("config", json!(file));
+                }
+            }
+            None => take_beside_weights(config),
+        }
+    }
+    if let Some(Source::Text(text)) = config.data.as_mut().map(|data| &mut data.source)
+        && let Some(file) = file_in(&text.tokenizer, TOKENIZER)
+    {
+        if let Some(given) = config.table.pointer_mut("/data/tokenizer") {
+            *given = json!(file);
+        }
+        text.tokenizer = file;
+    }
+}
+
+fn take_beside_weights(config: &mut RunConfig) {
+    let weights = config.model.weights.as_ref().map(|weights| weights.path.as_path());
+    if let Some(file) = weights.and_then(|folder| file_in(folder, CONFIG)) {
+        tracing::info!("model.config = {file:?}: it lies beside the weights, and nothing else was given");
+        config.set_model_key("config", json!(file));
+    }
+}
+
+fn file_in(folder: &Path, name: &str) -> Option<PathBuf> {
+    let file = folder.join(name);
+    (folder.is_dir() && file.is_file()).then_some(file)
+}
+
+/// Whether a schema is that of a path, or of a path or nothing.
+fn is_path(schema: &Value) -> bool {
+    schema.get("format").is_some_and(|format| format == "path")
+}

@@ -1,0 +1,172 @@
+//! A last batch of an epoch that is a single sample: batch norm cannot train on one value per channel.
+//!
+//! The run would end there, after an epoch's work, or in the epoch in which a strategy thaws the layer. So the
+//! batch goes through the model before anything trains, in the modes that are to come.
+
+use std::collections::HashSet;
+
+use tch::Tensor;
+use thaw_plugin_api::model::Batch;
+use thaw_plugin_api::module_tree::{Module, ModuleTree};
+
+use super::error::torch;
+use super::random::RandomStates;
+use super::step::to_device;
+use super::{Fit, FitError, RunState};
+use crate::Error;
+use crate::plan::plan;
+use thaw_data::Split;
+use thaw_torch::Autocast;
+
+impl Fit {
+    /// Refuses a run whose last batch of an epoch the model cannot train on.
+    ///
+    /// # Errors
+    /// It cannot, and [`FitError::LeftoverBatch`] says from which epoch on and what to do; or the data cannot
+    /// be read.
+    pub(super) fn check_leftover_batch(&mut self) -> Result<(), Error> {
+        let Some(position) = self.state.single_sample() else { return Ok(()) };
+        let Some(batch) = self.state.training_batch(position)? else { return Ok(()) };
+        let built = self.state.trained.model.tree().clone();
+        if self.state.probe(&all_training(&built)?, &batch)?.is_ok() {
+            return Ok(());
+        }
+        for (epoch, tree) in self.trees_to_come(&built) {
+            if let Err(reason) = self.state.probe(&tree, &batch)? {
+                // A model that takes no batch at all says so itself, in the run.
+                let takes_others = match self
+                    .state
+                    .training_batch(0)?
+                    .filter(|_| self.state.data.batch_size(Split::Train) > 1)
+                {
+                    Some(first) => self.state.probe(&tree, &first)?.is_ok(),
+                    None => true,
+                };
+                return if takes_others { Err(self.state.leftover(epoch, reason).into()) } else { Ok(()) };
+            }
+        }
+        Ok(())
+    }
+
+    /// The modes of the epochs that are to come, as a plan has them; without strategies they stay.
+    fn trees_to_come(&self, built: &ModuleTree) -> Vec<(usize, ModuleTree)> {
+        let next = self.state.progress().epoch;
+        if self.callbacks.is_empty() {
+            return vec![(next, built.clone())];
+        }
+        let steps = super::run_length(&self.state.config, &self.state.progress()).steps_per_epoch;
+        // What strategies say of it, they say again in the run.
+        let silent = tracing::subscriber::NoSubscriber::default();
+        let planned = self.state.undisturbed(|| {
+            tracing::subscriber::with_default(silent, || plan(&self.state.config, &self.plugins, steps))
+        });
+        let Ok(Ok(planned)) = planned else { return vec![(next, built.clone())] };
+        if planned.states.iter().any(|state| !state.notes.is_empty()) {
+            tracing::warn!(
+                "the last batch of every epoch is a single sample, on which the whole model cannot train; where a \
+                 strategy thaws more than is planned now, the run ends there: {}",
+                self.state.remedy()
+            );
+        }
+        let states = planned.states.into_iter();
+        let mut trees: Vec<(usize, ModuleTree)> = states.map(|state| (state.epoch, state.tree)).collect();
+        let begun = trees.iter().rposition(|(epoch, _)| *epoch <= next).unwrap_or(0);
+        trees.drain(..begun);
+        trees.dedup_by(|(_, later), (_, earlier)| modes(later).eq(modes(earlier)));
+        trees
+    }
+}
+
+impl RunState {
+    /// The position of the last batch of an epoch, if it is trained and holds one sample.
+    fn single_sample(&self) -> Option<usize> {
+        let trainer = &self.config.trainer;
+        let last = self.progress().num_training_batches.checked_sub(1)?;
+        let samples =
+            self.data.samples(Split::Train).checked_sub(last * self.data.batch_size(Split::Train))?;
+        let is_single = samples == 1 || self.data.batch_size(Split::Train) == 1;
+        let is_reached = self.progress().epoch < trainer.max_epochs
+            && trainer.max_steps.is_none_or(|steps| steps > last / trainer.accumulate_grad_batches);
+        (is_single && is_reached).then_some(last)
+    }
+
+    fn training_batch(&self, position: usize) -> Result<Option<Batch>, Error> {
+        let loader = self.data.loader(Split::Train, self.progress().epoch as u64, position)?;
+        let batch = loader.into_iter().flatten().next().transpose()?;
+        Ok(batch
+            .map(|batch| to_device(batch, self.trained.model.device()))
+            .transpose()?
+            .map(|(batch, _)| batch))
+    }
+
+    /// What the model says of a batch of training in these modes. Everything is afterwards as before.
+    fn probe(&mut self, tree: &ModuleTree, batch: &Batch) -> Result<Result<(), String>, Error> {
+        let before = self.trained.model.tree().clone();
+        let kept = self.buffers()?;
+        let states = RandomStates::of(self.trained.model.device())?;
+        self.trained.model.apply_tree(tree.clone())?;
+        let result = {
+            let _guard = tch::no_grad_guard();
+            let _autocast = Autocast::of(self.config.trainer.precision, self.trained.model.device())?;
+            self.trained.model.step(batch).map(drop).map_err(|error| error.to_string())
+        };
+        self.trained.model.apply_tree(before)?;
+        tch::no_grad(|| {
+            kept.iter().try_for_each(|(buffer, value)| buffer.shallow_clone().f_copy_(value).map(drop))
+        })
+        .map_err(torch("putting buffers back"))?;
+        states.put_back()?;
+        Ok(result)
+    }
+
+    /// The model's buffers, and copies of their values.
+    fn buffers(&self) -> Result<Vec<(Tensor, Tensor)>, FitError> {
+        let parameters: HashSet<&str> =
+            self.trained.model.tree().parameters().map(|parameter| &*parameter.name).collect();
+        let buffers =
+            self.trained.model.state_dict().iter().filter(|(name, _)| !parameters.contains(name.as_str()));
+        let copies = buffers.map(|(_, buffer)| Ok((buffer.shallow_clone(), buffer.f_detach_copy()?)));
+        copies.collect::<Result<_, _>>().map_err(torch("copying buffers"))
+    }
+
+    /// Does something that draws random numbers, and puts the generators back.
+    fn undisturbed<T>(&self, what: impl FnOnce() -> T) -> Result<T, Error> {
+        let states = RandomStates::of(self.trained.model.device())?;
+        let result = what();
+        states.put_back()?;
+        Ok(result)
+    }
+
+    fn leftover(&self, epoch: usize, reason: String) -> FitError {
+        let (samples, batch_size) = (self.data.samples(Split::Train), self.data.batch_size(Split::Train));
+        FitError::LeftoverBatch { samples, batch_size, epoch: epoch + 1, reason, remedy: self.remedy() }
+    }
+
+    /// What to write instead.
+    fn remedy(&self) -> String {
+        let (samples, batch_size) = (self.data.samples(Split::Train), self.data.batch_size(Split::Train));
+        let fits = |size: &usize| *size > 1 && samples % size != 1;
+        let near = (batch_size + 1..=samples).find(fits).or((2..batch_size).rev().find(fits));
+        let other = near
+            .map_or("another batch_size".to_owned(), |size| format!("another batch_size, such as {size}"));
+        match batch_size {
+            1 => format!(
+                "set {other}, in [data]; accumulate_grad_batches does not help, since each batch passes alone"
+            ),
+            _ if samples < batch_size => "give it more samples".to_owned(),
+            _ => format!("set drop_last = true in [data], or {other}"),
+        }
+    }
+}
+
+/// Every module in training mode that knows it.
+fn all_training(tree: &ModuleTree) -> Result<ModuleTree, Error> {
+    let training = |module: &Module| Module { training: module.fixed_mode.unwrap_or(true), ..module.clone() };
+    let modules = tree.modules().iter().map(training).collect();
+    let all = ModuleTree::new(modules).map_err(|error| FitError::Config(error.to_string()))?;
+    Ok(all.with_stages(tree.stages().to_vec()))
+}
+
+fn modes(tree: &ModuleTree) -> impl Iterator<Item = bool> + '_ {
+    tree.modules().iter().map(|module| module.training)
+}

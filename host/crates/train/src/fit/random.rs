@@ -1,0 +1,58 @@
+//! States of the generators that a run draws random numbers from.
+
+use tch::{Device, Tensor};
+
+use thaw_torch::{TorchError, random};
+
+/// Name of the CPU's generator in a checkpoint's `optimizer.safetensors`.
+const CPU: &str = "random_state/cpu";
+/// The device's own, on a GPU.
+const CUDA: &str = "random_state/cuda";
+
+/// Whether a tensor of a checkpoint is the state of a generator, and none of the optimizer's.
+pub(super) fn is_random_state(name: &str) -> bool {
+    [CPU, CUDA].contains(&name)
+}
+
+/// States of the CPU's generator and, on a GPU, of the device's.
+pub(super) struct RandomStates(Vec<(Device, Tensor)>);
+
+impl RandomStates {
+    /// The present states of what a run on `device` draws from.
+    ///
+    /// # Errors
+    /// libtorch refuses.
+    pub(super) fn of(device: Device) -> Result<Self, TorchError> {
+        let of_device = device.is_cuda().then_some(device);
+        let devices = std::iter::once(Device::Cpu).chain(of_device);
+        let states = devices.map(|device| Ok((device, random::get_state(device)?)));
+        Ok(Self(states.collect::<Result<_, TorchError>>()?))
+    }
+
+    /// Those of a checkpoint's tensors that a run on `device` draws from.
+    pub(super) fn of_checkpoint(tensors: &[(String, Tensor)], device: Device) -> Self {
+        let of_device = |name: &str| match name {
+            CPU => Some(Device::Cpu),
+            CUDA if device.is_cuda() => Some(device),
+            _ => None,
+        };
+        let states =
+            tensors.iter().filter_map(|(name, tensor)| Some((of_device(name)?, tensor.shallow_clone())));
+        Self(states.collect())
+    }
+
+    /// By their names in a checkpoint.
+    pub(super) fn into_named(self) -> impl Iterator<Item = (String, Tensor)> {
+        self.0
+            .into_iter()
+            .map(|(device, state)| (if device.is_cuda() { CUDA } else { CPU }.to_owned(), state))
+    }
+
+    /// Makes the generators go on from these states.
+    ///
+    /// # Errors
+    /// A state that is none of its generator's.
+    pub(super) fn put_back(&self) -> Result<(), TorchError> {
+        self.0.iter().try_for_each(|(device, state)| random::set_state(*device, state))
+    }
+}

@@ -1,0 +1,197 @@
+//! What a run is resumed with, compared with what it was.
+
+use std::path::Path;
+
+use thaw_plugin_api::abi::Kind;
+
+use super::changes::{Change, changes};
+use super::error::{Refused, ResumeError, shown};
+use super::position::EpochPosition;
+use super::rules::{Rule, row_of};
+use crate::Error;
+use crate::checkpoint::{Checkpoint, SavedState};
+use crate::config::RunConfig;
+use crate::fit::{Fit, run_length};
+use thaw_data::{DataConfig, Source, Split};
+use thaw_optim::scheduler::RunLength;
+
+/// What the run goes on with.
+#[derive(Clone, Debug)]
+pub(in crate::fit) struct Resumed {
+    /// Keys that have other values from here on.
+    pub changes: Vec<Change>,
+    /// The batch of the epoch to go on with, counted in batches of now.
+    pub batch: usize,
+    /// Optimizer steps of that epoch until there, as the run before counted them.
+    pub steps: usize,
+    /// How long that run was to be.
+    pub length: RunLength,
+}
+
+/// Whether a key that fits only sometimes does.
+enum Fits {
+    Yes,
+    No(String),
+}
+
+impl Fit {
+    /// Compares run config and data with those of the checkpoint, before anything is put back or written.
+    ///
+    /// # Errors
+    /// A key that a resumed run does not take, other classes, or a position that there is no more.
+    pub(in crate::fit) fn check_resumed(&self, checkpoint: &Checkpoint) -> Result<Resumed, Error> {
+        let saved = RunConfig::from_table(checkpoint.folder(), checkpoint.state.given.config.clone(), &[])?;
+        let changes =
+            changes(&self.state.config, &saved, checkpoint, &self.plugins, &self.state.trained.model)?;
+        let position = EpochPosition::of(&checkpoint.state.position, &saved);
+        let refused: Vec<Refused> =
+            changes.iter().filter_map(|change| self.refused(change, &checkpoint.state, &position)).collect();
+        if !refused.is_empty() {
+            let weights = checkpoint.run_dir().unwrap_or_else(|| checkpoint.folder().to_path_buf());
+            return Err(ResumeError::Changed { refused, weights }.into());
+        }
+        self.check_data(&checkpoint.state)?;
+        for change in &changes {
+            tell(change);
+        }
+        let batch = position.batch_of(self.state.data.batch_size(Split::Train));
+        let steps = checkpoint.state.position.batch.div_ceil(saved.trainer.accumulate_grad_batches);
+        let length = run_length(&saved, &self.state.progress());
+        Ok(Resumed { changes, batch, steps, length })
+    }
+
+    /// Why a key is refused, if it is.
+    fn refused(&self, change: &Change, saved: &SavedState, position: &EpochPosition) -> Option<Refused> {
+        let refused = |reason: String| Some(Refused { change: change.clone(), reason });
+        let Some(row) = row_of(&change.key) else {
+            return refused("this version of the program does not resume with another value".to_owned());
+        };
+        match row.rule {
+            Rule::AtOnce | Rule::FromNextEpoch => None,
+            Rule::Refused => refused(row.note.to_owned()),
+            Rule::BetweenEpochs if position.is_inside() => refused(format!(
+                "the checkpoint lies inside epoch {}: {}",
+                saved.position.epoch + 1,
+                row.note
+            )),
+            Rule::BetweenEpochs => None,
+            Rule::WhereItFits => match self.fits(change, saved, position) {
+                Fits::Yes => None,
+                Fits::No(reason) => refused(reason),
+            },
+        }
+    }
+
+    fn fits(&self, change: &Change, saved: &SavedState, position: &EpochPosition) -> Fits {
+        match change.key.as_str() {
+            "callbacks" => self.callbacks_fit(change),
+            "data.batch_size" | "trainer.accumulate_grad_batches" => self.position_fits(position),
+            _ if saved.trained.optimizer.is_some() => {
+                Fits::No("a strategy has put another optimizer in the place of the run config's".to_owned())
+            }
+            _ => match saved.trained.groups.iter().find(|group| !group.options.is_empty()) {
+                Some(group) => Fits::No(format!(
+                    "group `{}` has options of its own, set by a strategy or a schedule",
+                    group.name
+                )),
+                None => Fits::Yes,
+            },
+        }
+    }
+
+    /// Further callbacks begin anew; nothing else about the list may change but its order.
+    fn callbacks_fit(&self, change: &Change) -> Fits {
+        let ids = |value: &serde_json::Value| -> Vec<String> {
+            value.as_array().into_iter().flatten().filter_map(|id| id.as_str().map(str::to_owned)).collect()
+        };
+        let mut left = ids(&change.from);
+        for callback in &self.callbacks {
+            if let Some(same) = left.iter().position(|id| id == callback.id()) {
+                left.remove(same);
+            } else if callback.kind() == Kind::Strategy {
+                return Fits::No(format!(
+                    "strategy `{}` is new: it would not freeze before training",
+                    callback.id()
+                ));
+            }
+        }
+        match left.first() {
+            Some(gone) => Fits::No(format!("`{gone}` is missing: its state would be lost")),
+            None => Fits::Yes,
+        }
+    }
+
+    /// Inside an epoch the samples so far have to be whole batches and whole accumulation windows.
+    fn position_fits(&self, position: &EpochPosition) -> Fits {
+        if !position.is_inside() {
+            return Fits::Yes;
+        }
+        let size = self.state.data.batch_size(Split::Train);
+        let window = self.state.config.trainer.accumulate_grad_batches;
+        if size != position.batch_size && self.state.config.data.as_ref().is_some_and(is_bucketed) {
+            return Fits::No(
+                "the checkpoint lies inside an epoch, whose order `bucket` makes by batches".to_owned(),
+            );
+        }
+        position.fits(size, window, self.state.progress().num_training_batches).map_or(Fits::Yes, Fits::No)
+    }
+
+    fn check_data(&self, saved: &SavedState) -> Result<(), Error> {
+        let classes = self.state.data.class_names();
+        if classes != saved.given.class_names {
+            return Err(ResumeError::Classes {
+                found: classes.join(", "),
+                expected: saved.given.class_names.join(", "),
+            }
+            .into());
+        }
+        let found = self.state.data.samples(Split::Train);
+        match saved.position.train_samples {
+            Some(expected) if expected != found && saved.position.batch > 0 => {
+                Err(ResumeError::Samples { found, expected, epoch: saved.position.epoch }.into())
+            }
+            Some(expected) if expected != found => {
+                tracing::warn!(
+                    "[data] has {found} training samples, and had {expected} when the checkpoint was written"
+                );
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says which plugin files have other content than those that ran before.
+    pub(in crate::fit) fn tell_other_plugins(&self, run_dir: &Path) {
+        let path = run_dir.join(crate::run_dir::PLUGINS);
+        let Ok(text) = std::fs::read_to_string(&path) else { return };
+        let Ok(before) = serde_json::from_str::<Vec<serde_json::Value>>(&text) else { return };
+        for plugin in self.plugins.plugins() {
+            let name = plugin.metadata().name.as_str();
+            let known = before.iter().find(|entry| entry.get("name").is_some_and(|known| known == name));
+            let sha256 = known.and_then(|entry| entry.get("sha256")?.as_str());
+            if let Some(sha256) = sha256.filter(|sha256| *sha256 != plugin.sha256()) {
+                tracing::warn!(
+                    "plugin `{name}` is another file than before: {} has the SHA-256 {}, and it was {sha256}",
+                    plugin.path().display(),
+                    plugin.sha256()
+                );
+            }
+        }
+    }
+}
+
+fn is_bucketed(data: &DataConfig) -> bool {
+    matches!(&data.source, Source::Text(text) if text.bucket)
+}
+
+fn tell(change: &Change) {
+    let (from, to) = (shown(&change.from), shown(&change.to));
+    if row_of(&change.key).is_some_and(|row| row.rule == Rule::FromNextEpoch) {
+        tracing::warn!(
+            "{} is {to} from here on, and was {from}: what was frozen, unfrozen and set before stays",
+            change.key
+        );
+    } else {
+        tracing::info!("{} is {to} from here on, and was {from}", change.key);
+    }
+}

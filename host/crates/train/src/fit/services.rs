@@ -1,0 +1,181 @@
+//! What hooks can ask of the run.
+
+use std::collections::BTreeMap;
+use std::ffi::c_void;
+
+use serde_json::{Value, json};
+use thaw_plugin_api::abi::{RawTensor, torch_versions};
+use thaw_plugin_api::context::{CheckpointName, Request, Services, number_to_json};
+use thaw_plugin_api::module_tree::ModuleTree;
+use thaw_plugin_api::optimizer::{Optimizer as View, no_optimizer, set_lr};
+use thaw_plugin_api::{Error, Result};
+
+use super::state::restore_optimizer_state;
+use super::{Monitored, RunState, optimizer_config};
+use crate::checkpoint::{BEST, Checkpoint, LAST};
+use crate::config::RunConfig;
+use crate::model::HostModel;
+use thaw_optim::optimizer::{Optimizer, ParamGroup};
+use thaw_optim::scheduler::{Restart, Scheduler};
+use thaw_weights::{apply, plan_checkpoint, read};
+
+/// Names that the loop itself logs.
+const RESERVED: [&str; 3] = ["epoch", "step", "batch"];
+
+impl Services for RunState {
+    fn request(&mut self, operation: &str, payload: Value) -> Result<Value> {
+        match Request::parse(operation, payload)? {
+            Request::Model => return Ok(serde_json::to_value(self.trained.model.tree())?),
+            Request::Optimizer => return Ok(serde_json::to_value(self.optimizer_view()?)?),
+            Request::Metrics => {
+                let metrics =
+                    self.measured.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value)));
+                return Ok(Value::Object(metrics.collect()));
+            }
+            Request::Loss => {
+                self.read_all()?;
+                return Ok(self.measured.loss.map_or(Value::Null, number_to_json));
+            }
+            Request::Exception => return Ok(json!(self.position.exception)),
+            Request::Log { name, value } => self.log(name, value)?,
+            Request::Stop { reason } => drop(self.requests.stop.get_or_insert(reason)),
+            Request::SaveCheckpoint { name } => self.requests.checkpoints.push(name),
+            Request::Validate => {
+                if self.progress().num_validation_batches == 0 {
+                    return Err(Error::new("the run has no validation data"));
+                }
+                self.requests.validate = true;
+            }
+            Request::RestoreWeights { checkpoint, optimizer } => {
+                self.restore_weights(&checkpoint, optimizer)?
+            }
+            Request::SetLr { group, lr } => {
+                set_lr(self.trained.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut(), &group, lr)?
+            }
+            Request::Apply { model, optimizer } => self.apply(model, optimizer)?,
+            Request::RestartScheduler { settings, until_epoch, until_step } => {
+                self.trained.optimizer.as_ref().ok_or_else(no_optimizer)?;
+                self.requests.restart = Some(Restart::read(settings, until_epoch, until_step)?);
+                self.watched.changed = true;
+            }
+            Request::CheckSettings { scheduler, options, optimizer } => {
+                check_settings(&self.config, &self.trained.model, scheduler, options, optimizer)?;
+            }
+            Request::Note { .. } => {}
+            Request::Monitor { metric, key } => {
+                self.watched.monitored.insert(Monitored { metric, key });
+            }
+            Request::Libtorch => return Ok(serde_json::to_value(torch_versions())?),
+            Request::ReplaceOptimizer { id, options } => {
+                replace_optimizer(
+                    self.trained.optimizer.as_mut(),
+                    self.trained.scheduler.as_mut(),
+                    &id,
+                    options,
+                )?;
+                tracing::info!("from here on the optimizer is {id}");
+                self.watched.changed = true;
+            }
+        }
+        Ok(Value::Null)
+    }
+
+    fn tensor(&mut self, name: &str) -> Result<*mut c_void> {
+        let tensor = self.trained.model.tensor(name)?;
+        Ok(RawTensor::from(tensor.shallow_clone()).into_raw())
+    }
+}
+
+impl RunState {
+    fn optimizer_view(&self) -> Result<View> {
+        let optimizer = self.trained.optimizer.as_ref().ok_or_else(no_optimizer)?;
+        let config = optimizer.config();
+        Ok(View::new(config.algorithm.id(), config.lr, config.weight_decay, optimizer.groups().to_vec()))
+    }
+
+    fn apply(&mut self, model: Option<ModuleTree>, optimizer: Option<View>) -> Result<()> {
+        if let Some(tree) = model {
+            self.trained.model.apply_tree(tree)?;
+            self.watched.changed = true;
+        }
+        if let Some(view) = optimizer {
+            self.trained.optimizer.as_mut().ok_or_else(no_optimizer)?.set_groups(view.groups().to_vec())?;
+            self.watched.changed = true;
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, name: String, value: f64) -> Result<()> {
+        if RESERVED.contains(&name.as_str()) {
+            return Err(Error::new(format_args!(
+                "`{name}` is a name of the loop's own; log under another one"
+            )));
+        }
+        self.set_metric(&name, value);
+        self.requests.logged.insert(name, value);
+        Ok(())
+    }
+
+    fn restore_weights(&mut self, checkpoint: &str, optimizer: bool) -> Result<()> {
+        if ![BEST, LAST].contains(&checkpoint) {
+            CheckpointName::new(checkpoint)?;
+        }
+        let folder = self.kept.store.folder().join(checkpoint);
+        if !folder.is_dir() {
+            let error = Error::new(format_args!("this run has no checkpoint `{checkpoint}`"));
+            return Err(if self.config.checkpoint.enabled {
+                error
+            } else {
+                error.help("checkpoint.enabled = false writes none, hooks' own neither")
+            });
+        }
+        let file = read(folder.join(crate::checkpoint::MODEL))?;
+        let plan = plan_checkpoint(&self.trained.model.tensor_specs(), &file)?;
+        apply(&plan, &file, |name| self.trained.model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
+        self.watched.frozen.renew()?;
+        if let Some(own) = self.trained.optimizer.as_mut().filter(|_| optimizer) {
+            let tensors = Checkpoint::open(&folder)?.optimizer()?;
+            restore_optimizer_state(own, tensors, self.trained.model.device())?;
+        }
+        tracing::info!("weights of checkpoint `{checkpoint}` restored");
+        Ok(())
+    }
+}
+
+/// Checks settings that a strategy is to use later.
+pub(crate) fn check_settings(
+    config: &RunConfig,
+    model: &HostModel,
+    scheduler: Option<Value>,
+    options: Option<BTreeMap<String, f64>>,
+    replacement: Option<String>,
+) -> Result<()> {
+    let optimizer = optimizer_config(config, model).map_err(Error::new)?;
+    if let Some(id) = replacement {
+        optimizer.replaced_by(&id, options.unwrap_or_default())?;
+        return Ok(());
+    }
+    if let Some(settings) = scheduler {
+        Restart::read(Some(settings), None, None)?.check(&optimizer)?;
+    }
+    if let Some(options) = options {
+        let group = ParamGroup { options, ..optimizer.group("of the phase", Vec::new()) };
+        Optimizer::new(optimizer, vec![group])?;
+    }
+    Ok(())
+}
+
+/// Puts another optimizer in the place of a run's.
+pub(crate) fn replace_optimizer(
+    optimizer: Option<&mut Optimizer>,
+    scheduler: Option<&mut Scheduler>,
+    id: &str,
+    options: BTreeMap<String, f64>,
+) -> Result<()> {
+    let optimizer = optimizer.ok_or_else(no_optimizer)?;
+    optimizer.replace(optimizer.config().replaced_by(id, options)?)?;
+    if let Some(scheduler) = scheduler {
+        scheduler.follow(optimizer);
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! What a checkpoint keeps of a run: every part says so itself.
+
+use std::collections::BTreeMap;
+
+use super::RunState;
+use super::random::RandomStates;
+use crate::Error;
+use crate::checkpoint::{SavedCallback, SavedGiven, SavedModel, SavedState, Snapshot};
+
+impl RunState {
+    /// A checkpoint of the present state, with that of strategies and callbacks.
+    ///
+    /// # Errors
+    /// The device failed at what came before, which is waited for.
+    pub(super) fn snapshot(&self, callbacks: Vec<SavedCallback>) -> Result<Snapshot, Error> {
+        let Self { config: _, data, trained, position, measured, requests, kept, watched: _ } = self;
+        let mut saved = trained.save(&self.config)?;
+        saved.optimizer.extend(RandomStates::of(trained.model.device())?.into_named());
+        let state = SavedState {
+            format: 1,
+            thaw: env!("CARGO_PKG_VERSION").to_owned(),
+            // With the checksums that writing them gives.
+            files: BTreeMap::new(),
+            position: position.save(data, self.run_length()),
+            given: self.given(),
+            trained: saved.state,
+            callbacks,
+            measured: measured.save(),
+            requests: requests.save(),
+            kept: kept.save(),
+        };
+        let files = kept.paths.files().to_vec();
+        Ok(Snapshot { model: saved.model, optimizer: saved.optimizer, files, state })
+    }
+
+    /// What the run was started with.
+    fn given(&self) -> SavedGiven {
+        SavedGiven {
+            model: SavedModel { id: self.config.model.id.clone(), config: self.config.given_model() },
+            class_names: self.data.class_names().to_vec(),
+            split_by: Some(self.data.split_by().clone()),
+            config: self.config.table.clone(),
+            paths: self.kept.paths.paths().clone(),
+        }
+    }
+}

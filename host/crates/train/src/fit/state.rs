@@ -1,0 +1,197 @@
+//! The state of a run, without the plugins that act on it.
+//!
+//! It is made of parts, each in a file of its own: what is [`Trained`], the [`Position`] in the run, what was
+//! [`Measured`], what is [`Kept`] on disk, the [`Requests`] of hooks, and what the loop has [`Watched`].
+
+mod kept;
+mod measured;
+mod position;
+mod requests;
+#[cfg(test)]
+mod tests;
+mod trained;
+mod watched;
+
+use std::collections::BTreeMap;
+
+use thaw_plugin_api::context::Progress;
+
+pub use kept::Kept;
+pub use measured::Measured;
+pub use position::Position;
+pub use requests::Requests;
+pub use trained::Trained;
+pub(super) use trained::{HeldTrained, restore_optimizer_state};
+pub use watched::Watched;
+
+use super::audit::Frozen;
+use super::readings::{ReadRow, What};
+use super::{FitError, run_length};
+use crate::Error;
+use crate::config::{Audit, RunConfig};
+use thaw_data::DataModule;
+use thaw_optim::optimizer::Optimizer;
+use thaw_optim::scheduler::RunLength;
+
+/// Everything of a run that checkpoints keep or hooks can see.
+pub struct RunState {
+    /// The run config.
+    pub config: RunConfig,
+    /// Training and validation data.
+    pub data: DataModule,
+    /// Model, optimizer, scheduler.
+    pub trained: Trained,
+    /// Where the run stands.
+    pub position: Position,
+    /// Losses and metrics.
+    pub measured: Measured,
+    /// What hooks asked for.
+    pub requests: Requests,
+    /// Run directory and checkpoints.
+    pub kept: Kept,
+    /// What the loop looks after.
+    pub watched: Watched,
+}
+
+impl RunState {
+    /// Epoch, batch and step, as hooks see them.
+    pub fn progress(&self) -> Progress {
+        self.position.progress
+    }
+
+    /// How long the run is, for schedules that span it.
+    pub fn run_length(&self) -> RunLength {
+        RunLength { extra_steps: self.position.extra_steps, ..run_length(&self.config, &self.progress()) }
+    }
+
+    /// Whether nothing was trained yet.
+    pub fn is_fresh(&self) -> bool {
+        self.progress().global_step == 0 && self.progress().epoch == 0 && self.progress().batch_index == 0
+    }
+
+    /// Takes what batches gave into the epoch's means.
+    pub(super) fn take(&mut self, rows: &[ReadRow]) {
+        for row in rows {
+            let (first, epoch, batch) = (row.first(), row.epoch, row.batch);
+            let error = match row.what {
+                What::Batch => {
+                    self.measured.loss = Some(first);
+                    row.add_to(&mut self.measured.meter);
+                    FitError::NotFinite { loss: first, epoch, batch }
+                }
+                What::GradientNorm => FitError::NotFiniteGradient { norm: first, epoch, batch },
+            };
+            if !first.is_finite() {
+                self.measured.not_finite.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Reads what batches gave up to the last one; waits for the device.
+    ///
+    /// # Errors
+    /// The device failed at what came before.
+    pub fn read_all(&mut self) -> Result<(), FitError> {
+        let rows = self.measured.readings.all()?;
+        self.take(&rows);
+        Ok(())
+    }
+
+    /// Ends a run whose loss or gradients are not finite, if that is wanted.
+    ///
+    /// # Errors
+    /// They were not, and `detect_anomaly` is on.
+    pub fn check_finite(&mut self) -> Result<(), FitError> {
+        self.measured.not_finite.take().filter(|_| self.config.trainer.detect_anomaly).map_or(Ok(()), Err)
+    }
+
+    /// Reads what batches gave up to the last one, and looks at the losses.
+    ///
+    /// # Errors
+    /// As [`RunState::read_all`] and [`RunState::check_finite`].
+    pub fn settle(&mut self) -> Result<(), FitError> {
+        self.read_all()?;
+        self.check_finite()
+    }
+
+    /// Whether the limit of steps is reached.
+    pub fn reached_max_steps(&self) -> bool {
+        self.config.trainer.max_steps.is_some_and(|steps| self.progress().global_step >= steps)
+    }
+
+    /// The optimizer.
+    ///
+    /// # Errors
+    /// It is not built yet.
+    pub fn optimizer(&mut self) -> Result<&mut Optimizer, FitError> {
+        self.trained
+            .optimizer
+            .as_mut()
+            .ok_or_else(|| FitError::Config("there is no optimizer yet".to_owned()))
+    }
+
+    /// Reports findings as `trainer.audit` says.
+    ///
+    /// # Errors
+    /// There are some, and the audit is strict.
+    pub fn report_findings(&self, findings: Vec<String>) -> Result<(), Error> {
+        if findings.is_empty() {
+            return Ok(());
+        }
+        match self.config.trainer.audit {
+            Audit::Error => return Err(FitError::Audit(findings).into()),
+            Audit::Warn => findings.iter().for_each(|finding| tracing::warn!("{finding}")),
+            Audit::Off => {}
+        }
+        Ok(())
+    }
+
+    /// Checks freeze state against groups.
+    ///
+    /// # Errors
+    /// They disagree, and the audit is strict; or nothing trains at all.
+    pub fn audit(&mut self) -> Result<(), Error> {
+        let Some(optimizer) = &self.trained.optimizer else { return Ok(()) };
+        if self.config.trainer.audit == Audit::Off {
+            return Ok(());
+        }
+        self.report_findings(super::audit::groups(self.trained.model.tree(), optimizer.groups()))?;
+        let frozen = self.trained.model.tree().parameters().filter(|parameter| !parameter.requires_grad);
+        let frozen = frozen.filter_map(|parameter| {
+            Some((parameter.name.as_str(), self.trained.model.tensor(&parameter.name).ok()?))
+        });
+        self.watched.frozen = Frozen::of(frozen)?;
+        self.watched.audit_gradients = true;
+        Ok(())
+    }
+
+    /// Ends a run in which nothing trains, at its first step.
+    ///
+    /// # Errors
+    /// No parameter of a group requires a gradient.
+    pub fn check_something_trains(&self) -> Result<(), FitError> {
+        let Some(optimizer) = &self.trained.optimizer else { return Ok(()) };
+        let grouped = optimizer.groups().iter().flat_map(|group| &group.parameters);
+        let trains = grouped
+            .filter_map(|name| self.trained.model.tree().parameter(name).ok())
+            .any(|parameter| parameter.requires_grad);
+        if trains {
+            return Ok(());
+        }
+        let trainable = self.trained.model.tree().trainable().len();
+        let reason = if trainable == 0 {
+            "everything is frozen. Leave a head trainable, or unfreeze from epoch 0".to_owned()
+        } else {
+            format!(
+                "{trainable} parameters are trainable, but none of them is in a group; see [optimizer] parameters"
+            )
+        };
+        Err(FitError::NothingTrains { reason })
+    }
+}
+
+/// The numbers that JSON has: no infinities and no NaN.
+fn finite(metrics: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    let finite = metrics.iter().filter(|(_, value)| value.is_finite());
+    finite.map(|(name, value)| (name.clone(), *value)).collect()
+}

@@ -1,0 +1,47 @@
+//! Where a run stands.
+
+use thaw_plugin_api::context::Progress;
+
+use crate::checkpoint::SavedPosition;
+use thaw_data::{DataModule, Split};
+use thaw_optim::scheduler::RunLength;
+
+/// Where a run stands: in epochs, batches and steps, and inside an accumulation window.
+#[derive(Clone, Debug, Default)]
+pub struct Position {
+    /// Epoch, batch and step, as hooks see them, and how many there are to be.
+    pub progress: Progress,
+    /// Samples in the present accumulation window; 0 between two windows.
+    pub window_samples: usize,
+    /// See [`RunLength::extra_steps`].
+    pub extra_steps: i64,
+    /// Why the run ends, where it failed.
+    pub exception: Option<String>,
+}
+
+impl Position {
+    /// What a checkpoint keeps: it lies between two accumulation windows, and only a run that has not failed
+    /// writes one. `length` is the run's, with [`Self::extra_steps`].
+    pub(in crate::fit) fn save(&self, data: &DataModule, length: RunLength) -> SavedPosition {
+        let Self { progress, window_samples: _, extra_steps: _, exception: _ } = self;
+        SavedPosition {
+            epoch: progress.epoch,
+            batch: progress.batch_index,
+            sample: Some(progress.batch_index * data.batch_size(Split::Train)),
+            train_samples: Some(data.samples(Split::Train)),
+            global_step: progress.global_step,
+            length: Some(length),
+        }
+    }
+
+    /// Takes over what a checkpoint keeps, at a batch counted in batches of now. How many there are to be, the
+    /// run config and the data say; `extra_steps` follow from the lengths of then and now.
+    pub(in crate::fit) fn restore(&mut self, saved: &SavedPosition, at_batch: usize) {
+        let SavedPosition { epoch, batch: _, sample: _, train_samples: _, global_step, length: _ } = saved;
+        let Self { progress, window_samples, extra_steps: _, exception: _ } = self;
+        progress.epoch = *epoch;
+        progress.batch_index = at_batch;
+        progress.global_step = *global_step;
+        *window_samples = 0;
+    }
+}

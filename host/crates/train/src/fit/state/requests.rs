@@ -1,0 +1,40 @@
+//! What hooks asked for.
+
+use std::collections::BTreeMap;
+
+use thaw_plugin_api::context::CheckpointName;
+
+use super::finite;
+use crate::checkpoint::SavedRequests;
+use thaw_optim::scheduler::Restart;
+
+/// What hooks asked for, done as soon as the loop allows.
+#[derive(Clone, Debug, Default)]
+pub struct Requests {
+    /// Why to stop.
+    pub stop: Option<String>,
+    /// Names of checkpoints to write.
+    pub checkpoints: Vec<CheckpointName>,
+    /// Whether to validate.
+    pub validate: bool,
+    /// How the scheduler starts anew.
+    pub restart: Option<Restart>,
+    /// Metrics logged since the last record.
+    pub logged: BTreeMap<String, f64>,
+}
+
+impl Requests {
+    /// What a checkpoint keeps. The loop does the other requests before it writes one, or, as a stop, they are
+    /// of this process alone.
+    pub(in crate::fit) fn save(&self) -> SavedRequests {
+        let Self { stop: _, checkpoints: _, validate: _, restart: _, logged } = self;
+        SavedRequests { logged: finite(logged) }
+    }
+
+    /// Takes over what a checkpoint keeps; what hooks asked for in `setup` stays.
+    pub(in crate::fit) fn restore(&mut self, saved: &SavedRequests) {
+        let SavedRequests { logged: saved_logged } = saved;
+        let Self { stop: _, checkpoints: _, validate: _, restart: _, logged } = self;
+        logged.clone_from(saved_logged);
+    }
+}

@@ -1,0 +1,215 @@
+//! One batch of training.
+
+use std::borrow::Cow;
+
+use tch::Tensor;
+use thaw_plugin_api::hook::Hook;
+use thaw_plugin_api::model::Batch;
+
+use super::error::torch;
+use super::readings::{Row, What};
+use super::{Fit, FitError};
+use crate::Error;
+use crate::config::{ClipAlgorithm, Weighting};
+use crate::model::StepResult;
+use thaw_optim::optimizer::Clip;
+use thaw_torch::reading::Reading;
+use thaw_torch::{Autocast, transfer};
+
+/// What a batch gave.
+pub struct BatchResult {
+    /// Norm of the gradients before clipping, where it was computed.
+    pub grad_norm: Option<Reading>,
+    /// Whether the optimizer took a step.
+    pub stepped: bool,
+}
+
+/// A data batch on a device.
+///
+/// # Errors
+/// The device's memory is too small.
+pub fn to_device(batch: thaw_data::Batch, device: tch::Device) -> Result<(Batch, usize), Error> {
+    let samples = batch.len();
+    let inputs =
+        batch.inputs.into_iter().map(|(name, tensor)| Ok((name, transfer::to_device(&tensor, device)?)));
+    let inputs = inputs.collect::<Result<_, thaw_torch::TorchError>>()?;
+    let target = batch.targets.map(|target| transfer::to_device(&target, device)).transpose()?;
+    Ok((Batch { inputs, target }, samples))
+}
+
+impl Fit {
+    /// Forward, backward and, at the end of a window, the optimizer's step. On a GPU nothing here waits for
+    /// it: the loss is read some batches later.
+    ///
+    /// # Errors
+    /// The model, a hook, libtorch, or a loss that is not finite.
+    pub(super) fn train_batch(
+        &mut self,
+        batch: &Batch,
+        samples: usize,
+        is_last: bool,
+    ) -> Result<BatchResult, Error> {
+        let window = self.state.config.trainer.accumulate_grad_batches;
+        let index = self.state.progress().batch_index;
+        let output = self.forward(batch)?;
+        let loss = output.loss.shallow_clone();
+        self.record(output, samples)?;
+
+        if self.state.position.window_samples == 0 {
+            self.hooks(Hook::BeforeZeroGrad)?;
+            self.zero_grad()?;
+        }
+        self.state.position.window_samples += samples;
+        self.hooks(Hook::BeforeBackward)?;
+        self.backward(&loss, samples)?;
+        self.hooks(Hook::AfterBackward)?;
+
+        let stepped = (index + 1).is_multiple_of(window) || is_last;
+        let grad_norm = if stepped { self.optimizer_step()? } else { None };
+        Ok(BatchResult { grad_norm, stepped })
+    }
+
+    fn forward(&mut self, batch: &Batch) -> Result<StepResult, Error> {
+        let state = &mut self.state;
+        let _autocast = Autocast::of(state.config.trainer.precision, state.trained.model.device())?;
+        Ok(state.trained.model.step(batch)?)
+    }
+
+    fn record(&mut self, output: StepResult, samples: usize) -> Result<(), Error> {
+        let loss = Reading::of(&output.loss)?;
+        let metrics = output.metrics.into_iter().map(|(name, value)| (train_metric(&name), value));
+        let (names, values) = std::iter::once(("train_loss".into(), loss)).chain(metrics).unzip();
+        self.read_later(What::Batch, samples, names, values)
+    }
+
+    /// Numbers of the present batch for the epoch's means, and to be looked at.
+    fn read_later(
+        &mut self,
+        what: What,
+        samples: usize,
+        names: Vec<Cow<'static, str>>,
+        values: Vec<Reading>,
+    ) -> Result<(), Error> {
+        let state = &mut self.state;
+        let (epoch, batch) = (state.position.progress.epoch, state.position.progress.batch_index);
+        let rows = state.measured.readings.push(Row { what, epoch, batch, samples, names, values })?;
+        state.take(&rows);
+        Ok(state.check_finite()?)
+    }
+
+    /// The norm of the gradients is to be finite, but where loss scaling leaves the step out anyway.
+    fn look_at_norm(&mut self, norm: Option<&Reading>) -> Result<(), Error> {
+        let Some(norm) = norm else { return Ok(()) };
+        let norm = match (norm, &self.state.trained.scaler) {
+            (Reading::OnDevice(norm, divisor), Some(scaler)) => {
+                let looked_at = scaler.where_finite(norm).map_err(torch("looking at the gradients' norm"))?;
+                Reading::OnDevice(looked_at, *divisor)
+            }
+            (norm, _) => norm.share(),
+        };
+        self.read_later(What::GradientNorm, 0, Vec::new(), vec![norm])
+    }
+
+    fn zero_grad(&mut self) -> Result<(), Error> {
+        let state = &mut self.state;
+        if let Some(optimizer) = &mut state.trained.optimizer {
+            optimizer.zero_grad(&state.trained.parameters).map_err(FitError::from)?;
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, loss: &Tensor, samples: usize) -> Result<(), Error> {
+        let trainer = &self.state.config.trainer;
+        let factor = match trainer.weighting {
+            Weighting::Batches => 1.0 / trainer.accumulate_grad_batches as f64,
+            // Divided by the window's samples before the step.
+            Weighting::Samples => samples as f64,
+        };
+        let scaled = || {
+            let loss = if factor == 1.0 { loss.shallow_clone() } else { loss.f_mul_scalar(factor)? };
+            self.state
+                .trained
+                .scaler
+                .as_ref()
+                .map_or_else(|| Ok(loss.shallow_clone()), |scaler| scaler.scale(&loss))
+        };
+        Ok(scaled().and_then(|loss| loss.f_backward()).map_err(torch("backward"))?)
+    }
+
+    /// The step, with everything around it; gives the gradients' norm where clipping computed it.
+    pub(super) fn optimizer_step(&mut self) -> Result<Option<Reading>, Error> {
+        if self.state.watched.audit_gradients {
+            self.audit_gradients()?;
+        }
+        self.unscale()?;
+        self.hooks(Hook::BeforeOptimizerStep)?;
+        let grad_norm = self.clip()?;
+        self.look_at_norm(grad_norm.as_ref())?;
+        let state = &mut self.state;
+        if let Some(optimizer) = &mut state.trained.optimizer {
+            let found_inf = state.trained.scaler.as_ref().map(super::LossScaler::found_inf);
+            optimizer.step_unless(&state.trained.parameters, found_inf).map_err(FitError::from)?;
+        }
+        state.trained.scaler.as_mut().map_or(Ok(()), super::LossScaler::update)?;
+        state.position.progress.global_step += 1;
+        self.hooks(Hook::AfterOptimizerStep)?;
+        self.step_schedulers()?;
+        Ok(grad_norm)
+    }
+
+    /// Takes loss scaling and weights by samples out of the gradients.
+    fn unscale(&mut self) -> Result<(), Error> {
+        let state = &mut self.state;
+        let divisor = match state.config.trainer.weighting {
+            Weighting::Batches => 1.0,
+            Weighting::Samples => state.position.window_samples.max(1) as f64,
+        };
+        let Some(optimizer) = &mut state.trained.optimizer else { return Ok(()) };
+        if let Some(scaler) = &mut state.trained.scaler {
+            scaler.unscale(optimizer, &state.trained.parameters, divisor)?;
+        } else if divisor != 1.0 {
+            let unused = Tensor::f_zeros([0; 0], (tch::Kind::Float, state.trained.model.device()))
+                .map_err(torch("dividing the gradients"))?;
+            optimizer.unscale(&state.trained.parameters, divisor, None, &unused).map_err(FitError::from)?;
+        }
+        Ok(())
+    }
+
+    fn clip(&mut self) -> Result<Option<Reading>, Error> {
+        let state = &mut self.state;
+        let Some(limit) = state.config.trainer.gradient_clip_val.filter(|limit| *limit > 0.0) else {
+            return Ok(None);
+        };
+        let clip = match state.config.trainer.gradient_clip_algorithm {
+            ClipAlgorithm::Norm => Clip::Norm(limit),
+            ClipAlgorithm::Value => Clip::Value(limit),
+        };
+        let Some(optimizer) = &mut state.trained.optimizer else { return Ok(None) };
+        Ok(optimizer
+            .clip(&state.trained.parameters, clip, state.measured.readings.reads())
+            .map_err(FitError::from)?)
+    }
+
+    fn audit_gradients(&mut self) -> Result<(), Error> {
+        self.state.watched.audit_gradients = false;
+        let state = &self.state;
+        let Some(optimizer) = &state.trained.optimizer else { return Ok(()) };
+        let grouped = optimizer.groups().iter().flat_map(|group| &group.parameters);
+        let trainable = grouped.filter(|name| {
+            state.trained.model.tree().parameter(name).is_ok_and(|parameter| parameter.requires_grad)
+        });
+        let gradients = trainable
+            .filter_map(|name| Some((name.as_str(), state.trained.parameters.get(name)?.grad().defined())));
+        let findings = super::audit::gradients(gradients);
+        state.report_findings(findings)
+    }
+}
+
+/// Lightning's names; those of the tasks are there already, so that no text is made for each batch.
+fn train_metric(name: &str) -> Cow<'static, str> {
+    match name {
+        "acc" => "train_acc".into(),
+        "mae" => "train_mae".into(),
+        other => format!("train_{other}").into(),
+    }
+}

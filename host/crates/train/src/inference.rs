@@ -1,0 +1,143 @@
+//! A trained model out of a checkpoint: what `host validate`, `host test` and `host predict` run.
+
+mod predict;
+mod services;
+mod test;
+mod validate;
+
+use std::fmt::Display;
+
+use thaw_plugin_api::context::{Progress, Stage};
+use thaw_plugin_api::hook::Hook;
+
+pub use predict::{BatchOutputs, PredictOptions};
+
+use crate::Error;
+use crate::checkpoint::Checkpoint;
+use crate::config::RunConfig;
+use crate::fit::{build_model, name_files, precision_on, prepare_torch, take_count};
+use crate::model::{HostModel, Phase, load_checkpoint};
+use services::View;
+use thaw_data::SplitBy;
+use thaw_plugins::{Instance, PluginSet};
+
+/// A model with a checkpoint's weights and freeze state, and the run's strategies and callbacks with their
+/// state.
+pub struct Inference {
+    config: RunConfig,
+    model: HostModel,
+    callbacks: Vec<Instance>,
+    progress: Progress,
+    metrics: std::collections::BTreeMap<String, f64>,
+    exception: Option<String>,
+    /// What the run's `val_split` was drawn from.
+    split_by: SplitBy,
+}
+
+impl Inference {
+    /// Builds the config's model and loads the checkpoint into it. Strategies and callbacks that no loaded
+    /// plugin offers are left out with a warning: a model can be used without what trained it.
+    ///
+    /// # Errors
+    /// No plugin offers the model, or the checkpoint is another model's.
+    pub fn new(
+        mut config: RunConfig,
+        plugins: &PluginSet,
+        device: tch::Device,
+        checkpoint: &Checkpoint,
+        stage: Stage,
+    ) -> Result<Self, Error> {
+        precision_on(&mut config, device);
+        prepare_torch(&config, device)?;
+        name_files(&mut config, plugins);
+        take_count(&mut config, checkpoint);
+        let mut model = build_model(&config, plugins, device)?;
+        load_checkpoint(&mut model, &checkpoint.model_file(), &checkpoint.state.trained.modules)?;
+        model.expect_classes(checkpoint.state.given.class_names.len());
+        model.set_phase(Phase::Validate);
+        let progress = Progress {
+            stage,
+            epoch: checkpoint.state.position.epoch,
+            global_step: checkpoint.state.position.global_step,
+            max_epochs: config.trainer.max_epochs,
+            max_steps: config.trainer.max_steps,
+            ..Progress::default()
+        };
+        let mut callbacks = Vec::new();
+        for table in &config.callbacks {
+            if !plugins.offers_instance(&table.id) {
+                tracing::warn!("no loaded plugin has `{}` of the run: going on without it", table.id);
+                continue;
+            }
+            callbacks.push(plugins.create(&table.id, &table.config)?);
+        }
+        let metrics = checkpoint.state.measured.metrics.clone();
+        // Predictions open no data of the run.
+        let split_by = if stage == Stage::Predict { SplitBy::default() } else { checkpoint.split_by() };
+        let mut inference = Self { config, model, callbacks, progress, metrics, exception: None, split_by };
+        match inference.set_up(checkpoint) {
+            Ok(()) => Ok(inference),
+            Err(error) => Err(inference.fail(error)),
+        }
+    }
+
+    fn set_up(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.hooks(Hook::Setup)?;
+        self.hooks(Hook::LoadCheckpoint)?;
+        self.restore_callbacks(checkpoint)
+    }
+
+    /// The run config.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// The model.
+    pub fn model(&self) -> &HostModel {
+        &self.model
+    }
+
+    fn restore_callbacks(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let mut saved = checkpoint.state.callbacks.clone();
+        for callback in &mut self.callbacks {
+            if let Some(index) = saved.iter().position(|saved| saved.id == callback.id()) {
+                callback.load_state(&saved.remove(index).state)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hooks(&mut self, hook: Hook) -> Result<(), Error> {
+        let mut view =
+            View { model: &mut self.model, metrics: &mut self.metrics, exception: self.exception.as_deref() };
+        for callback in &mut self.callbacks {
+            callback.hook(hook, &self.progress, &mut view)?;
+        }
+        Ok(())
+    }
+
+    /// The last hooks after a failure: their own failures are told and change nothing.
+    fn fail<E: Display>(&mut self, error: E) -> E {
+        self.exception = Some(error.to_string());
+        let mut view =
+            View { model: &mut self.model, metrics: &mut self.metrics, exception: self.exception.as_deref() };
+        for hook in [Hook::Exception, Hook::Teardown] {
+            for callback in &mut self.callbacks {
+                if let Err(failure) = callback.hook(hook, &self.progress, &mut view) {
+                    tracing::warn!("{failure}");
+                }
+            }
+        }
+        error
+    }
+
+    /// Runs `work`, and whatever comes of it `teardown`.
+    fn with_teardown<T, E>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<Error> + Display,
+    {
+        let value = work(self).map_err(|error| self.fail(error))?;
+        self.hooks(Hook::Teardown)?;
+        Ok(value)
+    }
+}

@@ -1,0 +1,75 @@
+//! A validation of the whole validation data, as the run makes one after an epoch.
+
+use thaw_plugin_api::hook::Hook;
+
+use super::Inference;
+use crate::Error;
+use crate::fit::{Evaluation, Evaluator, FitError, open_data, to_device};
+use thaw_data::{Batch, DataError, DataModule, Split, first_names};
+use thaw_torch::reading::Reads;
+
+impl Inference {
+    /// Opens the run's data and repeats its validation; gives the data, too, for the names of its classes.
+    ///
+    /// # Errors
+    /// No validation data, classes other than those of the checkpoint, or what a model, a hook or the data
+    /// fail with.
+    pub fn validate(&mut self, class_names: &[String]) -> Result<(Evaluation, DataModule), Error> {
+        let data = open_data(&self.config, &self.model, self.split_by.clone(), class_names)?;
+        if !class_names.is_empty() && data.class_names() != class_names {
+            return Err(FitError::Config(format!(
+                "[data] has the classes {}, the checkpoint was trained on {}: their order decides what an output means. \
+                 `host test --checkpoint … --input FOLDER|TABLE|FILE` evaluates all samples of other data by the \
+                 names of their classes, which need not all be there",
+                first_names(data.class_names(), 12),
+                first_names(class_names, 12)
+            ))
+            .into());
+        }
+        let batches = data.batches(Split::Val);
+        if batches == 0 {
+            return Err(FitError::Config(
+                "there is no validation data; name some in [data] (val_path, val_split), or evaluate all samples of \
+                 other data with `host test --checkpoint … --input FOLDER|TABLE|FILE`"
+                    .to_owned(),
+            )
+            .into());
+        }
+        self.progress.num_validation_batches =
+            self.config.trainer.limit_val_batches.map_or(batches, |limit| batches.min(limit));
+        let evaluation = self.with_teardown(|inference| inference.validation_pass(&data))?;
+        Ok((evaluation, data))
+    }
+
+    fn validation_pass(&mut self, data: &DataModule) -> Result<Evaluation, Error> {
+        self.hooks(Hook::ValidationStart)?;
+        self.hooks(Hook::ValidationEpochStart)?;
+        let loader = data.loader(Split::Val, self.progress.epoch as u64, 0)?;
+        let evaluation = self.evaluate(loader.into_iter().flatten())?;
+        self.hooks(Hook::ValidationEpochEnd)?;
+        self.hooks(Hook::ValidationEnd)?;
+        Ok(evaluation)
+    }
+
+    /// Loss and metrics of these batches, as many as the progress says, at most.
+    pub(super) fn evaluate(
+        &mut self,
+        batches: impl Iterator<Item = Result<Batch, DataError>>,
+    ) -> Result<Evaluation, Error> {
+        let mut evaluator = Evaluator::new(Reads::on(self.model.device()));
+        let count = self.progress.num_validation_batches;
+        for (index, batch) in batches.take(count).enumerate() {
+            let (batch, samples) = to_device(batch?, self.model.device())?;
+            self.progress.batch_index = index;
+            self.hooks(Hook::ValidationBatchStart)?;
+            {
+                let _guard = tch::no_grad_guard();
+                evaluator.batch(&mut self.model, &batch, samples, self.config.trainer.precision)?;
+            }
+            self.hooks(Hook::ValidationBatchEnd)?;
+        }
+        let evaluation = evaluator.finish()?;
+        self.metrics.extend(evaluation.metrics.means().map(|(name, mean)| (name.to_owned(), mean)));
+        Ok(evaluation)
+    }
+}

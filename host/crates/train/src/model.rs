@@ -1,0 +1,317 @@
+//! A plugin's model as the host holds it: tensors by name, freeze state, modes, forward and step.
+
+mod layout;
+mod state;
+mod task;
+mod weights;
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+use tch::{Device, Tensor};
+use thaw_plugin_api::abi::abi_stable::std_types::{ROption, RVec};
+use thaw_plugin_api::abi::{BoxedModel, Kind, RawTensor, contain};
+use thaw_plugin_api::context::number_from_json;
+use thaw_plugin_api::model::{Batch, Description, Stage, Task, Tensors};
+use thaw_plugin_api::module_tree::ModuleTree;
+
+pub use layout::in_layout;
+pub use weights::{load_checkpoint, load_weights};
+
+use thaw_plugins::calls::Caller;
+use thaw_plugins::{Failure, PluginError, PluginSet};
+use thaw_torch::reading::Reading;
+
+/// What can fail around a model.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The plugin's code failed.
+    #[error(transparent)]
+    Plugin(#[from] Failure),
+    /// libtorch refused something.
+    #[error("model `{model}`, {what}: {message}")]
+    Torch {
+        /// The model's id.
+        model: String,
+        /// What was done.
+        what: String,
+        /// libtorch's words.
+        message: String,
+    },
+    /// A tensor that the model does not have.
+    #[error("model `{model}` has no parameter or buffer `{name}`")]
+    NoTensor {
+        /// The model's id.
+        model: String,
+        /// The name.
+        name: String,
+    },
+    /// A tree that is not this model's.
+    #[error("model `{model}`: {reason}")]
+    Tree {
+        /// The model's id.
+        model: String,
+        /// What differs.
+        reason: String,
+    },
+    /// Data and model do not go together.
+    #[error("model `{model}`: {reason}")]
+    Data {
+        /// The model's id.
+        model: String,
+        /// What does not fit, and what to do.
+        reason: String,
+    },
+}
+
+/// Training or validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Modules are in the mode that the freeze state says.
+    Train,
+    /// All modules are in evaluation mode.
+    Validate,
+}
+
+/// A metric of a batch: its name, without `train_` or `val_`, and its mean over the batch.
+pub type Metric = (Cow<'static, str>, Reading);
+
+/// What a batch gave.
+pub struct StepResult {
+    /// The loss to go backward from, of no dimension.
+    pub loss: Tensor,
+    /// The model's outputs.
+    pub outputs: Tensors,
+    /// Metrics besides the loss. The tasks' stay on the device until they are read.
+    pub metrics: Vec<Metric>,
+}
+
+/// A model of a plugin.
+pub struct HostModel {
+    id: String,
+    plugin: String,
+    raw: BoxedModel,
+    caller: Caller,
+    description: Description,
+    tree: ModuleTree,
+    tensors: Vec<(String, Tensor)>,
+    positions: HashMap<String, usize>,
+    device: Device,
+    phase: Phase,
+    /// Whether the model may have a step of its own for training and for validation: unknown until asked
+    /// once.
+    own_step: [bool; 2],
+    /// Modules of a fixed mode that were asked for the other one, and told of.
+    told_fixed: HashSet<String>,
+    /// Names of the tensors whose values came from a file of weights.
+    pretrained: HashSet<String>,
+    /// Labels are below this number, where the data says so.
+    classes: Option<i64>,
+}
+
+impl HostModel {
+    /// Builds the model of an id. Initial values come from libtorch's default generator: seed it before.
+    ///
+    /// # Errors
+    /// No plugin offers the id, or its configuration does not fit.
+    pub fn create(plugins: &PluginSet, id: &str, config: &Value) -> Result<Self, crate::Error> {
+        let (raw, plugin) = plugins.create_model(id, config)?;
+        Ok(Self::new(raw, id, &plugin)?)
+    }
+
+    /// A model that is made already, under its id and the name of its plugin.
+    ///
+    /// # Errors
+    /// It does not say what it is.
+    pub(crate) fn new(raw: BoxedModel, id: &str, plugin: &str) -> Result<Self, PluginError> {
+        let failure = |error| {
+            PluginError::from(Failure {
+                plugin: plugin.to_owned(),
+                kind: Kind::Model,
+                id: id.to_owned(),
+                hook: "describe".to_owned(),
+                error,
+            })
+        };
+        let mut caller = Caller::new(Kind::Model, id, plugin);
+        let entered = caller.enter("describe");
+        let text = contain(|| Ok(raw.describe().into_result()?)).map_err(failure)?;
+        let description: Description = serde_json::from_str(&text).map_err(|error| failure(error.into()))?;
+        let tensors: Vec<(String, Tensor)> = Tensors::from(raw.tensors()).into_iter().collect();
+        drop(entered);
+        let positions = tensors.iter().enumerate().map(|(index, (name, _))| (name.clone(), index)).collect();
+        let mut model = Self {
+            id: id.to_owned(),
+            plugin: plugin.to_owned(),
+            raw,
+            caller,
+            tree: description.tree.clone(),
+            description,
+            tensors,
+            positions,
+            device: Device::Cpu,
+            phase: Phase::Train,
+            own_step: [true; 2],
+            told_fixed: HashSet::new(),
+            pretrained: HashSet::new(),
+            classes: None,
+        };
+        model.push_modes();
+        Ok(model)
+    }
+
+    /// The id in the run config.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What the model says of itself.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// The ordered split of the forward; empty where the model declares none.
+    pub fn stages(&self) -> &[Stage] {
+        &self.description.stages
+    }
+
+    /// What the model is trained for.
+    pub fn task(&self) -> Task {
+        self.description.task
+    }
+
+    /// Modules with their freeze state.
+    pub fn tree(&self) -> &ModuleTree {
+        &self.tree
+    }
+
+    /// Where the model's tensors are.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Every parameter and buffer in state_dict order; tied ones under each of their names.
+    pub fn state_dict(&self) -> &[(String, Tensor)] {
+        &self.tensors
+    }
+
+    /// A parameter or buffer by name.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn tensor(&self, name: &str) -> Result<&Tensor, ModelError> {
+        let position = self
+            .positions
+            .get(name)
+            .ok_or_else(|| ModelError::NoTensor { model: self.id.clone(), name: name.to_owned() })?;
+        Ok(&self.tensors[*position].1)
+    }
+
+    /// Inputs to outputs in the present phase, through the stages `from..to`.
+    ///
+    /// # Errors
+    /// The model refuses the inputs.
+    pub fn run_stages(&mut self, from: usize, to: usize, inputs: Tensors) -> Result<Tensors, ModelError> {
+        let inputs = RVec::from(inputs);
+        let raw = &mut self.raw;
+        let outputs = {
+            let _entered = self.caller.enter("forward");
+            contain(|| Ok(raw.run_stages(from, to, inputs).into_result()?))
+        };
+        Ok(outputs.map_err(|error| self.failure("forward", error))?.into())
+    }
+
+    /// Inputs to outputs in the present phase.
+    ///
+    /// # Errors
+    /// The model refuses the inputs.
+    pub fn forward(&mut self, inputs: Tensors) -> Result<Tensors, ModelError> {
+        self.run_stages(0, usize::MAX, inputs)
+    }
+
+    /// Loss, outputs and metrics of a batch: the model's own step, or the task's.
+    ///
+    /// # Errors
+    /// The model refuses the batch, or outputs and target do not go together.
+    pub fn step(&mut self, batch: &Batch) -> Result<StepResult, ModelError> {
+        if let Some(output) = self.own_step(batch)? {
+            return Ok(output);
+        }
+        let inputs = shared(&batch.inputs);
+        let outputs = self.forward(inputs)?;
+        self.check_classes(&outputs)?;
+        task::step(self.task(), batch, outputs)
+            .map_err(|reason| ModelError::Data { model: self.id.clone(), reason })
+    }
+
+    /// Says how many classes the data has: fewer outputs than that are refused before a label meets a kernel.
+    /// 0 says nothing.
+    pub fn expect_classes(&mut self, classes: usize) {
+        self.classes = i64::try_from(classes).ok().filter(|classes| *classes > 0);
+    }
+
+    /// Compares numbers that the host knows: no device is waited for.
+    fn check_classes(&self, outputs: &Tensors) -> Result<(), ModelError> {
+        let logits = outputs.iter().next().map(|(_, logits)| logits.size());
+        let (Some(classes), Some([_, width])) = (self.classes, logits.as_deref()) else { return Ok(()) };
+        if self.task() != Task::Classification || classes <= *width {
+            return Ok(());
+        }
+        let reason = format!(
+            "the data has {classes} classes, so that a label is outside 0..{width}: the model has {width} classes, set num_classes to {classes}"
+        );
+        Err(ModelError::Data { model: self.id.clone(), reason })
+    }
+
+    fn own_step(&mut self, batch: &Batch) -> Result<Option<StepResult>, ModelError> {
+        let phase = usize::from(self.phase == Phase::Validate);
+        if !self.own_step[phase] {
+            return Ok(None);
+        }
+        let inputs = RVec::from(shared(&batch.inputs));
+        let target = batch.target.as_ref().map(|target| RawTensor::from(target.shallow_clone()));
+        let raw = &mut self.raw;
+        let hook = if phase == 0 { "training_step" } else { "validation_step" };
+        let step = {
+            let _entered = self.caller.enter(hook);
+            contain(|| Ok(raw.step(phase as u32, inputs, ROption::from(target)).into_result()?))
+        };
+        let Some(step) = step.map_err(|error| self.failure(hook, error))?.into_option() else {
+            self.own_step[phase] = false;
+            return Ok(None);
+        };
+        let metrics: Vec<(String, Value)> =
+            serde_json::from_str(&step.metrics).map_err(|error| self.failure(hook, error.into()))?;
+        // Null is what a plugin of 1.0 writes for a number that is not finite.
+        let metrics = metrics
+            .into_iter()
+            .map(|(name, value)| (name.into(), Reading::Known(number_from_json(&value).unwrap_or(f64::NAN))))
+            .collect();
+        Ok(Some(StepResult { loss: step.loss.into(), outputs: step.outputs.into(), metrics }))
+    }
+
+    fn failure(&self, hook: &str, error: thaw_plugin_api::Error) -> Failure {
+        Failure {
+            plugin: self.plugin.clone(),
+            kind: Kind::Model,
+            id: self.id.clone(),
+            hook: hook.to_owned(),
+            error,
+        }
+    }
+
+    fn torch_error(&self, what: &str) -> impl FnOnce(tch::TchError) -> ModelError {
+        let (model, what) = (self.id.clone(), what.to_owned());
+        move |error| ModelError::Torch {
+            model,
+            what,
+            message: thaw_torch::short_message(&error.to_string()).to_owned(),
+        }
+    }
+}
+
+/// The same tensors for one more owner.
+pub fn shared(tensors: &Tensors) -> Tensors {
+    tensors.iter().map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone())).collect()
+}

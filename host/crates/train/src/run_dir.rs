@@ -1,0 +1,359 @@
+//! The run directory: everything that a run writes.
+
+mod earlier;
+mod left;
+mod lock;
+mod private;
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+pub use left::is_of_a_run;
+pub use lock::{Holder, RunLock, holder};
+pub use private::PrivateCopy;
+
+use crate::error::{Error, io};
+use thaw_files::durable;
+
+/// Records of metrics.
+pub const METRICS: &str = "metrics.jsonl";
+/// Records of groups and freeze state.
+pub const GROUPS: &str = "groups.jsonl";
+/// The resolved run config.
+pub const CONFIG: &str = "config.toml";
+/// What was loaded.
+pub const PLUGINS: &str = "plugins.json";
+/// When the run was resumed, and with what else than before.
+pub const RESUMES: &str = "resumes.jsonl";
+/// Folder of checkpoints.
+pub const CHECKPOINTS: &str = "checkpoints";
+/// Strategies that were replaced while the run was live.
+pub const SWAPS: &str = "swaps.json";
+/// Folder of the plugins that came with a swap.
+pub const PLUGIN_FILES: &str = "plugins";
+/// Folder of the files that the run config names and the trained model needs.
+pub const FILES: &str = "files";
+
+/// Where a run is to write.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In this folder.
+    Given(PathBuf),
+    /// In a new folder `runs/<name>-<time>`, under the name of the run config.
+    New(String),
+}
+
+/// A run directory, open for writing by this process alone.
+pub struct RunDir {
+    /// Absolute: a plugin may change the working directory.
+    path: PathBuf,
+    /// As the user names it.
+    shown: PathBuf,
+    /// Whether this run is the first to write there.
+    is_new: bool,
+    _lock: RunLock,
+    metrics: Records,
+    groups: Records,
+}
+
+/// Length of the files of records, for a resumed run to go on from.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Position {
+    metrics: u64,
+    groups: u64,
+}
+
+impl RunDir {
+    /// Makes `runs/<name>-<time>`, or the first free name after it: of two runs that start in one second, each
+    /// gets its own.
+    fn create(name: &str) -> Result<PathBuf, Error> {
+        let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+        let time = now
+            .format(format_description!("[year][month][day]-[hour][minute][second]"))
+            .unwrap_or_else(|_| now.unix_timestamp().to_string());
+        let runs = PathBuf::from("runs");
+        std::fs::create_dir_all(&runs).map_err(io(&runs))?;
+        let mut path = runs.join(format!("{name}-{time}"));
+        let mut count = 1;
+        loop {
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(path),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    count += 1;
+                    path = runs.join(format!("{name}-{time}-{count}"));
+                }
+                Err(error) => return Err(io(&path)(error)),
+            }
+        }
+    }
+
+    /// The run directory of a run: that of the run which it resumes, or a new one, which must be empty and
+    /// gets the records and swaps of the resumed run.
+    ///
+    /// # Errors
+    /// It holds something else already, another run is live in it, or it cannot be written.
+    pub fn open(place: &Place, resumed: Option<&Path>) -> Result<Self, Error> {
+        let shown = match place {
+            Place::Given(path) => path.clone(),
+            Place::New(name) => Self::create(name)?,
+        };
+        let path = &std::path::absolute(&shown).map_err(io(&shown))?;
+        let is_new = resumed.is_none() || resumed.map(Path::to_path_buf) != path.canonicalize().ok();
+        let is_left = is_new && left::without_checkpoint(path);
+        if is_new && !is_left && !is_empty(path) {
+            let reason = "the run directory holds something already; take another, or --resume it";
+            return Err(io(path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason)));
+        }
+        let checkpoints = path.join(CHECKPOINTS);
+        std::fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
+        // Before anything is written: another run may be live here.
+        let lock = RunLock::take(path)?;
+        if is_left {
+            tracing::warn!(
+                "{}: what a run left that ended before its first checkpoint is removed",
+                path.display()
+            );
+            left::remove(path)?;
+            std::fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
+        }
+        if !is_new {
+            left::sweep(path)?;
+        }
+        let opened =
+            resumed.filter(|_| is_new).map_or(Ok(()), |resumed| copy_records(resumed, path)).and_then(|()| {
+                let (metrics, groups) =
+                    (Records::open(path.join(METRICS))?, Records::open(path.join(GROUPS))?);
+                Ok(Self { path: path.clone(), shown, is_new, _lock: lock, metrics, groups })
+            });
+        opened.inspect_err(|_| {
+            if is_new {
+                clear(path)
+            }
+        })
+    }
+
+    /// Takes the records after `position` off.
+    ///
+    /// # Errors
+    /// There are fewer than that, or the files cannot be written.
+    pub fn cut(&mut self, position: Position) -> Result<(), Error> {
+        self.metrics.check(position.metrics)?;
+        self.groups.check(position.groups)?;
+        self.metrics.cut(position.metrics)?;
+        self.groups.cut(position.groups)
+    }
+
+    /// Removes what a run has written that could not start, unless it was to go on here.
+    pub fn discard(&self) {
+        if self.is_new {
+            clear(&self.path);
+        }
+    }
+
+    /// The folder, absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder, as the user names it.
+    pub fn shown(&self) -> &Path {
+        &self.shown
+    }
+
+    /// Whether what was written is still there.
+    ///
+    /// # Errors
+    /// Somebody removed the folder, and its records with it.
+    pub fn check_there(&self) -> Result<(), Error> {
+        let records = self.path.join(METRICS);
+        let gone = |_| {
+            let reason = "the run directory was removed during the run: its records are lost";
+            io(&self.path)(std::io::Error::new(std::io::ErrorKind::NotFound, reason))
+        };
+        records.symlink_metadata().map(drop).map_err(gone)
+    }
+
+    /// Folder of checkpoints.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join(CHECKPOINTS)
+    }
+
+    /// Writes a whole file; it appears under its name when it is complete.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, name: &str, text: &str) -> Result<(), Error> {
+        let path = self.path.join(name);
+        durable::write(&path, text.as_bytes()).map_err(io(&path))
+    }
+
+    /// Writes a whole file of JSON.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), Error> {
+        let text =
+            serde_json::to_string_pretty(value).map_err(|error| io(self.path.join(name))(error.into()))?;
+        self.write(name, &text)
+    }
+
+    /// Copies a file that checkpoints need into [`FILES`].
+    ///
+    /// # Errors
+    /// It cannot be read, or the disk is full.
+    pub fn keep(&self, file: &Path) -> Result<PrivateCopy, Error> {
+        PrivateCopy::make(file, &self.path.join(FILES))
+    }
+
+    /// Appends a record of metrics. Where the disk is full, the log says so once.
+    pub fn log_metrics(&mut self, record: Map<String, Value>) {
+        self.metrics.append(&Value::Object(record));
+    }
+
+    /// Appends a record of groups and freeze state. Where the disk is full, the log says so once.
+    pub fn log_groups(&mut self, record: &Value) {
+        self.groups.append(record);
+    }
+
+    /// Writes the records that wait.
+    pub fn flush(&mut self) {
+        self.metrics.flush();
+        self.groups.flush();
+    }
+
+    /// The same, and waits until they are on disk: a checkpoint says how many there are.
+    pub fn sync(&mut self) {
+        self.flush();
+        for records in [&self.metrics, &self.groups] {
+            if let Err(error) = records.file.sync_data() {
+                tracing::warn!("{}: {error}", records.path.display());
+            }
+        }
+    }
+
+    /// Where the records in the files end.
+    pub fn position(&self) -> Position {
+        Position { metrics: self.metrics.length, groups: self.groups.length }
+    }
+}
+
+fn is_empty(folder: &Path) -> bool {
+    !std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// What a run that goes on elsewhere takes with it, besides checkpoints.
+fn copy_records(from: &Path, to: &Path) -> Result<(), Error> {
+    let copy = |name: &Path| {
+        let (from, to) = (from.join(name), to.join(name));
+        if from.is_file() { durable::copy(&from, &to).map_err(io(&to)) } else { Ok(()) }
+    };
+    for entry in std::fs::read_dir(from).map_err(io(from))? {
+        let name = PathBuf::from(entry.map_err(io(from))?.file_name());
+        let is_record = [METRICS, GROUPS, SWAPS, RESUMES].iter().any(|record| name == Path::new(record));
+        if is_record || earlier::is_config_or_plugins(&name) {
+            copy(&name)?;
+        }
+    }
+    let (plugins, folder) = (from.join(PLUGIN_FILES), to.join(PLUGIN_FILES));
+    if plugins.is_dir() {
+        std::fs::create_dir_all(&folder).map_err(io(&folder))?;
+        for file in std::fs::read_dir(&plugins).map_err(io(&plugins))? {
+            copy(&Path::new(PLUGIN_FILES).join(file.map_err(io(&plugins))?.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a folder that was empty before this run.
+fn clear(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder) {
+        tracing::warn!("{}: {error}", folder.display());
+    }
+}
+
+/// A file of records. What cannot be written is lost, told once, and the run goes on.
+struct Records {
+    path: PathBuf,
+    file: File,
+    /// Length of the file in whole records.
+    length: u64,
+    /// Records that are not in the file yet.
+    waiting: Vec<u8>,
+    /// Whether a failure was told.
+    told: bool,
+}
+
+/// Records are written when so many bytes wait, and at the end of each epoch.
+const WAITING: usize = 8 << 10;
+
+impl Records {
+    fn open(path: PathBuf) -> Result<Self, Error> {
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(&path))?;
+        let length = file.seek(SeekFrom::End(0)).map_err(io(&path))?;
+        Ok(Self { path, file, length, waiting: Vec::new(), told: false })
+    }
+
+    /// Whether there is all that was written up to `length`; or nothing, where somebody took the file away.
+    fn check(&self, length: u64) -> Result<(), Error> {
+        if self.length == 0 && length > 0 {
+            tracing::warn!("{}: the records from before the checkpoint are not there", self.path.display());
+        } else if self.length < length {
+            let reason = format!(
+                "it ends after {} bytes, and had {length} when the checkpoint was written; remove it to go on without those records",
+                self.length
+            );
+            return Err(io(&self.path)(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, reason)));
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, length: u64) -> Result<(), Error> {
+        self.length = self.length.min(length);
+        let cut = self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::End(0)));
+        cut.map(drop).map_err(io(&self.path))
+    }
+
+    fn append(&mut self, record: &Value) {
+        self.waiting.extend_from_slice(record.to_string().as_bytes());
+        self.waiting.push(b'\n');
+        if self.waiting.len() >= WAITING {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        match self.file.write_all(&self.waiting) {
+            Ok(()) => self.length += self.waiting.len() as u64,
+            Err(error) => {
+                // What was written of them would be half a record.
+                let cut = self
+                    .file
+                    .set_len(self.length)
+                    .and_then(|()| self.file.seek(SeekFrom::Start(self.length)));
+                if !self.told {
+                    tracing::error!(
+                        "{}: {error}; the run goes on without these records",
+                        self.path.display()
+                    );
+                    self.told = true;
+                }
+                if let Err(error) = cut {
+                    tracing::debug!("{}: {error}", self.path.display());
+                }
+            }
+        }
+        self.waiting.clear();
+    }
+}
+
+impl Drop for Records {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
