@@ -2,22 +2,29 @@
 //!
 //! The derive reads the doc comments (help text), `#[config(…)]` on fields and the types:
 //!
-//! | attribute | meaning |
+//! | attribute of a field | meaning |
 //! |---|---|
 //! | `default = EXPR` | value where the key is missing; without it the key is required (`Option` defaults to none) |
-//! | `range = 0.0..=1.0` | allowed numbers, any Rust range |
+//! | `range = 0.0..=1.0` | allowed numbers, any Rust range, or [`above`], [`above_to`], [`between`] |
 //! | `rename = "KEY"` | the key, where it is not the field's name; on a variant: its name |
 //! | `alias = "KEY"` | another spelling of the key |
 //! | `flatten` | the keys of a nested configuration, at this level |
 //! | `rest` | all keys that nothing else reads, as a `Map` or a `Value` of `serde_json` |
 //! | `state` | no key: part of what is saved in checkpoints and restored (`Default + serde`) |
 //! | `skip` | no key and no state: `Default` |
-//! | `check = PATH` (on the type) | function `fn(&mut Self) -> Result<()>`, called when all keys are read; its error may be a [`ConfigError`] that names a key |
-//! | `default` (on the type) | `impl Default` with the defaults of the keys; where none is required, the table may be left out |
-//! | `tag = "KEY"` (on an enum) | the key that says which variant a table is; a variant has its own keys, or is `Name(Table)` |
-//! | `short = FIELD` (on the type) | the value of this key alone may stand for the table |
-//! | `definition = "NAME"` (on the type) | its schema is written once, under this name: for a type that holds itself |
-//! | `through = TYPE` (on the type) | reads and writes it as that type; both are made of one another by `From` |
+//!
+//! | attribute of the type | meaning |
+//! |---|---|
+//! | `check = PATH` | a function `fn(&mut Self) -> Result<()>`, called when all keys are read; its error may also be a [`ConfigError`], which names a key |
+//! | `default` | `impl Default` of the keys' defaults; where no key is required, the table may be left out |
+//! | `tag = "KEY"` | of an enum: the key that says which variant it is; each has keys of its own, or is `Name(Table)` |
+//! | `short = FIELD` | the value of this key alone may stand for the table |
+//! | `definition = "NAME"` | the schema is written once, under this name: for a type that holds itself |
+//! | `through = TYPE` | is read and written as that type; `From` makes both of one another |
+//!
+//! A `PathBuf` names a file or folder: relative ones start at the working directory. A file that a model's
+//! configuration names is copied into the run and its checkpoints, which then need the original no more; a
+//! strategy's or callback's is not.
 //!
 //! An enum without fields is one of several names. With a `tag`, it is one of several tables:
 //!
@@ -94,9 +101,9 @@ pub use expression::{Epoch, Expression, Variables};
 pub use object::ObjectReader;
 pub use range::{Number, Ranged, above, above_to, between};
 pub use schema::{Definitions, document};
-pub use with_serde::{deserialize, drop_nulls, serialize};
 use serde_json::{Map, Value};
 pub use thaw_plugin_api_derive::Config;
+pub use with_serde::{deserialize, drop_nulls, serialize};
 
 #[doc(hidden)]
 pub use object::{lengthen, of_empty_table};

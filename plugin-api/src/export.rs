@@ -218,6 +218,15 @@ pub mod private {
         Error::of(ErrorKind::Config, format_args!("this plugin has no {kind} `{id}`")).into()
     }
 
+    /// A table.
+    pub type Table = serde_json::Map<String, serde_json::Value>;
+
+    /// The keys of a table; none where any will do.
+    pub type Keys = Option<Vec<String>>;
+
+    /// What reading a configuration gives.
+    pub type Read<T> = Result<T, crate::config::ConfigError>;
+
     /// A number of saved state, infinite ones included.
     #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
     #[serde(transparent)]

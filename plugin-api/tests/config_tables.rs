@@ -163,7 +163,8 @@ fn another_spelling_is_the_same_key() {
 
 #[test]
 fn a_value_stands_for_the_table_that_it_is_short_for() {
-    let read = |value: Value| File::from_value(&value, &Default::default()).map_err(|error| error.to_string());
+    let read =
+        |value: Value| File::from_value(&value, &Default::default()).map_err(|error| error.to_string());
     assert_eq!(read(json!("a.bin")), Ok(File { path: "a.bin".into(), strict: true }));
     assert_eq!(read(json!({ "path": "a.bin" })), read(json!("a.bin")));
     assert!(read(json!(3)).unwrap_err().contains("is 3, expected a path, or a table with `path`"));

@@ -76,7 +76,8 @@ fn every_example_fits() {
     let folder = workspace().join("examples");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
-    let configs: Vec<_> = files.map(|path| (path.clone(), toml(&std::fs::read_to_string(path).unwrap()))).collect();
+    let configs: Vec<_> =
+        files.map(|path| (path.clone(), toml(&std::fs::read_to_string(path).unwrap()))).collect();
     let configs: Vec<_> = configs.iter().filter(|(_, config)| config.get("model").is_some()).collect();
     assert!(configs.len() >= 8, "{configs:?}");
     for (path, config) in configs {
@@ -208,5 +209,8 @@ fn keys_have_help_defaults_and_ranges() {
     assert_eq!(trainer["max_epochs"]["description"], "Epochs to train.");
     assert_eq!(trainer["accumulate_grad_batches"]["minimum"], 1);
     let adamw = &properties["optimizer"]["oneOf"][2];
-    assert_eq!((&adamw["title"], &adamw["properties"]["weight_decay"]["default"]), (&json!("adamw"), &json!(0.01)));
+    assert_eq!(
+        (&adamw["title"], &adamw["properties"]["weight_decay"]["default"]),
+        (&json!("adamw"), &json!(0.01))
+    );
 }

@@ -15,8 +15,8 @@ use thaw_train::config::RunConfig;
 /// Arguments of `host schema`.
 #[derive(Args)]
 pub struct SchemaArgs {
-    /// A run config whose plugins' tables are to be in the schema, besides those of `--plugin` and of the search
-    /// path.
+    /// A run config whose plugins' tables are to be in the schema, besides those of `--plugin` and of the
+    /// search path.
     config: Option<PathBuf>,
     /// Leaves the tables of plugins open: any id and any keys.
     #[arg(long, conflicts_with = "config")]

@@ -86,9 +86,9 @@ impl Attributes {
 
     /// Calls the type's own check of the variable `config`, in the table at `key`.
     pub fn call_check(&self, api: &TokenStream, key: &TokenStream) -> Option<TokenStream> {
-        self.check.as_ref().map(|check| {
-            hygienic!(#check(&mut config).map_err(|error| #api::config::Fault::at(error, #key))?;)
-        })
+        self.check.as_ref().map(
+            |check| hygienic!(#check(&mut config).map_err(|error| #api::config::Fault::at(error, #key))?;),
+        )
     }
 }
 

@@ -19,7 +19,7 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
         if !matches!(variant.fields, Fields::Unit) {
             return Err(syn::Error::new_spanned(
                 variant,
-                "an enum whose variants have fields needs the key that says which: `#[config(tag = \"…\")]`",
+                "an enum whose variants have fields needs `#[config(tag = \"KEY\")]`: the key that says which",
             ));
         }
         variants.push((&variant.ident, name_of(variant)?, help(&variant.attrs)));
@@ -36,10 +36,13 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
                 })
             }
 
-            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> ::core::result::Result<Self, #api::config::ConfigError> {
+            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> #api::__private::Read<Self> {
                 match value.as_str() {
                     #(::core::option::Option::Some(#names) => ::core::result::Result::Ok(Self::#idents),)*
-                    _ => ::core::result::Result::Err(#api::config::ConfigError::no_choice(key, value, &[#(#names),*])),
+                    _ => {
+                        let known = [#(#names),*];
+                        ::core::result::Result::Err(#api::config::ConfigError::no_choice(key, value, &known))
+                    }
                 }
             }
 

@@ -123,9 +123,10 @@ impl<'f> Row<'f> {
             Role::Unwritten => TokenStream::new(),
             Role::Key => {
                 let (default, aliases) = (self.default(), &attributes.aliases);
-                let range = attributes.range.as_ref().map(
-                    |range| hygienic!(let property = #api::config::range_schema(property, &(#range));),
-                );
+                let range = attributes
+                    .range
+                    .as_ref()
+                    .map(|range| hygienic!(let property = #api::config::range_schema(property, &(#range));));
                 hygienic! {{
                     let property = <#kind as #api::config::Config>::schema();
                     #range
@@ -169,16 +170,22 @@ impl<'f> Row<'f> {
     pub fn write(&self, place: &TokenStream, api: &TokenStream) -> TokenStream {
         let key = &self.key;
         match self.role() {
-            Role::Flatten => {
-                hygienic!(if let #api::serde_json::Value::Object(nested) = #api::config::Config::to_value(#place) { table.extend(nested); })
-            }
-            Role::Rest => {
-                hygienic!(if let #api::serde_json::Value::Object(rest) = #api::serde_json::Value::from(::core::clone::Clone::clone(#place)) { table.extend(rest); })
+            Role::Flatten => hygienic! {
+                if let #api::serde_json::Value::Object(nested) = #api::config::Config::to_value(#place) {
+                    table.extend(nested);
+                }
+            },
+            Role::Rest => hygienic! {
+                let rest = #api::serde_json::Value::from(::core::clone::Clone::clone(#place));
+                if let #api::serde_json::Value::Object(rest) = rest {
+                    table.extend(rest);
+                }
             },
             Role::Unwritten => TokenStream::new(),
-            Role::Key => {
-                hygienic!(table.insert(::std::string::String::from(#key), #api::config::Config::to_value(#place));)
-            }
+            Role::Key => hygienic! {
+                let value = #api::config::Config::to_value(#place);
+                table.insert(::std::string::String::from(#key), value);
+            },
         }
     }
 }

@@ -13,13 +13,13 @@ pub fn functions(rows: &[Row<'_>], api: &TokenStream) -> TokenStream {
     let flattened = rows.iter().filter(|row| row.attributes.flatten).map(|row| restore(row, api));
     let restores = rows.iter().filter(|row| row.attributes.state).map(|row| restore(row, api));
     hygienic! {
-        fn state(&self) -> #api::Result<#api::serde_json::Map<::std::string::String, #api::serde_json::Value>> {
+        fn state(&self) -> #api::Result<#api::__private::Table> {
             let mut state = #api::serde_json::Map::new();
             #(#saves)*
             ::core::result::Result::Ok(state)
         }
 
-        fn load_state(&mut self, state: &mut #api::serde_json::Map<::std::string::String, #api::serde_json::Value>) -> #api::Result<()> {
+        fn load_state(&mut self, state: &mut #api::__private::Table) -> #api::Result<()> {
             #(#checks)*
             #(#flattened)*
             #(#restores)*
@@ -73,7 +73,8 @@ fn check(row: &Row<'_>, api: &TokenStream) -> TokenStream {
             hygienic!(#api::__private::state_entry::<#api::__private::Number>(state, #key)?.0)
         }
         Some(Number::Perhaps) => {
-            hygienic!(#api::__private::state_entry::<Option<#api::__private::Number>>(state, #key)?.map(|number| number.0))
+            let entry = hygienic!(#api::__private::state_entry::<Option<#api::__private::Number>>);
+            hygienic!(#entry(state, #key)?.map(|number| number.0))
         }
         None => hygienic!(#api::__private::state_entry(state, #key)?),
     };

@@ -50,18 +50,18 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
                 schema
             }
 
-            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> ::core::result::Result<Self, #api::config::ConfigError> {
+            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> #api::__private::Read<Self> {
                 #lengthen
                 #api::config::ObjectReader::read(value, key)
             }
 
-            fn table_keys(table: &#api::serde_json::Map<::std::string::String, #api::serde_json::Value>) -> ::core::option::Option<::std::vec::Vec<::std::string::String>> {
+            fn table_keys(table: &#api::__private::Table) -> #api::__private::Keys {
                 let mut keys = ::std::vec::Vec::new();
                 #(#keys)*
                 ::core::option::Option::Some(keys)
             }
 
-            fn read_table(reader: &mut #api::config::ObjectReader<'_>) -> ::core::result::Result<Self, #api::config::ConfigError> {
+            fn read_table(reader: &mut #api::config::ObjectReader<'_>) -> #api::__private::Read<Self> {
                 #(#reads)*
                 let mut config = Self { #(#idents: #locals),* };
                 #check_all

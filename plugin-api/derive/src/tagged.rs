@@ -43,8 +43,7 @@ impl<'f> Choice<'f> {
     /// The variant with every field in its variable, as pattern and as expression.
     fn with_locals(&self) -> TokenStream {
         let ident = self.ident;
-        let (idents, locals): (Vec<_>, Vec<_>) =
-            self.rows.iter().map(|row| (row.ident, &row.local)).unzip();
+        let (idents, locals): (Vec<_>, Vec<_>) = self.rows.iter().map(|row| (row.ident, &row.local)).unzip();
         match self.shape {
             Shape::Unit => hygienic!(Self::#ident),
             Shape::Table => hygienic!(Self::#ident(#(#locals),*)),
@@ -129,11 +128,11 @@ pub fn derive(input: &DeriveInput, data: &DataEnum, tag: &str) -> Result<TokenSt
                 choices.finish(#help_text)
             }
 
-            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> ::core::result::Result<Self, #api::config::ConfigError> {
+            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> #api::__private::Read<Self> {
                 #api::config::ObjectReader::read(value, key)
             }
 
-            fn table_keys(table: &#api::serde_json::Map<::std::string::String, #api::serde_json::Value>) -> ::core::option::Option<::std::vec::Vec<::std::string::String>> {
+            fn table_keys(table: &#api::__private::Table) -> #api::__private::Keys {
                 let mut keys = ::std::vec![::std::string::String::from(#tag)];
                 match table.get(#tag)?.as_str()? {
                     #(#keys)*
@@ -142,7 +141,7 @@ pub fn derive(input: &DeriveInput, data: &DataEnum, tag: &str) -> Result<TokenSt
                 ::core::option::Option::Some(keys)
             }
 
-            fn read_table(reader: &mut #api::config::ObjectReader<'_>) -> ::core::result::Result<Self, #api::config::ConfigError> {
+            fn read_table(reader: &mut #api::config::ObjectReader<'_>) -> #api::__private::Read<Self> {
                 let mut config = match reader.tag(#tag) {
                     #(#reads)*
                     _ => return ::core::result::Result::Err(reader.no_such_tag(#tag, &Self::TAGS)),

@@ -20,20 +20,21 @@ pub fn derive(name: &Ident, table: &Path, api: &TokenStream) -> TokenStream {
                 #config::definitions(definitions);
             }
 
-            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> ::core::result::Result<Self, #api::config::ConfigError> {
+            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> #api::__private::Read<Self> {
                 #config::from_value(value, key).map(::core::convert::Into::into)
             }
 
-            fn table_keys(table: &#api::serde_json::Map<::std::string::String, #api::serde_json::Value>) -> ::core::option::Option<::std::vec::Vec<::std::string::String>> {
+            fn table_keys(table: &#api::__private::Table) -> #api::__private::Keys {
                 #config::table_keys(table)
             }
 
-            fn read_table(reader: &mut #api::config::ObjectReader<'_>) -> ::core::result::Result<Self, #api::config::ConfigError> {
+            fn read_table(reader: &mut #api::config::ObjectReader<'_>) -> #api::__private::Read<Self> {
                 #config::read_table(reader).map(::core::convert::Into::into)
             }
 
             fn to_value(&self) -> #api::serde_json::Value {
-                #config::to_value(&<#table as ::core::convert::From<Self>>::from(::core::clone::Clone::clone(self)))
+                let table: #table = ::core::convert::Into::into(::core::clone::Clone::clone(self));
+                #config::to_value(&table)
             }
 
             fn default_value() -> ::core::option::Option<Self> {

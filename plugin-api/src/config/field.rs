@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
+use super::object::expectation;
 use super::{Config, ConfigError, Definitions, Key};
 
 impl Config for bool {
@@ -31,9 +32,8 @@ macro_rules! integers {
 
             fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
                 let whole = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
-                whole.and_then(|number| <$type>::try_from(number).ok()).ok_or_else(|| {
-                    ConfigError::mismatch(key, value, if <$type>::MIN == 0 { "a whole number of at least 0" } else { "a whole number" })
-                })
+                let number = whole.and_then(|number| <$type>::try_from(number).ok());
+                number.ok_or_else(|| ConfigError::mismatch(key, value, expectation(&Self::schema())))
             }
 
             fn to_value(&self) -> Value {
@@ -67,7 +67,11 @@ impl Config for f32 {
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
         let number = f64::from_value(value, key)? as f32;
-        if number.is_finite() { Ok(number) } else { Err(ConfigError::mismatch(key, value, "a number of single precision")) }
+        if number.is_finite() {
+            Ok(number)
+        } else {
+            Err(ConfigError::mismatch(key, value, "a number of single precision"))
+        }
     }
 
     fn to_value(&self) -> Value {

@@ -25,7 +25,10 @@ fn unknown_keys_of_the_hosts_tables_name_the_nearest_one() {
         ("checkpoint.save_top=1", &["`checkpoint.save_top`", "`save_top_k`"]),
         ("data.batch_sise=1", &["unknown key `data.batch_sise`, did you mean `batch_size`?"]),
         ("optimizer.momentun=0.5", &["`optimizer.momentun`", "did you mean `momentum`?"]),
-        ("scheduler={ id = \"step\", step_sise = 1 }", &["`scheduler.step_sise`", "did you mean `step_size`?"]),
+        (
+            "scheduler={ id = \"step\", step_sise = 1 }",
+            &["`scheduler.step_sise`", "did you mean `step_size`?"],
+        ),
         (
             "model.weights={ path = \"w.pt\", ignor = [\"head\"] }",
             &["unknown key `model.weights.ignor`, did you mean `ignore`?"],

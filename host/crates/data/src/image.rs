@@ -44,7 +44,8 @@ impl Transform {
                 *value = (level as f32 / 255.0 - mean[channel]) / std[channel];
             }
         }
-        let filter = match config.interpolation.or(defaults.interpolation).unwrap_or(Interpolation::Bilinear) {
+        let filter = match config.interpolation.or(defaults.interpolation).unwrap_or(Interpolation::Bilinear)
+        {
             Interpolation::Bilinear => fir::FilterType::Bilinear,
             Interpolation::Bicubic => fir::FilterType::CatmullRom,
         };

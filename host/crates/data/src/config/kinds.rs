@@ -87,8 +87,8 @@ pub struct TensorsConfig {
     pub val_prefix: String,
     /// Class names in the order of their indices. Default: the indices.
     pub classes: Option<Vec<String>>,
-    /// Most MiB that the arrays of a `.npz` may unpack to, looked at before they are. A `.safetensors` file is
-    /// read as it is needed and has no limit.
+    /// Most MiB that the arrays of a `.npz` may unpack to, looked at before they are. A `.safetensors` file
+    /// is read as it is needed and has no limit.
     #[config(default = 65_536)]
     pub max_mib: u64,
 }

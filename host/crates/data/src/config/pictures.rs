@@ -13,7 +13,8 @@ pub struct ImageConfig {
     /// How a picture gets to that size.
     #[config(default = ResizeMode::Crop)]
     pub resize: ResizeMode,
-    /// Share of the resized picture's shorter side that the centre crop keeps. Default: the model's, else 0.875.
+    /// Share of the resized picture's shorter side that the centre crop keeps. Default: the model's, else
+    /// 0.875.
     #[config(range = above_to(0.0, 1.0))]
     pub crop_pct: Option<f64>,
     /// Filter of the resizing, antialiased. Default: the model's, else `bilinear`.

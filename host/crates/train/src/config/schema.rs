@@ -14,9 +14,9 @@ const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 impl RunConfig {
     /// The schema of a run config: every key with its help, type, default and range.
     ///
-    /// `items` are what plugins offer. Where there is a model among them, `[model]` is to be one of these, and
-    /// where there is a strategy or callback, so is each of `[[callbacks]]`; else any id and any keys go. Of
-    /// several with one id the first counts.
+    /// `items` are what plugins offer. Where there is a model among them, `[model]` is to be one of these,
+    /// and where there is a strategy or callback, so is each of `[[callbacks]]`; else any id and any keys
+    /// go. Of several with one id the first counts.
     pub fn schema(items: &[Item]) -> Value {
         let mut schema = document::<RunTable>();
         let mut definitions = schema[Definitions::KEY].take();

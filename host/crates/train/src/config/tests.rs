@@ -98,7 +98,10 @@ fn chapter(heading: &str) -> &str {
 fn keys(schema: &Value) -> Vec<String> {
     let choices = schema["oneOf"].as_array().or(schema["anyOf"].as_array());
     let tables = std::iter::once(schema).chain(choices.into_iter().flatten());
-    tables.filter_map(|table| table["properties"].as_object()).flat_map(|table| table.keys().cloned()).collect()
+    tables
+        .filter_map(|table| table["properties"].as_object())
+        .flat_map(|table| table.keys().cloned())
+        .collect()
 }
 
 #[test]

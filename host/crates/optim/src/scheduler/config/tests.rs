@@ -126,8 +126,9 @@ fn errors_name_key_value_and_nearest() {
             "unknown key `scheduler.scheduler.interval`",
         ),
         (
-            "id='warmup'\ntotal_iters=1\nscheduler={id='warmup', total_iters=1, scheduler={id='reduce-on-plateau'}}",
-            "`scheduler.scheduler.scheduler.id` is reduce-on",
+            "id='warmup'\ntotal_iters=1\nscheduler={id='warmup', total_iters=1, scheduler={id='cyclic', \
+             base_lr=0, max_lr=1}}",
+            "`scheduler.scheduler.scheduler.id` is cyclic",
         ),
         ("id='one-cycle'\nepochs=3", "`scheduler.epochs` is there without steps_per_epoch"),
         ("id='chained'\nschedulers=[]", "`scheduler.schedulers` is empty, expected at least one"),
@@ -139,8 +140,14 @@ fn errors_name_key_value_and_nearest() {
             "id='chained'\nschedulers=[{id='cyclic', base_lr=0, max_lr=1}]",
             "`scheduler.schedulers[0].id` is cyclic",
         ),
-        ("id='cyclic'\nmax_lr=0.1", "missing key `scheduler.base_lr`, expected a number of at least 0.0, or a list"),
-        ("id='cyclic'\nbase_lr=0.1\nmax_lr=[0.1, 0]", "`scheduler.max_lr` is 0.0, expected a number of more than"),
+        (
+            "id='cyclic'\nmax_lr=0.1",
+            "missing key `scheduler.base_lr`, expected a number of at least 0.0, or a list",
+        ),
+        (
+            "id='cyclic'\nbase_lr=0.1\nmax_lr=[0.1, 0]",
+            "`scheduler.max_lr` is 0.0, expected a number of more than",
+        ),
         (
             "id='cyclic'\nbase_lr=[0.01, 0.1]\nmax_lr=0.1",
             "`scheduler.base_lr` is another share of max_lr from group to group, or none, expected the same",

@@ -11,7 +11,8 @@ pub struct OneCycle {
     /// Highest rate: one for all groups or a list by group. Default: each group's own.
     #[config(range = 0.0..)]
     pub max_lr: Option<ByGroup>,
-    /// Advances of the cycle. Default: `epochs * steps_per_epoch` where both are given, else as many as the run has.
+    /// Advances of the cycle. Default: `epochs * steps_per_epoch` where both are given, else as many as the
+    /// run has.
     #[config(range = 1..)]
     pub total_steps: Option<usize>,
     /// Read with `steps_per_epoch` only.
