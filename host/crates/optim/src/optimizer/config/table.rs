@@ -19,6 +19,9 @@ pub(super) enum OptimizerTable {
         /// Nesterov's momentum; needs momentum and no dampening.
         #[config(default = false)]
         nesterov: bool,
+        /// Learning rate.
+        #[config(default = 1e-3, range = 0.0..)]
+        lr: f64,
         /// An L2 penalty.
         #[config(default = 0.0, range = 0.0..)]
         weight_decay: f64,
@@ -29,6 +32,9 @@ pub(super) enum OptimizerTable {
     Adam {
         #[config(flatten)]
         adam: AdamConfig,
+        /// Learning rate.
+        #[config(default = 1e-3, range = 0.0..)]
+        lr: f64,
         /// An L2 penalty.
         #[config(default = 0.0, range = 0.0..)]
         weight_decay: f64,
@@ -40,6 +46,9 @@ pub(super) enum OptimizerTable {
     AdamW {
         #[config(flatten)]
         adam: AdamConfig,
+        /// Learning rate.
+        #[config(default = 1e-3, range = 0.0..)]
+        lr: f64,
         /// Share of the rate by which weights shrink at each step.
         #[config(default = 0.01, range = 0.0..)]
         weight_decay: f64,
@@ -51,9 +60,6 @@ pub(super) enum OptimizerTable {
 /// Keys of every optimizer.
 #[derive(Config)]
 pub(super) struct Shared {
-    /// Learning rate.
-    #[config(default = 1e-3, range = 0.0..)]
-    lr: f64,
     /// Climb instead of descend.
     #[config(default = false)]
     maximize: bool,
@@ -76,18 +82,18 @@ impl OptimizerTable {
 
 impl From<OptimizerTable> for OptimizerConfig {
     fn from(table: OptimizerTable) -> Self {
-        let (algorithm, weight_decay, shared) = match table {
-            OptimizerTable::Sgd { momentum, dampening, nesterov, weight_decay, shared } => {
-                (Algorithm::Sgd { momentum, dampening, nesterov }, weight_decay, shared)
+        let (algorithm, lr, weight_decay, shared) = match table {
+            OptimizerTable::Sgd { momentum, dampening, nesterov, lr, weight_decay, shared } => {
+                (Algorithm::Sgd { momentum, dampening, nesterov }, lr, weight_decay, shared)
             }
-            OptimizerTable::Adam { adam, weight_decay, shared } => {
-                (Algorithm::Adam(adam), weight_decay, shared)
+            OptimizerTable::Adam { adam, lr, weight_decay, shared } => {
+                (Algorithm::Adam(adam), lr, weight_decay, shared)
             }
-            OptimizerTable::AdamW { adam, weight_decay, shared } => {
-                (Algorithm::AdamW(adam), weight_decay, shared)
+            OptimizerTable::AdamW { adam, lr, weight_decay, shared } => {
+                (Algorithm::AdamW(adam), lr, weight_decay, shared)
             }
         };
-        let Shared { lr, maximize, parameters } = shared;
+        let Shared { maximize, parameters } = shared;
         Self { algorithm, lr, weight_decay, maximize, parameters }
     }
 }
@@ -95,13 +101,13 @@ impl From<OptimizerTable> for OptimizerConfig {
 impl From<OptimizerConfig> for OptimizerTable {
     fn from(config: OptimizerConfig) -> Self {
         let OptimizerConfig { algorithm, lr, weight_decay, maximize, parameters } = config;
-        let shared = Shared { lr, maximize, parameters };
+        let shared = Shared { maximize, parameters };
         match algorithm {
             Algorithm::Sgd { momentum, dampening, nesterov } => {
-                Self::Sgd { momentum, dampening, nesterov, weight_decay, shared }
+                Self::Sgd { momentum, dampening, nesterov, lr, weight_decay, shared }
             }
-            Algorithm::Adam(adam) => Self::Adam { adam, weight_decay, shared },
-            Algorithm::AdamW(adam) => Self::AdamW { adam, weight_decay, shared },
+            Algorithm::Adam(adam) => Self::Adam { adam, lr, weight_decay, shared },
+            Algorithm::AdamW(adam) => Self::AdamW { adam, lr, weight_decay, shared },
         }
     }
 }

@@ -45,6 +45,22 @@ fn a_config_survives_being_written_and_read() {
 }
 
 #[test]
+fn checkpoints_keep_it_as_version_1_0_wrote_it() {
+    for (id, written) in [
+        (
+            "sgd",
+            r#"{"id":"sgd","momentum":0.0,"dampening":0.0,"nesterov":false,"lr":0.001,"weight_decay":0.0,"maximize":false}"#,
+        ),
+        (
+            "adamw",
+            r#"{"id":"adamw","betas":[0.9,0.999],"eps":1e-8,"amsgrad":false,"lr":0.001,"weight_decay":0.01,"maximize":false}"#,
+        ),
+    ] {
+        assert_eq!(serde_json::to_string(&OptimizerConfig::default_for(id).unwrap()).unwrap(), written);
+    }
+}
+
+#[test]
 fn errors_name_key_value_and_nearest() {
     for (toml, expected) in [
         ("lr = 0.1", "missing key `optimizer.id`, expected one of sgd, adam, adamw"),

@@ -39,6 +39,25 @@ fn a_config_survives_being_written_and_read() {
 }
 
 #[test]
+fn checkpoints_keep_it_as_version_1_0_wrote_it() {
+    for (toml, written) in [
+        ("id='cosine'", r#"{"id":"cosine","eta_min":0.0,"interval":"epoch","frequency":1}"#),
+        (
+            "id='warmup'\ntotal_iters=3\nscheduler={id='step', step_size=2}",
+            r#"{"id":"warmup","total_iters":3,"start_factor":0.01,"scheduler":{"id":"step","step_size":2,"gamma":0.1},"interval":"epoch","frequency":1}"#,
+        ),
+        (
+            "id='reduce-on-plateau'\nmin_lr=[0.1, 0.2]",
+            r#"{"id":"reduce-on-plateau","monitor":"val_loss","factor":0.1,"patience":10,"threshold":0.0001,"threshold_mode":"rel","cooldown":0,"min_lr":[0.1,0.2],"eps":1e-8,"interval":"epoch","frequency":1}"#,
+        ),
+    ] {
+        let config = parse(toml).unwrap();
+        assert_eq!(serde_json::to_string(&config).unwrap(), written);
+        assert_eq!(serde_json::from_str::<SchedulerConfig>(written).unwrap(), config);
+    }
+}
+
+#[test]
 fn defaults_are_those_of_pytorch() {
     let schedule = |toml: &str| parse(toml).unwrap().schedule;
     assert_eq!(schedule("id='step'\nstep_size=3"), Schedule::Step(Step { step_size: 3, gamma: 0.1 }));
