@@ -45,6 +45,8 @@ pub mod audit;
 pub mod callback;
 pub mod config;
 pub mod context;
+#[doc(hidden)]
+pub mod drive;
 pub mod error;
 mod export;
 #[doc(hidden)]

@@ -64,6 +64,7 @@ mod model;
 mod record;
 mod resume;
 mod run;
+mod started;
 #[cfg(feature = "torch")]
 mod values;
 

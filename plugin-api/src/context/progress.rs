@@ -38,6 +38,11 @@ pub struct Progress {
 const NONE: u64 = u64::MAX;
 
 impl Progress {
+    /// Whether nothing was trained yet.
+    pub fn is_fresh(&self) -> bool {
+        self.global_step == 0 && self.epoch == 0 && self.batch_index == 0
+    }
+
     /// As it crosses the boundary: numbers by position. Positions are part of the ABI: append, never move.
     pub fn to_numbers(self) -> [u64; 8] {
         [

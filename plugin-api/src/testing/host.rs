@@ -178,7 +178,7 @@ impl Host {
     /// An optimizer step: values of what trains are moved.
     pub fn move_values(&mut self) -> Result<()> {
         #[cfg(feature = "torch")]
-        self.values.step(&self.tree, self.progress.global_step)?;
+        self.values.step(&self.tree, self.progress.global_step + 1)?;
         Ok(())
     }
 

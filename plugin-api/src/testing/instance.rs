@@ -6,6 +6,7 @@ use super::host::Host;
 use super::log::CaughtLog;
 use crate::abi::{BoxedInstance, Kind, RawError, RawServices};
 use crate::context::Progress;
+use crate::drive::Call;
 use crate::error::{Error, Result};
 use crate::hook::Hook;
 
@@ -22,8 +23,16 @@ impl FakeInstance {
         Self { kind, id: id.to_owned(), raw, hooks: u64::MAX }
     }
 
+    pub fn run(&mut self, call: Call, host: &mut Host, log: &CaughtLog) -> Result<()> {
+        match call {
+            Call::Hook(hook) => self.hook(hook, host, log),
+            Call::FreezeBeforeTraining => self.freeze_before_training(host, log),
+            Call::Finetune => self.finetune(host, log),
+        }
+    }
+
     /// Runs a hook, unless it is known not to be written.
-    pub fn hook(&mut self, hook: Hook, host: &mut Host, log: &CaughtLog) -> Result<()> {
+    fn hook(&mut self, hook: Hook, host: &mut Host, log: &CaughtLog) -> Result<()> {
         if self.hooks & hook.bit() == 0 {
             return Ok(());
         }
@@ -39,13 +48,13 @@ impl FakeInstance {
         Ok(())
     }
 
-    pub fn freeze_before_training(&mut self, host: &mut Host, log: &CaughtLog) -> Result<()> {
+    fn freeze_before_training(&mut self, host: &mut Host, log: &CaughtLog) -> Result<()> {
         self.call("freeze_before_training", log, |raw| {
             RawServices::with(host, |services| raw.freeze_before_training(services).into_result())
         })
     }
 
-    pub fn finetune(&mut self, host: &mut Host, log: &CaughtLog) -> Result<()> {
+    fn finetune(&mut self, host: &mut Host, log: &CaughtLog) -> Result<()> {
         let Progress { epoch, .. } = host.progress;
         let numbers = host.progress.to_numbers();
         self.call("finetune", log, |raw| {

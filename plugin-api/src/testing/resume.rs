@@ -6,16 +6,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::FakeRun;
-use super::fit::started;
+use super::started::Started;
 use crate::context::{number_from_json, number_to_json};
 use crate::error::{Error, Result};
-use crate::hook::Hook;
 use crate::module_tree::ModuleTree;
 use crate::optimizer::{Optimizer, no_optimizer};
 
 /// What a checkpoint holds; of tensors those that hooks asked for.
 #[derive(Serialize, Deserialize)]
-struct Saved {
+pub(super) struct Saved {
     epoch: usize,
     batch: usize,
     global_step: usize,
@@ -38,13 +37,23 @@ impl FakeRun {
     pub fn save(&mut self) -> Result<Value> {
         match &self.saved_at_stop {
             Some(saved) => Ok(saved.clone()),
-            None => self.snapshot(),
+            None => self.started()?.snapshot(),
         }
     }
 
+    /// Goes on from what [`FakeRun::save`] gave, with fresh instances of the same plugins:
+    /// `freeze_before_training` does not run again.
+    #[must_use]
+    pub fn resumed_from(mut self, saved: &Value) -> Self {
+        self.saved = Some(saved.clone());
+        self
+    }
+}
+
+impl Started<'_> {
     pub(super) fn snapshot(&mut self) -> Result<Value> {
         let states = self.states()?;
-        let host = started(&mut self.host)?;
+        let host = &*self.host;
         let to_json = |(name, value): (&String, &f64)| (name.clone(), number_to_json(*value));
         let saved = Saved {
             epoch: host.progress.epoch,
@@ -62,47 +71,39 @@ impl FakeRun {
         Ok(serde_json::to_value(saved)?)
     }
 
-    /// Goes on from what [`FakeRun::save`] gave, with fresh instances of the same plugins:
-    /// `freeze_before_training` does not run again.
-    #[must_use]
-    pub fn resumed_from(mut self, saved: &Value) -> Self {
-        self.saved = Some(saved.clone());
-        self
-    }
-
-    pub(super) fn restore(&mut self, saved: &Value) -> Result<()> {
-        let saved: Saved = serde_json::from_value(saved.clone())?;
+    /// Freeze state and groups, as a checkpoint has them.
+    pub(super) fn restore_model(&mut self, saved: &Saved) -> Result<()> {
+        let host = &mut *self.host;
         #[cfg(feature = "torch")]
-        {
-            let host = started(&mut self.host)?;
-            host.values.restore(&host.tree, saved.values)?;
-        }
-        self.hook(Hook::LoadCheckpoint)?;
-        let host = started(&mut self.host)?;
+        host.values.restore(&host.tree, saved.values.clone())?;
         host.tree.restore_freeze_state(saved.model.modules())?;
         host.tree.mark_unchanged();
-        host.optimizer = Some(saved.optimizer);
-        host.progress.epoch = saved.epoch;
-        host.progress.batch_index = saved.batch;
-        host.progress.global_step = saved.global_step;
-        host.checkpoints = saved.checkpoints;
-        let from_json = |(name, value): (String, Value)| Some((name, number_from_json(&value)?));
-        host.metrics.extend(saved.metrics.into_iter().filter_map(from_json));
-        host.logged.extend(saved.logged.into_iter().filter_map(from_json));
-        for instance in &mut self.instances {
+        host.optimizer = Some(saved.optimizer.clone());
+        Ok(())
+    }
+
+    /// State of every strategy and callback, then where the run stands.
+    pub(super) fn restore_states(&mut self, saved: &Saved) -> Result<()> {
+        for instance in &mut *self.instances {
             let state = saved.states.get(&instance.id);
             let state = state
                 .ok_or_else(|| Error::new(format_args!("the saved run has no state of `{}`", instance.id)))?;
-            instance.load_state(state, &self.log)?;
+            instance.load_state(state, self.log)?;
         }
+        let host = &mut *self.host;
+        host.progress.epoch = saved.epoch;
+        host.progress.batch_index = saved.batch;
+        host.progress.global_step = saved.global_step;
+        host.checkpoints.clone_from(&saved.checkpoints);
+        let from_json = |(name, value): (&String, &Value)| Some((name.clone(), number_from_json(value)?));
+        host.metrics.extend(saved.metrics.iter().filter_map(from_json));
+        host.logged.extend(saved.logged.iter().filter_map(|(name, value)| from_json((name, value))));
         Ok(())
     }
 
     pub(super) fn states(&mut self) -> Result<BTreeMap<String, Value>> {
-        self.instances
-            .iter_mut()
-            .map(|instance| Ok((instance.id.clone(), instance.state(&self.log)?)))
-            .collect()
+        let states = self.instances.iter_mut();
+        states.map(|instance| Ok((instance.id.clone(), instance.state(self.log)?))).collect()
     }
 }
 

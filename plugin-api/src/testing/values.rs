@@ -22,7 +22,7 @@ pub(super) struct Values {
 }
 
 /// What a checkpoint holds of them.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct SavedValues {
     tensors: BTreeMap<String, Vec<f32>>,
     moved: BTreeMap<String, f64>,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use thaw_plugin_api::abi::{BoxedInstance, Kind, RawServices, contain};
 use thaw_plugin_api::context::{Progress, Services};
+use thaw_plugin_api::drive::Call;
 use thaw_plugin_api::hook::Hook;
 
 use super::Failure;
@@ -54,6 +55,23 @@ impl Instance {
     /// Whether a hook may be written.
     pub fn wants(&self, hook: Hook) -> bool {
         self.hooks & hook.bit() != 0 && !self.panicked
+    }
+
+    /// Makes one of the calls that a run makes.
+    ///
+    /// # Errors
+    /// The plugin's error or panic.
+    pub fn run(
+        &mut self,
+        call: Call,
+        progress: &Progress,
+        services: &mut dyn Services,
+    ) -> Result<(), Failure> {
+        match call {
+            Call::Hook(hook) => self.hook(hook, progress, services),
+            Call::FreezeBeforeTraining => self.freeze_before_training(services),
+            Call::Finetune => self.finetune(progress, services),
+        }
     }
 
     /// Runs a hook, unless it is known not to be written.

@@ -1,11 +1,12 @@
 //! The learning-rate range test on a run, which is afterwards as it was.
 
+mod advance;
+
+use serde_json::Value;
 use thaw_plugin_api::abi::Kind;
-use thaw_plugin_api::context::Stage;
-use thaw_plugin_api::hook::Hook;
 
 use super::step::to_device;
-use super::{Fit, FitError, audit};
+use super::{Fit, FitError};
 use crate::Error;
 use crate::find_lr::{Curve, FindLr, FindLrError, FoundLr, Group};
 use thaw_data::{Batch, Loader, Split};
@@ -49,26 +50,20 @@ impl Fit {
         found
     }
 
-    /// Strategies as the run's are now, for others to act in their place.
-    fn twins(&mut self, callbacks: &mut [Instance]) -> Result<Vec<Instance>, Error> {
-        let mut twins = Vec::new();
-        for callback in callbacks.iter_mut().filter(|callback| callback.kind() == Kind::Strategy) {
-            let mut twin = self.plugins.twin(callback)?;
-            twin.hook(Hook::Setup, &self.state.progress(), &mut self.state)?;
-            twin.load_state(&callback.state()?)?;
-            twins.push(twin);
-        }
-        Ok(twins)
+    /// Strategies as the run's are, for others to act in their place, with the state of those.
+    fn twins(&mut self, callbacks: &mut [Instance]) -> Result<Vec<(Instance, Value)>, Error> {
+        let strategies = callbacks.iter_mut().filter(|callback| callback.kind() == Kind::Strategy);
+        strategies.map(|strategy| Ok((self.plugins.twin(strategy)?, strategy.state()?))).collect()
     }
 
     fn measure(
         &mut self,
         settings: &FindLr,
         epoch: usize,
-        mut twins: Vec<Instance>,
+        twins: Vec<(Instance, Value)>,
         on_step: &mut dyn FnMut(usize, usize),
     ) -> Result<FoundLr, Error> {
-        self.advance_to(epoch, &mut twins)?;
+        self.advance_to(epoch, twins)?;
         let groups = self.state.optimizer()?.groups().iter();
         let groups: Vec<Group> = groups
             .map(|group| Group { name: group.name.clone(), lr: group.lr, initial_lr: group.initial_lr })
@@ -94,58 +89,6 @@ impl Fit {
             }
             None => Ok(found),
         }
-    }
-
-    /// Brings freeze state, groups and rates to where an epoch starts, without training: as `host plan` does.
-    fn advance_to(&mut self, epoch: usize, twins: &mut [Instance]) -> Result<(), Error> {
-        let batches = self.state.progress().num_training_batches;
-        let window = self.state.config.trainer.accumulate_grad_batches;
-        let stage = std::mem::replace(&mut self.state.position.progress.stage, Stage::Plan);
-        self.twins_hook(twins, Hook::FitStart)?;
-        self.twins_hook(twins, Hook::TrainStart)?;
-        loop {
-            let progress = self.state.progress();
-            for twin in &mut *twins {
-                twin.finetune(&progress, &mut self.state)?;
-                twin.hook(Hook::TrainEpochStart, &progress, &mut self.state)?;
-            }
-            self.adopt_groups()?;
-            if let Some(reason) = self.state.requests.stop.take() {
-                return Err(FindLrError::Stops { epoch, at: progress.epoch, reason }.into());
-            }
-            if progress.epoch == epoch {
-                break;
-            }
-            for batch in 0..batches {
-                self.state.position.progress.batch_index = batch;
-                self.twins_hook(twins, Hook::TrainBatchStart)?;
-                if (batch + 1).is_multiple_of(window) || batch + 1 == batches {
-                    self.state.position.progress.global_step += 1;
-                    self.step_schedulers()?;
-                }
-                if batch + 1 == batches {
-                    self.epoch_schedulers()?;
-                }
-                self.twins_hook(twins, Hook::TrainBatchEnd)?;
-            }
-            self.twins_hook(twins, Hook::TrainEpochEnd)?;
-            self.state.position.progress.epoch = progress.epoch + 1;
-            self.state.position.progress.batch_index = 0;
-        }
-        self.state.position.progress.stage = stage;
-        self.state.watched.changed = false;
-        self.state.watched.audit_gradients = false;
-        let groups = self.state.optimizer()?.groups().to_vec();
-        self.state.report_findings(audit::groups(self.state.trained.model.tree(), &groups))?;
-        Ok(self.state.check_something_trains()?)
-    }
-
-    fn twins_hook(&mut self, twins: &mut [Instance], hook: Hook) -> Result<(), Error> {
-        let progress = self.state.progress();
-        for twin in twins {
-            twin.hook(hook, &progress, &mut self.state)?;
-        }
-        Ok(self.adopt_groups()?)
     }
 
     fn range_test(

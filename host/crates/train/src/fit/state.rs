@@ -66,7 +66,7 @@ impl RunState {
 
     /// Whether nothing was trained yet.
     pub fn is_fresh(&self) -> bool {
-        self.progress().global_step == 0 && self.progress().epoch == 0 && self.progress().batch_index == 0
+        self.progress().is_fresh()
     }
 
     /// Takes what batches gave into the epoch's means.

@@ -1,0 +1,131 @@
+//! A pass over validation data.
+
+use super::{Instances, hook};
+use crate::context::Stage;
+use crate::hook::Hook;
+
+/// Batches with their position in the epoch; one that cannot be read keeps its place.
+pub type Batches<B, E> = Box<dyn Iterator<Item = Result<(usize, B), E>>>;
+
+/// What a validation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// To see that validation works: so many batches, whose metrics do not count.
+    SanityCheck(usize),
+    /// For its metrics.
+    Epoch,
+}
+
+/// What a validation needs of a run. Where nothing is computed, defaults do.
+pub trait Validating: Instances {
+    /// A batch as the data gives it.
+    type Batch;
+    /// A batch where it is computed: on the run's device.
+    type Loaded;
+    /// What a pass gathers.
+    type Evaluation;
+
+    /// Brings a batch to where it is computed.
+    ///
+    /// # Errors
+    /// The device's memory is too small.
+    fn load(&mut self, batch: Self::Batch) -> Result<Self::Loaded, Self::Error>;
+
+    /// Puts every module into evaluation mode.
+    fn enter_evaluation(&mut self) {}
+
+    /// Opens the data of a pass; the first hooks of it have run.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn validation_data(&mut self) -> Result<ValidationData<Self>, Self::Error>;
+
+    /// Whether the pass is to go on, asked before each batch.
+    ///
+    /// # Errors
+    /// The user ends the run.
+    fn check_interrupted(&self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// Loss and metrics of a batch.
+    ///
+    /// # Errors
+    /// What the model fails with.
+    fn validation_step(
+        &mut self,
+        evaluation: &mut Self::Evaluation,
+        batch: Self::Loaded,
+    ) -> Result<(), Self::Error> {
+        let _ = (evaluation, batch);
+        Ok(())
+    }
+
+    /// Every batch was seen: hooks can ask for the metrics from here on.
+    ///
+    /// # Errors
+    /// The device failed at what came before.
+    fn validated(&mut self, evaluation: Self::Evaluation, pass: Pass) -> Result<(), Self::Error>;
+
+    /// Looks at what a pass gave, after hooks had it.
+    ///
+    /// # Errors
+    /// The run cannot go on with it.
+    fn check_validation(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// Puts modules back into the modes of training, also after a failure.
+    fn leave_evaluation(&mut self) {}
+
+    /// A pass ends early; gives the error that the run ends with.
+    fn validation_failed(&mut self, error: Self::Error, pass: Pass) -> Self::Error {
+        let _ = pass;
+        error
+    }
+}
+
+/// Batches of a pass, and what gathers what they give.
+pub type ValidationData<R> =
+    (Batches<<R as Validating>::Batch, <R as Instances>::Error>, <R as Validating>::Evaluation);
+
+/// A validation, where there is data for one.
+///
+/// # Errors
+/// The first failure.
+pub fn validation<R: Validating>(run: &mut R, pass: Pass) -> Result<(), R::Error> {
+    if run.progress().num_validation_batches == 0 || run.progress().stage == Stage::Plan {
+        return Ok(());
+    }
+    let batch_index = run.progress().batch_index;
+    hook(run, Hook::ValidationStart)?;
+    run.enter_evaluation();
+    let result = validation_epoch(run, pass);
+    run.leave_evaluation();
+    run.progress_mut().batch_index = batch_index;
+    if let Err(error) = result {
+        return Err(run.validation_failed(error, pass));
+    }
+    hook(run, Hook::ValidationEnd)
+}
+
+fn validation_epoch<R: Validating>(run: &mut R, pass: Pass) -> Result<(), R::Error> {
+    hook(run, Hook::ValidationEpochStart)?;
+    let (batches, mut evaluation) = run.validation_data()?;
+    let count = match pass {
+        Pass::SanityCheck(batches) => batches,
+        Pass::Epoch => run.progress().num_validation_batches,
+    };
+    for (index, batch) in batches.take(count).enumerate() {
+        run.check_interrupted()?;
+        let (_, batch) = batch?;
+        let batch = run.load(batch)?;
+        run.progress_mut().batch_index = index;
+        hook(run, Hook::ValidationBatchStart)?;
+        run.validation_step(&mut evaluation, batch)?;
+        hook(run, Hook::ValidationBatchEnd)?;
+    }
+    run.validated(evaluation, pass)?;
+    hook(run, Hook::ValidationEpochEnd)?;
+    run.check_validation()
+}
