@@ -14,6 +14,7 @@ chapters! {
     strategy: "src/strategy.md",
     callback: "src/callback.md",
     model: "src/model.md",
+    dataset: "src/dataset.md",
     test: "src/test.md",
     lightning: "src/lightning.md",
 }

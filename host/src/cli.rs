@@ -13,6 +13,7 @@ mod predict;
 mod run_plugins;
 mod schema;
 mod session;
+mod split;
 mod start;
 mod swap;
 mod test;

@@ -9,6 +9,7 @@ use thaw_plugin_api::abi::Item;
 use thaw_plugins::{Parameter, parameters};
 
 use thaw_plugins::LoadedPlugin;
+use thaw_terminal::escape::{excerpt, shorten};
 
 /// Widest line that is written, where the terminal does not say.
 pub const WIDTH: usize = 110;
@@ -16,9 +17,9 @@ pub const WIDTH: usize = 110;
 /// Everything about a plugin: versions, then each id with its parameters.
 pub fn text(plugin: &LoadedPlugin, width: usize) -> String {
     let metadata = plugin.metadata();
-    let mut text = format!("{} {}", metadata.name, metadata.version);
+    let mut text = format!("{} {}", shorten(&metadata.name), shorten(&metadata.version));
     if !metadata.description.is_empty() {
-        let _ = write!(text, " – {}", metadata.description);
+        let _ = write!(text, " – {}", excerpt(&metadata.description));
     }
     text.push('\n');
     let libtorch = metadata.torch.as_ref().map_or_else(
@@ -26,8 +27,8 @@ pub fn text(plugin: &LoadedPlugin, width: usize) -> String {
         |torch| {
             format!(
                 "{} (tch {}, {} C++ ABI)",
-                torch.libtorch,
-                torch.tch,
+                shorten(&torch.libtorch),
+                shorten(&torch.tch),
                 if torch.cxx11_abi { "C++11" } else { "old" }
             )
         },
@@ -35,10 +36,10 @@ pub fn text(plugin: &LoadedPlugin, width: usize) -> String {
     let rows = [
         ("file", plugin.path().display().to_string()),
         ("sha256", plugin.sha256().to_owned()),
-        ("authors", metadata.authors.clone()),
-        ("plugin-api", metadata.plugin_api.clone()),
-        ("rustc", metadata.rustc.trim_start_matches("rustc ").to_owned()),
-        ("target", metadata.target.clone()),
+        ("authors", excerpt(&metadata.authors).replace('\n', ", ")),
+        ("plugin-api", shorten(&metadata.plugin_api).into_owned()),
+        ("rustc", shorten(metadata.rustc.trim_start_matches("rustc ")).into_owned()),
+        ("target", shorten(&metadata.target).into_owned()),
         ("libtorch", libtorch),
     ];
     for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
@@ -52,8 +53,8 @@ pub fn text(plugin: &LoadedPlugin, width: usize) -> String {
 }
 
 fn item_text(item: &Item, width: usize) -> String {
-    let mut text = format!("{} {}\n", item.kind, item.id);
-    for line in table::wrap(&item.description, width.saturating_sub(2)) {
+    let mut text = format!("{} {}\n", item.kind, shorten(&item.id));
+    for line in table::wrap(&excerpt(&item.description), width.saturating_sub(2)) {
         let _ = writeln!(text, "  {line}");
     }
     let rows = parameters(&item.schema);

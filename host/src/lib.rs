@@ -4,6 +4,7 @@ pub mod cli;
 mod error;
 pub mod inspect;
 pub mod predict;
+pub mod progress;
 pub mod scaffold;
 
 pub use error::Error;

@@ -20,7 +20,7 @@ use thaw_files::durable;
 
 /// A plugin crate to be written.
 pub struct Scaffold {
-    /// Name of the crate and, with `-` for `_`, of its strategy, callback or model.
+    /// Name of the crate and, with `-` for `_`, of its strategy, callback, model or data set.
     pub name: CrateName,
     /// What it exports.
     pub kind: Kind,

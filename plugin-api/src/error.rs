@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The configuration of a strategy, callback or model is wrong (the program exits with 2).
+    /// The configuration of a strategy, callback, model or data set is wrong (the program exits with 2).
     Config,
     /// Saved state does not fit the code that reads it.
     State,

@@ -1,6 +1,6 @@
 //! `export_plugin!`: makes a `cdylib` a plugin.
 
-/// Exports strategies, callbacks and models from a `cdylib`.
+/// Exports strategies, callbacks, models and data sets from a `cdylib`.
 ///
 /// The lists may be left out; what is named must be in scope. Name, version, description and authors come
 /// from the crate's `Cargo.toml`. Once per library.
@@ -74,9 +74,20 @@ macro_rules! export_plugin {
                 RResult::RErr($crate::__private::unknown_id("model", id.as_str()))
             }
 
+            extern "C" fn create_dataset(id: RStr<'_>, config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedDataset> {
+                $($($crate::export_plugin!(@create_dataset $list, $item, id, config);)*)*
+                RResult::RErr($crate::__private::unknown_id("dataset", id.as_str()))
+            }
+
             extern "C" fn root() -> abi_stable::library::RootModuleResult {
                 abi_stable::library::__call_root_module_loader(|| {
-                    abi_stable::prefix_type::PrefixTypeTrait::leak_into_prefix($crate::abi::PluginRoot { metadata, initialise, create, create_model })
+                    abi_stable::prefix_type::PrefixTypeTrait::leak_into_prefix($crate::abi::PluginRoot {
+                        metadata,
+                        initialise,
+                        create,
+                        create_model,
+                        create_dataset,
+                    })
                 })
             }
 
@@ -93,6 +104,7 @@ macro_rules! export_plugin {
         $items.push($crate::__private::model_item::<$item>());
         $torch = ::core::option::Option::Some($crate::abi::torch_versions());
     };
+    (@describe datasets, $item:ty, $items:ident, $torch:ident) => { $items.push($crate::__private::dataset_item::<$item>()); };
     (@describe $other:ident, $item:ty, $items:ident, $torch:ident) => { $crate::export_plugin!(@unknown $other); };
     (@create strategies, $item:ty, $kind:ident, $id:ident, $config:ident) => {
         if $kind.as_str() == "strategy" && $id.as_str() == <$item as $crate::strategy::Strategy>::ID {
@@ -104,6 +116,7 @@ macro_rules! export_plugin {
             return $crate::__private::create_callback::<$item>($config);
         }
     };
+    (@create datasets, $item:ty, $kind:ident, $id:ident, $config:ident) => {};
     (@create models, $item:ty, $kind:ident, $id:ident, $config:ident) => {};
     (@create_model models, $item:ty, $id:ident, $config:ident) => {
         if $id.as_str() == <$item as $crate::model::Model>::ID {
@@ -111,7 +124,13 @@ macro_rules! export_plugin {
         }
     };
     (@create_model $other:ident, $item:ty, $id:ident, $config:ident) => {};
-    (@unknown $other:ident) => { ::core::compile_error!(::core::concat!("export_plugin! knows strategies, callbacks and models, not ", ::core::stringify!($other))) };
+    (@create_dataset datasets, $item:ty, $id:ident, $config:ident) => {
+        if $id.as_str() == <$item as $crate::dataset::Dataset>::ID {
+            return $crate::abi::create_dataset::<$item>($config);
+        }
+    };
+    (@create_dataset $other:ident, $item:ty, $id:ident, $config:ident) => {};
+    (@unknown $other:ident) => { ::core::compile_error!(::core::concat!("export_plugin! knows strategies, callbacks, models and datasets, not ", ::core::stringify!($other))) };
 }
 
 /// What the macro calls.
@@ -157,9 +176,11 @@ pub mod private {
             target: env!("THAW_TARGET").to_owned(),
             panic_unwinds: package.panic_unwinds,
             torch,
-            items,
+            items: Vec::new(),
+            datasets: Vec::new(),
             error,
-        };
+        }
+        .offering(items);
         serde_json::to_string(&metadata).unwrap_or_default().into()
     }
 
@@ -194,6 +215,10 @@ pub mod private {
     pub fn model_item<M: crate::model::Model>() -> Item {
         let other_names = M::OTHER_NAMES.iter().map(|&name| name.to_owned()).collect();
         Item { other_names, ..item::<M::Config>(Kind::Model, M::ID, M::DESCRIPTION) }
+    }
+
+    pub fn dataset_item<D: crate::dataset::Dataset>() -> Item {
+        item::<D::Config>(Kind::Dataset, D::ID, D::DESCRIPTION)
     }
 
     pub fn create_strategy<S: Strategy>(config: RStr<'_>) -> RawResult<BoxedInstance> {

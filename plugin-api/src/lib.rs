@@ -1,6 +1,6 @@
 //! What an author of Thaw plugins depends on.
 //!
-//! A plugin is a `cdylib` that exports strategies, callbacks and models. Authors implement plain Rust traits,
+//! A plugin is a `cdylib` that exports strategies, callbacks, models and data sets. Authors implement plain Rust traits,
 //! [`export_plugin!`] does the rest:
 //!
 //! ```
@@ -30,6 +30,7 @@
 //! ```
 //!
 //! - [`strategy`] and [`callback`]: the traits; [`hook`]: when each hook runs; [`context`]: what it sees;
+//! - [`dataset`]: samples by index, for the host to batch;
 //! - [`module_tree`] and [`optimizer`]: what trains and at which rate, with Lightning's `BaseFinetuning`
 //!   functions;
 //! - [`mod@audit`]: the invariant that every trainable parameter is in exactly one group;
@@ -45,6 +46,7 @@ pub mod audit;
 pub mod callback;
 pub mod config;
 pub mod context;
+pub mod dataset;
 #[doc(hidden)]
 pub mod drive;
 pub mod error;

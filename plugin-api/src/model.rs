@@ -181,7 +181,8 @@ pub trait Model: Sized + Send + 'static {
 
     /// What a user should know who loads a file with a certain name in it: the name, after whatever trainers
     /// put around it, and a sentence. For files that fit in shapes but come from a variant with other
-    /// constants.
+    /// constants. A module path instead of a name: the sentence is a hint where weights are refused for what
+    /// lies there, missing or left over.
     fn weight_notes(&self) -> Vec<(String, String)> {
         Vec::new()
     }

@@ -16,6 +16,7 @@ mod path;
 mod pool;
 mod registry;
 mod sequential;
+mod var_store;
 
 pub use activation::{Activation, ActivationKind};
 pub use attention::MultiheadAttention;

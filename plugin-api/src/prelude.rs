@@ -6,6 +6,7 @@ pub use tracing::{debug, error, info, trace, warn};
 pub use crate::callback::Callback;
 pub use crate::config::{Config, Key};
 pub use crate::context::{Context, Progress};
+pub use crate::dataset::{Array, Dataset, Dtype, Form, Input, Sample, Split, Target};
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::hook::Hook;
 #[cfg(feature = "torch")]

@@ -52,10 +52,13 @@
 //! [`FakeRun::loss`] feed it,
 //! [`FakeRun::save`] and [`FakeRun::resumed_from`] stop and resume it.
 //!
+//! A data set is opened with [`open_dataset`], and held with [`assert_dataset`] against what the host relies on.
+//!
 //! The fake run refuses what the host refuses: a trainable parameter in no group, one in two groups, a rate
 //! that is no number. What a strategy logs through `tracing` is in [`Report::messages`].
 
 mod assertions;
+mod dataset;
 mod fit;
 mod host;
 mod instance;
@@ -68,6 +71,7 @@ mod started;
 #[cfg(feature = "torch")]
 mod values;
 
+pub use dataset::{assert_dataset, open_dataset};
 pub use log::Message;
 pub use model::FakeModel;
 pub use record::{BatchNormFlags, EpochRecord, Event, Report, StepRecord};

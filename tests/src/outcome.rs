@@ -6,12 +6,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::records::{records_until, without_times};
+
 /// Files of tensors and records, and the parts of the last checkpoint's state.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outcome(pub Vec<(String, Vec<u8>)>);
 
 impl Outcome {
-    /// Of a run directory, without what names the run.
+    /// Of a run directory, without what names the run and without its times.
     pub fn of(run_dir: &Path) -> Self {
         Self::read(run_dir).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -21,21 +23,25 @@ impl Outcome {
     /// # Errors
     /// One cannot be read; its path is named.
     pub fn read(run_dir: &Path) -> io::Result<Self> {
-        let files = [
-            "checkpoints/last/model.safetensors",
-            "checkpoints/last/optimizer.safetensors",
-            "metrics.jsonl",
-            "groups.jsonl",
-        ];
+        let tensors = ["checkpoints/last/model.safetensors", "checkpoints/last/optimizer.safetensors"];
+        let (metrics, groups) = ("metrics.jsonl", "groups.jsonl");
         let read = |name: &str| {
             let path = run_dir.join(name);
             fs::read(&path)
                 .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
         };
         let mut outcome: Vec<(String, Vec<u8>)> =
-            files.iter().map(|name| Ok(((*name).to_owned(), read(name)?))).collect::<io::Result<_>>()?;
-        let state: Value = serde_json::from_slice(&read("checkpoints/last/state.json")?)?;
-        let names_the_run = |key: &str| key == "config" || key == "paths";
+            tensors.iter().map(|name| Ok(((*name).to_owned(), read(name)?))).collect::<io::Result<_>>()?;
+        let mut state: Value = serde_json::from_slice(&read("checkpoints/last/state.json")?)?;
+        for (name, key) in [(metrics, "/records/metrics"), (groups, "/records/groups")] {
+            let records = read(name)?;
+            if let Some(length) = state.pointer_mut(key) {
+                *length = records_until(length, &records);
+            }
+            outcome.push((name.to_owned(), without_times(&records).into_bytes()));
+        }
+        // Or the files of its data, with their times.
+        let names_the_run = |key: &str| ["config", "paths", "seconds", "data"].contains(&key);
         let entries = state.as_object().into_iter().flatten().filter(|(key, _)| !names_the_run(key));
         outcome.extend(
             entries.map(|(key, value)| (format!("state.json, {key}"), value.to_string().into_bytes())),

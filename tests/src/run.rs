@@ -130,14 +130,23 @@ impl Run {
     }
 
     fn records(&self, name: &str) -> Vec<Value> {
-        let text = self.text(name);
-        let record =
-            |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("run/{name}: {error}\n{line}"));
+        self.records_of("run", name)
+    }
+
+    /// The records of a file in another run directory of this folder.
+    pub fn records_of(&self, run_dir: &str, name: &str) -> Vec<Value> {
+        let text = read(&self.folder().join(run_dir).join(name));
+        let record = |line| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{run_dir}/{name}: {error}\n{line}"))
+        };
         text.lines().map(record).collect()
     }
 
     fn text(&self, name: &str) -> String {
-        let path = self.run_dir().join(name);
-        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        read(&self.run_dir().join(name))
     }
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

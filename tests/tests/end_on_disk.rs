@@ -39,6 +39,25 @@ fn the_checkpoint_that_is_on_disk_is_named() {
 }
 
 #[test]
+fn records_that_are_not_written_fail_the_run_although_its_checkpoints_are_whole() {
+    let mut run = run("", "log_every_n_steps = 1\n");
+    run.fit(&["--set", "trainer.max_epochs=1"]).succeeded();
+    let files = fs::read_dir(run.run_dir().join("checkpoints/last")).unwrap();
+    let largest = files.map(|file| file.unwrap().metadata().unwrap().len()).max().unwrap();
+    fs::remove_dir_all(run.run_dir()).unwrap();
+    // Enough for a checkpoint, not for the records of so many epochs.
+    let kib = largest / 1024 + 4;
+    run.limit_files(Some(kib));
+    let epochs = kib as usize * 1024 / (STEPS * 80);
+    let finished = run.fit(&["--set", &format!("trainer.max_epochs={epochs}")]);
+    let last = format!("the last is `epoch={}-step={}`", epochs - 1, epochs * STEPS);
+    let finished =
+        finished.failed(1, &["metrics.jsonl: ", "records are not written", "checkpoints are whole", &last]);
+    finished.says("the run goes on without these records");
+    assert_eq!(run.json("checkpoints/last/state.json")["epoch"], epochs);
+}
+
+#[test]
 fn a_run_directory_that_is_removed_fails_the_run() {
     for more in ["", "[checkpoint]\nenabled = false\n"] {
         let run = run(&command("rm -r run", 1), more);

@@ -10,7 +10,6 @@ use thaw_train::checkpoint::{Checkpoint, LAST, locate};
 use thaw_train::config::RunConfig;
 use thaw_train::find_lr::FindLr;
 use thaw_train::fit::{Fit, FitOptions};
-use thaw_train::progress::Reporter;
 
 /// Batch norms, dropout, moments and a scheduler to restore; the backbone thaws at epoch 2.
 const CONFIG: &str = r#"seed = 1
@@ -176,7 +175,7 @@ fn a_run_goes_on_after_it_as_if_it_had_not_been() {
             FitOptions {
                 run_dir: thaw_train::run_dir::Place::Given(run_dir),
                 resume,
-                reporter: Reporter::new(true),
+                observers: Vec::new(),
                 reads: None,
             },
         )

@@ -73,6 +73,11 @@ fn the_chapter_on_models_works() {
 }
 
 #[test]
+fn the_chapter_on_data_sets_works() {
+    follow("dataset.md");
+}
+
+#[test]
 fn the_chapter_on_checking_works() {
     follow("check.md");
 }

@@ -9,7 +9,7 @@ fn a_file_alone_shows_ids_versions_and_parameters() {
     let text = Run::new("").host(["--plugin", &file]).succeeded().stdout;
     for expected in [
         "thaw-backbone-finetuning 1.0.0",
-        "plugin-api  1.1.0",
+        "plugin-api  1.2.0",
         "rustc ",
         "libtorch    not used",
         "strategy backbone-finetuning",

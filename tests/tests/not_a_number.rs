@@ -2,7 +2,7 @@
 //! numbers that are none end the run.
 
 use thaw_plugin_api::tch::Tensor;
-use thaw_tests::{Run, case};
+use thaw_tests::{Run, case, fixtures};
 
 /// 32 samples and a model with batch norms over `[N, C]`, so that a batch of one has one value per channel.
 fn run(batch_size: usize, more: &str) -> Run {
@@ -23,6 +23,30 @@ fn a_last_batch_of_one_sample_is_refused_before_the_run_with_what_to_write_inste
     }
     assert!(!run.run_dir().exists(), "nothing is written");
     run.fit(&["--set", "data.drop_last=true"]).succeeded();
+}
+
+#[test]
+fn a_last_batch_of_one_sample_is_refused_for_modules_that_pytorch_traced_or_exported() {
+    for (id, ending) in [("torchscript", "pt"), ("torch-export", "pt2")] {
+        let data = fixtures().join("parity/bb_steplr/data.safetensors");
+        let file = fixtures().join(format!("norms/batch_norm.{ending}"));
+        let run = Run::new(&format!(
+            "plugins = [\"{}\"]\n[model]\nid = {id:?}\npath = {file:?}\n[data]\nkind = \"tensors\"\n\
+             path = {data:?}\nbatch_size = 31\n{TRAIN}",
+            id.replace('-', "_")
+        ));
+        let finished =
+            run.fit(&[]).failed(2, &["32 in batches of 31", "from epoch 1 on", "drop_last = true"]);
+        let reason = "expected more than 1 value per channel when training, got input size [1, 8]";
+        assert!(finished.error().contains(reason), "{finished}");
+        run.fit(&["--set", "data.drop_last=true"]).succeeded();
+        if id == "torchscript" {
+            // Its code has one mode alone.
+            let more = ["--set", "data.val_batch_size=15", "--set", "data.batch_size=32"];
+            let fit = |more: &[&str]| run.host([&["fit", "run.toml", "--run-dir", "other"], more].concat());
+            fit(&more).failed(2, &["16 validation samples in batches of 15", reason, "val_batch_size"]);
+        }
+    }
 }
 
 #[test]
@@ -65,7 +89,7 @@ fn what_is_looked_at_before_the_run_leaves_no_trace() {
 
 /// Validation data with one number that is none.
 fn with_nan_in_validation(run: &Run) {
-    let data = thaw_tests::fixtures().join("parity/bb_steplr/data.safetensors");
+    let data = fixtures().join("parity/bb_steplr/data.safetensors");
     let tensors = Tensor::read_safetensors(data).unwrap();
     for (name, tensor) in &tensors {
         if name == "val_x" {

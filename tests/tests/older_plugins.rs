@@ -15,7 +15,7 @@ fn a_plugin_on_the_first_plugin_api_trains_beside_today_s() {
     let plugins = run.json("plugins.json");
     let versions: Vec<&Value> =
         plugins.as_array().unwrap().iter().map(|plugin| &plugin["plugin_api"]).collect();
-    assert_eq!(versions, ["1.0.0", "1.1.0"], "{plugins}");
+    assert_eq!(versions, ["1.0.0", "1.2.0"], "{plugins}");
     let groups = run.groups();
     let trainable = |epoch: usize| groups[epoch]["trainable"].as_array().unwrap().len();
     assert!(trainable(0) == 2 && trainable(1) > 2, "{groups:?}");

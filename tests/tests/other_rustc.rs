@@ -36,7 +36,7 @@ fn plugins_of_another_rustc_and_of_the_first_plugin_api_train_beside_ours() {
     let of_each = |key: &str| {
         plugins.as_array().unwrap().iter().map(|plugin| plugin[key].clone()).collect::<Vec<Value>>()
     };
-    assert_eq!(of_each("plugin_api"), ["1.1.0", "1.0.0", "1.1.0", "1.1.0"], "{plugins}");
+    assert_eq!(of_each("plugin_api"), ["1.2.0", "1.0.0", "1.2.0", "1.2.0"], "{plugins}");
     let compilers = of_each("rustc");
     assert!(
         compilers[0] != compilers[1] && compilers[1..].iter().all(|ours| *ours == compilers[1]),

@@ -57,6 +57,18 @@ fn a_new_model_learns() {
 }
 
 #[test]
+fn a_new_data_set_is_learned_from_and_tested_on() {
+    let run = author("dataset", "radius");
+    let last = run.metrics().pop().unwrap();
+    assert!(last["val_acc"].as_f64().unwrap() > 0.9, "rings are easy: {last}");
+    let tested = host(&run, "outside-dataset", &["test", "--checkpoint", "../run", "--json"]).succeeded();
+    assert!(
+        tested.stdout.contains("\"samples\": 25") || tested.stdout.contains("\"samples\":25"),
+        "{tested}"
+    );
+}
+
+#[test]
 fn a_crate_is_not_written_over_something() {
     let run = Run::new("");
     run.write("mine/notes.txt", "mine");

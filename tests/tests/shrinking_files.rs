@@ -1,7 +1,11 @@
-//! A data file that somebody shortens while a run reads it.
+//! Files of data and weights that somebody shortens while the program reads them.
+
+use std::fs::File;
+use std::process::Command;
 
 use safetensors::tensor::{Dtype, TensorView};
-use thaw_tests::{Run, case};
+use thaw_plugin_api::tch::{Device, Kind, Tensor};
+use thaw_tests::{Finished, Run, case};
 
 #[test]
 fn a_data_file_that_shrinks_is_named_and_ends_the_run_with_1() {
@@ -25,4 +29,28 @@ fn a_data_file_that_shrinks_is_named_and_ends_the_run_with_1() {
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(4096).unwrap();
     fit.go_on();
     fit.finish().failed(1, &["data.safetensors", "became shorter", "--resume"]);
+}
+
+/// Names the weights of a process of this test that reads them.
+const WEIGHTS: &str = "THAW_TEST_SHRINKING_WEIGHTS";
+
+#[test]
+fn a_weights_file_that_shrinks_is_named_and_ends_the_program_with_1() {
+    if let Some(path) = std::env::var_os(WEIGHTS) {
+        // This is the process that is to end.
+        let file = thaw_weights::read(&path).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(4096).unwrap();
+        file.entries().iter().for_each(|entry| drop(entry.tensor()));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let tensor = Tensor::zeros([1 << 18], (Kind::Float, Device::Cpu));
+    Tensor::write_safetensors(&[("weight", &tensor)], &path).unwrap();
+    let test = "a_weights_file_that_shrinks_is_named_and_ends_the_program_with_1";
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(WEIGHTS, &path);
+    let ended = Finished::run(command);
+    assert_eq!(ended.code(), Some(1), "{ended}");
+    ended.says(&format!("error: {}: the file became shorter while the program read it", path.display()));
 }

@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use serde_json::json;
 use tch::{Device, Kind, Reduction, Tensor};
+use thaw_host::progress::Terminal;
 use thaw_optim::optimizer::{Optimizer, OptimizerConfig, Parameters};
 use thaw_plugins::{PluginSet, SearchPath};
 use thaw_train::config::RunConfig;
 use thaw_train::fit::{Fit, FitOptions};
-use thaw_train::progress::Reporter;
 use thaw_train::run_dir::Place;
 use thaw_weights::{WriteOptions, write_safetensors};
 
@@ -107,7 +107,7 @@ fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
     let options = FitOptions {
         run_dir: Place::Given(folder.path().join("run")),
         resume: None,
-        reporter: Reporter::new(false),
+        observers: vec![Box::new(Terminal::new())],
         reads: None,
     };
     let mut fit = Fit::build(config, plugins, Device::Cpu, options)?;

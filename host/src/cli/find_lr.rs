@@ -20,7 +20,6 @@ use thaw_train::checkpoint::Checkpoint;
 use thaw_train::config::RunConfig;
 use thaw_train::find_lr::{FindLr, FindLrError, FoundLr, Growth};
 use thaw_train::fit::{Fit, FitOptions};
-use thaw_train::progress::Reporter;
 use thaw_train::run_dir::Place;
 
 /// Arguments of `host find-lr`.
@@ -116,7 +115,7 @@ pub fn test(
         config,
         plugins,
         device,
-        FitOptions { run_dir: Place::Given(run_dir), resume, reporter: Reporter::new(true), reads: None },
+        FitOptions { run_dir: Place::Given(run_dir), resume, observers: Vec::new(), reads: None },
     )?;
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
     let bar = ProgressBar::with_draw_target(None, target);

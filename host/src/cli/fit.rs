@@ -9,9 +9,10 @@ use super::start::StartArgs;
 use super::{Options, find_lr, session, tell};
 use crate::Error;
 use crate::cli::print;
+use crate::progress::Terminal;
 use thaw_train::checkpoint::{Checkpoint, LAST, locate};
+use thaw_train::fit::events::Observer;
 use thaw_train::fit::{Fit, FitOptions, Outcome};
-use thaw_train::progress::Reporter;
 use thaw_train::run_dir::{Place, RunDir};
 
 /// Arguments of `host fit`.
@@ -41,12 +42,12 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     if args.find_lr {
         config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet)?;
     }
-    let mut fit = Fit::build(
-        config,
-        plugins,
-        device,
-        FitOptions { run_dir, resume, reporter: Reporter::new(options.quiet), reads: None },
-    )?;
+    let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+    if !options.quiet {
+        observers.push(Box::new(Terminal::new()));
+    }
+    let mut fit =
+        Fit::build(config, plugins, device, FitOptions { run_dir, resume, observers, reads: None })?;
     let result = fit.run();
     if let Err(error) = &result {
         tell_last_checkpoint(&fit.state().kept.run_dir, error);

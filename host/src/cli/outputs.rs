@@ -26,7 +26,8 @@ impl Inputs {
         self
     }
 
-    /// A run config, its data, and its weights.
+    /// A run config, its data, and its weights. What is a path of a plugin's model or data set, is not known here:
+    /// every text of theirs is taken for one.
     pub fn config(mut self, config: &RunConfig) -> Self {
         self.files.push(config.path.clone());
         self.files
@@ -35,7 +36,10 @@ impl Inputs {
             let place = if weights.path.is_dir() { &mut self.folders } else { &mut self.files };
             place.push(weights.path.clone());
         }
-        let model = config.model.config.as_object().into_iter().flat_map(|table| table.values());
+        let dataset = config.data.as_ref().filter(|data| data.dataset_id().is_some());
+        let dataset = dataset.and_then(|_| config.table.get("data")?.as_object());
+        let own = [config.model.config.as_object(), dataset];
+        let model = own.into_iter().flatten().flat_map(|table| table.values());
         self.files.extend(model.filter_map(|value| value.as_str()).map(PathBuf::from));
         self
     }

@@ -7,14 +7,14 @@ use thaw_plugin_api::context::Stage;
 
 use super::Options;
 use super::outputs::Inputs;
+use super::split::SplitArgs;
 use super::trained::TrainedArgs;
 use crate::Error;
 use crate::cli::print;
 use crate::predict::{Attentions, Format, InputOrder, PredictionFile, Predictions};
 use thaw_data::PredictData;
-use thaw_train::config::ConfigError;
-use thaw_train::fit::input_defaults;
-use thaw_train::inference::PredictOptions;
+use thaw_train::fit::{PluginData, input_defaults};
+use thaw_train::inference::{PredictOptions, UsedOn};
 
 /// Arguments of `host predict`.
 #[derive(Args)]
@@ -26,7 +26,9 @@ pub struct PredictArgs {
     trained: TrainedArgs,
     /// What to predict on, of the kind that the run trained on: a picture, a folder, a table, a tensor file.
     #[arg(long, value_name = "PATH")]
-    input: PathBuf,
+    input: Option<PathBuf>,
+    #[command(flatten)]
+    split: SplitArgs,
     /// Where the predictions go: .csv or .jsonl.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
@@ -57,21 +59,28 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
     let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Predict)?;
     let inference = &mut trained.inference;
     let config = inference.config();
-    let data = config.data.as_ref().ok_or_else(|| ConfigError::Incomplete {
-        path: config.path.clone(),
-        message: "there is no table [data]: `host predict` needs its kind to read the input".to_owned(),
-    })?;
-    let inputs = Inputs::default().file(&args.input).checkpoint(&trained.checkpoint).config(config);
+    let input = args.split.used_on(inference, args.input.as_deref())?;
+    let mut inputs = Inputs::default().checkpoint(&trained.checkpoint).config(config);
+    if let Some(input) = &args.input {
+        inputs = inputs.file(input);
+    }
     inputs.refuse("--output", &args.output)?;
     if let Some(path) = &args.attentions {
         inputs.file(&args.output).refuse("--attentions", path)?;
     }
-    let sample = if data.has_pictures() { "file" } else { "row" };
-    let data = PredictData::open(data, &args.input, &input_defaults(inference.model()))?;
+    let (data, defaults) = (inference.data_config()?, input_defaults(inference.model()));
+    let (sample, data) = match input {
+        UsedOn::Path(path) => {
+            (if data.has_pictures() { "file" } else { "row" }, PredictData::open(data, path, &defaults)?)
+        }
+        UsedOn::Split(split, PluginData { samples, config }) => {
+            ("sample", PredictData::of_samples(&samples, split, &config, &defaults)?)
+        }
+    };
     let class_names = trained.checkpoint.state.given.class_names.clone();
     let predictions = Predictions::new(inference.model().task(), class_names, args.outputs);
     let limits = PredictOptions { limit_batches: args.limit_batches };
-    let mut attentions = args.attentions.as_ref().map(|_| Attentions::default());
+    let mut attentions = args.attentions.as_deref().map(Attentions::create).transpose()?;
     let mut file = PredictionFile::create(&args.output, sample, args.all)?;
     let mut order = InputOrder::new(data.is_sequential());
     inference.predict(&data, limits, |batch| {
@@ -90,8 +99,8 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
         tracing::warn!("{id}: could not be read, no prediction");
     }
     let rows = file.finish(&predictions)?;
-    if let (Some(attentions), Some(path)) = (attentions, &args.attentions) {
-        attentions.write(path)?;
+    if let Some(attentions) = attentions {
+        attentions.write()?;
     }
     if options.quiet {
         return Ok(());

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::Options;
 use crate::Error;
 use crate::error::io;
+use thaw_data::DataConfig;
 use thaw_plugins::{LoadedPlugin, PluginError, PluginSet, SearchPath, Snapshot, is_path};
 use thaw_train::checkpoint::Checkpoint;
 use thaw_train::config::{PluginEntry, PluginOrigin, RunConfig};
@@ -24,6 +25,8 @@ use thaw_train::swap::Swap;
 pub enum Needs {
     /// Model, strategies and callbacks.
     Everything,
+    /// The model, and the data set where the data is a plugin's.
+    ModelAndData,
     /// The model alone.
     Model,
 }
@@ -73,7 +76,11 @@ pub fn load(
         find_swapped(&mut set, &search, swap)?;
     }
     let lacks_callback = || config.callbacks.iter().any(|callback| !set.offers_instance(&callback.id));
-    let lacks = !set.offers_model(&config.model.id) || needs == Needs::Everything && lacks_callback();
+    let dataset = config.data.as_ref().and_then(DataConfig::dataset_id);
+    let lacks_dataset = || dataset.is_some_and(|id| !set.offers_dataset(id));
+    let lacks = !set.offers_model(&config.model.id)
+        || needs == Needs::Everything && lacks_callback()
+        || needs != Needs::Model && lacks_dataset();
     match missing.into_iter().next() {
         Some(error) if lacks => Err(error.into()),
         _ => Ok(set),

@@ -7,9 +7,11 @@ use thaw_plugin_api::context::Stage;
 
 use super::Options;
 use super::evaluation::Shown;
+use super::split::SplitArgs;
 use super::trained::TrainedArgs;
 use crate::Error;
 use crate::cli::print;
+use thaw_train::inference::UsedOn;
 
 /// Arguments of `host test`.
 #[derive(Args)]
@@ -22,7 +24,9 @@ pub struct TestArgs {
     /// What to test on, of the kind that the run trained on, with labels: a folder of class folders, a table, a
     /// tensor file. All of its samples count; classes go by their names, and not all need be there.
     #[arg(long, value_name = "PATH")]
-    input: PathBuf,
+    input: Option<PathBuf>,
+    #[command(flatten)]
+    split: SplitArgs,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -37,19 +41,19 @@ const WITHOUT_EFFECT: [&str; 4] =
 /// # Errors
 /// What ended the test.
 pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
-    if let Some(key) = args.trained.sets_any(&WITHOUT_EFFECT) {
+    let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Validate)?;
+    let input = args.split.used_on(&trained.inference, args.input.as_deref())?;
+    if let (UsedOn::Path(_), Some(key)) = (&input, args.trained.sets_any(&WITHOUT_EFFECT)) {
         return Err(Error::Usage(format!(
             "--set {key}: `host test` takes all samples of --input; name there what to test on"
         )));
     }
-    let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Validate)?;
     let class_names = &trained.checkpoint.state.given.class_names;
-    let (mut evaluation, data) = trained.inference.test(&args.input, class_names)?;
+    let (mut evaluation, data) = trained.inference.test(input, class_names)?;
     evaluation.metrics.rename(|name| name.strip_prefix("val_").map(|name| format!("test_{name}")));
     for id in data.skipped() {
         tracing::warn!("{id}: could not be read, not part of the test");
     }
-    let shown =
-        Shown { checkpoint: trained.checkpoint.folder(), evaluation: &evaluation, names: class_names };
+    let shown = Shown { checkpoint: trained.checkpoint.shown(), evaluation: &evaluation, names: class_names };
     if args.json { print(shown.json()) } else { shown.lines().try_for_each(print) }
 }

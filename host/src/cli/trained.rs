@@ -57,7 +57,7 @@ impl TrainedArgs {
             None => checkpoint.config(&self.set)?,
         };
         let device = self.device(&config)?;
-        let plugins = run_plugins::load(options, &config, Some(&checkpoint), Needs::Model)?;
+        let plugins = run_plugins::load(options, &config, Some(&checkpoint), Needs::ModelAndData)?;
         let inference = Inference::new(config, &plugins, device, &checkpoint, stage)?;
         Ok(Trained { inference, checkpoint })
     }

@@ -78,8 +78,24 @@ fn tell_of_exit() -> Option<c_int> {
 
 extern "C" fn at_fatal_signal(signal: c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     let index = FATAL.iter().position(|(known, _)| *known == signal);
-    if let (Some(call), Some(index)) = (calls::current(), index) {
-        say(&["error: ", call, ": the plugin crashed (", FATAL[index].1, ")\n"]);
+    let what = index.map_or("a signal", |index| FATAL[index].1);
+    match (calls::of_this_thread(), calls::current()) {
+        (Some(call), _) => say(&["error: ", call, ": the plugin crashed (", what, ")\n"]),
+        // Whose thread it is, nobody knows: the loader's, one of libtorch, or one that the plugin started.
+        (None, Some(call)) => {
+            let mut name = [0; THREAD_NAME];
+            let name = thread_name(&mut name);
+            say(&[
+                "error: thread `",
+                name,
+                "` crashed (",
+                what,
+                "), which is not the thread of ",
+                call,
+                "\n",
+            ]);
+        }
+        (None, None) => {}
     }
     // SAFETY: puts back what was there, and lets it have the signal: a fault happens again when this returns,
     // a signal that somebody sent is sent once more.
@@ -96,6 +112,23 @@ extern "C" fn at_fatal_signal(signal: c_int, info: *mut libc::siginfo_t, _: *mut
         if info.is_null() || (*info).si_code <= 0 {
             libc::raise(signal);
         }
+    }
+}
+
+/// Longest name of a thread, with the zero at its end.
+const THREAD_NAME: usize = 16;
+
+/// The name of this thread, written into `buffer`.
+fn thread_name(buffer: &mut [u8; THREAD_NAME]) -> &str {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the system writes at most so many bytes, with a zero at the end.
+    unsafe {
+        libc::prctl(libc::PR_GET_NAME, buffer.as_mut_ptr());
+    }
+    let length = buffer.iter().position(|byte| *byte == 0).unwrap_or(0);
+    match std::str::from_utf8(&buffer[..length]) {
+        Ok(name) if length > 0 && !name.contains(char::is_control) => name,
+        _ => "?",
     }
 }
 

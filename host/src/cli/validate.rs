@@ -30,8 +30,8 @@ pub struct ValidateArgs {
 /// What ended the validation.
 pub fn run(options: &Options, args: ValidateArgs) -> Result<(), Error> {
     let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Validate)?;
-    let (evaluation, data) = trained.inference.validate(&trained.checkpoint.state.given.class_names)?;
+    let (evaluation, data) = trained.inference.validate(&trained.checkpoint)?;
     let names = data.class_names();
-    let shown = Shown { checkpoint: trained.checkpoint.folder(), evaluation: &evaluation, names };
+    let shown = Shown { checkpoint: trained.checkpoint.shown(), evaluation: &evaluation, names };
     if args.json { print(shown.json()) } else { shown.lines().try_for_each(print) }
 }

@@ -44,7 +44,10 @@ impl Format {
 ///
 /// and the further outputs under their names, in CSV as JSON text.
 pub struct PredictionFile {
+    /// For messages.
     path: PathBuf,
+    /// The same, absolute: a plugin may change the working directory until the end.
+    place: PathBuf,
     /// Name of the first column.
     sample: &'static str,
     all: bool,
@@ -64,12 +67,13 @@ impl PredictionFile {
     /// The ending, or a folder that cannot be written.
     pub fn create(path: &Path, sample: &'static str, all: bool) -> Result<Self, PredictError> {
         let format = Format::of(path)?;
-        let file = durable::beside(path).map_err(|error| failed(path, &error))?;
+        let place = std::path::absolute(path).map_err(|error| failed(path, &error))?;
+        let file = durable::beside(&place).map_err(|error| failed(path, &error))?;
         let sink = match format {
             Format::Csv => Sink::Csv(Box::new(csv::Writer::from_writer(file))),
             Format::Jsonl => Sink::Jsonl(BufWriter::new(file)),
         };
-        Ok(Self { path: path.to_path_buf(), sample, all, sink, rows: 0 })
+        Ok(Self { path: path.to_path_buf(), place, sample, all, sink, rows: 0 })
     }
 
     /// Writes the row of the sample that is called `id`.
@@ -101,12 +105,12 @@ impl PredictionFile {
         if self.rows == 0 {
             self.header(of, 0)?;
         }
-        let Self { path, sink, rows, .. } = self;
+        let Self { path, place, sink, rows, .. } = self;
         let file = match sink {
             Sink::Csv(writer) => writer.into_inner().map_err(|error| failed(&path, &error))?,
             Sink::Jsonl(writer) => writer.into_inner().map_err(|error| failed(&path, &error))?,
         };
-        durable::persist(file, &path).map_err(|error| failed(&path, &error))?;
+        durable::persist(file, &place).map_err(|error| failed(&path, &error))?;
         Ok(rows)
     }
 

@@ -72,11 +72,12 @@ const CARGO: [&str; 56] = [
 ];
 
 /// Plugins that ship, and the API: a name in a run config would mean two things.
-const THAW: [&str; 12] = [
+const THAW: [&str; 13] = [
     "autoencoder",
     "autoencoder_classifier",
     "backbone_finetuning",
     "early_stopping",
+    "idx",
     "layer_decay",
     "layerwise_finetuning",
     "phased_finetuning",

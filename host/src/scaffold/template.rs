@@ -35,6 +35,7 @@ pub fn files(scaffold: &Scaffold) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
     let texts = match scaffold.kind {
         Kind::Strategy => template!("strategy"),
         Kind::Callback => template!("callback"),
+        Kind::Dataset => template!("dataset"),
         Kind::Model => {
             let mut texts = template!("model");
             texts.push(("build.rs", include_str!("templates/model/build.rs")));
@@ -46,7 +47,10 @@ pub fn files(scaffold: &Scaffold) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
     };
     let mut files: Vec<_> =
         texts.into_iter().map(|(path, text)| (path, filled(scaffold, path, text).into_bytes())).collect();
-    files.push(("rings.safetensors", rings::safetensors(POINTS)?));
+    // A data set brings its own.
+    if scaffold.kind != Kind::Dataset {
+        files.push(("rings.safetensors", rings::safetensors(POINTS)?));
+    }
     Ok(files)
 }
 

@@ -31,7 +31,7 @@ fn names_that_cargo_or_a_run_config_cannot_take_are_refused() {
 
 #[test]
 fn no_trace_of_the_template_is_left() {
-    for kind in [Kind::Strategy, Kind::Callback, Kind::Model] {
+    for kind in [Kind::Strategy, Kind::Callback, Kind::Model, Kind::Dataset] {
         for (path, bytes) in template::files(&scaffold("head_first", kind)).unwrap() {
             let text = String::from_utf8_lossy(&bytes);
             for trace in ["my-plugin", "MyPlugin", "API", "LIBTORCH_FOLDER"] {

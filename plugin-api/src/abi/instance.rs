@@ -33,16 +33,16 @@ pub trait RawInstance: Send {
 
 /// Saved state with the version that its author gave it.
 #[derive(Serialize, Deserialize)]
-struct SavedState {
-    version: u32,
-    state: Map<String, Value>,
+pub(crate) struct SavedState {
+    pub(crate) version: u32,
+    pub(crate) state: Map<String, Value>,
 }
 
 fn raw<T, R: From<T>>(result: Result<T>) -> RawResult<R> {
     result.map(R::from).map_err(RawError::from).into()
 }
 
-fn read_state(
+pub(crate) fn read_state(
     text: &str,
     current: u32,
     migrate: impl FnOnce(u32, Map<String, Value>) -> Result<Map<String, Value>>,

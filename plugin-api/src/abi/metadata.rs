@@ -30,9 +30,31 @@ pub struct Metadata {
     pub torch: Option<TorchVersions>,
     /// What the file offers.
     pub items: Vec<Item>,
+    /// The data sets among it, until [`Metadata::read`] puts them there: a host before 1.2 does not know the
+    /// kind, and reads the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub datasets: Vec<Item>,
     /// Why it cannot say what it offers; `items` is empty then, and the plugin is to be refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+impl Metadata {
+    /// Of a plugin that offers all of these.
+    pub fn offering(self, items: Vec<Item>) -> Self {
+        let (datasets, items) = items.into_iter().partition(|item| item.kind == Kind::Dataset);
+        Self { items, datasets, ..self }
+    }
+
+    /// Reads what a plugin says of itself; all that it offers is in `items`.
+    ///
+    /// # Errors
+    /// It is no JSON of this form.
+    pub fn read(text: &str) -> serde_json::Result<Self> {
+        let mut metadata: Self = serde_json::from_str(text)?;
+        metadata.items.append(&mut metadata.datasets);
+        Ok(metadata)
+    }
 }
 
 /// What must be equal on both sides before a tensor crosses.
@@ -53,7 +75,7 @@ impl std::fmt::Display for TorchVersions {
     }
 }
 
-/// One strategy, callback or model.
+/// One strategy, callback, model or data set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Item {
     /// What it is.
@@ -83,6 +105,8 @@ pub enum Kind {
     Callback,
     /// A model.
     Model,
+    /// A data set.
+    Dataset,
 }
 
 impl std::fmt::Display for Kind {
@@ -91,6 +115,7 @@ impl std::fmt::Display for Kind {
             Self::Strategy => "strategy",
             Self::Callback => "callback",
             Self::Model => "model",
+            Self::Dataset => "dataset",
         })
     }
 }

@@ -6,13 +6,16 @@ use abi_stable::package_version_strings;
 use abi_stable::sabi_types::VersionStrings;
 use abi_stable::std_types::{RBox, RStr, RString};
 
-use super::{RawInstance_TO, RawLog_Ref, RawModel_TO, RawResult};
+use super::{RawDataset_TO, RawInstance_TO, RawLog_Ref, RawModel_TO, RawResult};
 
 /// A strategy or callback, owned.
 pub type BoxedInstance = RawInstance_TO<'static, RBox<()>>;
 
 /// A model, owned.
 pub type BoxedModel = RawModel_TO<'static, RBox<()>>;
+
+/// A data set, owned.
+pub type BoxedDataset = RawDataset_TO<'static, RBox<()>>;
 
 /// The functions of a plugin. Its version is that of `thaw-plugin-api`.
 #[repr(C)]
@@ -28,6 +31,8 @@ pub struct PluginRoot {
     /// A model by id and configuration (JSON).
     #[sabi(last_prefix_field)]
     pub create_model: extern "C" fn(RStr<'_>, RStr<'_>) -> RawResult<BoxedModel>,
+    /// A data set by id and configuration (JSON); since 1.2.
+    pub create_dataset: extern "C" fn(RStr<'_>, RStr<'_>) -> RawResult<BoxedDataset>,
 }
 
 impl RootModule for PluginRoot_Ref {

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::ops::Div;
 use std::rc::Rc;
 
-use super::registry::{ModuleBuilder, Registry};
-use crate::error::Result;
+use super::registry::{Mode, ModuleBuilder, Registry};
+use crate::error::{Error, Result};
 
 /// A place in the module tree. `root / "layer1" / 0` is `layer1.0`.
 #[derive(Clone)]
@@ -40,6 +40,15 @@ impl Path {
     /// There is a module here already.
     pub fn module(&self, kind: &str) -> Result<ModuleBuilder> {
         ModuleBuilder::new(Rc::clone(&self.registry), &self.path, kind)
+    }
+
+    /// The mode of the module that is registered here: the host sets it, the layer reads it.
+    ///
+    /// # Errors
+    /// There is no module here.
+    pub fn mode(&self) -> Result<Mode> {
+        let mode = self.registry.borrow().mode(&self.path);
+        mode.ok_or_else(|| Error::new(format_args!("there is no module `{}` yet", self.path)))
     }
 
     /// Takes everything that is registered here and below out of training: its parameters get no gradient,

@@ -89,6 +89,12 @@ impl Registry {
         index
     }
 
+    /// The mode of a module.
+    pub(super) fn mode(&self, path: &str) -> Option<Mode> {
+        let index = self.index.get(path)?;
+        Some(self.modules[*index].mode.clone())
+    }
+
     /// The modules in the order of PyTorch's `named_modules`: depth first, children in registration order.
     fn in_order(&self) -> impl Iterator<Item = &Registered> {
         self.below("")

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use thaw_plugin_api::Error;
 use thaw_plugin_api::abi::{Item, Kind, Metadata, TorchVersions};
 use thaw_plugin_api::context::{CheckpointName, Progress, Request, Stage};
+use thaw_plugin_api::dataset::{Description, Dtype, Form, Split};
 use thaw_plugin_api::error::ErrorKind;
 use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::module_tree::ModuleTree;
@@ -150,6 +151,31 @@ fn every_request_is_recorded_at_its_place() {
     assert_eq!(places, (0..18).collect::<Vec<_>>());
 }
 
+fn item(kind: Kind) -> Item {
+    let text = || "text".to_owned();
+    Item {
+        kind,
+        id: text(),
+        description: text(),
+        schema: json!({}),
+        metrics: None,
+        other_names: vec![text()],
+    }
+}
+
+/// One of each form.
+fn descriptions() -> Vec<Description> {
+    let forms = [Form::array("text", Dtype::F32, [1, 2]), Form::Pictures, Form::Texts, Form::TextPairs];
+    let description = |form| Description {
+        form,
+        class_names: vec!["text".to_owned()],
+        in_memory: true,
+        splits: Split::ALL.map(|split| (split, 1)).into(),
+        config: json!({}),
+    };
+    forms.map(description).into()
+}
+
 fn metadata() -> Metadata {
     let text = || "text".to_owned();
     Metadata {
@@ -162,16 +188,8 @@ fn metadata() -> Metadata {
         target: text(),
         panic_unwinds: true,
         torch: Some(TorchVersions { libtorch: text(), tch: text(), cxx11_abi: true }),
-        items: [Kind::Strategy, Kind::Callback, Kind::Model]
-            .map(|kind| Item {
-                kind,
-                id: text(),
-                description: text(),
-                schema: json!({}),
-                metrics: None,
-                other_names: vec![text()],
-            })
-            .into(),
+        items: [Kind::Strategy, Kind::Callback, Kind::Model].map(item).into(),
+        datasets: vec![item(Kind::Dataset)],
         error: Some(text()),
     }
 }
@@ -197,6 +215,7 @@ pub fn texts() -> Vec<Section> {
         ("json module tree", vec![value(tree())]),
         ("json optimizer", vec![value(optimizer())]),
         ("json metadata", vec![value(metadata())]),
+        ("json data sets", descriptions().into_iter().map(value).collect()),
         ("json error", vec![value(error)]),
         ("json kinds of errors", KINDS.map(value).into()),
     ]
@@ -213,6 +232,7 @@ pub fn read_again(title: &str, text: &str) -> serde_json::Result<()> {
         "json requests" => serde_json::from_str::<Request>(text).map(drop),
         "json module tree" => serde_json::from_str::<ModuleTree>(text).map(drop),
         "json optimizer" => serde_json::from_str::<Optimizer>(text).map(drop),
+        "json data sets" => serde_json::from_str::<Description>(text).map(drop),
         "json metadata" => serde_json::from_str::<Metadata>(text).map(drop),
         "json error" => serde_json::from_str::<Error>(text).map(drop),
         "json kinds of errors" => serde_json::from_str::<ErrorKind>(text).map(drop),

@@ -6,8 +6,8 @@ use thaw_plugin_api::abi::abi_stable::StableAbi;
 use thaw_plugin_api::abi::abi_stable::std_types::utypeid::UTypeId;
 use thaw_plugin_api::abi::abi_stable::type_layout::{TLData, TLField, TypeLayout};
 use thaw_plugin_api::abi::{
-    BoxedInstance, BoxedModel, PluginRoot_Ref, RawError, RawLog_Ref, RawNamedTensor, RawServices, RawStep,
-    RawTensor, ServicesTable_Ref,
+    BoxedDataset, BoxedInstance, BoxedModel, PluginRoot_Ref, RawArray, RawError, RawLog_Ref, RawNamedTensor,
+    RawSample, RawServices, RawStep, RawTarget, RawTensor, ServicesTable_Ref,
 };
 
 use crate::Section;
@@ -19,6 +19,7 @@ pub fn sections() -> Vec<Section> {
         PluginRoot_Ref::LAYOUT,
         BoxedInstance::LAYOUT,
         BoxedModel::LAYOUT,
+        BoxedDataset::LAYOUT,
         RawLog_Ref::LAYOUT,
         <ServicesTable_Ref as StableAbi>::LAYOUT,
         <RawServices<'static>>::LAYOUT,
@@ -26,6 +27,9 @@ pub fn sections() -> Vec<Section> {
         RawTensor::LAYOUT,
         RawNamedTensor::LAYOUT,
         RawStep::LAYOUT,
+        RawArray::LAYOUT,
+        RawTarget::LAYOUT,
+        RawSample::LAYOUT,
     ];
     for root in roots {
         visit(root, &mut found);

@@ -301,6 +301,10 @@ macro_rules! classifiers {
                 self.0.weight_aliases()
             }
 
+            fn weight_notes(&self) -> Vec<(String, String)> {
+                self.0.weight_notes()
+            }
+
             fn unused_weights(&self) -> Vec<String> {
                 self.0.unused_weights()
             }

@@ -23,6 +23,30 @@ int sharing(const c10::Argument& argument) {
   return info->isWrite() ? 2 : 1;
 }
 
+// Norms in the forms that torch.export and its decompositions leave.
+void add_check(Node& node) {
+  struct Known {
+    const char* name;
+    graph::Check check;
+    const char* argument;
+  };
+  static const Known all[] = {
+      {"aten::batch_norm", graph::Check::BATCH, "training"},
+      {"aten::native_batch_norm", graph::Check::BATCH, "training"},
+      {"aten::_native_batch_norm_legit", graph::Check::BATCH, "training"},
+      {"aten::_native_batch_norm_legit_functional", graph::Check::BATCH, "training"},
+      {"aten::instance_norm", graph::Check::INSTANCE, "use_input_stats"},
+      {"aten::group_norm", graph::Check::GROUPS, "num_groups"},
+  };
+  const auto& schema = node.op->schema();
+  for (const auto& known : all) {
+    const auto position = schema.argumentIndexWithName(known.argument);
+    if (schema.name() != known.name || !position.has_value()) continue;
+    node.check = known.check;
+    node.checked = *position;
+  }
+}
+
 }  // namespace
 
 extern "C" {
@@ -57,6 +81,7 @@ Status thaw_graph_operator(
     made.op = *op;
     made.place = place;
     made.operands.resize(op->schema().arguments().size());
+    add_check(made);
     for (const auto& argument : op->schema().arguments()) shares(list, argument.name().c_str(), sharing(argument), false);
     for (const auto& output : op->schema().returns()) shares(list, "", sharing(output), true);
     *random = op->hasTag(at::Tag::nondeterministic_seeded);

@@ -87,6 +87,9 @@ struct Operand {
   bool wraps_number = false;
 };
 
+// What PyTorch's layer checks of its input before it calls the operator.
+enum class Check { NOTHING, BATCH, INSTANCE, GROUPS };
+
 enum class Region { NO, SET_GRAD_ENABLED, AUTOCAST, CONDITION };
 
 struct Node {
@@ -103,6 +106,9 @@ struct Node {
   size_t module = 0;
   size_t argument = 0;
   Slot source = -1;
+  Check check = Check::NOTHING;
+  // Position of the argument that says whether a norm takes statistics of the batch, or in how many groups.
+  size_t checked = 0;
   // The file's module path and operator, for errors.
   std::string place;
 };

@@ -1,6 +1,8 @@
 // Running a plan of a graph.
 #include "graph.h"
 
+#include "../../../plugin-api/module-file/cpp/statistics.h"
+
 #include <ATen/ScalarOps.h>
 #include <ATen/autocast_mode.h>
 #include <c10/core/GradMode.h>
@@ -73,6 +75,15 @@ void follow_mode(const Run& run, const Node& node, std::vector<c10::IValue>& sta
   } else if (node.rule == PROBABILITY && !trains) {
     stack[node.argument] = 0.0;
   }
+}
+
+// The input of a norm is its first argument.
+void check_statistics(const Node& node, const std::vector<c10::IValue>& stack) {
+  const auto size = stack.at(0).toTensor().sizes();
+  const auto& argument = stack.at(node.checked);
+  if (node.check == graph::Check::BATCH && argument.toBool()) statistics::check_batch(size);
+  if (node.check == graph::Check::INSTANCE && argument.toBool()) statistics::check_instance(size);
+  if (node.check == graph::Check::GROUPS) statistics::check_groups(size, argument.toInt());
 }
 
 bool is_left_out(const Run& run, const Node& node) {
@@ -165,6 +176,7 @@ void run_node(Run& run, const Node& node) {
     return;
   }
   if (node.rule != ALWAYS) follow_mode(run, node, stack);
+  if (node.check != graph::Check::NOTHING) check_statistics(node, stack);
   node.op->callBoxed(stack);
   store(run, node, stack);
 }

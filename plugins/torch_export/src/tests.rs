@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use thaw_plugin_api::model::Tensors;
 use thaw_plugin_api::serde_json::{Value, json};
 use thaw_plugin_api::tch::{self, Device, Kind, Tensor};
-use thaw_test_references::{Built, Exported, check_exported};
+use thaw_test_references::{Built, Exported, Norm, check_exported};
 
 use super::*;
 
@@ -181,4 +181,25 @@ fn batch_statistics_leave_the_stored_ones_alone() {
     convnet.set_raw_modes(&vec![Mode::to_bits(true, true); count]);
     let _ = first(&mut convnet, picture(4, 16));
     assert_ne!(stored(&convnet), before);
+}
+
+#[test]
+fn a_program_refuses_what_pytorchs_layers_refuse() {
+    let _alone = alone();
+    tch::set_num_threads(1);
+    for norm in Norm::all() {
+        let mut exported = Built::new::<TorchExport>(&json!({ "path": norm.file("pt2") })).unwrap();
+        norm.assert_trains(&mut exported);
+        let error = norm.refusal(&mut exported);
+        assert!(error.contains(&norm.expected_refusal()), "{}: {error}", norm.name());
+        assert!(error.contains("at `norm`"), "{}: {error}", norm.name());
+        exported.set_training(false);
+        if norm.refuses_in_evaluation() {
+            assert!(norm.refusal(&mut exported).contains(&norm.expected_refusal()));
+        } else {
+            let x = Tensor::zeros([1, 1, 16], (Kind::Float, Device::Cpu));
+            let x = if norm.name() == "batch_norm" { x.squeeze_dim(1) } else { x };
+            exported.forward(Tensors::one("x", x)).unwrap();
+        }
+    }
 }

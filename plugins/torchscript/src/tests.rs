@@ -4,7 +4,7 @@ use thaw_plugin_api::model::Tensors;
 use thaw_plugin_api::nn::Mode;
 use thaw_plugin_api::serde_json::{Value, json};
 use thaw_plugin_api::tch::{self, Device, Kind, Tensor};
-use thaw_test_references::{Built, Reference, check_script, fixtures};
+use thaw_test_references::{Built, Norm, Reference, check_script, fixtures};
 
 use super::*;
 
@@ -247,4 +247,20 @@ fn a_failing_forward_names_the_place_in_the_files_code() {
         .unwrap_err();
     assert!(error.contains("to have 3 channels, but got 4 channels instead"), "{error}");
     assert!(error.contains("(in the file's code, torch/nn/modules/conv.py"), "{error}");
+}
+
+#[test]
+fn a_module_traced_in_training_mode_refuses_what_pytorchs_layers_refuse() {
+    tch::set_num_threads(1);
+    for norm in Norm::all() {
+        let mut traced = Built::new::<TorchScript>(&json!({ "path": norm.file("pt") })).unwrap();
+        norm.assert_trains(&mut traced);
+        for training in [true, false] {
+            // Its code is that of training mode in either.
+            traced.set_training(training);
+            let error = norm.refusal(&mut traced);
+            assert!(error.contains(&norm.expected_refusal()), "{}: {error}", norm.name());
+            assert!(error.contains("(in the file's code, "), "{}: {error}", norm.name());
+        }
+    }
 }

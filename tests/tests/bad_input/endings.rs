@@ -41,6 +41,17 @@ fn a_plugin_that_crashes_is_named() {
 }
 
 #[test]
+fn a_crash_on_another_thread_is_not_said_to_be_the_plugins_that_is_called() {
+    let ended = run("faulty-callback", "on_train_epoch_end", "crash-elsewhere").fit(&[]);
+    assert_eq!(ended.code(), None, "{ended}");
+    let who = "callback `faulty-callback` of plugin `thaw-faulty`, in `on_train_epoch_end`";
+    ended
+        .says("error: thread `elsewhere` crashed (SIGSEGV")
+        .says(&format!("which is not the thread of {who}"))
+        .does_not_say("the plugin crashed");
+}
+
+#[test]
 fn a_model_that_ends_the_program_is_named() {
     let data = fixtures().join("parity/bb_steplr/data.safetensors");
     let run = Run::new(&format!(

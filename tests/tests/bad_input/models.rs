@@ -37,6 +37,19 @@ fn a_panic_of_tch_is_contained_as_well() {
 }
 
 #[test]
+fn a_model_that_panics_when_it_is_dropped_is_told_of_and_its_run_stands() {
+    let run = run("drop", "panic");
+    let finished = run.fit(&[]).succeeded();
+    finished.says("while it was dropped, a plugin's instance panicked: told to panic in drop");
+    assert!(run.run_dir().join("checkpoints/last").exists());
+}
+
+#[test]
+fn a_tensor_of_a_model_that_libtorch_panics_at_is_told_of() {
+    run("tensors", "error").fit(&[]).failed(3, &["model `faulty-model` of plugin `thaw-faulty-model`"]);
+}
+
+#[test]
 fn metrics_of_a_models_own_step_are_logged_under_the_phase_even_where_one_is_no_number() {
     let run = run("", "error");
     run.fit(&["--set", "model.own_step=true"]).succeeded();

@@ -88,6 +88,17 @@ fn what_is_unfrozen_without_a_group_inside_an_epoch_is_found_there() {
 }
 
 #[test]
+fn what_is_laid_out_anew_before_the_first_epoch_is_not_audited_in_the_sanity_check() {
+    let run = run(
+        &modules(),
+        &config("[[callbacks]]\nid = \"forgets-the-group\"\nmodule = \"backbone\"\nin_sanity_check = true\n"),
+    );
+    run.fit(&["--set", "trainer.num_sanity_val_steps=1"]).succeeded().does_not_say(NO_GROUP);
+    let found = ["fit", "run.toml", "--run-dir", "found", "--set", "callbacks.0.at_epoch=0"];
+    run.host(found).failed(1, &[NO_GROUP]);
+}
+
+#[test]
 fn parameters_without_a_gradient_are_found_at_the_first_step() {
     // No stage runs this module.
     let unused = [modules(), vec![linear("unused", 3, 3)]].concat();

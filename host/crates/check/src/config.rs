@@ -106,7 +106,7 @@ fn round_trip(subject: &mut Subject) -> Verdict {
     // Small ones of a model are built soon, and their sizes go together.
     let (count, around) = match subject.item().kind {
         Kind::Model => (4, super::model::small(subject)),
-        Kind::Strategy | Kind::Callback => (30, subject.config().clone()),
+        Kind::Strategy | Kind::Callback | Kind::Dataset => (30, subject.config().clone()),
     };
     let drawn = (0..5 * count).map(|_| random(&schema, &around, &around, &mut random_numbers, Sizes::Small));
     let mut trips = 0;
@@ -215,9 +215,11 @@ fn many(subject: &mut Subject) -> Verdict {
         return Err(Outcome::skipped("it takes no parameters"));
     }
     let is_model = subject.item().kind == Kind::Model;
-    // The largest sizes that a schema allows would fill the machine's memory with a model.
+    // The largest sizes that a schema allows would fill the machine's memory with a model or samples.
     let (usual, sizes) = if is_model {
         (super::model::small(subject), Sizes::Small)
+    } else if subject.item().kind == Kind::Dataset {
+        (subject.config().clone(), Sizes::Small)
     } else {
         (subject.config().clone(), Sizes::Any)
     };
@@ -284,6 +286,7 @@ fn messages(subject: &mut Subject) -> Verdict {
     }
     match subject.item().kind {
         Kind::Model => errors.extend(super::model::errors(subject)?),
+        Kind::Dataset => errors.extend(super::dataset::errors(subject)?),
         Kind::Strategy | Kind::Callback => {
             errors.extend(super::state::errors(subject)?);
             errors.extend(super::run::errors(subject)?);

@@ -1,13 +1,27 @@
 //! `host plugin check`: whether a plugin keeps what host, run and author rely on.
 //!
+//! ```no_run
+//! use thaw_check::{Options, Report, Suite};
+//!
+//! # fn main() -> Result<(), thaw_plugins::PluginError> {
+//! let suite = Suite::new("target/debug/libmy_strategy.so".as_ref(), Options::default())?;
+//! let checked = suite.run(|_| ());
+//! let report = Report::new(&suite, checked, 0.0);
+//! println!("{}", report.summary());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A [`Check`] looks at a plugin file or at one of its ids and gives an [`Outcome`]. Each runs in a child
 //! process with a time limit (`process`), so that a crash, a hang or an exit is an outcome like any other.
 //! [`Suite`] says which checks are run on which ids; a check whose ground is missing is skipped: where a
 //! strategy does not run at all, there is nothing to say of its state.
 //!
-//! The checks lie in one file per group: `library`, `config`, `state`, `run`, `process_state`, `model`.
+//! The checks lie in one file per group: `library`, `config`, `state`, `run`, `process_state`, `model`,
+//! `dataset`.
 
 mod config;
+mod dataset;
 mod library;
 mod model;
 mod outcome;
@@ -61,6 +75,8 @@ enum Body {
     Instance(fn(&mut Subject) -> Verdict),
     /// A model.
     Model(fn(&mut Subject) -> Verdict),
+    /// A data set.
+    Dataset(fn(&mut Subject) -> Verdict),
 }
 
 impl Check {
@@ -90,6 +106,7 @@ impl Check {
             Body::Item(_) => "any id",
             Body::Instance(_) => "strategy, callback",
             Body::Model(_) => "model",
+            Body::Dataset(_) => "dataset",
         }
     }
 
@@ -100,6 +117,7 @@ impl Check {
             Body::Item(_) => kind.is_some(),
             Body::Instance(_) => matches!(kind, Some(Kind::Strategy | Kind::Callback)),
             Body::Model(_) => kind == Some(Kind::Model),
+            Body::Dataset(_) => kind == Some(Kind::Dataset),
         }
     }
 
@@ -111,8 +129,15 @@ impl Check {
 
 /// Every check, in the order in which they run.
 pub fn all() -> impl Iterator<Item = &'static Check> + Clone {
-    let groups =
-        [library::CHECKS, config::CHECKS, run::CHECKS, state::CHECKS, model::CHECKS, process_state::CHECKS];
+    let groups = [
+        library::CHECKS,
+        config::CHECKS,
+        run::CHECKS,
+        state::CHECKS,
+        model::CHECKS,
+        dataset::CHECKS,
+        process_state::CHECKS,
+    ];
     groups.into_iter().flatten()
 }
 

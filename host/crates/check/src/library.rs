@@ -203,7 +203,7 @@ fn metadata(job: &Job) -> Verdict {
         }
     }
     if metadata.items.is_empty() {
-        missing.push("any strategy, callback or model".to_owned());
+        missing.push("any strategy, callback, model or data set".to_owned());
     }
     if metadata.description.trim().is_empty() {
         bare.push("the plugin's description".to_owned());
@@ -256,7 +256,9 @@ fn ids_unique(job: &Job) -> Verdict {
     let mut clash = Vec::new();
     for (index, item) in metadata.items.iter().enumerate() {
         for other in metadata.items[..index].iter().filter(|other| other.id == item.id) {
-            let both = (other.kind == Kind::Model) != (item.kind == Kind::Model);
+            // Strategies and callbacks stand in one list, models and data sets in tables of their own.
+            let is_alone = |kind: Kind| matches!(kind, Kind::Model | Kind::Dataset);
+            let both = other.kind != item.kind && (is_alone(other.kind) || is_alone(item.kind));
             if both {
                 clash.push(item.id.clone())
             } else {
@@ -272,9 +274,9 @@ fn ids_unique(job: &Job) -> Verdict {
         ));
     }
     if !clash.is_empty() {
-        let hint = "it works, since models stand in a table of their own, but reads badly";
+        let hint = "it works, since models and data sets stand in tables of their own, but reads badly";
         return Err(Outcome::warning(
-            format!("a model and something else: {}", clash.join(", ")),
+            format!("ids of two kinds: {}", clash.join(", ")),
             "each id once",
             hint,
         ));
@@ -284,11 +286,15 @@ fn ids_unique(job: &Job) -> Verdict {
 
 /// Asks for an id of a kind that is not there; gives what is wrong with the answer.
 fn ask(root: PluginRoot_Ref, kind: &str, id: &str) -> Option<String> {
-    let answer: Result<(), Error> = if kind == "model" {
-        contain(|| Ok(root.create_model()(id.into(), "{}".into()).into_result().map(drop)?))
-    } else {
-        contain(|| Ok(root.create()(kind.into(), id.into(), "{}".into()).into_result().map(drop)?))
-    };
+    let answer: Result<(), Error> = contain(|| match kind {
+        "model" => Ok(root.create_model()(id.into(), "{}".into()).into_result().map(drop)?),
+        "dataset" => {
+            let create =
+                root.create_dataset().ok_or_else(|| Error::new(format_args!("no dataset `{id}`")))?;
+            Ok(create(id.into(), "{}".into()).into_result().map(drop)?)
+        }
+        _ => Ok(root.create()(kind.into(), id.into(), "{}".into()).into_result().map(drop)?),
+    });
     match answer {
         Ok(()) => Some(format!("the {kind} `{id}` was made")),
         Err(error) if !error.to_string().contains(id) => {
@@ -337,7 +343,7 @@ fn unknown_kind(job: &Job) -> Verdict {
     let mut wrong = Vec::new();
     for item in &plugin.metadata().items {
         job.doing(&format!("asking for `{}` as another kind", item.id));
-        for kind in ["strategy", "callback", "model", "optimizer", ""] {
+        for kind in ["strategy", "callback", "model", "dataset", "optimizer", ""] {
             let offered = plugin
                 .metadata()
                 .items

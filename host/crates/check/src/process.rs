@@ -121,7 +121,7 @@ impl Job {
         let check = find(&self.check, kind).ok_or_else(|| format!("there is no check `{}`", self.check))?;
         let verdict = match check.body {
             Body::File(body) => body(self),
-            Body::Item(body) | Body::Instance(body) | Body::Model(body) => {
+            Body::Item(body) | Body::Instance(body) | Body::Model(body) | Body::Dataset(body) => {
                 Subject::open(self.clone()).and_then(|mut subject| body(&mut subject))
             }
         };

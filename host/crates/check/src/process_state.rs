@@ -44,6 +44,7 @@ const THREAD_GRACE: Duration = Duration::from_secs(1);
 fn exercise(subject: &Subject) -> Result<Box<dyn FnMut(usize) -> Result<usize, Outcome> + '_>, Outcome> {
     Ok(match subject.item().kind {
         Kind::Model => Box::new(super::model::exercise(subject)?),
+        Kind::Dataset => Box::new(|samples| super::dataset::exercise(subject, samples).map(|()| samples)),
         Kind::Strategy | Kind::Callback => {
             Box::new(|steps| super::run::exercise(subject, steps).map(|()| steps))
         }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{Checked, Outcome, Suite, sample};
+use thaw_terminal::escape::{excerpt, shorten};
 
 /// What a suite found.
 pub struct Report<'s> {
@@ -96,7 +97,7 @@ impl<'s> Report<'s> {
 pub fn head(suite: &Suite) -> String {
     let name = suite
         .metadata()
-        .map(|metadata| format!("{} {}, ", metadata.name, metadata.version))
+        .map(|metadata| format!("{} {}, ", shorten(&metadata.name), shorten(&metadata.version)))
         .unwrap_or_default();
     format!("{name}{}\nseed {}", suite.file().display(), suite.options().seed)
 }
@@ -106,19 +107,19 @@ pub fn lines(suite: &Suite, checked: &Checked) -> String {
     let mut text =
         format!("  {:<9}  {:<24} {:>6.2} s", checked.outcome.word(), checked.check.id, checked.seconds);
     let mut row = |name: &str, value: &str| {
-        for (index, line) in value.lines().enumerate() {
+        for (index, line) in excerpt(value).lines().enumerate() {
             let _ = write!(text, "\n             {:<9} {line}", if index == 0 { name } else { "" });
         }
     };
     match &checked.outcome {
         Outcome::Passed { note } => {
             if !note.is_empty() {
-                let _ = write!(text, "  {note}");
+                let _ = write!(text, "  {}", excerpt(note));
             }
             return text;
         }
         Outcome::Skipped { reason } => {
-            let _ = write!(text, "  {}", reason.replace('\n', "; "));
+            let _ = write!(text, "  {}", excerpt(reason).replace('\n', "; "));
             return text;
         }
         Outcome::Failed(finding) | Outcome::Warning(finding) => {

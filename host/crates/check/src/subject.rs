@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 use thaw_plugin_api::Error;
-use thaw_plugin_api::abi::{BoxedInstance, Item, Kind, contain};
+use thaw_plugin_api::abi::{BoxedDataset, BoxedInstance, Item, Kind, contain};
+use thaw_plugin_api::dataset::Description;
 
 use super::config::values::complete;
 use super::{Job, Outcome};
@@ -106,6 +107,15 @@ impl Subject {
         HostModel::create(&self.plugins, &self.item.id, &Value::Object(config.clone()))
     }
 
+    /// Opens a data set of any configuration.
+    ///
+    /// # Errors
+    /// The plugin's.
+    pub fn create_dataset(&self, config: &Map<String, Value>) -> Result<BoxedDataset, Error> {
+        let plugin = self.plugin().map_err(|_| Error::new("the plugin is not open"))?;
+        plugin.raw_dataset(&self.item.id, &Value::Object(config.clone()))
+    }
+
     /// Makes whatever the id stands for and gives the configuration as the plugin resolved it; none where it
     /// does not say.
     ///
@@ -115,6 +125,11 @@ impl Subject {
         if self.item.kind == Kind::Model {
             let made = self.create_model(config, self.job.seed);
             return made.map(|model| model.description().config.clone()).map_err(plugins_own);
+        }
+        if self.item.kind == Kind::Dataset {
+            let dataset = self.create_dataset(config)?;
+            let text = contain(|| Ok(dataset.describe().into_result()?))?;
+            return Ok(Some(serde_json::from_str::<Description>(&text)?.config));
         }
         let instance = self.create(config)?;
         let text = contain(|| Ok(instance.config().into_result()?))?;

@@ -4,6 +4,7 @@ use super::DataError;
 use super::config::ImageConfig;
 use super::dataset::Dataset;
 use super::defaults::InputDefaults;
+use super::fingerprint::FileStamps;
 use super::image::Picture;
 use super::pictures::{PictureDataset, PictureStore};
 use super::targets::Targets;
@@ -81,6 +82,9 @@ pub(crate) fn open_cifar10(
             indices.push(label);
         }
         let count = bytes.len() / RECORD;
+        if let Ok(file) = std::fs::metadata(path) {
+            store.stamps.add(&file);
+        }
         store.files.push((store.count, path.clone(), bytes));
         store.count += count;
     }
@@ -120,6 +124,7 @@ fn class_names(folder: &Path) -> Result<Vec<String>, DataError> {
 struct Records {
     files: Vec<(usize, PathBuf, Vec<u8>)>,
     count: usize,
+    stamps: FileStamps,
 }
 
 impl Records {
@@ -158,6 +163,9 @@ impl PictureStore for Records {
         let inner = path.parent().is_some_and(|folder| folder.ends_with(INNER));
         let folder = if inner && !root.ends_with(INNER) { root.join(INNER) } else { root.to_path_buf() };
         format!("{}#{record}", folder.join(path.file_name().unwrap_or_default()).display())
+    }
+    fn stamps(&self) -> FileStamps {
+        self.stamps
     }
     fn is_decoded(&self) -> bool {
         true

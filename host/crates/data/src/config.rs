@@ -6,6 +6,7 @@ use thaw_plugin_api::config::{self, Config, between};
 
 mod kinds;
 mod pictures;
+mod plugin;
 mod table;
 
 use table::DataTable;
@@ -14,6 +15,7 @@ pub use kinds::{Cifar10Config, ImageFolderConfig, ListConfig, Padding, Target, T
 pub use pictures::{
     AugmentConfig, ColorJitter, ImageConfig, Interpolation, OnError, RandomResizedCrop, ResizeMode,
 };
+pub use plugin::PluginConfig;
 
 /// The `[data]` table of a run config: a `kind` with its own keys, the keys of loading, and for pictures
 /// those of decoding and augmentation, all side by side.
@@ -50,6 +52,8 @@ pub enum Source {
     Tensors(TensorsConfig),
     /// `text`: rows of a CSV, TSV, JSONL or Parquet file.
     Text(TextConfig),
+    /// `plugin`: the data set of a loaded plugin.
+    Plugin(PluginConfig),
 }
 
 /// Keys that every kind has.
@@ -83,7 +87,7 @@ pub struct LoadingConfig {
 
 impl DataConfig {
     /// Names of the kinds.
-    pub const KINDS: [&'static str; 5] = DataTable::TAGS;
+    pub const KINDS: [&'static str; 6] = DataTable::TAGS;
 
     /// The kind as written in the table.
     pub fn kind(&self) -> &'static str {
@@ -95,9 +99,13 @@ impl DataConfig {
         matches!(self.source, Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_))
     }
 
-    /// The files and folders that the table names, by key.
+    /// The files and folders that the table names, by key; of a plugin's data set its own are not known here.
     pub fn paths(&self) -> Vec<(&'static str, &Path)> {
         let (path, others) = match &self.source {
+            Source::Plugin(c) => {
+                let tokenizer = c.keys.get("tokenizer").and_then(serde_json::Value::as_str);
+                return tokenizer.map(|path| ("tokenizer", Path::new(path))).into_iter().collect();
+            }
             Source::ImageFolder(c) => (&c.path, vec![("val_path", c.val_path.as_deref())]),
             Source::List(c) => {
                 (&c.path, vec![("val_path", c.val_path.as_deref()), ("root", c.root.as_deref())])
@@ -122,7 +130,7 @@ impl DataConfig {
                 Some(c.root.clone().unwrap_or_else(own))
             }
             Source::Cifar10(c) => Some(c.path.clone()),
-            Source::Tensors(_) | Source::Text(_) => None,
+            Source::Tensors(_) | Source::Text(_) | Source::Plugin(_) => None,
         }
     }
 
@@ -134,6 +142,7 @@ impl DataConfig {
             Source::List(list) if list.target == Target::Class => &mut list.classes,
             Source::Text(text) if text.target == Target::Class => &mut text.classes,
             Source::Tensors(tensors) => &mut tensors.classes,
+            Source::Plugin(plugin) => &mut plugin.order,
             _ => return config,
         };
         if !names.is_empty() {
@@ -142,12 +151,23 @@ impl DataConfig {
         config
     }
 
+    /// The id of a plugin's data set, where the data is one.
+    pub fn dataset_id(&self) -> Option<&str> {
+        if let Source::Plugin(plugin) = &self.source { Some(&plugin.id) } else { None }
+    }
+
+    /// The order of the classes that [`with_classes`](Self::with_classes) gave a plugin's data.
+    pub fn class_order(&self) -> Option<&[String]> {
+        if let Source::Plugin(plugin) = &self.source { plugin.order.as_deref() } else { None }
+    }
+
     /// Whether the table itself lists the classes.
     pub fn lists_classes(&self) -> bool {
         match &self.source {
             Source::List(list) => list.classes.is_some(),
             Source::Text(text) => text.classes.is_some(),
             Source::Tensors(tensors) => tensors.classes.is_some(),
+            Source::Plugin(plugin) => plugin.keys.contains_key("classes"),
             Source::ImageFolder(_) | Source::Cifar10(_) => false,
         }
     }
@@ -159,6 +179,7 @@ impl DataConfig {
             Source::Cifar10(_) => None,
             Source::Tensors(c) => c.val_path.as_deref(),
             Source::Text(c) => c.val_path.as_deref(),
+            Source::Plugin(_) => None,
         }
     }
 }

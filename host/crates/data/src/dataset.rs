@@ -1,5 +1,6 @@
 //! The samples of one split.
 
+use super::fingerprint::FileStamps;
 use super::random::{CounterRng, Stream};
 use super::{Batch, DataError};
 use std::path::Path;
@@ -75,6 +76,11 @@ pub trait Dataset: Send + Sync {
         false
     }
 
+    /// Sizes and times of the files that the samples come from; nothing where there are none.
+    fn stamps(&self) -> FileStamps {
+        FileStamps::default()
+    }
+
     /// Pictures that could not be read so far, by id.
     fn skipped(&self) -> Vec<String> {
         Vec::new()
@@ -130,6 +136,9 @@ impl Dataset for Subset {
     }
     fn in_memory(&self) -> bool {
         self.inner.in_memory()
+    }
+    fn stamps(&self) -> FileStamps {
+        self.inner.stamps()
     }
     fn skipped(&self) -> Vec<String> {
         self.inner.skipped()

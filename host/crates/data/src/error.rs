@@ -99,6 +99,34 @@ pub enum DataError {
         /// What is wrong.
         message: String,
     },
+    /// A sample from elsewhere that cannot be had.
+    #[error("{split} sample {index}: {error}")]
+    Sample {
+        /// The split.
+        split: String,
+        /// Its index.
+        index: usize,
+        /// Why.
+        error: thaw_plugin_api::Error,
+    },
+    /// Data from elsewhere that cannot be used as a whole.
+    #[error("{name}: {error}")]
+    Samples {
+        /// What it is called.
+        name: String,
+        /// Why.
+        error: thaw_plugin_api::Error,
+    },
+    /// A split that data from elsewhere does not have.
+    #[error("{name} has no {split} samples; it has: {splits}")]
+    NoSplit {
+        /// What the data is called.
+        name: String,
+        /// The split that was asked for.
+        split: String,
+        /// The splits that it has.
+        splits: String,
+    },
     /// More classes in the data than in the model.
     #[error(
         "the data has {found} classes ({names}) but the model has {expected}; set the model's num_classes to {found}"
@@ -123,6 +151,11 @@ impl DataError {
     /// An input or output error with its path.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> DataError + '_ {
         move |source| DataError::Io { path: path.to_path_buf(), source }
+    }
+
+    /// Whether a picture cannot be read, and nothing worse: `on_error = "skip"` leaves it out.
+    pub(crate) fn is_of_picture(&self) -> bool {
+        !matches!(self, DataError::Sample { .. } | DataError::Samples { .. })
     }
 
     /// A folder or file with unusable contents.

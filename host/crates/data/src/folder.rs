@@ -8,6 +8,7 @@ use super::error::first_names;
 use super::image::has_picture_extension;
 use super::pictures::{PictureDataset, PictureFiles};
 use super::targets::Targets;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -64,8 +65,9 @@ pub(crate) fn open_folder(
         }
         let class = known.iter().position(|k| k == name).unwrap_or_default();
         indices.resize(indices.len() + found.pictures.len(), class);
-        for picture in found.pictures {
+        for (picture, file) in found.pictures.into_iter().zip(found.files) {
             let relative = picture.strip_prefix(root).map(Path::to_path_buf);
+            file.iter().for_each(|file| files.stamp(file));
             files.push(relative.unwrap_or(picture));
         }
     }
@@ -77,6 +79,8 @@ pub(crate) fn open_folder(
 pub(crate) struct Found {
     /// In sorted order.
     pub(crate) pictures: Vec<PathBuf>,
+    /// What the system says of each of them; nothing without `on_error`.
+    pub(crate) files: Vec<Option<Metadata>>,
     /// Number of other files.
     pub(crate) others: usize,
 }
@@ -84,7 +88,7 @@ pub(crate) struct Found {
 /// Pictures in a folder and below. Hidden files and those that systems leave behind are passed over. With
 /// `on_error`, other files and empty pictures are errors, or left out with a warning.
 pub(crate) fn find_pictures(folder: &Path, on_error: Option<OnError>) -> Result<Found, DataError> {
-    let mut found = Found { pictures: Vec::new(), others: 0 };
+    let mut found = Found { pictures: Vec::new(), files: Vec::new(), others: 0 };
     walk(folder, on_error, &mut found, 0)?;
     Ok(found)
 }
@@ -102,16 +106,20 @@ fn walk(folder: &Path, on_error: Option<OnError>, found: &mut Found, depth: usiz
             walk(&path, on_error, found, depth + 1)?;
             continue;
         }
+        let file = on_error.and_then(|_| std::fs::metadata(&path).ok());
         let problem = if !has_picture_extension(&path) {
             found.others += 1;
             Some("it is not named like a picture (.png, .jpg, .gif, .bmp, .webp, .tif, .ppm, .pgm, .pbm)")
-        } else if on_error.is_some() && std::fs::metadata(&path).is_ok_and(|m| m.len() == 0) {
+        } else if file.as_ref().is_some_and(|file| file.len() == 0) {
             Some("the file is empty (0 bytes)")
         } else {
             None
         };
         match (problem, on_error) {
-            (None, _) => found.pictures.push(path),
+            (None, _) => {
+                found.pictures.push(path);
+                found.files.push(file);
+            }
             (Some(_), None) => {}
             (Some(problem), Some(OnError::Skip)) => {
                 tracing::warn!("left out: {}: {problem}", thaw_terminal::escape::path(&path));

@@ -11,6 +11,7 @@ mod geometry;
 mod jitter;
 mod jpeg;
 
+pub use decode::picture_size;
 pub(crate) use decode::{Picture, decode, has_picture_extension};
 use geometry::CropBox;
 

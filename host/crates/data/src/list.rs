@@ -8,6 +8,7 @@ use super::folder::require_file;
 use super::pictures::{PictureDataset, PictureFiles};
 use super::table::{Column, Table};
 use super::targets::{Known, Labels, Targets, configured_classes};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,7 +36,8 @@ pub(crate) fn open_list(
     let (mut files, mut lines, mut texts) = (PictureFiles::below(&root), Vec::new(), Vec::new());
     for (row, &line) in table.lines.iter().enumerate() {
         let file = root.join(table.cell(0, row));
-        if let Some(found) = missing(&file) {
+        let metadata = std::fs::metadata(&file);
+        if let Some(found) = missing(&metadata) {
             if images.on_error == OnError::Fail {
                 return Err(DataError::Table {
                     path: path.to_path_buf(),
@@ -48,6 +50,7 @@ pub(crate) fn open_list(
             tracing::warn!("left out: {list}, line {line}: {file} {found}");
             continue;
         }
+        metadata.iter().for_each(|metadata| files.stamp(metadata));
         files.push(PathBuf::from(table.cell(0, row)));
         if labels {
             lines.push(line);
@@ -68,8 +71,8 @@ pub(crate) fn open_list(
     Ok(Arc::new(PictureDataset::new(Box::new(files), targets, images, defaults)))
 }
 
-fn missing(file: &PathBuf) -> Option<&'static str> {
-    match std::fs::metadata(file) {
+fn missing(metadata: &std::io::Result<Metadata>) -> Option<&'static str> {
+    match metadata {
         Ok(meta) if meta.is_file() && meta.len() == 0 => Some("is empty (0 bytes)"),
         Ok(meta) if meta.is_file() => None,
         Ok(_) => Some("is a folder"),

@@ -6,10 +6,12 @@ use super::config::{DataConfig, LoadingConfig, Source};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
+use super::fingerprint::{Fingerprint, Fingerprints};
 use super::folder::{open_folder, require_folder};
 use super::layout::split_folders;
 use super::list::open_list;
 use super::loader::{Loader, Walk};
+use super::samples::{self, Opened, Samples, SamplesConfig};
 use super::split::{SplitBy, split};
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
@@ -38,13 +40,16 @@ pub struct Limits {
 
 /// Opened data: one dataset per split, and how to walk through them.
 pub struct DataModule {
-    kind: &'static str,
+    kind: String,
     loading: LoadingConfig,
     seed: u64,
     split_by: SplitBy,
     limits: Limits,
+    fingerprints: Fingerprints,
     train: Arc<dyn Dataset>,
     val: Option<Arc<dyn Dataset>>,
+    /// Where the samples come from, if not from here.
+    samples: Option<Arc<dyn Samples>>,
 }
 
 type Splits = (Arc<dyn Dataset>, Option<Arc<dyn Dataset>>);
@@ -68,15 +73,57 @@ impl DataModule {
         defaults: &InputDefaults,
         split_by: SplitBy,
     ) -> Result<DataModule, DataError> {
-        let (train, val) = open_splits(config, defaults)?;
-        let (train, val) = match config.loading.val_split {
+        let splits = open_splits(config, defaults)?;
+        DataModule::of_splits(config.kind().to_owned(), splits, &config.loading, seed, split_by)
+    }
+
+    /// Opens data from elsewhere: its first samples are looked at now, the others when they are met.
+    ///
+    /// # Errors
+    /// There is no `train` split, samples are not what they were declared to be, or a key does not fit them.
+    pub fn of_samples(
+        samples: Box<dyn Samples>,
+        config: &SamplesConfig,
+        seed: u64,
+        defaults: &InputDefaults,
+    ) -> Result<DataModule, DataError> {
+        DataModule::of_shared_samples(Arc::from(samples), config, seed, defaults)
+    }
+
+    /// The same for samples that others hold, too.
+    ///
+    /// # Errors
+    /// As [`of_samples`](Self::of_samples).
+    pub fn of_shared_samples(
+        samples: Arc<dyn Samples>,
+        config: &SamplesConfig,
+        seed: u64,
+        defaults: &InputDefaults,
+    ) -> Result<DataModule, DataError> {
+        let Opened { train, val } = samples::open_splits(&samples, config, defaults)?;
+        let (kind, split_by) = (samples.name(), SplitBy::default());
+        let module = DataModule::of_splits(kind, (train, val), &config.loading, seed, split_by)?;
+        Ok(DataModule { samples: Some(samples), ..module })
+    }
+
+    /// Splits validation off where that is wanted, and checks that there is something to train on.
+    fn of_splits(
+        kind: String,
+        (train, val): Splits,
+        loading: &LoadingConfig,
+        seed: u64,
+        split_by: SplitBy,
+    ) -> Result<DataModule, DataError> {
+        let fingerprints =
+            Fingerprints { train: Fingerprint::of(train.as_ref()), val: val.as_deref().map(Fingerprint::of) };
+        let (train, val) = match loading.val_split {
             Some(share) => {
-                let (train, val) = split(train, share, config.loading.split_seed, &split_by)?;
+                let (train, val) = split(train, share, loading.split_seed, &split_by)?;
                 (train, Some(val))
             }
             None => (train, val),
         };
-        let loading = config.loading.clone();
+        let loading = loading.clone();
         if loading.drop_last && train.len() < loading.batch_size {
             return Err(DataError::value(
                 "drop_last",
@@ -84,7 +131,17 @@ impl DataModule {
                 format!("at least one batch of {} (lower batch_size)", loading.batch_size),
             ));
         }
-        Ok(DataModule { kind: config.kind(), loading, seed, split_by, limits: Limits::default(), train, val })
+        let limits = Limits::default();
+        Ok(DataModule { kind, loading, seed, split_by, limits, fingerprints, train, val, samples: None })
+    }
+
+    /// What data from elsewhere wants to have in checkpoints; null for nothing.
+    ///
+    /// # Errors
+    /// It cannot say.
+    pub fn state(&self) -> Result<serde_json::Value, DataError> {
+        let Some(samples) = &self.samples else { return Ok(serde_json::Value::Null) };
+        samples.state().map_err(|error| DataError::Samples { name: samples.name(), error })
     }
 
     /// The samples of a split; None if there is no validation data.
@@ -104,6 +161,11 @@ impl DataModule {
     /// What a `val_split` of this data is drawn from; checkpoints keep it.
     pub fn split_by(&self) -> &SplitBy {
         &self.split_by
+    }
+
+    /// What tells this data from other data; checkpoints keep it.
+    pub fn fingerprints(&self) -> &Fingerprints {
+        &self.fingerprints
     }
 
     /// Number of samples; 0 without validation data.
@@ -177,6 +239,23 @@ impl DataModule {
     /// Walks through an epoch of a split from its batch `start_batch` on; without validation data, through
     /// nothing.
     pub fn loader(&self, split: Split, epoch: u64, start_batch: usize) -> Result<Option<Loader>, DataError> {
+        let limit = if split == Split::Train { self.limits.train } else { self.limits.val };
+        self.limited_loader(split, epoch, start_batch, limit)
+    }
+
+    /// Walks through so many batches of validation. Of texts, which are sorted by length, these are the first
+    /// of the file, as under a limit, and not the shortest.
+    pub fn first_of_validation(&self, epoch: u64, batches: usize) -> Result<Option<Loader>, DataError> {
+        self.limited_loader(Split::Val, epoch, 0, Some(batches))
+    }
+
+    fn limited_loader(
+        &self,
+        split: Split,
+        epoch: u64,
+        start_batch: usize,
+        limit: Option<usize>,
+    ) -> Result<Option<Loader>, DataError> {
         let Some(dataset) = self.dataset(split) else {
             return Ok(None);
         };
@@ -188,7 +267,7 @@ impl DataModule {
             drop_last: train && self.loading.drop_last,
             workers: workers(self.loading.workers, dataset.as_ref()),
             start_batch,
-            limit: if train { self.limits.train } else { self.limits.val },
+            limit,
         };
         Loader::new(Arc::clone(dataset), walk).map(Some)
     }
@@ -202,14 +281,15 @@ impl DataModule {
         let count = |dataset: &Arc<dyn Dataset>| {
             let mut per_class = vec![0; dataset.class_names().len()];
             for index in 0..dataset.len() {
-                if let Some(class) = dataset.class_of(index) {
-                    per_class[class] += 1;
+                match dataset.class_of(index) {
+                    Some(class) => per_class.iter_mut().skip(class).take(1).for_each(|count| *count += 1),
+                    None => per_class.clear(),
                 }
             }
             SplitSummary { samples: dataset.len(), per_class }
         };
         Summary {
-            kind: self.kind,
+            kind: self.kind.clone(),
             input: self.train.input_shape(),
             classes: self.class_names().to_vec(),
             train: count(&self.train),
@@ -273,6 +353,7 @@ fn open_splits(config: &DataConfig, defaults: &InputDefaults) -> Result<Splits, 
             };
             Ok((train, val))
         }
+        Source::Plugin(source) => Err(source.without_plugin()),
         Source::Text(source) => {
             let encoder = Arc::new(TextEncoder::open(source, defaults.max_length)?);
             let train = open_texts(&source.path, Arc::clone(&encoder), None, true)?;
@@ -293,7 +374,7 @@ fn known(train: &Arc<dyn Dataset>) -> Option<&[String]> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// The kind of data.
-    pub kind: &'static str,
+    pub kind: String,
     /// Inputs of a sample, such as `x 3x224x224`.
     pub input: String,
     /// Class names.
@@ -309,7 +390,8 @@ pub struct Summary {
 pub struct SplitSummary {
     /// Number of samples.
     pub samples: usize,
-    /// Samples of each class, in the order of the indices; empty without classes.
+    /// Samples of each class, in the order of the indices; empty without classes, and where classes are known
+    /// only with their samples.
     pub per_class: Vec<usize>,
 }
 
@@ -328,9 +410,11 @@ impl fmt::Display for Summary {
         const SHOWN: usize = 20;
         for (i, class) in self.classes.iter().take(SHOWN).enumerate() {
             let comma = if i == 0 { "" } else { ", " };
-            write!(f, "{comma}{} {}", shorten(class), self.train.per_class[i])?;
-            if let Some(val) = &self.val {
-                write!(f, "+{}", val.per_class[i])?;
+            write!(f, "{comma}{}", shorten(class))?;
+            let Some(train) = self.train.per_class.get(i) else { continue };
+            write!(f, " {train}")?;
+            if let Some(val) = self.val.as_ref().and_then(|val| val.per_class.get(i)) {
+                write!(f, "+{val}")?;
             }
         }
         match self.classes.len().saturating_sub(SHOWN) {

@@ -5,6 +5,7 @@ use super::batch::{Batch, PICTURE_INPUT, fill_rows};
 use super::config::{ImageConfig, OnError};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
+use super::fingerprint::FileStamps;
 use super::image::{Picture, Transform};
 use super::targets::Targets;
 use cache::Cache;
@@ -30,6 +31,8 @@ pub(crate) trait PictureStore: Send + Sync {
     fn identity(&self, index: usize) -> String;
     /// See [`Dataset::spelled`].
     fn spelled(&self, index: usize, root: &Path) -> String;
+    /// See [`Dataset::stamps`].
+    fn stamps(&self) -> FileStamps;
     /// True if a decoded picture is not worth keeping.
     fn is_decoded(&self) -> bool;
 }
@@ -130,7 +133,7 @@ impl Dataset for PictureDataset {
                     kept.push(index);
                     Ok(true)
                 }
-                Err(error) if self.on_error == OnError::Skip => {
+                Err(error) if self.on_error == OnError::Skip && error.is_of_picture() => {
                     self.skip(index, &error);
                     Ok(false)
                 }
@@ -146,6 +149,9 @@ impl Dataset for PictureDataset {
     }
     fn fixed_inputs(&self, pass: &Pass) -> bool {
         !(pass.augment && self.transform.augments())
+    }
+    fn stamps(&self) -> FileStamps {
+        self.store.stamps()
     }
     fn skipped(&self) -> Vec<String> {
         let skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,7 @@
 use super::DataError;
 use super::batch::Batch;
 use super::cifar10::{files_folder, open_cifar10, training_files};
-use super::config::{DataConfig, ListConfig, Source};
+use super::config::{DataConfig, ListConfig, LoadingConfig, Source};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::folder::find_pictures;
@@ -12,12 +12,14 @@ use super::list::open_list;
 use super::loader::{Loader, Walk};
 use super::module::workers;
 use super::pictures::{PictureDataset, PictureFiles};
+use super::samples::{self, Samples, SamplesConfig};
 use super::targets::Targets;
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
 use super::text::{TextEncoder, open_texts};
 use std::path::Path;
 use std::sync::Arc;
+use thaw_plugin_api::dataset::Split;
 
 /// Samples in their own order, prepared as in validation, without targets.
 pub struct PredictData {
@@ -52,17 +54,35 @@ impl PredictData {
             Source::Text(source) => {
                 open_texts(input, Arc::new(TextEncoder::open(source, defaults.max_length)?), None, false)?
             }
+            Source::Plugin(source) => return Err(source.without_plugin()),
             Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_) => {
                 open_pictures(config, input, defaults)?
             }
         };
-        let loading = &config.loading;
+        Ok(PredictData::of(dataset, &config.loading))
+    }
+
+    /// Opens one split of data from elsewhere.
+    ///
+    /// # Errors
+    /// There is no such split, or samples are not what they were declared to be.
+    pub fn of_samples(
+        samples: &Arc<dyn Samples>,
+        split: Split,
+        config: &SamplesConfig,
+        defaults: &InputDefaults,
+    ) -> Result<PredictData, DataError> {
+        let dataset = samples::open_split(samples, split, false, config, defaults)?;
+        Ok(PredictData::of(dataset, &config.loading))
+    }
+
+    fn of(dataset: Arc<dyn Dataset>, loading: &LoadingConfig) -> PredictData {
         let batch_size = loading.val_batch_size.unwrap_or(loading.batch_size);
-        Ok(PredictData {
+        PredictData {
             dataset: Arc::new(Windows { dataset, samples: batch_size.saturating_mul(WINDOW_BATCHES) }),
             batch_size,
             workers: loading.workers,
-        })
+        }
     }
 
     /// Number of samples.
@@ -208,7 +228,7 @@ fn open_pictures(
             "name a picture, a folder of pictures, or a .csv or .tsv list",
         ));
     };
-    let mut store = PictureFiles::default();
+    let mut store = PictureFiles::below(Path::new(""));
     files.into_iter().for_each(|file| store.push(file));
     Ok(Arc::new(PictureDataset::new(Box::new(store), Targets::None, images, defaults)))
 }

@@ -57,11 +57,16 @@ pub(crate) fn split(
         train.extend(group[taken..].iter().map(|&(_, i)| i));
     }
     if train.is_empty() || val.is_empty() {
-        return Err(DataError::value(
-            "val_split",
-            format!("{share} of {} samples", dataset.len()),
-            "a share that leaves samples on both sides",
-        ));
+        let classes = dataset.class_names().len();
+        let found = format!("{share} of {} samples", dataset.len());
+        let mut expected = "a share that leaves samples on both sides".to_owned();
+        if classes > 1 && classes * 2 > dataset.len() {
+            expected += &format!(
+                ", of each of the {classes} classes; labels that are numbers to be predicted, not classes, need \
+                 `target = \"value\"` in [data]"
+            );
+        }
+        return Err(DataError::value("val_split", found, expected));
     }
     train.sort_unstable();
     val.sort_unstable();

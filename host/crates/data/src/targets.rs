@@ -67,6 +67,7 @@ impl Targets {
                 let indices = class_indices(labels, &names, by_index)?;
                 if matches!(known, Known::Nothing) {
                     warn_of_empty(labels.path, &names, indices.iter().copied());
+                    warn_of_fractions(labels.path, &names);
                 }
                 Ok(Targets::Classes(indices, names))
             }
@@ -206,6 +207,20 @@ pub(crate) fn warn_of_empty(path: &Path, names: &[String], classes: impl Iterato
         thaw_terminal::escape::path(path),
         first_names(&empty, 12)
     );
+}
+
+/// Says what is to be written where classes are numbers of which some are no whole ones: they seem to be values.
+fn warn_of_fractions(path: &Path, names: &[String]) {
+    let values: Option<Vec<f64>> = names.iter().map(|name| name.parse().ok()).collect();
+    let is_value = |values: Vec<f64>| values.iter().any(|value| value.fract() != 0.0);
+    if values.is_some_and(is_value) {
+        tracing::warn!(
+            "{}: its labels are {} different numbers, and each is a class; numbers to be predicted need \
+             `target = \"value\"` in [data]",
+            thaw_terminal::escape::path(path),
+            names.len()
+        );
+    }
 }
 
 /// The `classes` key, checked.

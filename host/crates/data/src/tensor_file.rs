@@ -10,10 +10,15 @@ use thaw_files::mapped::MappedFile;
 
 mod npz;
 
-/// Tensors by name; nothing is copied yet.
+/// Tensors by name; nothing is read before it is asked for.
 pub(crate) struct TensorFile {
     path: PathBuf,
-    tensors: Vec<(String, RawTensor)>,
+    contents: Contents,
+}
+
+enum Contents {
+    Mapped(Vec<(String, RawTensor)>),
+    Packed(npz::Archive),
 }
 
 /// Little-endian, contiguous, as in the file: what is narrow there stays so in memory.
@@ -64,17 +69,17 @@ impl RawTensor {
 }
 
 impl TensorFile {
-    /// Opens a file by its ending. What a `.npz` unpacks to may take `max_mib` MiB.
+    /// Opens a file by its ending. What is asked for of a `.npz` may take `max_mib` MiB.
     pub(crate) fn open(path: &Path, max_mib: u64) -> Result<TensorFile, DataError> {
-        let tensors = match path.extension().and_then(|e| e.to_str()) {
-            Some("safetensors") => safetensors_file(path)?,
-            Some("npz") => npz::read(path, max_mib)?,
+        let contents = match path.extension().and_then(|e| e.to_str()) {
+            Some("safetensors") => Contents::Mapped(safetensors_file(path)?),
+            Some("npz") => Contents::Packed(npz::Archive::open(path, max_mib)?),
             _ => {
                 let found = "its kind is not known by its ending";
                 return Err(DataError::layout(path, found, "use .safetensors or .npz"));
             }
         };
-        Ok(TensorFile { path: path.to_path_buf(), tensors })
+        Ok(TensorFile { path: path.to_path_buf(), contents })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -82,17 +87,27 @@ impl TensorFile {
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.tensors.iter().any(|(n, _)| n == name)
+        self.names().any(|known| known == name)
     }
 
     /// A tensor by its key.
     pub(crate) fn get(&self, name: &str) -> Result<RawTensor, DataError> {
-        match self.tensors.iter().find(|(n, _)| n == name) {
-            Some((_, tensor)) => Ok(tensor.clone()),
-            None => {
-                let hint = nearest(name, self.tensors.iter().map(|(n, _)| n.as_str()));
-                Err(self.error(name, "it is missing", format!("it in the file; {hint}")))
+        let tensor = match &self.contents {
+            Contents::Mapped(tensors) => {
+                tensors.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor.clone())
             }
+            Contents::Packed(archive) => archive.get(name, &self.path)?,
+        };
+        tensor.ok_or_else(|| {
+            let hint = nearest(name, self.names());
+            self.error(name, "it is missing", format!("it in the file; {hint}"))
+        })
+    }
+
+    fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match &self.contents {
+            Contents::Mapped(tensors) => Box::new(tensors.iter().map(|(name, _)| name.as_str())),
+            Contents::Packed(archive) => Box::new(archive.names()),
         }
     }
 

@@ -5,6 +5,7 @@ use super::batch::Batch;
 use super::config::TensorsConfig;
 use super::dataset::{Dataset, Pass};
 use super::error::first_names;
+use super::fingerprint::FileStamps;
 use super::targets::{configured_classes, warn_of_empty};
 use super::tensor_file::{RawTensor, TensorFile};
 use std::collections::BTreeSet;
@@ -31,6 +32,7 @@ struct TensorDataset {
     inputs: Vec<(String, Stored)>,
     target: Option<Stored>,
     classes: Vec<String>,
+    stamps: FileStamps,
 }
 
 /// A tensor as the file has it, and what its rows become in a batch.
@@ -41,7 +43,7 @@ struct Stored {
 
 /// What a model gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Becomes {
+pub(super) enum Becomes {
     /// f32, of floats of any width.
     Floats,
     /// i64, of whole numbers and bools.
@@ -50,21 +52,37 @@ enum Becomes {
     Levels,
 }
 
-impl Stored {
-    fn target(raw: RawTensor) -> Stored {
-        let becomes = match raw.kind {
+impl Becomes {
+    /// Of a target of this type.
+    pub(super) fn of_target(kind: Kind) -> Becomes {
+        match kind {
             Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double => Becomes::Floats,
             _ => Becomes::WholeNumbers,
-        };
-        Stored { raw, becomes }
+        }
     }
 
-    /// Bytes of two or more dimensions beside the sample are pictures.
+    /// Of an input of this type, of so many dimensions beside the sample: bytes of two or more are pictures.
+    pub(super) fn of_input(kind: Kind, dimensions: usize) -> Becomes {
+        if kind == Kind::Uint8 && dimensions >= 2 { Becomes::Levels } else { Becomes::of_target(kind) }
+    }
+
+    /// Samples as the model gets them.
+    pub(super) fn of_rows(self, rows: Tensor) -> Result<Tensor, DataError> {
+        Ok(match self {
+            Becomes::Floats => rows.f_to_kind(Kind::Float)?,
+            Becomes::WholeNumbers => rows.f_to_kind(Kind::Int64)?,
+            Becomes::Levels => rows.f_to_kind(Kind::Float)?.f_div_scalar(255.0)?,
+        })
+    }
+}
+
+impl Stored {
+    fn target(raw: RawTensor) -> Stored {
+        Stored { becomes: Becomes::of_target(raw.kind), raw }
+    }
+
     fn input(raw: RawTensor) -> Stored {
-        if raw.kind == Kind::Uint8 && raw.shape.len() >= 3 {
-            return Stored { raw, becomes: Becomes::Levels };
-        }
-        Stored::target(raw)
+        Stored { becomes: Becomes::of_input(raw.kind, raw.shape.len().saturating_sub(1)), raw }
     }
 
     /// The rows of these samples.
@@ -88,11 +106,7 @@ impl Stored {
                 Tensor::f_from_data_size(&gathered, &shape, self.raw.kind)?
             }
         };
-        Ok(match self.becomes {
-            Becomes::Floats => rows.f_to_kind(Kind::Float)?,
-            Becomes::WholeNumbers => rows.f_to_kind(Kind::Int64)?,
-            Becomes::Levels => rows.f_to_kind(Kind::Float)?.f_div_scalar(255.0)?,
-        })
+        self.becomes.of_rows(rows)
     }
 }
 
@@ -142,7 +156,9 @@ pub(crate) fn open_tensors(
         }
         _ => Vec::new(),
     };
-    Ok(Arc::new(TensorDataset { rows: rows.map_or(0, |(_, n)| n), inputs, target, classes: names }))
+    let rows = rows.map_or(0, |(_, n)| n);
+    let stamps = FileStamps::of(file.path());
+    Ok(Arc::new(TensorDataset { rows, inputs, target, classes: names, stamps }))
 }
 
 /// Names of the classes that a target of indices has: the known ones, else the indices themselves.
@@ -226,6 +242,9 @@ impl Dataset for TensorDataset {
     }
     fn in_memory(&self) -> bool {
         true
+    }
+    fn stamps(&self) -> FileStamps {
+        self.stamps
     }
 }
 

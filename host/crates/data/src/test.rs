@@ -2,7 +2,7 @@
 
 use super::DataError;
 use super::cifar10::{files_folder, open_cifar10, own_size, training_files};
-use super::config::{DataConfig, ListConfig, Source};
+use super::config::{DataConfig, ListConfig, LoadingConfig, Source};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
@@ -10,11 +10,13 @@ use super::folder::open_folder;
 use super::list::open_list;
 use super::loader::{Loader, Walk};
 use super::module::workers;
+use super::samples::{self, Samples, SamplesConfig};
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
 use super::text::{TextEncoder, open_texts};
 use std::path::Path;
 use std::sync::Arc;
+use thaw_plugin_api::dataset::Split;
 
 /// Labelled samples in their own order, prepared as in validation.
 pub struct TestData {
@@ -58,17 +60,38 @@ impl TestData {
                 let encoder = Arc::new(TextEncoder::open(source, defaults.max_length)?);
                 open_texts(input, encoder, known, true)?
             }
+            Source::Plugin(source) => return Err(source.without_plugin()),
             Source::Cifar10(_) if !is_list(input) => open_files(input, &config, classes, defaults)?,
             Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_) => {
                 open_pictures(&config, input, known, defaults)?
             }
         };
-        let loading = &config.loading;
-        Ok(TestData {
-            dataset,
-            batch_size: loading.val_batch_size.unwrap_or(loading.batch_size),
-            workers: loading.workers,
-        })
+        Ok(TestData::of(dataset, &config.loading))
+    }
+
+    /// Opens one split of data from elsewhere. `classes` are the model's, in the order of its outputs, of which
+    /// the samples need not have all.
+    ///
+    /// # Errors
+    /// There is no such split, or samples are not what they were declared to be.
+    pub fn of_samples(
+        samples: &Arc<dyn Samples>,
+        split: Split,
+        config: &SamplesConfig,
+        classes: &[String],
+        defaults: &InputDefaults,
+    ) -> Result<TestData, DataError> {
+        let mut config = config.clone();
+        if !classes.is_empty() {
+            config.classes = Some(classes.to_vec());
+        }
+        let dataset = samples::open_split(samples, split, true, &config, defaults)?;
+        Ok(TestData::of(dataset, &config.loading))
+    }
+
+    fn of(dataset: Arc<dyn Dataset>, loading: &LoadingConfig) -> TestData {
+        let batch_size = loading.val_batch_size.unwrap_or(loading.batch_size);
+        TestData { dataset, batch_size, workers: loading.workers }
     }
 
     /// Number of samples.

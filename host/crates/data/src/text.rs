@@ -4,12 +4,14 @@ use super::DataError;
 use super::batch::{Batch, i64_tensor};
 use super::config::{Padding, TextConfig};
 use super::dataset::{Dataset, Pass};
+use super::fingerprint::FileStamps;
 use super::folder::require_file;
 use super::table::{Column, Table};
 use super::targets::{Known, Labels, Targets, configured_classes};
 use super::tokenizer;
 use std::path::Path;
 use std::sync::Arc;
+use tch::Tensor;
 use tokenizers::{Encoding, Tokenizer, TruncationParams, TruncationStrategy};
 
 /// Columns of the config if it does not name them and the file has them.
@@ -69,12 +71,52 @@ impl TextEncoder {
         })
     }
 
-    fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding, String> {
+    /// Whether rows of similar length share a batch.
+    pub(super) fn buckets(&self) -> bool {
+        self.config.bucket
+    }
+
+    /// Whether every batch has the same length: padded to the longest row, a sample's input depends on the
+    /// rest of its batch.
+    pub(super) fn pads_alike(&self) -> bool {
+        self.config.padding == Padding::MaxLength
+    }
+
+    /// The inputs of a row, for people.
+    pub(super) fn shape(&self, pairs: bool) -> String {
+        let kind = if pairs { "pairs of texts" } else { "texts" };
+        format!("{kind}, up to {} tokens", self.max_length)
+    }
+
+    pub(super) fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding, String> {
         let encoding = tokenizer::encode(&self.tokenizer, text, pair)?;
         if encoding.is_empty() {
             return Err("the tokenizer makes no token of it".to_string());
         }
         Ok(encoding)
+    }
+
+    /// The rows of a batch as the model's inputs, padded.
+    pub(super) fn inputs(&self, rows: &[Encoding]) -> Result<Vec<(String, Tensor)>, DataError> {
+        let longest = rows.iter().map(Encoding::len).max().unwrap_or(0);
+        let length = match self.config.padding {
+            Padding::Longest => longest,
+            Padding::MaxLength => self.max_length.max(longest),
+        };
+        let shape = [rows.len() as i64, length as i64];
+        let padded = |values: fn(&Encoding) -> &[u32], pad: i64| {
+            let mut flat = Vec::with_capacity(rows.len() * length);
+            for row in rows {
+                flat.extend(values(row).iter().map(|&v| i64::from(v)));
+                flat.resize(flat.len() + length - row.len(), pad);
+            }
+            i64_tensor(&flat, &shape)
+        };
+        Ok(vec![
+            ("input_ids".to_string(), padded(Encoding::get_ids, self.pad_token_id)?),
+            ("attention_mask".to_string(), padded(Encoding::get_attention_mask, 0)?),
+            ("token_type_ids".to_string(), padded(Encoding::get_type_ids, self.pad_type_id)?),
+        ])
     }
 }
 
@@ -87,6 +129,7 @@ struct TextDataset {
     /// Number of each row in the file, from 0; rows may be left out by their labels.
     rows: Vec<usize>,
     targets: Targets,
+    stamps: FileStamps,
 }
 
 /// Opens one file of texts. `classes` are the training split's, for validation; `labels` false leaves labels
@@ -131,6 +174,7 @@ pub(crate) fn open_texts(
         lines,
         rows: kept,
         targets,
+        stamps: FileStamps::of(path),
         encoder,
     }))
 }
@@ -149,8 +193,7 @@ impl Dataset for TextDataset {
         self.rows[index].to_string()
     }
     fn input_shape(&self) -> String {
-        let kind = if self.pairs.is_some() { "pairs of texts" } else { "texts" };
-        format!("{kind}, up to {} tokens", self.encoder.max_length)
+        self.encoder.shape(self.pairs.is_some())
     }
     fn batch(&self, indices: &[usize], _pass: &Pass) -> Result<Batch, DataError> {
         let mut rows = Vec::with_capacity(indices.len());
@@ -164,35 +207,19 @@ impl Dataset for TextDataset {
                 expected: "a text that can be tokenized".to_string(),
             })?);
         }
-        let longest = rows.iter().map(Encoding::len).max().unwrap_or(0);
-        let length = match self.encoder.config.padding {
-            Padding::Longest => longest,
-            Padding::MaxLength => self.encoder.max_length.max(longest),
-        };
-        let shape = [rows.len() as i64, length as i64];
-        let padded = |values: fn(&Encoding) -> &[u32], pad: i64| {
-            let mut flat = Vec::with_capacity(rows.len() * length);
-            for row in &rows {
-                flat.extend(values(row).iter().map(|&v| i64::from(v)));
-                flat.resize(flat.len() + length - row.len(), pad);
-            }
-            i64_tensor(&flat, &shape)
-        };
-        let inputs = vec![
-            ("input_ids".to_string(), padded(Encoding::get_ids, self.encoder.pad_token_id)?),
-            ("attention_mask".to_string(), padded(Encoding::get_attention_mask, 0)?),
-            ("token_type_ids".to_string(), padded(Encoding::get_type_ids, self.encoder.pad_type_id)?),
-        ];
+        let inputs = self.encoder.inputs(&rows)?;
         Ok(Batch { inputs, targets: self.targets.tensor(indices)?, indices: indices.to_vec(), position: 0 })
     }
     fn length_of(&self, index: usize) -> Option<usize> {
         // Characters stand for tokens: they are known without tokenizing everything first.
         let pair = self.pairs.as_ref().map_or(0, |pairs| pairs[index].len());
-        self.encoder.config.bucket.then(|| self.texts[index].len() + pair)
+        self.encoder.buckets().then(|| self.texts[index].len() + pair)
+    }
+    fn stamps(&self) -> FileStamps {
+        self.stamps
     }
     fn fixed_inputs(&self, _pass: &Pass) -> bool {
-        // Padded to the longest row, a sample's input depends on the rest of its batch.
-        self.encoder.config.padding == Padding::MaxLength
+        self.encoder.pads_alike()
     }
 }
 

@@ -10,6 +10,7 @@ use thaw_plugin_api::hook::Hook;
 
 use super::Failure;
 use super::calls::Caller;
+use super::working_directory::WorkingDirectory;
 
 /// A strategy or callback of a plugin, with the hooks that are known not to be written.
 pub struct Instance {
@@ -88,6 +89,8 @@ impl Instance {
             return Ok(());
         }
         let numbers = progress.to_numbers();
+        // What a command reads by a relative path, it opens after this hook.
+        let _directory = (hook == Hook::Setup).then(|| WorkingDirectory::before(self.caller.who()));
         let written = self.call(hook.name(), |raw| {
             RawServices::with(services, |services| {
                 raw.hook(hook as u32, numbers[..].into(), services).into_result()

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use libloading::Library;
 use thaw_plugin_api::abi::abi_stable::library::{LibraryError, lib_header_from_path};
-use thaw_plugin_api::abi::{Kind, Metadata, PluginRoot_Ref, contain};
+use thaw_plugin_api::abi::{BoxedDataset, Kind, Metadata, PluginRoot_Ref, contain};
 
 use super::calls::{self, Caller};
 use super::compatibility::{check_metadata, root_of};
-use super::{Failure, Instance, PluginError, PluginFile, Snapshot, links_libtorch, log, trust};
+use super::working_directory::WorkingDirectory;
+use super::{
+    DatasetInstance, Failure, Instance, PluginError, PluginFile, Snapshot, links_libtorch, log, trust,
+};
 
 /// A plugin of this process.
 pub struct LoadedPlugin {
@@ -74,6 +77,7 @@ impl LoadedPlugin {
     }
 
     fn open_mapped(shown: &Path, file: PluginFile) -> Result<Self, PluginError> {
+        let _directory = WorkingDirectory::before(opened_text(shown));
         let _entered = calls::enter_opening(shown);
         let (root, metadata) = root_and_metadata(shown, &file.opened)?;
         check_metadata(shown, &metadata)?;
@@ -119,7 +123,9 @@ impl LoadedPlugin {
     /// The configuration does not fit, or the plugin fails.
     pub fn create(&self, kind: Kind, id: &str, config: &serde_json::Value) -> Result<Instance, PluginError> {
         let config = config.to_string();
-        let _entered = Caller::new(kind, id, &self.metadata.name).enter("new");
+        let mut caller = Caller::new(kind, id, &self.metadata.name);
+        let _directory = WorkingDirectory::before(caller.who());
+        let _entered = caller.enter("new");
         let made = contain(|| {
             Ok(self.root.create()(kind.to_string().as_str().into(), id.into(), config.as_str().into())
                 .into_result()?)
@@ -140,15 +146,48 @@ impl LoadedPlugin {
         config: &serde_json::Value,
     ) -> Result<thaw_plugin_api::abi::BoxedModel, PluginError> {
         let config = config.to_string();
-        let _entered = Caller::new(Kind::Model, id, &self.metadata.name).enter("new");
+        let mut caller = Caller::new(Kind::Model, id, &self.metadata.name);
+        let _directory = WorkingDirectory::before(caller.who());
+        let _entered = caller.enter("new");
         let made = contain(|| Ok(self.root.create_model()(id.into(), config.as_str().into()).into_result()?));
         made.map_err(|error| self.failure(Kind::Model, id, error))
+    }
+
+    /// Opens a data set.
+    ///
+    /// # Errors
+    /// The configuration does not fit, or the plugin fails.
+    pub fn create_dataset(
+        &self,
+        id: &str,
+        config: &serde_json::Value,
+    ) -> Result<DatasetInstance, PluginError> {
+        let raw = self.raw_dataset(id, config).map_err(|error| self.failure(Kind::Dataset, id, error))?;
+        Ok(DatasetInstance::new(raw, id, &self.metadata.name)?)
+    }
+
+    /// The same as the plugin gives it.
+    ///
+    /// # Errors
+    /// The plugin's.
+    pub fn raw_dataset(&self, id: &str, config: &serde_json::Value) -> thaw_plugin_api::Result<BoxedDataset> {
+        let config = config.to_string();
+        let _entered = Caller::new(Kind::Dataset, id, &self.metadata.name).enter("new");
+        let create = self
+            .root
+            .create_dataset()
+            .ok_or_else(|| thaw_plugin_api::Error::new("the plugin was built before there were data sets"))?;
+        contain(|| Ok(create(id.into(), config.as_str().into()).into_result()?))
     }
 
     fn failure(&self, kind: Kind, id: &str, error: thaw_plugin_api::Error) -> PluginError {
         let (plugin, id) = (self.metadata.name.clone(), id.to_owned());
         Failure { plugin, kind, id, hook: "new".to_owned(), error }.into()
     }
+}
+
+fn opened_text(shown: &Path) -> String {
+    format!("plugin {}, when it was opened,", thaw_terminal::escape::path(shown))
 }
 
 /// The functions of a library that [`PluginFile::map`] mapped, and what it says of itself, which is not
@@ -169,7 +208,7 @@ pub fn root_and_metadata(path: &Path, file: &Path) -> Result<(PluginRoot_Ref, Me
     })?;
     let root: PluginRoot_Ref = root_of(path, header)?;
     let text = root.metadata()();
-    let metadata = serde_json::from_str(&text).map_err(|error| PluginError::Metadata {
+    let metadata = Metadata::read(&text).map_err(|error| PluginError::Metadata {
         path: path.to_path_buf(),
         reason: format!("its metadata cannot be read: {error}"),
     })?;
@@ -179,6 +218,7 @@ pub fn root_and_metadata(path: &Path, file: &Path) -> Result<(PluginRoot_Ref, Me
 /// Opens the library with all its symbols resolved now, so that a missing one fails here and not in a hook,
 /// and never closes it.
 pub(super) fn open_now(path: &Path, file: &Path) -> Result<(), PluginError> {
+    let _directory = WorkingDirectory::before(opened_text(path));
     let _entered = calls::enter_opening(path);
     #[cfg(unix)]
     let opened = {

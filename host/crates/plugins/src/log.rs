@@ -15,7 +15,7 @@ static NAMES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 /// A number for a plugin, to be given back with each of its events.
 pub fn register(name: &str) -> u64 {
     let Ok(mut names) = NAMES.lock() else { return u64::MAX };
-    names.push(name.to_owned());
+    names.push(escape::shorten(name).into_owned());
     names.len() as u64 - 1
 }
 
@@ -54,7 +54,7 @@ extern "C" fn event(plugin: u64, level: u8, target: RStr<'_>, text: RStr<'_>) {
         .and_then(|names| names.get(usize::try_from(plugin).ok()?).cloned())
         .unwrap_or_default();
     // A plugin may show names of anybody's.
-    let (text, target) = (escape::output(&text), target.as_str());
+    let (text, target) = (escape::excerpt(&text), target.as_str());
     match level {
         1 => tracing::error!(target: "plugin", "{name}: {text}"),
         2 => tracing::warn!(target: "plugin", "{name}: {text}"),

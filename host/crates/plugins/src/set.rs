@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::{BoxedModel, Item, Kind};
 
-use super::{Instance, LoadedPlugin, PluginError, PluginFile, SearchPath, spelling};
+use super::{DatasetInstance, Instance, LoadedPlugin, PluginError, PluginFile, SearchPath, spelling};
 
 /// All plugins that were loaded, in order. An id is offered by one of them only.
 #[derive(Clone, Default)]
@@ -132,9 +132,14 @@ impl PluginSet {
         self.plugins.iter().any(|plugin| plugin.offers(Kind::Model, id))
     }
 
+    /// Whether a loaded plugin offers the data set.
+    pub fn offers_dataset(&self, id: &str) -> bool {
+        self.plugins.iter().any(|plugin| plugin.offers(Kind::Dataset, id))
+    }
+
     /// Whether a loaded plugin offers the id, as whatever.
     pub fn offers_any(&self, id: &str) -> bool {
-        self.plugins.iter().any(|plugin| plugin.offers(Kind::Model, id)) || self.offers_instance(id)
+        self.plugins.iter().any(|plugin| plugin.metadata().items.iter().any(|item| item.id == id))
     }
 
     /// JSON Schema of the configuration of an id of one of these kinds; null where no plugin offers it.
@@ -165,7 +170,7 @@ impl PluginSet {
         });
         match offered {
             Some((plugin, kind)) => plugin.create(kind, id, config),
-            None => Err(self.unknown("strategy or callback", id, |item| item.kind != Kind::Model)),
+            None => Err(self.unknown("strategy or callback", id, is_instance)),
         }
     }
 
@@ -175,9 +180,8 @@ impl PluginSet {
     /// The plugin fails.
     pub fn twin(&self, instance: &mut Instance) -> Result<Instance, PluginError> {
         let plugin = self.plugins.iter().find(|plugin| plugin.path() == instance.path());
-        let plugin = plugin.ok_or_else(|| {
-            self.unknown("strategy or callback", instance.id(), |item| item.kind != Kind::Model)
-        })?;
+        let plugin =
+            plugin.ok_or_else(|| self.unknown("strategy or callback", instance.id(), is_instance))?;
         let config = instance.config()?;
         plugin.create(instance.kind(), instance.id(), &config)
     }
@@ -195,6 +199,17 @@ impl PluginSet {
         match self.plugins.iter().find(|plugin| plugin.offers(Kind::Model, id)) {
             Some(plugin) => Ok((plugin.create_model(id, config)?, plugin.metadata().name.clone())),
             None => Err(self.unknown("model", id, |item| item.kind == Kind::Model)),
+        }
+    }
+
+    /// Opens the data set of an id.
+    ///
+    /// # Errors
+    /// No plugin offers it, or its configuration does not fit.
+    pub fn create_dataset(&self, id: &str, config: &Value) -> Result<DatasetInstance, PluginError> {
+        match self.plugins.iter().find(|plugin| plugin.offers(Kind::Dataset, id)) {
+            Some(plugin) => plugin.create_dataset(id, config),
+            None => Err(self.unknown("dataset", id, |item| item.kind == Kind::Dataset)),
         }
     }
 
@@ -230,4 +245,8 @@ impl PluginSet {
         });
         plugins.collect()
     }
+}
+
+fn is_instance(item: &Item) -> bool {
+    matches!(item.kind, Kind::Strategy | Kind::Callback)
 }

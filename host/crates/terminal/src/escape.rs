@@ -74,6 +74,36 @@ pub fn shorten(name: &str) -> Cow<'_, str> {
     }
 }
 
+/// Most lines of somebody else's text that are shown, and most characters of each.
+const EXCERPT: (usize, usize) = (40, 500);
+
+/// Somebody else's text over several lines, such as a plugin's message: as [`output`] shows it, and of
+/// at most 40 lines of 500 characters. What is left out is counted.
+///
+/// ```
+/// let shown = thaw_terminal::escape::excerpt("one\u{1b}[2J\ntwo");
+/// assert_eq!(shown, "one\\u001b[2J\ntwo");
+/// ```
+pub fn excerpt(text: &str) -> Cow<'_, str> {
+    let (most_lines, longest) = EXCERPT;
+    if text.len() <= longest && !text.contains(is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut lines: Vec<String> = text.lines().take(most_lines).map(|line| cut(line, longest)).collect();
+    match text.lines().count().saturating_sub(most_lines) {
+        0 => {}
+        more => lines.push(format!("… ({more} more lines)")),
+    }
+    Cow::Owned(lines.join("\n"))
+}
+
+fn cut(line: &str, longest: usize) -> String {
+    match line.char_indices().nth(longest) {
+        None => output(line).into_owned(),
+        Some((end, _)) => format!("{}… ({} characters)", output(&line[..end]), line.chars().count()),
+    }
+}
+
 /// A path as [`escape`] shows it; what of it is no Unicode is shown as `�`.
 pub fn path(path: &Path) -> String {
     escape(&path.to_string_lossy()).into_owned()
@@ -109,6 +139,17 @@ mod tests {
         ] {
             assert_eq!(escape(name), shown);
         }
+    }
+
+    #[test]
+    fn a_text_of_any_length_is_a_few_lines() {
+        let long = format!("{}\n", "ä".repeat(66_000)).repeat(1000);
+        let shown = excerpt(&long);
+        assert!(shown.chars().count() < 41 * 530, "{} characters", shown.len());
+        assert_eq!(shown.lines().count(), 41);
+        assert!(shown.lines().next().unwrap().ends_with("ä… (66000 characters)"));
+        assert!(shown.ends_with("… (960 more lines)"));
+        assert!(matches!(excerpt("as it is"), Cow::Borrowed("as it is")));
     }
 
     #[test]

@@ -1,5 +1,21 @@
 //! What Thaw needs of libtorch and tch does not bind, over a small C++ shim (`cpp`).
 //!
+//! ```
+//! use tch::{Device, Kind, Tensor};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! thaw_torch::init()?;
+//! thaw_torch::manual_seed(42)?;
+//! let noise = Tensor::f_randn([2], (Kind::Float, Device::Cpu))?;
+//! // The generator's state, to be put back: what a resumed run needs.
+//! let state = thaw_torch::random::get_state(Device::Cpu)?;
+//! let next = Tensor::f_randn([2], (Kind::Float, Device::Cpu))?;
+//! thaw_torch::random::set_state(Device::Cpu, &state)?;
+//! assert!(next.equal(&Tensor::f_randn([2], (Kind::Float, Device::Cpu))?) && !next.equal(&noise));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Nothing here panics on a libtorch error: every C++ exception becomes a [`TorchError`]. Call [`cuda::open`]
 //! (or [`device::select`]) before anything else of libtorch, then [`init`] once.
 

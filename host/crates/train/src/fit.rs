@@ -1,6 +1,7 @@
 //! Training: the loop, in Lightning's order of hooks.
 //!
-//! [`Fit`] holds a run: its state and its strategies and callbacks. [`Fit::run`] trains it from where it stands.
+//! [`Fit`] holds a run: its state and its strategies and callbacks. [`Fit::run`] trains it from where it stands, and
+//! tells [`events`] of it.
 
 mod anomaly;
 pub mod audit;
@@ -10,18 +11,23 @@ mod classes;
 mod epoch;
 mod error;
 mod evaluate;
+pub mod events;
 mod find_lr;
 mod groups;
 mod held;
 mod hooks;
 mod hub_directory;
 mod kept_paths;
+mod late;
 mod leftover;
+mod logging;
 mod memory;
 mod monitors;
+mod plugin_data;
 mod random;
 mod readings;
 mod resume;
+mod same_data;
 mod scaler;
 mod schedule;
 mod services;
@@ -29,6 +35,7 @@ mod snapshot;
 mod state;
 mod step;
 mod swap;
+mod tell;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,10 +46,13 @@ pub use build::{
 pub use classes::take_count;
 pub use error::FitError;
 pub use evaluate::{Evaluation, Evaluator};
+use events::{Ending, EventKind, Observers};
 pub use groups::{initial_groups, without_the_rest};
 pub use hub_directory::name_files;
 pub use monitors::Monitored;
 use monitors::Seen;
+pub use plugin_data::{EarlierData, PluginData};
+pub use same_data::tell_validated;
 pub use scaler::LossScaler;
 pub(crate) use services::{check_settings, replace_optimizer};
 pub use state::RunState;
@@ -51,7 +61,6 @@ use thaw_plugin_api::hook::Hook;
 
 use crate::Error;
 pub use crate::checkpoint::{Best, Meter};
-use crate::progress::Reporter;
 use thaw_plugins::{Instance, PluginSet};
 
 /// Set by the first Ctrl-C: the run ends after its step, with a checkpoint.
@@ -62,7 +71,7 @@ pub struct Fit {
     state: RunState,
     callbacks: Vec<Instance>,
     plugins: PluginSet,
-    reporter: Reporter,
+    observers: Observers,
     swapping: swap::Swapping,
 }
 
@@ -86,11 +95,11 @@ impl Fit {
     /// # Errors
     /// What ended the run.
     pub fn run(&mut self) -> Result<Outcome, Error> {
-        let result = self.train();
+        let trained = self.train();
         self.close_swaps();
-        let result = match result {
+        let result = match trained {
             Ok(outcome) => {
-                self.state.kept.run_dir.flush();
+                self.flush_observers();
                 self.teardown().map(|()| outcome)
             }
             Err(error) => {
@@ -98,20 +107,25 @@ impl Fit {
                 Err(error)
             }
         };
-        self.reporter.finish();
-        result
+        match self.tell_end(&result) {
+            Err(error) if result.is_ok() => Err(error),
+            _ => result,
+        }
     }
 
     /// Ends a run that was built and is not to train: hook `teardown`.
     pub fn close(&mut self) {
         self.hooks_after_failure(Hook::Teardown);
+        if let Err(error) = self.tell(EventKind::RunEnded(Ending::Closed)) {
+            tracing::error!("{error}");
+        }
     }
 
     /// The last hooks of a run that failed.
     fn fail(&mut self, error: &Error) {
         self.state.position.exception = Some(error.to_string());
         self.hooks_after_failure(Hook::Exception);
-        self.state.kept.run_dir.flush();
+        self.flush_observers();
         self.hooks_after_failure(Hook::Teardown);
     }
 
@@ -134,8 +148,9 @@ impl Fit {
         self.hooks(Hook::TrainEnd)?;
         self.hooks(Hook::FitEnd)?;
         self.requested_checkpoints()?;
-        self.state.kept.run_dir.flush();
+        self.observers.flush(&self.state.position.progress)?;
         self.check_written()?;
+        self.check_records()?;
         Ok(Outcome {
             epochs: self.state.progress().epoch,
             global_step: self.state.progress().global_step,

@@ -6,20 +6,30 @@ mod test;
 mod validate;
 
 use std::fmt::Display;
+use std::path::Path;
 
 use thaw_plugin_api::context::{Progress, Stage};
+use thaw_plugin_api::dataset::Split;
 use thaw_plugin_api::hook::Hook;
 
 pub use predict::{BatchOutputs, PredictOptions};
 
 use crate::Error;
 use crate::checkpoint::Checkpoint;
-use crate::config::RunConfig;
-use crate::fit::{build_model, name_files, precision_on, prepare_torch, take_count};
+use crate::config::{ConfigError, RunConfig};
+use crate::fit::{EarlierData, PluginData, build_model, name_files, precision_on, prepare_torch, take_count};
 use crate::model::{HostModel, Phase, load_checkpoint};
 use services::View;
-use thaw_data::SplitBy;
+use thaw_data::DataConfig;
 use thaw_plugins::{Instance, PluginSet};
+
+/// What a trained model is used on.
+pub enum UsedOn<'p> {
+    /// Files of the kind that the run trained on.
+    Path(&'p Path),
+    /// A split of the plugin's data set that the run trained on.
+    Split(Split, PluginData),
+}
 
 /// A model with a checkpoint's weights and freeze state, and the run's strategies and callbacks with their
 /// state.
@@ -30,8 +40,9 @@ pub struct Inference {
     progress: Progress,
     metrics: std::collections::BTreeMap<String, f64>,
     exception: Option<String>,
-    /// What the run's `val_split` was drawn from.
-    split_by: SplitBy,
+    plugins: PluginSet,
+    /// What the run's data was.
+    earlier: EarlierData,
 }
 
 impl Inference {
@@ -72,9 +83,13 @@ impl Inference {
             callbacks.push(plugins.create(&table.id, &table.config)?);
         }
         let metrics = checkpoint.state.measured.metrics.clone();
-        // Predictions open no data of the run.
-        let split_by = if stage == Stage::Predict { SplitBy::default() } else { checkpoint.split_by() };
-        let mut inference = Self { config, model, callbacks, progress, metrics, exception: None, split_by };
+        let earlier = match stage {
+            // Predictions split nothing off.
+            Stage::Predict => EarlierData { state: checkpoint.data_state(), ..EarlierData::default() },
+            _ => checkpoint.data(),
+        };
+        let (plugins, exception) = (plugins.clone(), None);
+        let mut inference = Self { config, model, callbacks, progress, metrics, exception, plugins, earlier };
         match inference.set_up(checkpoint) {
             Ok(()) => Ok(inference),
             Err(error) => Err(inference.fail(error)),
@@ -95,6 +110,26 @@ impl Inference {
     /// The model.
     pub fn model(&self) -> &HostModel {
         &self.model
+    }
+
+    /// The data set of a plugin that the run trained on, where it did.
+    ///
+    /// # Errors
+    /// There is no `[data]`, or the data set cannot be opened.
+    pub fn plugin_data(&self) -> Result<Option<PluginData>, Error> {
+        PluginData::open(&self.config, self.data_config()?, &self.plugins, &self.earlier)
+    }
+
+    /// The table `[data]`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn data_config(&self) -> Result<&DataConfig, Error> {
+        let missing = || ConfigError::Incomplete {
+            path: self.config.path.clone(),
+            message: "there is no table [data], whose kind says how samples are read".to_owned(),
+        };
+        Ok(self.config.data.as_ref().ok_or_else(missing)?)
     }
 
     fn restore_callbacks(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {

@@ -8,7 +8,6 @@ pub mod fit;
 pub mod inference;
 pub mod model;
 pub mod plan;
-pub mod progress;
 pub mod run_dir;
 pub mod swap;
 

@@ -4,6 +4,7 @@ mod layout;
 mod state;
 mod task;
 mod weights;
+mod whole_numbers;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -235,6 +236,10 @@ impl HostModel {
     /// # Errors
     /// The model refuses the batch, or outputs and target do not go together.
     pub fn step(&mut self, batch: &Batch) -> Result<StepResult, ModelError> {
+        self.step_of(batch).map_err(|error| whole_numbers::explain(error, batch))
+    }
+
+    fn step_of(&mut self, batch: &Batch) -> Result<StepResult, ModelError> {
         if let Some(output) = self.own_step(batch)? {
             return Ok(output);
         }

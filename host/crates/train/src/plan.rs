@@ -4,6 +4,7 @@
 //! The order is that of every run ([`thaw_plugin_api::drive`]), without the hooks of what is computed. Metrics
 //! do not exist here: a strategy that waits for one stays where it is, and says so.
 
+mod amounts;
 mod json;
 mod phase;
 mod planned_run;
@@ -11,6 +12,7 @@ mod schedule;
 mod services;
 mod text;
 
+pub use amounts::{batch_norms, count};
 use planned_run::PlannedRun;
 pub use schedule::starting_schedule;
 use thaw_plugin_api::context::{Progress, Stage};

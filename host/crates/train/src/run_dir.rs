@@ -5,11 +5,8 @@ mod left;
 mod lock;
 mod private;
 
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -57,15 +54,6 @@ pub struct RunDir {
     /// Whether this run is the first to write there.
     is_new: bool,
     _lock: RunLock,
-    metrics: Records,
-    groups: Records,
-}
-
-/// Length of the files of records, for a resumed run to go on from.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub struct Position {
-    metrics: u64,
-    groups: u64,
 }
 
 impl RunDir {
@@ -124,28 +112,10 @@ impl RunDir {
         if !is_new {
             left::sweep(path)?;
         }
-        let opened =
-            resumed.filter(|_| is_new).map_or(Ok(()), |resumed| copy_records(resumed, path)).and_then(|()| {
-                let (metrics, groups) =
-                    (Records::open(path.join(METRICS))?, Records::open(path.join(GROUPS))?);
-                Ok(Self { path: path.clone(), shown, is_new, _lock: lock, metrics, groups })
-            });
-        opened.inspect_err(|_| {
-            if is_new {
-                clear(path)
-            }
-        })
-    }
-
-    /// Takes the records after `position` off.
-    ///
-    /// # Errors
-    /// There are fewer than that, or the files cannot be written.
-    pub fn cut(&mut self, position: Position) -> Result<(), Error> {
-        self.metrics.check(position.metrics)?;
-        self.groups.check(position.groups)?;
-        self.metrics.cut(position.metrics)?;
-        self.groups.cut(position.groups)
+        if let Some(resumed) = resumed.filter(|_| is_new) {
+            copy_records(resumed, path).inspect_err(|_| clear(path))?;
+        }
+        Ok(Self { path: path.clone(), shown, is_new, _lock: lock })
     }
 
     /// Removes what a run has written that could not start, unless it was to go on here.
@@ -170,12 +140,13 @@ impl RunDir {
     /// # Errors
     /// Somebody removed the folder, and its records with it.
     pub fn check_there(&self) -> Result<(), Error> {
-        let records = self.path.join(METRICS);
+        // Unlike records it is always there.
+        let lock = self.path.join(lock::LOCK);
         let gone = |_| {
             let reason = "the run directory was removed during the run: its records are lost";
             io(&self.path)(std::io::Error::new(std::io::ErrorKind::NotFound, reason))
         };
-        records.symlink_metadata().map(drop).map_err(gone)
+        lock.symlink_metadata().map(drop).map_err(gone)
     }
 
     /// Folder of checkpoints.
@@ -208,37 +179,6 @@ impl RunDir {
     /// It cannot be read, or the disk is full.
     pub fn keep(&self, file: &Path) -> Result<PrivateCopy, Error> {
         PrivateCopy::make(file, &self.path.join(FILES))
-    }
-
-    /// Appends a record of metrics. Where the disk is full, the log says so once.
-    pub fn log_metrics(&mut self, record: Map<String, Value>) {
-        self.metrics.append(&Value::Object(record));
-    }
-
-    /// Appends a record of groups and freeze state. Where the disk is full, the log says so once.
-    pub fn log_groups(&mut self, record: &Value) {
-        self.groups.append(record);
-    }
-
-    /// Writes the records that wait.
-    pub fn flush(&mut self) {
-        self.metrics.flush();
-        self.groups.flush();
-    }
-
-    /// The same, and waits until they are on disk: a checkpoint says how many there are.
-    pub fn sync(&mut self) {
-        self.flush();
-        for records in [&self.metrics, &self.groups] {
-            if let Err(error) = records.file.sync_data() {
-                tracing::warn!("{}: {error}", records.path.display());
-            }
-        }
-    }
-
-    /// Where the records in the files end.
-    pub fn position(&self) -> Position {
-        Position { metrics: self.metrics.length, groups: self.groups.length }
     }
 }
 
@@ -273,87 +213,5 @@ fn copy_records(from: &Path, to: &Path) -> Result<(), Error> {
 fn clear(folder: &Path) {
     if let Err(error) = std::fs::remove_dir_all(folder) {
         tracing::warn!("{}: {error}", folder.display());
-    }
-}
-
-/// A file of records. What cannot be written is lost, told once, and the run goes on.
-struct Records {
-    path: PathBuf,
-    file: File,
-    /// Length of the file in whole records.
-    length: u64,
-    /// Records that are not in the file yet.
-    waiting: Vec<u8>,
-    /// Whether a failure was told.
-    told: bool,
-}
-
-/// Records are written when so many bytes wait, and at the end of each epoch.
-const WAITING: usize = 8 << 10;
-
-impl Records {
-    fn open(path: PathBuf) -> Result<Self, Error> {
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(&path))?;
-        let length = file.seek(SeekFrom::End(0)).map_err(io(&path))?;
-        Ok(Self { path, file, length, waiting: Vec::new(), told: false })
-    }
-
-    /// Whether there is all that was written up to `length`; or nothing, where somebody took the file away.
-    fn check(&self, length: u64) -> Result<(), Error> {
-        if self.length == 0 && length > 0 {
-            tracing::warn!("{}: the records from before the checkpoint are not there", self.path.display());
-        } else if self.length < length {
-            let reason = format!(
-                "it ends after {} bytes, and had {length} when the checkpoint was written; remove it to go on without those records",
-                self.length
-            );
-            return Err(io(&self.path)(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, reason)));
-        }
-        Ok(())
-    }
-
-    fn cut(&mut self, length: u64) -> Result<(), Error> {
-        self.length = self.length.min(length);
-        let cut = self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::End(0)));
-        cut.map(drop).map_err(io(&self.path))
-    }
-
-    fn append(&mut self, record: &Value) {
-        self.waiting.extend_from_slice(record.to_string().as_bytes());
-        self.waiting.push(b'\n');
-        if self.waiting.len() >= WAITING {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        match self.file.write_all(&self.waiting) {
-            Ok(()) => self.length += self.waiting.len() as u64,
-            Err(error) => {
-                // What was written of them would be half a record.
-                let cut = self
-                    .file
-                    .set_len(self.length)
-                    .and_then(|()| self.file.seek(SeekFrom::Start(self.length)));
-                if !self.told {
-                    tracing::error!(
-                        "{}: {error}; the run goes on without these records",
-                        self.path.display()
-                    );
-                    self.told = true;
-                }
-                if let Err(error) = cut {
-                    tracing::debug!("{}: {error}", self.path.display());
-                }
-            }
-        }
-        self.waiting.clear();
-    }
-}
-
-impl Drop for Records {
-    fn drop(&mut self) {
-        self.flush();
     }
 }

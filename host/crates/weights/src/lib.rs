@@ -1,5 +1,24 @@
 //! Weights: reading them from every common PyTorch file, fitting them to a model, writing them.
 //!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use tch::{Device, Kind, Tensor};
+//! use thaw_weights::{WriteOptions, read, write_safetensors};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("head.safetensors");
+//! let weight = Tensor::f_ones([2, 3], (Kind::Float, Device::Cpu))?;
+//! write_safetensors(&path, &[("head.weight".to_owned(), weight)], &BTreeMap::new(), &WriteOptions::default())?;
+//! // The same call reads .pt, .pth, .ckpt, .bin, shards, Hugging Face directories and Thaw's checkpoints.
+//! let weights = read(&path)?;
+//! let entry = weights.get("head.weight").expect("it was written");
+//! assert_eq!(entry.shape(), [2, 3]);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`read`] opens a file and gives a [`StateDict`]: names, shapes and element types, with the values still in
 //! the file. [`plan_load`] matches its names with a model's, strictly unless the [`WeightsConfig`] says
 //! otherwise, and reports everything that does not fit at once. [`apply`] copies the values.
@@ -25,6 +44,7 @@ mod safetensors;
 mod shards;
 mod source;
 mod state_dict;
+mod stream;
 mod write;
 
 pub use apply::apply;
@@ -36,6 +56,7 @@ pub use plan::{
 };
 pub use source::{read, resolve};
 pub use state_dict::{Entry, StateDict};
+pub use stream::StreamedTensors;
 pub use write::{WriteOptions, Written, write_safetensors};
 
 /// The key under which hyperparameters are kept: in a Lightning checkpoint as a dict, in the metadata of a

@@ -58,7 +58,7 @@ pub fn write_safetensors(
 ) -> Result<Written, WeightsError> {
     let failed = |source: io::Error| WeightsError::Write { path: path.to_owned(), source };
     let pieces = pieces(path, tensors, options)?;
-    let header = header(&pieces, metadata);
+    let header = header(&pieces.iter().map(Piece::entry).collect::<Vec<_>>(), metadata);
 
     let mut file = durable::temporary(0o666)
         .prefix(".weights-")
@@ -121,7 +121,12 @@ fn pieces<'t>(
     Ok(pieces)
 }
 
-impl Piece<'_> {
+impl<'t> Piece<'t> {
+    fn entry(&self) -> Entry<'t> {
+        let shape = self.tensor.size();
+        Entry { name: self.name, dtype: self.dtype, shape, length: self.length }
+    }
+
     /// The values, row-major.
     fn bytes(&self, path: &Path) -> Result<Vec<u8>, WeightsError> {
         let copied = || {
@@ -139,18 +144,27 @@ impl Piece<'_> {
     }
 }
 
-fn header(pieces: &[Piece], metadata: &BTreeMap<String, String>) -> Vec<u8> {
+/// A tensor as the header has it.
+pub(super) struct Entry<'n> {
+    pub(super) name: &'n str,
+    pub(super) dtype: Dtype,
+    pub(super) shape: Vec<i64>,
+    /// Bytes of its values.
+    pub(super) length: usize,
+}
+
+/// The header of a file of these tensors, in their order.
+pub(super) fn header(entries: &[Entry], metadata: &BTreeMap<String, String>) -> Vec<u8> {
     let mut texts = Map::new();
     texts.insert("format".to_owned(), Value::from("pt"));
     texts.extend(metadata.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))));
     let mut header = Map::new();
     header.insert("__metadata__".to_owned(), Value::Object(texts));
     let mut start = 0;
-    for piece in pieces {
-        let end = start + piece.length;
-        let info =
-            json!({ "dtype": piece.dtype, "shape": piece.tensor.size(), "data_offsets": [start, end] });
-        header.insert(piece.name.to_owned(), info);
+    for entry in entries {
+        let end = start + entry.length;
+        let info = json!({ "dtype": entry.dtype, "shape": entry.shape, "data_offsets": [start, end] });
+        header.insert(entry.name.to_owned(), info);
         start = end;
     }
     let mut text = Value::Object(header).to_string().into_bytes();
@@ -163,7 +177,8 @@ fn is_float(kind: Kind) -> bool {
     matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double)
 }
 
-fn dtype(kind: Kind) -> Option<Dtype> {
+/// The format's name of a type, where it has one.
+pub(super) fn dtype(kind: Kind) -> Option<Dtype> {
     Some(match kind {
         Kind::Bool => Dtype::BOOL,
         Kind::Uint8 => Dtype::U8,

@@ -72,8 +72,11 @@ fn rows(found: &[Found]) -> String {
         match &found.plugin {
             Ok(plugin) => {
                 let metadata = plugin.metadata();
-                let ids: Vec<String> =
-                    metadata.items.iter().map(|item| format!("{} {}", item.kind, item.id)).collect();
+                let ids: Vec<String> = metadata
+                    .items
+                    .iter()
+                    .map(|item| format!("{} {}", item.kind, aligned::name(&item.id)))
+                    .collect();
                 let _ = writeln!(
                     text,
                     "  {}  {:<7}  {}",

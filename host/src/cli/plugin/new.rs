@@ -26,10 +26,10 @@ pub struct NewArgs {
     api_path: Option<PathBuf>,
 }
 
-const KINDS: [Kind; 3] = [Kind::Strategy, Kind::Callback, Kind::Model];
+const KINDS: [Kind; 4] = [Kind::Strategy, Kind::Callback, Kind::Model, Kind::Dataset];
 
 fn kinds() -> impl TypedValueParser<Value = Kind> {
-    let names = PossibleValuesParser::new(["strategy", "callback", "model"]);
+    let names = PossibleValuesParser::new(["strategy", "callback", "model", "dataset"]);
     names.map(|name| KINDS.into_iter().find(|kind| kind.to_string() == name).unwrap_or(Kind::Strategy))
 }
 

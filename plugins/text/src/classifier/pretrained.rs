@@ -54,6 +54,31 @@ impl TextClassifier {
         heads.iter().map(|head| (*head).to_owned()).chain(parts).collect()
     }
 
+    /// Heads and poolers that another layout takes, or does without.
+    pub(super) fn weight_notes(&self) -> Vec<(String, String)> {
+        let config = self.encoder.config();
+        let (base, pooling) = (self.base, self.pooling);
+        let mut notes = Vec::new();
+        if base == "backbone" && config.kind == EncoderKind::Bert && pooling != Pooling::Pooler {
+            notes.push((
+                "classifier".to_owned(),
+                "`classifier` was trained on BERT's pooler: `layout = \"sequence-classification\"` in [model] takes \
+                 both from the file"
+                    .to_owned(),
+            ));
+        }
+        if config.pooler {
+            let remedy = if pooling == Pooling::Pooler {
+                "`layout = \"backbone-head\"` with `pooling = \"cls\"` or \"mean\" in [model] needs none"
+            } else {
+                "`add_pooling_layer = false` in [model] leaves it out"
+            };
+            let note = format!("where a file has no pooler, as of a model for masked tokens: {remedy}");
+            notes.push((format!("{base}.pooler"), note));
+        }
+        notes
+    }
+
     fn encoder_parts(&self) -> Vec<&'static str> {
         let config = self.encoder.config();
         let mut parts = vec!["embeddings", config.kind.stack()];

@@ -7,7 +7,9 @@ use thaw_plugin_api::abi::abi_stable::library::{
 };
 use thaw_plugin_api::abi::abi_stable::prefix_type::PrefixTypeTrait;
 use thaw_plugin_api::abi::abi_stable::std_types::{RStr, RString};
-use thaw_plugin_api::abi::{BoxedInstance, BoxedModel, PluginRoot, PluginRoot_Ref, RawLog_Ref, RawResult};
+use thaw_plugin_api::abi::{
+    BoxedDataset, BoxedInstance, BoxedModel, PluginRoot, PluginRoot_Ref, RawLog_Ref, RawResult,
+};
 
 extern "C" fn metadata() -> RString {
     let metadata = json!({
@@ -33,8 +35,14 @@ extern "C" fn create_model(_: RStr<'_>, _: RStr<'_>) -> RawResult<BoxedModel> {
     unreachable!("a refused plugin made a model")
 }
 
+extern "C" fn create_dataset(_: RStr<'_>, _: RStr<'_>) -> RawResult<BoxedDataset> {
+    unreachable!("a refused plugin made a data set")
+}
+
 extern "C" fn root() -> RootModuleResult {
-    __call_root_module_loader(|| PluginRoot { metadata, initialise, create, create_model }.leak_into_prefix())
+    __call_root_module_loader(|| {
+        PluginRoot { metadata, initialise, create, create_model, create_dataset }.leak_into_prefix()
+    })
 }
 
 #[unsafe(no_mangle)]

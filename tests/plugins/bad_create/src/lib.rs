@@ -7,7 +7,9 @@ use thaw_plugin_api::abi::abi_stable::library::{
 };
 use thaw_plugin_api::abi::abi_stable::prefix_type::PrefixTypeTrait;
 use thaw_plugin_api::abi::abi_stable::std_types::{RResult, RStr, RString};
-use thaw_plugin_api::abi::{BoxedInstance, BoxedModel, PluginRoot, PluginRoot_Ref, RawLog_Ref, RawResult};
+use thaw_plugin_api::abi::{
+    BoxedDataset, BoxedInstance, BoxedModel, PluginRoot, PluginRoot_Ref, RawLog_Ref, RawResult,
+};
 use thaw_plugin_api::prelude::*;
 
 /// Does nothing.
@@ -41,8 +43,14 @@ extern "C" fn create_model(id: RStr<'_>, _: RStr<'_>) -> RawResult<BoxedModel> {
     RResult::RErr(Error::new(format_args!("this plugin has no model `{id}`")).into())
 }
 
+extern "C" fn create_dataset(id: RStr<'_>, _: RStr<'_>) -> RawResult<BoxedDataset> {
+    RResult::RErr(Error::new(format_args!("this plugin has no model `{id}`")).into())
+}
+
 extern "C" fn root() -> RootModuleResult {
-    __call_root_module_loader(|| PluginRoot { metadata, initialise, create, create_model }.leak_into_prefix())
+    __call_root_module_loader(|| {
+        PluginRoot { metadata, initialise, create, create_model, create_dataset }.leak_into_prefix()
+    })
 }
 
 #[unsafe(no_mangle)]

@@ -12,6 +12,9 @@ pub struct ForgetsTheGroup {
     at_epoch: Option<usize>,
     /// Step after which it thaws.
     at_step: Option<usize>,
+    /// Whether it thaws in the validation before training, until the first epoch begins.
+    #[config(default = false)]
+    in_sanity_check: bool,
 }
 
 impl Strategy for ForgetsTheGroup {
@@ -22,7 +25,14 @@ impl Strategy for ForgetsTheGroup {
     }
 
     fn finetune(&mut self, epoch: usize, model: &mut ModuleTree, _: &mut Optimizer) -> Result<()> {
+        if self.in_sanity_check && epoch == 0 {
+            model.freeze(&self.module, BatchNorm::Eval)?;
+        }
         if self.at_epoch == Some(epoch) { model.make_trainable(&self.module) } else { Ok(()) }
+    }
+
+    fn on_sanity_check_start(&mut self, context: &mut Context) -> Result<()> {
+        if self.in_sanity_check { context.model()?.make_trainable(&self.module) } else { Ok(()) }
     }
 
     fn on_train_batch_end(&mut self, context: &mut Context) -> Result<()> {

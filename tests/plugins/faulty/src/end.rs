@@ -13,11 +13,16 @@ pub fn quit() -> ! {
 }
 
 /// Writes where there is no memory.
-pub fn crash() -> ! {
+pub fn crash() {
     let nowhere = std::hint::black_box(8_usize) as *mut u64;
     // SAFETY: there is none: this is the fault that is tested.
     unsafe { nowhere.write_volatile(1) };
-    unreachable!("the process has ended");
+}
+
+/// The same on a thread called `elsewhere`, which is waited for.
+pub fn crash_elsewhere() {
+    let thread = std::thread::Builder::new().name("elsewhere".to_owned()).spawn(crash);
+    drop(thread.map(std::thread::JoinHandle::join));
 }
 
 /// Says so on standard error, and does not come back.

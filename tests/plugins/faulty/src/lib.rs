@@ -20,6 +20,8 @@ enum How {
     Abort,
     /// Writes where there is no memory.
     Crash,
+    /// The same on a thread of its own, while the hook waits.
+    CrashElsewhere,
     /// Says so on standard error, and does not come back.
     Hang,
 }
@@ -67,14 +69,18 @@ impl Fault {
             return Ok(());
         }
         match self.how {
-            How::Error => Err(Error::new(format_args!("told to fail in {hook}")).help("tell it otherwise")),
+            How::Error => {
+                return Err(Error::new(format_args!("told to fail in {hook}")).help("tell it otherwise"));
+            }
             How::Panic => panic!("told to panic in {hook}"),
             How::Exit => std::process::exit(0),
             How::Quit => end::quit(),
             How::Abort => std::process::abort(),
             How::Crash => end::crash(),
+            How::CrashElsewhere => end::crash_elsewhere(),
             How::Hang => end::hang(hook),
         }
+        Ok(())
     }
 }
 

@@ -14,6 +14,8 @@ enum How {
     Exit,
     /// Calls libtorch with what it refuses, by a function that panics.
     Torch,
+    /// Changes the working directory.
+    Leave,
 }
 
 /// Where and how to fail.
@@ -52,6 +54,7 @@ impl FaultyConfig {
             How::Error => bail!("told to fail in {function}"),
             How::Panic => panic!("told to panic in {function}"),
             How::Exit => std::process::exit(0),
+            How::Leave => Ok(std::env::set_current_dir("/")?),
             How::Torch => {
                 let tensor = nn::init::ones(&[2, 3])?;
                 let _ = tensor.matmul(&tensor);
@@ -75,12 +78,23 @@ impl FaultyModel {
     }
 }
 
+impl Drop for FaultyModel {
+    fn drop(&mut self) {
+        // It has nobody to return an error to.
+        let _ = self.config.fail_in("drop");
+    }
+}
+
 impl Model for FaultyModel {
     const ID: &'static str = "faulty-model";
     type Config = FaultyConfig;
 
     fn new(config: FaultyConfig, root: &nn::Path) -> Result<Self> {
         config.fail_in("new")?;
+        if config.function == "tensors" {
+            // One that libtorch has no values of: whoever asks for its sizes panics.
+            let _ = root.buffer("nothing", Tensor::new());
+        }
         let backbone = nn::Linear::new(&(root / "backbone"), config.features, 8)?;
         let head = nn::Linear::new(&(root / "head"), 8, config.num_classes)?;
         Ok(Self { config, backbone, head })

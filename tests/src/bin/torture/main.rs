@@ -28,7 +28,7 @@ use clap::builder::PossibleValuesParser;
 use session::{Report, Session};
 
 /// Every attack.
-const ATTACKS: [&dyn Attack; 10] = [
+const ATTACKS: [&dyn Attack; 13] = [
     &kills::AtAnyMoment,
     &kills::AtACall,
     &failing_calls::FailingCalls,
@@ -39,6 +39,9 @@ const ATTACKS: [&dyn Attack; 10] = [
     &readers::pictures::Pictures,
     &readers::configs::Configs,
     &readers::states::States,
+    &readers::data::Data,
+    &readers::modules::Modules,
+    &readers::inputs::Inputs,
 ];
 
 /// Kills, failing system calls, damaged checkpoints and mutated files, on the real program.

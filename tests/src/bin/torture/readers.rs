@@ -3,6 +3,9 @@
 //! A reader is a folder with good files, a command that reads them, and a choice of what to mutate.
 
 pub mod configs;
+pub mod data;
+pub mod inputs;
+pub mod modules;
 pub mod pictures;
 pub mod states;
 pub mod tables;

@@ -5,8 +5,8 @@ use std::path::Path;
 use thaw_plugin_api::config::{Config, ConfigError};
 
 use super::{
-    Cifar10Config, DataConfig, ImageConfig, ImageFolderConfig, ListConfig, LoadingConfig, Source,
-    TensorsConfig, TextConfig,
+    Cifar10Config, DataConfig, ImageConfig, ImageFolderConfig, ListConfig, LoadingConfig, PluginConfig,
+    Source, TensorsConfig, TextConfig,
 };
 
 /// Where samples come from, and how they are split, ordered and batched.
@@ -54,6 +54,14 @@ pub(super) enum DataTable {
         #[config(flatten)]
         loading: LoadingConfig,
     },
+    /// The data set of a loaded plugin.
+    Plugin {
+        #[config(flatten)]
+        loading: LoadingConfig,
+        // After the keys of loading: it takes the rest.
+        #[config(flatten)]
+        source: PluginConfig,
+    },
 }
 
 impl DataTable {
@@ -83,6 +91,9 @@ impl From<DataTable> for DataConfig {
                 (Source::Tensors(source), loading, ImageConfig::default())
             }
             DataTable::Text { source, loading } => (Source::Text(source), loading, ImageConfig::default()),
+            DataTable::Plugin { loading, source } => {
+                (Source::Plugin(source), loading, ImageConfig::default())
+            }
         };
         Self { source, loading, images }
     }
@@ -97,6 +108,7 @@ impl From<DataConfig> for DataTable {
             Source::Cifar10(source) => Self::Cifar10 { source, loading, images },
             Source::Tensors(source) => Self::Tensors { source, loading },
             Source::Text(source) => Self::Text { source, loading },
+            Source::Plugin(source) => Self::Plugin { loading, source },
         }
     }
 }

@@ -39,6 +39,11 @@ pub(crate) fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, String> {
         .map(over_white)
 }
 
+/// Width and height of a picture that can be decoded.
+pub fn picture_size(bytes: &[u8]) -> Result<(u32, u32), String> {
+    decode(bytes, u64::from(u32::MAX)).map(|picture| (picture.width, picture.height))
+}
+
 /// Most bytes of a pixel in any format, while it is decoded: 16-bit RGBA, twice.
 const BYTES_PER_PIXEL: u64 = 16;
 

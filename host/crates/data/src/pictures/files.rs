@@ -1,24 +1,35 @@
 //! Pictures in files of their own.
 
 use super::PictureStore;
-use crate::DataError;
 use crate::image::{Picture, decode};
 use crate::split::{identity_of, relative_to};
+use crate::{DataError, FileStamps};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 /// Picture files, decoded when they are needed.
-#[derive(Default)]
 pub(crate) struct PictureFiles {
-    /// Where relative paths start.
+    /// Where relative paths start, as it was given.
     root: PathBuf,
+    /// The same, absolute: pictures are read for as long as a run lasts, and a plugin may change the working
+    /// directory meanwhile.
+    folder: PathBuf,
     /// Each picture's path, as written.
     written: Vec<PathBuf>,
+    stamps: FileStamps,
 }
 
 impl PictureFiles {
     /// No pictures yet; the paths to come start at `root`.
     pub(crate) fn below(root: &Path) -> PictureFiles {
-        PictureFiles { root: root.to_path_buf(), ..PictureFiles::default() }
+        let here = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+        let folder = std::path::absolute(here).unwrap_or_else(|_| root.to_path_buf());
+        PictureFiles { root: root.to_path_buf(), folder, written: Vec::new(), stamps: FileStamps::default() }
+    }
+
+    /// The file of the picture that comes next, where somebody has looked at it.
+    pub(crate) fn stamp(&mut self, file: &Metadata) {
+        self.stamps.add(file);
     }
 
     /// Adds a picture by its path, relative to the root or absolute.
@@ -28,15 +39,12 @@ impl PictureFiles {
 
     /// The name of a picture whose path does not start below the root: it may lead there all the same.
     fn name_from_outside(&self, written: &Path) -> String {
-        let here = if self.root.as_os_str().is_empty() { Path::new(".") } else { &self.root };
-        let absolute = std::path::absolute(here).ok();
-        let below = absolute.and_then(|root| written.strip_prefix(root).ok().map(identity_of));
-        if let Some(name) = below {
-            return name;
+        if let Ok(below) = written.strip_prefix(&self.folder) {
+            return identity_of(below);
         }
         // Both sides without links, so that it does not matter by which way either was reached.
         let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let root = canonical(here);
+        let root = canonical(&self.folder);
         let file = if written.is_absolute() {
             canonical(written.parent().unwrap_or(written)).join(written.file_name().unwrap_or_default())
         } else {
@@ -50,7 +58,8 @@ impl PictureFiles {
         self.written.len()
     }
 
-    fn path(&self, index: usize) -> PathBuf {
+    /// The path for people.
+    fn shown(&self, index: usize) -> PathBuf {
         self.root.join(&self.written[index])
     }
 }
@@ -60,18 +69,17 @@ impl PictureStore for PictureFiles {
         self.written.len()
     }
     fn picture(&self, index: usize, max_pixels: u64) -> Result<Picture, DataError> {
-        let path = self.path(index);
-        let found = match std::fs::read(&path) {
+        let found = match std::fs::read(self.folder.join(&self.written[index])) {
             Ok(bytes) => match decode(&bytes, max_pixels) {
                 Ok(picture) => return Ok(picture),
                 Err(found) => found,
             },
             Err(error) => error.to_string(),
         };
-        Err(DataError::Picture { path, found })
+        Err(DataError::Picture { path: self.shown(index), found })
     }
     fn id(&self, index: usize) -> String {
-        self.path(index).display().to_string()
+        self.shown(index).display().to_string()
     }
     fn identity(&self, index: usize) -> String {
         let written = &self.written[index];
@@ -80,6 +88,9 @@ impl PictureStore for PictureFiles {
     }
     fn spelled(&self, index: usize, root: &Path) -> String {
         root.join(&self.written[index]).display().to_string()
+    }
+    fn stamps(&self) -> FileStamps {
+        self.stamps
     }
     fn is_decoded(&self) -> bool {
         false

@@ -2,38 +2,79 @@
 
 use super::RawTensor;
 use crate::DataError;
-use std::io::Read;
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::Path;
 use tch::Kind;
+use zip::ZipArchive;
+use zip::result::ZipError;
 
 /// More than any header has; a damaged length must not become a giant allocation.
 const MAX_HEADER: usize = 1 << 20;
 
-/// Reads all arrays; together they may take `max_mib` MiB, which is looked at before each is unpacked.
-pub(super) fn read(path: &Path, max_mib: u64) -> Result<Vec<(String, RawTensor)>, DataError> {
-    let file = std::fs::File::open(path).map_err(DataError::io(path))?;
-    let broken = |error: zip::result::ZipError| {
-        DataError::layout(path, format!("not readable as npz: {error}"), "write it again with numpy.savez")
-    };
-    let mut archive = zip::ZipArchive::new(std::io::BufReader::new(file)).map_err(broken)?;
-    let mut left = max_mib.saturating_mul(1 << 20);
-    let mut tensors = Vec::new();
-    for i in 0..archive.len() {
-        let entry = archive.by_index(i).map_err(broken)?;
-        let name = entry.name().map_err(broken)?.into_owned();
-        let Some(name) = name.strip_suffix(".npy").map(str::to_string) else {
-            continue;
-        };
+/// An open file, of which arrays are read when they are asked for, and kept.
+pub(super) struct Archive {
+    /// Names of the arrays with their places in the archive.
+    places: Vec<(String, usize)>,
+    state: RefCell<State>,
+}
+
+struct State {
+    archive: ZipArchive<BufReader<File>>,
+    /// Bytes that further arrays may take.
+    left: u64,
+    read: Vec<(String, RawTensor)>,
+}
+
+impl Archive {
+    /// Looks which arrays there are. Those that are asked for may take `max_mib` MiB together, which is looked
+    /// at before each is unpacked.
+    pub(super) fn open(path: &Path, max_mib: u64) -> Result<Archive, DataError> {
+        let file = File::open(path).map_err(DataError::io(path))?;
+        let mut archive = ZipArchive::new(BufReader::new(file)).map_err(broken(path))?;
+        let mut places = Vec::new();
+        for place in 0..archive.len() {
+            let entry = archive.by_index_raw(place).map_err(broken(path))?;
+            let name = entry.name().map_err(broken(path))?.into_owned();
+            if let Some(name) = name.strip_suffix(".npy") {
+                places.push((name.to_string(), place));
+            }
+        }
+        let left = max_mib.saturating_mul(1 << 20);
+        Ok(Archive { places, state: RefCell::new(State { archive, left, read: Vec::new() }) })
+    }
+
+    /// Names of the arrays.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.places.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// An array by its name.
+    pub(super) fn get(&self, name: &str, path: &Path) -> Result<Option<RawTensor>, DataError> {
+        let mut state = self.state.borrow_mut();
+        if let Some((_, tensor)) = state.read.iter().find(|(known, _)| known == name) {
+            return Ok(Some(tensor.clone()));
+        }
+        let Some(&(_, place)) = self.places.iter().find(|(known, _)| known == name) else { return Ok(None) };
+        let left = state.left;
+        let entry = state.archive.by_index(place).map_err(broken(path))?;
         let tensor = read_npy(entry, left).map_err(|(found, expected)| DataError::Tensor {
             path: path.to_path_buf(),
-            name: name.clone(),
+            name: name.to_string(),
             found,
             expected,
         })?;
-        left -= tensor.bytes().len() as u64;
-        tensors.push((name, tensor));
+        state.left -= tensor.bytes().len() as u64;
+        state.read.push((name.to_string(), tensor.clone()));
+        Ok(Some(tensor))
     }
-    Ok(tensors)
+}
+
+fn broken(path: &Path) -> impl Fn(ZipError) -> DataError + '_ {
+    move |error| {
+        DataError::layout(path, format!("not readable as npz: {error}"), "write it again with numpy.savez")
+    }
 }
 
 type Mismatch = (String, String);

@@ -155,6 +155,21 @@ fn npz_files_written_by_libtorch_are_read() {
 }
 
 #[test]
+fn of_an_npz_only_what_is_asked_for_is_unpacked() {
+    let dir = tempfile::tempdir().expect("folder");
+    let x = Tensor::ones([4, 3], (Kind::Float, tch::Device::Cpu));
+    let y = Tensor::from_slice(&[0i64, 1, 0, 1]);
+    // More than the limit, beside what is asked for.
+    let large = Tensor::zeros([1 << 19], (Kind::Float, tch::Device::Cpu));
+    let named = [("x", &x), ("y", &y), ("large", &large)];
+    Tensor::write_npz(&named, dir.path().join("d.npz")).expect("written");
+    let lines = "kind = \"tensors\"\npath = \"{dir}/d.npz\"\nmax_mib = 1\n";
+    assert_eq!(open(dir.path(), lines).expect("opens").samples(Split::Train), 4);
+    let text = refusal(dir.path(), &format!("{lines}target = \"large\""));
+    assert!(text.contains("`large`") && text.contains("`max_mib`"), "{text}");
+}
+
+#[test]
 fn tensors_that_do_not_fit_are_named() {
     let dir = tempfile::tempdir().expect("folder");
     let path = dir.path();

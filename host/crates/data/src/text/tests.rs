@@ -223,3 +223,23 @@ fn reference_texts_get_the_reference_ids() {
         }
     }
 }
+
+#[test]
+fn numbers_taken_for_classes_are_told_how_to_become_values_where_no_split_can_be_made() {
+    let dir = folder("t.csv", "text,label\nThe cats sat,0.5\ndog,1.5\nthe dog,2.25\nthe,3\n");
+    let text = refusal(dir.path(), &format!("{TEXT}val_split = 0.2\n"));
+    assert!(text.contains("4 classes") && text.contains("`target = \"value\"`"), "{text}");
+    let data = open(dir.path(), &format!("{TEXT}val_split = 0.3\ntarget = \"value\"\n")).expect("opens");
+    assert_eq!(data.samples(Split::Val), 1);
+}
+
+#[test]
+fn the_first_batches_of_a_validation_are_not_its_shortest_texts() {
+    let rows = "text,label\nthe cat sat the cat,a\nthe cat sat,b\ndog,a\n,b\nthe cat sat dog,a\n";
+    let dir = folder("t.csv", rows);
+    let lines = TEXT.replace("bucket = false\n", "batch_size = 2\nval_path = \"{dir}/t.csv\"\n");
+    let data = open(dir.path(), &lines).expect("opens");
+    let loader = data.first_of_validation(0, 1).expect("starts").expect("there");
+    let batches: Vec<Vec<usize>> = loader.map(|batch| batch.expect("made").indices).collect();
+    assert_eq!(batches, [[1, 0]], "rows 0 and 1, by length");
+}

@@ -7,6 +7,7 @@ use tch::Tensor;
 
 use super::{BEST, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState, whole};
 use crate::config::{ConfigError, PluginOrigin, RunConfig, sets};
+use crate::fit::EarlierData;
 use crate::run_dir::{CHECKPOINTS, CONFIG};
 use thaw_data::{DataConfig, SplitBy};
 use thaw_weights::read;
@@ -14,6 +15,10 @@ use thaw_weights::read;
 /// A checkpoint on disk, with its state read.
 #[derive(Debug)]
 pub struct Checkpoint {
+    /// The folder as it was named.
+    shown: PathBuf,
+    /// The same, absolute: parts of it are read when plugins have run, which may change the working
+    /// directory.
     folder: PathBuf,
     /// Everything but the tensors.
     pub state: SavedState,
@@ -49,12 +54,18 @@ impl Checkpoint {
         for (file, expected) in &state.files {
             whole::check_file(&folder.join(file), expected)?;
         }
-        Ok(Self { folder: folder.to_path_buf(), state })
+        let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+        Ok(Self { shown: folder.to_path_buf(), folder: absolute, state })
     }
 
-    /// The folder.
+    /// The folder; absolute.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The folder as it was named, for people.
+    pub fn shown(&self) -> &Path {
+        &self.shown
     }
 
     /// The run directory that it lies in, if it does.
@@ -111,6 +122,17 @@ impl Checkpoint {
         Ok(config)
     }
 
+    /// What the run's data was, for validating and resuming.
+    pub fn data(&self) -> EarlierData {
+        EarlierData { split_by: self.split_by(), state: self.data_state() }
+    }
+
+    /// State of the run's data set with its id, where a plugin has one.
+    pub fn data_state(&self) -> Option<(String, Value)> {
+        let id = self.state.given.config.pointer("/data/id")?.as_str()?;
+        Some((id.to_owned(), self.state.given.dataset.clone()?))
+    }
+
     /// What the run's `val_split` was drawn from: validating and resuming keep it.
     ///
     /// A checkpoint that does not say comes from a version that took the paths of pictures as they were
@@ -127,7 +149,7 @@ impl Checkpoint {
                     "{}: its version drew val_split from the paths of the pictures as they were spelled; \
                      this split is kept, as of \"{}\". If that version resumed the run, it mixed \
                      training and validation pictures: then start a new run",
-                    thaw_terminal::escape::path(&self.folder),
+                    thaw_terminal::escape::path(&self.shown),
                     thaw_terminal::escape::path(&root)
                 );
                 SplitBy::SpelledPath(root)

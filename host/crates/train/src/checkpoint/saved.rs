@@ -12,9 +12,8 @@ use thaw_plugin_api::module_tree::Module;
 use thaw_plugin_api::optimizer::ParamGroup;
 
 use super::{Best, Meter};
-use crate::run_dir::Position;
 use crate::swap::Swap;
-use thaw_data::SplitBy;
+use thaw_data::{Fingerprints, SplitBy};
 use thaw_optim::optimizer::OptimizerConfig;
 use thaw_optim::scheduler::RunLength;
 
@@ -47,6 +46,9 @@ pub struct SavedState {
     /// What lies in the run directory.
     #[serde(flatten)]
     pub kept: SavedKept,
+    /// What observers keep.
+    #[serde(flatten)]
+    pub observed: SavedObserved,
 }
 
 /// Where the run stands.
@@ -67,6 +69,18 @@ pub struct SavedPosition {
     /// How long the run was to be.
     #[serde(default)]
     pub length: Option<RunLength>,
+    /// Samples that were trained on since the run was started, see [`SavedPosition::samples_of_run`].
+    #[serde(default)]
+    pub samples: Option<u64>,
+}
+
+impl SavedPosition {
+    /// Samples that were trained on since the run was started. Versions before did not count them: as many as
+    /// there are, in each epoch.
+    pub fn samples_of_run(&self) -> u64 {
+        let counted = || (self.epoch * self.train_samples.unwrap_or(0) + self.sample.unwrap_or(0)) as u64;
+        self.samples.unwrap_or_else(counted)
+    }
 }
 
 /// What the run was started with.
@@ -76,10 +90,16 @@ pub struct SavedGiven {
     pub model: SavedModel,
     /// Names of the classes, where the target is one.
     pub class_names: Vec<String>,
+    /// What tells the run's data from other data; older versions did not write it.
+    #[serde(default)]
+    pub data: Option<Fingerprints>,
     /// What a `val_split` of the run's data is drawn from; older versions did not write it, see
     /// [`Checkpoint::split_by`](super::Checkpoint::split_by).
     #[serde(default)]
     pub split_by: Option<SplitBy>,
+    /// State of a plugin's data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<Value>,
     /// The run config.
     pub config: Value,
     /// Where the files and folders are that it names, by key (a JSON pointer into it): a file of this
@@ -171,9 +191,17 @@ pub struct SavedKept {
     /// Checkpoints that hooks asked for, by name: strategies may want to restore them.
     #[serde(default)]
     pub requested: BTreeSet<CheckpointName>,
-    /// Where the files of records end.
-    pub records: Position,
     /// Strategies that were replaced in the running process, in order.
     #[serde(default)]
     pub swaps: Vec<Swap>,
+}
+
+/// What observers keep, and the time of the run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SavedObserved {
+    /// Seconds since the run was started.
+    #[serde(default)]
+    pub seconds: f64,
+    /// Where the files of records end, and what other observers keep, by their names.
+    pub records: BTreeMap<String, Value>,
 }

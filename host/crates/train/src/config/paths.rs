@@ -7,6 +7,7 @@ use thaw_plugin_api::abi::Kind;
 
 use super::RunConfig;
 use super::overrides::{escaped, sets};
+use thaw_data::DataConfig;
 
 /// A file or folder that the config names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct NamedPath {
 }
 
 impl RunConfig {
-    /// The paths of model, data, strategies and callbacks. Those of plugins are the keys with the format
+    /// The paths of model, data, strategies and callbacks. Those of plugins, data sets included, are the keys with the format
     /// `path` in the schema that `schema` gives for an id of one of these kinds.
     pub fn paths<'s>(&self, schema: impl Fn(&[Kind], &str) -> &'s Value) -> Vec<NamedPath> {
         let mut paths = Vec::new();
@@ -31,6 +32,13 @@ impl RunConfig {
             // They may as well be written to.
             let schema = schema(&[Kind::Strategy, Kind::Callback], &callback.id);
             of_schema(&callback.config, schema, &format!("/callbacks/{index}"), &mut |key, path| {
+                paths.push(NamedPath { key, path, is_needed: false });
+            });
+        }
+        if let Some(id) = self.data.as_ref().and_then(DataConfig::dataset_id) {
+            // Data stays where it is.
+            let table = self.table.get("data").unwrap_or(&Value::Null);
+            of_schema(table, schema(&[Kind::Dataset], id), "/data", &mut |key, path| {
                 paths.push(NamedPath { key, path, is_needed: false });
             });
         }

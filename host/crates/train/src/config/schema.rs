@@ -43,7 +43,7 @@ fn close(table: &mut Value, items: &[Item], kinds: &[Kind], definitions: &mut Va
         known.push(&item.id);
         let mut schema = match item.kind {
             Kind::Model => TableSchema::with_tag("id", spellings(item)),
-            Kind::Strategy | Kind::Callback => TableSchema::tagged("id", &item.id),
+            Kind::Strategy | Kind::Callback | Kind::Dataset => TableSchema::tagged("id", &item.id),
         };
         if let Some(weights) = table["properties"].get("weights") {
             schema.property("weights", &[], weights.clone(), "", Some(Value::Null));

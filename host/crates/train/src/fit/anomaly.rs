@@ -42,7 +42,7 @@ impl RunState {
         if self.config.trainer.detect_anomaly {
             return Err(FitError::NotFiniteWeights { tensors, step });
         }
-        tracing::warn!("the model holds numbers that are not finite: {tensors}");
+        self.warnings.warn(format_args!("the model holds numbers that are not finite: {tensors}"));
         Ok(())
     }
 

@@ -10,16 +10,21 @@ use thaw_plugin_api::model::Precision;
 
 pub use data::{input_defaults, open_data};
 pub use optimizer::{optimizer_config, run_length};
-pub(super) use plugins::storages;
 pub use plugins::{build_model, create_callbacks, create_model};
+pub(super) use plugins::{of_table, storages};
 pub use torch::{precision_on, prepare_torch};
 
 use self::data::start_of;
 use self::plugins::{place, start_from_weights};
 use super::classes;
+use super::events::{
+    Ending, EventKind, GroupsRecords, MetricsRecords, Observer, Observers, RecordsError, Warnings,
+};
 use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
+use super::plugin_data::EarlierData;
 use super::readings::Readings;
+use super::resume::Resumed;
 use super::scaler::LossScaler;
 use super::state::{Kept, Measured, Position, Requests, Trained, Watched};
 use super::swap::Swapping;
@@ -28,9 +33,8 @@ use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::config::RunConfig;
 use crate::model::HostModel;
-use crate::progress::Reporter;
 use crate::run_dir::{self, Place, RunDir};
-use thaw_data::{DataModule, SplitBy};
+use thaw_data::DataModule;
 use thaw_optim::optimizer::Parameters;
 use thaw_plugins::{PluginSet, self_contained};
 use thaw_torch::reading::Reads;
@@ -41,8 +45,8 @@ pub struct FitOptions {
     pub run_dir: Place,
     /// A checkpoint to go on from.
     pub resume: Option<Checkpoint>,
-    /// How the run is shown.
-    pub reporter: Reporter,
+    /// Who is told of the run, besides the records of its run directory.
+    pub observers: Vec<Box<dyn Observer>>,
     /// When losses and metrics are read; [`Reads::on`] the run's device where it is left out.
     pub reads: Option<Reads>,
 }
@@ -62,7 +66,7 @@ impl Fit {
         prepare_torch(&config, device)?;
         let callbacks = create_callbacks(&config, &plugins)?;
         name_files(&mut config, &plugins);
-        let FitOptions { run_dir, resume, reporter, reads } = options;
+        let FitOptions { run_dir, resume, observers, reads } = options;
         let resume = resume.as_ref();
         let (model, data) = model_and_data(&mut config, &plugins, device, resume)?;
         let progress = start_of(&config, &data)?;
@@ -70,6 +74,8 @@ impl Fit {
         // Last: what fails before leaves no run directory behind.
         let run_dir = RunDir::open(&run_dir, resume.and_then(Checkpoint::run_dir).as_deref())?;
         let store = CheckpointStore::open(run_dir.checkpoints())?;
+        let warnings = Warnings::default();
+        let observers = with_records(observers, &run_dir, warnings.clone())?;
         let state = RunState {
             config,
             data,
@@ -79,37 +85,48 @@ impl Fit {
             requests: Requests::default(),
             kept: Kept::new(run_dir, store),
             watched: Watched::default(),
+            warnings,
         };
         let swapping = Swapping::new(state.kept.run_dir.path());
-        let mut fit = Self { state, callbacks, plugins, reporter, swapping };
-        if let Err(error) = fit.prepare(resume) {
+        let mut fit = Self { state, callbacks, plugins, observers, swapping };
+        if let Err(error) = fit.prepare_and_start(resume) {
             fit.fail(&error);
             fit.state.kept.run_dir.discard();
             return Err(error);
         }
-        fit.reporter.start(&fit.state, fit.plugins.plugins().map(|plugin| plugin.metadata().name.as_str()));
         Ok(fit)
     }
 
-    /// From `setup` to the state to train from.
-    fn prepare(&mut self, resume: Option<&Checkpoint>) -> Result<(), Error> {
+    fn prepare_and_start(&mut self, resume: Option<&Checkpoint>) -> Result<(), Error> {
         let config = self.resolve()?;
-        match resume {
-            Some(checkpoint) => self.prepare_resumed(checkpoint, &config),
-            None => self.prepare_new(&config),
+        let resumed = match resume {
+            Some(checkpoint) => Some((checkpoint, self.prepare_resumed(checkpoint)?)),
+            None => {
+                self.prepare_new()?;
+                None
+            }
+        };
+        self.tell_start()?;
+        // Not before is anything of an earlier run written over.
+        let written = match resumed {
+            Some((checkpoint, resumed)) => self.write_resume(checkpoint, &resumed, &config),
+            None => self.write_start(&config),
+        };
+        if let Err(error) = &written {
+            self.tell(EventKind::RunEnded(Ending::Failed { error: &error.to_string() }))?;
         }
+        written
     }
 
-    fn prepare_new(&mut self, config: &str) -> Result<(), Error> {
+    /// From `setup` to the state to train from.
+    fn prepare_new(&mut self) -> Result<(), Error> {
         self.keep_paths()?;
         self.setup(true)?;
         self.build_optimizer()?;
-        self.check_leftover_batch()?;
-        self.state.kept.run_dir.write(run_dir::CONFIG, config)?;
-        self.state.kept.run_dir.write_json(run_dir::PLUGINS, &self.plugins.record())
+        self.check_leftover_batch()
     }
 
-    fn prepare_resumed(&mut self, checkpoint: &Checkpoint, config: &str) -> Result<(), Error> {
+    fn prepare_resumed(&mut self, checkpoint: &Checkpoint) -> Result<Resumed, Error> {
         let resumed = self.check_resumed(checkpoint)?;
         self.keep_paths()?;
         self.restore_swaps(checkpoint)?;
@@ -117,9 +134,23 @@ impl Fit {
         self.build_optimizer()?;
         self.restore(checkpoint, &resumed)?;
         self.check_leftover_batch()?;
-        // The run starts: not before is anything of an earlier one written over.
+        self.observers.resume(&checkpoint.state.observed)?;
+        Ok(resumed)
+    }
+
+    fn write_start(&self, config: &str) -> Result<(), Error> {
+        self.state.kept.run_dir.write(run_dir::CONFIG, config)?;
+        self.state.kept.run_dir.write_json(run_dir::PLUGINS, &self.plugins.record())
+    }
+
+    fn write_resume(
+        &mut self,
+        checkpoint: &Checkpoint,
+        resumed: &Resumed,
+        config: &str,
+    ) -> Result<(), Error> {
         self.go_back_to(checkpoint)?;
-        self.write_resumed(checkpoint, &resumed, config)
+        self.write_resumed(checkpoint, resumed, config)
     }
 
     fn keep_paths(&mut self) -> Result<(), Error> {
@@ -151,24 +182,43 @@ fn model_and_data(
     device: Device,
     resume: Option<&Checkpoint>,
 ) -> Result<(HostModel, DataModule), Error> {
-    let (mut model, outputs, split_by) = match resume {
+    let (mut model, outputs, earlier) = match resume {
         Some(checkpoint) => {
             classes::take_count(config, checkpoint);
             let model = build_model(config, plugins, device)?;
-            (model, checkpoint.state.given.class_names.clone(), checkpoint.split_by())
+            (model, checkpoint.state.given.class_names.clone(), checkpoint.data())
         }
         None => {
             let mut model = classes::create_counted(config, plugins, device)?;
             start_from_weights(config, &mut model)?;
             place(config, &mut model, device)?;
             let outputs = classes::outputs_of(config, &model);
-            (model, outputs, SplitBy::default())
+            (model, outputs, EarlierData::default())
         }
     };
-    let data = open_data(config, &model, split_by, &outputs)?;
+    let data = open_data(config, &model, plugins, &earlier, &outputs)?;
     classes::warn_of_other_order(&model, &outputs, data.class_names());
     model.expect_classes(data.class_names().len());
     Ok((model, data))
+}
+
+/// Those that every run has, then the caller's own.
+fn with_records(
+    own: Vec<Box<dyn Observer>>,
+    run_dir: &RunDir,
+    warnings: Warnings,
+) -> Result<Observers, FitError> {
+    let records = || -> Result<[Box<dyn Observer>; 2], RecordsError> {
+        let folder = run_dir.path();
+        Ok([Box::new(MetricsRecords::open(folder)?), Box::new(GroupsRecords::open(folder)?)])
+    };
+    match records() {
+        Ok(records) => Ok(Observers::new(records.into_iter().chain(own).collect(), warnings)),
+        Err(error) => {
+            run_dir.discard();
+            Err(error.into())
+        }
+    }
 }
 
 /// The model before `setup`: no optimizer moves it yet.

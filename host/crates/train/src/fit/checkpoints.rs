@@ -3,6 +3,7 @@
 use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::monitor::{Mode, is_of_validation, mode_of};
 
+use super::events::{EventKind, LostCheckpoint, WrittenCheckpoint};
 use super::{Fit, FitError, RunState};
 use crate::Error;
 use crate::checkpoint::{BEST, Best, CheckpointError, LAST, SavedCallback, Snapshot};
@@ -55,8 +56,9 @@ impl Fit {
             return Ok(());
         }
         let result = self.state.kept.store.alias(BEST, &name);
-        if self.written(&name, BEST, result) {
+        if self.written(&name, BEST, result)? {
             self.state.kept.best = Some(ranked);
+            self.tell_written(&name, true, false)?;
         }
         Ok(())
     }
@@ -83,6 +85,18 @@ impl Fit {
         Err(FitError::LostCheckpoints { lost, on_disk: self.state.kept.store.target_of(LAST) }.into())
     }
 
+    /// Whether all records of a run that is over are on disk.
+    ///
+    /// # Errors
+    /// Some are not: what the run came to cannot be looked up.
+    pub(super) fn check_records(&self) -> Result<(), Error> {
+        let lost = self.observers.lost().to_vec();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(FitError::LostRecords { lost, on_disk: self.state.kept.store.target_of(LAST) }.into())
+    }
+
     /// Why a run ends that the user stops: what is to go on with has to be on disk.
     pub(super) fn interrupted(&self) -> Error {
         self.check_written().err().unwrap_or(Error::Interrupted)
@@ -91,11 +105,14 @@ impl Fit {
     /// Those that hooks asked for after the checkpoint that a resumed run goes on from. What it may put back
     /// then stays.
     pub(super) fn requested_after_last(&mut self) -> Result<(), Error> {
-        let requested = &self.state.kept.requested;
+        let (requested, warnings) = (&self.state.kept.requested, &self.state.warnings);
         self.state.requests.checkpoints.retain(|name| {
             let is_new = !requested.contains(name);
             if !is_new {
-                tracing::warn!("checkpoint `{name}` is not written anew: the run ends inside an epoch, and goes on with the one there is");
+                warnings.warn(format_args!(
+                    "checkpoint `{name}` is not written anew: the run ends inside an epoch, and goes on with the \
+                     one there is"
+                ));
             }
             is_new
         });
@@ -106,9 +123,9 @@ impl Fit {
     pub(super) fn requested_checkpoints(&mut self) -> Result<(), Error> {
         if !self.state.config.checkpoint.enabled {
             for name in std::mem::take(&mut self.state.requests.checkpoints) {
-                tracing::warn!(
+                self.state.warnings.warn(format_args!(
                     "checkpoint `{name}`, which a hook asks for, is not written: checkpoint.enabled = false"
-                );
+                ));
             }
             return Ok(());
         }
@@ -116,7 +133,9 @@ impl Fit {
             self.state.kept.requested.insert(name.clone());
             let snapshot = self.snapshot()?;
             let result = self.state.kept.store.save(&name, snapshot).map(drop);
-            self.written(&name, &name, result);
+            if self.written(&name, &name, result)? {
+                self.tell_written(&name, false, true)?;
+            }
         }
         Ok(())
     }
@@ -144,10 +163,10 @@ impl Fit {
             .map(|validation| validation.classes.clone())
             .unwrap_or_default();
         if !value.is_finite() {
-            tracing::warn!(
+            self.state.warnings.warn(format_args!(
                 "{monitor} is {value} in epoch {}: its checkpoint ranks last, and is not the best one",
                 epoch + 1
-            );
+            ));
         }
         Ok(Some(Best { name: name.to_owned(), monitor, value, epoch, classes }))
     }
@@ -171,7 +190,10 @@ impl Fit {
             store.alias(LAST, name)?;
             if is_best { store.alias(BEST, name) } else { Ok(()) }
         });
-        let is_written = self.written(name, LAST, result);
+        let is_written = self.written(name, LAST, result)?;
+        if is_written {
+            self.tell_written(name, is_best, false)?;
+        }
         if is_best {
             // Until there is a better one that is written, the run does not have what it is to end with.
             self.state.kept.lost.remove(BEST);
@@ -190,27 +212,37 @@ impl Fit {
     /// A checkpoint that cannot be removed takes room, and does no other harm.
     fn remove(&self, name: &str) {
         if let Err(error) = self.state.kept.store.remove(name) {
-            tracing::warn!("checkpoint `{name}` is not removed: {error}");
+            self.state.warnings.warn(format_args!("checkpoint `{name}` is not removed: {error}"));
         }
     }
 
     /// A checkpoint that cannot be written does not end the run: the one before is intact. A run whose last one
     /// of its `kind` (`last`, `best`, a hook's name) is not written ends with an error.
-    fn written(&mut self, name: &str, kind: &str, result: Result<(), CheckpointError>) -> bool {
+    fn written(
+        &mut self,
+        name: &str,
+        kind: &str,
+        result: Result<(), CheckpointError>,
+    ) -> Result<bool, Error> {
         self.state.kept.lost.remove(kind);
-        match result {
-            Err(error) => {
-                self.state.kept.lost.insert(kind.to_owned(), error.to_string());
-                let previous = self.state.kept.store.target_of(LAST);
-                let previous = previous.map_or_else(
-                    || "there is none before it".to_owned(),
-                    |name| format!("the previous one, `{name}`, is intact"),
-                );
-                tracing::error!("checkpoint `{name}` is not written: {error}; the run goes on, {previous}");
-                false
-            }
-            Ok(()) => true,
-        }
+        let Err(error) = result else { return Ok(true) };
+        let reason = error.to_string();
+        let last = self.state.kept.store.target_of(LAST);
+        let previous = match &last {
+            Some(name) => format!("the previous one, `{name}`, is intact"),
+            None => "there is none before it".to_owned(),
+        };
+        tracing::error!("checkpoint `{name}` is not written: {reason}; the run goes on, {previous}");
+        let lost = LostCheckpoint { name, reason: &reason, last: last.as_deref() };
+        self.observers.tell(&self.state.position.progress, EventKind::CheckpointLost(lost))?;
+        self.state.kept.lost.insert(kind.to_owned(), reason);
+        Ok(false)
+    }
+
+    fn tell_written(&mut self, name: &str, is_best: bool, is_requested: bool) -> Result<(), Error> {
+        let path = self.state.kept.store.folder().join(name);
+        let written = WrittenCheckpoint { name, path: &path, is_best, is_requested };
+        Ok(self.observers.tell(&self.state.position.progress, EventKind::CheckpointWritten(written))?)
     }
 
     /// Takes a checkpoint among the `save_top_k` best; gives those that are so no more.
@@ -231,7 +263,7 @@ impl Fit {
         self.state.settle()?;
         self.state.check_weights()?;
         self.hooks(Hook::SaveCheckpoint)?;
-        self.state.kept.run_dir.sync();
+        let observed = self.observers.save(&self.state.position.progress)?;
         let mut callbacks = Vec::with_capacity(self.callbacks.len());
         for callback in &mut self.callbacks {
             let state = callback.state()?;
@@ -241,7 +273,7 @@ impl Fit {
                 state,
             });
         }
-        self.state.snapshot(callbacks)
+        self.state.snapshot(callbacks, observed)
     }
 }
 

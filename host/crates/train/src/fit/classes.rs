@@ -7,12 +7,13 @@ use serde_json::Value;
 use thaw_plugin_api::model::Task;
 
 use super::build::{create_model, open_data};
+use super::plugin_data::EarlierData;
 use super::prepare_torch;
 use crate::Error;
 use crate::checkpoint::{Checkpoint, STATE};
 use crate::config::RunConfig;
 use crate::model::HostModel;
-use thaw_data::{SplitBy, first_names};
+use thaw_data::first_names;
 use thaw_plugins::PluginSet;
 use thaw_weights::resolve;
 
@@ -35,7 +36,8 @@ pub fn create_counted(
     let Some(built) = built.filter(|_| !is_given && model.task() == Task::Classification) else {
         return Ok(model);
     };
-    let data = open_data(config, &model, SplitBy::default(), &model.description().class_names)?;
+    let outputs = &model.description().class_names;
+    let data = open_data(config, &model, plugins, &EarlierData::default(), outputs)?;
     let found = data.class_names().len();
     if found <= 1 || found == built {
         return Ok(model);

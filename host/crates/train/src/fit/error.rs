@@ -1,5 +1,6 @@
 //! What ends training.
 
+use super::events::RecordsError;
 use super::resume::ResumeError;
 use thaw_optim::optimizer::OptimizerError;
 use thaw_optim::scheduler::SchedulerError;
@@ -78,12 +79,33 @@ pub enum FitError {
         /// What to write instead.
         remedy: String,
     },
+    /// The last batch of validation is too small for a model that stays in training mode.
+    #[error(
+        "{samples} validation samples in batches of {batch_size} leave a single sample, which the model does not take, since \
+         modules of it stay in training mode: {reason}. Set another val_batch_size in [data]"
+    )]
+    LeftoverValidation {
+        /// Samples of validation.
+        samples: usize,
+        /// Samples of a batch.
+        batch_size: usize,
+        /// The model's words.
+        reason: String,
+    },
     /// What the run ends with is not on disk.
     #[error("{}", lost_text(.lost, .on_disk.as_deref()))]
     LostCheckpoints {
         /// Checkpoints with the reason why they could not be written.
         lost: Vec<(String, String)>,
         /// The last checkpoint that was written.
+        on_disk: Option<String>,
+    },
+    /// The run is complete but for its records.
+    #[error("{}", lost_records_text(.lost, .on_disk.as_deref()))]
+    LostRecords {
+        /// What is lost, with the reason.
+        lost: Vec<String>,
+        /// The last checkpoint.
         on_disk: Option<String>,
     },
     /// The device, or the machine, has no memory left.
@@ -119,6 +141,17 @@ pub enum FitError {
     /// What the run was to be resumed with.
     #[error(transparent)]
     Resume(#[from] ResumeError),
+    /// An observer without which the run means nothing.
+    #[error("observer `{name}`: {source}")]
+    Observer {
+        /// Its name.
+        name: String,
+        /// What failed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Records of the run directory.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
     /// libtorch.
     #[error("{what}: {message}")]
     Torch {
@@ -153,6 +186,14 @@ fn lost_text(lost: &[(String, String)], on_disk: Option<&str>) -> String {
         None => "no checkpoint is on disk: what was trained is lost".to_owned(),
     };
     format!("{}; {on_disk}", lost.join("; "))
+}
+
+fn lost_records_text(lost: &[String], on_disk: Option<&str>) -> String {
+    let checkpoints = match on_disk {
+        Some(name) => format!("; the checkpoints are whole, the last is `{name}`"),
+        None => String::new(),
+    };
+    format!("records are not written: {}{checkpoints}", lost.join("; "))
 }
 
 fn memory_text(samples: usize, device: &str, used: &Option<Memory>, message: &str) -> String {

@@ -6,13 +6,13 @@ use tch::{Device, Kind, Tensor};
 use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::model::{Batch, Precision, Task};
 
+use super::events::{Asked, EventKind, Validated};
 use super::readings::{Readings, Row, What};
 use super::step::to_device;
 use super::{Fit, Meter, Seen};
 use crate::Error;
 use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
-use thaw_data::Split;
 use thaw_torch::Autocast;
 use thaw_torch::reading::{Reading, Reads};
 
@@ -129,26 +129,26 @@ impl Fit {
             return if has_none { Ok(self.check_monitors(Seen::SanityCheck)?) } else { Ok(()) };
         }
         self.hooks(Hook::SanityCheckStart)?;
-        self.validation_pass(batches)?;
+        self.validation_pass(batches, Asked::BySanityCheck)?;
         self.hooks(Hook::SanityCheckEnd)?;
         Ok(self.check_monitors(Seen::SanityCheck)?)
     }
 
     /// A validation; its metrics become those of the epoch.
-    pub(super) fn validate(&mut self) -> Result<(), Error> {
+    pub(super) fn validate(&mut self, asked: Asked) -> Result<(), Error> {
         let batches = self.state.progress().num_validation_batches;
         if batches == 0 {
             return Ok(());
         }
-        self.validation_pass(batches).map(drop)
+        self.validation_pass(batches, asked)
     }
 
-    fn validation_pass(&mut self, batches: usize) -> Result<(), Error> {
-        let sanity = self.state.is_fresh();
+    fn validation_pass(&mut self, batches: usize, asked: Asked) -> Result<(), Error> {
         let batch_index = self.state.progress().batch_index;
+        self.tell(EventKind::ValidationStarted { asked, batches })?;
         self.hooks(Hook::ValidationStart)?;
         self.state.trained.model.set_phase(Phase::Validate);
-        let result = self.validation_batches(batches, sanity);
+        let result = self.validation_batches(batches, asked);
         self.state.trained.model.set_phase(Phase::Train);
         self.state.position.progress.batch_index = batch_index;
         if matches!(result, Err(Error::Interrupted)) && !self.state.is_fresh() {
@@ -160,10 +160,11 @@ impl Fit {
         self.hooks(Hook::ValidationEnd)
     }
 
-    fn validation_batches(&mut self, batches: usize, sanity: bool) -> Result<(), Error> {
+    fn validation_batches(&mut self, batches: usize, asked: Asked) -> Result<(), Error> {
         self.hooks(Hook::ValidationEpochStart)?;
         let mut evaluator = Evaluator::new(self.state.measured.readings.reads());
-        let loader = self.state.data.loader(Split::Val, self.state.progress().epoch as u64, 0)?;
+        let epoch = self.state.progress().epoch as u64;
+        let loader = self.state.data.first_of_validation(epoch, batches)?;
         for (index, batch) in loader.into_iter().flatten().take(batches).enumerate() {
             // Gradients of an unfinished window are in no checkpoint: it is finished first.
             if self.state.position.window_samples == 0 && Self::is_interrupted() {
@@ -179,11 +180,14 @@ impl Fit {
                 seen.map_err(|error| self.state.explain_memory(error, samples))?;
             }
             self.hooks(Hook::ValidationBatchEnd)?;
+            self.tell(EventKind::ValidationBatchDone { samples })?;
         }
         let evaluation = evaluator.finish()?;
         let loss = evaluation.metrics.mean("val_loss");
         self.state.measured.known_metrics.extend(evaluation.metrics.means().map(|(name, _)| name.to_owned()));
-        if !sanity {
+        let validated = Validated { asked, metrics: &evaluation.metrics, classes: &evaluation.classes };
+        self.observers.tell(&self.state.position.progress, EventKind::Validated(validated))?;
+        if asked != Asked::BySanityCheck {
             for (name, mean) in evaluation.metrics.means() {
                 self.state.set_metric(name, mean);
             }

@@ -22,7 +22,8 @@ impl RunState {
     /// The memory is too small.
     pub(super) fn hold(&mut self) -> Result<Held, Error> {
         self.read_all()?;
-        let Self { config: _, data: _, trained, position, measured, requests, kept: _, watched } = self;
+        let Self { config: _, data: _, trained, position, measured, requests, kept: _, watched, warnings: _ } =
+            self;
         Ok(Held {
             trained: trained.hold()?,
             position: position.clone(),

@@ -44,7 +44,7 @@ impl Fit {
         let progress = self.state.progress();
         for callback in &mut self.callbacks {
             if let Err(failure) = callback.hook(hook, &progress, &mut self.state) {
-                tracing::warn!("{failure}");
+                self.state.warnings.warn(&failure);
             }
         }
     }

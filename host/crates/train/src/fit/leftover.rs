@@ -14,6 +14,7 @@ use super::random::RandomStates;
 use super::step::to_device;
 use super::{Fit, FitError, RunState};
 use crate::Error;
+use crate::model::Phase;
 use crate::plan::plan;
 use thaw_data::Split;
 use thaw_torch::Autocast;
@@ -25,8 +26,9 @@ impl Fit {
     /// It cannot, and [`FitError::LeftoverBatch`] says from which epoch on and what to do; or the data cannot
     /// be read.
     pub(super) fn check_leftover_batch(&mut self) -> Result<(), Error> {
+        self.check_leftover_validation()?;
         let Some(position) = self.state.single_sample() else { return Ok(()) };
-        let Some(batch) = self.state.training_batch(position)? else { return Ok(()) };
+        let Some(batch) = self.state.batch(Split::Train, position)? else { return Ok(()) };
         let built = self.state.trained.model.tree().clone();
         if self.state.probe(&all_training(&built)?, &batch)?.is_ok() {
             return Ok(());
@@ -36,7 +38,7 @@ impl Fit {
                 // A model that takes no batch at all says so itself, in the run.
                 let takes_others = match self
                     .state
-                    .training_batch(0)?
+                    .batch(Split::Train, 0)?
                     .filter(|_| self.state.data.batch_size(Split::Train) > 1)
                 {
                     Some(first) => self.state.probe(&tree, &first)?.is_ok(),
@@ -46,6 +48,28 @@ impl Fit {
             }
         }
         Ok(())
+    }
+
+    /// The same for the last batch of validation, where a module stays in training mode then, too.
+    fn check_leftover_validation(&mut self) -> Result<(), Error> {
+        let state = &mut self.state;
+        let tree = state.trained.model.tree().clone();
+        if !tree.modules().iter().any(|module| module.fixed_mode == Some(true)) {
+            return Ok(());
+        }
+        let (samples, batch_size) = (state.data.samples(Split::Val), state.data.batch_size(Split::Val));
+        let last = state.progress().num_validation_batches.checked_sub(1);
+        let Some(last) = last.filter(|last| samples.checked_sub(last * batch_size) == Some(1)) else {
+            return Ok(());
+        };
+        let Some(batch) = state.batch(Split::Val, last)? else { return Ok(()) };
+        state.trained.model.set_phase(Phase::Validate);
+        let answer = state.probe(&tree, &batch);
+        state.trained.model.set_phase(Phase::Train);
+        match answer? {
+            Ok(()) => Ok(()),
+            Err(reason) => Err(FitError::LeftoverValidation { samples, batch_size, reason }.into()),
+        }
     }
 
     /// The modes of the epochs that are to come, as a plan has them; without strategies they stay.
@@ -62,11 +86,11 @@ impl Fit {
         });
         let Ok(Ok(planned)) = planned else { return vec![(next, built.clone())] };
         if planned.states.iter().any(|state| !state.notes.is_empty()) {
-            tracing::warn!(
+            self.state.warnings.warn(format_args!(
                 "the last batch of every epoch is a single sample, on which the whole model cannot train; where a \
                  strategy thaws more than is planned now, the run ends there: {}",
                 self.state.remedy()
-            );
+            ));
         }
         let states = planned.states.into_iter();
         let mut trees: Vec<(usize, ModuleTree)> = states.map(|state| (state.epoch, state.tree)).collect();
@@ -90,8 +114,8 @@ impl RunState {
         (is_single && is_reached).then_some(last)
     }
 
-    fn training_batch(&self, position: usize) -> Result<Option<Batch>, Error> {
-        let loader = self.data.loader(Split::Train, self.progress().epoch as u64, position)?;
+    fn batch(&self, split: Split, position: usize) -> Result<Option<Batch>, Error> {
+        let loader = self.data.loader(split, self.progress().epoch as u64, position)?;
         let batch = loader.into_iter().flatten().next().transpose()?;
         Ok(batch
             .map(|batch| to_device(batch, self.trained.model.device()))

@@ -100,11 +100,11 @@ impl Fit {
         let checkpoint = &self.state.config.checkpoint;
         let ranked = contradiction(&self.state.ranking_metric(), checkpoint.mode);
         if let Some(text) = ranked.filter(|_| checkpoint.enabled) {
-            tracing::warn!("[checkpoint] {text}");
+            self.state.warnings.warn(format_args!("[checkpoint] {text}"));
         }
         let scheduler = self.state.config.scheduler.as_ref().and_then(|config| config.schedule.monitor());
         if let Some(text) = scheduler.and_then(|(metric, mode)| contradiction(metric, mode)) {
-            tracing::warn!("[scheduler] {text}");
+            self.state.warnings.warn(format_args!("[scheduler] {text}"));
         }
     }
 

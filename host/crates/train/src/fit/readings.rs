@@ -66,6 +66,60 @@ impl ReadRow {
     }
 }
 
+/// The readings of training with what they are taken into: the epoch's means, the newest loss, and the first
+/// number that is not finite.
+pub struct Arriving<'s> {
+    /// What is not read yet.
+    pub readings: &'s mut Readings,
+    /// Sums of the epoch.
+    pub meter: &'s mut Meter,
+    /// The newest loss that is read.
+    pub loss: &'s mut Option<f64>,
+    /// The first loss or norm of gradients that is not finite.
+    pub not_finite: &'s mut Option<FitError>,
+}
+
+impl Arriving<'_> {
+    /// Takes what batches gave.
+    pub fn take(&mut self, rows: &[ReadRow]) {
+        for row in rows {
+            let (first, epoch, batch) = (row.first(), row.epoch, row.batch);
+            let error = match row.what {
+                What::Batch => {
+                    *self.loss = Some(first);
+                    row.add_to(self.meter);
+                    FitError::NotFinite { loss: first, epoch, batch }
+                }
+                What::GradientNorm => FitError::NotFiniteGradient { norm: first, epoch, batch },
+            };
+            if !first.is_finite() {
+                self.not_finite.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Asks for what is not under way, and takes what has arrived. Never waits.
+    ///
+    /// # Errors
+    /// The device failed at what came before.
+    pub fn look(&mut self) -> Result<(), FitError> {
+        self.readings.start()?;
+        let rows = self.readings.arrived()?;
+        self.take(&rows);
+        Ok(())
+    }
+
+    /// Takes everything up to the last batch; waits for the device.
+    ///
+    /// # Errors
+    /// The device failed at what came before.
+    pub fn take_all(&mut self) -> Result<(), FitError> {
+        let rows = self.readings.all()?;
+        self.take(&rows);
+        Ok(())
+    }
+}
+
 /// Rows in the order of their batches, and when they are read.
 pub struct Readings {
     reads: Reads,

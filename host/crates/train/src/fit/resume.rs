@@ -14,6 +14,7 @@ use thaw_plugin_api::hook::Hook;
 pub(super) use check::Resumed;
 pub use error::ResumeError;
 
+use super::events::EventKind;
 use super::random::RandomStates;
 use super::{Fit, FitError, RunState};
 use crate::Error;
@@ -37,13 +38,13 @@ impl Fit {
     /// # Errors
     /// Records are missing, or the disk is full.
     pub(super) fn go_back_to(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.tell(EventKind::Resumed { checkpoint: checkpoint.folder() })?;
         let state = &mut self.state;
         let was_last = state
             .kept
             .store
             .name_of(checkpoint)
             .is_some_and(|name| state.kept.store.target_of(LAST) == Some(name));
-        state.kept.run_dir.cut(checkpoint.state.kept.records)?;
         match &state.kept.best {
             Some(best) => state.kept.store.alias(BEST, &best.name)?,
             None => state.kept.store.remove_alias(BEST)?,
@@ -63,7 +64,10 @@ impl Fit {
         let mut saved: Vec<&SavedCallback> = saved.iter().collect();
         for callback in &mut self.callbacks {
             let Some(index) = saved.iter().position(|saved| saved.id == callback.id()) else {
-                tracing::warn!("the checkpoint has no state of `{}`: it starts anew", callback.id());
+                let id = callback.id();
+                self.state
+                    .warnings
+                    .warn(format_args!("the checkpoint has no state of `{id}`: it starts anew"));
                 continue;
             };
             callback.load_state(&saved.remove(index).state)?;
@@ -90,7 +94,7 @@ impl RunState {
 
     /// Everything else, after hooks that see a run which begins.
     pub(super) fn restore_run(&mut self, checkpoint: &Checkpoint, resumed: &Resumed) -> Result<(), Error> {
-        // `given` is compared with what is given now, before this.
+        // `given` is compared with what is given now, and observers take theirs, before this.
         let SavedState {
             format: _,
             thaw: _,
@@ -102,6 +106,7 @@ impl RunState {
             measured,
             requests,
             kept,
+            observed: _,
         } = &checkpoint.state;
         self.position.restore(position, resumed.batch);
         self.follow_length(position.length.unwrap_or(resumed.length), resumed)?;
@@ -130,9 +135,9 @@ impl RunState {
         let id = scheduler.config().schedule.id();
         if scheduler.is_a_strategys() {
             if was != now && scheduler.spans_the_run() {
-                tracing::warn!(
+                self.warnings.warn(format_args!(
                     "schedule `{id}` was begun by a strategy for the length that the run had then, and keeps it"
-                );
+                ));
             }
         } else if scheduler.set_length(was, now, optimizer.groups_mut())? {
             let rates = optimizer.groups().iter().map(|group| format!("{} {:.3e}", group.name, group.lr));

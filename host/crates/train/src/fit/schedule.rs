@@ -71,10 +71,10 @@ impl Fit {
         let is_first = self.state.progress().global_step == 0;
         let may_rise = is_first && self.state.trained.scheduler.as_ref().is_some_and(of_steps);
         if !groups.is_empty() && groups.iter().all(|group| group.lr == 0.0) && !may_rise {
-            tracing::warn!(
-                "every learning rate is 0 in epoch {}: no parameter moves",
-                self.state.progress().epoch + 1
-            );
+            let epoch = self.state.progress().epoch + 1;
+            self.state
+                .warnings
+                .warn(format_args!("every learning rate is 0 in epoch {epoch}: no parameter moves"));
         }
     }
 

@@ -5,15 +5,20 @@ use std::collections::BTreeMap;
 use super::RunState;
 use super::random::RandomStates;
 use crate::Error;
-use crate::checkpoint::{SavedCallback, SavedGiven, SavedModel, SavedState, Snapshot};
+use crate::checkpoint::{SavedCallback, SavedGiven, SavedModel, SavedObserved, SavedState, Snapshot};
 
 impl RunState {
-    /// A checkpoint of the present state, with that of strategies and callbacks.
+    /// A checkpoint of the present state, with that of strategies, callbacks and observers.
     ///
     /// # Errors
     /// The device failed at what came before, which is waited for.
-    pub(super) fn snapshot(&self, callbacks: Vec<SavedCallback>) -> Result<Snapshot, Error> {
-        let Self { config: _, data, trained, position, measured, requests, kept, watched: _ } = self;
+    pub(super) fn snapshot(
+        &self,
+        callbacks: Vec<SavedCallback>,
+        observed: SavedObserved,
+    ) -> Result<Snapshot, Error> {
+        let Self { config: _, data, trained, position, measured, requests, kept, watched: _, warnings: _ } =
+            self;
         let mut saved = trained.save(&self.config)?;
         saved.optimizer.extend(RandomStates::of(trained.model.device())?.into_named());
         let state = SavedState {
@@ -22,25 +27,31 @@ impl RunState {
             // With the checksums that writing them gives.
             files: BTreeMap::new(),
             position: position.save(data, self.run_length()),
-            given: self.given(),
+            given: self.given()?,
             trained: saved.state,
             callbacks,
             measured: measured.save(),
             requests: requests.save(),
             kept: kept.save(),
+            observed,
         };
         let files = kept.paths.files().to_vec();
         Ok(Snapshot { model: saved.model, optimizer: saved.optimizer, files, state })
     }
 
     /// What the run was started with.
-    fn given(&self) -> SavedGiven {
-        SavedGiven {
+    ///
+    /// # Errors
+    /// A data set that cannot say its state.
+    fn given(&self) -> Result<SavedGiven, Error> {
+        Ok(SavedGiven {
             model: SavedModel { id: self.config.model.id.clone(), config: self.config.given_model() },
             class_names: self.data.class_names().to_vec(),
+            data: Some(*self.data.fingerprints()),
             split_by: Some(self.data.split_by().clone()),
+            dataset: Some(self.data.state()?).filter(|state| !state.is_null()),
             config: self.config.table.clone(),
             paths: self.kept.paths.paths().clone(),
-        }
+        })
     }
 }

@@ -25,7 +25,8 @@ pub(super) use trained::{HeldTrained, restore_optimizer_state};
 pub use watched::Watched;
 
 use super::audit::Frozen;
-use super::readings::{ReadRow, What};
+use super::events::Warnings;
+use super::readings::ReadRow;
 use super::{FitError, run_length};
 use crate::Error;
 use crate::config::{Audit, RunConfig};
@@ -51,6 +52,8 @@ pub struct RunState {
     pub kept: Kept,
     /// What the loop looks after.
     pub watched: Watched,
+    /// Where warnings of the run go.
+    pub warnings: Warnings,
 }
 
 impl RunState {
@@ -71,20 +74,7 @@ impl RunState {
 
     /// Takes what batches gave into the epoch's means.
     pub(super) fn take(&mut self, rows: &[ReadRow]) {
-        for row in rows {
-            let (first, epoch, batch) = (row.first(), row.epoch, row.batch);
-            let error = match row.what {
-                What::Batch => {
-                    self.measured.loss = Some(first);
-                    row.add_to(&mut self.measured.meter);
-                    FitError::NotFinite { loss: first, epoch, batch }
-                }
-                What::GradientNorm => FitError::NotFiniteGradient { norm: first, epoch, batch },
-            };
-            if !first.is_finite() {
-                self.measured.not_finite.get_or_insert(error);
-            }
-        }
+        self.measured.arriving().take(rows);
     }
 
     /// Reads what batches gave up to the last one; waits for the device.
@@ -92,9 +82,7 @@ impl RunState {
     /// # Errors
     /// The device failed at what came before.
     pub fn read_all(&mut self) -> Result<(), FitError> {
-        let rows = self.measured.readings.all()?;
-        self.take(&rows);
-        Ok(())
+        self.measured.arriving().take_all()
     }
 
     /// Ends a run whose loss or gradients are not finite, if that is wanted.
@@ -140,7 +128,7 @@ impl RunState {
         }
         match self.config.trainer.audit {
             Audit::Error => return Err(FitError::Audit(findings).into()),
-            Audit::Warn => findings.iter().for_each(|finding| tracing::warn!("{finding}")),
+            Audit::Warn => findings.iter().for_each(|finding| self.warnings.warn(finding)),
             Audit::Off => {}
         }
         Ok(())

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use thaw_plugin_api::hook::Hook;
 
+use super::events::EventKind;
 use super::{Fit, audit};
 use crate::Error;
 use crate::config::CallbackTable;
@@ -38,6 +39,14 @@ pub(super) struct Incoming {
     plugin: Rc<LoadedPlugin>,
     /// Who asked, and the copy made for it; nobody did where the journal is repeated.
     asked: Option<(SwapRequest, PrivateCopy)>,
+}
+
+/// What came of a strategy that somebody asked for.
+enum Tried {
+    /// It is in charge; this is the one before it.
+    TookOver(Instance),
+    /// It failed to, and the run is as it was.
+    PutBack(Error),
 }
 
 impl Incoming {
@@ -125,16 +134,16 @@ impl Fit {
         let Some((request, copy)) = asked else {
             self.enter(&mut instance, &swap)?;
             let old = self.install(swap.clone(), instance, plugin)?;
-            self.retire(old, &swap);
+            self.retire(old, &swap)?;
             return Ok(true);
         };
         match self.try_out(&swap, instance, plugin)? {
-            Ok(old) => {
-                self.retire(old, &swap);
+            Tried::TookOver(old) => {
+                self.retire(old, &swap)?;
                 self.swapping.mailbox.answer(&request, &SwapAnswer::Swapped(Box::new(swap)));
                 Ok(true)
             }
-            Err(error) => {
+            Tried::PutBack(error) => {
                 copy.discard();
                 self.refuse(&request, &error);
                 Ok(false)
@@ -152,31 +161,35 @@ impl Fit {
         swap: &Swap,
         mut instance: Instance,
         plugin: Rc<LoadedPlugin>,
-    ) -> Result<Result<Instance, Error>, Error> {
+    ) -> Result<Tried, Error> {
         let before = match self.state.hold() {
             Ok(before) => before,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => return Ok(Tried::PutBack(error)),
         };
         // The run goes another way than the one before it.
         let replay = std::mem::take(&mut self.swapping.replay);
         let plugins = self.plugins.clone();
         let entered =
             self.enter(&mut instance, swap).and_then(|()| self.install(swap.clone(), instance, plugin));
-        if entered.is_err() {
-            self.state.put_back(&before)?;
-            (self.swapping.replay, self.plugins) = (replay, plugins);
+        match entered {
+            Ok(old) => Ok(Tried::TookOver(old)),
+            Err(error) => {
+                self.state.put_back(&before)?;
+                (self.swapping.replay, self.plugins) = (replay, plugins);
+                Ok(Tried::PutBack(error))
+            }
         }
-        Ok(entered)
     }
 
     /// Takes leave of the old strategy.
-    fn retire(&mut self, mut old: Instance, swap: &Swap) {
+    fn retire(&mut self, mut old: Instance, swap: &Swap) -> Result<(), Error> {
         let progress = self.state.progress();
         if let Err(failure) = old.hook(Hook::Teardown, &progress, &mut self.state) {
-            tracing::warn!("{failure}");
+            self.state.warnings.warn(&failure);
         }
         let (from, Swap { id, plugin, version, replaced, .. }) = (swap.epoch + 1, swap);
         tracing::info!("from epoch {from} on `{id}` ({plugin} {version}) replaces `{replaced}`");
+        self.tell(EventKind::Swapped(swap))
     }
 
     /// The run ends: who waits is told so.
@@ -198,7 +211,10 @@ impl Fit {
     }
 
     fn refuse(&self, request: &SwapRequest, error: &Error) {
-        tracing::warn!("{} is not swapped in, the run goes on as it was: {error}", request.plugin.display());
+        let plugin = request.plugin.display();
+        self.state
+            .warnings
+            .warn(format_args!("{plugin} is not swapped in, the run goes on as it was: {error}"));
         self.swapping.mailbox.answer(
             request,
             &SwapAnswer::Refused { reason: error.to_string(), exit_code: error.exit_code() },

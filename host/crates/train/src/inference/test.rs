@@ -1,13 +1,10 @@
 //! A test: a pass over all samples of an input, with their labels.
 
-use std::path::Path;
-
 use thaw_plugin_api::hook::Hook;
 
-use super::Inference;
+use super::{Inference, UsedOn};
 use crate::Error;
-use crate::config::ConfigError;
-use crate::fit::{Evaluation, input_defaults};
+use crate::fit::{Evaluation, PluginData, input_defaults};
 use thaw_data::TestData;
 
 impl Inference {
@@ -17,12 +14,18 @@ impl Inference {
     /// # Errors
     /// There is no `[data]`, the input cannot be read, has a class that the checkpoint does not know, or the
     /// model or a hook fails.
-    pub fn test(&mut self, input: &Path, class_names: &[String]) -> Result<(Evaluation, TestData), Error> {
-        let config = self.config.data.as_ref().ok_or_else(|| ConfigError::Incomplete {
-            path: self.config.path.clone(),
-            message: "there is no table [data]: `host test` needs its kind to read the input".to_owned(),
-        })?;
-        let data = TestData::open(config, input, class_names, &input_defaults(&self.model))?;
+    pub fn test(
+        &mut self,
+        input: UsedOn<'_>,
+        class_names: &[String],
+    ) -> Result<(Evaluation, TestData), Error> {
+        let (config, defaults) = (self.data_config()?, input_defaults(&self.model));
+        let data = match input {
+            UsedOn::Path(path) => TestData::open(config, path, class_names, &defaults)?,
+            UsedOn::Split(split, PluginData { samples, config }) => {
+                TestData::of_samples(&samples, split, &config, class_names, &defaults)?
+            }
+        };
         self.progress.num_validation_batches = data.batches();
         let evaluation = self.with_teardown(|inference| {
             inference.hooks(Hook::ValidationStart)?;

@@ -4,19 +4,22 @@ use thaw_plugin_api::hook::Hook;
 
 use super::Inference;
 use crate::Error;
-use crate::fit::{Evaluation, Evaluator, FitError, open_data, to_device};
+use crate::checkpoint::Checkpoint;
+use crate::fit::{Evaluation, Evaluator, FitError, open_data, tell_validated, to_device};
 use thaw_data::{Batch, DataError, DataModule, Split, first_names};
 use thaw_torch::reading::Reads;
 
 impl Inference {
     /// Opens the run's data and repeats its validation; gives the data, too, for the names of its classes.
+    /// Says where the data is not what the run had.
     ///
     /// # Errors
     /// No validation data, classes other than those of the checkpoint, or what a model, a hook or the data
     /// fail with.
-    pub fn validate(&mut self, class_names: &[String]) -> Result<(Evaluation, DataModule), Error> {
-        let data = open_data(&self.config, &self.model, self.split_by.clone(), class_names)?;
-        if !class_names.is_empty() && data.class_names() != class_names {
+    pub fn validate(&mut self, checkpoint: &Checkpoint) -> Result<(Evaluation, DataModule), Error> {
+        let class_names = &checkpoint.state.given.class_names;
+        let data = open_data(&self.config, &self.model, &self.plugins, &self.earlier, class_names)?;
+        if !class_names.is_empty() && data.class_names() != class_names.as_slice() {
             return Err(FitError::Config(format!(
                 "[data] has the classes {}, the checkpoint was trained on {}: their order decides what an output means. \
                  `host test --checkpoint … --input FOLDER|TABLE|FILE` evaluates all samples of other data by the \
@@ -35,6 +38,7 @@ impl Inference {
             )
             .into());
         }
+        tell_validated(checkpoint, &self.config, &data);
         self.progress.num_validation_batches =
             self.config.trainer.limit_val_batches.map_or(batches, |limit| batches.min(limit));
         let evaluation = self.with_teardown(|inference| inference.validation_pass(&data))?;

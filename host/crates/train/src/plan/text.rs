@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use thaw_plugin_api::module_tree::ModuleTree;
 
-use super::Plan;
 use super::phase::PlannedPhase;
-use crate::progress::{batch_norms, count};
+use super::{Plan, batch_norms, count};
 use thaw_terminal::aligned;
 use thaw_terminal::escape::escape;
 

@@ -127,6 +127,7 @@ impl<'p, 'a> Matching<'p, 'a> {
             let file: Vec<&str> = found.tensors.keys().map(String::as_str).collect();
             let fitting: Vec<&str> = plan.copies.iter().map(|copy| copy.model.as_str()).collect();
             report.complete(&names, &file, &fitting, &found.part);
+            report.add_notes(&places.pretrained.notes);
             return Err(WeightsError::Mismatch(Box::new(report)));
         }
         plan.missing.extend(report.missing.into_iter().map(|tensor| tensor.name));

@@ -141,6 +141,18 @@ impl LoadReport {
         }
     }
 
+    /// What the model says of the modules in which something does not fit.
+    pub(super) fn add_notes(&mut self, notes: &[(String, String)]) {
+        let is_at = |name: &str, path: &str| name == path || below(name, path);
+        let concerns = |path: &str| {
+            let mut tensors = self.missing.iter().chain(&self.unexpected);
+            tensors.any(|tensor| is_at(&tensor.name, path) || is_at(&tensor.in_file, path))
+        };
+        let notes = notes.iter().filter(|(path, _)| concerns(path)).map(|(_, note)| note.clone());
+        let notes: Vec<String> = notes.collect();
+        self.hints.extend(notes);
+    }
+
     /// `ignore` for what cannot be loaded, where that is only a part of what the file offers.
     fn ignore_hint(&self, fitting: &[&str]) -> Option<String> {
         const PATTERNS: usize = 4;

@@ -1,6 +1,6 @@
 //! What the configuration changes, and what is refused.
 
-use thaw_plugin_api::serde_json::json;
+use thaw_plugin_api::serde_json::{Value, json};
 use thaw_plugin_api::tch::{Kind, Tensor, no_grad};
 use thaw_test_references::Built;
 
@@ -267,4 +267,17 @@ fn pretrained_files_of_all_ages_find_their_places() {
         Some("bert.encoder.layer.0.output.dense.bias")
     );
     assert_eq!(place(&roberta, "lm_head.dense.weight"), None);
+}
+
+#[test]
+fn heads_and_poolers_that_do_not_fit_have_a_layout_to_go_to() {
+    let notes = |config: Value| build::<BertClassifier>(config).description().weight_notes.clone();
+    let default = notes(json!({}));
+    assert_eq!(default.len(), 1, "{default:?}");
+    assert!(default[0].0 == "classifier" && default[0].1.contains("layout = \"sequence-classification\""));
+    let whole = notes(json!({ "layout": "sequence-classification" }));
+    assert_eq!(whole.len(), 1, "{whole:?}");
+    assert!(whole[0].0 == "bert.pooler" && whole[0].1.contains("layout = \"backbone-head\""), "{whole:?}");
+    let mnli = notes(json!({ "layout": "mnli" }));
+    assert!(mnli[0].0 == "bert.pooler" && mnli[0].1.contains("add_pooling_layer = false"), "{mnli:?}");
 }

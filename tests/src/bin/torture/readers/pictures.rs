@@ -25,7 +25,8 @@ const FORMATS: [(ImageFormat, &str); 6] = [
 /// Mutated pictures in a folder: a process takes far longer to start than to read one.
 const COUNT: usize = 60;
 
-const CONFIG: &str = r#"plugins = ["autoencoder"]
+/// A small classifier on the pictures in `pictures`.
+pub const CONFIG: &str = r#"plugins = ["autoencoder"]
 [model]
 id = "autoencoder-classifier"
 image_shape = [3, 16, 16]
@@ -50,13 +51,19 @@ impl Attack for Pictures {
     fn round(&self, folder: &Path, random: &mut Rng) -> Result<(), Fault> {
         write_good(folder)?;
         write(&folder.join("run.toml"), CONFIG)?;
-        for number in 0..COUNT {
-            let (format, extension) = FORMATS[random.usize(..FORMATS.len())];
-            let bytes = mutate::bytes(&encoded(format, random.u32(1..40), random.u32(1..40))?, random);
-            write(&folder.join(format!("pictures/{}/{number}.{extension}", ["a", "b"][number % 2])), bytes)?;
-        }
+        write_mutated(&folder.join("pictures"), random)?;
         survives(folder, &["fit", "run.toml", "--run-dir", "run"])
     }
+}
+
+/// Mutated pictures of every format, in two folders of this one.
+pub fn write_mutated(folder: &Path, random: &mut Rng) -> Result<(), Fault> {
+    for number in 0..COUNT {
+        let (format, extension) = FORMATS[random.usize(..FORMATS.len())];
+        let bytes = mutate::bytes(&encoded(format, random.u32(1..40), random.u32(1..40))?, random);
+        write(&folder.join(format!("{}/{number}.{extension}", ["a", "b"][number % 2])), bytes)?;
+    }
+    Ok(())
 }
 
 /// Two classes of a few good pictures, in `pictures`.

@@ -25,24 +25,27 @@ impl Attack for Tables {
 
     fn round(&self, folder: &Path, random: &mut Rng) -> Result<(), Fault> {
         let extension = ["csv", "tsv", "jsonl"][random.usize(..3)];
-        let mut files = [
-            (format!("texts.{extension}"), table(extension).into_bytes()),
-            ("tokenizer.json".to_owned(), read(&fixtures().join("text/tokenizer.json"))?),
-            ("config.json".to_owned(), ENCODER.as_bytes().to_vec()),
-        ];
-        let victim = [0, 0, 0, 1, 1, 2][random.usize(..6)];
-        files[victim].1 = mutate::any(&files[victim].1, random);
-        for (name, contents) in &files {
-            write(&folder.join(name), contents)?;
-        }
-        let config = format!(
-            "plugins = [\"text\"]\n[model]\nid = \"bert-classifier\"\nconfig = \"config.json\"\n[data]\n\
-             kind = \"text\"\npath = \"texts.{extension}\"\ntokenizer = \"tokenizer.json\"\nval_split = 0.3\n\
-             [trainer]\nmax_epochs = 1\n"
-        );
-        write(&folder.join("run.toml"), config)?;
+        write_model(folder, extension)?;
+        let texts = format!("texts.{extension}");
+        write(&folder.join(&texts), table(extension))?;
+        let names = [texts.as_str(), "tokenizer.json", "config.json"];
+        let victim = folder.join(names[[0, 0, 0, 1, 1, 2][random.usize(..6)]]);
+        let original = read(&victim)?;
+        write(&victim, mutate::any(&original, random))?;
         survives(folder, &["fit", "run.toml", "--run-dir", "run"])
     }
+}
+
+/// Run config, tokenizer and encoder for the texts of a table with this ending.
+pub fn write_model(folder: &Path, extension: &str) -> Result<(), Fault> {
+    write(&folder.join("tokenizer.json"), read(&fixtures().join("text/tokenizer.json"))?)?;
+    write(&folder.join("config.json"), ENCODER)?;
+    let config = format!(
+        "plugins = [\"text\"]\n[model]\nid = \"bert-classifier\"\nconfig = \"config.json\"\n[data]\n\
+         kind = \"text\"\npath = \"texts.{extension}\"\ntokenizer = \"tokenizer.json\"\nval_split = 0.3\n\
+         [trainer]\nmax_epochs = 1\n"
+    );
+    write(&folder.join("run.toml"), config)
 }
 
 fn table(extension: &str) -> String {

@@ -1,31 +1,42 @@
 //! The run config's data, as the model takes it.
 
+use std::sync::Arc;
+
 use thaw_plugin_api::context::{Progress, Stage};
 
 use crate::Error;
 use crate::config::{ConfigError, RunConfig};
-use crate::fit::{FitError, classes};
+use crate::fit::{EarlierData, FitError, PluginData, classes};
 use crate::model::HostModel;
-use thaw_data::{DataConfig, DataModule, InputDefaults, Interpolation, Limits, Split, SplitBy};
+use thaw_data::{DataConfig, DataModule, InputDefaults, Interpolation, Limits, Split};
+use thaw_plugins::PluginSet;
 
 /// The data with what the model says of its inputs. `outputs` are the classes in the order of the model's
 /// outputs, where that is known: where the data has no others and the run config lists none, its classes have
-/// that order. `split_by` is the checkpoint's, where there is one.
+/// that order. `earlier` is what the checkpoint says, where there is one.
 ///
 /// # Errors
 /// There is no `[data]`, or it cannot be read.
 pub fn open_data(
     config: &RunConfig,
     model: &HostModel,
-    split_by: SplitBy,
+    plugins: &PluginSet,
+    earlier: &EarlierData,
     outputs: &[String],
 ) -> Result<DataModule, Error> {
     let data = config.data.as_ref().ok_or_else(|| ConfigError::Incomplete {
         path: config.path.clone(),
         message: "there is no table [data], so that there is nothing to train on".to_owned(),
     })?;
-    let open = |data: &DataConfig| {
-        DataModule::open_split_by(data, config.seed, &input_defaults(model), split_by.clone())
+    let plugin = PluginData::open(config, data, plugins, earlier)?;
+    let defaults = input_defaults(model);
+    let open = |data: &DataConfig| match &plugin {
+        Some(PluginData { samples, config: prepared }) => {
+            let mut prepared = prepared.clone();
+            prepared.classes = data.class_order().map(<[String]>::to_vec).or(prepared.classes);
+            DataModule::of_shared_samples(Arc::clone(samples), &prepared, config.seed, &defaults)
+        }
+        None => DataModule::open_split_by(data, config.seed, &defaults, earlier.split_by.clone()),
     };
     let mut opened = open(data)?;
     let order = classes::in_order_of(outputs, opened.class_names());

@@ -24,7 +24,7 @@ pub fn create_callbacks(config: &RunConfig, plugins: &PluginSet) -> Result<Vec<I
 }
 
 /// Errors of a plugin that lie in the run config name the file and the table.
-fn of_table(config: &RunConfig, table: &str, error: Error) -> Error {
+pub(in crate::fit) fn of_table(config: &RunConfig, table: &str, error: Error) -> Error {
     let message = match &error {
         Error::Plugin(PluginError::Failed(failure)) if error.exit_code() == 2 => {
             format!("{} `{}` of plugin `{}`: {}", failure.kind, failure.id, failure.plugin, failure.error)

@@ -12,6 +12,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::{CallbackTable, RunConfig};
 use crate::fit::optimizer_config;
 use crate::model::HostModel;
+use thaw_data::DataConfig;
 use thaw_files::sha256::sha256_file;
 use thaw_plugins::PluginSet;
 
@@ -75,7 +76,13 @@ impl Reader<'_> {
         }
         add("model", model);
         add("model", json!({ "id": config.model.id, "weights": config.table.pointer("/model/weights") }));
-        add("data", to_json(&config.data));
+        let mut data = to_json(&config.data);
+        if let (Some(data), Some(id)) =
+            (data.as_object_mut(), config.data.as_ref().and_then(DataConfig::dataset_id))
+        {
+            fill_defaults(data, self.plugins.schema(&[Kind::Dataset], id));
+        }
+        add("data", data);
         add("optimizer", to_json(&optimizer_config(config, self.model)?));
         add("scheduler", to_json(&config.scheduler));
         add("trainer", config.trainer.to_value());

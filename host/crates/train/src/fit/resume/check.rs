@@ -7,10 +7,11 @@ use thaw_plugin_api::abi::Kind;
 use super::changes::{Change, changes};
 use super::error::{Refused, ResumeError, shown};
 use super::position::EpochPosition;
-use super::rules::{Rule, row_of};
+use super::rules::{Row, Rule, row_of};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, SavedState};
 use crate::config::RunConfig;
+use crate::fit::same_data::DataChanges;
 use crate::fit::{Fit, run_length};
 use thaw_data::{DataConfig, Source, Split};
 use thaw_optim::scheduler::RunLength;
@@ -63,7 +64,7 @@ impl Fit {
     /// Why a key is refused, if it is.
     fn refused(&self, change: &Change, saved: &SavedState, position: &EpochPosition) -> Option<Refused> {
         let refused = |reason: String| Some(Refused { change: change.clone(), reason });
-        let Some(row) = row_of(&change.key) else {
+        let Some(row) = self.row_of(&change.key) else {
             return refused("this version of the program does not resume with another value".to_owned());
         };
         match row.rule {
@@ -79,6 +80,21 @@ impl Fit {
                 Fits::Yes => None,
                 Fits::No(reason) => refused(reason),
             },
+        }
+    }
+
+    /// The row of a key; those of a data set's own stand apart from the host's of the same name.
+    fn row_of(&self, key: &str) -> Option<&'static Row> {
+        let data = self.state.config.data.as_ref().map(|data| &data.source);
+        let own = key.strip_prefix("data.").zip(data).and_then(|(key, source)| match source {
+            Source::Plugin(plugin) => Some((key, self.plugins.schema(&[Kind::Dataset], &plugin.id))),
+            _ => None,
+        });
+        match own.and_then(|(key, schema)| schema.get("properties")?.get(key)) {
+            // Data may lie elsewhere, as that of the other kinds.
+            Some(own) if own.get("format").is_some_and(|format| format == "path") => row_of("data.path"),
+            Some(_) => row_of("dataset.own"),
+            None => row_of(key),
         }
     }
 
@@ -146,18 +162,25 @@ impl Fit {
             .into());
         }
         let found = self.state.data.samples(Split::Train);
-        match saved.position.train_samples {
-            Some(expected) if expected != found && saved.position.batch > 0 => {
-                Err(ResumeError::Samples { found, expected, epoch: saved.position.epoch }.into())
+        let mut changes = DataChanges::since(saved, &self.state.config, &self.state.data);
+        let position = &saved.position;
+        match position.train_samples {
+            Some(expected) if expected != found && position.batch > 0 => {
+                return Err(ResumeError::Samples { found, expected, epoch: position.epoch }.into());
             }
             Some(expected) if expected != found => {
-                tracing::warn!(
+                self.state.warnings.warn(format_args!(
                     "[data] has {found} training samples, and had {expected} when the checkpoint was written"
-                );
-                Ok(())
+                ));
+                changes.train = None;
             }
-            _ => Ok(()),
+            _ => {}
         }
+        if let Some(change) = changes.train.filter(|change| change.is_of_samples() && position.batch > 0) {
+            return Err(ResumeError::OtherSamples { change, epoch: position.epoch }.into());
+        }
+        changes.tell_resumed();
+        Ok(())
     }
 
     /// Says which plugin files have other content than those that ran before.
@@ -170,18 +193,26 @@ impl Fit {
             let known = before.iter().find(|entry| entry.get("name").is_some_and(|known| known == name));
             let sha256 = known.and_then(|entry| entry.get("sha256")?.as_str());
             if let Some(sha256) = sha256.filter(|sha256| *sha256 != plugin.sha256()) {
-                tracing::warn!(
+                self.state.warnings.warn(format_args!(
                     "plugin `{name}` is another file than before: {} has the SHA-256 {}, and it was {sha256}",
                     plugin.path().display(),
                     plugin.sha256()
-                );
+                ));
             }
         }
     }
 }
 
 fn is_bucketed(data: &DataConfig) -> bool {
-    matches!(&data.source, Source::Text(text) if text.bucket)
+    match &data.source {
+        Source::Text(text) => text.bucket,
+        // Texts of a plugin, which are in buckets unless the table says otherwise.
+        Source::Plugin(plugin) => {
+            let bucket = plugin.keys.get("bucket").and_then(serde_json::Value::as_bool);
+            plugin.keys.contains_key("tokenizer") && bucket != Some(false)
+        }
+        _ => false,
+    }
 }
 
 fn tell(change: &Change) {

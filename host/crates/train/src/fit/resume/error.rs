@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::changes::Change;
 use crate::fit::FitError;
+use thaw_data::DataChange;
 
 /// A run config, data or position that a checkpoint cannot be gone on from with.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,18 @@ pub enum ResumeError {
         found: usize,
         /// Of the checkpoint.
         expected: usize,
+        /// The epoch.
+        epoch: usize,
+    },
+    /// Other training samples, in the middle of an epoch.
+    #[error(
+        "[data] is not what it was when the checkpoint was written in the middle of epoch {}: {change}; samples would be \
+         repeated or left out. Resume from a checkpoint at the end of an epoch, or with the data from before",
+        .epoch + 1
+    )]
+    OtherSamples {
+        /// What changed.
+        change: DataChange,
         /// The epoch.
         epoch: usize,
     },

@@ -84,6 +84,11 @@ pub const ROWS: &[Row] = &[
         note: "inputs and targets would mean something else to the trained model; the tokenizer's file may lie elsewhere",
     },
     Row {
+        keys: &["data.id", "dataset.*"],
+        rule: Refused,
+        note: "as above; `dataset.*` are the own keys of a plugin's data set in `[data]`, of which paths are as `data.path`",
+    },
+    Row {
         keys: &["data.val_split", "data.split_seed"],
         rule: Refused,
         note: "samples that were trained on would be validated on",

@@ -47,12 +47,11 @@ impl Kept {
     /// What a checkpoint keeps. Its files and their paths are written beside it; what was lost is lost for this
     /// process, which says so at its end.
     pub(in crate::fit) fn save(&self) -> SavedKept {
-        let Self { run_dir, store: _, paths: _, best, ranked, requested, lost: _, swaps } = self;
+        let Self { run_dir: _, store: _, paths: _, best, ranked, requested, lost: _, swaps } = self;
         SavedKept {
             best: best.clone(),
             ranked: ranked.clone(),
             requested: requested.clone(),
-            records: run_dir.position(),
             swaps: swaps.clone(),
         }
     }
@@ -60,7 +59,7 @@ impl Kept {
     /// Takes over what a checkpoint keeps of those checkpoints that are there. `folder` is its own: of another
     /// run directory, perhaps, of which strategies may restore checkpoints in this one.
     ///
-    /// Swaps are repeated before `setup`, and records are cut when nothing can be refused any more.
+    /// Swaps are repeated before `setup`.
     ///
     /// # Errors
     /// A checkpoint of the other run directory cannot be copied.
@@ -69,8 +68,7 @@ impl Kept {
         saved: &SavedKept,
         folder: &Path,
     ) -> Result<(), CheckpointError> {
-        let SavedKept { best: saved_best, ranked: saved_ranked, requested: asked, records: _, swaps: _ } =
-            saved;
+        let SavedKept { best: saved_best, ranked: saved_ranked, requested: asked, swaps: _ } = saved;
         let Self { run_dir: _, store, paths: _, best, ranked, requested, lost: _, swaps: _ } = self;
         requested.clone_from(asked);
         if let Some(checkpoints) = folder.parent() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::finite;
 use crate::checkpoint::{Meter, SavedMeasured};
-use crate::fit::readings::Readings;
+use crate::fit::readings::{Arriving, Readings};
 use crate::fit::{Evaluation, FitError};
 
 /// Losses and metrics of a run, and what of them is still on its way from the device.
@@ -43,6 +43,16 @@ impl Measured {
             not_finite: None,
             validation: None,
             validated_at: None,
+        }
+    }
+
+    /// What is read, with where it goes.
+    pub(in crate::fit) fn arriving(&mut self) -> Arriving<'_> {
+        Arriving {
+            readings: &mut self.readings,
+            meter: &mut self.meter,
+            loss: &mut self.loss,
+            not_finite: &mut self.not_finite,
         }
     }
 

@@ -11,6 +11,8 @@ use thaw_optim::scheduler::RunLength;
 pub struct Position {
     /// Epoch, batch and step, as hooks see them, and how many there are to be.
     pub progress: Progress,
+    /// Samples that were trained on since the run was started, each as often as it was.
+    pub samples: u64,
     /// Samples in the present accumulation window; 0 between two windows.
     pub window_samples: usize,
     /// See [`RunLength::extra_steps`].
@@ -23,7 +25,7 @@ impl Position {
     /// What a checkpoint keeps: it lies between two accumulation windows, and only a run that has not failed
     /// writes one. `length` is the run's, with [`Self::extra_steps`].
     pub(in crate::fit) fn save(&self, data: &DataModule, length: RunLength) -> SavedPosition {
-        let Self { progress, window_samples: _, extra_steps: _, exception: _ } = self;
+        let Self { progress, samples, window_samples: _, extra_steps: _, exception: _ } = self;
         SavedPosition {
             epoch: progress.epoch,
             batch: progress.batch_index,
@@ -31,14 +33,24 @@ impl Position {
             train_samples: Some(data.samples(Split::Train)),
             global_step: progress.global_step,
             length: Some(length),
+            samples: Some(*samples),
         }
     }
 
     /// Takes over what a checkpoint keeps, at a batch counted in batches of now. How many there are to be, the
     /// run config and the data say; `extra_steps` follow from the lengths of then and now.
     pub(in crate::fit) fn restore(&mut self, saved: &SavedPosition, at_batch: usize) {
-        let SavedPosition { epoch, batch: _, sample: _, train_samples: _, global_step, length: _ } = saved;
-        let Self { progress, window_samples, extra_steps: _, exception: _ } = self;
+        let SavedPosition {
+            epoch,
+            batch: _,
+            sample: _,
+            train_samples: _,
+            global_step,
+            length: _,
+            samples: _,
+        } = saved;
+        let Self { progress, samples, window_samples, extra_steps: _, exception: _ } = self;
+        *samples = saved.samples_of_run();
         progress.epoch = *epoch;
         progress.batch_index = at_batch;
         progress.global_step = *global_step;

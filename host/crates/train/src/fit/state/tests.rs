@@ -11,22 +11,22 @@ use thaw_plugin_api::module_tree::BatchNorm;
 use thaw_plugin_api::prelude::{Config, Model, Result, Tensors, nn};
 
 use super::*;
-use crate::checkpoint::{Best, Checkpoint, CheckpointStore, SavedScaler, Snapshot};
+use crate::checkpoint::{Best, Checkpoint, CheckpointStore, SavedObserved, SavedScaler, Snapshot};
 use crate::fit::build::{open_data, storages};
 use crate::fit::readings::Readings;
 use crate::fit::resume::Resumed;
-use crate::fit::{LossScaler, Monitored};
+use crate::fit::{EarlierData, LossScaler, Monitored};
 use crate::model::HostModel;
 use crate::run_dir::{Place, RunDir};
-use thaw_data::SplitBy;
 use thaw_optim::optimizer::Parameters;
 use thaw_optim::scheduler::Scheduler;
+use thaw_plugins::PluginSet;
 use thaw_torch::reading::Reads;
 use thaw_weights::{WriteOptions, write_safetensors};
 
 /// Keys of `state.json` that are the same for two runs of one run config, or that are put in place before or
 /// after [`RunState::restore_run`]: what was given, the state of plugins, and where records end.
-const ELSEWHERE: [&str; 12] = [
+const ELSEWHERE: [&str; 13] = [
     "format",
     "thaw",
     "files",
@@ -39,6 +39,7 @@ const ELSEWHERE: [&str; 12] = [
     "callbacks",
     "records",
     "swaps",
+    "seconds",
 ];
 /// Keys of what lies on disk, which is not put back.
 const ON_DISK: [&str; 3] = ["best", "kept", "requested"];
@@ -84,7 +85,7 @@ fn fresh(folder: &Path, name: &str) -> RunState {
     let config = RunConfig::from_table(&folder.join("run.toml"), table, &[]).unwrap();
     let raw = create_model::<Small>("{}".into()).into_result().unwrap();
     let model = HostModel::new(raw, "small", "test").unwrap();
-    let data = open_data(&config, &model, SplitBy::default(), &[]).unwrap();
+    let data = open_data(&config, &model, &PluginSet::default(), &EarlierData::default(), &[]).unwrap();
     let optimizer_config = config.optimizer.clone().unwrap();
     let group = optimizer_config.group("default", vec!["head.weight".to_owned()]);
     let optimizer = Optimizer::new(optimizer_config.clone(), vec![group]).unwrap();
@@ -110,6 +111,7 @@ fn fresh(folder: &Path, name: &str) -> RunState {
         requests: Requests::default(),
         kept: Kept::new(run_dir, store),
         watched: Watched::default(),
+        warnings: Warnings::default(),
     }
 }
 
@@ -121,6 +123,7 @@ fn change_everything(state: &mut RunState) {
     position.progress = Progress { epoch, batch_index, global_step, ..position.progress };
     position.extra_steps = 3;
     position.window_samples = 5;
+    position.samples = 13;
     measured.metrics.insert("val_loss".to_owned(), 0.5);
     measured.known_metrics.extend(["val_acc", "val_loss"].map(str::to_owned));
     measured.meter.add("train_loss", 0.25, 4);
@@ -174,7 +177,8 @@ struct Seen {
 }
 
 fn seen(state: &RunState) -> Seen {
-    let Snapshot { model, optimizer, files: _, state } = state.snapshot(Vec::new()).unwrap();
+    let Snapshot { model, optimizer, files: _, state } =
+        state.snapshot(Vec::new(), SavedObserved::default()).unwrap();
     let numbers = |tensors: Vec<(String, Tensor)>| {
         let own = tensors.into_iter().filter(|(name, _)| !name.starts_with("random_state/"));
         own.map(|(name, tensor)| {
@@ -204,7 +208,11 @@ fn a_restored_run_saves_the_checkpoint_that_it_came_from() {
     change_everything(&mut run);
     let saved = seen(&run);
     assert_all_differ(&before, &saved);
-    let checkpoint = run.kept.store.save("epoch=2-step=7", run.snapshot(Vec::new()).unwrap()).unwrap();
+    let checkpoint = run
+        .kept
+        .store
+        .save("epoch=2-step=7", run.snapshot(Vec::new(), SavedObserved::default()).unwrap())
+        .unwrap();
     let checkpoint = Checkpoint::open(&checkpoint).unwrap();
 
     let mut restored = fresh(folder.path(), "restored");

@@ -47,13 +47,13 @@ impl Fit {
         for swap in saved.kept.swaps.iter().chain(&self.swapping.replay) {
             let table = format!("/callbacks/{}", swap.index);
             if self.state.config.table.pointer(&table) != saved.given.config.pointer(&table) {
-                tracing::warn!(
+                self.state.warnings.warn(format_args!(
                     "callbacks[{}]: what is changed of `{}` has no effect: from epoch {} on `{}` replaces it",
                     swap.index,
                     swap.replaced,
                     swap.epoch + 1,
                     swap.id
-                );
+                ));
             }
         }
         for swap in &saved.kept.swaps {

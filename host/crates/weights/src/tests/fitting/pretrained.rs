@@ -99,3 +99,28 @@ fn position_embeddings_are_interpolated_as_torchvision_does_where_the_config_say
         "twelve patches are no square"
     );
 }
+
+#[test]
+fn what_a_model_says_of_a_module_is_a_hint_where_that_does_not_fit() {
+    let names = PretrainedNames {
+        notes: vec![
+            ("decoder".to_owned(), "another layout has the decoder".to_owned()),
+            ("head".to_owned(), "a file without a head is for another layout".to_owned()),
+            ("encoder".to_owned(), "not this".to_owned()),
+        ],
+        ..PretrainedNames::default()
+    };
+    let mut model: Vec<TensorSpec> =
+        autoencoder().into_iter().filter(|tensor| !tensor.name.starts_with("decoder.")).collect();
+    model.push(TensorSpec::new("head.weight", [2], Kind::Float));
+    let refused = plan_pretrained(&model, &weights(), &config(), &names);
+    let Err(WeightsError::Mismatch(report)) = refused else { panic!("{refused:?}") };
+    let text = report.to_string();
+    assert!(
+        text.contains("another layout has the decoder") && text.contains("file without a head"),
+        "{text}"
+    );
+    assert!(!text.contains("not this"), "{text}");
+    let fits = plan_pretrained(&autoencoder(), &weights(), &config(), &names).unwrap();
+    assert!(fits.notes.is_empty(), "a module is no name of a tensor: {:?}", fits.notes);
+}

@@ -19,7 +19,7 @@ fn keys(name: &str, section: &Value) -> Vec<String> {
 
 /// Every key that a run config may have. Keys of a plugin's own stand for all of theirs.
 fn all_keys() -> Vec<String> {
-    let own = ["model.num_classes", "callbacks", "callbacks.0.patience"];
+    let own = ["model.num_classes", "callbacks", "callbacks.0.patience", "dataset.own"];
     let mut all = own.map(str::to_owned).to_vec();
     let schema = RunConfig::schema(&[]);
     for (name, section) in schema["properties"].as_object().unwrap() {

@@ -1,9 +1,10 @@
 //! Numbers and tables as text.
 
-use thaw_plugin_api::module_tree::{Module, ModuleTree};
+use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::ParamGroup;
 
 use thaw_terminal::aligned;
+use thaw_train::plan::{batch_norms, count};
 
 /// The groups as a table. The first value changes exactly when something else trains; rates alone do not
 /// change it.
@@ -56,23 +57,6 @@ pub fn rates(groups: &[ParamGroup]) -> String {
         .join(", ")
 }
 
-/// How many batch norms are in which mode.
-pub fn batch_norms(tree: &ModuleTree) -> String {
-    let norms: Vec<&Module> = tree.modules().iter().filter(|module| module.is_batch_norm()).collect();
-    let of = |name: &str, fits: &dyn Fn(&Module) -> bool| {
-        let count = norms.iter().filter(|module| fits(module)).count();
-        (count > 0).then(|| format!("{count} {name}"))
-    };
-    let kinds = [
-        of("in training", &|module| module.training && module.track_running_stats == Some(true)),
-        of("with batch statistics only", &|module| {
-            module.training && module.track_running_stats == Some(false)
-        }),
-        of("in evaluation mode", &|module| !module.training),
-    ];
-    kinds.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
 fn aligned(rows: &[[String; 5]]) -> String {
     let width = |column: usize| aligned::widest(rows.iter().map(|row| &row[column]));
     let widths: [usize; 5] = std::array::from_fn(width);
@@ -92,15 +76,6 @@ fn aligned(rows: &[[String; 5]]) -> String {
     text
 }
 
-/// A count of parameters: `3.4 M`.
-pub fn count(number: u64) -> String {
-    match number {
-        0..1_000 => number.to_string(),
-        1_000..1_000_000 => format!("{:.1} k", number as f64 / 1e3),
-        _ => format!("{:.1} M", number as f64 / 1e6),
-    }
-}
-
 /// A time in words: `1 min 20 s`.
 pub fn duration(seconds: f64) -> String {
     let seconds = seconds.round().max(0.0) as u64;
@@ -116,8 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_and_durations_read_as_words() {
-        assert_eq!([count(999), count(9_000), count(3_400_000)], ["999", "9.0 k", "3.4 M"]);
+    fn durations_read_as_words() {
         assert_eq!([duration(59.4), duration(80.0), duration(3700.0)], ["59 s", "1 min 20 s", "1 h 1 min"]);
     }
 }

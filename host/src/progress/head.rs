@@ -1,0 +1,27 @@
+//! The head of a run.
+
+use tch::Device;
+
+use thaw_train::fit::events::RunStarted;
+use thaw_train::plan::count;
+
+/// What trains on what, and where it is written.
+pub fn of(run: &RunStarted<'_>) -> String {
+    let firsts = run.tree.parameters().filter(|parameter| parameter.tied_to.is_none());
+    let parameters = count(firsts.map(|parameter| parameter.numel()).sum());
+    format!(
+        "model      {} ({parameters} parameters) on {}\ndata       {}\nplugins    {}\nrun        {}",
+        run.model,
+        device_name(run.device),
+        run.data,
+        run.plugins.join(", "),
+        run.shown_run_dir.display()
+    )
+}
+
+fn device_name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
+    }
+}
