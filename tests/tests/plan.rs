@@ -212,5 +212,8 @@ fn a_name_of_any_length_is_shortened_in_the_plan() {
     run.write("schedule.toml", phase);
     let plan = run.host(["plan", "run.toml"]).succeeded().stdout;
     assert!(plan.lines().all(|line| line.len() < 1000), "{} characters", plan.len());
+    let ended = run.host(["plan", "run.toml", "--set", "trainer.max_epochs=3"]).succeeded().stdout;
+    assert!(ended.contains("the run ends here: "), "{ended}");
+    assert!(ended.lines().all(|line| line.len() < 1000), "{} characters", ended.len());
     run.fit(&[]).succeeded();
 }

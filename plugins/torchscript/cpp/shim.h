@@ -66,7 +66,7 @@ std::vector<std::string> chain_of(const torch::jit::Module& module);
 std::vector<Argument> arguments_of(const torch::jit::Module& module);
 // Has norms refuse a batch that has one value for a statistic, as PyTorch's layers do. After everything else was read of
 // the code, since this changes it.
-void check_statistics(const torch::jit::Module& root);
+void check_statistics(const std::vector<Entry>& modules);
 
 // A copy of the text that Rust frees with thaw_script_free_text.
 inline char* text(const char* message) { return ::strdup(message == nullptr ? "" : message); }

@@ -45,8 +45,9 @@ fn a_model_that_panics_when_it_is_dropped_is_told_of_and_its_run_stands() {
 }
 
 #[test]
-fn a_tensor_of_a_model_that_libtorch_panics_at_is_told_of() {
-    run("tensors", "error").fit(&[]).failed(3, &["model `faulty-model` of plugin `thaw-faulty-model`"]);
+fn a_tensor_of_a_model_that_has_no_values_is_told_of() {
+    let who = "model `faulty-model` of plugin `thaw-faulty-model` failed in `describe`";
+    run("tensors", "error").fit(&[]).failed(3, &[who, "its tensor `nothing.values` has no values"]);
 }
 
 #[test]

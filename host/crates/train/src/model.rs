@@ -141,6 +141,12 @@ impl HostModel {
         let description: Description = serde_json::from_str(&text).map_err(|error| failure(error.into()))?;
         let tensors: Vec<(String, Tensor)> = Tensors::from(raw.tensors()).into_iter().collect();
         drop(entered);
+        if let Some((name, _)) = tensors.iter().find(|(_, tensor)| !tensor.defined()) {
+            // Whoever asks tch for its type or sizes panics.
+            let name = thaw_terminal::escape(name);
+            let text = format!("its tensor `{name}` has no values");
+            return Err(failure(thaw_plugin_api::Error::new(text)));
+        }
         let positions = tensors.iter().enumerate().map(|(index, (name, _))| (name.clone(), index)).collect();
         let mut model = Self {
             id: id.to_owned(),

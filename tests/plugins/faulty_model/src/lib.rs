@@ -93,7 +93,7 @@ impl Model for FaultyModel {
         config.fail_in("new")?;
         if config.function == "tensors" {
             // One that libtorch has no values of: whoever asks for its sizes panics.
-            let _ = root.buffer("nothing", Tensor::new());
+            let _ = (root / "nothing").module("Nothing")?.buffer("values", Tensor::new());
         }
         let backbone = nn::Linear::new(&(root / "backbone"), config.features, 8)?;
         let head = nn::Linear::new(&(root / "head"), 8, config.num_classes)?;

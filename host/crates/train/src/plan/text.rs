@@ -7,7 +7,7 @@ use thaw_plugin_api::module_tree::ModuleTree;
 use super::phase::PlannedPhase;
 use super::{Plan, batch_norms, count};
 use thaw_terminal::aligned;
-use thaw_terminal::escape::escape;
+use thaw_terminal::escape::{escape, excerpt};
 
 impl Plan {
     /// The phases, one below the other.
@@ -18,7 +18,7 @@ impl Plan {
             text.push('\n');
         }
         if let Some(reason) = &self.stopped {
-            let _ = writeln!(text, "the run ends here: {}", escape(reason));
+            let _ = writeln!(text, "the run ends here: {}", excerpt(&escape(reason)));
         }
         if self.rates_follow_steps {
             let _ = writeln!(
@@ -55,7 +55,7 @@ fn write_phase(text: &mut String, phase: &PlannedPhase<'_>) {
         let _ = writeln!(text, "  group {name}  {parameters:>7}  {}", rates(&phase.rates(index)));
     }
     for note in phase.notes() {
-        let _ = writeln!(text, "  {note}");
+        let _ = writeln!(text, "  {}", excerpt(note));
     }
     for finding in &first.findings {
         let _ = writeln!(text, "  ! {finding}");
