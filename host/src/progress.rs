@@ -4,8 +4,6 @@ mod head;
 mod line;
 mod table;
 
-use std::fmt::Display;
-
 use thaw_plugin_api::context::Progress;
 
 use self::line::Line;
@@ -19,6 +17,8 @@ pub struct Terminal {
     line: Option<Line>,
     last_table: Option<String>,
     last_rates: String,
+    /// Whether it was told that lines are lost.
+    is_loss_told: bool,
 }
 
 impl Terminal {
@@ -29,7 +29,7 @@ impl Terminal {
 
     /// What trains at which rate: a table where something else trains than before, a line where only rates
     /// have changed.
-    fn groups(&mut self, progress: &Progress, changed: &GroupsChanged<'_>) -> Result<(), ObserverError> {
+    fn groups(&mut self, progress: &Progress, changed: &GroupsChanged<'_>) -> Result<(), OutputError> {
         let rates = table::rates(changed.groups);
         let (what, table) = table::groups(changed.tree, changed.groups);
         let text = if self.last_table.as_ref() != Some(&what) {
@@ -41,24 +41,19 @@ impl Terminal {
         };
         (self.last_table, self.last_rates) = (Some(what), rates);
         match &self.line {
-            Some(line) => line.suspend(|| show(text)),
-            None => show(text),
+            Some(line) => line.suspend(|| print(text)),
+            None => print(text),
         }
     }
-}
 
-impl Observer for Terminal {
-    fn name(&self) -> &str {
-        "terminal"
-    }
-
-    fn on_event(&mut self, event: &Event<'_>) -> Result<(), ObserverError> {
+    /// Writes what an event gives to see.
+    fn show(&mut self, event: &Event<'_>) -> Result<(), OutputError> {
         let progress = &event.progress;
         match &event.kind {
-            EventKind::RunStarted(run) => show(head::of(run)),
+            EventKind::RunStarted(run) => print(head::of(run)),
             EventKind::Resumed { .. } => {
                 let Progress { epoch, batch_index, global_step, .. } = progress;
-                show(format_args!("resumed at epoch {epoch}, batch {batch_index}, step {global_step}"))
+                print(format_args!("resumed at epoch {epoch}, batch {batch_index}, step {global_step}"))
             }
             EventKind::EpochStarted => {
                 self.line = Some(Line::new(progress));
@@ -72,7 +67,7 @@ impl Observer for Terminal {
                 Ok(())
             }
             EventKind::EpochEnded { metrics } => match self.line.take() {
-                Some(line) => show(line.end(progress, metrics)),
+                Some(line) => print(line.end(progress, metrics)),
                 None => Ok(()),
             },
             EventKind::RunEnded(_) => {
@@ -84,12 +79,18 @@ impl Observer for Terminal {
     }
 }
 
-/// Lines that standard output does not take.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}; the run goes on without these lines")]
-struct LostLines(OutputError);
+impl Observer for Terminal {
+    fn name(&self) -> &str {
+        "terminal"
+    }
 
-/// Writes lines to standard output. Where they are lost, that is said once, and the run goes on.
-fn show(text: impl Display) -> Result<(), ObserverError> {
-    print(text).map_err(|error| ObserverError::Lost(LostLines(error).into()))
+    fn on_event(&mut self, event: &Event<'_>) -> Result<(), ObserverError> {
+        // Lines are no part of what a run leaves: it does well without them.
+        if let Err(error) = self.show(event)
+            && !std::mem::replace(&mut self.is_loss_told, true)
+        {
+            tracing::error!("{error}; the run goes on without these lines");
+        }
+        Ok(())
+    }
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 /// Keys of a record that differ from run to run.
 const OF_THE_CLOCK: [&str; 2] = ["time", "seconds"];
 
-/// Records of `metrics.jsonl` or `groups.jsonl` without the time of day and the seconds since the start. A line
-/// that is no record stays as it is.
+/// Records of `metrics.jsonl` or `groups.jsonl` without the time of day and the seconds since the start. A
+/// line that is no record stays as it is.
 pub fn without_times(records: &[u8]) -> String {
     String::from_utf8_lossy(records).split_inclusive('\n').map(line_without_times).collect()
 }
@@ -17,8 +17,8 @@ fn line_without_times(line: &str) -> String {
     format!("{}\n", Value::Object(record))
 }
 
-/// What a checkpoint says of the length of a file of records, as a number of records: in bytes they differ with
-/// the times in them. A length that ends inside of a record stays as it is.
+/// What a checkpoint says of the length of a file of records, as a number of records: in bytes they differ
+/// with the times in them. A length that ends inside of a record stays as it is.
 pub fn records_until(length: &Value, records: &[u8]) -> Value {
     let until = length.as_u64().and_then(|length| records.get(..usize::try_from(length).ok()?));
     match until {

@@ -211,8 +211,10 @@ fn what_an_observer_loses_is_said_once_and_it_is_told_of_what_comes() {
         _ => Ok(()),
     });
     let (observer, lines) = recorder();
-    train(&run, short("run").observed(lossy).observed(observer));
+    let error = short("run").observed(lossy).observed(observer).build(&run).unwrap().run().unwrap_err();
+    assert!(error.to_string().contains("the disk is full"), "the run trains to its end and says so: {error}");
     let lines = lines.take();
+    assert!(lines.contains(&"end of epoch 1".to_owned()), "{lines:?}");
     assert_eq!(lines.iter().filter(|line| *line == "warned: the disk is full").count(), 1, "{lines:?}");
 }
 

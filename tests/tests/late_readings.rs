@@ -1,6 +1,6 @@
 //! A run that does not wait for its device: losses, metrics and norms are read batches later, and nothing of
-//! what the run writes tells the difference. On the CPU nothing has to be waited for; that reading is late all
-//! the same is what these tests ask for.
+//! what the run writes tells the difference. On the CPU nothing has to be waited for; that reading is late
+//! all the same is what these tests ask for.
 
 use thaw_tests::{InProcess, Outcome, in_process};
 use thaw_torch::reading::{Reads, WaitCounter};
@@ -15,8 +15,8 @@ fn what_is_read_late_is_written_as_if_it_were_read_at_once() {
     Outcome::of(&run.folder().join("at-once")).assert_same(&run.folder().join("late"), "read late");
 }
 
-/// An epoch waits as often, however many batches it has. With SGD: the CPU's Adam kernels read their own count of
-/// steps, which those of a GPU do not.
+/// An epoch waits as often, however many batches it has. With SGD: the CPU's Adam kernels read their own
+/// count of steps, which those of a GPU do not.
 #[test]
 fn no_step_waits_between_records() {
     let run = in_process("");

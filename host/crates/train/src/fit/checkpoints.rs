@@ -140,8 +140,8 @@ impl Fit {
         Ok(())
     }
 
-    /// The checkpoint with its value; none where no checkpoint is kept for it, or where these weights have none:
-    /// in an epoch that does not validate there is no `val_loss`.
+    /// The checkpoint with its value; none where no checkpoint is kept for it, or where these weights have
+    /// none: in an epoch that does not validate there is no `val_loss`.
     ///
     /// # Errors
     /// A metric of which nobody knows which way it improves.
@@ -216,8 +216,8 @@ impl Fit {
         }
     }
 
-    /// A checkpoint that cannot be written does not end the run: the one before is intact. A run whose last one
-    /// of its `kind` (`last`, `best`, a hook's name) is not written ends with an error.
+    /// A checkpoint that cannot be written does not end the run: the one before is intact. A run whose last
+    /// one of its `kind` (`last`, `best`, a hook's name) is not written ends with an error.
     fn written(
         &mut self,
         name: &str,

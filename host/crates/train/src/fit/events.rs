@@ -1,8 +1,8 @@
 //! What happens in a run, and who is told.
 //!
 //! The loop emits typed [events](EventKind); [observers](Observer) are told of them: the records of a run
-//! directory, the display on a terminal, loggers of other programs. The loop does not know who listens, and what
-//! it computes does not depend on it.
+//! directory, the display on a terminal, loggers of other programs. The loop does not know who listens, and
+//! what it computes does not depend on it.
 //!
 //! An observer that prints the rates of every epoch, and loses nothing of a GPU's time:
 //!
@@ -19,7 +19,7 @@
 //!     fn on_event(&mut self, event: &Event<'_>) -> Result<(), ObserverError> {
 //!         if let EventKind::GroupsChanged(groups) = &event.kind {
 //!             for group in groups.groups {
-//!                 println!("{:8.1} s  epoch {}  {} {}", event.seconds, event.progress.epoch, group.name, group.lr);
+//!                 println!("epoch {}  {} {}", event.progress.epoch, group.name, group.lr);
 //!             }
 //!         }
 //!         Ok(())
@@ -41,7 +41,7 @@
 //!     StepDone
 //!     Logged                                                  every log_every_n_steps batches
 //!     ValidationStarted …, Validated, Logged                  where a hook asked for a validation
-//!     CheckpointWritten, CheckpointLost                       where a hook or every_n_train_steps asks for one
+//!     CheckpointWritten, CheckpointLost                       by a hook or every_n_train_steps
 //!   ValidationStarted …, Validated ?                          in an epoch that validates
 //!   Logged
 //!   EpochEnded
@@ -49,10 +49,10 @@
 //! RunEnded
 //! ```
 //!
-//! [`Warned`](EventKind::Warned) comes anywhere. A run that goes on inside an epoch has no `GroupsChanged` before
-//! the first `StepDone`: they are as its checkpoint has them. One that stops inside an epoch for another reason
-//! than an interrupt writes `last` first, then ends the epoch. `RunEnded` is the last event, however the run ends; of a run that
-//! cannot be built there are no events.
+//! [`Warned`](EventKind::Warned) comes anywhere. A run that goes on inside an epoch has no `GroupsChanged`
+//! before the first `StepDone`: they are as its checkpoint has them. One that stops inside an epoch for
+//! another reason than an interrupt writes `last` first, then ends the epoch. `RunEnded` is the last event,
+//! however the run ends; of a run that cannot be built there are no events.
 
 mod clock;
 mod error;
@@ -78,8 +78,8 @@ pub use warnings::Warnings;
 pub struct Event<'r> {
     /// The time of day, in UTC.
     pub time: OffsetDateTime,
-    /// Seconds since the run was started. A resumed run goes on from those of its checkpoint: time between two
-    /// processes, and what came after the checkpoint, does not count.
+    /// Seconds since the run was started. A resumed run goes on from those of its checkpoint: time between
+    /// two processes, and what came after the checkpoint, does not count.
     pub seconds: f64,
     /// Where the run stands.
     pub progress: Progress,
@@ -90,20 +90,22 @@ pub struct Event<'r> {
 /// Is told of what happens in a run.
 ///
 /// Called on the thread that trains, between two steps: what takes long belongs on a thread of the observer's
-/// own. An observer that fails or panics is named in a warning and told nothing more; see [`ObserverError`] for
-/// the two other ways to fail. Observers are told in the order in which they were given.
+/// own. An observer that fails or panics is named in a warning and told nothing more; see [`ObserverError`]
+/// for the two other ways to fail. Observers are told in the order in which they were given.
 pub trait Observer {
-    /// What it is called in messages and, where it keeps something, in checkpoints: short, and its own in a run.
+    /// What it is called in messages and, where it keeps something, in checkpoints: short, and its own in a
+    /// run.
     fn name(&self) -> &str;
 
-    /// Something happened. Values that have to be waited for are read by methods of the event: one that is not
-    /// asked costs nothing.
+    /// Something happened. Values that have to be waited for are read by methods of the event: one that is
+    /// not asked costs nothing.
     ///
     /// # Errors
     /// It failed; the run mostly goes on.
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), ObserverError>;
 
-    /// Writes what waits to be written: plugins are called next that may end the process, or an epoch is over.
+    /// Writes what waits to be written: plugins are called next that may end the process, or an epoch is
+    /// over.
     ///
     /// # Errors
     /// As [`Observer::on_event`].
@@ -111,8 +113,8 @@ pub trait Observer {
         Ok(())
     }
 
-    /// What a checkpoint is to keep of this observer, so that it can go back there. What was told until now has
-    /// to be on disk when this returns. Null keeps nothing.
+    /// What a checkpoint is to keep of this observer, so that it can go back there. What was told until now
+    /// has to be on disk when this returns. Null keeps nothing.
     ///
     /// # Errors
     /// As [`Observer::on_event`].
@@ -120,8 +122,8 @@ pub trait Observer {
         Ok(Value::Null)
     }
 
-    /// The run is to go on from a checkpoint that kept this. Looks whether that is possible and changes nothing
-    /// yet: others may refuse. [`EventKind::Resumed`] follows where all agree.
+    /// The run is to go on from a checkpoint that kept this. Looks whether that is possible and changes
+    /// nothing yet: others may refuse. [`EventKind::Resumed`] follows where all agree.
     ///
     /// # Errors
     /// It is not: [`ObserverError::EndsRun`] refuses the resume.

@@ -18,8 +18,8 @@ impl Fit {
         self.state.measured.used_rates.extend(groups.iter().map(|group| group.lr));
     }
 
-    /// The rates for the record of a batch, by the names that groups have before its step; none where it has no
-    /// record.
+    /// The rates for the record of a batch, by the names that groups have before its step; none where it has
+    /// no record.
     pub(super) fn rates_of_record(&self, batch: usize) -> Option<Vec<(String, f64)>> {
         let every = self.state.config.trainer.log_every_n_steps;
         let is_logged = every > 0 && (batch + 1).is_multiple_of(every);

@@ -8,7 +8,8 @@ use std::fmt;
 pub enum ObserverError {
     /// It cannot go on. It is named in a warning and told nothing more; the run goes on without it.
     Failed(Box<dyn Error + Send + Sync>),
-    /// Something was lost, as on a full disk. That is said once; the observer is told of what comes.
+    /// Something of what the run is to leave was lost, as on a full disk. That is said once; the observer is
+    /// told of what comes, and the run fails at its end.
     Lost(Box<dyn Error + Send + Sync>),
     /// Without this observer the run means nothing: it ends with this error.
     EndsRun(Box<dyn Error + Send + Sync>),

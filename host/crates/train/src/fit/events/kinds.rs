@@ -14,8 +14,8 @@ use crate::model::HostModel;
 use crate::swap::Swap;
 use thaw_torch::reading::{Copying, Reading};
 
-/// What happened. Where the run stands is beside it, in [`Event::progress`](super::Event::progress): the epoch
-/// and the batch that are under way, from 0, and the optimizer steps that are done.
+/// What happened. Where the run stands is beside it, in [`Event::progress`](super::Event::progress): the
+/// epoch and the batch that are under way, from 0, and the optimizer steps that are done.
 #[non_exhaustive]
 pub enum EventKind<'r> {
     /// The run is built, and nothing of an earlier one is written over yet.
@@ -41,7 +41,8 @@ pub enum EventKind<'r> {
         /// Batches it will see.
         batches: usize,
     },
-    /// A batch of a validation is done: [`Progress::batch_index`](thaw_plugin_api::context::Progress::batch_index).
+    /// A batch of a validation is done:
+    /// [`Progress::batch_index`](thaw_plugin_api::context::Progress::batch_index).
     ValidationBatchDone {
         /// Its samples.
         samples: usize,
@@ -156,8 +157,8 @@ pub struct StepDone<'r> {
 }
 
 impl StepDone<'_> {
-    /// The newest loss that has arrived, perhaps an earlier batch's. Never waits: asks for those after it, which
-    /// are there some batches later. Ask when it is to be shown, not after every batch.
+    /// The newest loss that has arrived, perhaps an earlier batch's. Never waits: asks for those after it,
+    /// which are there some batches later. Ask when it is to be shown, not after every batch.
     pub fn latest_loss(&self) -> Option<f64> {
         self.late.latest_loss()
     }

@@ -164,7 +164,8 @@ impl Subscribed {
     }
 }
 
-/// What ended a run in an observer. Errors of the run itself, such as those of its device, stay what they are.
+/// What ended a run in an observer. Errors of the run itself, such as those of its device, stay what they
+/// are.
 fn ends_run(name: &str, error: Box<dyn Error + Send + Sync>) -> FitError {
     match error.downcast::<FitError>() {
         Ok(error) => *error,

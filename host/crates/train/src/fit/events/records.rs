@@ -30,8 +30,8 @@ pub enum RecordsError {
     },
     /// The file is shorter than the checkpoint says: somebody wrote into it.
     #[error(
-        "{}: it ends after {found} bytes, and had {expected} when the checkpoint was written; remove it to go on without \
-         those records",
+        "{}: it ends after {found} bytes, and had {expected} when the checkpoint was written; remove it to go on \
+         without those records",
         path.display()
     )]
     Short {
@@ -51,7 +51,10 @@ pub enum RecordsError {
         found: Value,
     },
     /// Somebody removed the file.
-    #[error("{}: it was removed during the run, and its records are lost; the run goes on without them", path.display())]
+    #[error(
+        "{}: it was removed during the run, and its records are lost; the run goes on without them",
+        path.display()
+    )]
     Removed {
         /// The file.
         path: PathBuf,

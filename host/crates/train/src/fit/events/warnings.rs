@@ -15,8 +15,8 @@ pub(super) struct Warning {
     pub(super) text: String,
 }
 
-/// Where the parts of a run leave their warnings. They go into the log at once, and to observers with the next
-/// event: hooks that warn cannot reach these while they act on the run. Clones share what waits.
+/// Where the parts of a run leave their warnings. They go into the log at once, and to observers with the
+/// next event: hooks that warn cannot reach these while they act on the run. Clones share what waits.
 #[derive(Clone, Default)]
 pub struct Warnings(Rc<RefCell<Vec<Warning>>>);
 
