@@ -215,7 +215,7 @@ pub mod private {
     }
 
     fn item<C: Config>(kind: Kind, id: &str, description: &str) -> Item {
-        let schema = C::schema();
+        let schema = crate::config::document::<C>();
         let documented = schema.get("description").and_then(serde_json::Value::as_str).unwrap_or_default();
         let description =
             if description.is_empty() { documented.lines().next().unwrap_or_default() } else { description };
@@ -273,46 +273,14 @@ pub mod private {
         Error::of(ErrorKind::Config, format_args!("this plugin has no {kind} `{id}`")).into()
     }
 
-    /// The keys of a table's schema.
-    pub fn schema_keys(schema: &serde_json::Value) -> Vec<String> {
-        let properties = schema.get("properties").and_then(serde_json::Value::as_object);
-        properties.into_iter().flat_map(|table| table.keys().cloned()).collect()
-    }
+    /// A table.
+    pub type Table = serde_json::Map<String, serde_json::Value>;
 
-    /// Puts a nested table's keys into the one around it.
-    pub fn merge_schema(
-        nested: serde_json::Value,
-        properties: &mut serde_json::Map<String, serde_json::Value>,
-        required: &mut Vec<serde_json::Value>,
-    ) {
-        if let Some(serde_json::Value::Object(table)) = nested.get("properties") {
-            properties.extend(table.clone());
-        }
-        if let Some(serde_json::Value::Array(keys)) = nested.get("required") {
-            required.extend(keys.iter().cloned());
-        }
-    }
+    /// The keys of a table; none where any will do.
+    pub type Keys = Option<Vec<String>>;
 
-    /// Adds a key to a table's schema.
-    pub fn add_property(
-        properties: &mut serde_json::Map<String, serde_json::Value>,
-        required: &mut Vec<serde_json::Value>,
-        key: &str,
-        mut schema: serde_json::Value,
-        help: &str,
-        default: Option<serde_json::Value>,
-    ) {
-        if let Some(object) = schema.as_object_mut() {
-            if !help.is_empty() {
-                object.insert("description".to_owned(), help.into());
-            }
-            match default {
-                Some(default) => drop(object.insert("default".to_owned(), default)),
-                None => required.push(key.into()),
-            }
-        }
-        properties.insert(key.to_owned(), schema);
-    }
+    /// What reading a configuration gives.
+    pub type Read<T> = Result<T, crate::config::ConfigError>;
 
     /// A number of saved state, infinite ones included.
     #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]

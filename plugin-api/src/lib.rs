@@ -67,7 +67,7 @@ pub mod strategy;
 pub mod testing;
 
 pub use error::{Error, Result};
-pub use nearest::nearest;
+pub use nearest::{hint, nearest};
 #[cfg(feature = "torch")]
 pub use tch;
 pub use {serde, serde_json, tracing};

@@ -15,7 +15,7 @@
 //! # let path = folder.path().display();
 //! // The table [data] of a run config; `path` holds a folder per class.
 //! let table = format!("kind = \"image-folder\"\npath = \"{path}\"\nimage_size = 8\nbatch_size = 4");
-//! let config = DataConfig::from_table(&table.parse()?)?;
+//! let config: DataConfig = toml::from_str(&table)?;
 //! let data = DataModule::open(&config, 42, &InputDefaults::default())?;
 //! let mut epoch = data.loader(Split::Train, 0, 0)?.expect("there are pictures");
 //! let batch = epoch.next().expect("one batch")?;

@@ -48,4 +48,5 @@ pub use parameters::{Parameter, parameters, plain};
 pub use self_contained::self_contained;
 pub use set::PluginSet;
 pub use snapshot::{PluginFile, Snapshot};
+pub use spelling::pattern;
 pub use trust::be_strict;
