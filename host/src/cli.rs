@@ -11,6 +11,7 @@ mod plan;
 mod plugin;
 mod predict;
 mod run_plugins;
+mod schema;
 mod session;
 mod split;
 mod start;
@@ -79,6 +80,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Shows what trains at which rate in which epoch, without data.
     Plan(plan::PlanArgs),
+    /// Prints the JSON Schema of run configs, for editors.
+    Schema(schema::SchemaArgs),
     /// Replaces the strategy of a live run at its next epoch.
     Swap(swap::SwapArgs),
     /// Writes, checks, pins, lists and shows plugins.
@@ -104,6 +107,7 @@ pub fn main() -> u8 {
         Some(Command::Predict(args)) => predict::run(&cli.options, args),
         Some(Command::Export(args)) => export::run(&cli.options, args),
         Some(Command::Plan(args)) => plan::run(&cli.options, args),
+        Some(Command::Schema(args)) => schema::run(&cli.options, &args),
         Some(Command::Swap(args)) => swap::run(&cli.options, args),
         Some(Command::Plugin(args)) => plugin::run(&cli.options, args),
         None if cli.options.plugins.is_empty() => return usage(),

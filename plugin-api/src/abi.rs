@@ -1,9 +1,9 @@
 //! What crosses the boundary between host and plugin. Nothing here is for authors.
 //!
 //! The surface is small on purpose: one root, an instance, a model and a data set as trait objects, tables of
-//! functions for the host's services and log, and text (JSON) for all that is structured. It grows by appending:
-//! methods with default bodies to the traits, fields after the last prefix field to the tables, keys to the
-//! JSON.
+//! functions for the host's services and log, and text (JSON) for all that is structured. It grows by
+//! appending: methods with default bodies to the traits, fields after the last prefix field to the tables,
+//! keys to the JSON.
 
 #![allow(non_local_definitions, non_camel_case_types, unused_braces, missing_docs)]
 

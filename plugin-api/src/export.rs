@@ -40,55 +40,9 @@ macro_rules! export_plugin {
     ($($list:ident: [$($item:ty),* $(,)?]),* $(,)?) => {
         const _: () = {
             use $crate::abi::abi_stable;
-            use abi_stable::std_types::{RBox, RResult, RStr, RString};
-
-            extern "C" fn metadata() -> RString {
-                let package = $crate::__private::Package {
-                    name: ::core::env!("CARGO_PKG_NAME"),
-                    version: ::core::env!("CARGO_PKG_VERSION"),
-                    description: ::core::env!("CARGO_PKG_DESCRIPTION"),
-                    authors: ::core::env!("CARGO_PKG_AUTHORS"),
-                    panic_unwinds: ::core::cfg!(panic = "unwind"),
-                };
-                #[allow(unused_mut)]
-                $crate::__private::metadata_text(package, || {
-                    let mut items = ::std::vec::Vec::new();
-                    let mut torch = ::core::option::Option::None;
-                    $($($crate::export_plugin!(@describe $list, $item, items, torch);)*)*
-                    (items, torch)
-                })
-            }
-
-            extern "C" fn initialise(log: $crate::abi::RawLog_Ref, plugin: u64) {
-                $crate::abi::install_hook();
-                $crate::abi::install_log(log, plugin);
-            }
-
-            extern "C" fn create(kind: RStr<'_>, id: RStr<'_>, config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedInstance> {
-                $($($crate::export_plugin!(@create $list, $item, kind, id, config);)*)*
-                RResult::RErr($crate::__private::unknown_id(kind.as_str(), id.as_str()))
-            }
-
-            extern "C" fn create_model(id: RStr<'_>, config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedModel> {
-                $($($crate::export_plugin!(@create_model $list, $item, id, config);)*)*
-                RResult::RErr($crate::__private::unknown_id("model", id.as_str()))
-            }
-
-            extern "C" fn create_dataset(id: RStr<'_>, config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedDataset> {
-                $($($crate::export_plugin!(@create_dataset $list, $item, id, config);)*)*
-                RResult::RErr($crate::__private::unknown_id("dataset", id.as_str()))
-            }
 
             extern "C" fn root() -> abi_stable::library::RootModuleResult {
-                abi_stable::library::__call_root_module_loader(|| {
-                    abi_stable::prefix_type::PrefixTypeTrait::leak_into_prefix($crate::abi::PluginRoot {
-                        metadata,
-                        initialise,
-                        create,
-                        create_model,
-                        create_dataset,
-                    })
-                })
+                abi_stable::library::__call_root_module_loader(|| $crate::__root!($($list: [$($item),*]),*))
             }
 
             // The name that abi_stable looks a root up by.
@@ -131,6 +85,82 @@ macro_rules! export_plugin {
     };
     (@create_dataset $other:ident, $item:ty, $id:ident, $config:ident) => {};
     (@unknown $other:ident) => { ::core::compile_error!(::core::concat!("export_plugin! knows strategies, callbacks, models and datasets, not ", ::core::stringify!($other))) };
+}
+
+/// The root of a plugin, by what it offers: an expression.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __root {
+    ($($list:ident: [$($item:ty),* $(,)?]),* $(,)?) => {{
+        use $crate::abi::abi_stable::std_types::{RResult, RStr, RString};
+
+        extern "C" fn metadata() -> RString {
+            let package = $crate::__private::Package {
+                name: ::core::env!("CARGO_PKG_NAME"),
+                version: ::core::env!("CARGO_PKG_VERSION"),
+                description: ::core::env!("CARGO_PKG_DESCRIPTION"),
+                authors: ::core::env!("CARGO_PKG_AUTHORS"),
+                panic_unwinds: ::core::cfg!(panic = "unwind"),
+            };
+            #[allow(unused_mut)]
+            $crate::__private::metadata_text(package, || {
+                let mut items = ::std::vec::Vec::new();
+                let mut torch = ::core::option::Option::None;
+                $($($crate::export_plugin!(@describe $list, $item, items, torch);)*)*
+                (items, torch)
+            })
+        }
+
+        extern "C" fn initialise(log: $crate::abi::RawLog_Ref, plugin: u64) {
+            $crate::abi::install_hook();
+            $crate::abi::install_log(log, plugin);
+        }
+
+        extern "C" fn create(kind: RStr<'_>, id: RStr<'_>, config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedInstance> {
+            $($($crate::export_plugin!(@create $list, $item, kind, id, config);)*)*
+            RResult::RErr($crate::__private::unknown_id(kind.as_str(), id.as_str()))
+        }
+
+        extern "C" fn create_model(id: RStr<'_>, config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedModel> {
+            $($($crate::export_plugin!(@create_model $list, $item, id, config);)*)*
+            RResult::RErr($crate::__private::unknown_id("model", id.as_str()))
+        }
+
+        extern "C" fn create_dataset(id: RStr<'_>, config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedDataset> {
+            $($($crate::export_plugin!(@create_dataset $list, $item, id, config);)*)*
+            RResult::RErr($crate::__private::unknown_id("dataset", id.as_str()))
+        }
+
+        $crate::abi::abi_stable::prefix_type::PrefixTypeTrait::leak_into_prefix($crate::abi::PluginRoot {
+            metadata,
+            initialise,
+            create,
+            create_model,
+            create_dataset,
+        })
+    }};
+}
+
+/// What a program offers to its own trainer, without a plugin file: the same lists as those of
+/// [`export_plugin!`]. The ids of its strategies, callbacks, models and data sets are then those of a run config.
+///
+/// ```
+/// use thaw_plugin_api::prelude::*;
+///
+/// /// Does nothing.
+/// #[derive(Config)]
+/// struct Idle {}
+///
+/// impl Callback for Idle {
+///     const ID: &'static str = "idle";
+/// }
+///
+/// let program = thaw_plugin_api::this_program!(callbacks: [Idle]);
+/// assert!(program.metadata()().contains("idle"));
+/// ```
+#[macro_export]
+macro_rules! this_program {
+    ($($list:ident: [$($item:ty),* $(,)?]),* $(,)?) => { $crate::__root!($($list: [$($item),*]),*) };
 }
 
 /// What the macro calls.
@@ -185,7 +215,7 @@ pub mod private {
     }
 
     fn item<C: Config>(kind: Kind, id: &str, description: &str) -> Item {
-        let schema = C::schema();
+        let schema = crate::config::document::<C>();
         let documented = schema.get("description").and_then(serde_json::Value::as_str).unwrap_or_default();
         let description =
             if description.is_empty() { documented.lines().next().unwrap_or_default() } else { description };
@@ -243,46 +273,14 @@ pub mod private {
         Error::of(ErrorKind::Config, format_args!("this plugin has no {kind} `{id}`")).into()
     }
 
-    /// The keys of a table's schema.
-    pub fn schema_keys(schema: &serde_json::Value) -> Vec<String> {
-        let properties = schema.get("properties").and_then(serde_json::Value::as_object);
-        properties.into_iter().flat_map(|table| table.keys().cloned()).collect()
-    }
+    /// A table.
+    pub type Table = serde_json::Map<String, serde_json::Value>;
 
-    /// Puts a nested table's keys into the one around it.
-    pub fn merge_schema(
-        nested: serde_json::Value,
-        properties: &mut serde_json::Map<String, serde_json::Value>,
-        required: &mut Vec<serde_json::Value>,
-    ) {
-        if let Some(serde_json::Value::Object(table)) = nested.get("properties") {
-            properties.extend(table.clone());
-        }
-        if let Some(serde_json::Value::Array(keys)) = nested.get("required") {
-            required.extend(keys.iter().cloned());
-        }
-    }
+    /// The keys of a table; none where any will do.
+    pub type Keys = Option<Vec<String>>;
 
-    /// Adds a key to a table's schema.
-    pub fn add_property(
-        properties: &mut serde_json::Map<String, serde_json::Value>,
-        required: &mut Vec<serde_json::Value>,
-        key: &str,
-        mut schema: serde_json::Value,
-        help: &str,
-        default: Option<serde_json::Value>,
-    ) {
-        if let Some(object) = schema.as_object_mut() {
-            if !help.is_empty() {
-                object.insert("description".to_owned(), help.into());
-            }
-            match default {
-                Some(default) => drop(object.insert("default".to_owned(), default)),
-                None => required.push(key.into()),
-            }
-        }
-        properties.insert(key.to_owned(), schema);
-    }
+    /// What reading a configuration gives.
+    pub type Read<T> = Result<T, crate::config::ConfigError>;
 
     /// A number of saved state, infinite ones included.
     #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -1,7 +1,7 @@
 //! What an author of Thaw plugins depends on.
 //!
-//! A plugin is a `cdylib` that exports strategies, callbacks, models and data sets. Authors implement plain Rust traits,
-//! [`export_plugin!`] does the rest:
+//! A plugin is a `cdylib` that exports strategies, callbacks, models and data sets. Authors implement plain
+//! Rust traits, [`export_plugin!`] does the rest:
 //!
 //! ```
 //! use thaw_plugin_api::prelude::*;
@@ -67,7 +67,7 @@ pub mod strategy;
 pub mod testing;
 
 pub use error::{Error, Result};
-pub use nearest::nearest;
+pub use nearest::{hint, nearest};
 #[cfg(feature = "torch")]
 pub use tch;
 pub use {serde, serde_json, tracing};

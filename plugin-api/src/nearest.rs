@@ -14,6 +14,11 @@ pub fn nearest<'n>(name: &str, candidates: impl IntoIterator<Item = &'n str>) ->
     alike.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
+/// `"; did you mean `NAME`?"` for the end of a message, or nothing where no name is near.
+pub fn hint<'n>(name: &str, candidates: impl IntoIterator<Item = &'n str>) -> String {
+    nearest(name, candidates).map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
+}
+
 fn plain(name: &str) -> String {
     name.to_lowercase().replace(['_', '.', ' '], "-")
 }

@@ -52,7 +52,8 @@
 //! [`FakeRun::loss`] feed it,
 //! [`FakeRun::save`] and [`FakeRun::resumed_from`] stop and resume it.
 //!
-//! A data set is opened with [`open_dataset`], and held with [`assert_dataset`] against what the host relies on.
+//! A data set is opened with [`open_dataset`], and held with [`assert_dataset`] against what the host relies
+//! on.
 //!
 //! The fake run refuses what the host refuses: a trainable parameter in no group, one in two groups, a rate
 //! that is no number. What a strategy logs through `tracing` is in [`Report::messages`].

@@ -100,12 +100,8 @@ impl InProcess {
         let config = RunConfig::read(&run.folder().join("run.toml"), &overrides)?;
         let run_dir = run.folder().join(self.name);
         let resume = if self.resumed { Some(Checkpoint::open(&locate(&run_dir, LAST)?)?) } else { None };
-        let options = FitOptions {
-            run_dir: Place::Given(run_dir),
-            resume,
-            observers: self.observers,
-            reads: Some(self.reads),
-        };
+        let (observers, reads) = (self.observers, Some(self.reads));
+        let options = FitOptions { resume, observers, reads, ..FitOptions::new(Place::Given(run_dir)) };
         Fit::build(config, plugins, Device::Cpu, options)
     }
 }

@@ -172,12 +172,7 @@ fn a_run_goes_on_after_it_as_if_it_had_not_been() {
             config,
             plugins(),
             Device::Cpu,
-            FitOptions {
-                run_dir: thaw_train::run_dir::Place::Given(run_dir),
-                resume,
-                observers: Vec::new(),
-                reads: None,
-            },
+            FitOptions { resume, ..FitOptions::new(thaw_train::run_dir::Place::Given(run_dir)) },
         )
         .unwrap()
     };

@@ -134,11 +134,11 @@ fn what_a_command_line_or_a_run_config_gets_wrong_is_named() {
     let run = mnist();
     let fit = |set: &str| run.fit(&["--set", set]);
     fit("data.id=ixd").failed(2, &["[data]", "dataset `ixd`", "did you mean `idx`?"]);
-    fit("data.lables=[\"a\"]").failed(2, &["[data]", "`lables`", "did you mean `labels`?"]);
-    fit("data.tokenizer=t.json").failed(2, &["[data]", "`tokenizer`", "dataset `idx` gives pictures"]);
+    fit("data.lables=[\"a\"]").failed(2, &["run.toml", "unknown key `data.lables`, did you mean `labels`?"]);
+    fit("data.tokenizer=t.json").failed(2, &["`data.tokenizer`", "dataset `idx` gives pictures"]);
     fit("data.path=gone").failed(3, &["dataset `idx` of plugin `thaw-idx`", "gone"]);
     fit("data.labels=[\"a\"]").failed(3, &["`labels` has 1 names, expected at least 3"]);
-    fit("data.samples=arrays").failed(2, &["[data]", "dataset `idx` gives arrays"]);
+    fit("data.samples=arrays").failed(2, &["`data.", "dataset `idx` gives arrays"]);
     assert!(!run.run_dir().exists(), "a run that does not start leaves nothing");
     run.fit(&["--set", "trainer.max_epochs=1"]).succeeded();
     let test = |more: &[&str]| run.host(["test", "--checkpoint", "run"].iter().chain(more));

@@ -104,12 +104,8 @@ fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
     let search = SearchPath::of_process(&[]);
     let plugins =
         PluginSet::load(config.plugins.iter().map(|entry| entry.path.as_str()), &search, Path::new(""))?;
-    let options = FitOptions {
-        run_dir: Place::Given(folder.path().join("run")),
-        resume: None,
-        observers: vec![Box::new(Terminal::new())],
-        reads: None,
-    };
+    let place = Place::Given(folder.path().join("run"));
+    let options = FitOptions { observers: vec![Box::new(Terminal::new())], ..FitOptions::new(place) };
     let mut fit = Fit::build(config, plugins, Device::Cpu, options)?;
     let start = Instant::now();
     let outcome = fit.run()?;

@@ -19,7 +19,7 @@ use thaw_plugins::PluginSet;
 use thaw_train::checkpoint::Checkpoint;
 use thaw_train::config::RunConfig;
 use thaw_train::find_lr::{FindLr, FindLrError, FoundLr, Growth};
-use thaw_train::fit::{Fit, FitOptions};
+use thaw_train::fit::{Fit, FitOptions, StopHandle};
 use thaw_train::run_dir::Place;
 
 /// Arguments of `host find-lr`.
@@ -83,8 +83,8 @@ pub fn run(options: &Options, args: FindLrArgs) -> Result<(), Error> {
     [&csv_file, &svg_file].into_iter().try_for_each(|file| inputs.refuse("--output", file))?;
     let device = session::device(&config.trainer.device)?;
     let plugins = run_plugins::load(options, &config, resume.as_ref(), Needs::Everything)?;
-    session::watch_interrupts();
-    let found = test(config, plugins, device, resume, &settings, options.quiet)?;
+    let stop = session::watch_interrupts();
+    let found = test(config, plugins, device, resume, &settings, options.quiet, &stop)?;
     let csv = found.to_csv()?;
     let svg = found.to_svg()?;
     durable::write(&csv_file, &csv).map_err(io(&csv_file))?;
@@ -108,6 +108,7 @@ pub fn test(
     resume: Option<Checkpoint>,
     settings: &FindLr,
     quiet: bool,
+    stop: &StopHandle,
 ) -> Result<FoundLr, Error> {
     let folder = tempfile::tempdir().map_err(io(std::env::temp_dir()))?;
     let run_dir = folder.path().join("run");
@@ -115,7 +116,7 @@ pub fn test(
         config,
         plugins,
         device,
-        FitOptions { run_dir: Place::Given(run_dir), resume, observers: Vec::new(), reads: None },
+        FitOptions { resume, stop: stop.clone(), ..FitOptions::new(Place::Given(run_dir)) },
     )?;
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
     let bar = ProgressBar::with_draw_target(None, target);
@@ -141,11 +142,12 @@ pub fn with_suggestion(
     plugins: PluginSet,
     device: Device,
     quiet: bool,
+    stop: &StopHandle,
 ) -> Result<RunConfig, Error> {
     let Some(before) = config.optimizer.as_ref().map(|optimizer| optimizer.lr) else {
         return Err(FindLrError::NoOptimizer.into());
     };
-    let found = test(config.clone(), plugins, device, None, &FindLr::default(), quiet)?;
+    let found = test(config.clone(), plugins, device, None, &FindLr::default(), quiet, stop)?;
     let suggested = found.suggestions().first().and_then(|(_, lr)| *lr);
     let (Some(suggested), Some(group)) = (suggested, found.groups.first()) else {
         tracing::warn!("--find-lr: the loss does not fall at any rate; optimizer.lr stays {before}");

@@ -39,16 +39,16 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     let run_dir = given.map_or_else(|| Place::New(config.name()), Place::Given);
     let device = session::device(&config.trainer.device)?;
     let plugins = run_plugins::load(options, &config, resume.as_ref(), Needs::Everything)?;
-    session::watch_interrupts();
+    let stop = session::watch_interrupts();
     if args.find_lr {
-        config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet)?;
+        config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet, &stop)?;
     }
     let mut observers: Vec<Box<dyn Observer>> = Vec::new();
     if !options.quiet {
         observers.push(Box::new(Terminal::new()));
     }
     let mut fit =
-        Fit::build(config, plugins, device, FitOptions { run_dir, resume, observers, reads: None })?;
+        Fit::build(config, plugins, device, FitOptions { resume, observers, stop, ..FitOptions::new(run_dir) })?;
     let result = fit.run();
     if let Err(error) = &result {
         tell_last_checkpoint(&fit.state().kept.run_dir, error);

@@ -26,8 +26,8 @@ impl Inputs {
         self
     }
 
-    /// A run config, its data, and its weights. What is a path of a plugin's model or data set, is not known here:
-    /// every text of theirs is taken for one.
+    /// A run config, its data, and its weights. What is a path of a plugin's model or data set is not known
+    /// here: every text of theirs is taken for one.
     pub fn config(mut self, config: &RunConfig) -> Self {
         self.files.push(config.path.clone());
         self.files

@@ -8,6 +8,9 @@ mod new;
 
 use clap::{Args, Subcommand};
 
+pub(super) use inspect::pretty;
+pub(super) use list::{Found, plugins_in};
+
 use super::Options;
 use crate::Error;
 

@@ -7,7 +7,7 @@ use tch::Device;
 
 use crate::Error;
 use thaw_torch::cuda;
-use thaw_train::fit::INTERRUPTED;
+use thaw_train::fit::StopHandle;
 
 /// Chooses the device and sets libtorch up. Before plugins are loaded: CUDA has to be opened before any use
 /// of libtorch.
@@ -28,11 +28,13 @@ pub fn device(name: &str) -> Result<Device, Error> {
     Ok(device)
 }
 
-/// The first Ctrl-C ends the run after its step, with a checkpoint; the second ends the program.
-pub fn watch_interrupts() {
+/// The first Ctrl-C ends the run that has the handle after its step, with a checkpoint; the second ends the
+/// program. Once in a process.
+pub fn watch_interrupts() -> StopHandle {
+    let stop = StopHandle::default();
     let again = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        let second = Arc::clone(&again);
+        let (second, stop) = (Arc::clone(&again), stop.clone());
         // SAFETY: the handler touches atomics and ends the process, both of which a signal handler may do.
         let registered = unsafe {
             signal_hook::low_level::register(signal, move || {
@@ -40,7 +42,7 @@ pub fn watch_interrupts() {
                     thaw_plugins::calls::forget();
                     signal_hook::low_level::exit(130);
                 }
-                INTERRUPTED.store(true, Ordering::Relaxed);
+                stop.stop();
             })
         };
         if let Err(error) = registered {
@@ -49,7 +51,7 @@ pub fn watch_interrupts() {
     }
     #[cfg(unix)]
     {
-        watch_hangup();
+        watch_hangup(stop.clone());
         if let Err(error) = super::unexpected_end::tell_who_runs_after(&[
             signal_hook::consts::SIGINT,
             signal_hook::consts::SIGTERM,
@@ -57,12 +59,13 @@ pub fn watch_interrupts() {
             tracing::warn!("cannot watch for interrupts: {error}");
         }
     }
+    stop
 }
 
 /// A terminal that is gone ends the run as a first Ctrl-C does, however often it says so; under `nohup` it is
 /// not listened to.
 #[cfg(unix)]
-fn watch_hangup() {
+fn watch_hangup(stop: StopHandle) {
     let hangup = signal_hook::consts::SIGHUP;
     // SAFETY: zeroes are a valid `sigaction`, and with a null action the call only fills it in.
     let ignored = unsafe {
@@ -73,8 +76,7 @@ fn watch_hangup() {
         return;
     }
     // SAFETY: the handler sets an atomic, which a signal handler may do.
-    let registered =
-        unsafe { signal_hook::low_level::register(hangup, || INTERRUPTED.store(true, Ordering::Relaxed)) };
+    let registered = unsafe { signal_hook::low_level::register(hangup, move || stop.stop()) };
     if let Err(error) = registered {
         tracing::warn!("cannot watch for a hang-up: {error}");
     }

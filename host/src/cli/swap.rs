@@ -1,7 +1,6 @@
 //! `host swap`.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Args;
@@ -11,7 +10,6 @@ use crate::Error;
 use crate::cli::print;
 use crate::error::io;
 use thaw_plugins::{LoadedPlugin, SearchPath};
-use thaw_train::fit::INTERRUPTED;
 use thaw_train::swap::{SwapError, SwapRequest, ask};
 
 /// Arguments of `host swap`.
@@ -46,7 +44,7 @@ pub fn run(options: &Options, args: SwapArgs) -> Result<(), Error> {
     // A library that ends the process when it is loaded is to end this one, and not the run. What else is
     // wrong with it the run says.
     drop(LoadedPlugin::open(&plugin));
-    session::watch_interrupts();
+    let stop = session::watch_interrupts();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let token = format!("{}-{}", std::process::id(), now.as_nanos());
     let folder = std::env::current_dir().map_err(io("the working directory"))?;
@@ -56,7 +54,7 @@ pub fn run(options: &Options, args: SwapArgs) -> Result<(), Error> {
             tell(format_args!("asked process {process}; it answers at its next epoch"));
         }
     };
-    let swap = ask(&args.run_dir, &request, args.timeout, asked, || INTERRUPTED.load(Ordering::Relaxed))?;
+    let swap = ask(&args.run_dir, &request, args.timeout, asked, || stop.is_stopped())?;
     print(format_args!(
         "from epoch {} on `{}` ({} {}) replaces `{}`",
         swap.epoch + 1,

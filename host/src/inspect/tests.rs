@@ -35,6 +35,27 @@ fn every_key_is_listed_with_type_default_and_range() {
 }
 
 #[test]
+fn keys_of_a_table_that_is_one_of_several_say_of_which() {
+    let kind = |id: &str| {
+        json!({
+            "title": id,
+            "properties": { "id": { "const": id }, "gamma": { "type": "number", "description": "Share." } },
+        })
+    };
+    let id = json!({ "type": "string", "enum": ["step", "cosine"] });
+    let table = json!({ "properties": { "id": id }, "oneOf": [kind("step"), kind("cosine")] });
+    let rows = parameters(&json!({ "properties": { "decay": table } }));
+    let rows: Vec<_> = rows.iter().map(|row| (row.key.as_str(), row.help.as_str())).collect();
+    let expected = [
+        ("decay", ""),
+        ("decay.id", ""),
+        ("decay.gamma", "Of `step`: Share."),
+        ("decay.gamma", "Of `cosine`: Share."),
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[test]
 fn columns_are_aligned_and_lines_keep_to_the_width() {
     let text = table::text(&parameters(&schema()), 100);
     let start = text.lines().next().unwrap().find("type").unwrap();

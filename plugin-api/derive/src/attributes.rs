@@ -2,49 +2,65 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Attribute, Expr, ExprLit, Lit, Meta, Result, Token};
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Result, Token, meta::ParseNestedMeta};
 
-/// `#[config(…)]` of a field, or of the type.
+/// `#[config(…)]` of a field, of a variant, or of the type.
 #[derive(Default)]
 pub struct Attributes {
     pub default: Option<Expr>,
     pub range: Option<Expr>,
+    pub rename: Option<String>,
+    pub aliases: Vec<String>,
     pub flatten: bool,
+    pub rest: bool,
     pub state: bool,
     pub skip: bool,
+    /// `default` without a value: the type implements `Default`.
+    pub has_default: bool,
     pub check: Option<syn::Path>,
+    pub tag: Option<String>,
+    pub definition: Option<String>,
+    pub short: Option<Ident>,
+    pub through: Option<syn::Path>,
     pub krate: Option<syn::Path>,
 }
+
+const EXPECTED: &str = "expected default, range, rename, alias, flatten, rest, state or skip; \
+                        check, default, tag, definition, short, through or crate on the type";
 
 impl Attributes {
     pub fn read(attributes: &[Attribute]) -> Result<Self> {
         let mut read = Self::default();
         for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("config")) {
-            attribute.parse_nested_meta(|meta| {
-                if meta.path.is_ident("default") {
-                    read.default = Some(meta.value()?.parse()?);
-                } else if meta.path.is_ident("range") {
-                    read.range = Some(meta.value()?.parse()?);
-                } else if meta.path.is_ident("flatten") {
-                    read.flatten = true;
-                } else if meta.path.is_ident("state") {
-                    read.state = true;
-                } else if meta.path.is_ident("skip") {
-                    read.skip = true;
-                } else if meta.path.is_ident("check") {
-                    read.check = Some(meta.value()?.parse()?);
-                } else if meta.path.is_ident("crate") {
-                    meta.input.parse::<Token![=]>()?;
-                    read.krate = Some(syn::Path::parse_mod_style(meta.input)?);
-                } else {
-                    return Err(meta.error(
-                        "expected default, range, flatten, state or skip; check or crate on the type",
-                    ));
-                }
-                Ok(())
-            })?;
+            attribute.parse_nested_meta(|meta| read.take(&meta))?;
         }
         Ok(read)
+    }
+
+    fn take(&mut self, meta: &ParseNestedMeta) -> Result<()> {
+        let name = meta.path.get_ident().map(Ident::to_string).unwrap_or_default();
+        match name.as_str() {
+            "default" if !meta.input.peek(Token![=]) => self.has_default = true,
+            "default" => self.default = Some(meta.value()?.parse()?),
+            "range" => self.range = Some(meta.value()?.parse()?),
+            "rename" => self.rename = Some(text(meta)?),
+            "alias" => self.aliases.push(text(meta)?),
+            "flatten" => self.flatten = true,
+            "rest" => self.rest = true,
+            "state" => self.state = true,
+            "skip" => self.skip = true,
+            "check" => self.check = Some(meta.value()?.parse()?),
+            "tag" => self.tag = Some(text(meta)?),
+            "definition" => self.definition = Some(text(meta)?),
+            "short" => self.short = Some(meta.value()?.parse()?),
+            "through" => self.through = Some(meta.value()?.parse()?),
+            "crate" => {
+                meta.input.parse::<Token![=]>()?;
+                self.krate = Some(syn::Path::parse_mod_style(meta.input)?);
+            }
+            _ => return Err(meta.error(EXPECTED)),
+        }
+        Ok(())
     }
 
     /// Refuses a default that its own range does not have, where both are literals: no run config could do
@@ -67,6 +83,17 @@ impl Attributes {
     pub fn api(&self) -> TokenStream {
         self.krate.as_ref().map_or_else(|| quote!(::thaw_plugin_api), |path| quote!(#path))
     }
+
+    /// Calls the type's own check of the variable `config`, in the table at `key`.
+    pub fn call_check(&self, api: &TokenStream, key: &TokenStream) -> Option<TokenStream> {
+        self.check.as_ref().map(
+            |check| hygienic!(#check(&mut config).map_err(|error| #api::config::Fault::at(error, #key))?;),
+        )
+    }
+}
+
+fn text(meta: &ParseNestedMeta) -> Result<String> {
+    Ok(meta.value()?.parse::<LitStr>()?.value())
 }
 
 /// A number that is written out.

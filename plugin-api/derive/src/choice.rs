@@ -1,12 +1,17 @@
 //! Enums without fields: one of several names, written in kebab-case.
 
 use proc_macro2::TokenStream;
-use syn::{DataEnum, DeriveInput, Fields, Result};
+use syn::{DataEnum, DeriveInput, Fields, Result, Variant};
 
 use crate::attributes::{Attributes, help};
+use crate::tagged;
 
 pub fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
-    let api = Attributes::read(&input.attrs)?.api();
+    let attributes = Attributes::read(&input.attrs)?;
+    if let Some(tag) = &attributes.tag {
+        return tagged::derive(input, data, tag);
+    }
+    let api = attributes.api();
     let name = &input.ident;
     let help_text = help(&input.attrs);
     let mut variants = Vec::new();
@@ -14,10 +19,10 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
         if !matches!(variant.fields, Fields::Unit) {
             return Err(syn::Error::new_spanned(
                 variant,
-                "Config is for enums whose variants have no fields",
+                "an enum whose variants have fields needs `#[config(tag = \"KEY\")]`: the key that says which",
             ));
         }
-        variants.push((&variant.ident, kebab(&variant.ident.to_string()), help(&variant.attrs)));
+        variants.push((&variant.ident, name_of(variant)?, help(&variant.attrs)));
     }
     let idents: Vec<_> = variants.iter().map(|(ident, _, _)| ident).collect();
     let names: Vec<_> = variants.iter().map(|(_, name, _)| name).collect();
@@ -31,14 +36,13 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
                 })
             }
 
-            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> ::core::result::Result<Self, #api::config::ConfigError> {
+            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> #api::__private::Read<Self> {
                 match value.as_str() {
                     #(::core::option::Option::Some(#names) => ::core::result::Result::Ok(Self::#idents),)*
-                    _ => ::core::result::Result::Err(#api::config::ConfigError::Value {
-                        key: key.clone(),
-                        found: value.to_string(),
-                        expected: ::std::format!("one of {}", [#(#names),*].join(", ")),
-                    }),
+                    _ => {
+                        let known = [#(#names),*];
+                        ::core::result::Result::Err(#api::config::ConfigError::no_choice(key, value, &known))
+                    }
                 }
             }
 
@@ -47,6 +51,12 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
             }
         }
     })
+}
+
+/// What a run config writes for a variant.
+pub fn name_of(variant: &Variant) -> Result<String> {
+    let rename = Attributes::read(&variant.attrs)?.rename;
+    Ok(rename.unwrap_or_else(|| kebab(&variant.ident.to_string())))
 }
 
 fn kebab(name: &str) -> String {

@@ -9,12 +9,17 @@ macro_rules! hygienic {
 
 mod attributes;
 mod choice;
+mod definition;
+mod row;
+mod state;
 mod table;
+mod tagged;
+mod through;
 
 use proc_macro::TokenStream;
 use syn::{Data, DeriveInput, parse_macro_input};
 
-/// Implements `Config` for a struct with named fields, or an enum without fields.
+/// Implements `Config` for a struct with named fields, an enum without fields, or one with a tag.
 #[proc_macro_derive(Config, attributes(config))]
 pub fn derive_config(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -1,78 +1,68 @@
 //! Structs with named fields: a table with one key a field.
 
-use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
-use syn::{DataStruct, DeriveInput, Field, Fields, Ident, Result, Type};
+use proc_macro2::TokenStream;
+use syn::{DataStruct, DeriveInput, Fields, Ident, Result};
 
 use crate::attributes::{Attributes, help};
-
-struct Row<'f> {
-    ident: &'f Ident,
-    /// The variable that its value is read into: not the field's name, which means a function, perhaps, in a
-    /// `default`.
-    local: Ident,
-    key: String,
-    kind: &'f Type,
-    help: String,
-    attributes: Attributes,
-}
-
-fn rows(data: &DataStruct) -> Result<Vec<Row<'_>>> {
-    let fields: Vec<&Field> = match &data.fields {
-        Fields::Named(fields) => fields.named.iter().collect(),
-        Fields::Unit => Vec::new(),
-        Fields::Unnamed(fields) => {
-            return Err(syn::Error::new_spanned(fields, "Config is for structs with named fields"));
-        }
-    };
-    fields
-        .into_iter()
-        .filter_map(|field| field.ident.as_ref().map(|ident| (field, ident)))
-        .enumerate()
-        .map(|(index, (field, ident))| {
-            let local = Ident::new(&format!("field_{index}"), Span::mixed_site());
-            let key = ident.to_string().trim_start_matches("r#").to_owned();
-            let attributes = Attributes::read(&field.attrs)?;
-            attributes.check_default()?;
-            Ok(Row { ident, local, key, kind: &field.ty, help: help(&field.attrs), attributes })
-        })
-        .collect()
-}
+use crate::definition;
+use crate::row::{Row, in_reading_order};
+use crate::{state, through};
 
 pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
     let attributes = Attributes::read(&input.attrs)?;
+    if let Some(table) = &attributes.through {
+        return Ok(through::derive(&input.ident, table, &attributes.api()));
+    }
+    if let Fields::Unnamed(fields) = &data.fields {
+        return Err(syn::Error::new_spanned(fields, "Config is for structs with named fields"));
+    }
     let api = attributes.api();
-    let check_all = attributes.check.as_ref().map(|check| {
-        hygienic!(#check(&mut config).map_err(|error| #api::config::ConfigError::Invalid { key: key.clone(), reason: error.to_string() })?;)
-    });
     let (name, help_text) = (&input.ident, help(&input.attrs));
-    let rows = rows(data)?;
-    let reads = rows.iter().map(|row| read(row, &api));
-    let schemas = rows.iter().map(|row| schema(row, &api));
-    let writes = rows.iter().map(|row| write(row, &api));
-    let saves = rows.iter().map(|row| save(row, &api));
-    let checks = rows.iter().map(|row| check(row, &api));
-    let flattened = rows.iter().filter(|row| row.attributes.flatten).map(|row| restore(row, &api));
-    let restores = rows.iter().filter(|row| row.attributes.state).map(|row| restore(row, &api));
+    let rows = Row::of(&data.fields)?;
+    let check_all = attributes.call_check(&api, &hygienic!(reader.table_key()));
+    let reads = in_reading_order(&rows).map(|row| row.read(&api));
+    let schemas = rows.iter().map(|row| row.schema(&api));
+    let keys = rows.iter().map(|row| row.keys(&api));
+    let writes = rows.iter().map(|row| {
+        let ident = row.ident;
+        row.write(&hygienic!(&self.#ident), &api)
+    });
     let (idents, locals): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row.ident, &row.local)).unzip();
+    let short = Short::of(&attributes, &rows)?;
+    let (lengthen, shorten) = (short.lengthen(&api), short.schema(&api));
+    let schema = definition::functions(&attributes, rows.iter(), &api);
+    let state = state::functions(&rows, &api);
+    let (default, default_value) = default(name, &attributes, &rows, &api);
     Ok(hygienic! {
+        #default
+
         #[automatically_derived]
-        #[allow(unused_mut, unused_variables)]
+        #[allow(unused_mut, unused_variables, unreachable_code)]
         impl #api::config::Config for #name {
-            fn schema() -> #api::serde_json::Value {
-                let mut properties = #api::serde_json::Map::new();
-                let mut required: ::std::vec::Vec<#api::serde_json::Value> = ::std::vec::Vec::new();
+            #schema
+            #default_value
+
+            fn inline_schema() -> #api::serde_json::Value {
+                let mut schema = #api::config::TableSchema::new();
                 #(#schemas)*
-                #api::serde_json::json!({
-                    "type": "object", "description": #help_text, "properties": properties,
-                    "required": required, "additionalProperties": false,
-                })
+                let schema = schema.finish(#help_text);
+                #shorten
+                schema
             }
 
-            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> ::core::result::Result<Self, #api::config::ConfigError> {
-                let mut reader = #api::config::ObjectReader::new(value, key)?;
+            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> #api::__private::Read<Self> {
+                #lengthen
+                #api::config::ObjectReader::read(value, key)
+            }
+
+            fn table_keys(table: &#api::__private::Table) -> #api::__private::Keys {
+                let mut keys = ::std::vec::Vec::new();
+                #(#keys)*
+                ::core::option::Option::Some(keys)
+            }
+
+            fn read_table(reader: &mut #api::config::ObjectReader<'_>) -> #api::__private::Read<Self> {
                 #(#reads)*
-                reader.finish()?;
                 let mut config = Self { #(#idents: #locals),* };
                 #check_all
                 ::core::result::Result::Ok(config)
@@ -84,158 +74,64 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
                 #api::serde_json::Value::Object(table)
             }
 
-            fn state(&self) -> #api::Result<#api::serde_json::Map<::std::string::String, #api::serde_json::Value>> {
-                let mut state = #api::serde_json::Map::new();
-                #(#saves)*
-                ::core::result::Result::Ok(state)
-            }
-
-            fn load_state(&mut self, state: &mut #api::serde_json::Map<::std::string::String, #api::serde_json::Value>) -> #api::Result<()> {
-                #(#checks)*
-                #(#flattened)*
-                #(#restores)*
-                ::core::result::Result::Ok(())
-            }
+            #state
         }
     })
 }
 
-impl Row<'_> {
-    fn has_key(&self) -> bool {
-        !self.attributes.state && !self.attributes.skip && !self.attributes.flatten
+/// The key whose value alone may stand for the whole table.
+struct Short<'r, 'f>(Option<&'r Row<'f>>);
+
+impl<'r, 'f> Short<'r, 'f> {
+    fn of(attributes: &Attributes, rows: &'r [Row<'f>]) -> Result<Self> {
+        let Some(short) = &attributes.short else { return Ok(Self(None)) };
+        let row = rows.iter().find(|row| row.ident == Some(short));
+        row.map(|row| Self(Some(row))).ok_or_else(|| syn::Error::new_spanned(short, "there is no such field"))
     }
 
-    fn default(&self) -> TokenStream {
-        let kind = self.kind;
-        match &self.attributes.default {
-            // Text literals default a `String`, a `PathBuf`, …; numbers and paths stay as they are.
-            Some(syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })) => {
-                hygienic!(::core::option::Option::Some(<#kind>::from(#text)))
+    fn lengthen(&self, api: &TokenStream) -> Option<TokenStream> {
+        let Row { key, kind, .. } = self.0?;
+        Some(hygienic! {
+            let table = #api::config::lengthen::<#kind>(value, #key, key)?;
+            let value = &*table;
+        })
+    }
+
+    fn schema(&self, api: &TokenStream) -> Option<TokenStream> {
+        let kind = self.0?.kind;
+        Some(hygienic! {
+            let schema = #api::config::short_schema(<#kind as #api::config::Config>::schema(), schema);
+        })
+    }
+}
+
+/// `impl Default` with the keys' defaults, and the table's value where it is left out.
+fn default(
+    name: &Ident,
+    attributes: &Attributes,
+    rows: &[Row<'_>],
+    api: &TokenStream,
+) -> (Option<TokenStream>, Option<TokenStream>) {
+    if !attributes.has_default {
+        return (None, None);
+    }
+    let fields = rows.iter().map(|row| {
+        let ident = row.ident;
+        let value = row.default_value().unwrap_or_else(|| hygienic!(::core::default::Default::default()));
+        hygienic!(#ident: #value)
+    });
+    let default = hygienic! {
+        #[automatically_derived]
+        impl ::core::default::Default for #name {
+            fn default() -> Self {
+                Self { #(#fields),* }
             }
-            Some(default) => {
-                hygienic!(::core::option::Option::Some({ let default: #kind = #default; default }))
-            }
-            None => hygienic!(::core::option::Option::None),
         }
-    }
-}
-
-fn read(row: &Row<'_>, api: &TokenStream) -> TokenStream {
-    let Row { local, key, kind, attributes, .. } = row;
-    if attributes.flatten {
-        return hygienic! {
-            let #local: #kind = {
-                let schema = <#kind as #api::config::Config>::schema();
-                let keys = #api::__private::schema_keys(&schema);
-                reader.flatten::<#kind>(&keys)?
-            };
-        };
-    }
-    if !row.has_key() {
-        return hygienic!(let #local: #kind = ::core::default::Default::default(););
-    }
-    let default = row.default();
-    let limit = attributes
-        .range
-        .as_ref()
-        .map(|range| hygienic!(let #local = #api::config::limit(#local, &(#range), &reader.key(#key))?;));
-    hygienic! {
-        let #local: #kind = reader.field::<#kind>(#key, #default)?;
-        #limit
-    }
-}
-
-fn schema(row: &Row<'_>, api: &TokenStream) -> TokenStream {
-    let Row { key, kind, help, attributes, .. } = row;
-    if attributes.flatten {
-        return hygienic!(#api::__private::merge_schema(<#kind as #api::config::Config>::schema(), &mut properties, &mut required););
-    }
-    if !row.has_key() {
-        return TokenStream::new();
-    }
-    let range = attributes
-        .range
-        .as_ref()
-        .map(|range| hygienic!(let schema = #api::config::range_schema(schema, &(#range));));
-    let default = row.default();
-    hygienic! {{
-        let schema = <#kind as #api::config::Config>::schema();
-        #range
-        let default: ::core::option::Option<#kind> = #default;
-        let default = default.or_else(<#kind as #api::config::Config>::default_value);
-        #api::__private::add_property(&mut properties, &mut required, #key, schema, #help, default.map(|value| #api::config::Config::to_value(&value)));
-    }}
-}
-
-fn write(row: &Row<'_>, api: &TokenStream) -> TokenStream {
-    let Row { ident, key, attributes, .. } = row;
-    if attributes.flatten {
-        return hygienic!(if let #api::serde_json::Value::Object(nested) = #api::config::Config::to_value(&self.#ident) { table.extend(nested); });
-    }
-    if !row.has_key() {
-        return TokenStream::new();
-    }
-    hygienic!(table.insert(::std::string::String::from(#key), #api::config::Config::to_value(&self.#ident));)
-}
-
-fn save(row: &Row<'_>, api: &TokenStream) -> TokenStream {
-    let Row { ident, key, attributes, .. } = row;
-    if attributes.flatten {
-        return hygienic!(state.extend(#api::config::Config::state(&self.#ident)?););
-    }
-    if !attributes.state {
-        return TokenStream::new();
-    }
-    let entry = match Number::of(row.kind) {
-        Some(Number::Always) => hygienic!(#api::__private::Number(self.#ident)),
-        Some(Number::Perhaps) => hygienic!(self.#ident.map(#api::__private::Number)),
-        None => hygienic!(&self.#ident),
     };
-    hygienic!(state.insert(::std::string::String::from(#key), #api::serde_json::to_value(#entry)?);)
-}
-
-/// State that is infinite, or not a number, before its first value: JSON alone would make it null.
-enum Number {
-    /// `f64`.
-    Always,
-    /// `Option<f64>`.
-    Perhaps,
-}
-
-impl Number {
-    fn of(kind: &Type) -> Option<Self> {
-        match kind.to_token_stream().to_string().as_str() {
-            "f64" => Some(Self::Always),
-            "Option < f64 >" => Some(Self::Perhaps),
-            _ => None,
+    let value = hygienic! {
+        fn default_value() -> ::core::option::Option<Self> {
+            #api::config::of_empty_table()
         }
-    }
-}
-
-/// Reads every field before any is set, so that a bad state changes nothing.
-fn check(row: &Row<'_>, api: &TokenStream) -> TokenStream {
-    let Row { local, key, kind, attributes, .. } = row;
-    if !attributes.state {
-        return TokenStream::new();
-    }
-    let entry = match Number::of(kind) {
-        Some(Number::Always) => {
-            hygienic!(#api::__private::state_entry::<#api::__private::Number>(state, #key)?.0)
-        }
-        Some(Number::Perhaps) => {
-            hygienic!(#api::__private::state_entry::<Option<#api::__private::Number>>(state, #key)?.map(|number| number.0))
-        }
-        None => hygienic!(#api::__private::state_entry(state, #key)?),
     };
-    hygienic!(let #local: #kind = #entry;)
-}
-
-fn restore(row: &Row<'_>, api: &TokenStream) -> TokenStream {
-    let Row { ident, local, .. } = row;
-    if row.attributes.flatten {
-        // By the trait's name: a strategy used as a part has a `load_state` of its own, too.
-        hygienic!(#api::config::Config::load_state(&mut self.#ident, state)?;)
-    } else {
-        hygienic!(self.#ident = #local;)
-    }
+    (Some(default), Some(value))
 }

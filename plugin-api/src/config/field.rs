@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::object::mismatch;
-use super::{Config, ConfigError, Key};
+use super::object::expectation;
+use super::{Config, ConfigError, Definitions, Key};
 
 impl Config for bool {
     fn schema() -> Value {
@@ -14,7 +14,7 @@ impl Config for bool {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        value.as_bool().ok_or_else(|| mismatch(key, value, "true or false"))
+        value.as_bool().ok_or_else(|| ConfigError::mismatch(key, value, "true or false"))
     }
 
     fn to_value(&self) -> Value {
@@ -32,9 +32,8 @@ macro_rules! integers {
 
             fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
                 let whole = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
-                whole.and_then(|number| <$type>::try_from(number).ok()).ok_or_else(|| {
-                    mismatch(key, value, if <$type>::MIN == 0 { "a whole number of at least 0" } else { "a whole number" })
-                })
+                let number = whole.and_then(|number| <$type>::try_from(number).ok());
+                number.ok_or_else(|| ConfigError::mismatch(key, value, expectation(&Self::schema())))
             }
 
             fn to_value(&self) -> Value {
@@ -52,7 +51,27 @@ impl Config for f64 {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        value.as_f64().ok_or_else(|| mismatch(key, value, "a number"))
+        value.as_f64().ok_or_else(|| ConfigError::mismatch(key, value, "a number"))
+    }
+
+    fn to_value(&self) -> Value {
+        json!(self)
+    }
+}
+
+/// Rounded from the number that is written.
+impl Config for f32 {
+    fn schema() -> Value {
+        f64::schema()
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        let number = f64::from_value(value, key)? as f32;
+        if number.is_finite() {
+            Ok(number)
+        } else {
+            Err(ConfigError::mismatch(key, value, "a number of single precision"))
+        }
     }
 
     fn to_value(&self) -> Value {
@@ -66,7 +85,7 @@ impl Config for String {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        value.as_str().map(str::to_owned).ok_or_else(|| mismatch(key, value, "a text"))
+        value.as_str().map(str::to_owned).ok_or_else(|| ConfigError::mismatch(key, value, "a text"))
     }
 
     fn to_value(&self) -> Value {
@@ -80,7 +99,7 @@ impl Config for PathBuf {
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        value.as_str().map(PathBuf::from).ok_or_else(|| mismatch(key, value, "a path"))
+        value.as_str().map(PathBuf::from).ok_or_else(|| ConfigError::mismatch(key, value, "a path"))
     }
 
     fn to_value(&self) -> Value {
@@ -103,6 +122,48 @@ impl Config for Value {
     }
 }
 
+/// Keys and values as they are, for what somebody else reads.
+impl Config for Map<String, Value> {
+    fn schema() -> Value {
+        json!({ "type": "object" })
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        value.as_object().cloned().ok_or_else(|| ConfigError::mismatch(key, value, "a table"))
+    }
+
+    fn to_value(&self) -> Value {
+        json!(self)
+    }
+}
+
+/// What is in the box: for a type that holds itself.
+impl<T: Config> Config for Box<T> {
+    fn schema() -> Value {
+        T::schema()
+    }
+
+    fn inline_schema() -> Value {
+        T::inline_schema()
+    }
+
+    fn definitions(definitions: &mut Definitions) {
+        T::definitions(definitions);
+    }
+
+    fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
+        T::from_value(value, key).map(Self::new)
+    }
+
+    fn to_value(&self) -> Value {
+        T::to_value(self)
+    }
+
+    fn default_value() -> Option<Self> {
+        T::default_value().map(Self::new)
+    }
+}
+
 /// `none` where the key is missing or null.
 impl<T: Config> Config for Option<T> {
     fn schema() -> Value {
@@ -111,6 +172,10 @@ impl<T: Config> Config for Option<T> {
             object.insert("nullable".to_owned(), Value::Bool(true));
         }
         schema
+    }
+
+    fn definitions(definitions: &mut Definitions) {
+        T::definitions(definitions);
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
@@ -131,8 +196,12 @@ impl<T: Config> Config for Vec<T> {
         json!({ "type": "array", "items": T::schema() })
     }
 
+    fn definitions(definitions: &mut Definitions) {
+        T::definitions(definitions);
+    }
+
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        let elements = value.as_array().ok_or_else(|| mismatch(key, value, "a list"))?;
+        let elements = value.as_array().ok_or_else(|| ConfigError::mismatch(key, value, "a list"))?;
         elements
             .iter()
             .enumerate()
@@ -151,9 +220,13 @@ impl<T: Config, const N: usize> Config for [T; N] {
         json!({ "type": "array", "items": T::schema(), "minItems": N, "maxItems": N })
     }
 
+    fn definitions(definitions: &mut Definitions) {
+        T::definitions(definitions);
+    }
+
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
         let elements = Vec::from_value(value, key)?;
-        elements.try_into().map_err(|_| mismatch(key, value, &format!("a list of length {N}")))
+        elements.try_into().map_err(|_| ConfigError::mismatch(key, value, &format!("a list of length {N}")))
     }
 
     fn to_value(&self) -> Value {
@@ -166,8 +239,12 @@ impl<T: Config> Config for BTreeMap<String, T> {
         json!({ "type": "object", "additionalProperties": T::schema() })
     }
 
+    fn definitions(definitions: &mut Definitions) {
+        T::definitions(definitions);
+    }
+
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
-        let table = value.as_object().ok_or_else(|| mismatch(key, value, "a table"))?;
+        let table = value.as_object().ok_or_else(|| ConfigError::mismatch(key, value, "a table"))?;
         table
             .iter()
             .map(|(name, value)| Ok((name.clone(), T::from_value(value, &key.child(name))?)))

@@ -24,6 +24,21 @@ macro_rules! numbers {
 
 numbers!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, f32, f64);
 
+/// Numbers above `low`, for `range`.
+pub fn above<T>(low: T) -> (Bound<T>, Bound<T>) {
+    (Bound::Excluded(low), Bound::Unbounded)
+}
+
+/// Numbers above `low` and at most `high`, for `range`.
+pub fn above_to<T>(low: T, high: T) -> (Bound<T>, Bound<T>) {
+    (Bound::Excluded(low), Bound::Included(high))
+}
+
+/// Numbers above `low` and below `high`, for `range`.
+pub fn between<T>(low: T, high: T) -> (Bound<T>, Bound<T>) {
+    (Bound::Excluded(low), Bound::Excluded(high))
+}
+
 /// What can be limited by a range: a number, an optional one, a list of them.
 pub trait Ranged<T> {
     /// Every number in it.
@@ -36,9 +51,9 @@ impl<T: Number> Ranged<T> for T {
     }
 }
 
-impl<T: Number> Ranged<T> for Option<T> {
+impl<T, R: Ranged<T>> Ranged<T> for Option<R> {
     fn numbers(&self) -> Vec<T> {
-        self.iter().copied().collect()
+        self.iter().flat_map(R::numbers).collect()
     }
 }
 
@@ -54,8 +69,14 @@ impl<T: Number, const N: usize> Ranged<T> for [T; N] {
     }
 }
 
-/// Adds the range to a schema.
+/// Adds the range to a schema: of a number, of the numbers in a list, of either.
 pub fn range_schema<T: Number>(mut schema: Value, range: &impl RangeBounds<T>) -> Value {
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        for choice in choices {
+            *choice = range_schema(choice.take(), range);
+        }
+        return schema;
+    }
     let target = match schema.get_mut("items") {
         Some(Value::Object(items)) => Some(items),
         _ => schema.as_object_mut(),
@@ -90,22 +111,15 @@ pub fn limit<T: Number, V: Ranged<T>>(
         Some(number) => Err(ConfigError::Value {
             key: key.clone(),
             found: number.to_json().to_string(),
-            expected: describe(range),
+            expected: format!("a number of {}", limits(&range_schema(json!({}), range))),
         }),
     }
 }
 
-fn describe<T: Number>(range: &impl RangeBounds<T>) -> String {
-    let low = match range.start_bound() {
-        Bound::Included(limit) => Some(format!("at least {}", limit.to_json())),
-        Bound::Excluded(limit) => Some(format!("more than {}", limit.to_json())),
-        Bound::Unbounded => None,
-    };
-    let high = match range.end_bound() {
-        Bound::Included(limit) => Some(format!("at most {}", limit.to_json())),
-        Bound::Excluded(limit) => Some(format!("less than {}", limit.to_json())),
-        Bound::Unbounded => None,
-    };
-    let limits: Vec<String> = [low, high].into_iter().flatten().collect();
-    format!("a number of {}", limits.join(" and "))
+/// The limits of a number's schema in words, as `at least 1 and less than 10`; empty where there are none.
+pub(super) fn limits(schema: &Value) -> String {
+    let limit = |words: &str, key: &str| schema.get(key).map(|limit| format!("{words} {limit}"));
+    let low = limit("at least", "minimum").or_else(|| limit("more than", "exclusiveMinimum"));
+    let high = limit("at most", "maximum").or_else(|| limit("less than", "exclusiveMaximum"));
+    [low, high].into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }

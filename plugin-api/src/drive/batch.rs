@@ -1,6 +1,6 @@
 //! One batch of training.
 
-use super::{Training, hook};
+use super::{Pass, Training, hook, validation};
 use crate::hook::Hook;
 
 /// The accumulation window under way: batches whose gradients wait for their step.
@@ -49,11 +49,11 @@ pub(super) fn train_batch<R: Training>(
         run.epoch_schedulers()?;
     }
     hook(run, Hook::TrainBatchEnd)?;
-    run.batch_ended(batch)?;
+    run.batch_ended(batch, step)?;
     run.progress_mut().batch_index += 1;
     run.after_batch();
     if run.take_validation_request() {
-        super::validation(run, super::Pass::Epoch)?;
+        validation(run, Pass::Requested)?;
         run.validated_inside_epoch()?;
     }
     if step == Step::Now && !is_last {

@@ -1,6 +1,6 @@
 //! What training needs of a run.
 
-use super::{Batches, Validating};
+use super::{Batches, Step, Validating};
 
 /// What comes after an optimizer step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,8 +163,8 @@ pub trait Training: Validating {
     ///
     /// # Errors
     /// What it gave is not to go on with.
-    fn batch_ended(&mut self, batch: Self::Loaded) -> Result<(), Self::Error> {
-        let _ = batch;
+    fn batch_ended(&mut self, batch: Self::Loaded, step: Step) -> Result<(), Self::Error> {
+        let _ = (batch, step);
         Ok(())
     }
 

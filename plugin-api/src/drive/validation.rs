@@ -12,8 +12,10 @@ pub type Batches<B, E> = Box<dyn Iterator<Item = Result<(usize, B), E>>>;
 pub enum Pass {
     /// To see that validation works: so many batches, whose metrics do not count.
     SanityCheck(usize),
-    /// For its metrics.
+    /// After an epoch, whose metrics it gives.
     Epoch,
+    /// A hook asked for it, inside an epoch.
+    Requested,
 }
 
 /// What a validation needs of a run. Where nothing is computed, defaults do.
@@ -31,14 +33,23 @@ pub trait Validating: Instances {
     /// The device's memory is too small.
     fn load(&mut self, batch: Self::Batch) -> Result<Self::Loaded, Self::Error>;
 
+    /// A pass of so many batches begins; no hook of it has run.
+    ///
+    /// # Errors
+    /// Who is told of it ends the run.
+    fn begin_validation(&mut self, pass: Pass, batches: usize) -> Result<(), Self::Error> {
+        let _ = (pass, batches);
+        Ok(())
+    }
+
     /// Puts every module into evaluation mode.
     fn enter_evaluation(&mut self) {}
 
-    /// Opens the data of a pass; the first hooks of it have run.
+    /// Opens the data of a pass of so many batches; the first hooks of it have run.
     ///
     /// # Errors
     /// It cannot be read.
-    fn validation_data(&mut self) -> Result<ValidationData<Self>, Self::Error>;
+    fn validation_data(&mut self, batches: usize) -> Result<ValidationData<Self>, Self::Error>;
 
     /// Whether the pass is to go on, asked before each batch.
     ///
@@ -55,9 +66,18 @@ pub trait Validating: Instances {
     fn validation_step(
         &mut self,
         evaluation: &mut Self::Evaluation,
-        batch: Self::Loaded,
+        batch: &Self::Loaded,
     ) -> Result<(), Self::Error> {
         let _ = (evaluation, batch);
+        Ok(())
+    }
+
+    /// Hooks have had the batch.
+    ///
+    /// # Errors
+    /// As [`Validating::begin_validation`].
+    fn validation_batch_ended(&mut self, batch: Self::Loaded) -> Result<(), Self::Error> {
+        let _ = batch;
         Ok(())
     }
 
@@ -98,9 +118,14 @@ pub fn validation<R: Validating>(run: &mut R, pass: Pass) -> Result<(), R::Error
         return Ok(());
     }
     let batch_index = run.progress().batch_index;
+    let batches = match pass {
+        Pass::SanityCheck(batches) => batches,
+        Pass::Epoch | Pass::Requested => run.progress().num_validation_batches,
+    };
+    run.begin_validation(pass, batches)?;
     hook(run, Hook::ValidationStart)?;
     run.enter_evaluation();
-    let result = validation_epoch(run, pass);
+    let result = validation_epoch(run, pass, batches);
     run.leave_evaluation();
     run.progress_mut().batch_index = batch_index;
     if let Err(error) = result {
@@ -109,21 +134,18 @@ pub fn validation<R: Validating>(run: &mut R, pass: Pass) -> Result<(), R::Error
     hook(run, Hook::ValidationEnd)
 }
 
-fn validation_epoch<R: Validating>(run: &mut R, pass: Pass) -> Result<(), R::Error> {
+fn validation_epoch<R: Validating>(run: &mut R, pass: Pass, count: usize) -> Result<(), R::Error> {
     hook(run, Hook::ValidationEpochStart)?;
-    let (batches, mut evaluation) = run.validation_data()?;
-    let count = match pass {
-        Pass::SanityCheck(batches) => batches,
-        Pass::Epoch => run.progress().num_validation_batches,
-    };
+    let (batches, mut evaluation) = run.validation_data(count)?;
     for (index, batch) in batches.take(count).enumerate() {
         run.check_interrupted()?;
         let (_, batch) = batch?;
         let batch = run.load(batch)?;
         run.progress_mut().batch_index = index;
         hook(run, Hook::ValidationBatchStart)?;
-        run.validation_step(&mut evaluation, batch)?;
+        run.validation_step(&mut evaluation, &batch)?;
         hook(run, Hook::ValidationBatchEnd)?;
+        run.validation_batch_ended(batch)?;
     }
     run.validated(evaluation, pass)?;
     hook(run, Hook::ValidationEpochEnd)?;

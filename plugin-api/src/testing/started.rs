@@ -85,15 +85,14 @@ impl Validating for Started<'_> {
         Ok(())
     }
 
-    fn validation_data(&mut self) -> Result<ValidationData<Self>> {
+    fn validation_data(&mut self, batches: usize) -> Result<ValidationData<Self>> {
         self.record_values()?;
-        let batches = 0..self.setup.validation_batches;
-        Ok((Box::new(batches.map(|index| Ok((index, ())))), ()))
+        Ok((Box::new((0..batches).map(|index| Ok((index, ())))), ()))
     }
 
     /// The sanity check has no metrics.
     fn validated(&mut self, (): (), pass: Pass) -> Result<()> {
-        if pass == Pass::Epoch {
+        if !matches!(pass, Pass::SanityCheck(_)) {
             for (name, value) in &mut self.setup.metrics {
                 self.host.metrics.insert(name.clone(), value(self.host.progress.epoch));
             }

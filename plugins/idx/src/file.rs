@@ -1,5 +1,5 @@
-//! The IDX format: four bytes that say what follows, the sizes of the dimensions, then the numbers, all of them
-//! with the most significant byte first.
+//! The IDX format: four bytes that say what follows, the sizes of the dimensions, then the numbers, all of
+//! them with the most significant byte first.
 
 use std::path::Path;
 

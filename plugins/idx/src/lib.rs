@@ -13,7 +13,8 @@ use thaw_plugin_api::prelude::*;
 /// How samples are given to the host.
 #[derive(Clone, Copy, Config, Debug, PartialEq, Eq)]
 pub enum Given {
-    /// As grey pictures, which the host resizes, augments and normalises: files of bytes, `[n, rows, columns]`.
+    /// As grey pictures, which the host resizes, augments and normalises: files of bytes,
+    /// `[n, rows, columns]`.
     Pictures,
     /// As arrays called `x`, of whatever type and shape.
     Arrays,

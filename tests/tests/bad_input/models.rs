@@ -78,8 +78,8 @@ fn a_precision_that_the_model_does_not_declare_is_refused() {
          [data]\nkind = \"tensors\"\npath = \"nowhere.safetensors\"\n",
     );
     let refused = [
-        "[trainer]",
-        "`precision` is \"bf16-mixed\", expected what model `loses-in-bf16` computes in: \"fp32\"",
+        "run.toml",
+        "`trainer.precision` is \"bf16-mixed\", expected what model `loses-in-bf16` computes in: \"fp32\"",
     ];
     run.fit(&[]).failed(2, &refused);
     run.host(["plan", "run.toml"]).failed(2, &refused);

@@ -299,8 +299,8 @@ fn a_wrong_schedule_ends_the_program_before_anything_is_trained() {
             "\"cosin\"",
             [
                 "phases.toml",
-                "phase `top`: `phases[1].scheduler`: scheduler.id: found \"cosin\"",
-                "nearest: cosine",
+                "phase `top`: `phases[1].scheduler`: `scheduler.id` is \"cosin\"",
+                "did you mean `cosine`?",
             ],
         ),
         (
@@ -311,7 +311,7 @@ fn a_wrong_schedule_ends_the_program_before_anything_is_trained() {
         (
             "amsgrad = true,",
             "id = \"sgdd\",",
-            ["phases.toml", "phase `top`: `phases[1].optimizer`", "nearest: sgd"],
+            ["phases.toml", "phase `top`: `phases[1].optimizer`", "did you mean `sgd`?"],
         ),
         (
             "\"val_loss\", mode",

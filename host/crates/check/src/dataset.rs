@@ -1,5 +1,5 @@
-//! Data sets: that the same index is always the same sample, on whichever thread, and that samples are what the data
-//! set says of them.
+//! Data sets: that the same index is always the same sample, on whichever thread, and that samples are what
+//! the data set says of them.
 
 use std::collections::BTreeSet;
 
@@ -109,7 +109,8 @@ impl Opened {
         contain(|| Ok(self.raw.identity(number, index as u64).into_result()?.into_string()))
     }
 
-    /// Splits with the indices to look at: all of few, of many some that are spread evenly, the last among them.
+    /// Splits with the indices to look at: all of few, of many some that are spread evenly, the last among
+    /// them.
     fn places(&self) -> Vec<(Split, usize)> {
         let of_split = |&(split, len): &(Split, usize)| {
             let count = len.min(LOOKED_AT);

@@ -1,15 +1,15 @@
 //! The `[data]` table.
 
-use super::DataError;
-use super::error::nearest;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::path::{Path, PathBuf};
+use thaw_plugin_api::config::{self, Config, between};
 
 mod kinds;
 mod pictures;
 mod plugin;
 mod table;
+
+use table::DataTable;
 
 pub use kinds::{Cifar10Config, ImageFolderConfig, ListConfig, Padding, Target, TensorsConfig, TextConfig};
 pub use pictures::{
@@ -28,7 +28,8 @@ pub use plugin::PluginConfig;
 /// batch_size = 32
 /// augment = { horizontal_flip = 0.5, random_resized_crop = { scale = [0.6, 1.0] } }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Config)]
+#[config(through = DataTable)]
 pub struct DataConfig {
     /// Where the samples come from.
     pub source: Source,
@@ -55,56 +56,42 @@ pub enum Source {
     Plugin(PluginConfig),
 }
 
-/// Names of the kinds.
-const KINDS: [&str; 6] = ["image-folder", "list", "cifar10", "tensors", "text", "plugin"];
-
 /// Keys that every kind has.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Config)]
+#[config(default)]
 pub struct LoadingConfig {
-    /// Samples per training step. At least 1, default 32.
+    /// Samples per training step.
+    #[config(default = 32, range = 1..)]
     pub batch_size: usize,
     /// Samples per validation step. Default: `batch_size`.
+    #[config(range = 1..)]
     pub val_batch_size: Option<usize>,
-    /// A new order in every training epoch. Default true. Validation is never shuffled.
+    /// A new order in every training epoch. Validation is never shuffled.
+    #[config(default = true)]
     pub shuffle: bool,
-    /// Leaves out the last training batch if it is not full. Default false.
+    /// Leaves out the last training batch if it is not full.
+    #[config(default = false)]
     pub drop_last: bool,
     /// Threads that make batches; 0 makes them in the training thread. Default: the machine's cores, 0 for
     /// `tensors`.
+    #[config(range = 0..=1024)]
     pub workers: Option<usize>,
-    /// Share of each class that is kept for validation, between 0 and 1. Default: none.
+    /// Share of each class that is kept for validation. Default: none.
+    #[config(range = between(0.0, 1.0))]
     pub val_split: Option<f64>,
-    /// Chooses another `val_split`. Default 0; the run's seed plays no part, so that runs with other seeds
-    /// are comparable.
+    /// Chooses another `val_split`; the run's seed plays no part, so that runs with other seeds are
+    /// comparable.
+    #[config(default = 0)]
     pub split_seed: u64,
 }
 
-impl Default for LoadingConfig {
-    fn default() -> Self {
-        LoadingConfig {
-            batch_size: 32,
-            val_batch_size: None,
-            shuffle: true,
-            drop_last: false,
-            workers: None,
-            val_split: None,
-            split_seed: 0,
-        }
-    }
-}
-
 impl DataConfig {
+    /// Names of the kinds.
+    pub const KINDS: [&'static str; 6] = DataTable::TAGS;
+
     /// The kind as written in the table.
     pub fn kind(&self) -> &'static str {
-        match self.source {
-            Source::ImageFolder(_) => KINDS[0],
-            Source::List(_) => KINDS[1],
-            Source::Cifar10(_) => KINDS[2],
-            Source::Tensors(_) => KINDS[3],
-            Source::Text(_) => KINDS[4],
-            Source::Plugin(_) => KINDS[5],
-        }
+        DataTable::from(self.clone()).tag()
     }
 
     /// True if samples are pictures.
@@ -116,7 +103,7 @@ impl DataConfig {
     pub fn paths(&self) -> Vec<(&'static str, &Path)> {
         let (path, others) = match &self.source {
             Source::Plugin(c) => {
-                let tokenizer = c.keys.get("tokenizer").and_then(toml::Value::as_str);
+                let tokenizer = c.keys.get("tokenizer").and_then(serde_json::Value::as_str);
                 return tokenizer.map(|path| ("tokenizer", Path::new(path))).into_iter().collect();
             }
             Source::ImageFolder(c) => (&c.path, vec![("val_path", c.val_path.as_deref())]),
@@ -185,35 +172,6 @@ impl DataConfig {
         }
     }
 
-    /// Values that types alone do not exclude.
-    fn check(&self) -> Result<(), DataError> {
-        let loading = &self.loading;
-        for (key, size) in
-            [("batch_size", Some(loading.batch_size)), ("val_batch_size", loading.val_batch_size)]
-        {
-            if size == Some(0) {
-                return Err(DataError::value(key, 0, "at least 1"));
-            }
-        }
-        if let Some(share) = loading.val_split
-            && !(share > 0.0 && share < 1.0)
-        {
-            return Err(DataError::value("val_split", share, "a share above 0 and below 1, such as 0.2"));
-        }
-        if loading.val_split.is_some() && self.val_path().is_some() {
-            return Err(DataError::value("val_split", "val_split and val_path", "only one of them"));
-        }
-        if let Some(workers) = loading.workers
-            && workers > 1024
-        {
-            return Err(DataError::value("workers", workers, "0 to 1024"));
-        }
-        if let Source::Text(text) = &self.source {
-            text.check()?;
-        }
-        self.images.check()
-    }
-
     pub(crate) fn val_path(&self) -> Option<&Path> {
         match &self.source {
             Source::ImageFolder(c) => c.val_path.as_deref(),
@@ -223,6 +181,18 @@ impl DataConfig {
             Source::Text(c) => c.val_path.as_deref(),
             Source::Plugin(_) => None,
         }
+    }
+}
+
+impl Serialize for DataConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        config::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for DataConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        config::deserialize("data", deserializer)
     }
 }
 

@@ -7,16 +7,6 @@ use thaw_terminal::escape::{escape, path as shown, shorten};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// A key that the chosen kind of data does not have.
-    #[error("[data] has no key `{}` for kind = \"{}\"; {hint}", shorten(key), shorten(kind))]
-    UnknownKey {
-        /// The key as written.
-        key: String,
-        /// The kind of data chosen.
-        kind: String,
-        /// The nearest valid key, or all of them.
-        hint: String,
-    },
     /// A value of the wrong type or out of range.
     #[error("[data] `{}`: found {}, expected {}", shorten(key), escape(found), escape(expected))]
     Value {

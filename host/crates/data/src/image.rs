@@ -45,7 +45,8 @@ impl Transform {
                 *value = (level as f32 / 255.0 - mean[channel]) / std[channel];
             }
         }
-        let filter = match config.interpolation.or(defaults.interpolation).unwrap_or_default() {
+        let filter = match config.interpolation.or(defaults.interpolation).unwrap_or(Interpolation::Bilinear)
+        {
             Interpolation::Bilinear => fir::FilterType::Bilinear,
             Interpolation::Bicubic => fir::FilterType::CatmullRom,
         };

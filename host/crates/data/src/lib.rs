@@ -15,7 +15,7 @@
 //! # let path = folder.path().display();
 //! // The table [data] of a run config; `path` holds a folder per class.
 //! let table = format!("kind = \"image-folder\"\npath = \"{path}\"\nimage_size = 8\nbatch_size = 4");
-//! let config = DataConfig::from_table(&table.parse()?)?;
+//! let config: DataConfig = toml::from_str(&table)?;
 //! let data = DataModule::open(&config, 42, &InputDefaults::default())?;
 //! let mut epoch = data.loader(Split::Train, 0, 0)?.expect("there are pictures");
 //! let batch = epoch.next().expect("one batch")?;
@@ -28,7 +28,8 @@
 //! holds one [`Dataset`] per [`Split`]; a [`Loader`] walks one epoch of a split and yields a
 //! [`Batch`] at a time, made by threads ahead of the training step.
 //!
-//! Data that this module does not know the form of comes as [`Samples`]: a plugin's, or an embedding program's.
+//! Data that this module does not know the form of comes as [`Samples`]: a plugin's, or that of a program that
+//! embeds the trainer.
 //!
 //! The order of an epoch depends on the seed and the epoch alone, the augmentation of a picture on the seed,
 //! the epoch and the sample: neither the number of threads nor the batch at which an epoch is taken up again

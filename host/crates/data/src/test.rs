@@ -69,8 +69,8 @@ impl TestData {
         Ok(TestData::of(dataset, &config.loading))
     }
 
-    /// Opens one split of data from elsewhere. `classes` are the model's, in the order of its outputs, of which
-    /// the samples need not have all.
+    /// Opens one split of data from elsewhere. `classes` are the model's, in the order of its outputs, of
+    /// which the samples need not have all.
     ///
     /// # Errors
     /// There is no such split, or samples are not what they were declared to be.

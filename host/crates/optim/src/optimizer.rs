@@ -11,7 +11,6 @@ mod error;
 mod parameters;
 mod plan;
 mod state;
-pub(crate) mod table;
 
 #[cfg(test)]
 mod tests;
@@ -29,7 +28,6 @@ pub use error::OptimizerError;
 pub use parameters::Parameters;
 use plan::Plan;
 use state::ParameterState;
-pub use table::KeyError;
 
 /// Result of everything in [`crate::optimizer`].
 pub type Result<T> = std::result::Result<T, OptimizerError>;

@@ -87,6 +87,11 @@ impl LoadedPlugin {
         Ok(Self { path: file.path, sha256: file.sha256, metadata, links_libtorch, root })
     }
 
+    /// Something without a file of its own, which nobody can exchange: it has no SHA-256.
+    pub(super) fn new(path: PathBuf, metadata: Metadata, root: PluginRoot_Ref) -> Self {
+        Self { path, sha256: String::new(), metadata, links_libtorch: true, root }
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

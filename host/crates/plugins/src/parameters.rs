@@ -37,8 +37,10 @@ pub fn parameters(schema: &Value) -> Vec<Parameter> {
 }
 
 fn collect(schema: &Value, prefix: &str, rows: &mut Vec<Parameter>) {
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
-    for (name, property) in properties {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    // The tag of one of several tables stands among the keys that they have in common.
+    let keys = properties.into_iter().flatten().filter(|(_, property)| property.get("const").is_none());
+    for (name, property) in keys {
         let key = format!("{prefix}{name}");
         rows.push(Parameter {
             kind: kind(property),
@@ -52,6 +54,13 @@ fn collect(schema: &Value, prefix: &str, rows: &mut Vec<Parameter>) {
         if let Some(items) = property.get("items") {
             collect(items, &format!("{key}[]."), rows);
         }
+    }
+    for table in schema.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
+        let mut own = Vec::new();
+        collect(table, prefix, &mut own);
+        let title = table.get("title").and_then(Value::as_str).unwrap_or_default();
+        own.iter_mut().for_each(|row| row.help = format!("Of `{title}`: {}", row.help));
+        rows.append(&mut own);
     }
 }
 

@@ -25,6 +25,21 @@ fn plain(name: &str) -> String {
         .collect()
 }
 
+/// The names that mean the same as `name`, as a regular expression of JSON Schema.
+pub fn pattern(name: &str) -> String {
+    const MARKS: &str = "[-_ ]*";
+    let mut pattern = format!("^(.*[/:])?{MARKS}");
+    for letter in plain(name).chars() {
+        match letter.to_uppercase().next().filter(|capital| *capital != letter) {
+            Some(capital) => pattern.push_str(&format!("[{letter}{capital}]")),
+            None if letter.is_alphanumeric() => pattern.push(letter),
+            None => pattern.push_str(&format!("\\{letter}")),
+        }
+        pattern.push_str(MARKS);
+    }
+    pattern + "([.][^/:]*)?$"
+}
+
 /// The ids that an error has, in lines: the first of each family, then how many there are.
 pub(super) fn listed(ids: &[&str]) -> String {
     const SHOWN: usize = 12;
@@ -50,6 +65,24 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    #[test]
+    fn the_pattern_of_a_name_has_its_other_spellings() {
+        let names = [
+            "vit-ti-16",
+            "timm/vit_ti_16",
+            "ViT ti16",
+            "vit_ti_16.augreg_in21k",
+            "hub:a/vit-ti-16.b.c",
+            "vit-ti-161",
+            "a.b/vit-ti-16",
+            "vit-ti-16.a/b",
+        ];
+        let pattern = regex::Regex::new(&pattern("vit-ti-16")).unwrap();
+        for name in names {
+            assert_eq!(pattern.is_match(name), plain(name) == plain("vit-ti-16"), "{name}");
+        }
+    }
 
     fn item(id: &str, other_names: &[&str]) -> Item {
         let other_names = other_names.iter().map(|&name| name.to_owned()).collect();

@@ -34,10 +34,11 @@ mod services;
 mod snapshot;
 mod state;
 mod step;
+mod stop;
 mod swap;
 mod tell;
+mod training;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use build::{
     FitOptions, build_model, create_callbacks, create_model, input_defaults, open_data, optimizer_config,
@@ -56,15 +57,14 @@ pub use same_data::tell_validated;
 pub use scaler::LossScaler;
 pub(crate) use services::{check_settings, replace_optimizer};
 pub use state::RunState;
+pub use stop::StopHandle;
 pub use step::to_device;
-use thaw_plugin_api::hook::Hook;
+use thaw_plugin_api::drive;
 
 use crate::Error;
 pub use crate::checkpoint::{Best, Meter};
 use thaw_plugins::{Instance, PluginSet};
-
-/// Set by the first Ctrl-C: the run ends after its step, with a checkpoint.
-pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+use thaw_torch::reading::Reading;
 
 /// A run.
 pub struct Fit {
@@ -73,6 +73,21 @@ pub struct Fit {
     plugins: PluginSet,
     observers: Observers,
     swapping: swap::Swapping,
+    now: Now,
+    stop: StopHandle,
+}
+
+/// What one step of the loop leaves to a later one. No checkpoint needs it.
+#[derive(Default)]
+struct Now {
+    /// Norm of the gradients of the last step, where clipping computed it.
+    grad_norm: Option<Reading>,
+    /// The loss of the validation that has just ended.
+    validation_loss: Option<f64>,
+    /// Waits for the device in the present epoch, where they are counted.
+    waits: Option<epoch::CountedWaits>,
+    /// Why the run stops after the epoch that has ended.
+    stopped: Option<String>,
 }
 
 /// How a run ended.
@@ -95,18 +110,8 @@ impl Fit {
     /// # Errors
     /// What ended the run.
     pub fn run(&mut self) -> Result<Outcome, Error> {
-        let trained = self.train();
-        self.close_swaps();
-        let result = match trained {
-            Ok(outcome) => {
-                self.flush_observers();
-                self.teardown().map(|()| outcome)
-            }
-            Err(error) => {
-                self.fail(&error);
-                Err(error)
-            }
-        };
+        self.warn_of_modes();
+        let result = drive::fit(self).map(|()| self.outcome());
         match self.tell_end(&result) {
             Err(error) if result.is_ok() => Err(error),
             _ => result,
@@ -115,48 +120,19 @@ impl Fit {
 
     /// Ends a run that was built and is not to train: hook `teardown`.
     pub fn close(&mut self) {
-        self.hooks_after_failure(Hook::Teardown);
+        drive::close(self);
         if let Err(error) = self.tell(EventKind::RunEnded(Ending::Closed)) {
             tracing::error!("{error}");
         }
     }
 
-    /// The last hooks of a run that failed.
-    fn fail(&mut self, error: &Error) {
-        self.state.position.exception = Some(error.to_string());
-        self.hooks_after_failure(Hook::Exception);
-        self.flush_observers();
-        self.hooks_after_failure(Hook::Teardown);
-    }
-
-    fn train(&mut self) -> Result<Outcome, Error> {
-        self.warn_of_modes();
-        self.hooks(Hook::FitStart)?;
-        if self.state.is_fresh() {
-            self.sanity_check()?;
-        }
-        self.hooks(Hook::TrainStart)?;
-        let mut stopped = self.state.requests.stop.take();
-        while self.state.progress().epoch < self.state.config.trainer.max_epochs
-            && stopped.is_none()
-            && !self.state.reached_max_steps()
-        {
-            stopped = self.run_epoch()?;
-        }
-        // Where checkpoints are off, nothing has looked at them.
-        self.state.check_weights()?;
-        self.hooks(Hook::TrainEnd)?;
-        self.hooks(Hook::FitEnd)?;
-        self.requested_checkpoints()?;
-        self.observers.flush(&self.state.position.progress)?;
-        self.check_written()?;
-        self.check_records()?;
-        Ok(Outcome {
+    fn outcome(&mut self) -> Outcome {
+        Outcome {
             epochs: self.state.progress().epoch,
             global_step: self.state.progress().global_step,
             best: self.state.kept.best.clone(),
-            stopped,
-        })
+            stopped: self.now.stopped.take(),
+        }
     }
 
     /// The state of the run.
@@ -164,7 +140,7 @@ impl Fit {
         &self.state
     }
 
-    fn is_interrupted() -> bool {
-        INTERRUPTED.load(Ordering::Relaxed)
+    fn is_interrupted(&self) -> bool {
+        self.stop.is_stopped()
     }
 }

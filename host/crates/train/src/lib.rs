@@ -10,5 +10,6 @@ pub mod model;
 pub mod plan;
 pub mod run_dir;
 pub mod swap;
+pub mod trainer;
 
 pub use error::Error;

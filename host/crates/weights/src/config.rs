@@ -3,11 +3,10 @@
 use super::error::WeightsError;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use regex::Regex;
-use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use thaw_plugin_api::config::Config;
 
 /// Where a model's weights come from and how their names fit: `weights = "file"`, or a table.
 ///
@@ -18,56 +17,49 @@ use std::path::PathBuf;
 /// ```toml
 /// weights = { path = "autoencoder.ckpt", module = "encoder", to = "feature_extractor" }
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Config)]
+#[config(short = path)]
 pub struct WeightsConfig {
     /// A file, a run or checkpoint directory, or `hf://organisation/name[@revision][/file]`.
     pub path: PathBuf,
     /// Names of the model that keep their own values, as globs (`*` also crosses dots), or the file's names
     /// for them. A pattern that names a module stands for all below it: `head` and `head.*` are the same.
     /// Entries of the file under these names are not asked for either.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[config(default = Vec::new())]
     pub ignore: Vec<String>,
     /// Put before every name. Default: nothing.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[config(default = "")]
     pub prefix: String,
     /// Taken off every name that starts with it. Default: what trainers commonly put there, as `module.` or
     /// `_orig_mod.`, unless another key here says how names differ.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[config(default = "")]
     pub strip_prefix: String,
     /// Regular expressions and what replaces each match of theirs; `$1` is the first group. In the order
     /// given.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[config(default = Vec::new())]
     pub rename: Vec<Rename>,
     /// Whole names, after `rename`: name in the file = name in the model.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[config(default = BTreeMap::new())]
     pub map: BTreeMap<String, String>,
     /// Only this part of the file is read, a module or a dict of a checkpoint such as `model_ema`; its path
     /// is taken off. Default: the part that fits the model best, which the run names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
     /// The module of the model that the weights are for; the rest of the model keeps its values and is not
     /// missed, and what the file has for the rest is left out. Default: `module` where the model has such a
     /// module, else the whole model, which the empty text names, too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// Whether position embeddings for another picture size are interpolated (vision transformers):
     /// bicubically between aligned corners, the class token as it is, as torchvision's
     /// `interpolate_embeddings` does. Default: another size is an error.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[config(default = false)]
     pub interpolate_embeddings: bool,
     /// Whether missing and unexpected names are errors. A wrong shape always is. Default: true.
-    #[serde(default = "strict")]
+    #[config(default = true)]
     pub strict: bool,
 }
 
-fn strict() -> bool {
-    true
-}
-
 /// One renaming.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Config)]
 pub struct Rename {
     /// A regular expression, matched anywhere in a name.
     pub pattern: String,
@@ -167,36 +159,5 @@ impl Ignored {
     pub fn matches(&self, name: &str) -> bool {
         let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
         !self.0.is_empty() && ends.into_iter().any(|end| self.0.is_match(&name[..end]))
-    }
-}
-
-// The derived forms are those of the table; these add the bare path.
-impl Serialize for WeightsConfig {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for WeightsConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PathOrTable;
-
-        impl<'de> Visitor<'de> for PathOrTable {
-            type Value = WeightsConfig;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a path, or a table with `path` and how its names fit the model")
-            }
-
-            fn visit_str<E: de::Error>(self, path: &str) -> Result<WeightsConfig, E> {
-                Ok(WeightsConfig::new(path))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WeightsConfig, A::Error> {
-                WeightsConfig::deserialize(de::value::MapAccessDeserializer::new(map))
-            }
-        }
-
-        deserializer.deserialize_any(PathOrTable)
     }
 }

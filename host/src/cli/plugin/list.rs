@@ -25,9 +25,9 @@ pub struct ListArgs {
 }
 
 /// A plugin of the search path, or why it is refused.
-struct Found {
-    path: PathBuf,
-    plugin: Result<LoadedPlugin, PluginError>,
+pub struct Found {
+    pub path: PathBuf,
+    pub plugin: Result<LoadedPlugin, PluginError>,
 }
 
 /// Runs `host plugin list`: every folder of the search path, every plugin in it. Libraries that are no
@@ -106,7 +106,7 @@ fn to_json(found: &Found) -> Value {
 }
 
 /// Libraries of a folder that are plugins, by file name.
-fn plugins_in(folder: &Path) -> io::Result<Vec<Found>> {
+pub fn plugins_in(folder: &Path) -> io::Result<Vec<Found>> {
     let entries =
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
     let libraries: BTreeSet<PathBuf> = entries.into_iter().filter(|path| is_library(path)).collect();

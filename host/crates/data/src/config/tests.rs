@@ -1,7 +1,10 @@
 use super::*;
 
-fn parse(text: &str) -> Result<DataConfig, DataError> {
-    DataConfig::from_table(&text.parse().expect("TOML"))
+use thaw_plugin_api::config::{ConfigError, Key};
+
+fn parse(text: &str) -> Result<DataConfig, ConfigError> {
+    let table: toml::Table = text.parse().expect("TOML");
+    DataConfig::from_value(&serde_json::to_value(table).expect("JSON"), &Key::root().child("data"))
 }
 
 fn message(text: &str) -> String {
@@ -31,13 +34,13 @@ fn a_table_is_dealt_out_to_source_loading_and_images() {
 #[test]
 fn an_unknown_key_is_refused_with_the_nearest() {
     let text = message("kind = \"tensors\"\npath = \"a.npz\"\nbatchsize = 2");
-    assert!(text.contains("`batchsize`"), "{text}");
+    assert!(text.contains("unknown key `data.batchsize`"), "{text}");
     assert!(text.contains("did you mean `batch_size`?"), "{text}");
     // A key of pictures means nothing to tensors.
     let text = message("kind = \"tensors\"\npath = \"a.npz\"\nimage_size = 2");
-    assert!(text.contains("`image_size`"), "{text}");
+    assert!(text.contains("unknown key `data.image_size`"), "{text}");
     let text = message("kind = \"image-folder\"\npath = \"a\"\naugment = { horizontal_flop = 0.5 }");
-    assert!(text.contains("horizontal_flip"), "{text}");
+    assert!(text.contains("`data.augment.horizontal_flop`, did you mean `horizontal_flip`?"), "{text}");
 }
 
 #[test]
@@ -51,22 +54,22 @@ fn an_unknown_or_missing_kind_names_them_all() {
 #[test]
 fn wrong_types_and_values_out_of_range_name_the_key() {
     for (line, key) in [
-        ("batch_size = \"many\"", "`batch_size`"),
-        ("batch_size = 0", "`batch_size`"),
-        ("batch_size = -1", "`batch_size`"),
-        ("val_split = 1.5", "`val_split`"),
-        ("crop_pct = 0.0", "`crop_pct`"),
-        ("std = [1.0, 1.0, 0.0]", "`std`"),
-        ("on_error = \"ignore\"", "`on_error`"),
-        ("val_split = 0.1\nval_path = \"b\"", "`val_split`"),
-        ("augment.color_jitter.contrast = -1.0", "contrast"),
-        ("augment.random_resized_crop.scale = [0.9, 0.5]", "scale"),
+        ("batch_size = \"many\"", "`data.batch_size`"),
+        ("batch_size = 0", "`data.batch_size`"),
+        ("batch_size = -1", "`data.batch_size`"),
+        ("val_split = 1.5", "`data.val_split`"),
+        ("crop_pct = 0.0", "`data.crop_pct`"),
+        ("std = [1.0, 1.0, 0.0]", "`data.std`"),
+        ("on_error = \"ignore\"", "`data.on_error`"),
+        ("val_split = 0.1\nval_path = \"b\"", "`data.val_split`"),
+        ("augment.color_jitter.contrast = -1.0", "`data.augment.color_jitter.contrast`"),
+        ("augment.random_resized_crop.scale = [0.9, 0.5]", "`data.augment.random_resized_crop.scale`"),
     ] {
         let text = message(&format!("kind = \"image-folder\"\npath = \"a\"\n{line}"));
         assert!(text.contains(key), "{line}: {text}");
     }
-    assert!(message("kind = \"cifar10\"").contains("`path`"));
-    assert!(message("kind = \"text\"\npath = \"a.csv\"").contains("`tokenizer`"));
+    assert!(message("kind = \"cifar10\"").contains("missing key `data.path`, expected a path"));
+    assert!(message("kind = \"text\"\npath = \"a.csv\"").contains("`data.tokenizer`"));
 }
 
 #[test]

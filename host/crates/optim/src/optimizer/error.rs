@@ -1,6 +1,6 @@
 //! What can be wrong with an optimizer's settings, groups and state.
 
-use super::table::KeyError;
+use thaw_plugin_api::config::ConfigError;
 use thaw_torch::TorchError;
 
 /// What can fail in an optimizer.
@@ -8,7 +8,7 @@ use thaw_torch::TorchError;
 pub enum OptimizerError {
     /// A key or value of the `[optimizer]` table.
     #[error(transparent)]
-    Config(#[from] KeyError),
+    Config(#[from] ConfigError),
     /// A value or option of a parameter group.
     #[error("parameter group {group:?}, {key}: found {found}, expected {expected}")]
     Group {
@@ -48,7 +48,7 @@ pub enum OptimizerError {
         group: String,
         /// The name not found.
         parameter: String,
-        /// `"; nearest: …"` or nothing.
+        /// `"; did you mean …"` or nothing.
         hint: String,
     },
     /// A state tensor that does not belong.

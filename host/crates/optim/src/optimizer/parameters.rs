@@ -60,8 +60,8 @@ impl Parameters {
         self.id
     }
 
-    /// `"; nearest: …"` for a name that is not there, or nothing where no name is near.
-    pub(super) fn nearest(&self, name: &str) -> String {
-        super::table::nearest(name, self.entries.iter().map(|(name, _)| name.as_str()))
+    /// `"; did you mean …"` for a name that is not there, or nothing where no name is near.
+    pub(super) fn hint(&self, name: &str) -> String {
+        thaw_plugin_api::hint(name, self.entries.iter().map(|(name, _)| name.as_str()))
     }
 }

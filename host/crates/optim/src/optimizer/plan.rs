@@ -55,7 +55,7 @@ impl Plan {
                     return Err(OptimizerError::UnknownParameter {
                         group: group.name.clone(),
                         parameter: name.clone(),
-                        hint: parameters.nearest(name),
+                        hint: parameters.hint(name),
                     });
                 };
                 if let Some(state) = states.get_mut(name) {

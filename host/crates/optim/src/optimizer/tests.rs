@@ -55,7 +55,7 @@ fn another_optimizer_in_its_place_starts_without_state_and_without_options_of_gr
     let error = |id: &str, option: &str| {
         run.replaced_by(id, [(option.to_owned(), 0.5)].into()).unwrap_err().to_string()
     };
-    assert!(error("sdg", "momentum").contains("nearest: sgd"));
+    assert!(error("sdg", "momentum").contains("did you mean `sgd`?"));
     assert!(error("sgd", "beta1").contains("beta1"));
 
     let group =
@@ -215,7 +215,7 @@ fn groups_are_checked() {
 fn a_name_the_model_does_not_have_is_an_error_with_the_nearest() {
     let error = adam_over(&["a", "bb"]).step(&two_parameters()).unwrap_err().to_string();
     assert!(
-        error.contains("group \"all\" names \"bb\", which the model does not have; nearest: b"),
+        error.contains("group \"all\" names \"bb\", which the model does not have; did you mean `b`?"),
         "{error}"
     );
 }

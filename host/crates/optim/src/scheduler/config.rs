@@ -1,14 +1,10 @@
 //! The `[scheduler]` table.
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Map;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thaw_plugin_api::config::{self, Config, Key};
 
-use super::{Result, SchedulerError};
-use crate::optimizer::table::Table;
+use super::Result;
 
-mod check;
-mod read;
 mod schedules;
 
 pub use schedules::{
@@ -26,10 +22,10 @@ pub use schedules::{
 /// total_iters = 100
 /// scheduler = { id = "cosine", eta_min = 1e-5 }
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Config)]
+#[config(through = SchedulerTable)]
 pub struct SchedulerConfig {
     /// Which schedule, with its own settings.
-    #[serde(flatten)]
     pub schedule: Schedule,
     /// Whether it advances per epoch or per optimizer step.
     pub interval: Interval,
@@ -38,13 +34,39 @@ pub struct SchedulerConfig {
 }
 
 /// When a schedule advances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
 pub enum Interval {
     /// After each epoch.
     Epoch,
     /// After each optimizer step.
     Step,
+}
+
+/// The schedule of the rates, with PyTorch's names and defaults.
+#[derive(Config)]
+struct SchedulerTable {
+    #[config(flatten)]
+    schedule: Schedule,
+    /// When it advances. Default: per epoch, `one-cycle` and `cyclic` per optimizer step.
+    interval: Option<Interval>,
+    /// It advances at every so manieth epoch, or batch of an epoch.
+    #[config(default = 1, range = 1..)]
+    frequency: usize,
+}
+
+impl From<SchedulerTable> for SchedulerConfig {
+    fn from(table: SchedulerTable) -> Self {
+        let usual = SchedulerConfig::new(table.schedule);
+        let interval = table.interval.unwrap_or(usual.interval);
+        SchedulerConfig { interval, frequency: table.frequency, ..usual }
+    }
+}
+
+impl From<SchedulerConfig> for SchedulerTable {
+    fn from(config: SchedulerConfig) -> Self {
+        let SchedulerConfig { schedule, interval, frequency } = config;
+        SchedulerTable { schedule, interval: Some(interval), frequency }
+    }
 }
 
 impl SchedulerConfig {
@@ -63,28 +85,25 @@ impl SchedulerConfig {
     /// # Errors
     /// The first value out of range.
     pub fn check(&self) -> Result<()> {
-        if self.frequency == 0 {
-            let table = Table::new("scheduler", Map::new());
-            return Err(table.error("frequency", "0", "a whole number of 1 or more").into());
-        }
-        check::schedule(&self.schedule, "scheduler", check::Place::Outermost).map_err(SchedulerError::from)
+        Self::from_value(&self.to_value(), &Self::key())?;
+        Ok(())
     }
 
-    fn from_table(mut table: Table) -> Result<SchedulerConfig> {
-        let interval = table.get("interval", "epoch or step")?;
-        let frequency = table.or("frequency", "a whole number of 1 or more", 1)?;
-        let mut config = SchedulerConfig::new(read::schedule(table, check::Place::Outermost)?);
-        config.interval = interval.unwrap_or(config.interval);
-        config.frequency = frequency;
-        config.check()?;
-        Ok(config)
+    /// Where a run config has it.
+    pub(super) fn key() -> Key {
+        Key::root().child("scheduler")
+    }
+}
+
+impl Serialize for SchedulerConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        config::serialize(self, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for SchedulerConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let table = Table::new("scheduler", Map::deserialize(deserializer)?);
-        SchedulerConfig::from_table(table).map_err(D::Error::custom)
+        config::deserialize("scheduler", deserializer)
     }
 }
 

@@ -1,16 +1,13 @@
 //! What can be wrong with a schedule.
 
-use crate::optimizer::KeyError;
+use thaw_plugin_api::config::ConfigError;
 
 /// What can fail in a scheduler.
 #[derive(Debug, thiserror::Error)]
 pub enum SchedulerError {
     /// A key or value of the `[scheduler]` table.
     #[error(transparent)]
-    Config(#[from] KeyError),
-    /// A `[scheduler]` table that a strategy gave and that does not fit.
-    #[error("{0}")]
-    Settings(String),
+    Config(#[from] ConfigError),
     /// A lambda expression that cannot be read.
     #[error(
         "scheduler.lambda: cannot read {expression:?}: {problem}. Expected a formula of epoch and step, as \"0.95 ^ epoch\""

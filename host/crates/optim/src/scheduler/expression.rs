@@ -3,7 +3,6 @@
 use exmex::{Express, FlatEx};
 
 use super::{Result, SchedulerError};
-use crate::optimizer::table::nearest;
 
 /// Names that an expression may use.
 const VARIABLES: [&str; 2] = ["epoch", "step"];
@@ -26,7 +25,7 @@ impl Expression {
             .iter()
             .map(|name| {
                 VARIABLES.iter().position(|known| known == name).ok_or_else(|| {
-                    let hint = nearest(name, VARIABLES.into_iter());
+                    let hint = thaw_plugin_api::hint(name, VARIABLES.into_iter());
                     refuse(format!("{name:?} is neither epoch nor step{hint}"))
                 })
             })

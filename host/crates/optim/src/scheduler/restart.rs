@@ -1,9 +1,10 @@
 //! A scheduler that takes the place of the run's in the middle of it.
 
 use serde_json::Value;
+use thaw_plugin_api::config::Config as _;
 use thaw_plugin_api::context::Progress;
 
-use super::{Result, RunLength, Scheduler, SchedulerConfig, SchedulerError};
+use super::{Result, RunLength, Scheduler, SchedulerConfig};
 use crate::optimizer::{Optimizer, OptimizerConfig};
 
 /// What a hook asked for: the scheduler starts anew, perhaps with other settings.
@@ -24,12 +25,8 @@ impl Restart {
         until_epoch: Option<usize>,
         until_step: Option<usize>,
     ) -> Result<Self> {
-        let settings = settings.map(serde_json::from_value).transpose();
-        Ok(Self {
-            settings: settings.map_err(|error| SchedulerError::Settings(error.to_string()))?,
-            until_epoch,
-            until_step,
-        })
+        let read = |settings| SchedulerConfig::from_value(&settings, &SchedulerConfig::key());
+        Ok(Self { settings: settings.map(read).transpose()?, until_epoch, until_step })
     }
 
     /// Checks what [`Self::start`] would find wrong with the settings.

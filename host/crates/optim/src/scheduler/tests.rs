@@ -151,7 +151,7 @@ fn expressions_that_cannot_be_used_are_refused() {
         scheduler.start(&mut [group("head", 1.0)])
     };
     let text = error("id='lambda'\nlambda='0.9 ^ epok'").unwrap_err().to_string();
-    assert!(text.contains("\"epok\" is neither epoch nor step; nearest: epoch"), "{text}");
+    assert!(text.contains("\"epok\" is neither epoch nor step; did you mean `epoch`?"), "{text}");
     assert!(error("id='lambda'\nlambda='0.9 ^'").unwrap_err().to_string().contains("cannot read \"0.9 ^\""));
     let text = error("id='lambda'\nlambda='1 / epoch'").unwrap_err().to_string();
     assert!(text.contains("gives group \"head\" the rate inf"), "{text}");

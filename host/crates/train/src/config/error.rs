@@ -39,16 +39,6 @@ pub enum ConfigError {
         /// Who refuses it, the key, found, expected.
         message: String,
     },
-    /// A table that does not fit.
-    #[error("{}: {}{message}", path.display(), if message.contains(section.as_str()) { String::new() } else { format!("[{section}]: ") })]
-    Section {
-        /// The file.
-        path: PathBuf,
-        /// The table.
-        section: String,
-        /// Key, found, expected.
-        message: String,
-    },
     /// `--set` that cannot be applied.
     #[error("--set {text}: {reason}")]
     Override {

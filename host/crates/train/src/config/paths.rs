@@ -21,8 +21,8 @@ pub struct NamedPath {
 }
 
 impl RunConfig {
-    /// The paths of model, data, strategies and callbacks. Those of plugins, data sets included, are the keys with the format
-    /// `path` in the schema that `schema` gives for an id of one of these kinds.
+    /// The paths of model, data, strategies and callbacks. Those of plugins, data sets included, are the keys
+    /// with the format `path` in the schema that `schema` gives for an id of one of these kinds.
     pub fn paths<'s>(&self, schema: impl Fn(&[Kind], &str) -> &'s Value) -> Vec<NamedPath> {
         let mut paths = Vec::new();
         of_schema(&self.model.config, schema(&[Kind::Model], &self.model.id), "/model", &mut |key, path| {
@@ -77,30 +77,55 @@ pub fn make_absolute(table: &mut Value, schema: &Value, overrides: &[String], fo
 }
 
 fn of_schema(value: &Value, schema: &Value, key: &str, found: &mut impl FnMut(String, PathBuf)) {
-    match value {
-        Value::String(path) if schema.get("format").is_some_and(|format| format == "path") => {
-            found(key.to_owned(), PathBuf::from(path));
+    Paths { schema, found }.of(value, schema, key);
+}
+
+/// The search for paths in a value, by its schema.
+struct Paths<'s, F> {
+    /// The whole schema, which has the definitions.
+    schema: &'s Value,
+    found: &'s mut F,
+}
+
+impl<F: FnMut(String, PathBuf)> Paths<'_, F> {
+    fn of(&mut self, value: &Value, schema: &Value, key: &str) {
+        let reference = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix('#'));
+        if let Some(definition) = reference.and_then(|path| self.schema.pointer(path)) {
+            return self.of(value, definition, key);
         }
-        Value::Object(table) => {
-            for (name, value) in table {
-                let property = schema.get("properties").and_then(|properties| properties.get(name));
-                if let Some(schema) = property.or_else(|| schema.get("additionalProperties")) {
-                    of_schema(value, schema, &format!("{key}/{}", escaped(name)), found);
+        let choices = ["oneOf", "anyOf"].into_iter().filter_map(|of| schema.get(of)?.as_array()).flatten();
+        for choice in choices.filter(|choice| is_of(value, choice)) {
+            self.of(value, choice, key);
+        }
+        match value {
+            Value::String(path) if schema.get("format").is_some_and(|format| format == "path") => {
+                (self.found)(key.to_owned(), PathBuf::from(path));
+            }
+            Value::Object(table) => {
+                for (name, value) in table {
+                    let property = schema.get("properties").and_then(|properties| properties.get(name));
+                    if let Some(schema) = property.or_else(|| schema.get("additionalProperties")) {
+                        self.of(value, schema, &format!("{key}/{}", escaped(name)));
+                    }
                 }
             }
-        }
-        Value::Array(elements) => {
-            for (index, element) in elements.iter().enumerate() {
-                of_schema(
-                    element,
-                    schema.get("items").unwrap_or(&Value::Null),
-                    &format!("{key}/{index}"),
-                    found,
-                );
+            Value::Array(elements) => {
+                let items = schema.get("items").unwrap_or(&Value::Null);
+                for (index, element) in elements.iter().enumerate() {
+                    self.of(element, items, &format!("{key}/{index}"));
+                }
             }
+            _ => {}
         }
-        _ => {}
     }
+}
+
+/// Whether a value may be of a kind of tables: its tag says so.
+fn is_of(value: &Value, choice: &Value) -> bool {
+    let properties = choice.get("properties").and_then(Value::as_object);
+    properties.into_iter().flatten().all(|(name, property)| {
+        property.get("const").is_none_or(|tag| value.get(name).is_some_and(|found| found == tag))
+    })
 }
 
 #[cfg(test)]
@@ -135,6 +160,30 @@ mod tests {
         for named in paths {
             assert_eq!(table.pointer(&named.key).unwrap(), &json!(named.path), "{}", named.key);
         }
+    }
+
+    #[test]
+    fn paths_are_found_in_tables_of_several_kinds() {
+        let path = json!({ "type": "string", "format": "path" });
+        let kind = |id: &str, key: &str| json!({ "properties": { "id": { "const": id }, key: path } });
+        let schema = json!({
+            "properties": {
+                "source": { "oneOf": [kind("file", "place"), kind("text", "other")] },
+                "short": { "anyOf": [path, { "properties": { "path": path } }] },
+                "nested": { "$ref": "#/$defs/nested" },
+            },
+            "$defs": { "nested": { "properties": { "log": path, "more": { "$ref": "#/$defs/nested" } } } },
+        });
+        let value = json!({
+            "source": { "id": "text", "place": "no path", "other": "a" },
+            "short": "b",
+            "nested": { "log": "c", "more": { "log": "d" } },
+        });
+        let mut found = Vec::new();
+        of_schema(&value, &schema, "", &mut |key, path| found.push((key, path)));
+        let expected =
+            [("/source/other", "a"), ("/short", "b"), ("/nested/log", "c"), ("/nested/more/log", "d")];
+        assert_eq!(found, expected.map(|(key, path)| (key.to_owned(), PathBuf::from(path))));
     }
 
     #[test]

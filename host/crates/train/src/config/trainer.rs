@@ -8,6 +8,7 @@ use thaw_torch::MatmulPrecision;
 
 /// The loop, by Lightning's names.
 #[derive(Clone, Debug, Config)]
+#[config(default)]
 pub struct TrainerConfig {
     /// Epochs to train.
     #[config(default = 10)]
@@ -102,6 +103,7 @@ pub enum Audit {
 
 /// What is kept, by the names of Lightning's `ModelCheckpoint`.
 #[derive(Clone, Debug, Config)]
+#[config(default)]
 pub struct CheckpointConfig {
     /// Metric that decides which is `best`. Default: `val_loss`, without validation `train_loss`.
     pub monitor: Option<String>,

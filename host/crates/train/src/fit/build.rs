@@ -6,6 +6,7 @@ mod plugins;
 mod torch;
 
 use tch::Device;
+use thaw_plugin_api::drive;
 use thaw_plugin_api::model::Precision;
 
 pub use data::{input_defaults, open_data};
@@ -24,11 +25,11 @@ use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
 use super::plugin_data::EarlierData;
 use super::readings::Readings;
-use super::resume::Resumed;
 use super::scaler::LossScaler;
 use super::state::{Kept, Measured, Position, Requests, Trained, Watched};
 use super::swap::Swapping;
-use super::{Fit, FitError, RunState};
+use super::training::Resume;
+use super::{Fit, FitError, Now, RunState, StopHandle};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::config::RunConfig;
@@ -49,6 +50,15 @@ pub struct FitOptions {
     pub observers: Vec<Box<dyn Observer>>,
     /// When losses and metrics are read; [`Reads::on`] the run's device where it is left out.
     pub reads: Option<Reads>,
+    /// Who can ask the run to end.
+    pub stop: StopHandle,
+}
+
+impl FitOptions {
+    /// A new run in this place, of which nobody else is told.
+    pub fn new(run_dir: Place) -> Self {
+        Self { run_dir, resume: None, observers: Vec::new(), reads: None, stop: StopHandle::default() }
+    }
 }
 
 impl Fit {
@@ -66,13 +76,12 @@ impl Fit {
         prepare_torch(&config, device)?;
         let callbacks = create_callbacks(&config, &plugins)?;
         name_files(&mut config, &plugins);
-        let FitOptions { run_dir, resume, observers, reads } = options;
-        let resume = resume.as_ref();
-        let (model, data) = model_and_data(&mut config, &plugins, device, resume)?;
+        let FitOptions { run_dir, resume, observers, reads, stop } = options;
+        let (model, data) = model_and_data(&mut config, &plugins, device, resume.as_ref())?;
         let progress = start_of(&config, &data)?;
         let trained = untrained(&config, model)?;
         // Last: what fails before leaves no run directory behind.
-        let run_dir = RunDir::open(&run_dir, resume.and_then(Checkpoint::run_dir).as_deref())?;
+        let run_dir = RunDir::open(&run_dir, resume.as_ref().and_then(Checkpoint::run_dir).as_deref())?;
         let store = CheckpointStore::open(run_dir.checkpoints())?;
         let warnings = Warnings::default();
         let observers = with_records(observers, &run_dir, warnings.clone())?;
@@ -88,19 +97,20 @@ impl Fit {
             warnings,
         };
         let swapping = Swapping::new(state.kept.run_dir.path());
-        let mut fit = Self { state, callbacks, plugins, observers, swapping };
+        let now = Now::default();
+        let mut fit = Self { state, callbacks, plugins, observers, swapping, now, stop };
         if let Err(error) = fit.prepare_and_start(resume) {
-            fit.fail(&error);
+            drive::fail(&mut fit, &error);
             fit.state.kept.run_dir.discard();
             return Err(error);
         }
         Ok(fit)
     }
 
-    fn prepare_and_start(&mut self, resume: Option<&Checkpoint>) -> Result<(), Error> {
+    fn prepare_and_start(&mut self, resume: Option<Checkpoint>) -> Result<(), Error> {
         let config = self.resolve()?;
         let resumed = match resume {
-            Some(checkpoint) => Some((checkpoint, self.prepare_resumed(checkpoint)?)),
+            Some(checkpoint) => Some(self.prepare_resumed(checkpoint)?),
             None => {
                 self.prepare_new()?;
                 None
@@ -109,7 +119,7 @@ impl Fit {
         self.tell_start()?;
         // Not before is anything of an earlier run written over.
         let written = match resumed {
-            Some((checkpoint, resumed)) => self.write_resume(checkpoint, &resumed, &config),
+            Some(resume) => self.write_resume(&resume, &config),
             None => self.write_start(&config),
         };
         if let Err(error) = &written {
@@ -121,21 +131,19 @@ impl Fit {
     /// From `setup` to the state to train from.
     fn prepare_new(&mut self) -> Result<(), Error> {
         self.keep_paths()?;
-        self.setup(true)?;
-        self.build_optimizer()?;
+        drive::setup(self, None)?;
         self.check_leftover_batch()
     }
 
-    fn prepare_resumed(&mut self, checkpoint: &Checkpoint) -> Result<Resumed, Error> {
-        let resumed = self.check_resumed(checkpoint)?;
+    fn prepare_resumed(&mut self, checkpoint: Checkpoint) -> Result<Resume, Error> {
+        let resumed = self.check_resumed(&checkpoint)?;
         self.keep_paths()?;
-        self.restore_swaps(checkpoint)?;
-        self.setup(false)?;
-        self.build_optimizer()?;
-        self.restore(checkpoint, &resumed)?;
+        self.restore_swaps(&checkpoint)?;
+        let resume = Resume { checkpoint, resumed };
+        drive::setup(self, Some(&resume))?;
         self.check_leftover_batch()?;
-        self.observers.resume(&checkpoint.state.observed)?;
-        Ok(resumed)
+        self.observers.resume(&resume.checkpoint.state.observed)?;
+        Ok(resume)
     }
 
     fn write_start(&self, config: &str) -> Result<(), Error> {
@@ -143,14 +151,9 @@ impl Fit {
         self.state.kept.run_dir.write_json(run_dir::PLUGINS, &self.plugins.record())
     }
 
-    fn write_resume(
-        &mut self,
-        checkpoint: &Checkpoint,
-        resumed: &Resumed,
-        config: &str,
-    ) -> Result<(), Error> {
-        self.go_back_to(checkpoint)?;
-        self.write_resumed(checkpoint, resumed, config)
+    fn write_resume(&mut self, resume: &Resume, config: &str) -> Result<(), Error> {
+        self.go_back_to(&resume.checkpoint)?;
+        self.write_resumed(&resume.checkpoint, &resume.resumed, config)
     }
 
     fn keep_paths(&mut self) -> Result<(), Error> {

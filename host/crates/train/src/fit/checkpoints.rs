@@ -1,5 +1,6 @@
 //! When checkpoints are written, and which are kept.
 
+use thaw_plugin_api::drive;
 use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::monitor::{Mode, is_of_validation, mode_of};
 
@@ -262,7 +263,7 @@ impl Fit {
         // Of a loss that is not finite no checkpoint is to be written.
         self.state.settle()?;
         self.state.check_weights()?;
-        self.hooks(Hook::SaveCheckpoint)?;
+        drive::hook(self, Hook::SaveCheckpoint)?;
         let observed = self.observers.save(&self.state.position.progress)?;
         let mut callbacks = Vec::with_capacity(self.callbacks.len());
         for callback in &mut self.callbacks {

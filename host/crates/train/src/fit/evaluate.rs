@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use tch::{Device, Kind, Tensor};
-use thaw_plugin_api::hook::Hook;
+use thaw_plugin_api::drive::{Pass, Training, Validating, ValidationData};
 use thaw_plugin_api::model::{Batch, Precision, Task};
 
 use super::events::{Asked, EventKind, Validated};
 use super::readings::{Readings, Row, What};
-use super::step::to_device;
-use super::{Fit, Meter, Seen};
+use super::step::{Loaded, to_device};
+use super::training::by_position;
+use super::{Fit, Meter};
 use crate::Error;
 use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
@@ -119,82 +120,90 @@ fn hits(batches: &[(Tensor, Tensor, i64)]) -> Result<Vec<(u64, u64)>, Error> {
     Ok(hits)
 }
 
-impl Fit {
-    /// The first batches of validation, to find errors before an epoch is spent.
-    pub(super) fn sanity_check(&mut self) -> Result<(), Error> {
-        let batches =
-            self.state.config.trainer.num_sanity_val_steps.min(self.state.progress().num_validation_batches);
-        if batches == 0 {
-            let has_none = self.state.progress().num_validation_batches == 0;
-            return if has_none { Ok(self.check_monitors(Seen::SanityCheck)?) } else { Ok(()) };
-        }
-        self.hooks(Hook::SanityCheckStart)?;
-        self.validation_pass(batches, Asked::BySanityCheck)?;
-        self.hooks(Hook::SanityCheckEnd)?;
-        Ok(self.check_monitors(Seen::SanityCheck)?)
+impl Validating for Fit {
+    type Batch = thaw_data::Batch;
+    type Loaded = Loaded;
+    type Evaluation = Evaluator;
+
+    fn load(&mut self, batch: thaw_data::Batch) -> Result<Loaded, Error> {
+        let samples = batch.len();
+        let loaded = to_device(batch, self.state.trained.model.device());
+        let (batch, _) = loaded.map_err(|error| self.state.explain_memory(error, samples))?;
+        Ok(Loaded { batch, samples, loss: None, rates: None })
     }
 
-    /// A validation; its metrics become those of the epoch.
-    pub(super) fn validate(&mut self, asked: Asked) -> Result<(), Error> {
-        let batches = self.state.progress().num_validation_batches;
-        if batches == 0 {
-            return Ok(());
-        }
-        self.validation_pass(batches, asked)
+    fn begin_validation(&mut self, pass: Pass, batches: usize) -> Result<(), Error> {
+        self.tell(EventKind::ValidationStarted { asked: asked(pass), batches })
     }
 
-    fn validation_pass(&mut self, batches: usize, asked: Asked) -> Result<(), Error> {
-        let batch_index = self.state.progress().batch_index;
-        self.tell(EventKind::ValidationStarted { asked, batches })?;
-        self.hooks(Hook::ValidationStart)?;
+    fn enter_evaluation(&mut self) {
         self.state.trained.model.set_phase(Phase::Validate);
-        let result = self.validation_batches(batches, asked);
-        self.state.trained.model.set_phase(Phase::Train);
-        self.state.position.progress.batch_index = batch_index;
-        if matches!(result, Err(Error::Interrupted)) && !self.state.is_fresh() {
-            // A resumed run validates anew.
-            self.checkpoint_inside_epoch()?;
-            return Err(self.interrupted());
-        }
-        result?;
-        self.hooks(Hook::ValidationEnd)
     }
 
-    fn validation_batches(&mut self, batches: usize, asked: Asked) -> Result<(), Error> {
-        self.hooks(Hook::ValidationEpochStart)?;
-        let mut evaluator = Evaluator::new(self.state.measured.readings.reads());
+    fn validation_data(&mut self, batches: usize) -> Result<ValidationData<Self>, Error> {
         let epoch = self.state.progress().epoch as u64;
         let loader = self.state.data.first_of_validation(epoch, batches)?;
-        for (index, batch) in loader.into_iter().flatten().take(batches).enumerate() {
-            // Gradients of an unfinished window are in no checkpoint: it is finished first.
-            if self.state.position.window_samples == 0 && Self::is_interrupted() {
-                return Err(Error::Interrupted);
-            }
-            let (batch, samples) = to_device(batch?, self.state.trained.model.device())?;
-            self.state.position.progress.batch_index = index;
-            self.hooks(Hook::ValidationBatchStart)?;
-            {
-                let _guard = tch::no_grad_guard();
-                let precision = self.state.config.trainer.precision;
-                let seen = evaluator.batch(&mut self.state.trained.model, &batch, samples, precision);
-                seen.map_err(|error| self.state.explain_memory(error, samples))?;
-            }
-            self.hooks(Hook::ValidationBatchEnd)?;
-            self.tell(EventKind::ValidationBatchDone { samples })?;
+        Ok((by_position(loader), Evaluator::new(self.state.measured.readings.reads())))
+    }
+
+    /// Gradients of an unfinished window are in no checkpoint: it is finished first.
+    fn check_interrupted(&self) -> Result<(), Error> {
+        if self.state.position.window_samples == 0 && self.is_interrupted() {
+            return Err(Error::Interrupted);
         }
+        Ok(())
+    }
+
+    fn validation_step(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
+        let _guard = tch::no_grad_guard();
+        let precision = self.state.config.trainer.precision;
+        let seen =
+            evaluator.batch(&mut self.state.trained.model, &loaded.batch, loaded.samples, precision);
+        seen.map_err(|error| self.state.explain_memory(error, loaded.samples))
+    }
+
+    fn validation_batch_ended(&mut self, loaded: Loaded) -> Result<(), Error> {
+        self.tell(EventKind::ValidationBatchDone { samples: loaded.samples })
+    }
+
+    fn validated(&mut self, evaluator: Evaluator, pass: Pass) -> Result<(), Error> {
         let evaluation = evaluator.finish()?;
-        let loss = evaluation.metrics.mean("val_loss");
+        self.now.validation_loss = evaluation.metrics.mean("val_loss");
         self.state.measured.known_metrics.extend(evaluation.metrics.means().map(|(name, _)| name.to_owned()));
-        let validated = Validated { asked, metrics: &evaluation.metrics, classes: &evaluation.classes };
+        let (metrics, classes) = (&evaluation.metrics, &evaluation.classes);
+        let validated = Validated { asked: asked(pass), metrics, classes };
         self.observers.tell(&self.state.position.progress, EventKind::Validated(validated))?;
-        if asked != Asked::BySanityCheck {
+        if !matches!(pass, Pass::SanityCheck(_)) {
             for (name, mean) in evaluation.metrics.means() {
                 self.state.set_metric(name, mean);
             }
             self.state.measured.validated_at = Some(self.state.progress().global_step);
             self.state.measured.validation = Some(evaluation);
         }
-        self.hooks(Hook::ValidationEpochEnd)?;
-        Ok(self.state.check_validation_loss(loss)?)
+        Ok(())
+    }
+
+    fn check_validation(&mut self) -> Result<(), Error> {
+        Ok(self.state.check_validation_loss(self.now.validation_loss)?)
+    }
+
+    fn leave_evaluation(&mut self) {
+        self.state.trained.model.set_phase(Phase::Train);
+    }
+
+    /// A resumed run validates anew.
+    fn validation_failed(&mut self, error: Error, pass: Pass) -> Error {
+        match (error, pass) {
+            (Error::Interrupted, Pass::Epoch | Pass::Requested) => self.leave().err().unwrap_or(Error::Interrupted),
+            (error, _) => error,
+        }
+    }
+}
+
+fn asked(pass: Pass) -> Asked {
+    match pass {
+        Pass::SanityCheck(_) => Asked::BySanityCheck,
+        Pass::Epoch => Asked::ByEpoch,
+        Pass::Requested => Asked::ByHook,
     }
 }

@@ -4,8 +4,8 @@ mod advance;
 
 use serde_json::Value;
 use thaw_plugin_api::abi::Kind;
+use thaw_plugin_api::drive::{self, Step, Validating, Window};
 
-use super::step::to_device;
 use super::{Fit, FitError};
 use crate::Error;
 use crate::find_lr::{Curve, FindLr, FindLrError, FoundLr, Group};
@@ -106,7 +106,7 @@ impl Fit {
             groups.iter_mut().zip(&rates).for_each(|(group, lr)| group.lr = *lr);
             let loss = self.window(&mut batches)?;
             told(step + 1);
-            if Self::is_interrupted() {
+            if self.is_interrupted() {
                 return Err(Error::Interrupted);
             }
             if !curve.push(settings, rates, loss) {
@@ -139,16 +139,16 @@ impl Fit {
     /// One accumulation window and its step; gives its loss.
     fn window(&mut self, batches: &mut Endless) -> Result<f64, Error> {
         let window = self.state.config.trainer.accumulate_grad_batches;
-        let (mut sum, mut count) = (0.0, 0);
+        let (mut sum, mut count, mut open) = (0.0, 0, Window::default());
         for index in 0..window {
             let batch = self.next_of(batches)?;
-            let (batch, samples) = to_device(batch, self.state.trained.model.device())?;
+            let mut batch = self.load(batch)?;
             self.state.position.progress.batch_index = index;
-            self.train_batch(&batch, samples, index + 1 == window)?;
-            let loss = self.loss()?;
+            let step = if index + 1 == window { Step::Now } else { Step::Later };
+            drive::training_step(self, &mut open, &mut batch, step)?;
+            let (loss, samples) = (self.loss()?, batch.samples);
             (sum, count) = (sum + loss * samples as f64, count + samples);
         }
-        self.state.position.window_samples = 0;
         Ok(sum / count as f64)
     }
 

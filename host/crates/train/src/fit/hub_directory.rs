@@ -43,7 +43,7 @@ pub fn name_files(config: &mut RunConfig, plugins: &PluginSet) {
 /// The same for the texts of a plugin's data set.
 fn name_tokenizer_of_plugin(config: &mut RunConfig) {
     let Some(Source::Plugin(plugin)) = config.data.as_mut().map(|data| &mut data.source) else { return };
-    let folder = plugin.keys.get("tokenizer").and_then(toml::Value::as_str).map(PathBuf::from);
+    let folder = plugin.keys.get("tokenizer").and_then(serde_json::Value::as_str).map(PathBuf::from);
     let Some(file) = folder.and_then(|folder| file_in(&folder, TOKENIZER)) else { return };
     let Some(text) = file.to_str() else { return };
     plugin.keys.insert("tokenizer".to_owned(), text.into());

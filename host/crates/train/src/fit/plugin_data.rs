@@ -5,12 +5,13 @@ use std::sync::Arc;
 use serde_json::Value;
 use thaw_plugin_api::Result as PluginResult;
 use thaw_plugin_api::abi::Kind;
+use thaw_plugin_api::config::ConfigError as KeyError;
 use thaw_plugin_api::dataset::{Form, Sample, Split, Target};
 
 use super::build::of_table;
 use crate::Error;
 use crate::config::{ConfigError, RunConfig};
-use thaw_data::{DataConfig, DataError, Samples, SamplesConfig, Source, SplitBy};
+use thaw_data::{DataConfig, Samples, SamplesConfig, Source, SplitBy};
 use thaw_plugins::{DatasetInstance, Failure, PluginSet};
 
 /// What a checkpoint says of its run's data, so that the data is the same again.
@@ -43,7 +44,7 @@ impl PluginData {
     ) -> Result<Option<Self>, Error> {
         let Source::Plugin(plugin) = &data.source else { return Ok(None) };
         let schema = plugins.schema(&[Kind::Dataset], &plugin.id);
-        let of_config = |error: DataError| of_data(config, error);
+        let of_config = |error: KeyError| of_data(config, error);
         // Without a plugin that offers it there is no schema either; that is said first.
         let own = match plugins.offers_dataset(&plugin.id) {
             true => plugin.own(schema).map_err(of_config)?,
@@ -61,9 +62,8 @@ impl PluginData {
 }
 
 /// Keys of `[data]` that do not fit are the run config's fault.
-fn of_data(config: &RunConfig, error: DataError) -> Error {
-    let (path, section) = (config.path.clone(), "data".to_owned());
-    ConfigError::Section { path, section, message: error.to_string() }.into()
+fn of_data(config: &RunConfig, error: KeyError) -> Error {
+    ConfigError::Key { path: config.path.clone(), error }.into()
 }
 
 /// A data set behind the boundary, as the data side takes it.

@@ -9,8 +9,6 @@ mod rules;
 
 use std::path::Path;
 
-use thaw_plugin_api::hook::Hook;
-
 pub(super) use check::Resumed;
 pub use error::ResumeError;
 
@@ -22,17 +20,6 @@ use crate::checkpoint::{BEST, Checkpoint, CheckpointError, LAST, STATE, SavedCal
 use thaw_optim::scheduler::RunLength;
 
 impl Fit {
-    /// Puts everything back: weights, freeze state, groups, optimizer, schedulers, callbacks, random numbers,
-    /// position.
-    ///
-    /// # Errors
-    /// The checkpoint is another run's, or damaged.
-    pub(super) fn restore(&mut self, checkpoint: &Checkpoint, resumed: &Resumed) -> Result<(), Error> {
-        self.state.restore_trained(checkpoint)?;
-        self.restore_callbacks(&checkpoint.state.callbacks, checkpoint.folder())?;
-        self.state.restore_run(checkpoint, resumed)
-    }
-
     /// Takes off what the run directory has of what came after the checkpoint, which does not count.
     ///
     /// # Errors
@@ -59,8 +46,8 @@ impl Fit {
         if self.state.kept.swaps.is_empty() { Ok(()) } else { self.write_swaps() }
     }
 
-    fn restore_callbacks(&mut self, saved: &[SavedCallback], folder: &Path) -> Result<(), Error> {
-        self.hooks(Hook::LoadCheckpoint)?;
+    /// The state of strategies and callbacks, each to the one with its id.
+    pub(super) fn restore_callbacks(&mut self, saved: &[SavedCallback], folder: &Path) -> Result<(), Error> {
         let mut saved: Vec<&SavedCallback> = saved.iter().collect();
         for callback in &mut self.callbacks {
             let Some(index) = saved.iter().position(|saved| saved.id == callback.id()) else {

@@ -7,7 +7,7 @@ use thaw_optim::scheduler::{Interval, Scheduler};
 impl Fit {
     /// After an optimizer step. Groups are touched only by a schedule of steps: others would make the
     /// optimizer read them anew for nothing.
-    pub(super) fn step_schedulers(&mut self) -> Result<(), FitError> {
+    pub(super) fn schedule_step(&mut self) -> Result<(), FitError> {
         let state = &mut self.state;
         let Some(scheduler) = &state.trained.scheduler else { return Ok(()) };
         if scheduler.config().interval != Interval::Step {
@@ -35,7 +35,7 @@ impl Fit {
     }
 
     /// After an epoch's last optimizer step.
-    pub(super) fn epoch_schedulers(&mut self) -> Result<(), FitError> {
+    pub(super) fn schedule_epoch(&mut self) -> Result<(), FitError> {
         let state = &mut self.state;
         if let (Some(scheduler), Some(optimizer)) =
             (&mut state.trained.scheduler, &mut state.trained.optimizer)

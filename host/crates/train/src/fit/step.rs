@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use tch::Tensor;
-use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::model::Batch;
 
 use super::error::torch;
 use super::readings::{Row, What};
-use super::{Fit, FitError};
+use super::state::Trained;
+use super::{Fit, FitError, LossScaler};
 use crate::Error;
 use crate::config::{ClipAlgorithm, Weighting};
 use crate::model::StepResult;
@@ -22,6 +22,16 @@ pub struct BatchResult {
     pub grad_norm: Option<Reading>,
     /// Whether the optimizer took a step.
     pub stepped: bool,
+}
+
+/// A batch on the run's device.
+pub struct Loaded {
+    pub(super) batch: Batch,
+    pub(super) samples: usize,
+    /// Its loss, between forward and backward.
+    pub(super) loss: Option<Tensor>,
+    /// The rates that its step uses, where the batch is logged.
+    pub(super) rates: Option<Vec<(String, f64)>>,
 }
 
 /// A data batch on a device.
@@ -38,38 +48,17 @@ pub fn to_device(batch: thaw_data::Batch, device: tch::Device) -> Result<(Batch,
 }
 
 impl Fit {
-    /// Forward, backward and, at the end of a window, the optimizer's step. On a GPU nothing here waits for
-    /// it: the loss is read some batches later.
+    /// The forward pass. On a GPU nothing waits for it: the loss is read some batches later.
     ///
     /// # Errors
-    /// The model, a hook, libtorch, or a loss that is not finite.
-    pub(super) fn train_batch(
-        &mut self,
-        batch: &Batch,
-        samples: usize,
-        is_last: bool,
-    ) -> Result<BatchResult, Error> {
-        let window = self.state.config.trainer.accumulate_grad_batches;
-        let index = self.state.progress().batch_index;
-        let output = self.forward(batch)?;
-        let loss = output.loss.shallow_clone();
-        self.record(output, samples)?;
-
-        if self.state.position.window_samples == 0 {
-            self.hooks(Hook::BeforeZeroGrad)?;
-            self.zero_grad()?;
-        }
-        self.state.position.window_samples += samples;
-        self.hooks(Hook::BeforeBackward)?;
-        self.backward(&loss, samples)?;
-        self.hooks(Hook::AfterBackward)?;
-
-        let stepped = (index + 1).is_multiple_of(window) || is_last;
-        let grad_norm = if stepped { self.optimizer_step()? } else { None };
-        Ok(BatchResult { grad_norm, stepped })
+    /// The model, or a loss that is not finite.
+    pub(super) fn training_loss(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
+        let output = self.model_step(&loaded.batch)?;
+        loaded.loss = Some(output.loss.shallow_clone());
+        self.record(output, loaded.samples)
     }
 
-    fn forward(&mut self, batch: &Batch) -> Result<StepResult, Error> {
+    fn model_step(&mut self, batch: &Batch) -> Result<StepResult, Error> {
         let state = &mut self.state;
         let _autocast = Autocast::of(state.config.trainer.precision, state.trained.model.device())?;
         Ok(state.trained.model.step(batch)?)
@@ -110,7 +99,8 @@ impl Fit {
         self.read_later(What::GradientNorm, 0, Vec::new(), vec![norm])
     }
 
-    fn zero_grad(&mut self) -> Result<(), Error> {
+    /// Clears the gradients of the window before.
+    pub(super) fn clear_gradients(&mut self) -> Result<(), Error> {
         let state = &mut self.state;
         if let Some(optimizer) = &mut state.trained.optimizer {
             optimizer.zero_grad(&state.trained.parameters).map_err(FitError::from)?;
@@ -118,7 +108,11 @@ impl Fit {
         Ok(())
     }
 
-    fn backward(&mut self, loss: &Tensor, samples: usize) -> Result<(), Error> {
+    /// The backward pass of a batch, in its window.
+    pub(super) fn add_gradients(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
+        let Some(loss) = loaded.loss.take() else { return Ok(()) };
+        let samples = loaded.samples;
+        self.state.position.window_samples += samples;
         let trainer = &self.state.config.trainer;
         let factor = match trainer.weighting {
             Weighting::Batches => 1.0 / trainer.accumulate_grad_batches as f64,
@@ -136,29 +130,25 @@ impl Fit {
         Ok(scaled().and_then(|loss| loss.f_backward()).map_err(torch("backward"))?)
     }
 
-    /// The step, with everything around it; gives the gradients' norm where clipping computed it.
-    pub(super) fn optimizer_step(&mut self) -> Result<Option<Reading>, Error> {
-        if self.state.watched.audit_gradients {
-            self.audit_gradients()?;
-        }
-        self.unscale()?;
-        self.hooks(Hook::BeforeOptimizerStep)?;
+    /// Clips the gradients and steps.
+    pub(super) fn clip_and_step(&mut self) -> Result<(), Error> {
         let grad_norm = self.clip()?;
         self.look_at_norm(grad_norm.as_ref())?;
-        let state = &mut self.state;
-        if let Some(optimizer) = &mut state.trained.optimizer {
-            let found_inf = state.trained.scaler.as_ref().map(super::LossScaler::found_inf);
-            optimizer.step_unless(&state.trained.parameters, found_inf).map_err(FitError::from)?;
+        self.now.grad_norm = grad_norm;
+        let Trained { optimizer, parameters, scaler, .. } = &mut self.state.trained;
+        if let Some(optimizer) = optimizer {
+            let found_inf = scaler.as_ref().map(LossScaler::found_inf);
+            optimizer.step_unless(parameters, found_inf).map_err(FitError::from)?;
         }
-        state.trained.scaler.as_mut().map_or(Ok(()), super::LossScaler::update)?;
-        state.position.progress.global_step += 1;
-        self.hooks(Hook::AfterOptimizerStep)?;
-        self.step_schedulers()?;
-        Ok(grad_norm)
+        if let Some(scaler) = scaler {
+            scaler.update()?;
+        }
+        self.state.position.window_samples = 0;
+        Ok(())
     }
 
     /// Takes loss scaling and weights by samples out of the gradients.
-    fn unscale(&mut self) -> Result<(), Error> {
+    pub(super) fn unscale_gradients(&mut self) -> Result<(), Error> {
         let state = &mut self.state;
         let divisor = match state.config.trainer.weighting {
             Weighting::Batches => 1.0,
@@ -190,7 +180,8 @@ impl Fit {
             .map_err(FitError::from)?)
     }
 
-    fn audit_gradients(&mut self) -> Result<(), Error> {
+    /// Once after groups changed: every parameter that trains is to have a gradient.
+    pub(super) fn audit_gradients(&mut self) -> Result<(), Error> {
         self.state.watched.audit_gradients = false;
         let state = &self.state;
         let Some(optimizer) = &state.trained.optimizer else { return Ok(()) };

@@ -22,6 +22,8 @@ pub struct Swapping {
     mailbox: Mailbox,
     /// Made, and waiting for the next epoch.
     prepared: Option<Incoming>,
+    /// Takes over in the epoch that starts.
+    entering: Option<Incoming>,
     /// Of the journal, still to come.
     replay: Vec<Swap>,
     /// When the mailbox was looked into.
@@ -59,7 +61,7 @@ impl Incoming {
 impl Swapping {
     /// Nothing asked yet.
     pub(super) fn new(run_dir: &Path) -> Self {
-        Self { mailbox: Mailbox::open(run_dir), prepared: None, replay: Vec::new(), looked: Instant::now() }
+        Self { mailbox: Mailbox::open(run_dir), prepared: None, entering: None, replay: Vec::new(), looked: Instant::now() }
     }
 }
 
@@ -96,7 +98,7 @@ impl Fit {
     ///
     /// # Errors
     /// The journal of a resumed run cannot be repeated.
-    pub(super) fn incoming(&mut self) -> Result<Option<Incoming>, Error> {
+    fn incoming(&mut self) -> Result<Option<Incoming>, Error> {
         let epoch = self.state.progress().epoch;
         if self.swapping.replay.first().is_some_and(|swap| swap.epoch == epoch) {
             let swap = self.swapping.replay.remove(0);
@@ -124,11 +126,31 @@ impl Fit {
         }
     }
 
+    /// Decides which strategy, if any, takes over in the epoch that starts.
+    ///
+    /// # Errors
+    /// As [`Self::incoming`].
+    pub(super) fn await_entrance(&mut self) -> Result<(), Error> {
+        self.swapping.entering = self.incoming()?;
+        Ok(())
+    }
+
+    /// Lets it take over and start the epoch, if it replaces this strategy; false where it does not.
+    ///
+    /// # Errors
+    /// As [`Self::take_over`].
+    pub(super) fn enter_in_place_of(&mut self, index: usize) -> Result<bool, Error> {
+        match self.swapping.entering.take_if(|incoming| incoming.index() == index) {
+            Some(incoming) => self.take_over(incoming),
+            None => Ok(false),
+        }
+    }
+
     /// Lets a strategy take over and start this epoch; false where it failed to, and the run is as it was.
     ///
     /// # Errors
     /// The journal of a resumed run cannot be repeated.
-    pub(super) fn take_over(&mut self, incoming: Incoming) -> Result<bool, Error> {
+    fn take_over(&mut self, incoming: Incoming) -> Result<bool, Error> {
         let Incoming { mut swap, mut instance, plugin, asked } = incoming;
         swap.epoch = self.state.progress().epoch;
         let Some((request, copy)) = asked else {

@@ -68,7 +68,7 @@ impl Validating for PlannedRun<'_> {
         Ok(())
     }
 
-    fn validation_data(&mut self) -> Result<ValidationData<Self>, Error> {
+    fn validation_data(&mut self, _: usize) -> Result<ValidationData<Self>, Error> {
         Ok((Box::new(std::iter::empty()), ()))
     }
 

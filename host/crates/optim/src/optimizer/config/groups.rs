@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{AdamConfig, Algorithm, NOT_NEGATIVE, OptimizerConfig, not_negative};
-use crate::optimizer::table::nearest;
 use crate::optimizer::{OptimizerError, ParamGroup, Result};
 use thaw_torch::fused::{AdamOptions, SgdOptions};
 
@@ -66,7 +65,7 @@ pub(in crate::optimizer) fn options(config: &OptimizerConfig, group: &ParamGroup
     };
     let known = option_names(&config.algorithm);
     if let Some(key) = group.options.keys().find(|key| !known.contains(&key.as_str())) {
-        let hint = nearest(key, known.iter().copied());
+        let hint = thaw_plugin_api::hint(key, known.iter().copied());
         let expected = format!("one of {} for {}{hint}", known.join(", "), config.algorithm.id());
         return Err(refuse(key, "an unknown option".to_owned(), &expected));
     }

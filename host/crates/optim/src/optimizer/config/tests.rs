@@ -1,7 +1,9 @@
 use super::*;
 
 fn parse(toml: &str) -> std::result::Result<OptimizerConfig, String> {
-    toml::from_str(toml).map_err(|error: toml::de::Error| error.message().to_owned())
+    let table: toml::Table = toml.parse().unwrap();
+    let table = serde_json::to_value(table).unwrap();
+    OptimizerConfig::from_value(&table, &OptimizerConfig::key()).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -31,31 +33,54 @@ fn every_key_is_read() {
 
 #[test]
 fn a_config_survives_being_written_and_read() {
-    for id in IDS {
+    for id in OptimizerConfig::IDS {
         let config = OptimizerConfig {
             parameters: Some(vec!["a.*".into()]),
             ..OptimizerConfig::default_for(id).unwrap()
         };
         assert_eq!(parse(&toml::to_string(&config).unwrap()).unwrap(), config);
+        let json = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<OptimizerConfig>(&json).unwrap(), config);
+    }
+}
+
+#[test]
+fn checkpoints_keep_it_as_version_1_0_wrote_it() {
+    for (id, written) in [
+        (
+            "sgd",
+            r#"{"id":"sgd","momentum":0.0,"dampening":0.0,"nesterov":false,"lr":0.001,"weight_decay":0.0,"maximize":false}"#,
+        ),
+        (
+            "adamw",
+            r#"{"id":"adamw","betas":[0.9,0.999],"eps":1e-8,"amsgrad":false,"lr":0.001,"weight_decay":0.01,"maximize":false}"#,
+        ),
+    ] {
+        assert_eq!(serde_json::to_string(&OptimizerConfig::default_for(id).unwrap()).unwrap(), written);
     }
 }
 
 #[test]
 fn errors_name_key_value_and_nearest() {
     for (toml, expected) in [
-        ("lr = 0.1", "optimizer.id: found nothing, expected one of sgd, adam, adamw"),
-        ("id = 'adamv'", "optimizer.id: found \"adamv\", expected one of sgd, adam, adamw; nearest: adam"),
-        ("id = 'sgd'\nmomentun = 1", "optimizer.momentun: found an unknown key, expected one of lr, "),
-        ("id = 'sgd'\nmomentun = 1", "nearest: momentum"),
-        ("id = 'adam'\nmomentum = 0.9", "optimizer.momentum: found an unknown key"),
-        ("id = 'sgd'\nlr = 'fast'", "optimizer.lr: found \"fast\", expected a number"),
-        ("id = 'sgd'\nlr = -1", "optimizer.lr: found -1, expected a number of 0 or more"),
-        ("id = 'sgd'\nweight_decay = -0.5", "optimizer.weight_decay: found -0.5"),
-        ("id = 'sgd'\nmomentum = -0.5", "optimizer.momentum: found -0.5"),
-        ("id = 'sgd'\nnesterov = true", "optimizer.nesterov: found true with momentum 0 and dampening 0"),
-        ("id = 'adam'\nbetas = [0.9, 1.0]", "optimizer.beta2: found 1, expected 0 or more and below 1"),
-        ("id = 'adam'\nbetas = [0.9]", "optimizer.betas: found [0.9], expected a list of two numbers"),
-        ("id = 'adam'\neps = -1e-8", "optimizer.eps: found -0.00000001"),
+        ("lr = 0.1", "missing key `optimizer.id`, expected one of sgd, adam, adamw"),
+        (
+            "id = 'adamv'",
+            "`optimizer.id` is \"adamv\", expected one of sgd, adam, adamw; did you mean `adam`?",
+        ),
+        ("id = 'sgd'\nmomentun = 1", "unknown key `optimizer.momentun`, did you mean `momentum`?"),
+        ("id = 'adam'\nmomentum = 0.9", "unknown key `optimizer.momentum`; the keys are: id, betas, eps"),
+        ("id = 'sgd'\nlr = 'fast'", "`optimizer.lr` is \"fast\", expected a number"),
+        ("id = 'sgd'\nlr = -1", "`optimizer.lr` is -1.0, expected a number of at least 0.0"),
+        ("id = 'sgd'\nweight_decay = -0.5", "`optimizer.weight_decay` is -0.5"),
+        ("id = 'sgd'\nmomentum = -0.5", "`optimizer.momentum` is -0.5"),
+        ("id = 'sgd'\nnesterov = true", "`optimizer.nesterov` is true with momentum 0 and dampening 0"),
+        (
+            "id = 'adam'\nbetas = [0.9, 1.0]",
+            "`optimizer.betas` is 1.0, expected a number of at least 0.0 and less than 1.0",
+        ),
+        ("id = 'adam'\nbetas = [0.9]", "`optimizer.betas` is [0.9], expected a list of length 2"),
+        ("id = 'adam'\neps = -1e-8", "`optimizer.eps` is -1e-8"),
     ] {
         let error = parse(toml).unwrap_err();
         assert!(error.contains(expected), "{toml}: {error}");

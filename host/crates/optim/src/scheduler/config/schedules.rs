@@ -1,21 +1,27 @@
 //! The schedules there are, with PyTorch's option names and defaults.
 
+mod combined;
 mod cycles;
+mod numbers;
 
+pub use combined::{Chained, Sequential, Warmup};
 pub use cycles::{Anneal, Cyclic, CyclicMode, OneCycle};
-use serde::{Deserialize, Serialize};
-use thaw_plugin_api::monitor::Mode;
+pub use numbers::{ByGroup, Factor};
+use thaw_plugin_api::config::{Config, ConfigError, above_to};
+use thaw_plugin_api::monitor::{self, Mode};
 
 /// A schedule. `t` is how often it has advanced, `lr` a group's rate before, `base` the rate it started with.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "id", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Config)]
+#[config(tag = "id", definition = "schedule")]
 pub enum Schedule {
     /// `constant`: `base * factor` until `total_iters`, then `base` (PyTorch's `ConstantLR`). With the
     /// default factor of 1 the rate never changes; PyTorch's own default is 1/3.
     Constant {
-        /// Above 0, at most 1. Default 1.
+        /// Share of the rate.
+        #[config(default = 1.0, range = above_to(0.0, 1.0))]
         factor: f64,
-        /// Default 5.
+        /// Advances until the rate is whole.
+        #[config(default = 5)]
         total_iters: usize,
     },
     /// `step`: `StepLR`.
@@ -24,7 +30,8 @@ pub enum Schedule {
     MultiStep(MultiStep),
     /// `exponential`: times `gamma` at each advance (`ExponentialLR`).
     Exponential {
-        /// 0 or more. Required.
+        /// What the rate is multiplied by.
+        #[config(range = 0.0..)]
         gamma: f64,
     },
     /// `cosine`: `CosineAnnealingLR`.
@@ -53,23 +60,7 @@ pub enum Schedule {
 
 impl Schedule {
     /// Ids of all schedules.
-    pub const IDS: [&'static str; 15] = [
-        "constant",
-        "step",
-        "multi-step",
-        "exponential",
-        "cosine",
-        "cosine-warm-restarts",
-        "linear",
-        "polynomial",
-        "lambda",
-        "one-cycle",
-        "cyclic",
-        "reduce-on-plateau",
-        "sequential",
-        "chained",
-        "warmup",
-    ];
+    pub const IDS: [&'static str; 15] = Self::TAGS;
 
     /// The metric that it waits for, and the `mode` of its table.
     pub fn monitor(&self) -> Option<(&str, Option<Mode>)> {
@@ -93,84 +84,78 @@ impl Schedule {
 
     /// Its id, as in the table.
     pub fn id(&self) -> &'static str {
-        match self {
-            Schedule::Constant { .. } => "constant",
-            Schedule::Step(_) => "step",
-            Schedule::MultiStep(_) => "multi-step",
-            Schedule::Exponential { .. } => "exponential",
-            Schedule::Cosine(_) => "cosine",
-            Schedule::CosineWarmRestarts(_) => "cosine-warm-restarts",
-            Schedule::Linear(_) => "linear",
-            Schedule::Polynomial(_) => "polynomial",
-            Schedule::Lambda(_) => "lambda",
-            Schedule::OneCycle(_) => "one-cycle",
-            Schedule::Cyclic(_) => "cyclic",
-            Schedule::ReduceOnPlateau(_) => "reduce-on-plateau",
-            Schedule::Sequential(_) => "sequential",
-            Schedule::Chained(_) => "chained",
-            Schedule::Warmup(_) => "warmup",
-        }
+        self.tag()
     }
 }
 
 /// Times `gamma` at every `step_size`-th advance.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Config)]
 pub struct Step {
-    /// 1 or more. Required.
+    /// Advances from one change to the next.
+    #[config(range = 1..)]
     pub step_size: usize,
-    /// 0 or more. Default 0.1.
+    /// What the rate is multiplied by.
+    #[config(default = 0.1, range = 0.0..)]
     pub gamma: f64,
 }
 
 /// Times `gamma` at each milestone.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Config)]
 pub struct MultiStep {
-    /// Counts at which the rate changes; one that is named twice counts twice. Required.
+    /// Counts at which the rate changes; one that is named twice counts twice.
     pub milestones: Vec<usize>,
-    /// 0 or more. Default 0.1.
+    /// What the rate is multiplied by.
+    #[config(default = 0.1, range = 0.0..)]
     pub gamma: f64,
 }
 
 /// Half a cosine from `base` down to `eta_min`, and up again past `T_max`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Config)]
 pub struct Cosine {
-    /// `T_max`: advances down to the minimum. Default: as many as the run (or its place in a sequence) has.
-    #[serde(rename = "T_max", skip_serializing_if = "Option::is_none")]
+    /// Advances down to the minimum. Default: as many as the run (or its place in a sequence) has.
+    #[config(rename = "T_max", range = 1..)]
     pub t_max: Option<usize>,
-    /// Default 0.
+    /// Lowest rate.
+    #[config(default = 0.0, range = 0.0..)]
     pub eta_min: f64,
 }
 
 /// Half a cosine from `base` down to `eta_min`, again and again.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Config)]
 pub struct CosineWarmRestarts {
-    /// `T_0`: length of the first period, 1 or more. Required.
-    #[serde(rename = "T_0")]
+    /// Length of the first period.
+    #[config(rename = "T_0", range = 1..)]
     pub t_0: usize,
-    /// `T_mult`: each period is so many times the one before, 1 or more. Default 1.
-    #[serde(rename = "T_mult")]
+    /// Each period is so many times the one before.
+    #[config(rename = "T_mult", default = 1, range = 1..)]
     pub t_mult: usize,
-    /// Default 0.
+    /// Lowest rate.
+    #[config(default = 0.0, range = 0.0..)]
     pub eta_min: f64,
 }
 
 /// From `base * start_factor` to `base * end_factor` in equal steps.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Config)]
 pub struct Linear {
-    /// Above 0, at most 1. Default 1/3.
+    /// Share of the rate at the start.
+    #[config(default = 1.0 / 3.0, range = above_to(0.0, 1.0))]
     pub start_factor: f64,
-    /// From 0 to 1. Default 1.
+    /// Share of the rate at the end.
+    #[config(default = 1.0, range = 0.0..=1.0)]
     pub end_factor: f64,
-    /// 1 or more. Default 5.
+    /// Advances from the start to the end.
+    #[config(default = 5, range = 1..)]
     pub total_iters: usize,
 }
 
 /// `base * (1 - t / total_iters) ^ power`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Config)]
 pub struct Polynomial {
-    /// 1 or more. Default 5.
+    /// Advances down to 0.
+    #[config(default = 5, range = 1..)]
     pub total_iters: usize,
-    /// 0 or more. Default 1.
+    /// Power of what is left.
+    #[config(default = 1.0, range = 0.0..)]
     pub power: f64,
 }
 
@@ -178,10 +163,10 @@ pub struct Polynomial {
 ///
 /// The one that the schedule's interval names is its count (with `frequency` 1: epochs, or optimizer steps,
 /// done); the other one follows from the steps of an epoch.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Config)]
 pub struct Lambda {
-    /// `lambda` (PyTorch's `lr_lambda` is taken as well): a number or an expression, as `"0.95 ^ epoch"`.
-    /// Required.
+    /// A number or an expression, as `"0.95 ^ epoch"`.
+    #[config(alias = "lr_lambda")]
     pub lambda: Factor,
 }
 
@@ -194,101 +179,56 @@ impl Lambda {
     }
 }
 
-/// A number or an expression.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Factor {
-    /// The same always.
-    Number(f64),
-    /// To be evaluated.
-    Expression(String),
-}
-
 /// Times `factor` when a metric has stopped improving.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Config)]
+#[config(check = ReduceOnPlateau::check)]
 pub struct ReduceOnPlateau {
-    /// The metric. Default `val_loss`.
+    /// The metric.
+    #[config(default = "val_loss")]
     pub monitor: String,
     /// Whether less or more is better. Default: what the metric's name says.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
-    /// 0 or more, below 1. Default 0.1.
+    /// What the rate is multiplied by.
+    #[config(default = 0.1, range = 0.0..1.0)]
     pub factor: f64,
-    /// So many values without improvement are borne. Default 10.
+    /// So many values without improvement are borne.
+    #[config(default = 10)]
     pub patience: usize,
-    /// What counts as an improvement, 0 or more. Default 1e-4.
+    /// What counts as an improvement.
+    #[config(default = 1e-4, range = 0.0..)]
     pub threshold: f64,
-    /// Whether the threshold is a share of the best value. Default rel.
+    /// Whether the threshold is a share of the best value.
+    #[config(default = ThresholdMode::Rel)]
     pub threshold_mode: ThresholdMode,
-    /// Values after a reduction that count for nothing. Default 0.
+    /// Values after a reduction that count for nothing.
+    #[config(default = 0)]
     pub cooldown: usize,
-    /// Lowest rate: one for all groups or a list by group. Default 0.
+    /// Lowest rate: one for all groups or a list by group.
+    #[config(default = ByGroup::All(0.0), range = 0.0..)]
     pub min_lr: ByGroup,
-    /// Reductions by this or less are left out. Default 1e-8.
+    /// Reductions by this or less are left out.
+    #[config(default = 1e-8, range = 0.0..)]
     pub eps: f64,
 }
 
-/// A number for all groups, or one for each.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum ByGroup {
-    /// The same for all groups.
-    All(f64),
-    /// By position of the group; groups past the end take the last.
-    Each(Vec<f64>),
-}
-
-impl ByGroup {
-    /// That of the group at this position; none in an empty list.
-    pub fn at(&self, index: usize) -> Option<f64> {
-        let values = self.values();
-        values.get(index).or(values.last()).copied()
-    }
-
-    /// All of them.
-    pub fn values(&self) -> &[f64] {
-        match self {
-            Self::All(value) => std::slice::from_ref(value),
-            Self::Each(values) => values,
+impl ReduceOnPlateau {
+    fn check(&mut self) -> Result<(), ConfigError> {
+        let monitor = &self.monitor;
+        if monitor::check(monitor, self.mode).is_ok() {
+            return Ok(());
         }
+        let expected = format!(
+            "min or max: the name of metric `{monitor}` does not say whether less or more of it is better"
+        );
+        Err(ConfigError::value("mode", "not there", expected))
     }
 }
 
 /// What a threshold is measured in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
 pub enum ThresholdMode {
     /// A share of the best value.
     Rel,
     /// The metric's own unit.
     Abs,
-}
-
-/// One schedule after the other, each from its own beginning.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Sequential {
-    /// Tables like this one, without `interval` and `frequency`. Required.
-    pub schedulers: Vec<Schedule>,
-    /// Counts at which the second and following ones begin, rising; one fewer than there are schedules.
-    /// Required.
-    pub milestones: Vec<usize>,
-}
-
-/// Several schedules at once, each from the rate that the one before it in the list gives.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Chained {
-    /// Tables like this one, without `interval` and `frequency`. Required.
-    pub schedulers: Vec<Schedule>,
-}
-
-/// A linear rise to `base`, then another schedule.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Warmup {
-    /// Length of the rise, 1 or more. Required.
-    pub total_iters: usize,
-    /// Where it starts, above 0, at most 1. Default 0.01.
-    pub start_factor: f64,
-    /// What follows, a table like this one. Default: the rate stays.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scheduler: Option<Box<Schedule>>,
 }

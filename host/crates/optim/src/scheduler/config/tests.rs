@@ -1,7 +1,9 @@
 use super::*;
 
 fn parse(toml: &str) -> std::result::Result<SchedulerConfig, String> {
-    toml::from_str(toml).map_err(|error: toml::de::Error| error.message().to_owned())
+    let table: toml::Table = toml.parse().unwrap();
+    let table = serde_json::to_value(table).unwrap();
+    SchedulerConfig::from_value(&table, &SchedulerConfig::key()).map_err(|error| error.to_string())
 }
 
 /// Every schedule with every key.
@@ -37,6 +39,25 @@ fn a_config_survives_being_written_and_read() {
 }
 
 #[test]
+fn checkpoints_keep_it_as_version_1_0_wrote_it() {
+    for (toml, written) in [
+        ("id='cosine'", r#"{"id":"cosine","eta_min":0.0,"interval":"epoch","frequency":1}"#),
+        (
+            "id='warmup'\ntotal_iters=3\nscheduler={id='step', step_size=2}",
+            r#"{"id":"warmup","total_iters":3,"start_factor":0.01,"scheduler":{"id":"step","step_size":2,"gamma":0.1},"interval":"epoch","frequency":1}"#,
+        ),
+        (
+            "id='reduce-on-plateau'\nmin_lr=[0.1, 0.2]",
+            r#"{"id":"reduce-on-plateau","monitor":"val_loss","factor":0.1,"patience":10,"threshold":0.0001,"threshold_mode":"rel","cooldown":0,"min_lr":[0.1,0.2],"eps":1e-8,"interval":"epoch","frequency":1}"#,
+        ),
+    ] {
+        let config = parse(toml).unwrap();
+        assert_eq!(serde_json::to_string(&config).unwrap(), written);
+        assert_eq!(serde_json::from_str::<SchedulerConfig>(written).unwrap(), config);
+    }
+}
+
+#[test]
 fn defaults_are_those_of_pytorch() {
     let schedule = |toml: &str| parse(toml).unwrap().schedule;
     assert_eq!(schedule("id='step'\nstep_size=3"), Schedule::Step(Step { step_size: 3, gamma: 0.1 }));
@@ -67,68 +88,92 @@ fn schedules_advance_per_epoch_unless_told_otherwise() {
 #[test]
 fn errors_name_key_value_and_nearest() {
     for (toml, expected) in [
-        ("gamma=1", "scheduler.id: found nothing, expected one of constant, step,"),
-        ("id='cosin'", "scheduler.id: found \"cosin\""),
-        ("id='cosin'", "; nearest: cosine"),
+        ("gamma=1", "missing key `scheduler.id`, expected one of constant, step,"),
+        ("id='cosin'", "`scheduler.id` is \"cosin\", expected one of constant, step,"),
+        ("id='cosin'", "; did you mean `cosine`?"),
+        ("id='step'\nstepsize=3", "unknown key `scheduler.stepsize`, did you mean `step_size`?"),
+        ("id='step'", "missing key `scheduler.step_size`, expected a whole number of at least 1"),
+        ("id='step'\nstep_size=0", "`scheduler.step_size` is 0, expected a number of at least 1"),
+        ("id='step'\nstep_size=-1", "`scheduler.step_size` is -1, expected a whole number of at least 1"),
         (
-            "id='step'\nstepsize=3",
-            "scheduler.stepsize: found an unknown key, expected one of step_size, gamma, interval",
+            "id='cosine'\nmonitor='val_loss'",
+            "unknown key `scheduler.monitor`; the keys are: id, T_max, eta_min, interval, frequency",
         ),
-        ("id='step'\nstepsize=3", "; nearest: step_size"),
-        ("id='step'", "scheduler.step_size: found nothing, expected a whole number of 1 or more"),
-        ("id='step'\nstep_size=0", "scheduler.step_size: found 0, expected a whole number of 1 or more"),
-        ("id='step'\nstep_size=-1", "scheduler.step_size: found -1, expected a whole number of 1 or more"),
-        ("id='cosine'\nmonitor='val_loss'", "scheduler.monitor: found an unknown key"),
-        ("id='cosine'\ninterval='batch'", "scheduler.interval: found \"batch\", expected epoch or step"),
-        ("id='cosine'\nfrequency=0", "scheduler.frequency: found 0"),
+        ("id='cosine'\ninterval='batch'", "`scheduler.interval` is \"batch\", expected one of epoch, step"),
+        ("id='cosine'\nfrequency=0", "`scheduler.frequency` is 0"),
         (
             "id='linear'\nstart_factor=0",
-            "scheduler.start_factor: found 0, expected a number above 0 and at most 1",
+            "`scheduler.start_factor` is 0.0, expected a number of more than 0.0 and at most 1.0",
         ),
-        ("id='linear'\nend_factor=1.5", "scheduler.end_factor: found 1.5, expected a number from 0 to 1"),
+        ("id='linear'\nend_factor=1.5", "`scheduler.end_factor` is 1.5, expected a number of at least 0.0"),
         (
             "id='reduce-on-plateau'\nfactor=1",
-            "scheduler.factor: found 1, expected a number of 0 or more and below 1",
+            "`scheduler.factor` is 1.0, expected a number of at least 0.0 and less than 1.0",
         ),
-        ("id='lambda'", "scheduler.lambda: found nothing"),
+        (
+            "id='reduce-on-plateau'\nmonitor='count'",
+            "`scheduler.mode` is not there, expected min or max: the name of metric `count`",
+        ),
+        ("id='lambda'", "missing key `scheduler.lambda`, expected a number or a text"),
+        ("id='lambda'\nlambda=true", "`scheduler.lambda` is true, expected a number or an expression"),
+        (
+            "id='lambda'\nlambda=1\nlr_lambda=1",
+            "`scheduler.lr_lambda` is there beside `lambda`, expected `lambda` alone",
+        ),
         (
             "id='sequential'\nschedulers=[]\nmilestones=[]",
-            "scheduler.schedulers: found none, expected at least one",
+            "`scheduler.schedulers` is empty, expected at least one",
         ),
         (
             "id='sequential'\nschedulers=[{id='linear'}]\nmilestones=[1]",
-            "scheduler.milestones: found 1 for 1 schedulers",
+            "`scheduler.milestones` is 1 for 1 schedulers",
+        ),
+        (
+            "id='sequential'\nschedulers=[{id='linear'}, {id='linear'}]\nmilestones=[0]",
+            "`scheduler.milestones` is [0], expected numbers above 0",
         ),
         (
             "id='sequential'\nschedulers=[{id='step'}]\nmilestones=[]",
-            "scheduler.schedulers[0].step_size: found nothing",
+            "missing key `scheduler.schedulers[0].step_size`",
         ),
         (
             "id='sequential'\nschedulers=[{id='reduce-on-plateau'}]\nmilestones=[]",
-            "scheduler.schedulers[0].id: found reduce-on",
+            "`scheduler.schedulers[0].id` is reduce-on",
         ),
         (
             "id='warmup'\ntotal_iters=1\nscheduler={id='cosine', interval='step'}",
-            "scheduler.scheduler.interval: found an unknown key",
+            "unknown key `scheduler.scheduler.interval`",
         ),
-        ("id='one-cycle'\nepochs=3", "scheduler.epochs: found it or steps_per_epoch alone"),
-        ("id='chained'\nschedulers=[]", "scheduler.schedulers: found none, expected at least one"),
+        (
+            "id='warmup'\ntotal_iters=1\nscheduler={id='warmup', total_iters=1, scheduler={id='cyclic', \
+             base_lr=0, max_lr=1}}",
+            "`scheduler.scheduler.scheduler.id` is cyclic",
+        ),
+        ("id='one-cycle'\nepochs=3", "`scheduler.epochs` is there without steps_per_epoch"),
+        ("id='chained'\nschedulers=[]", "`scheduler.schedulers` is empty, expected at least one"),
         (
             "id='chained'\nschedulers=[{id='one-cycle', max_lr=0.1}]",
-            "scheduler.schedulers[0].max_lr: found a rate, expected none inside",
+            "`scheduler.schedulers[0].max_lr` is a rate, expected none inside",
         ),
         (
             "id='chained'\nschedulers=[{id='cyclic', base_lr=0, max_lr=1}]",
-            "scheduler.schedulers[0].id: found cyclic",
+            "`scheduler.schedulers[0].id` is cyclic",
         ),
-        ("id='cyclic'\nmax_lr=0.1", "scheduler.base_lr: found nothing, expected a number, or a list"),
+        (
+            "id='cyclic'\nmax_lr=0.1",
+            "missing key `scheduler.base_lr`, expected a number of at least 0.0, or a list",
+        ),
+        (
+            "id='cyclic'\nbase_lr=0.1\nmax_lr=[0.1, 0]",
+            "`scheduler.max_lr` is 0.0, expected a number of more than",
+        ),
         (
             "id='cyclic'\nbase_lr=[0.01, 0.1]\nmax_lr=0.1",
-            "scheduler.base_lr: found other shares of max_lr, or none, expected the same",
+            "`scheduler.base_lr` is another share of max_lr from group to group, or none, expected the same",
         ),
         (
             "id='cyclic'\nbase_lr=0.01\nmax_lr=0.1\nmode='square'",
-            "scheduler.mode: found \"square\", expected triangular, triangular2",
+            "`scheduler.mode` is \"square\", expected one of triangular, triangular2, exp_range",
         ),
     ] {
         let error = parse(toml).unwrap_err();

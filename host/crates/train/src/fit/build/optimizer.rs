@@ -1,5 +1,6 @@
 //! Optimizer and scheduler, as the run config or the model chooses them.
 
+use thaw_plugin_api::config::{Config as _, Key};
 use thaw_plugin_api::context::Progress;
 
 use crate::Error;
@@ -11,7 +12,7 @@ use thaw_optim::scheduler::{RunLength, Scheduler};
 
 impl Fit {
     /// Optimizer and scheduler, over the groups that the run config or the model says.
-    pub(super) fn build_optimizer(&mut self) -> Result<(), Error> {
+    pub(in crate::fit) fn choose_optimizer(&mut self) -> Result<(), Error> {
         let state = &mut self.state;
         let config = optimizer_config(&state.config, &state.trained.model)?;
         let audit = state.config.trainer.audit;
@@ -47,7 +48,7 @@ pub fn optimizer_config(config: &RunConfig, model: &HostModel) -> Result<Optimiz
         return Ok(optimizer.clone());
     }
     let chosen = match &model.description().optimizer {
-        Some(choice) => serde_json::from_value(choice.clone()).map_err(|error| {
+        Some(choice) => OptimizerConfig::from_value(choice, &Key::root()).map_err(|error| {
             FitError::Config(format!("the optimizer that model `{}` chooses: {error}", model.id()))
         }),
         None => OptimizerConfig::default_for("adamw")

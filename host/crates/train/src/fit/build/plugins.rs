@@ -1,5 +1,6 @@
 //! What the run config's strategies, callbacks and model are made by.
 
+use thaw_plugin_api::config::ConfigError as KeyError;
 use thaw_plugin_api::module_tree::ModuleTree;
 
 use crate::Error;
@@ -45,16 +46,9 @@ pub fn create_model(config: &RunConfig, plugins: &PluginSet) -> Result<HostModel
     if !declared.contains(&precision) {
         let declared =
             declared.iter().map(|precision| format!("\"{precision}\"")).collect::<Vec<_>>().join(", ");
-        let message = format!(
-            "`precision` is \"{precision}\", expected what model `{}` computes in: {declared}",
-            model.id()
-        );
-        return Err(ConfigError::Section {
-            path: config.path.clone(),
-            section: "trainer".to_owned(),
-            message,
-        }
-        .into());
+        let expected = format!("what model `{}` computes in: {declared}", model.id());
+        let error = KeyError::value("trainer.precision", format!("\"{precision}\""), expected);
+        return Err(ConfigError::Key { path: config.path.clone(), error }.into());
     }
     Ok(model)
 }

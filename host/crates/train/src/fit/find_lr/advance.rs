@@ -84,7 +84,7 @@ impl Validating for Advance<'_> {
         Ok(())
     }
 
-    fn validation_data(&mut self) -> Result<ValidationData<Self>, Error> {
+    fn validation_data(&mut self, _: usize) -> Result<ValidationData<Self>, Error> {
         Ok((Box::new(std::iter::empty()), ()))
     }
 
@@ -130,11 +130,11 @@ impl Training for Advance<'_> {
     }
 
     fn step_schedulers(&mut self) -> Result<(), Error> {
-        Ok(self.fit.step_schedulers()?)
+        Ok(self.fit.schedule_step()?)
     }
 
     fn epoch_schedulers(&mut self) -> Result<(), Error> {
-        Ok(self.fit.epoch_schedulers()?)
+        Ok(self.fit.schedule_epoch()?)
     }
 
     /// A stop counts where the next epoch starts.

@@ -208,7 +208,7 @@ fn is_bucketed(data: &DataConfig) -> bool {
         Source::Text(text) => text.bucket,
         // Texts of a plugin, which are in buckets unless the table says otherwise.
         Source::Plugin(plugin) => {
-            let bucket = plugin.keys.get("bucket").and_then(toml::Value::as_bool);
+            let bucket = plugin.keys.get("bucket").and_then(serde_json::Value::as_bool);
             plugin.keys.contains_key("tokenizer") && bucket != Some(false)
         }
         _ => false,

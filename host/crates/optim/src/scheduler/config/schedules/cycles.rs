@@ -1,43 +1,61 @@
 //! Schedules whose rates rise and fall between two limits, momentum the other way round.
 
-use serde::{Deserialize, Serialize};
+use thaw_plugin_api::config::{Config, ConfigError, above};
 
 use super::ByGroup;
 
 /// One cycle: from `max_lr / div_factor` up to `max_lr` and down to `max_lr / div_factor / final_div_factor`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Config)]
+#[config(check = OneCycle::check)]
 pub struct OneCycle {
-    /// One for all groups or a list by group. Default: each group's own rate.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Highest rate: one for all groups or a list by group. Default: each group's own.
+    #[config(range = 0.0..)]
     pub max_lr: Option<ByGroup>,
-    /// Default: `epochs * steps_per_epoch` where both are given, else as many as the run has.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Advances of the cycle. Default: `epochs * steps_per_epoch` where both are given, else as many as the
+    /// run has.
+    #[config(range = 1..)]
     pub total_steps: Option<usize>,
     /// Read with `steps_per_epoch` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[config(range = 1..)]
     pub epochs: Option<usize>,
     /// Read with `epochs` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[config(range = 1..)]
     pub steps_per_epoch: Option<usize>,
-    /// Share of the cycle that rises, 0 to 1. Default 0.3.
+    /// Share of the cycle that rises.
+    #[config(default = 0.3, range = 0.0..=1.0)]
     pub pct_start: f64,
-    /// Default cos.
+    /// The curve between two rates.
+    #[config(default = Anneal::Cos)]
     pub anneal_strategy: Anneal,
-    /// Move momentum (SGD) or beta1 (Adam) against the rate. Default true.
+    /// Move momentum (SGD) or beta1 (Adam) against the rate.
+    #[config(default = true)]
     pub cycle_momentum: bool,
-    /// Momentum at the largest rate. Default 0.85.
+    /// Momentum at the largest rate.
+    #[config(default = 0.85, range = 0.0..1.0)]
     pub base_momentum: f64,
-    /// Momentum at both ends. Default 0.95.
+    /// Momentum at both ends.
+    #[config(default = 0.95, range = 0.0..1.0)]
     pub max_momentum: f64,
-    /// Above 0. Default 25.
+    /// The first rate is `max_lr` divided by this.
+    #[config(default = 25.0, range = above(0.0))]
     pub div_factor: f64,
-    /// Above 0. Default 10000.
+    /// The last rate is the first one divided by this.
+    #[config(default = 1e4, range = above(0.0))]
     pub final_div_factor: f64,
-    /// Go back to the first rate before going lower. Default false.
+    /// Go back to the first rate before going lower.
+    #[config(default = false)]
     pub three_phase: bool,
 }
 
 impl OneCycle {
+    fn check(&mut self) -> Result<(), ConfigError> {
+        if self.epochs.is_some() == self.steps_per_epoch.is_some() {
+            return Ok(());
+        }
+        let expected = "both of them, or total_steps, or none for the length of the run";
+        Err(ConfigError::value("epochs", "there without steps_per_epoch, or the other way round", expected))
+    }
+
     /// Its length, where the settings say one.
     pub(in crate::scheduler) fn length(&self) -> Option<usize> {
         self.total_steps
@@ -46,8 +64,7 @@ impl OneCycle {
 }
 
 /// The curve between two rates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
 pub enum Anneal {
     /// Half a cosine.
     Cos,
@@ -56,30 +73,47 @@ pub enum Anneal {
 }
 
 /// From `base_lr` up to `max_lr` and down again, over and over (Smith 2017).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Config)]
+#[config(check = Cyclic::check)]
 pub struct Cyclic {
-    /// Lowest rate: one for all groups or a list by group, the same share of `max_lr` in each. Required.
+    /// Lowest rate: one for all groups or a list by group, the same share of `max_lr` in each.
+    #[config(range = 0.0..)]
     pub base_lr: ByGroup,
-    /// Highest rate, above 0: one for all groups or a list by group. Required.
+    /// Highest rate: one for all groups or a list by group.
+    #[config(range = above(0.0))]
     pub max_lr: ByGroup,
-    /// Advances from the lowest to the highest, 1 or more. Default 2000.
+    /// Advances from the lowest to the highest.
+    #[config(default = 2000, range = 1..)]
     pub step_size_up: usize,
-    /// Advances back, 1 or more. Default: `step_size_up`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Advances back. Default: `step_size_up`.
+    #[config(range = 1..)]
     pub step_size_down: Option<usize>,
-    /// How cycles become smaller. Default triangular.
+    /// How cycles become smaller.
+    #[config(default = CyclicMode::Triangular)]
     pub mode: CyclicMode,
-    /// Of exp_range, 0 to 1. Default 1.
+    /// Of `exp_range`.
+    #[config(default = 1.0, range = 0.0..=1.0)]
     pub gamma: f64,
-    /// Move momentum (SGD) or beta1 (Adam) against the rate. Default true.
+    /// Move momentum (SGD) or beta1 (Adam) against the rate.
+    #[config(default = true)]
     pub cycle_momentum: bool,
-    /// Momentum at the highest rate. Default 0.8.
+    /// Momentum at the highest rate.
+    #[config(default = 0.8, range = 0.0..1.0)]
     pub base_momentum: f64,
-    /// Momentum at the lowest rate. Default 0.9.
+    /// Momentum at the lowest rate.
+    #[config(default = 0.9, range = 0.0..1.0)]
     pub max_momentum: f64,
 }
 
 impl Cyclic {
+    fn check(&mut self) -> Result<(), ConfigError> {
+        if self.share().is_some() {
+            return Ok(());
+        }
+        let expected = "the same share of max_lr for each group";
+        Err(ConfigError::value("base_lr", "another share of max_lr from group to group, or none", expected))
+    }
+
     /// The lowest rate as a share of the highest, where it is the same for all groups.
     pub(in crate::scheduler) fn share(&self) -> Option<f64> {
         let groups = self.base_lr.values().len().max(self.max_lr.values().len());
@@ -91,13 +125,13 @@ impl Cyclic {
 }
 
 /// How the cycles of a cyclic schedule become smaller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
 pub enum CyclicMode {
     /// Not at all.
     Triangular,
     /// Each is half as high as the one before.
     Triangular2,
     /// By `gamma` at each advance.
+    #[config(rename = "exp_range")]
     ExpRange,
 }

@@ -1,50 +1,33 @@
 //! The table has every key, and the guide has the table.
 
-use serde_json::json;
-use thaw_plugin_api::config::Config;
+use std::collections::BTreeSet;
+
+use serde_json::Value;
 
 use super::*;
-use crate::config::{CheckpointConfig, RunConfig, TrainerConfig};
-use thaw_data::{
-    Cifar10Config, ImageConfig, ImageFolderConfig, ListConfig, LoadingConfig, TensorsConfig, TextConfig,
-};
-use thaw_optim::optimizer::OptimizerConfig;
+use crate::config::RunConfig;
 
 const GUIDE: &str = include_str!("../../../../../../../docs/src/resume.md");
 
-fn keys(table: &str, value: impl serde::Serialize) -> Vec<String> {
-    let value = serde_json::to_value(value).unwrap();
-    value.as_object().unwrap().keys().map(|key| format!("{table}.{key}")).collect()
+/// The keys of a section, whatever its kind; none of a list.
+fn keys(name: &str, section: &Value) -> Vec<String> {
+    let choices = section["oneOf"].as_array().into_iter().flatten();
+    let tables = std::iter::once(section).chain(choices).filter_map(|table| table["properties"].as_object());
+    let keys: BTreeSet<&String> = tables.flat_map(|table| table.keys()).collect();
+    keys.into_iter().map(|key| format!("{name}.{key}")).collect()
 }
 
 /// Every key that a run config may have. Keys of a plugin's own stand for all of theirs.
 fn all_keys() -> Vec<String> {
-    let data = [
-        keys("data", LoadingConfig::default()),
-        keys("data", ImageFolderConfig::default()),
-        keys("data", ListConfig::default()),
-        keys("data", Cifar10Config::default()),
-        keys("data", TensorsConfig::default()),
-        keys("data", TextConfig::default()),
-        keys("data", ImageConfig::default()),
-        vec!["data.kind".to_owned(), "data.id".to_owned(), "dataset.own".to_owned()],
-    ];
-    let optimizer = |id| {
-        let config = OptimizerConfig {
-            parameters: Some(vec!["head".to_owned()]),
-            ..OptimizerConfig::default_for(id).unwrap()
-        };
-        keys("optimizer", config)
-    };
-    let own = ["model.id", "model.weights", "model.num_classes", "callbacks", "callbacks.0.patience"];
+    let own = ["model.num_classes", "callbacks", "callbacks.0.patience", "dataset.own"];
     let mut all = own.map(str::to_owned).to_vec();
-    all.extend(data.concat());
-    all.extend(["sgd", "adam", "adamw"].map(optimizer).concat());
-    all.extend(keys("scheduler", json!({ "id": "cosine", "T_max": 3, "interval": "step", "frequency": 1 })));
-    all.extend(keys("trainer", &TrainerConfig::schema()["properties"]));
-    all.extend(keys("checkpoint", &CheckpointConfig::schema()["properties"]));
-    let tables = ["model", "data", "optimizer", "scheduler", "callbacks", "trainer", "checkpoint"];
-    all.extend(RunConfig::KEYS.iter().filter(|key| !tables.contains(key)).map(|key| (*key).to_owned()));
+    let schema = RunConfig::schema(&[]);
+    for (name, section) in schema["properties"].as_object().unwrap() {
+        match keys(name, section) {
+            keys if keys.is_empty() => all.push(name.clone()),
+            keys => all.extend(keys),
+        }
+    }
     all
 }
 

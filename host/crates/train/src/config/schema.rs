@@ -1,0 +1,109 @@
+//! JSON Schema of a run config, for editors.
+
+use serde_json::{Value, json};
+use thaw_plugin_api::abi::{Item, Kind};
+use thaw_plugin_api::config::{Definitions, TableSchema, TaggedSchema, document};
+
+use super::RunConfig;
+use super::table::RunTable;
+use thaw_plugins::pattern;
+
+/// The draft that the schema is written in.
+const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+impl RunConfig {
+    /// The schema of a run config: every key with its help, type, default and range.
+    ///
+    /// `items` are what plugins offer. Where there is a model among them, `[model]` is to be one of these,
+    /// and where there is a strategy or callback, so is each of `[[callbacks]]`; else any id and any keys
+    /// go. Of several with one id the first counts.
+    pub fn schema(items: &[Item]) -> Value {
+        let mut schema = document::<RunTable>();
+        let mut definitions = schema[Definitions::KEY].take();
+        close(&mut schema["properties"]["model"], items, &[Kind::Model], &mut definitions);
+        let callbacks = [Kind::Strategy, Kind::Callback];
+        close(&mut schema["properties"]["callbacks"]["items"], items, &callbacks, &mut definitions);
+        schema[Definitions::KEY] = definitions;
+        let mut all = json!({ "$schema": DRAFT, "title": "Thaw run config" });
+        if let (Some(all), Value::Object(schema)) = (all.as_object_mut(), schema) {
+            all.extend(schema);
+        }
+        all
+    }
+}
+
+/// Makes a table that takes any keys beside its own one of what plugins offer.
+fn close(table: &mut Value, items: &[Item], kinds: &[Kind], definitions: &mut Value) {
+    let mut choices = TaggedSchema::new("id");
+    let mut known: Vec<&str> = Vec::new();
+    for item in items.iter().filter(|item| kinds.contains(&item.kind)) {
+        if known.contains(&item.id.as_str()) {
+            continue;
+        }
+        known.push(&item.id);
+        let mut schema = match item.kind {
+            Kind::Model => TableSchema::with_tag("id", spellings(item)),
+            Kind::Strategy | Kind::Callback | Kind::Dataset => TableSchema::tagged("id", &item.id),
+        };
+        if let Some(weights) = table["properties"].get("weights") {
+            schema.property("weights", &[], weights.clone(), "", Some(Value::Null));
+        }
+        let own = own_schema(item, definitions);
+        if own.get("properties").is_none() {
+            schema.open();
+        }
+        schema.flatten(own);
+        choices.choice(&item.id, &item.description, schema);
+    }
+    if !known.is_empty() {
+        let help = table["description"].as_str().unwrap_or_default().to_owned();
+        *table = choices.finish(&help);
+        if kinds.contains(&Kind::Model) {
+            let id = &mut table["properties"]["id"];
+            *id = json!({ "type": "string", "anyOf": [id.take(), {}] });
+        }
+    }
+}
+
+/// The names that a model may be called by: an editor offers the id and takes what the program takes.
+fn spellings(item: &Item) -> Value {
+    let others = item.other_names.iter().chain([&item.id]);
+    let patterns = others.map(|name| json!({ "pattern": pattern(name) }));
+    let names: Vec<Value> = [json!({ "const": item.id })].into_iter().chain(patterns).collect();
+    json!({ "anyOf": names })
+}
+
+/// The schema of an item's keys. Its definitions go to those of the document, under names of their own.
+fn own_schema(item: &Item, definitions: &mut Value) -> Value {
+    let mut schema = item.schema.clone();
+    let Some(Value::Object(own)) = schema.as_object_mut().and_then(|table| table.remove(Definitions::KEY))
+    else {
+        return schema;
+    };
+    let prefix = format!("#/{}/", Definitions::KEY);
+    let renamed = format!("{prefix}{}.", item.id);
+    for (name, mut definition) in own {
+        redirect(&mut definition, &prefix, &renamed);
+        definitions[format!("{}.{name}", item.id)] = definition;
+    }
+    redirect(&mut schema, &prefix, &renamed);
+    schema
+}
+
+fn redirect(schema: &mut Value, from: &str, to: &str) {
+    match schema {
+        Value::Object(table) => {
+            for (key, value) in table {
+                match value.as_str().and_then(|target| target.strip_prefix(from)) {
+                    Some(name) if key == "$ref" => *value = format!("{to}{name}").into(),
+                    _ => redirect(value, from, to),
+                }
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(|element| redirect(element, from, to)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! What each step of the driver is to a run of the program.
+
+use thaw_plugin_api::drive::{Batches, Next, Step, Training};
+
+use super::events::EventKind;
+use super::resume::Resumed;
+use super::step::{BatchResult, Loaded};
+use super::{Fit, FitError, Seen};
+use crate::Error;
+use crate::checkpoint::Checkpoint;
+use thaw_data::{Batch, Loader, Split};
+
+/// A checkpoint, and how it was found to go on from.
+pub struct Resume {
+    pub(super) checkpoint: Checkpoint,
+    pub(super) resumed: Resumed,
+}
+
+impl Training for Fit {
+    type Saved = Resume;
+
+    fn build_optimizer(&mut self) -> Result<(), Error> {
+        self.choose_optimizer()
+    }
+
+    fn restore(&mut self, saved: &Resume) -> Result<(), Error> {
+        self.state.restore_trained(&saved.checkpoint)
+    }
+
+    fn load_states(&mut self, saved: &Resume) -> Result<(), Error> {
+        self.restore_callbacks(&saved.checkpoint.state.callbacks, saved.checkpoint.folder())?;
+        self.state.restore_run(&saved.checkpoint, &saved.resumed)
+    }
+
+    fn sanity_batches(&self) -> usize {
+        self.state.config.trainer.num_sanity_val_steps.min(self.state.progress().num_validation_batches)
+    }
+
+    fn sanity_checked(&mut self) -> Result<(), Error> {
+        // Where it is switched off, what validation gives is not known yet.
+        if self.sanity_batches() == 0 && self.state.progress().num_validation_batches > 0 {
+            return Ok(());
+        }
+        Ok(self.check_monitors(Seen::SanityCheck)?)
+    }
+
+    fn is_over(&self) -> bool {
+        self.now.stopped.is_some() || self.state.requests.stop.is_some() || self.state.reached_max_steps()
+    }
+
+    fn begin_epoch(&mut self) -> Result<(), Error> {
+        self.state.watched.laid_out = true;
+        self.tell(EventKind::EpochStarted)?;
+        if self.state.progress().batch_index == 0 {
+            self.state.measured.meter.clear();
+            self.await_entrance()?;
+        }
+        Ok(())
+    }
+
+    fn is_replaced(&mut self, index: usize) -> Result<bool, Error> {
+        self.enter_in_place_of(index)
+    }
+
+    fn epoch_started(&mut self) -> Result<(), Error> {
+        // The epoch before is over: what it gave counts no more.
+        self.state.measured.metrics.clear();
+        self.adopt_groups()?;
+        self.state.audit()?;
+        self.state.check_something_trains()?;
+        self.warn_of_rates_of_0();
+        self.report_groups()
+    }
+
+    fn epoch_resumed(&mut self) -> Result<(), Error> {
+        self.state.audit()
+    }
+
+    fn training_data(&mut self) -> Result<Batches<Batch, Error>, Error> {
+        self.count_waits()?;
+        let progress = self.state.progress();
+        let loader = self.state.data.loader(Split::Train, progress.epoch as u64, progress.batch_index)?;
+        if loader.is_none() {
+            return Err(FitError::NoBatches("there are no samples".to_owned()).into());
+        }
+        Ok(by_position(loader))
+    }
+
+    fn accumulate_grad_batches(&self) -> usize {
+        self.state.config.trainer.accumulate_grad_batches
+    }
+
+    fn forward(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
+        // Schedulers move the rates at the end of the step.
+        loaded.rates = self.rates_of_record(self.state.progress().batch_index);
+        self.note_rates();
+        self.now.grad_norm = None;
+        self.training_loss(loaded)
+    }
+
+    fn zero_grad(&mut self) -> Result<(), Error> {
+        self.clear_gradients()
+    }
+
+    fn backward(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
+        self.add_gradients(loaded)
+    }
+
+    fn unscale(&mut self) -> Result<(), Error> {
+        if self.state.watched.audit_gradients {
+            self.audit_gradients()?;
+        }
+        self.unscale_gradients()
+    }
+
+    fn optimizer_step(&mut self) -> Result<(), Error> {
+        self.clip_and_step()
+    }
+
+    fn step_schedulers(&mut self) -> Result<(), Error> {
+        Ok(self.schedule_step()?)
+    }
+
+    fn epoch_schedulers(&mut self) -> Result<(), Error> {
+        Ok(self.schedule_epoch()?)
+    }
+
+    fn batch_failed(&mut self, error: Error, loaded: &Loaded) -> Error {
+        self.state.explain_memory(error, loaded.samples)
+    }
+
+    fn batch_ended(&mut self, loaded: Loaded, step: Step) -> Result<(), Error> {
+        self.state.position.samples += loaded.samples as u64;
+        if !std::mem::replace(&mut self.state.watched.monitors_checked, true) {
+            // Which metrics there are, the first batch says.
+            self.state.settle()?;
+            self.check_training_monitors()?;
+        }
+        let result = BatchResult { grad_norm: self.now.grad_norm.take(), stepped: step == Step::Now };
+        self.tell_step(loaded.samples, &result)?;
+        match loaded.rates {
+            Some(rates) => self.log_batch(self.state.progress().batch_index, &result, rates),
+            None => Ok(()),
+        }
+    }
+
+    fn after_batch(&mut self) {
+        self.look_for_swap_request();
+    }
+
+    fn take_validation_request(&mut self) -> bool {
+        std::mem::take(&mut self.state.requests.validate)
+    }
+
+    fn validated_inside_epoch(&mut self) -> Result<(), Error> {
+        self.log_validation()
+    }
+
+    fn checkpoint_after_step(&mut self) -> Result<(), Error> {
+        self.requested_checkpoints()?;
+        let step = self.state.progress().global_step;
+        let every = self.state.config.checkpoint.every_n_train_steps;
+        if every.is_some_and(|every| step.is_multiple_of(every)) {
+            self.checkpoint_inside_epoch()?;
+        }
+        Ok(())
+    }
+
+    fn next(&self) -> Next {
+        if self.is_interrupted() {
+            Next::Leave
+        } else if self.is_over() {
+            Next::Stop
+        } else {
+            Next::GoOn
+        }
+    }
+
+    /// The user ends the run.
+    fn leave(&mut self) -> Result<(), Error> {
+        self.log_waits();
+        self.checkpoint_inside_epoch()?;
+        Err(self.interrupted())
+    }
+
+    fn checkpoint_before_stop(&mut self) -> Result<(), Error> {
+        self.checkpoint_inside_epoch()
+    }
+
+    fn batches_ended(&mut self) -> Result<(), Error> {
+        self.log_waits();
+        self.gather_metrics()
+    }
+
+    fn validates_epoch(&self) -> bool {
+        let every = self.state.config.trainer.check_val_every_n_epoch;
+        (self.state.progress().epoch + 1).is_multiple_of(every)
+    }
+
+    fn before_epoch_end(&mut self) -> Result<(), Error> {
+        let moved = self.state.watched.frozen.moved()?;
+        self.state.report_findings(moved)
+    }
+
+    fn epoch_ended(&mut self) -> Result<(), Error> {
+        let validates = self.validates_epoch();
+        let has_validated = validates || self.state.progress().num_validation_batches == 0;
+        self.check_monitors(if has_validated { Seen::ValidatedEpoch } else { Seen::Epoch })?;
+        self.close_epoch(validates)
+    }
+
+    fn checkpoint_after_epoch(&mut self) -> Result<(), Error> {
+        let next = self.state.progress().epoch;
+        self.checkpoint_epoch(next - 1)?;
+        if self.is_interrupted() && next < self.state.config.trainer.max_epochs {
+            return Err(self.interrupted());
+        }
+        self.note_stop();
+        Ok(())
+    }
+
+    fn stopped_inside_epoch(&mut self) -> Result<(), Error> {
+        self.mark_best()?;
+        self.requested_after_last()?;
+        self.note_stop();
+        Ok(())
+    }
+
+    fn trained(&mut self) -> Result<(), Error> {
+        // Asked for before the first epoch.
+        self.now.stopped = self.now.stopped.take().or(self.state.requests.stop.take());
+        // Where checkpoints are off, nothing has looked at them.
+        Ok(self.state.check_weights()?)
+    }
+
+    fn fitted(&mut self) -> Result<(), Error> {
+        self.requested_checkpoints()?;
+        self.observers.flush(&self.state.position.progress)?;
+        self.check_written()?;
+        self.check_records()
+    }
+
+    fn ended(&mut self) {
+        self.close_swaps();
+    }
+}
+
+impl Fit {
+    /// Keeps why the run stops after this epoch, if it does.
+    fn note_stop(&mut self) {
+        let step = self.state.progress().global_step;
+        let limit = self.state.reached_max_steps().then(|| format!("max_steps = {step} is reached"));
+        self.now.stopped = self.state.requests.stop.take().or(limit);
+    }
+
+    /// Whether a hook, the limit of steps or the user asks for an end.
+    pub(super) fn is_to_stop(&self) -> bool {
+        self.next() != Next::GoOn
+    }
+}
+
+/// A loader's batches. One whose pictures could not be read is left out, and keeps its place.
+pub(super) fn by_position(loader: Option<Loader>) -> Batches<Batch, Error> {
+    let batches = loader.into_iter().flatten();
+    Box::new(batches.map(|batch| {
+        let batch = batch?;
+        Ok((batch.position, batch))
+    }))
+}
