@@ -1,8 +1,9 @@
-//! The order of hooks, once.
+//! The order of hooks.
 //!
-//! `host fit`, `host plan`, `host find-lr` and [`testing::FakeRun`](crate::testing::FakeRun) run on the
-//! functions of this module. Each says through [`Instances`], [`Validating`] and [`Training`] what a batch, a
-//! step or a checkpoint is for it; in which order they come, and when which hook is called, stands here alone:
+//! `host plan`, `host find-lr` on its way to an epoch, and [`testing::FakeRun`](crate::testing::FakeRun) run on
+//! the functions of this module; `host fit` keeps the same order in a loop of its own, and a test compares them.
+//! Each says through [`Instances`], [`Validating`] and [`Training`] what a batch, a step or a checkpoint is for
+//! it; in which order they come, and when which hook is called, stands here:
 //!
 //! ```text
 //! setup           per strategy and callback: setup, freeze_before_training

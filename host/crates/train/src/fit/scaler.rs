@@ -119,7 +119,7 @@ mod tests {
     use thaw_torch::reading::WaitCounter;
 
     fn recorded() -> Value {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/grad_scaler/sequences.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/fixtures/grad_scaler/sequences.json");
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
 
