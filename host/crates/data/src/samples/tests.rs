@@ -283,5 +283,5 @@ fn keys_that_nobody_has_or_that_do_not_fit_the_samples_are_refused() {
         let error = dealt(lines, form).err().expect("refused").to_string();
         assert!(error.contains(words), "{lines}: {error}");
     }
-    assert!(read("kind = \"plugin\"").unwrap_err().to_string().contains("`id`"));
+    assert!(read("kind = \"plugin\"").unwrap_err().to_string().contains("`data.id`"));
 }
