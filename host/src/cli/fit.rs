@@ -47,8 +47,12 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     if !options.quiet {
         observers.push(Box::new(Terminal::new()));
     }
-    let mut fit =
-        Fit::build(config, plugins, device, FitOptions { resume, observers, stop, ..FitOptions::new(run_dir) })?;
+    let mut fit = Fit::build(
+        config,
+        plugins,
+        device,
+        FitOptions { resume, observers, stop, ..FitOptions::new(run_dir) },
+    )?;
     let result = fit.run();
     if let Err(error) = &result {
         tell_last_checkpoint(&fit.state().kept.run_dir, error);

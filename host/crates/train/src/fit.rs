@@ -39,7 +39,6 @@ mod swap;
 mod tell;
 mod training;
 
-
 pub use build::{
     FitOptions, build_model, create_callbacks, create_model, input_defaults, open_data, optimizer_config,
     precision_on, prepare_torch, run_length,
@@ -57,8 +56,8 @@ pub use same_data::tell_validated;
 pub use scaler::LossScaler;
 pub(crate) use services::{check_settings, replace_optimizer};
 pub use state::RunState;
-pub use stop::StopHandle;
 pub use step::to_device;
+pub use stop::StopHandle;
 use thaw_plugin_api::drive;
 
 use crate::Error;

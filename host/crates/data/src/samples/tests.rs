@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use thaw_plugin_api::config::{Config, ConfigError, Key};
 use thaw_plugin_api::dataset::{Array, Dtype};
 
 use super::*;
@@ -236,16 +237,21 @@ fn what_is_not_as_declared_is_named_with_its_split_and_index() {
     assert!(refusal(texts, &config(|_| ())).contains("tokenizer"));
 }
 
+fn read(text: &str) -> std::result::Result<DataConfig, ConfigError> {
+    let table: toml::Table = text.parse().expect("TOML");
+    DataConfig::from_value(&serde_json::to_value(table).expect("JSON"), &Key::root().child("data"))
+}
+
 /// The table of a data set whose own keys are `path`, `cache` and `rows`.
-fn dealt(lines: &str, form: &Form) -> std::result::Result<(Value, SamplesConfig), DataError> {
+fn dealt(lines: &str, form: &Form) -> std::result::Result<(Value, SamplesConfig), ConfigError> {
     let text = format!("kind = \"plugin\"\nid = \"mine\"\nbatch_size = 7\n{lines}");
-    let data = DataConfig::from_table(&text.parse().expect("TOML"))?;
+    let data = read(&text)?;
     let schema = serde_json::json!({
         "properties": { "path": { "type": "string" }, "cache": { "type": "integer" }, "rows": {} },
         "additionalProperties": false,
     });
     let crate::Source::Plugin(plugin) = &data.source else { panic!("a plugin's") };
-    let again = DataConfig::from_table(&data.to_table().expect("TOML"))?;
+    let again = DataConfig::from_value(&data.to_value(), &Key::root())?;
     assert_eq!(again, data, "a written config is read as it was");
     Ok((plugin.own(&schema)?, plugin.samples(&schema, form, &data.loading)?))
 }
@@ -269,14 +275,13 @@ fn keys_that_nobody_has_or_that_do_not_fit_the_samples_are_refused() {
         ("pth = \"a\"", &arrays, "did you mean `path`?"),
         ("image_sise = 3", &Form::Pictures, "did you mean `image_size`?"),
         ("image_size = 3", &arrays, "dataset `mine` gives arrays"),
-        ("image_size = 0", &Form::Pictures, "1 to 16384"),
-        ("text = \"column\"", &Form::Texts, "no key `text`"),
+        ("image_size = 0", &Form::Pictures, "at least 1 and at most 16384"),
+        ("text = \"column\"", &Form::Texts, "unknown key `data.text`"),
         ("bucket = true", &Form::Texts, "a tokenizer.json"),
         ("max_length = 1\ntokenizer = \"t\"", &Form::Texts, "at least 2"),
     ] {
         let error = dealt(lines, form).err().expect("refused").to_string();
         assert!(error.contains(words), "{lines}: {error}");
     }
-    let text = "kind = \"plugin\"".parse().expect("TOML");
-    assert!(DataConfig::from_table(&text).unwrap_err().to_string().contains("`id`"));
+    assert!(read("kind = \"plugin\"").unwrap_err().to_string().contains("`data.id`"));
 }

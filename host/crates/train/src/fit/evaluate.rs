@@ -157,8 +157,7 @@ impl Validating for Fit {
     fn validation_step(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
         let _guard = tch::no_grad_guard();
         let precision = self.state.config.trainer.precision;
-        let seen =
-            evaluator.batch(&mut self.state.trained.model, &loaded.batch, loaded.samples, precision);
+        let seen = evaluator.batch(&mut self.state.trained.model, &loaded.batch, loaded.samples, precision);
         seen.map_err(|error| self.state.explain_memory(error, loaded.samples))
     }
 
@@ -194,7 +193,9 @@ impl Validating for Fit {
     /// A resumed run validates anew.
     fn validation_failed(&mut self, error: Error, pass: Pass) -> Error {
         match (error, pass) {
-            (Error::Interrupted, Pass::Epoch | Pass::Requested) => self.leave().err().unwrap_or(Error::Interrupted),
+            (Error::Interrupted, Pass::Epoch | Pass::Requested) => {
+                self.leave().err().unwrap_or(Error::Interrupted)
+            }
             (error, _) => error,
         }
     }

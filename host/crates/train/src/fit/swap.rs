@@ -61,7 +61,13 @@ impl Incoming {
 impl Swapping {
     /// Nothing asked yet.
     pub(super) fn new(run_dir: &Path) -> Self {
-        Self { mailbox: Mailbox::open(run_dir), prepared: None, entering: None, replay: Vec::new(), looked: Instant::now() }
+        Self {
+            mailbox: Mailbox::open(run_dir),
+            prepared: None,
+            entering: None,
+            replay: Vec::new(),
+            looked: Instant::now(),
+        }
     }
 }
 

@@ -118,7 +118,8 @@ fn fresh(folder: &Path, name: &str) -> RunState {
 /// Gives every part other values than a fresh run has.
 fn change_everything(state: &mut RunState) {
     change_trained(&mut state.trained);
-    let RunState { config: _, data: _, trained: _, position, measured, requests, kept, watched } = state;
+    let RunState { config: _, data: _, trained: _, position, measured, requests, kept, watched, warnings: _ } =
+        state;
     let (epoch, batch_index, global_step) = (2, 1, 7);
     position.progress = Progress { epoch, batch_index, global_step, ..position.progress };
     position.extra_steps = 3;
