@@ -15,6 +15,7 @@ chapters! {
     callback: "src/callback.md",
     model: "src/model.md",
     dataset: "src/dataset.md",
+    embed: "src/embed.md",
     test: "src/test.md",
     lightning: "src/lightning.md",
 }

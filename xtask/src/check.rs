@@ -54,6 +54,7 @@ pub fn check_all(workspace: &Workspace, stages: &mut Stages) -> Result<()> {
     plugins.extend(
         Example::all(workspace)?
             .iter()
+            .filter(|example| example.is_plugin())
             .map(|example| (example.name(), library(&folder, &example.folder_name()))),
     );
     for (name, file) in plugins {

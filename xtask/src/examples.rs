@@ -15,6 +15,8 @@ pub struct Example {
     /// Whether it asks for the feature `torch` of `thaw-plugin-api`. Where it does not, it must build on a
     /// machine without libtorch.
     asks_for_torch: bool,
+    /// Whether it is a plugin; else it is a program.
+    is_plugin: bool,
 }
 
 impl Example {
@@ -35,7 +37,9 @@ impl Example {
 
     fn read(workspace: &Workspace, folder: PathBuf) -> Result<Self> {
         let metadata = metadata(workspace.cargo().current_dir(&folder))?;
-        let example = Self { asks_for_torch: asks_for_torch(&metadata, &folder)?, folder };
+        let package = package_of(&metadata, &folder)?;
+        let (asks_for_torch, is_plugin) = (asks_for_torch(package), is_plugin(package));
+        let example = Self { folder, asks_for_torch, is_plugin };
         if !example.asks_for_torch && builds_torch(&metadata) {
             bail!(
                 "{} must build without libtorch, as it does not ask for the feature `torch` of thaw-plugin-api, \
@@ -44,6 +48,11 @@ impl Example {
             );
         }
         Ok(example)
+    }
+
+    /// Whether it makes a library to load.
+    pub fn is_plugin(&self) -> bool {
+        self.is_plugin
     }
 
     /// `examples/<folder>`.
@@ -73,16 +82,24 @@ impl Example {
     }
 }
 
-/// Reads the crate's own dependencies.
-fn asks_for_torch(metadata: &Value, folder: &Path) -> Result<bool> {
+/// What cargo says of the crate itself.
+fn package_of<'m>(metadata: &'m Value, folder: &Path) -> Result<&'m Value> {
     let manifest = folder.join("Cargo.toml");
-    let package = list(&metadata["packages"])
+    list(&metadata["packages"])
         .find(|package| package["manifest_path"].as_str().is_some_and(|path| Path::new(path) == manifest))
-        .with_context(|| format!("`cargo metadata` does not list {}", manifest.display()))?;
-    Ok(list(&package["dependencies"]).any(|dependency| {
+        .with_context(|| format!("`cargo metadata` does not list {}", manifest.display()))
+}
+
+/// Reads the crate's own dependencies.
+fn asks_for_torch(package: &Value) -> bool {
+    list(&package["dependencies"]).any(|dependency| {
         dependency["name"] == "thaw-plugin-api"
             && list(&dependency["features"]).any(|feature| feature == "torch")
-    }))
+    })
+}
+
+fn is_plugin(package: &Value) -> bool {
+    list(&package["targets"]).any(|target| list(&target["crate_types"]).any(|kind| kind == "cdylib"))
 }
 
 /// Whether torch-sys is in the resolved graph.
@@ -110,9 +127,16 @@ mod tests {
     #[test]
     fn the_feature_torch_tells_who_needs_libtorch() {
         let folder = Path::new("/code/x");
-        assert!(asks_for_torch(&metadata_with(&["torch"], "serde"), folder).unwrap());
-        assert!(!asks_for_torch(&metadata_with(&[], "serde"), folder).unwrap());
-        assert!(asks_for_torch(&metadata_with(&[], "serde"), Path::new("/code/z")).is_err());
+        let asks = |metadata: Value| asks_for_torch(package_of(&metadata, folder).unwrap());
+        assert!(asks(metadata_with(&["torch"], "serde")));
+        assert!(!asks(metadata_with(&[], "serde")));
+        assert!(package_of(&metadata_with(&[], "serde"), Path::new("/code/z")).is_err());
+    }
+
+    #[test]
+    fn a_crate_that_makes_a_library_to_load_is_a_plugin() {
+        assert!(is_plugin(&json!({"targets": [{"crate_types": ["cdylib"]}]})));
+        assert!(!is_plugin(&json!({"targets": [{"crate_types": ["bin"]}]})));
     }
 
     #[test]
