@@ -152,7 +152,7 @@ mod tests {
         root.var_store(&store).unwrap();
         let tensors = root.into_registry().tensors();
         let (_, weight) = tensors.iter().find(|(name, _)| name == "head.weight").unwrap();
-        tch::no_grad(|| weight.shallow_clone().fill_(7.0));
+        let _ = tch::no_grad(|| weight.shallow_clone().fill_(7.0));
         assert_eq!(store.variables()["head.weight"].double_value(&[0, 0]), 7.0);
     }
 

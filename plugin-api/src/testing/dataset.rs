@@ -111,6 +111,7 @@ mod tests {
 
     /// What is wrong with the data set.
     #[derive(Clone, Config, Debug, PartialEq)]
+    #[config(crate = crate)]
     enum Fault {
         /// Nothing.
         Sound,
@@ -125,6 +126,7 @@ mod tests {
     }
 
     #[derive(Config)]
+    #[config(crate = crate)]
     struct FaultyConfig {
         /// The fault.
         fault: Fault,
