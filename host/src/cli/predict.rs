@@ -13,7 +13,7 @@ use crate::Error;
 use crate::cli::print;
 use crate::predict::{Attentions, Format, InputOrder, PredictionFile, Predictions};
 use thaw_data::PredictData;
-use thaw_train::fit::{PluginData, input_defaults};
+use thaw_train::fit::input_defaults;
 use thaw_train::inference::{PredictOptions, UsedOn};
 
 /// Arguments of `host predict`.
@@ -73,8 +73,8 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
         UsedOn::Path(path) => {
             (if data.has_pictures() { "file" } else { "row" }, PredictData::open(data, path, &defaults)?)
         }
-        UsedOn::Split(split, PluginData { samples, config }) => {
-            ("sample", PredictData::of_samples(&samples, split, &config, &defaults)?)
+        UsedOn::Split(split, given) => {
+            ("sample", PredictData::of_samples(&given.samples, split, &given.config, &defaults)?)
         }
     };
     let class_names = trained.checkpoint.state.given.class_names.clone();

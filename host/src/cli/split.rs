@@ -29,7 +29,7 @@ impl SplitArgs {
     /// It names neither, or what the run's data does not have; or the data set cannot be opened.
     pub fn used_on<'p>(&self, inference: &Inference, input: Option<&'p Path>) -> Result<UsedOn<'p>, Error> {
         match (inference.plugin_data()?, input) {
-            (Some(data), None) => Ok(UsedOn::Split(self.split.unwrap_or(Split::Test), data)),
+            (Some(data), None) => Ok(UsedOn::Split(self.split.unwrap_or(Split::Test), Box::new(data))),
             (Some(data), Some(_)) => Err(Error::Usage(format!(
                 "--input: the run's data is {}, whose samples come in splits: name one with --split, and other files \
                  with --set data.KEY=PATH",

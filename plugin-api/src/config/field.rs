@@ -226,7 +226,7 @@ impl<T: Config, const N: usize> Config for [T; N] {
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
         let elements = Vec::from_value(value, key)?;
-        elements.try_into().map_err(|_| ConfigError::mismatch(key, value, &format!("a list of length {N}")))
+        elements.try_into().map_err(|_| ConfigError::mismatch(key, value, format!("a list of length {N}")))
     }
 
     fn to_value(&self) -> Value {

@@ -42,7 +42,7 @@ impl<'v> ObjectReader<'v> {
     /// As [`Config::from_value`].
     pub fn read<T: Config>(value: &'v Value, key: &Key) -> Result<T, ConfigError> {
         let Value::Object(table) = value else {
-            return Err(ConfigError::mismatch(key, value, &expectation(&T::inline_schema())));
+            return Err(ConfigError::mismatch(key, value, expectation(&T::inline_schema())));
         };
         let mut reader = Self::of(table, key);
         if let Some(keys) = T::table_keys(reader.table) {

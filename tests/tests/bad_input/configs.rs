@@ -69,7 +69,7 @@ fn values_out_of_range_in_the_hosts_tables_name_the_range() {
 #[test]
 fn unknown_ids_of_the_hosts_tables_name_the_nearest_one() {
     each_is_refused(&[
-        ("data.kind=tensor", &["`kind`", "\"tensor\"", "`tensors`"]),
+        ("data.kind=tensor", &["`data.kind`", "\"tensor\"", "`tensors`"]),
         ("optimizer.id=sgdd", &["`optimizer.id` is \"sgdd\"", "did you mean `sgd`?"]),
         ("scheduler={ id = \"steep\" }", &["`scheduler.id` is \"steep\"", "did you mean `step`?"]),
     ]);

@@ -28,7 +28,7 @@ pub enum UsedOn<'p> {
     /// Files of the kind that the run trained on.
     Path(&'p Path),
     /// A split of the plugin's data set that the run trained on.
-    Split(Split, PluginData),
+    Split(Split, Box<PluginData>),
 }
 
 /// A model with a checkpoint's weights and freeze state, and the run's strategies and callbacks with their

@@ -25,7 +25,7 @@ impl Expression {
             .iter()
             .map(|name| {
                 VARIABLES.iter().position(|known| known == name).ok_or_else(|| {
-                    let hint = thaw_plugin_api::hint(name, VARIABLES.into_iter());
+                    let hint = thaw_plugin_api::hint(name, VARIABLES);
                     refuse(format!("{name:?} is neither epoch nor step{hint}"))
                 })
             })

@@ -4,7 +4,7 @@ use thaw_plugin_api::hook::Hook;
 
 use super::{Inference, UsedOn};
 use crate::Error;
-use crate::fit::{Evaluation, PluginData, input_defaults};
+use crate::fit::{Evaluation, input_defaults};
 use thaw_data::TestData;
 
 impl Inference {
@@ -22,8 +22,8 @@ impl Inference {
         let (config, defaults) = (self.data_config()?, input_defaults(&self.model));
         let data = match input {
             UsedOn::Path(path) => TestData::open(config, path, class_names, &defaults)?,
-            UsedOn::Split(split, PluginData { samples, config }) => {
-                TestData::of_samples(&samples, split, &config, class_names, &defaults)?
+            UsedOn::Split(split, given) => {
+                TestData::of_samples(&given.samples, split, &given.config, class_names, &defaults)?
             }
         };
         self.progress.num_validation_batches = data.batches();

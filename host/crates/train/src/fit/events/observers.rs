@@ -153,7 +153,7 @@ impl Subscribed {
             }
             ObserverError::Lost(error) => {
                 if !std::mem::replace(&mut self.is_loss_told, true) {
-                    tracing::error!("{error}");
+                    tracing::error!("{error}; the run goes on without these records");
                     warnings.told(error.to_string());
                     lost.push(error.to_string());
                 }

@@ -52,7 +52,7 @@ pub enum RecordsError {
     },
     /// Somebody removed the file.
     #[error(
-        "{}: it was removed during the run, and its records are lost; the run goes on without them",
+        "{}: it was removed during the run, and its records are lost",
         path.display()
     )]
     Removed {
@@ -60,7 +60,7 @@ pub enum RecordsError {
         path: PathBuf,
     },
     /// Records do not go into the file.
-    #[error("{}: {source}; the run goes on without these records", path.display())]
+    #[error("{}: {source}", path.display())]
     Lost {
         /// The file.
         path: PathBuf,
