@@ -3,7 +3,7 @@
 fn main() {
     // Plugins take these from the program before they take them from the C library.
     if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
-        for symbol in ["_exit", "_Exit"] {
+        for symbol in ["exit", "_exit", "_Exit"] {
             println!("cargo:rustc-link-arg-bin=host=-Wl,--export-dynamic-symbol={symbol}");
         }
     }

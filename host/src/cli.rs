@@ -31,7 +31,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::Error;
 
 #[cfg(unix)]
-pub use unexpected_end::exit_at_once;
+pub use unexpected_end::{exit, exit_at_once};
 
 /// Fine-tunes pretrained PyTorch models, with strategies and models loaded as plugins.
 #[derive(Parser)]

@@ -20,3 +20,11 @@ extern "C" fn _exit(code: std::ffi::c_int) -> ! {
 extern "C" fn _Exit(code: std::ffi::c_int) -> ! {
     thaw_host::cli::exit_at_once(code)
 }
+
+/// What plugins get for the C library's `exit`: that one runs what libraries left to be run at the end while
+/// other threads still use them.
+#[cfg(target_os = "linux")]
+#[unsafe(no_mangle)]
+extern "C" fn exit(code: std::ffi::c_int) -> ! {
+    thaw_host::cli::exit(code)
+}

@@ -24,7 +24,6 @@ impl Model for Net {
         inputs.map_first(|x| Ok(self.1.forward(&self.0.forward(x))))
     }
 }
-
 /// Points of a square, by whether they lie in a circle.
 struct Circle;
 impl Dataset for Circle {
@@ -36,22 +35,22 @@ impl Dataset for Circle {
     fn form(&self) -> Form {
         Form::array("x", Dtype::F32, [2])
     }
+    fn class_names(&self) -> Vec<String> {
+        ["outside", "inside"].map(String::from).to_vec()
+    }
     fn len(&self, split: Split) -> Option<usize> {
         (split == Split::Train).then_some(1024)
     }
     fn get(&self, _: Split, index: usize) -> Result<Sample> {
         let point = [(index % 32) as f32 / 16.0 - 1.0, (index / 32) as f32 / 16.0 - 1.0];
-        let is_inside = point[0].hypot(point[1]) < 0.8;
-        Ok(Sample::array("x", Array::new([2], &point)?).class(usize::from(is_inside)))
+        Ok(Sample::array("x", Array::new([2], &point)?).class(usize::from(point[0].hypot(point[1]) < 0.8)))
     }
 }
-
 fn main() -> std::result::Result<(), thaw_train::Error> {
     let config = json!({
-        "model": { "id": "net" },
+        "model": { "id": "net" }, "trainer": { "max_epochs": 12 },
         "data": { "kind": "plugin", "id": "circle", "val_split": 0.2 },
         "optimizer": { "id": "adam", "lr": 0.03, "parameters": ["head"] },
-        "trainer": { "max_epochs": 12 },
         "callbacks": [{ "id": "backbone-finetuning", "unfreeze_backbone_at_epoch": 2 }],
     });
     let program = this_program!(models: [Net], datasets: [Circle], strategies: [BackboneFinetuning]);
