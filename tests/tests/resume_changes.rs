@@ -238,7 +238,7 @@ fn a_last_checkpoint_that_is_damaged_or_gone_is_told_and_none_takes_its_place() 
         } else {
             let mut bytes = fs::read(last.join(damage)).unwrap();
             let middle = bytes.len() / 2;
-            bytes[middle] = b' ';
+            bytes[middle] ^= 1;
             fs::write(last.join(damage), bytes).unwrap();
         }
         let advice = "--resume run/checkpoints/epoch=0-step=4";
