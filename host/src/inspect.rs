@@ -77,7 +77,8 @@ pub fn json(plugin: &LoadedPlugin) -> Value {
         })
     });
     json!({
-        "file": plugin.path().to_string_lossy(), "sha256": plugin.sha256(), "name": metadata.name, "version": metadata.version,
+        "file": plugin.path().to_string_lossy(), "sha256": plugin.sha256(), "name": metadata.name,
+        "version": metadata.version,
         "description": metadata.description, "authors": metadata.authors, "plugin_api": metadata.plugin_api,
         "rustc": metadata.rustc, "target": metadata.target, "libtorch": metadata.torch,
         "links_libtorch": plugin.links_libtorch(),

@@ -1,4 +1,5 @@
-//! The program `host`: its command line and what it shows. Training itself lies in the crates under `crates/`.
+//! The program `host`: its command line and what it shows. Training itself lies in the crates under
+//! `crates/`.
 
 pub mod cli;
 mod error;

@@ -73,8 +73,8 @@ pub fn messages(findings: &[Finding]) -> Vec<String> {
     let mut lines = Vec::new();
     if !homeless.is_empty() {
         lines.push(format!(
-            "trainable, but in no group, so that nothing updates them: {}; name their modules under [optimizer] \
-             parameters, or load a strategy that freezes them until it thaws them",
+            "trainable, but in no group, so that nothing updates them: {}; name their modules under \
+             [optimizer] parameters, or load a strategy that freezes them until it thaws them",
             first_names(&homeless)
         ));
     }

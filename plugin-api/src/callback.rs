@@ -40,8 +40,8 @@ pub trait Callback: Config + Send + 'static {
     /// One line on what it does.
     const DESCRIPTION: &'static str = "";
 
-    /// The metrics that it logs, all of them. A run that monitors another one then ends before it has trained;
-    /// where this is not said, it has to wait for the end of an epoch.
+    /// The metrics that it logs, all of them. A run that monitors another one then ends before it has
+    /// trained; where this is not said, it has to wait for the end of an epoch.
     const METRICS: Option<&'static [&'static str]> = None;
 
     /// Version of the saved state. Raise it when fields marked `#[config(state)]` change, and write

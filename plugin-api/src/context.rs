@@ -123,8 +123,8 @@ impl<'a> Context<'a> {
     }
 
     /// Says that a metric is going to be looked at, which the run config names under `key`. The host ends the
-    /// run as soon as it can know that there will be no such metric: after the first batches of validation, in
-    /// most runs. Call it in `on_fit_start`. An older host does nothing.
+    /// run as soon as it can know that there will be no such metric: after the first batches of validation,
+    /// in most runs. Call it in `on_fit_start`. An older host does nothing.
     ///
     /// # Errors
     /// The host's.

@@ -2,7 +2,8 @@
 //!
 //! `host fit`, `host plan`, `host find-lr` and [`testing::FakeRun`](crate::testing::FakeRun) run on the
 //! functions of this module. Each says through [`Instances`], [`Validating`] and [`Training`] what a batch, a
-//! step or a checkpoint is for it; in which order they come, and when which hook is called, stands here alone:
+//! step or a checkpoint is for it; in which order they come, and when which hook is called, stands here
+//! alone:
 //!
 //! ```text
 //! setup           per strategy and callback: setup, freeze_before_training
@@ -18,8 +19,8 @@
 //! teardown, fail  teardown; after a failure on_exception before it
 //! ```
 //!
-//! Strategies and callbacks are called one after the other in the run config's order, strategies not first: one
-//! that is named earlier has frozen, or has set its rates, before the next one looks. A planned run
+//! Strategies and callbacks are called one after the other in the run config's order, strategies not first:
+//! one that is named earlier has frozen, or has set its rates, before the next one looks. A planned run
 //! ([`is_planned`]) has the same order without the hooks of what it does not do.
 
 mod batch;

@@ -49,17 +49,22 @@ macro_rules! export_plugin {
             #[unsafe(no_mangle)]
             static _1as_0lib_1header_0root_bmodule_bloader: abi_stable::library::LibHeader =
                 // SAFETY: the constructor gives the module of the type it is declared with.
-                unsafe { abi_stable::library::LibHeader::from_constructor::<$crate::abi::PluginRoot_Ref>(root, abi_stable::library::CheckTypeLayout::Yes) };
+                unsafe { abi_stable::library::LibHeader::from_constructor::<$crate::abi::PluginRoot_Ref>(root,
+                    abi_stable::library::CheckTypeLayout::Yes) };
         };
     };
-    (@describe strategies, $item:ty, $items:ident, $torch:ident) => { $items.push($crate::__private::strategy_item::<$item>()); };
-    (@describe callbacks, $item:ty, $items:ident, $torch:ident) => { $items.push($crate::__private::callback_item::<$item>()); };
+    (@describe strategies, $item:ty, $items:ident, $torch:ident) =>
+    { $items.push($crate::__private::strategy_item::<$item>()); };
+    (@describe callbacks, $item:ty, $items:ident, $torch:ident) =>
+    { $items.push($crate::__private::callback_item::<$item>()); };
     (@describe models, $item:ty, $items:ident, $torch:ident) => {
         $items.push($crate::__private::model_item::<$item>());
         $torch = ::core::option::Option::Some($crate::abi::torch_versions());
     };
-    (@describe datasets, $item:ty, $items:ident, $torch:ident) => { $items.push($crate::__private::dataset_item::<$item>()); };
-    (@describe $other:ident, $item:ty, $items:ident, $torch:ident) => { $crate::export_plugin!(@unknown $other); };
+    (@describe datasets, $item:ty, $items:ident, $torch:ident) =>
+    { $items.push($crate::__private::dataset_item::<$item>()); };
+    (@describe $other:ident, $item:ty, $items:ident, $torch:ident) =>
+    { $crate::export_plugin!(@unknown $other); };
     (@create strategies, $item:ty, $kind:ident, $id:ident, $config:ident) => {
         if $kind.as_str() == "strategy" && $id.as_str() == <$item as $crate::strategy::Strategy>::ID {
             return $crate::__private::create_strategy::<$item>($config);
@@ -84,7 +89,12 @@ macro_rules! export_plugin {
         }
     };
     (@create_dataset $other:ident, $item:ty, $id:ident, $config:ident) => {};
-    (@unknown $other:ident) => { ::core::compile_error!(::core::concat!("export_plugin! knows strategies, callbacks, models and datasets, not ", ::core::stringify!($other))) };
+    (@unknown $other:ident) => {
+        ::core::compile_error!(::core::concat!(
+            "export_plugin! knows strategies, callbacks, models and datasets, not ",
+            ::core::stringify!($other)
+        ))
+    };
 }
 
 /// The root of a plugin, by what it offers: an expression.
@@ -116,17 +126,20 @@ macro_rules! __root {
             $crate::abi::install_log(log, plugin);
         }
 
-        extern "C" fn create(kind: RStr<'_>, id: RStr<'_>, config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedInstance> {
+        extern "C" fn create(kind: RStr<'_>, id: RStr<'_>,
+            config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedInstance> {
             $($($crate::export_plugin!(@create $list, $item, kind, id, config);)*)*
             RResult::RErr($crate::__private::unknown_id(kind.as_str(), id.as_str()))
         }
 
-        extern "C" fn create_model(id: RStr<'_>, config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedModel> {
+        extern "C" fn create_model(id: RStr<'_>,
+            config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedModel> {
             $($($crate::export_plugin!(@create_model $list, $item, id, config);)*)*
             RResult::RErr($crate::__private::unknown_id("model", id.as_str()))
         }
 
-        extern "C" fn create_dataset(id: RStr<'_>, config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedDataset> {
+        extern "C" fn create_dataset(id: RStr<'_>,
+            config: RStr<'_>) -> $crate::abi::RawResult<$crate::abi::BoxedDataset> {
             $($($crate::export_plugin!(@create_dataset $list, $item, id, config);)*)*
             RResult::RErr($crate::__private::unknown_id("dataset", id.as_str()))
         }
@@ -142,7 +155,8 @@ macro_rules! __root {
 }
 
 /// What a program offers to its own trainer, without a plugin file: the same lists as those of
-/// [`export_plugin!`]. The ids of its strategies, callbacks, models and data sets are then those of a run config.
+/// [`export_plugin!`]. The ids of its strategies, callbacks, models and data sets are then those of a run
+/// config.
 ///
 /// ```
 /// use thaw_plugin_api::prelude::*;

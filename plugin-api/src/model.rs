@@ -187,9 +187,9 @@ pub trait Model: Sized + Send + 'static {
         Vec::new()
     }
 
-    /// Number of classes of the head, for a model whose config has the key `num_classes`: where a run config does
-    /// not give the key, the run takes the number of classes that the data has. `None` (the default) leaves
-    /// both as they are.
+    /// Number of classes of the head, for a model whose config has the key `num_classes`: where a run config
+    /// does not give the key, the run takes the number of classes that the data has. `None` (the default)
+    /// leaves both as they are.
     fn num_classes(&self) -> Option<i64> {
         None
     }

@@ -214,8 +214,9 @@ pub fn is_within(path: &str, top: &str) -> bool {
 const BACKBONE: &str = "backbone";
 
 /// What to do where a strategy wants that of a model with another structure.
-const WITHOUT_BACKBONE: &str = "export it without its last layer and set `num_classes` for a new head (`torchscript`), leave \
-                                `layout` out (`vision`), or use `phased-finetuning`, which thaws any modules";
+const WITHOUT_BACKBONE: &str = "export it without its last layer and set `num_classes` for a new head \
+                                (`torchscript`), leave `layout` out (`vision`), or use `phased-finetuning`, \
+                                which thaws any modules";
 
 /// The first of these names.
 fn first_of(names: &[&str]) -> String {

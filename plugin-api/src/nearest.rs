@@ -1,7 +1,7 @@
 //! The nearest name to a misspelt one.
 
-/// The candidate most like `name`, if any is alike enough to be what was meant. Capitals count as small letters,
-/// and `_`, `.` and spaces as `-`; of equals, one that is spelt alike comes first.
+/// The candidate most like `name`, if any is alike enough to be what was meant. Capitals count as small
+/// letters, and `_`, `.` and spaces as `-`; of equals, one that is spelt alike comes first.
 pub fn nearest<'n>(name: &str, candidates: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let plain = plain(name);
     let rated = candidates.into_iter().map(|candidate| {

@@ -37,7 +37,12 @@ use crate::optimizer::Optimizer;
 ///         Ok(())
 ///     }
 ///
-///     fn finetune(&mut self, epoch: usize, model: &mut ModuleTree, optimizer: &mut Optimizer) -> Result<()> {
+///     fn finetune(
+///         &mut self,
+///         epoch: usize,
+///         model: &mut ModuleTree,
+///         optimizer: &mut Optimizer,
+///     ) -> Result<()> {
 ///         if epoch == self.unfreeze_at_epoch {
 ///             let rate = optimizer.group(0)?.lr / 10.0;
 ///             model.module("backbone")?.unfreeze_and_add_param_group(optimizer, rate)?;
@@ -53,8 +58,8 @@ pub trait Strategy: Config + Send + 'static {
     /// One line on what it does.
     const DESCRIPTION: &'static str = "";
 
-    /// The metrics that it logs, all of them. A run that monitors another one then ends before it has trained;
-    /// where this is not said, it has to wait for the end of an epoch.
+    /// The metrics that it logs, all of them. A run that monitors another one then ends before it has
+    /// trained; where this is not said, it has to wait for the end of an epoch.
     const METRICS: Option<&'static [&'static str]> = None;
 
     /// Version of the saved state. Raise it when fields marked `#[config(state)]` change, and write

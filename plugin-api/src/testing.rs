@@ -1,7 +1,7 @@
 //! A fake run, to test strategies and callbacks in an ordinary `cargo test`, without libtorch.
 //!
-//! [`FakeModel`] describes a model, [`FakeRun`] drives strategies and callbacks over it in the host's order and through
-//! the same boundary, and [`Report`] says per epoch what trained at which rate:
+//! [`FakeModel`] describes a model, [`FakeRun`] drives strategies and callbacks over it in the host's order
+//! and through the same boundary, and [`Report`] says per epoch what trained at which rate:
 //!
 //! ```
 //! use thaw_plugin_api::prelude::*;
@@ -24,7 +24,12 @@
 //!         Ok(())
 //!     }
 //!
-//!     fn finetune(&mut self, epoch: usize, model: &mut ModuleTree, optimizer: &mut Optimizer) -> Result<()> {
+//!     fn finetune(
+//!         &mut self,
+//!         epoch: usize,
+//!         model: &mut ModuleTree,
+//!         optimizer: &mut Optimizer,
+//!     ) -> Result<()> {
 //!         if epoch == self.unfreeze_at_epoch {
 //!             let rate = optimizer.group(0)?.lr / 10.0;
 //!             model.module("backbone")?.unfreeze_and_add_param_group(optimizer, rate)?;

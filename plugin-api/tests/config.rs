@@ -63,7 +63,8 @@ fn what_is_left_out_has_its_default() {
 #[test]
 fn what_is_written_is_read_again() {
     let config = json!({
-        "size": 9, "rate": 1.0, "limit": 9, "modules": [], "layers": [3, 4], "rates": { "head": 0.1 }, "mode": "train-only", "verbose": true,
+        "size": 9, "rate": 1.0, "limit": 9, "modules": [], "layers": [3, 4], "rates": { "head": 0.1 },
+        "mode": "train-only", "verbose": true,
     });
     assert_eq!(read(config.clone()).to_value(), config);
 }

@@ -57,7 +57,8 @@ fn torchvision(model: &str, config: &Value) -> Target {
 
 fn efficientnet_lite(id: &str, config: &Value) -> Target {
     let own = json!({
-        "layout": "original", "num_classes": config["num_classes"], "image_size": config["padding_for_image_size"],
+        "layout": "original", "num_classes": config["num_classes"],
+        "image_size": config["padding_for_image_size"],
         "width_coefficient": config["width_coefficient"], "depth_coefficient": config["depth_coefficient"],
         "dropout": 0.0, "drop_connect_rate": 0.0,
     });
@@ -66,7 +67,8 @@ fn efficientnet_lite(id: &str, config: &Value) -> Target {
 
 fn resnet_classifier(config: &Value) -> Target {
     let own = json!({
-        "layout": "sequential", "head": "mlp", "mlp_dropout": 0.0, "num_classes": config["num_classes"], "image_size": config["image_size"],
+        "layout": "sequential", "head": "mlp", "mlp_dropout": 0.0, "num_classes": config["num_classes"],
+        "image_size": config["image_size"],
     });
     Target { plugin: "vision", id: "resnet50".to_owned(), config: own }
 }

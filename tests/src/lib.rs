@@ -7,7 +7,8 @@
 //! let run = Run::new(&(case("bb_steplr") + "[trainer]\nmax_epochs = 1\n"));
 //! run.fit(&[]).succeeded();
 //! assert_eq!(run.groups().len(), 1);
-//! run.fit(&["--set", "trainer.max_epochs=many"]).failed(2, &["run.toml", "`trainer.max_epochs`", "a whole number"]);
+//! let refused = run.fit(&["--set", "trainer.max_epochs=many"]);
+//! refused.failed(2, &["run.toml", "`trainer.max_epochs`", "a whole number"]);
 //! ```
 
 mod built;
@@ -55,7 +56,8 @@ pub fn fixtures() -> PathBuf {
 pub fn case(name: &str) -> String {
     let folder = fixtures().join("parity").join(name);
     format!(
-        "seed = 1\nplugins = [\"case_model\"]\n\n[model]\nid = \"case-model\"\ncase = {:?}\nweights = {:?}\n\n\
+        "seed = 1\nplugins = [\"case_model\"]\n\n[model]\nid = \"case-model\"\ncase = {:?}\nweights = \
+         {:?}\n\n\
          [data]\nkind = \"tensors\"\npath = {:?}\nbatch_size = 8\nshuffle = false\n",
         folder.join("case.json"),
         folder.join("init.safetensors"),

@@ -177,10 +177,13 @@ fn predictions_do_not_need_the_file_any_more_and_may_take_another() {
 fn a_traced_file_stays_in_its_mode_and_the_records_say_so() {
     let run = run("trace_classifier.pt", "features", "train");
     let finished = run.fit(&[]).succeeded();
-    let finished =
-        finished.says("evaluation mode is part of its code, as tracing leaves it: features.block1.bn, features.block2.bn stay in it");
+    let finished = finished.says(
+        "evaluation mode is part of its code, as tracing leaves it: features.block1.bn, features.block2.bn \
+         stay in it",
+    );
     finished.says(
-        "training mode was asked for, but these modules know evaluation mode only and stay in it: backbone.block1.bn, backbone.block2.bn",
+        "training mode was asked for, but these modules know evaluation mode only and stay in it: \
+         backbone.block1.bn, backbone.block2.bn",
     );
     for record in run.groups() {
         assert_eq!(batch_norms(&record), [(false, true); 2], "{record}");

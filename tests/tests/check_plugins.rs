@@ -67,12 +67,15 @@ impl Fault {
 
 /// A test for each group of faults, and all of them as [`FAULTS`]: none is there without its test.
 macro_rules! faults {
-    ($($test:ident { $($plugin:literal on $ground:literal { $($id:literal => $check:literal, $words:literal;)+ })+ })+) => {
-        const FAULTS: &[&[Fault]] = &[$(&[$($(Fault { plugin: $plugin, id: $id, ground: $ground, check: $check, words: $words }),+),+]),+];
+    ($($test:ident { $($plugin:literal on $ground:literal { $($id:literal => $check:literal,
+        $words:literal;)+ })+ })+) => {
+        const FAULTS: &[&[Fault]] = &[$(&[$($(Fault { plugin: $plugin, id: $id, ground: $ground,
+            check: $check, words: $words }),+),+]),+];
 
         $(#[test]
         fn $test() {
-            let faults = [$($(Fault { plugin: $plugin, id: $id, ground: $ground, check: $check, words: $words }),+),+];
+            let faults = [$($(Fault { plugin: $plugin, id: $id, ground: $ground, check: $check,
+                words: $words }),+),+];
             faults.iter().for_each(Fault::is_caught);
         })+
     };

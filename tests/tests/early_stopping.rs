@@ -5,7 +5,8 @@ use thaw_tests::{Run, case};
 fn run() -> Run {
     let config = case("bb_steplr").replace("[\"case_model\"]", "[\"case_model\", \"early_stopping\"]");
     Run::new(&format!(
-        "{config}[optimizer]\nid = \"sgd\"\nlr = 0.01\n[trainer]\nmax_epochs = 8\n[[callbacks]]\nid = \"early-stopping\"\nmin_delta = 100.0\npatience = 2\n"
+        "{config}[optimizer]\nid = \"sgd\"\nlr = 0.01\n[trainer]\nmax_epochs = 8\n[[callbacks]]\nid \
+         = \"early-stopping\"\nmin_delta = 100.0\npatience = 2\n"
     ))
 }
 

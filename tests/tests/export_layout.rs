@@ -50,7 +50,8 @@ fn a_model_in_the_default_layout_is_written_under_torchvisions_names() {
 fn a_text_classifier_goes_back_to_transformers_as_it_came() {
     let folder = fixtures().join("hub/bert");
     let run = Run::new(&format!(
-        "plugins = [\"text\"]\n[model]\nid = \"bert-classifier\"\nweights = {folder:?}\nlayout = \"backbone-head\"\n\
+        "plugins = [\"text\"]\n[model]\nid = \"bert-classifier\"\nweights = {folder:?}\nlayout \
+         = \"backbone-head\"\n\
          pooling = \"pooler\"\n[data]\nkind = \"text\"\npath = \"train.csv\"\ntokenizer = {folder:?}\n\
          [optimizer]\nid = \"sgd\"\nlr = 0.0\n[trainer]\nmax_epochs = 1\n"
     ));

@@ -1,4 +1,5 @@
-//! A module that PyTorch exported with `torch.export` goes through the program like a model of a plugin's own.
+//! A module that PyTorch exported with `torch.export` goes through the program like a model of a plugin's
+//! own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,8 +9,8 @@ use thaw_test_references::formula;
 use thaw_tests::{Run, fixtures};
 use thaw_weights::read;
 
-/// The blocks of a small net with batch norm, dropout and stochastic depth under a new head, on 24 pictures as
-/// tensors; the backbone thaws in the second epoch.
+/// The blocks of a small net with batch norm, dropout and stochastic depth under a new head, on 24 pictures
+/// as tensors; the backbone thaws in the second epoch.
 fn run() -> Run {
     let run = Run::new(
         r#"seed = 5

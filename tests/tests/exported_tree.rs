@@ -35,7 +35,8 @@ fn a_fake_run_over_an_exported_tree_trains_what_the_host_s_plan_says() {
     let run = Run::new(
         &(case("bb_steplr")
             + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 3\n\
-               [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 1\nlambda_func = 1\n"),
+               [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 1\nlambda_func = \
+               1\n"),
     );
     let plan = |print: &str| {
         run.host(["--plugin", "backbone_finetuning", "plan", "run.toml", print]).succeeded().stdout

@@ -5,7 +5,8 @@ use thaw_tests::{Run, case, fixtures};
 /// A run whose last callback writes down its hooks; `more` are other callbacks, before it.
 fn run(trainer: &str, more: &str) -> Run {
     Run::new(&format!(
-        "{}[optimizer]\nid = \"sgd\"\nlr = 0.1\n[trainer]\n{trainer}\n{more}[[callbacks]]\nid = \"case-hooks\"\nfile = \"hooks.txt\"\n",
+        "{}[optimizer]\nid = \"sgd\"\nlr = 0.1\n[trainer]\n{trainer}\n{more}[[callbacks]]\nid \
+         = \"case-hooks\"\nfile = \"hooks.txt\"\n",
         case("bb_accumulate2_clip")
             .replace("[\"case_model\"]", "[\"case_model\", \"case_strategies\", \"faulty\"]"),
     ))
@@ -98,7 +99,8 @@ fn a_failure_before_training_ends_with_the_same_hooks() {
         );
     }
     // What came before is.
-    let first = "[[callbacks]]\nid = \"case-hooks\"\nfile = \"first.txt\"\n[[callbacks]]\nid = \"faulty\"\nhook = \"setup\"\n";
+    let first = "[[callbacks]]\nid = \"case-hooks\"\nfile = \"first.txt\"\n[[callbacks]]\nid \
+                 = \"faulty\"\nhook = \"setup\"\n";
     let run = run("max_epochs = 1", first);
     run.fit(&[]).failed(3, &["failed in `setup`"]);
     assert_eq!(

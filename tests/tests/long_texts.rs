@@ -6,7 +6,8 @@ use thaw_tests::{Run, tiny_text};
 fn texts_are_cut_to_what_the_model_takes_and_no_more_can_be_asked_for() {
     let run = Run::new(
         "plugins = [\"text\"]\n[model]\nid = \"bert-classifier\"\nconfig = \"weights/minilm/config.json\"\n\
-         [data]\nkind = \"text\"\npath = \"long.csv\"\ntokenizer = \"weights/minilm/tokenizer.json\"\n[trainer]\nmax_steps = 1\n",
+         [data]\nkind = \"text\"\npath = \"long.csv\"\ntokenizer \
+         = \"weights/minilm/tokenizer.json\"\n[trainer]\nmax_steps = 1\n",
     );
     tiny_text::write(&run);
     run.write("long.csv", format!("text,label\n{},x\nshort,y\n", "word ".repeat(100)));
@@ -20,7 +21,8 @@ fn texts_are_cut_to_what_the_model_takes_and_no_more_can_be_asked_for() {
 fn a_label_of_any_length_is_told_in_a_few_words() {
     let run = Run::new(
         "plugins = [\"text\"]\n[model]\nid = \"bert-classifier\"\nconfig = \"weights/minilm/config.json\"\n\
-         [data]\nkind = \"text\"\npath = \"d.jsonl\"\nval_path = \"d.jsonl\"\ntokenizer = \"weights/minilm/tokenizer.json\"\n\
+         [data]\nkind = \"text\"\npath = \"d.jsonl\"\nval_path = \"d.jsonl\"\ntokenizer \
+         = \"weights/minilm/tokenizer.json\"\n\
          [trainer]\nmax_steps = 1\n",
     );
     tiny_text::write(&run);

@@ -1,5 +1,5 @@
-//! What is monitored is a new value, improves the way its name says, and exists; else the run says so before it
-//! has trained.
+//! What is monitored is a new value, improves the way its name says, and exists; else the run says so before
+//! it has trained.
 
 use serde_json::Value;
 use thaw_tests::{Run, case};
@@ -50,7 +50,8 @@ fn a_plateau_of_steps_looks_at_a_validation_once() {
         threshold = 1e9\nthreshold_mode = \"abs\"\n";
     let run = run(&format!("{scheduler}[trainer]\nmax_epochs = 4\n"));
     run.fit(&[]).succeeded();
-    // The first value is the best so far; each later one reduces the rate once, at the next epoch's first step.
+    // The first value is the best so far; each later one reduces the rate once, at the next epoch's first
+    // step.
     let rates: Vec<f64> =
         run.groups().iter().map(|record| record["groups"][0]["lr"].as_f64().unwrap()).collect();
     let expected = [0.05, 0.05, 0.05, 0.005];

@@ -28,7 +28,8 @@ fn plugins_of_another_rustc_and_of_the_first_plugin_api_train_beside_ours() {
         &(case("bb_steplr").replace("plugins = [", &plugins)
             + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 4\n\
                [[callbacks]]\nid = \"top-down\"\nunfreeze_at_epoch = 1\nlayers_per_epoch = 1\n\
-               [[callbacks]]\nid = \"backbone-finetuning\"\nmodule = \"backbone.0\"\nunfreeze_backbone_at_epoch = 2\n\
+               [[callbacks]]\nid = \"backbone-finetuning\"\nmodule \
+               = \"backbone.0\"\nunfreeze_backbone_at_epoch = 2\n\
                [[callbacks]]\nid = \"old-strategy\"\nunfreeze_at_epoch = 3\n"),
     );
     run.fit(&[]).succeeded();

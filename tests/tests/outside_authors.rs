@@ -29,8 +29,10 @@ fn a_strategy_is_found_on_the_plugin_path_and_trains() {
 fn a_model_from_outside_trains_on_pictures_under_a_strategy_of_ours() {
     let folder = example("tiny-cnn");
     let run = Run::new(
-        "plugins = [\"tiny-cnn\", \"backbone_finetuning\"]\n[model]\nid = \"tiny-cnn\"\nnum_classes = 2\nchannels = 4\n\
-         [data]\nkind = \"image-folder\"\npath = \"pictures\"\nimage_size = 16\nval_split = 0.25\nbatch_size = 4\n\
+        "plugins = [\"tiny-cnn\", \"backbone_finetuning\"]\n[model]\nid = \"tiny-cnn\"\nnum_classes = \
+         2\nchannels = 4\n\
+         [data]\nkind = \"image-folder\"\npath = \"pictures\"\nimage_size = 16\nval_split = 0.25\nbatch_size \
+         = 4\n\
          [optimizer]\nid = \"adam\"\nlr = 0.02\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 6\n\
          [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 2\n",
     );
@@ -52,7 +54,8 @@ fn run_with(plugin: &str, callback: &str, epochs: usize) -> Run {
     let folder = example(plugin);
     let config = case("bb_steplr").replace("plugins = [", &format!("plugins = [\"{plugin}\", "));
     let run = Run::new(&format!(
-        "{config}[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = {epochs}\n\
+        "{config}[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = \
+         {epochs}\n\
          [[callbacks]]\n{callback}\n"
     ));
     run.env("THAW_PLUGIN_PATH", &folder.display().to_string())
@@ -67,7 +70,8 @@ fn rates(groups: &[Value], name: &str) -> Vec<f64> {
 
 #[test]
 fn a_strategy_that_wraps_ours_with_a_closure_resumes_from_the_config_it_wrote() {
-    let callback = "id = \"fading-backbone\"\nunfreeze_backbone_at_epoch = 1\nlambda_func = 3.0\nhalf_life = 1.0\nshould_align = false\nfrozen_bn = \"train\"";
+    let callback = "id = \"fading-backbone\"\nunfreeze_backbone_at_epoch = 1\nlambda_func = 3.0\nhalf_life = \
+                    1.0\nshould_align = false\nfrozen_bn = \"train\"";
     let run = run_with("fading-backbone", callback, 3);
     run.fit(&["--set", "trainer.audit=\"warn\""]).succeeded();
     run.resume(&["--set", "trainer.max_epochs=4"]).succeeded();

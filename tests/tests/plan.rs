@@ -35,8 +35,10 @@ fn assert_plan_is_kept(config: &str, more: &[&str]) {
 #[test]
 fn thawing_and_a_schedule_of_epochs_go_as_planned() {
     assert_plan_is_kept(
-        "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[scheduler]\nid = \"step\"\nstep_size = 1\ngamma = 0.7\n\
-         [trainer]\nmax_epochs = 6\n[[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 2\nlambda_func = 1.5\n",
+        "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[scheduler]\nid = \"step\"\nstep_size \
+         = 1\ngamma = 0.7\n\
+         [trainer]\nmax_epochs = 6\n[[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch \
+         = 2\nlambda_func = 1.5\n",
         &["--steps-per-epoch", "4"],
     );
 }
@@ -44,9 +46,11 @@ fn thawing_and_a_schedule_of_epochs_go_as_planned() {
 #[test]
 fn layers_and_a_schedule_of_steps_go_as_planned() {
     assert_plan_is_kept(
-        "[optimizer]\nid = \"adam\"\nlr = 0.01\nparameters = [\"head\"]\n[scheduler]\nid = \"cosine\"\ninterval = \"step\"\n\
+        "[optimizer]\nid = \"adam\"\nlr = 0.01\nparameters = [\"head\"]\n[scheduler]\nid \
+         = \"cosine\"\ninterval = \"step\"\n\
          [trainer]\nmax_epochs = 4\naccumulate_grad_batches = 2\n\
-         [[callbacks]]\nid = \"layerwise-finetuning\"\nunfreeze_at_epoch = 1\nlayers_per_epoch = 2\nfrozen_bn = \"batch-stats\"\n",
+         [[callbacks]]\nid = \"layerwise-finetuning\"\nunfreeze_at_epoch = 1\nlayers_per_epoch = \
+         2\nfrozen_bn = \"batch-stats\"\n",
         &["--steps-per-epoch", "2"],
     );
 }
@@ -61,8 +65,10 @@ fn a_plan_needs_no_data() {
         ["--plugin", "backbone_finetuning", "plan", "run.toml", "--set", "data.path=nowhere.safetensors"];
     let text = run.host(gone).succeeded().stdout;
     // 32 x 4 + 4 parameters in the head; 16 x 32, 32 x 32 + 32 and two batch norms of 32 in the backbone.
-    let head = "epoch 1\n  trains      head\n  parameters  132 train, 1.7 k frozen\n  batch norm  2 in evaluation mode\n  optimizer   sgd\n  group head      132  lr 1.000e-1\n";
-    let all = "epochs 2 to 3\n  trains      the whole model\n  parameters  1.8 k train, 0 frozen\n  batch norm  2 in training\n";
+    let head = "epoch 1\n  trains      head\n  parameters  132 train, 1.7 k frozen\n  batch norm  2 in \
+                evaluation mode\n  optimizer   sgd\n  group head      132  lr 1.000e-1\n";
+    let all = "epochs 2 to 3\n  trains      the whole model\n  parameters  1.8 k train, 0 frozen\n  batch \
+               norm  2 in training\n";
     let groups = "  group head          132  lr 1.000e-1\n  group backbone    1.7 k  lr 1.000e-2, 2.000e-2\n";
     for part in [head, all, groups] {
         assert!(text.contains(part), "expected\n{part}in\n{text}");
@@ -77,8 +83,10 @@ fn phases_that_end_inside_an_epoch_go_as_planned() {
          [[callbacks]]\nid = \"phased-finetuning\"\nfrozen_bn = \"batch-stats\"\n\
          phases = [\n\
            { name = \"head\", modules = [\"head\"], end = { step = 3 } },\n\
-           { name = \"top\", modules = [\"backbone.4\"], scheduler = { id = \"cosine\", interval = \"step\" }, end = { step = 7 } },\n\
-           { name = \"all\", modules = [\"*\"], optimizer = { id = \"sgd\", momentum = 0.9 }, freeze = [\"head\"], end = { epoch = 4 } },\n\
+           { name = \"top\", modules = [\"backbone.4\"], scheduler = { id = \"cosine\", interval = \"step\" \
+           }, end = { step = 7 } },\n\
+           { name = \"all\", modules = [\"*\"], optimizer = { id = \"sgd\", momentum = 0.9 }, freeze = \
+           [\"head\"], end = { epoch = 4 } },\n\
          ]\n",
         &["--steps-per-epoch", "2"],
     );
@@ -88,8 +96,10 @@ fn phases_that_end_inside_an_epoch_go_as_planned() {
 fn a_phase_of_the_plan_says_what_trains_and_how() {
     let run = Run::new(
         &(case("bb_steplr")
-            + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[scheduler]\nid = \"step\"\nstep_size = 1\ngamma = 0.5\n\
-               [trainer]\nmax_epochs = 3\n[[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 1\nlambda_func = 1\n"),
+            + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[scheduler]\nid \
+               = \"step\"\nstep_size = 1\ngamma = 0.5\n\
+               [trainer]\nmax_epochs = 3\n[[callbacks]]\nid \
+               = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 1\nlambda_func = 1\n"),
     );
     let plan = plan(&run, &[]);
     let phases = plan["phases"].as_array().unwrap();
@@ -118,7 +128,8 @@ fn a_plan_says_where_a_metric_decides() {
     let run = Run::new(
         &(case("bb_steplr")
             + "[trainer]\nmax_epochs = 4\n[[callbacks]]\nid = \"phased-finetuning\"\nphases = [\n\
-               { name = \"head\", modules = [\"head\"], end = { epoch = 3, monitor = { metric = \"val_loss\", patience = 2 } } },\n\
+               { name = \"head\", modules = [\"head\"], end = { epoch = 3, monitor = { metric \
+               = \"val_loss\", patience = 2 } } },\n\
                { name = \"all\", modules = [\"*\"] },\n]\n"),
     );
     let text = run.host(PLUGINS.iter().chain(&["plan", "run.toml"])).succeeded().stdout;

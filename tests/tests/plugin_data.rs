@@ -71,7 +71,8 @@ fn json(run: &Run, arguments: &[&str]) -> Value {
 fn pictures_of_idx_files_are_trained_validated_tested_and_predicted_on() {
     let run = mnist();
     let fitted = run.fit(&[]).succeeded();
-    let head = "dataset `idx`: 36 training and 12 validation samples (x 3x8x8), 3 classes: dark 12+4, grey 12+4, bright 12+4";
+    let head = "dataset `idx`: 36 training and 12 validation samples (x 3x8x8), 3 classes: dark 12+4, grey \
+                12+4, bright 12+4";
     assert!(fitted.stdout.contains(head), "{fitted}");
     let last = run.metrics().pop().unwrap();
     assert!(last["val_acc"].as_f64() > Some(0.9), "brightness is easy: {last}");
@@ -155,8 +156,10 @@ fn what_a_command_line_or_a_run_config_gets_wrong_is_named() {
 fn numbers(data: &str) -> Run {
     Run::new(&format!(
         "seed = 5\nplugins = [\"autoencoder\", \"case_dataset\"]\n[model]\nid = \"autoencoder-classifier\"\n\
-         image_shape = [2]\nhidden_dim = 8\nlatent_dim = 4\n[data]\nkind = \"plugin\"\nid = \"case-numbers\"\n\
-         batch_size = 8\nworkers = 2\n{data}\n[optimizer]\nid = \"adam\"\nlr = 0.01\n[trainer]\nmax_epochs = 2\n"
+         image_shape = [2]\nhidden_dim = 8\nlatent_dim = 4\n[data]\nkind = \"plugin\"\nid \
+         = \"case-numbers\"\n\
+         batch_size = 8\nworkers = 2\n{data}\n[optimizer]\nid = \"adam\"\nlr = 0.01\n[trainer]\nmax_epochs = \
+         2\n"
     ))
 }
 

@@ -8,7 +8,8 @@ use thaw_tests::Run;
 fn run(data: &str, num_classes: usize) -> Run {
     Run::new(&format!(
         "plugins = [\"autoencoder\"]\n\
-         [model]\nid = \"autoencoder-classifier\"\nhidden_dim = 16\nlatent_dim = 8\nnum_classes = {num_classes}\n\
+         [model]\nid = \"autoencoder-classifier\"\nhidden_dim = 16\nlatent_dim = 8\nnum_classes = \
+         {num_classes}\n\
          [data]\n{data}\nworkers = 0\n[optimizer]\nid = \"adam\"\nlr = 0.01\n[trainer]\nmax_epochs = 4\n"
     ))
 }

@@ -54,7 +54,10 @@ const STEPS_PER_EPOCH: usize = 3;
 const STEPS: usize = 9;
 
 fn model() -> Value {
-    let linear = |name: &str, from: usize, to: usize| json!({ "name": name, "type": "Linear", "in_features": from, "out_features": to, "bias": true });
+    let linear = |name: &str, from: usize, to: usize| {
+        json!({ "name": name, "type": "Linear",
+        "in_features": from, "out_features": to, "bias": true })
+    };
     json!({
         "model": { "kind": "mlp_bn" },
         "modules": [
@@ -72,7 +75,8 @@ fn model() -> Value {
 }
 
 const COSINE: &str = "[scheduler]\nid = \"cosine\"\nT_max = 9\ninterval = \"step\"\n";
-const PLATEAU: &str = "[scheduler]\nid = \"reduce-on-plateau\"\nmonitor = \"val_loss\"\npatience = 0\nthreshold = 0.5\nfactor = 0.5\n";
+const PLATEAU: &str = "[scheduler]\nid = \"reduce-on-plateau\"\nmonitor = \"val_loss\"\npatience = \
+                       0\nthreshold = 0.5\nfactor = 0.5\n";
 
 fn straight(more: &str) -> Outcome {
     let run = run(more);
@@ -187,7 +191,8 @@ fn a_run_that_was_resumed_twice_equals_the_uninterrupted_one() {
 fn convolutions_with_the_channels_last_resume_exactly() {
     let case = fixtures().join("parity/conv_milestones_bn_frozen");
     let run = Run::new(&format!(
-        "plugins = [\"case_model\"]\n[model]\nid = \"case-model\"\ncase = {:?}\n[data]\nkind = \"tensors\"\npath = {:?}\nbatch_size = 8\n\
+        "plugins = [\"case_model\"]\n[model]\nid = \"case-model\"\ncase = {:?}\n[data]\nkind \
+         = \"tensors\"\npath = {:?}\nbatch_size = 8\n\
          [optimizer]\nid = \"adam\"\n[trainer]\nmax_epochs = 2\nchannels_last = true\n",
         case.join("case.json"),
         case.join("data.safetensors"),

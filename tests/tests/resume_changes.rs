@@ -1,5 +1,5 @@
-//! A run that is resumed with something else than before: every key takes effect or is refused, and the run directory
-//! says what held.
+//! A run that is resumed with something else than before: every key takes effect or is refused, and the run
+//! directory says what held.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,8 @@ use thaw_tests::{Run, case, fixtures, tiny_text};
 /// Batches of 8, four steps an epoch.
 fn run(more: &str) -> Run {
     Run::new(&format!(
-        "{}[optimizer]\nid = \"sgd\"\nlr = 0.01\nmomentum = 0.9\n[trainer]\nmax_epochs = 2\nlog_every_n_steps = 1\n{more}",
+        "{}[optimizer]\nid = \"sgd\"\nlr = 0.01\nmomentum = 0.9\n[trainer]\nmax_epochs = \
+         2\nlog_every_n_steps = 1\n{more}",
         case("bb_steplr").replace("plugins = [", "plugins = [\"case_strategies\", \"faulty\", "),
     ))
 }
@@ -193,7 +194,8 @@ fn other_classes_are_refused_and_another_number_of_samples_is_told() {
     };
     let run = Run::new(
         "plugins = [\"text\"]\n[model]\nid = \"bert-classifier\"\nconfig = \"bert.json\"\nnum_classes = 3\n\
-         [data]\nkind = \"text\"\npath = \"data.csv\"\ntokenizer = \"tokenizer.json\"\n[trainer]\nmax_epochs = 1\n",
+         [data]\nkind = \"text\"\npath = \"data.csv\"\ntokenizer = \"tokenizer.json\"\n[trainer]\nmax_epochs \
+         = 1\n",
     );
     run.write("bert.json", tiny_text::CONFIG);
     run.write("tokenizer.json", fs::read(fixtures().join("text/tokenizer.json")).unwrap());

@@ -163,9 +163,8 @@ fn no_checkpoint_is_the_best_where_none_is_to_be_kept() {
 
 #[test]
 fn every_teardown_runs_though_one_fails() {
-    let run = run(
-        "[[callbacks]]\nid = \"faulty-callback\"\nhook = \"teardown\"\n[[callbacks]]\nid = \"case-hooks\"\nfile = \"hooks.txt\"\n",
-    );
+    let run = run("[[callbacks]]\nid = \"faulty-callback\"\nhook = \"teardown\"\n[[callbacks]]\nid \
+         = \"case-hooks\"\nfile = \"hooks.txt\"\n");
     run.fit(&[]).failed(3, &["told to fail in teardown"]);
     let hooks = fs::read_to_string(run.folder().join("hooks.txt")).unwrap();
     assert_eq!(hooks.lines().last(), Some("teardown"));

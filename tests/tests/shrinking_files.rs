@@ -11,7 +11,8 @@ use thaw_tests::{Finished, Run, case};
 fn a_data_file_that_shrinks_is_named_and_ends_the_run_with_1() {
     let run = Run::new(
         &(case("bb_steplr").replace("plugins = [", "plugins = [\"case_strategies\", ")
-            + "[[callbacks]]\nid = \"case-wait\"\nepochs = [1]\n[optimizer]\nid = \"sgd\"\nlr = 0.01\n[trainer]\nmax_epochs = 3\n"),
+            + "[[callbacks]]\nid = \"case-wait\"\nepochs = [1]\n[optimizer]\nid = \"sgd\"\nlr = \
+               0.01\n[trainer]\nmax_epochs = 3\n"),
     );
     // As wide as the case's data, and many pages long.
     let rows = 4096;

@@ -12,7 +12,8 @@ const EPOCHS: usize = 5;
 fn run() -> Run {
     Run::new(&format!(
         "{}shuffle = true\n[optimizer]\nid = \"adamw\"\nlr = 0.01\nparameters = [\"head\"]\n\
-         [scheduler]\nid = \"cosine\"\ninterval = \"step\"\n[trainer]\nmax_epochs = {EPOCHS}\n[checkpoint]\nsave_top_k = -1\n\
+         [scheduler]\nid = \"cosine\"\ninterval = \"step\"\n[trainer]\nmax_epochs = \
+         {EPOCHS}\n[checkpoint]\nsave_top_k = -1\n\
          [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 4\nlambda_func = 1.5\n\
          [[callbacks]]\nid = \"case-wait\"\nepochs = [1]\n\
           [[callbacks]]\nid = \"case-stop\"\n",
@@ -52,7 +53,8 @@ const LAYERWISE: [&str; 4] = ["--plugin", "layerwise_finetuning", "--set", "unfr
 fn another_strategy_takes_over_in_the_next_epoch() {
     let run = run();
     let (fit, asker) = swapped(&run, &[], &LAYERWISE);
-    let said = "from epoch 3 on `layerwise-finetuning` (thaw-layerwise-finetuning 1.0.0) replaces `backbone-finetuning`";
+    let said = "from epoch 3 on `layerwise-finetuning` (thaw-layerwise-finetuning 1.0.0) replaces \
+                `backbone-finetuning`";
     asker.succeeded().says(said);
     fit.succeeded().says(said);
     // The backbone stays as frozen as it was; from epoch 3 on the new strategy thaws it from the top, two
@@ -120,7 +122,8 @@ fn a_schedule_takes_over_and_the_journal_keeps_what_was_in_its_file() {
     let run = run();
     run.write(
         "elsewhere/phases.toml",
-        "[[phases]]\nname = \"head\"\nmodules = [\"head\"]\nend = { epoch = 3 }\n[[phases]]\nname = \"all\"\nmodules = [\"*\"]\n",
+        "[[phases]]\nname = \"head\"\nmodules = [\"head\"]\nend = { epoch = 3 }\n[[phases]]\nname \
+         = \"all\"\nmodules = [\"*\"]\n",
     );
     let mut fit = run.start(["fit", "run.toml", "--run-dir", "run"]);
     fit.prints("waits in epoch 1");
@@ -241,7 +244,8 @@ fn a_setting_of_a_strategy_that_was_replaced_is_told_to_have_no_effect() {
     let (fit, asker) = swapped(&run, &["--set", "callbacks.2.at_step=13"], &LAYERWISE);
     asker.succeeded();
     fit.succeeded();
-    let text = "callbacks[0]: what is changed of `backbone-finetuning` has no effect: from epoch 3 on `layerwise-finetuning` replaces it";
+    let text = "callbacks[0]: what is changed of `backbone-finetuning` has no effect: from epoch 3 on \
+                `layerwise-finetuning` replaces it";
     run.resume(&["--set", "trainer.max_steps=14"]).succeeded().does_not_say("has no effect");
     run.resume(&["--set", "callbacks.0.lambda_func=2.0", "--set", "trainer.max_steps=15"])
         .succeeded()

@@ -15,7 +15,8 @@ fn pictures(run: &Run, folder: &str, class: &str, count: u8) {
 
 fn trained(data: &str) -> Run {
     let run = Run::new(&format!(
-        "plugins = [\"autoencoder\"]\n[model]\nid = \"autoencoder-classifier\"\nhidden_dim = 16\nlatent_dim = 8\n\
+        "plugins = [\"autoencoder\"]\n[model]\nid = \"autoencoder-classifier\"\nhidden_dim = 16\nlatent_dim \
+         = 8\n\
          [data]\n{data}\nworkers = 0\n[optimizer]\nid = \"adam\"\nlr = 0.01\n[trainer]\nmax_epochs = 4\n\
          limit_val_batches = 1\n"
     ));

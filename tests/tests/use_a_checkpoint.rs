@@ -173,7 +173,8 @@ fn an_export_is_named_as_what_it_is() {
 fn weights_that_a_callback_averages_at_the_end_are_a_checkpoint() {
     let run = Run::new(
         &(case("bb_steplr").replace("plugins = [", "plugins = [\"case_strategies\", ")
-            + "[optimizer]\nid = \"sgd\"\nlr = 0.1\n[trainer]\nmax_epochs = 2\n[checkpoint]\nsave_top_k = -1\n\
+            + "[optimizer]\nid = \"sgd\"\nlr = 0.1\n[trainer]\nmax_epochs = 2\n[checkpoint]\nsave_top_k = \
+               -1\n\
                [[callbacks]]\nid = \"case-average\"\nparameter = \"head.bias\"\n"),
     );
     run.fit(&[]).succeeded();

@@ -16,8 +16,10 @@ use thaw_weights::read;
 fn run(plugin: &str, model: &str, inputs: &[(&str, Tensor)]) -> Run {
     let names: Vec<&str> = inputs.iter().map(|(name, _)| *name).collect();
     let run = Run::new(&format!(
-        "seed = 1\nplugins = [\"{plugin}\"]\n[model]\n{model}\n[data]\nkind = \"tensors\"\npath = \"data.safetensors\"\ninputs = {names:?}\n\
-         batch_size = 4\n[optimizer]\nid = \"sgd\"\nlr = 0.0\n[trainer]\nmax_epochs = 1\nlimit_train_batches = 1\n"
+        "seed = 1\nplugins = [\"{plugin}\"]\n[model]\n{model}\n[data]\nkind = \"tensors\"\npath \
+         = \"data.safetensors\"\ninputs = {names:?}\n\
+         batch_size = 4\n[optimizer]\nid = \"sgd\"\nlr = 0.0\n[trainer]\nmax_epochs = 1\nlimit_train_batches \
+         = 1\n"
     ));
     let labels = Tensor::arange(8, (Kind::Int64, Device::Cpu)).remainder(3);
     let tensors: Vec<(&str, Tensor)> =

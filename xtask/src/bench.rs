@@ -35,10 +35,14 @@ pub trait Bench: Sync {
 /// Every benchmark, the default first.
 const BENCHES: [&dyn Bench; 1] = [&training_loop::TrainingLoop];
 
+fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(BENCHES.map(|bench| bench.name()))
+}
+
 #[derive(clap::Args)]
 pub struct Args {
     /// Which benchmark
-    #[arg(default_value = BENCHES[0].name(), value_parser = PossibleValuesParser::new(BENCHES.map(|bench| bench.name())))]
+    #[arg(default_value = BENCHES[0].name(), value_parser = names())]
     name: String,
     /// How often each variant is measured
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]

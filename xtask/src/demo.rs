@@ -55,10 +55,14 @@ const DEMOS: [&dyn Demo; 6] = [
 /// The release program, as typed in the workspace's folder.
 const HOST: &str = "target/release/host";
 
+fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(DEMOS.map(|demo| demo.name()))
+}
+
 #[derive(clap::Args)]
 pub struct Args {
     /// Which demo
-    #[arg(default_value = "emoji-vision", value_parser = PossibleValuesParser::new(DEMOS.map(|demo| demo.name())))]
+    #[arg(default_value = "emoji-vision", value_parser = names())]
     name: String,
     /// Prepare data and weights, then stop
     #[arg(long)]

@@ -42,8 +42,9 @@ impl Example {
         let example = Self { folder, asks_for_torch, is_plugin };
         if !example.asks_for_torch && builds_torch(&metadata) {
             bail!(
-                "{} must build without libtorch, as it does not ask for the feature `torch` of thaw-plugin-api, \
-                 but torch-sys is among what it builds: see `cargo tree --invert torch-sys` there",
+                "{} must build without libtorch, as it does not ask for the feature `torch` of \
+                 thaw-plugin-api, but torch-sys is among what it builds: see `cargo tree --invert torch-sys` \
+                 there",
                 example.name()
             );
         }

@@ -1,6 +1,6 @@
-//! `cargo xtask gpu-bundle DIR`: one folder that checks and measures Thaw on a machine with a GPU and nothing but
-//! a python3 with PyTorch: release programs and plugins, references, a small data set, a script. `DIR.tar.gz` beside
-//! it is what travels.
+//! `cargo xtask gpu-bundle DIR`: one folder that checks and measures Thaw on a machine with a GPU and nothing
+//! but a python3 with PyTorch: release programs and plugins, references, a small data set, a script.
+//! `DIR.tar.gz` beside it is what travels.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX, EXE_SUFFIX};
 use std::fs;
@@ -18,7 +18,8 @@ use crate::workspace::{Profile, Workspace, exit_code, show, succeed};
 pub struct Args {
     /// The folder to make, and DIR.tar.gz beside it; neither may be there
     dir: PathBuf,
-    /// Then run it on this machine's CPU, with small sizes, in this Python, which has PyTorch of the same version
+    /// Then run it on this machine's CPU, with small sizes, in this Python, which has PyTorch of the same
+    /// version
     #[arg(long, value_name = "PYTHON")]
     try_with: Option<PathBuf>,
 }

@@ -117,7 +117,8 @@ fn of_python() -> Result<PathBuf> {
         (text.lines().next(), text.lines().nth(1), output.status.success())
     else {
         bail!(
-            "LIBTORCH_USE_PYTORCH is set, but {python} cannot import torch: {}. Install torch {} there, or unset it",
+            "LIBTORCH_USE_PYTORCH is set, but {python} cannot import torch: {}. Install torch {} there, or \
+             unset it",
             String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or("no message"),
             TORCH.version
         );

@@ -46,8 +46,8 @@ enum Command {
     },
     /// Fine-tune a real model: prepare data and weights, build in release, run examples/NAME.toml
     Demo(demo::Args),
-    /// Run every test: unit, end-to-end, documentation, the crates under examples/; then what `check` runs, and two
-    /// minutes of `torture`
+    /// Run every test: unit, end-to-end, documentation, the crates under examples/; then what `check` runs,
+    /// and two minutes of `torture`
     Test {
         /// Get the real weights first; a reference that is skipped for want of them is a failure then
         #[arg(long)]

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every test there is, the models against PyTorch's, `host plugin check` on every plugin, and
-//! two minutes of torture.
+//! `cargo xtask test`: every test there is, the models against PyTorch's, `host plugin check` on every
+//! plugin, and two minutes of torture.
 
 use std::process::ExitCode;
 

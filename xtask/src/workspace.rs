@@ -130,7 +130,8 @@ impl Workspace {
         succeed(self.build(profile).arg("--workspace"))
     }
 
-    /// Removes the plugins of `tests/plugins` from beside the program. Cargo puts them back when it builds them.
+    /// Removes the plugins of `tests/plugins` from beside the program. Cargo puts them back when it builds
+    /// them.
     pub fn put_test_plugins_away(&self) -> Result<()> {
         for profile in [Profile::Dev, Profile::Release] {
             for name in self.packages_in("tests/plugins") {
@@ -238,8 +239,8 @@ fn cargo_in(folder: &Path) -> Command {
 mod tests {
     use super::*;
 
-    /// The file of a library that is a cdylib, too, has no hash in its name: builds with other features write it
-    /// over each other, and whatever links it then may link one that does not fit.
+    /// The file of a library that is a cdylib, too, has no hash in its name: builds with other features write
+    /// it over each other, and whatever links it then may link one that does not fit.
     #[test]
     fn nothing_in_the_workspace_links_a_library_that_builds_overwrite() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();

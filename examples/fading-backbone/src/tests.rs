@@ -9,7 +9,8 @@ fn run() -> Result<FakeRun> {
         FakeModel::new().sequential("backbone", |layers| layers.linear("0", 4, 4)).linear("head", 4, 2);
     let mut run = FakeRun::new(model).max_epochs(4).parameters(["head"]);
     run.add_strategy::<FadingBackbone>(
-        json!({ "unfreeze_backbone_at_epoch": 1, "lambda_func": 3.0, "half_life": 1.0, "should_align": false }),
+        json!({ "unfreeze_backbone_at_epoch": 1, "lambda_func": 3.0, "half_life": 1.0,
+            "should_align": false }),
     )?;
     Ok(run)
 }

@@ -98,7 +98,8 @@ fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
         "data": { "kind": "tensors", "path": data, "batch_size": BATCH },
         "optimizer": { "id": "adam", "lr": 1e-3 },
         "callbacks": [{ "id": "backbone-finetuning", "unfreeze_backbone_at_epoch": 0 }],
-        "trainer": { "max_epochs": steps.div_ceil(steps_per_epoch), "max_steps": steps, "device": "cpu", "threads": 1 },
+        "trainer": { "max_epochs": steps.div_ceil(steps_per_epoch), "max_steps": steps, "device": "cpu",
+            "threads": 1 },
     });
     let config = RunConfig::from_table(Path::new("bench.toml"), table, &[])?;
     let search = SearchPath::of_process(&[]);
@@ -119,9 +120,11 @@ fn perceptron() -> serde_json::Value {
         "model": { "kind": "mlp_bn" },
         "modules": [
             { "name": "backbone", "type": "Sequential" },
-            { "name": "backbone.0", "type": "Linear", "in_features": FEATURES, "out_features": FEATURES, "bias": true },
+            { "name": "backbone.0", "type": "Linear", "in_features": FEATURES, "out_features": FEATURES,
+                "bias": true },
             { "name": "backbone.1", "type": "ReLU" },
-            { "name": "head", "type": "Linear", "in_features": FEATURES, "out_features": CLASSES, "bias": true },
+            { "name": "head", "type": "Linear", "in_features": FEATURES, "out_features": CLASSES,
+                "bias": true },
         ],
     })
 }

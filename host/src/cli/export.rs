@@ -67,15 +67,13 @@ fn safetensors(name: &str) -> Result<PathBuf, &'static str> {
     if name.ends_with(".safetensors") {
         Ok(name.into())
     } else {
-        Err(
-            "expected a file that ends in .safetensors; PyTorch reads it with safetensors.torch.load_file, and \
-             torch.save(load_file(…), \"model.pth\") makes a .pth of it",
-        )
+        Err("expected a file that ends in .safetensors; PyTorch reads it with safetensors.torch.load_file, \
+             and torch.save(load_file(…), \"model.pth\") makes a .pth of it")
     }
 }
 
-/// Writes a checkpoint's weights and buffers under PyTorch's names. No plugin is needed for it, unless they are to
-/// have the names of another layout.
+/// Writes a checkpoint's weights and buffers under PyTorch's names. No plugin is needed for it, unless they
+/// are to have the names of another layout.
 ///
 /// # Errors
 /// No checkpoint, a module that is not in it, a file that cannot be written.

@@ -44,8 +44,8 @@ impl Inputs {
         self
     }
 
-    /// Refuses an output that is one of these, by whatever name: another spelling, a link to it, a second name
-    /// of the same file. What cannot be looked up is nobody's.
+    /// Refuses an output that is one of these, by whatever name: another spelling, a link to it, a second
+    /// name of the same file. What cannot be looked up is nobody's.
     ///
     /// # Errors
     /// It is one of the inputs, or an existing file inside of a folder that is read as a whole.

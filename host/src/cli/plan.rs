@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 
 use super::run_plugins::{self, Needs};
 use super::{Options, session};
@@ -22,7 +23,7 @@ pub struct PlanArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Optimizer steps in an epoch, for schedules of steps: no data is read.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one())]
     steps_per_epoch: usize,
     /// Prints one JSON object.
     #[arg(long)]
@@ -71,4 +72,8 @@ fn write_schedule(path: &Path, schedule: &str) -> Result<(), Error> {
         "[[callbacks]]\nid = \"phased-finetuning\"\nschedule = {:?}",
         path.display().to_string()
     ))
+}
+
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
 }

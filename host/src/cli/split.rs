@@ -31,8 +31,8 @@ impl SplitArgs {
         match (inference.plugin_data()?, input) {
             (Some(data), None) => Ok(UsedOn::Split(self.split.unwrap_or(Split::Test), Box::new(data))),
             (Some(data), Some(_)) => Err(Error::Usage(format!(
-                "--input: the run's data is {}, whose samples come in splits: name one with --split, and other files \
-                 with --set data.KEY=PATH",
+                "--input: the run's data is {}, whose samples come in splits: name one with --split, and \
+                 other files with --set data.KEY=PATH",
                 data.samples.name()
             ))),
             (None, Some(input)) if self.split.is_none() => Ok(UsedOn::Path(input)),

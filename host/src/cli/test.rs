@@ -21,8 +21,8 @@ pub struct TestArgs {
     config: Option<PathBuf>,
     #[command(flatten)]
     trained: TrainedArgs,
-    /// What to test on, of the kind that the run trained on, with labels: a folder of class folders, a table, a
-    /// tensor file. All of its samples count; classes go by their names, and not all need be there.
+    /// What to test on, of the kind that the run trained on, with labels: a folder of class folders, a table,
+    /// a tensor file. All of its samples count; classes go by their names, and not all need be there.
     #[arg(long, value_name = "PATH")]
     input: Option<PathBuf>,
     #[command(flatten)]

@@ -174,8 +174,8 @@ pub fn tell_who_runs_after(signals: &[c_int]) -> std::io::Result<()> {
             std::thread::sleep(PATIENCE);
             if let Some(call) = call.filter(|_| (calls::current(), calls::count()) == (call, count)) {
                 super::tell(format_args!(
-                    "the run stops when this call comes back: {call}; a second Ctrl-C ends the program at once, and \
-                     what it did since its last checkpoint is lost"
+                    "the run stops when this call comes back: {call}; a second Ctrl-C ends the program at \
+                     once, and what it did since its last checkpoint is lost"
                 ));
                 return;
             }

@@ -8,12 +8,15 @@ fn schema() -> serde_json::Value {
     json!({
         "type": "object",
         "properties": {
-            "epoch": { "type": "integer", "minimum": 0, "default": 10, "description": "Epoch at which the backbone thaws." },
+            "epoch": { "type": "integer", "minimum": 0, "default": 10, "description": "Epoch at which the \
+                                                                                       backbone thaws." },
             "rate": { "type": "number", "exclusiveMinimum": 0.0, "maximum": 1.0, "description": "Rate." },
-            "frozen_bn": { "type": "string", "enum": ["train", "eval"], "enumDescriptions": ["Goes on.", ""], "default": "eval" },
+            "frozen_bn": { "type": "string", "enum": ["train", "eval"], "enumDescriptions": ["Goes on.", ""],
+                "default": "eval" },
             "phases": {
                 "type": "array", "default": [], "description": "Phases.",
-                "items": { "type": "object", "properties": { "lr": { "type": "number", "nullable": true, "default": null } } },
+                "items": { "type": "object", "properties": { "lr": { "type": "number", "nullable": true,
+                    "default": null } } },
             },
         },
     })

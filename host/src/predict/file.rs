@@ -33,8 +33,8 @@ impl Format {
     }
 }
 
-/// A file of predictions that is being written, row by row; it appears when it is complete. The first column is
-/// `sample` (`file`, or `row`); then
+/// A file of predictions that is being written, row by row; it appears when it is complete. The first column
+/// is `sample` (`file`, or `row`); then
 ///
 /// | task | columns |
 /// | --- | --- |

@@ -119,7 +119,8 @@ impl FromStr for CrateName {
         if !text.starts_with(|first: char| first.is_ascii_lowercase()) || !text.split(['-', '_']).all(is_word)
         {
             return refused(
-                "expected words of a-z and 0-9, joined by - or _, the first one beginning with a letter, such as `head-first`",
+                "expected words of a-z and 0-9, joined by - or _, the first one beginning with a letter, \
+                 such as `head-first`",
             );
         }
         if text.len() > LONGEST {

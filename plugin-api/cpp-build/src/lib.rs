@@ -26,7 +26,8 @@ pub enum CppBuildError {
     )]
     NoLibtorch,
     /// libtorch without headers, or of another version.
-    #[error("{} is missing: LIBTORCH must name a full libtorch 2.11 with its headers (cargo xtask libtorch)", .0.display())]
+    #[error("{} is missing: LIBTORCH must name a full libtorch 2.11 with its headers (cargo xtask \
+             libtorch)", .0.display())]
     NoHeader(PathBuf),
     /// The compiler's own message.
     #[error("{0}")]

@@ -19,7 +19,8 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
         if !matches!(variant.fields, Fields::Unit) {
             return Err(syn::Error::new_spanned(
                 variant,
-                "an enum whose variants have fields needs `#[config(tag = \"KEY\")]`: the key that says which",
+                "an enum whose variants have fields needs `#[config(tag = \"KEY\")]`: the key that says \
+                 which",
             ));
         }
         variants.push((&variant.ident, name_of(variant)?, help(&variant.attrs)));
@@ -32,11 +33,13 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
         impl #api::config::Config for #name {
             fn schema() -> #api::serde_json::Value {
                 #api::serde_json::json!({
-                    "type": "string", "enum": [#(#names),*], "enumDescriptions": [#(#helps),*], "description": #help_text,
+                    "type": "string", "enum": [#(#names),*], "enumDescriptions": [#(#helps),*],
+                    "description": #help_text,
                 })
             }
 
-            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> #api::__private::Read<Self> {
+            fn from_value(value: &#api::serde_json::Value,
+                key: &#api::config::Key) -> #api::__private::Read<Self> {
                 match value.as_str() {
                     #(::core::option::Option::Some(#names) => ::core::result::Result::Ok(Self::#idents),)*
                     _ => {

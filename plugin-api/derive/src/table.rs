@@ -50,7 +50,8 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
                 schema
             }
 
-            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> #api::__private::Read<Self> {
+            fn from_value(value: &#api::serde_json::Value,
+                key: &#api::config::Key) -> #api::__private::Read<Self> {
                 #lengthen
                 #api::config::ObjectReader::read(value, key)
             }

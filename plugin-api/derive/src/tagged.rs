@@ -128,7 +128,8 @@ pub fn derive(input: &DeriveInput, data: &DataEnum, tag: &str) -> Result<TokenSt
                 choices.finish(#help_text)
             }
 
-            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> #api::__private::Read<Self> {
+            fn from_value(value: &#api::serde_json::Value,
+                key: &#api::config::Key) -> #api::__private::Read<Self> {
                 #api::config::ObjectReader::read(value, key)
             }
 

@@ -20,7 +20,8 @@ pub fn derive(name: &Ident, table: &Path, api: &TokenStream) -> TokenStream {
                 #config::definitions(definitions);
             }
 
-            fn from_value(value: &#api::serde_json::Value, key: &#api::config::Key) -> #api::__private::Read<Self> {
+            fn from_value(value: &#api::serde_json::Value,
+                key: &#api::config::Key) -> #api::__private::Read<Self> {
                 #config::from_value(value, key).map(::core::convert::Into::into)
             }
 

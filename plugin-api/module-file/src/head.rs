@@ -45,7 +45,10 @@ impl NewHead {
                 self.features,
                 pooled.size()[1]
             ));
-            return Err(error.help("the number depends on the size of the input: set `image_size` or `input_shape` to the data's"));
+            return Err(error.help(
+                "the number depends on the size of the input: set `image_size` or `input_shape` to the \
+                 data's",
+            ));
         }
         self.layers.forward(&pooled)
     }

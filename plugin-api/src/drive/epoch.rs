@@ -50,8 +50,8 @@ fn train_batches<R: Training>(run: &mut R) -> Result<Next, R::Error> {
             Some((index, batch)) => train_batch(run, &mut window, index, batch)?,
             None => return end_without_last_batch(run, &mut window),
         }
-        // Gradients of an unfinished window are in no checkpoint: it is finished first. After the last batch the
-        // epoch ends as it would anyway.
+        // Gradients of an unfinished window are in no checkpoint: it is finished first. After the last batch
+        // the epoch ends as it would anyway.
         if window.is_open() || run.progress().batch_index >= count {
             continue;
         }

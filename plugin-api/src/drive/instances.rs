@@ -67,8 +67,8 @@ impl Call {
     }
 }
 
-/// Whether a hook is called where nothing is computed ([`Stage::Plan`]): there are no gradients, no validation
-/// and no checkpoints, and such a run has no end of its own.
+/// Whether a hook is called where nothing is computed ([`Stage::Plan`]): there are no gradients, no
+/// validation and no checkpoints, and such a run has no end of its own.
 pub fn is_planned(hook: Hook) -> bool {
     matches!(
         hook,

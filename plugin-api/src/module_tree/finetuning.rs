@@ -99,8 +99,8 @@ impl ModuleTree {
     }
 
     /// Freezes the targets (`BaseFinetuning.freeze`): with [`BatchNorm::Train`] as `train_bn=True`, with
-    /// [`BatchNorm::BatchStats`] as `train_bn=False`. [`BatchNorm::Eval`] puts them into evaluation mode, the others
-    /// into training mode.
+    /// [`BatchNorm::BatchStats`] as `train_bn=False`. [`BatchNorm::Eval`] puts them into evaluation mode, the
+    /// others into training mode.
     ///
     /// # Errors
     /// A path that the model does not have.
@@ -257,6 +257,7 @@ pub fn filter_on_optimizer<'p>(
         optimizer.groups().iter().flat_map(|group| &group.parameters).map(String::as_str).collect();
     let (dropped, kept): (Vec<_>, Vec<_>) =
         parameters.into_iter().partition(|parameter| held.contains(parameter.storage()));
-    tracing::debug!(dropped = ?dropped.iter().map(|parameter| parameter.storage()).collect::<Vec<_>>(), "filter_on_optimizer");
+    tracing::debug!(dropped = ?dropped.iter().map(|parameter| parameter.storage()).collect::<Vec<_>>(),
+        "filter_on_optimizer");
     kept
 }

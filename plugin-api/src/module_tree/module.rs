@@ -133,7 +133,8 @@ impl<'t> ModuleMut<'t> {
 
     /// As [`Self::unfreeze_and_add_param_group`], but the module's batch norms stay frozen as `batch_norm`
     /// says. With
-    /// [`BatchNorm::Train`] they keep `requires_grad` and are in no group, as Lightning's `train_bn=False` leaves them.
+    /// [`BatchNorm::Train`] they keep `requires_grad` and are in no group, as Lightning's `train_bn=False`
+    /// leaves them.
     ///
     /// # Errors
     /// The rate is negative or not a number.

@@ -93,9 +93,9 @@ const MORE: &[&str] = &[
     "top",
 ];
 
-/// Whether less or more of a metric is better, where its name says so: accuracies, scores and correlations are
-/// to rise, losses and errors to fall. The last word that is known decides, so that `calibration_error` falls
-/// and `loss_acc` would rise; `neg` or `negative` before it turns it round.
+/// Whether less or more of a metric is better, where its name says so: accuracies, scores and correlations
+/// are to rise, losses and errors to fall. The last word that is known decides, so that `calibration_error`
+/// falls and `loss_acc` would rise; `neg` or `negative` before it turns it round.
 ///
 /// ```
 /// use thaw_plugin_api::monitor::{Mode, sense};
@@ -155,8 +155,8 @@ fn of_word(word: &str) -> Option<Mode> {
 pub fn mode_of(metric: &str, mode: Option<Mode>) -> Result<Mode> {
     mode.or_else(|| sense(metric)).ok_or_else(|| {
         let message = format_args!(
-            "the name of metric `{metric}` does not say whether less or more of it is better: set mode = \"min\" or \
-             mode = \"max\""
+            "the name of metric `{metric}` does not say whether less or more of it is better: set mode = \
+             \"min\" or mode = \"max\""
         );
         Error::of(ErrorKind::Config, message)
     })
@@ -165,8 +165,8 @@ pub fn mode_of(metric: &str, mode: Option<Mode>) -> Result<Mode> {
 /// Names that every run has, or most: what a misspelt one is meant to be.
 const COMMON: [&str; 6] = ["val_loss", "val_acc", "val_mae", "train_loss", "train_acc", "train_mae"];
 
-/// What can be said of a monitored metric before the run: [`mode_of`] has to know which way it improves. A name
-/// that is nearly one of those that runs have is left to the run, which says how it is spelt.
+/// What can be said of a monitored metric before the run: [`mode_of`] has to know which way it improves. A
+/// name that is nearly one of those that runs have is left to the run, which says how it is spelt.
 ///
 /// # Errors
 /// As [`mode_of`].
@@ -182,7 +182,10 @@ pub fn contradiction(metric: &str, mode: Option<Mode>) -> Option<String> {
     let (given, named) = (mode?, sense(metric)?);
     let (looks_for, direction) = if given == Mode::Min { ("smallest", "more") } else { ("largest", "less") };
     (given != named).then(|| {
-        format!("mode = \"{given}\" looks for the {looks_for} `{metric}`, of which {direction} is better by its name")
+        format!(
+            "mode = \"{given}\" looks for the {looks_for} `{metric}`, of which {direction} is better by its \
+             name"
+        )
     })
 }
 

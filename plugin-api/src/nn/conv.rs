@@ -48,7 +48,8 @@ impl Conv2d {
         let groups = options.groups;
         if groups < 1 || in_channels % groups != 0 || out_channels % groups != 0 {
             return Err(Error::new(format_args!(
-                "a convolution from {in_channels} to {out_channels} channels cannot be split into {groups} groups"
+                "a convolution from {in_channels} to {out_channels} channels cannot be split into {groups} \
+                 groups"
             )));
         }
         let shape = [out_channels, in_channels / groups, kernel_size, kernel_size];

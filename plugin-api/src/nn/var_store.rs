@@ -16,10 +16,10 @@ impl Path {
     /// Registers what a [`VarStore`] of tch holds, below this place: a model that was written with
     /// [`tch::nn`] trains, freezes, is saved and loads weights like one of this library's layers.
     ///
-    /// The store's paths are the module paths: `vs.root() / "backbone" / 0` is `backbone.0`. Variables keep the
-    /// order in which they were made; those that are not trained (batch norm's running statistics) are buffers.
-    /// A module with running statistics counts as batch norm, all others as plain modules: tch does not say
-    /// what a layer is. Layers of tch take `train` with each call: give those with two modes what
+    /// The store's paths are the module paths: `vs.root() / "backbone" / 0` is `backbone.0`. Variables keep
+    /// the order in which they were made; those that are not trained (batch norm's running statistics) are
+    /// buffers. A module with running statistics counts as batch norm, all others as plain modules: tch does
+    /// not say what a layer is. Layers of tch take `train` with each call: give those with two modes what
     /// [`Path::mode`] says of their path. The store has to be on the CPU; the host moves the model.
     ///
     /// # Errors

@@ -89,7 +89,8 @@ impl EpochRecord {
         let extra: Vec<&String> = found.difference(&expected).collect();
         assert!(
             missing.is_empty() && extra.is_empty(),
-            "epoch {}: frozen, but expected to train: {missing:?}; trainable, but expected to be frozen: {extra:?}",
+            "epoch {}: frozen, but expected to train: {missing:?}; trainable, but expected to be frozen: \
+             {extra:?}",
             self.epoch
         );
         self

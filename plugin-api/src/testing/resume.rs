@@ -128,8 +128,10 @@ pub fn assert_resumes_alike(build: impl Fn() -> Result<FakeRun>) -> Result<()> {
         for (expected, found) in straight.epochs[stop..].iter().zip(&resumed.epochs) {
             if let Some(difference) = expected.difference(found) {
                 panic!(
-                    "resumed after {stop} epochs, epoch {} differs: {difference}\n  help: `freeze_before_training` does not run again; \
-                     what a run changes belongs into fields marked `#[config(state)]`, what follows from the configuration into a \
+                    "resumed after {stop} epochs, epoch {} differs: {difference}\n  help: \
+                     `freeze_before_training` does not run again; \
+                     what a run changes belongs into fields marked `#[config(state)]`, what follows from the \
+                     configuration into a \
                      function named by `#[config(check = …)]`",
                     expected.epoch
                 );

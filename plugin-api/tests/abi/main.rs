@@ -52,8 +52,10 @@ fn the_abi_only_grows() {
     let broken = broken(&before, &today);
     assert!(
         broken.is_empty(),
-        "plugins that are built already would break: a 1.x plugin-api only appends (methods with default bodies, fields after \
-         the last prefix field, hook numbers, positions of progress, operations, keys of JSON with defaults).\n  {}",
+        "plugins that are built already would break: a 1.x plugin-api only appends (methods with default \
+         bodies, fields after \
+         the last prefix field, hook numbers, positions of progress, operations, keys of JSON with \
+         defaults).\n  {}",
         broken.join("\n  ")
     );
     if std::env::var_os("THAW_WRITE_ABI").is_some() {
@@ -63,7 +65,8 @@ fn the_abi_only_grows() {
     let missing = missing(&before, &today);
     assert!(
         missing.is_empty(),
-        "{} does not record what was appended; run `THAW_WRITE_ABI=1 cargo test -p thaw-plugin-api --test abi`:\n  {}",
+        "{} does not record what was appended; run `THAW_WRITE_ABI=1 cargo test -p thaw-plugin-api --test \
+         abi`:\n  {}",
         path.display(),
         missing.join("\n  ")
     );

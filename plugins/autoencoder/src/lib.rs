@@ -1,7 +1,7 @@
 //! The auto-encoder of Lightning's transfer learning guide, and the classifier on its encoder.
 //!
-//! [`AutoEncoder`] learns to reconstruct its input. [`EncoderClassifier`] takes the encoder out of its checkpoint as feature
-//! extractor:
+//! [`AutoEncoder`] learns to reconstruct its input. [`EncoderClassifier`] takes the encoder out of its
+//! checkpoint as feature extractor:
 //!
 //! ```toml
 //! [model]

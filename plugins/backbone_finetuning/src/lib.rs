@@ -94,9 +94,9 @@ impl BackboneFinetuning {
         if optimizer.groups().len() == groups {
             let last = &optimizer.group(groups - 1)?.name;
             warn!(
-                "the optimizer holds `{module}` from the start, so that it gets no group of its own: as in Lightning, the \
-                 backbone's rate goes to the last group, `{last}`, with all that is in it; to avoid that, name the head alone \
-                 under `parameters` in `[optimizer]`"
+                "the optimizer holds `{module}` from the start, so that it gets no group of its own: as in \
+                 Lightning, the backbone's rate goes to the last group, `{last}`, with all that is in it; to \
+                 avoid that, name the head alone under `parameters` in `[optimizer]`"
             );
         }
         self.previous_backbone_lr = Some(backbone_lr);

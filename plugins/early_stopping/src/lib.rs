@@ -113,8 +113,8 @@ impl EarlyStopping {
         self.observe(value, mode).map_or(Ok(()), |reason| context.stop(&reason))
     }
 
-    /// Whether the metric is one of the run, although there is no new value: it was there before, or it is still
-    /// to come in this epoch.
+    /// Whether the metric is one of the run, although there is no new value: it was there before, or it is
+    /// still to come in this epoch.
     fn is_late(&self, context: &Context) -> bool {
         let progress = context.progress();
         let was_there = self.watch != Watch::default();

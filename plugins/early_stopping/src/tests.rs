@@ -82,8 +82,8 @@ fn differs(case: &Value) -> bool {
     (of_training && validates && (*at_end == false || at_end.is_null() && !every_epoch))
         // Without validation, Lightning would by default look never.
         || (of_training && !validates && at_end.is_null() && !every_epoch)
-        // A value counts once: Lightning looks at the last one anew in epochs that do not validate, and misses one
-        // before the first validation.
+        // A value counts once: Lightning looks at the last one anew in epochs that do not validate, and
+        // misses one before the first validation.
         || (!of_training && validates && *at_end == true && !every_epoch)
         // A metric of validation is missed, but the run goes on: a run with the defaults runs without
         // validation.

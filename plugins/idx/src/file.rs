@@ -31,7 +31,8 @@ impl IdxFile {
     pub fn parse(mut bytes: Vec<u8>) -> Result<Self> {
         let Some(&[0, 0, code, dimensions]) = bytes.first_chunk() else {
             bail!(
-                "found other bytes at its start, expected those of an IDX file: 0, 0, a type, a number of dimensions"
+                "found other bytes at its start, expected those of an IDX file: 0, 0, a type, a number of \
+                 dimensions"
             );
         };
         let dtype = match code {

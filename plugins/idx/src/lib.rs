@@ -188,7 +188,8 @@ impl Idx {
             let (dtype, shape) = (files.samples.dtype(), files.samples.item_shape());
             if self.given == Given::Pictures && (dtype != Dtype::U8 || shape.len() != 2) {
                 bail!(
-                    "found samples of {dtype} {shape:?}, expected bytes [rows, columns]; set samples = \"arrays\""
+                    "found samples of {dtype} {shape:?}, expected bytes [rows, columns]; set samples = \
+                     \"arrays\""
                 );
             }
             let train = (self.train.samples.dtype(), self.train.samples.item_shape());

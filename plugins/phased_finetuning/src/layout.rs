@@ -33,7 +33,8 @@ pub(crate) fn warn_of_parameters(model: &ModuleTree, optimizer: &Optimizer) {
     let frozen: Vec<&str> = named.map(String::as_str).filter(|name| !trainable.contains(name)).collect();
     if !frozen.is_empty() {
         warn!(
-            "`parameters` of [optimizer] has no effect, phases alone say what trains; the first one leaves frozen: {}",
+            "`parameters` of [optimizer] has no effect, phases alone say what trains; the first one leaves \
+             frozen: {}",
             frozen.join(", ")
         );
     }

@@ -31,7 +31,8 @@ const ELSEWHERE: [(&str, &str); 3] = [
 
 impl Config for Options {
     fn schema() -> Value {
-        json!({ "type": "object", "additionalProperties": { "type": ["number", "boolean", "array", "string"] } })
+        json!({ "type": "object", "additionalProperties": { "type": ["number", "boolean", "array",
+            "string"] } })
     }
 
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {

@@ -115,7 +115,8 @@ impl Schedule {
                 let Some(end) = end else { continue };
                 ensure!(
                     end > *last,
-                    "phase `{}`: `phases[{index}].end.{key}` is {end}, expected more than {last}, where an earlier phase ends",
+                    "phase `{}`: `phases[{index}].end.{key}` is {end}, expected more than {last}, where an \
+                     earlier phase ends",
                     phase.name
                 );
                 *last = end;
@@ -139,13 +140,15 @@ fn check_phase(phase: &Phase, earlier: &[Phase], is_last: bool) -> Result<()> {
     );
     ensure!(
         !phase.modules.is_empty() || !phase.has_group_settings(),
-        "`modules` is empty, so that `lr`, `weight_decay` and `optimizer` act on nothing; `group_lr` changes rates of earlier groups"
+        "`modules` is empty, so that `lr`, `weight_decay` and `optimizer` act on nothing; `group_lr` changes \
+         rates of earlier groups"
     );
     ensure!(is_last || phase.end.is_some(), "`end` is missing, expected in every phase but the last");
     if phase.restore_best {
         ensure!(
             !is_last,
-            "`restore_best` is for what comes after: the last phase's best weights are in the run's checkpoints"
+            "`restore_best` is for what comes after: the last phase's best weights are in the run's \
+             checkpoints"
         );
         let monitors = phase.end.as_ref().is_some_and(|end| end.monitor.is_some());
         ensure!(monitors, "`restore_best` needs `end.monitor`, which says what is best");

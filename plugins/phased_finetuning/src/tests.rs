@@ -32,8 +32,10 @@ fn run(config: Value) -> Result<FakeRun> {
 fn three() -> Value {
     json!({ "phases": [
         { "name": "first", "modules": ["head"], "end": { "epoch": 2 } },
-        { "name": "top", "modules": ["backbone.2"], "lr": { "ratio": 0.5 }, "weight_decay": 0.1, "end": { "after_epochs": 1 } },
-        { "name": "all", "modules": ["*"], "lr": 1e-5, "optimizer": { "betas": [0.8, 0.9], "amsgrad": true } },
+        { "name": "top", "modules": ["backbone.2"], "lr": { "ratio": 0.5 }, "weight_decay": 0.1,
+            "end": { "after_epochs": 1 } },
+        { "name": "all", "modules": ["*"], "lr": 1e-5, "optimizer": { "betas": [0.8, 0.9],
+            "amsgrad": true } },
     ] })
 }
 
@@ -67,7 +69,8 @@ fn an_optimizer_that_takes_over_does_so_for_all_groups() -> Result<()> {
     let build = || {
         run(json!({ "phases": [
             { "name": "a", "modules": ["head"], "optimizer": { "eps": 1e-6 }, "end": { "epoch": 2 } },
-            { "name": "b", "modules": ["*"], "lr": 1e-4, "optimizer": { "id": "sgd", "momentum": 0.9 }, "end": { "epoch": 4 } },
+            { "name": "b", "modules": ["*"], "lr": 1e-4, "optimizer": { "id": "sgd", "momentum": 0.9 },
+                "end": { "epoch": 4 } },
             { "name": "c", "freeze": ["head"], "optimizer": { "id": "adam" } },
         ] }))
     };
@@ -107,7 +110,8 @@ fn rates_are_a_tenth_of_group_zeros_or_a_share_of_a_named_phase() -> Result<()> 
     let report = run(json!({ "phases": [
         { "name": "a", "modules": ["head"], "lr": { "ratio": 2 }, "end": { "epoch": 1 } },
         { "name": "b", "modules": ["backbone.2"], "end": { "epoch": 2 } },
-        { "name": "c", "modules": ["backbone.1"], "lr": { "ratio": 0.5, "of": "a" }, "group_lr": { "b": 7e-4 } },
+        { "name": "c", "modules": ["backbone.1"], "lr": { "ratio": 0.5, "of": "a" },
+            "group_lr": { "b": 7e-4 } },
     ] }))?
     .fit()?;
     report.epoch(0).assert_lr("a", 2e-3);
@@ -159,7 +163,8 @@ fn batch_norms_of_frozen_parts_train_with_the_first_phase_where_they_are_to() ->
 /// The first phase's best epoch is 1; it has no patience left after epoch 3.
 fn monitored(restore_best: bool) -> Value {
     json!({ "phases": [
-        { "name": "a", "modules": ["head"], "restore_best": restore_best, "end": { "monitor": { "metric": "val_loss", "patience": 2 } } },
+        { "name": "a", "modules": ["head"], "restore_best": restore_best,
+            "end": { "monitor": { "metric": "val_loss", "patience": 2 } } },
         { "name": "b", "modules": ["*"], "end": { "monitor": { "metric": "val_loss", "patience": 1 } } },
     ] })
 }
@@ -227,7 +232,8 @@ fn a_step_ends_a_phase_inside_an_epoch() -> Result<()> {
 #[test]
 fn the_first_condition_ends_a_phase() -> Result<()> {
     let end = json!({ "after_epochs": 4, "step": 8, "monitor": { "metric": "val_loss", "patience": 9 } });
-    let config = json!({ "phases": [{ "name": "a", "modules": ["head"], "end": end }, { "name": "b", "modules": ["*"] }] });
+    let config = json!({ "phases": [{ "name": "a", "modules": ["head"], "end": end }, { "name": "b",
+        "modules": ["*"] }] });
     let report = with_losses(config)?.fit()?;
     report.epoch(1).assert_trainable(["head"]);
     report.epoch(2).assert_trainable([""]);
@@ -299,7 +305,8 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn a_schedule_may_stand_in_a_file() -> Result<()> {
     let (_folder, path) = file(
-        "[[phases]]\nname = \"a\"\nmodules = [\"head\"]\nend = { epoch = 1 }\n[[phases]]\nname = \"b\"\nmodules = [\"*\"]\n",
+        "[[phases]]\nname = \"a\"\nmodules = [\"head\"]\nend = { epoch = 1 }\n[[phases]]\nname \
+         = \"b\"\nmodules = [\"*\"]\n",
     );
     let mut loaded = FakeRun::new(model()).max_epochs(2);
     loaded.add_strategy::<PhasedFinetuning>(json!({ "schedule": path }))?;

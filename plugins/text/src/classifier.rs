@@ -204,8 +204,8 @@ fn layout_of(config: &ClassifierConfig, hub: &HubConfig) -> Layout {
         (Some(layout), _) => layout,
         (None, Some(class)) if is_free => {
             tracing::info!(
-                "its config.json says {class}: layout = \"sequence-classification\", with that class's names of \
-                 modules and its head"
+                "its config.json says {class}: layout = \"sequence-classification\", with that class's names \
+                 of modules and its head"
             );
             Layout::SequenceClassification
         }
@@ -229,7 +229,8 @@ fn pooling_of(
         Some(chosen) if chosen != own => {
             let (chosen, own) = (chosen.to_value(), own.to_value());
             Err(SizeError::Sizes(format!(
-                "`pooling` is {chosen}, but this layout's is {own}; only layout \"backbone-head\" leaves the choice"
+                "`pooling` is {chosen}, but this layout's is {own}; only layout \"backbone-head\" leaves the \
+                 choice"
             )))
         }
         _ => Ok(own),
@@ -318,13 +319,16 @@ classifiers! {
         |root, config| TextClassifier::of_bert(root, config, &["bert"], Pooling::Cls, &BERT);
     /// MiniLM (Wang et al. 2020): a small BERT, by default the one for sentence embeddings, pooled by the
     /// mean.
-    MiniLmClassifier, "minilm-classifier", BertConfig, "MiniLM (all-MiniLM-L6-v2's sizes) for text classification and sentence pairs",
+    MiniLmClassifier, "minilm-classifier", BertConfig, "MiniLM (all-MiniLM-L6-v2's sizes) for text \
+                                                        classification and sentence pairs",
         |root, config| TextClassifier::of_bert(root, config, &["bert"], Pooling::Mean, &MINILM);
     /// RoBERTa (Liu et al. 2019); XLM-RoBERTa and CamemBERT are the same with other vocabularies.
     RobertaClassifier, "roberta-classifier", BertConfig, "RoBERTa for text classification and sentence pairs",
-        |root, config| TextClassifier::of_bert(root, config, &["roberta", "xlm-roberta", "camembert"], Pooling::Cls, &ROBERTA);
+        |root, config| TextClassifier::of_bert(root, config, &["roberta", "xlm-roberta", "camembert"],
+            Pooling::Cls, &ROBERTA);
     /// DistilBERT (Sanh et al. 2019).
-    DistilBertClassifier, "distilbert-classifier", DistilBertConfig, "DistilBERT for text classification and sentence pairs",
+    DistilBertClassifier, "distilbert-classifier", DistilBertConfig, "DistilBERT for text classification and \
+                                                                      sentence pairs",
         TextClassifier::of_distil_bert;
 }
 

@@ -41,8 +41,8 @@ pub struct ClassifierConfig {
     /// output is the pooled vector. Default: as many as the data has; without data that of `config`, else 2.
     #[config(range = 0..)]
     pub num_classes: Option<i64>,
-    /// A `config.json` of Hugging Face, or its folder; it gives the sizes that the keys below do not. Default:
-    /// the one in the folder that `weights` names, if it has one.
+    /// A `config.json` of Hugging Face, or its folder; it gives the sizes that the keys below do not.
+    /// Default: the one in the folder that `weights` names, if it has one.
     pub config: Option<PathBuf>,
     /// Names of encoder and head. Default: `sequence-classification` where `config` is that of a trained
     /// `…ForSequenceClassification` and nothing else is asked for (`pooling`, or 0 classes), else

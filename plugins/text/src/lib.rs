@@ -1,8 +1,8 @@
 //! BERT, DistilBERT, RoBERTa and MiniLM for text classification and sentence pairs.
 //!
 //! Modules and parameters have Hugging Face's names, so that its weight files load as they are. Four models:
-//! [`BertClassifier`], [`DistilBertClassifier`], [`RobertaClassifier`], [`MiniLmClassifier`]. Each is an [`Encoder`], a
-//! [`Pooling`] that makes one vector of a text, and a head; [`Layout`] says under which names.
+//! [`BertClassifier`], [`DistilBertClassifier`], [`RobertaClassifier`], [`MiniLmClassifier`]. Each is an
+//! [`Encoder`], a [`Pooling`] that makes one vector of a text, and a head; [`Layout`] says under which names.
 //!
 //! | input | shape | |
 //! |---|---|---|
@@ -25,4 +25,5 @@ pub use config::{Layout, Pooling};
 pub use encoder::{Encoder, EncoderConfig};
 
 #[cfg(feature = "export")]
-thaw_plugin_api::export_plugin!(models: [BertClassifier, DistilBertClassifier, RobertaClassifier, MiniLmClassifier]);
+thaw_plugin_api::export_plugin!(models: [BertClassifier, DistilBertClassifier, RobertaClassifier,
+    MiniLmClassifier]);

@@ -1,7 +1,8 @@
 //! The zip archive that `torch.export.save` writes: entries below one root folder, whatever its name.
 //!
 //! Entries are read with their checksum. What the archive says of sizes is compared with what comes. Pickles
-//! (`sample_inputs`, custom objects) and machine code (`aotinductor`) are in none of the entries that are read.
+//! (`sample_inputs`, custom objects) and machine code (`aotinductor`) are in none of the entries that are
+//! read.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -127,8 +128,8 @@ impl Archive {
     }
 }
 
-/// PyTorch's archives begin where their files do. Left to itself, the search for another beginning takes some of
-/// them for damaged.
+/// PyTorch's archives begin where their files do. Left to itself, the search for another beginning takes some
+/// of them for damaged.
 fn from_the_start() -> Config {
     Config { archive_offset: ArchiveOffset::Known(0) }
 }

@@ -40,7 +40,8 @@ pub enum Fault {
     #[error("its schema has version {0}, expected 8")]
     Version(u64),
     /// Which of several programs is meant is not said.
-    #[error("it holds the programs {}; the config names {}", .there.join(", "), .asked.as_deref().unwrap_or("none of them"))]
+    #[error("it holds the programs {}; the config names \
+             {}", .there.join(", "), .asked.as_deref().unwrap_or("none of them"))]
     WhichProgram {
         /// Those that are there.
         there: Vec<String>,

@@ -1,7 +1,8 @@
 //! Any PyTorch module that `torch.export` exported, as the whole model or as the backbone under a new head.
 //!
 //! ```python
-//! program = torch.export.export(module.train(), (), {"image": x}, dynamic_shapes={"image": {0: Dim.DYNAMIC}})
+//! shapes = {"image": {0: Dim.DYNAMIC}}
+//! program = torch.export.export(module.train(), (), {"image": x}, dynamic_shapes=shapes)
 //! torch.export.save(program, "my_module.pt2")
 //! ```
 //!

@@ -1,7 +1,7 @@
 //! From the file's nodes to the graph's: names become slots, constants become arguments of operators.
 //!
-//! Every operator, argument and value is resolved here: a file that is accepted has nothing left to refuse but
-//! the shapes of its inputs.
+//! Every operator, argument and value is resolved here: a file that is accepted has nothing left to refuse
+//! but the shapes of its inputs.
 
 mod argument;
 

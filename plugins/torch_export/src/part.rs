@@ -61,7 +61,8 @@ impl Part {
         if !computed.is_empty() {
             let names: Vec<&str> = computed.into_iter().collect();
             let message = format!(
-                "the file's module `{path}` takes what other modules compute ({}), not the file's inputs alone",
+                "the file's module `{path}` takes what other modules compute ({}), not the file's inputs \
+                 alone",
                 names.join(", ")
             );
             return Err(config(message).help("name a module that comes first, or leave `module` out"));

@@ -180,7 +180,8 @@ fn tell_if_nothing_trains(script: &Script, modes: &[ModuleMode], config: &TorchS
     if !modes.iter().any(has_parameters) {
         let file = config.path.display();
         warn!(
-            "{file}: it has no parameters, as torch.jit.freeze leaves a module: nothing in it can train. Export the module without that"
+            "{file}: it has no parameters, as torch.jit.freeze leaves a module: nothing in it can train. \
+             Export the module without that"
         );
     }
 }
@@ -207,12 +208,15 @@ fn tell_fixed_modes(script: &Script, top: usize, config: &TorchScriptConfig) {
     };
     if let Some(names) = fixed(false) {
         info!(
-            "{file}: evaluation mode is part of its code, as tracing leaves it: {names} stay in it while they train. torch.jit.script keeps both modes"
+            "{file}: evaluation mode is part of its code, as tracing leaves it: {names} stay in it while \
+             they train. torch.jit.script keeps both modes"
         );
     }
     if let Some(names) = fixed(true) {
         warn!(
-            "{file}: training mode is part of its code: {names} stay in it, in validation and predictions too (where they leave stored statistics alone). Trace `module.eval()`, or use torch.jit.script, which keeps both modes"
+            "{file}: training mode is part of its code: {names} stay in it, in validation and predictions \
+             too (where they leave stored statistics alone). Trace `module.eval()`, or use torch.jit.script, \
+             which keeps both modes"
         );
     }
 }

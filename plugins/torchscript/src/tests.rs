@@ -74,7 +74,8 @@ fn a_part_of_a_file_under_a_new_head_trains_as_the_whole_file_does() {
     let reference = Reference::read("files/torchscript.json").script("script_backbone_head.pt");
     let whole = built("script_backbone_head.pt", &json!({})).unwrap();
     check_script(&reference, || {
-        let own = json!({ "module": "backbone", "num_classes": 5, "head": "mlp", "mlp_features": 12, "image_size": 16 });
+        let own = json!({ "module": "backbone", "num_classes": 5, "head": "mlp", "mlp_features": 12,
+            "image_size": 16 });
         let built = built("script_backbone_head.pt", &own)?;
         for (name, values) in whole.tensors().iter().filter(|(name, _)| name.starts_with("head.")) {
             tch::no_grad(|| built.tensor(name).shallow_clone().copy_(values));

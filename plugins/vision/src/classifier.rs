@@ -99,7 +99,8 @@ impl<A: Architecture> Model for Classifier<A> {
     fn new(config: Self::Config, root: &nn::Path) -> Result<Self> {
         let options = A::options(&config.0);
         if options.layout == Layout::Sequential && !A::IS_SEQUENTIAL {
-            let misfit = "`layout = \"sequential\"` is for models that run their children one after the other up to a last linear layer";
+            let misfit = "`layout = \"sequential\"` is for models that run their children one after the \
+                          other up to a last linear layer";
             return Err(Error::of(
                 ErrorKind::Config,
                 format_args!("{misfit}, as `{}` does not: leave `layout` out", A::ID),

@@ -85,7 +85,8 @@ fn build(options: &ConvNextOptions, trunk: &mut Trunk) -> Result<()> {
 }
 
 macro_rules! variants {
-    ($($name:ident, $id:literal, $description:literal, $channels:expr, $blocks:expr, $stochastic_depth:literal, $resize:literal;)*) => {$(
+    ($($name:ident, $id:literal, $description:literal, $channels:expr, $blocks:expr,
+        $stochastic_depth:literal, $resize:literal;)*) => {$(
         #[doc = $description]
         pub struct $name;
 
@@ -97,7 +98,8 @@ macro_rules! variants {
             type Options = ConvNextOptions;
 
             fn defaults() -> Map<String, Value> {
-                defaults([("stochastic_depth_prob", json!($stochastic_depth)), ("dims", json!($channels)), ("depths", json!($blocks))])
+                defaults([("stochastic_depth_prob", json!($stochastic_depth)), ("dims", json!($channels)),
+                    ("depths", json!($blocks))])
             }
 
             fn options(options: &ConvNextOptions) -> &Options {
@@ -116,8 +118,12 @@ macro_rules! variants {
 }
 
 variants! {
-    ConvNextTiny, "convnext-tiny", "ConvNeXt Tiny, as torchvision's convnext_tiny", [96, 192, 384, 768], [3, 3, 9, 3], 0.1, 236.0;
-    ConvNextSmall, "convnext-small", "ConvNeXt Small, as torchvision's convnext_small", [96, 192, 384, 768], [3, 3, 27, 3], 0.4, 230.0;
-    ConvNextBase, "convnext-base", "ConvNeXt Base, as torchvision's convnext_base", [128, 256, 512, 1024], [3, 3, 27, 3], 0.5, 232.0;
-    ConvNextLarge, "convnext-large", "ConvNeXt Large, as torchvision's convnext_large", [192, 384, 768, 1536], [3, 3, 27, 3], 0.5, 232.0;
+    ConvNextTiny, "convnext-tiny", "ConvNeXt Tiny, as torchvision's \
+                                    convnext_tiny", [96, 192, 384, 768], [3, 3, 9, 3], 0.1, 236.0;
+    ConvNextSmall, "convnext-small", "ConvNeXt Small, as torchvision's \
+                                      convnext_small", [96, 192, 384, 768], [3, 3, 27, 3], 0.4, 230.0;
+    ConvNextBase, "convnext-base", "ConvNeXt Base, as torchvision's \
+                                    convnext_base", [128, 256, 512, 1024], [3, 3, 27, 3], 0.5, 232.0;
+    ConvNextLarge, "convnext-large", "ConvNeXt Large, as torchvision's \
+                                      convnext_large", [192, 384, 768, 1536], [3, 3, 27, 3], 0.5, 232.0;
 }

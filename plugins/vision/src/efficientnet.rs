@@ -142,18 +142,22 @@ fn build(norm: Norm, options: &EfficientNetOptions, trunk: &mut Trunk) -> Result
 }
 
 macro_rules! variants {
-    ($($name:ident, $id:literal, $width:literal, $depth:literal, $norm:ident, $dropout:literal, $image_size:literal, $resize:literal;)*) => {$(
+    ($($name:ident, $id:literal, $width:literal, $depth:literal, $norm:ident, $dropout:literal,
+        $image_size:literal, $resize:literal;)*) => {$(
         #[doc = concat!("EfficientNet for pictures of ", $image_size, " pixels, as torchvision's ", $id)]
         pub struct $name;
 
         impl Architecture for $name {
             const ID: &'static str = $id;
-            const DESCRIPTION: &'static str = concat!("EfficientNet for pictures of ", $image_size, " pixels, with torchvision's names");
+            const DESCRIPTION: &'static str = concat!("EfficientNet for pictures \
+                                                       of ", $image_size, " pixels, with torchvision's \
+                                                                           names");
             const KIND: &'static str = "EfficientNet";
             type Options = EfficientNetOptions;
 
             fn defaults() -> Map<String, Value> {
-                defaults([("image_size", json!($image_size)), ("dropout", json!($dropout)), ("width_mult", json!($width)), ("depth_mult", json!($depth))])
+                defaults([("image_size", json!($image_size)), ("dropout", json!($dropout)), ("width_mult",
+                    json!($width)), ("depth_mult", json!($depth))])
             }
 
             fn options(options: &EfficientNetOptions) -> &Options {

@@ -150,13 +150,14 @@ fn timm_names(trunk: &mut Trunk, groups: &[Vec<BlockShape>]) {
     }
     trunk.note(
         timm::STEM,
-        "these are timm's names: its `tf_efficientnet_lite` models are this one; those without `tf_` pad otherwise and \
-         have batch norms with eps = 1e-5, so that their outputs differ here",
+        "these are timm's names: its `tf_efficientnet_lite` models are this one; those without `tf_` pad \
+         otherwise and have batch norms with eps = 1e-5, so that their outputs differ here",
     );
 }
 
 macro_rules! variants {
-    ($($name:ident, $id:literal, $description:literal, $width:literal, $depth:literal, $image_size:literal, $dropout:literal;)*) => {$(
+    ($($name:ident, $id:literal, $description:literal, $width:literal, $depth:literal, $image_size:literal,
+        $dropout:literal;)*) => {$(
         #[doc = $description]
         pub struct $name;
 
@@ -170,7 +171,8 @@ macro_rules! variants {
 
             fn defaults() -> Map<String, Value> {
                 let scale = [("width_coefficient", json!($width)), ("depth_coefficient", json!($depth))];
-                defaults([("image_size", json!($image_size)), ("dropout", json!($dropout))].into_iter().chain(scale))
+                defaults([("image_size", json!($image_size)), ("dropout",
+                    json!($dropout))].into_iter().chain(scale))
             }
 
             fn options(options: &LiteOptions) -> &Options {
@@ -196,9 +198,14 @@ macro_rules! variants {
 }
 
 variants! {
-    EfficientNetLite0, "efficientnet-lite0", "EfficientNet-Lite0 for pictures of 224 pixels", 1.0, 1.0, 224, 0.2;
-    EfficientNetLite1, "efficientnet-lite1", "EfficientNet-Lite1 for pictures of 240 pixels", 1.0, 1.1, 240, 0.2;
-    EfficientNetLite2, "efficientnet-lite2", "EfficientNet-Lite2 for pictures of 260 pixels", 1.1, 1.2, 260, 0.3;
-    EfficientNetLite3, "efficientnet-lite3", "EfficientNet-Lite3 for pictures of 280 pixels", 1.2, 1.4, 280, 0.3;
-    EfficientNetLite4, "efficientnet-lite4", "EfficientNet-Lite4 for pictures of 300 pixels", 1.4, 1.8, 300, 0.3;
+    EfficientNetLite0, "efficientnet-lite0", "EfficientNet-Lite0 for pictures of 224 \
+                                              pixels", 1.0, 1.0, 224, 0.2;
+    EfficientNetLite1, "efficientnet-lite1", "EfficientNet-Lite1 for pictures of 240 \
+                                              pixels", 1.0, 1.1, 240, 0.2;
+    EfficientNetLite2, "efficientnet-lite2", "EfficientNet-Lite2 for pictures of 260 \
+                                              pixels", 1.1, 1.2, 260, 0.3;
+    EfficientNetLite3, "efficientnet-lite3", "EfficientNet-Lite3 for pictures of 280 \
+                                              pixels", 1.2, 1.4, 280, 0.3;
+    EfficientNetLite4, "efficientnet-lite4", "EfficientNet-Lite4 for pictures of 300 \
+                                              pixels", 1.4, 1.8, 300, 0.3;
 }

@@ -143,8 +143,12 @@ macro_rules! variants {
 }
 
 variants! {
-    MobileNetV3Large, "mobilenet-v3-large", "MobileNetV3 Large, as torchvision's mobilenet_v3_large", LARGE, 1280, TENSORFLOW;
-    MobileNetV3Small, "mobilenet-v3-small", "MobileNetV3 Small, as torchvision's mobilenet_v3_small", SMALL, 1024, TENSORFLOW;
-    TimmMobileNetV3Large, "mobilenetv3-large-100", "MobileNetV3 Large, with the batch norms of timm's mobilenetv3_large_100", LARGE, 1280, PYTORCH;
-    TimmMobileNetV3Small, "mobilenetv3-small-100", "MobileNetV3 Small, with the batch norms of timm's mobilenetv3_small_100", SMALL, 1024, PYTORCH;
+    MobileNetV3Large, "mobilenet-v3-large", "MobileNetV3 Large, as torchvision's \
+                                             mobilenet_v3_large", LARGE, 1280, TENSORFLOW;
+    MobileNetV3Small, "mobilenet-v3-small", "MobileNetV3 Small, as torchvision's \
+                                             mobilenet_v3_small", SMALL, 1024, TENSORFLOW;
+    TimmMobileNetV3Large, "mobilenetv3-large-100", "MobileNetV3 Large, with the batch norms of timm's \
+                                                    mobilenetv3_large_100", LARGE, 1280, PYTORCH;
+    TimmMobileNetV3Small, "mobilenetv3-small-100", "MobileNetV3 Small, with the batch norms of timm's \
+                                                    mobilenetv3_small_100", SMALL, 1024, PYTORCH;
 }

@@ -42,7 +42,8 @@ fn build(kind: BlockKind, options: &ResNetOptions, trunk: &mut Trunk) -> Result<
     let is_plain = (options.groups, options.width_per_group, options.replace_stride_with_dilation)
         == (1, 64, [false; 3]);
     if kind == BlockKind::Basic && !is_plain {
-        let misfit = "`groups`, `width_per_group` and `replace_stride_with_dilation` are for ResNets with bottlenecks, of 50 layers and more";
+        let misfit = "`groups`, `width_per_group` and `replace_stride_with_dilation` are for ResNets with \
+                      bottlenecks, of 50 layers and more";
         return Err(Error::of(ErrorKind::Config, misfit));
     }
     trunk.stage("stem");
@@ -87,7 +88,8 @@ fn build(kind: BlockKind, options: &ResNetOptions, trunk: &mut Trunk) -> Result<
 }
 
 macro_rules! resnets {
-    ($($name:ident, $id:literal, $description:literal, $block:ident, $blocks:expr, $groups:literal, $per_group:literal;)*) => {$(
+    ($($name:ident, $id:literal, $description:literal, $block:ident, $blocks:expr, $groups:literal,
+        $per_group:literal;)*) => {$(
         #[doc = $description]
         pub struct $name;
 
@@ -98,7 +100,8 @@ macro_rules! resnets {
             type Options = ResNetOptions;
 
             fn defaults() -> Map<String, Value> {
-                defaults([("layers", json!($blocks)), ("groups", json!($groups)), ("width_per_group", json!($per_group))])
+                defaults([("layers", json!($blocks)), ("groups", json!($groups)), ("width_per_group",
+                    json!($per_group))])
             }
 
             fn options(options: &ResNetOptions) -> &Options {
@@ -116,11 +119,18 @@ resnets! {
     ResNet18, "resnet18", "ResNet with 18 layers, as torchvision's resnet18", Basic, [2, 2, 2, 2], 1, 64;
     ResNet34, "resnet34", "ResNet with 34 layers, as torchvision's resnet34", Basic, [3, 4, 6, 3], 1, 64;
     ResNet50, "resnet50", "ResNet with 50 layers, as torchvision's resnet50", Bottleneck, [3, 4, 6, 3], 1, 64;
-    ResNet101, "resnet101", "ResNet with 101 layers, as torchvision's resnet101", Bottleneck, [3, 4, 23, 3], 1, 64;
-    ResNet152, "resnet152", "ResNet with 152 layers, as torchvision's resnet152", Bottleneck, [3, 8, 36, 3], 1, 64;
-    ResNext50, "resnext50-32x4d", "ResNeXt with 50 layers and 32 groups of 4 channels, as torchvision's resnext50_32x4d", Bottleneck, [3, 4, 6, 3], 32, 4;
-    ResNext101, "resnext101-32x8d", "ResNeXt with 101 layers and 32 groups of 8 channels, as torchvision's resnext101_32x8d", Bottleneck, [3, 4, 23, 3], 32, 8;
-    ResNext101Wide, "resnext101-64x4d", "ResNeXt with 101 layers and 64 groups of 4 channels, as torchvision's resnext101_64x4d", Bottleneck, [3, 4, 23, 3], 64, 4;
-    WideResNet50, "wide-resnet50-2", "ResNet with 50 layers of double width, as torchvision's wide_resnet50_2", Bottleneck, [3, 4, 6, 3], 1, 128;
-    WideResNet101, "wide-resnet101-2", "ResNet with 101 layers of double width, as torchvision's wide_resnet101_2", Bottleneck, [3, 4, 23, 3], 1, 128;
+    ResNet101, "resnet101", "ResNet with 101 layers, as torchvision's \
+                             resnet101", Bottleneck, [3, 4, 23, 3], 1, 64;
+    ResNet152, "resnet152", "ResNet with 152 layers, as torchvision's \
+                             resnet152", Bottleneck, [3, 8, 36, 3], 1, 64;
+    ResNext50, "resnext50-32x4d", "ResNeXt with 50 layers and 32 groups of 4 channels, as torchvision's \
+                                   resnext50_32x4d", Bottleneck, [3, 4, 6, 3], 32, 4;
+    ResNext101, "resnext101-32x8d", "ResNeXt with 101 layers and 32 groups of 8 channels, as torchvision's \
+                                     resnext101_32x8d", Bottleneck, [3, 4, 23, 3], 32, 8;
+    ResNext101Wide, "resnext101-64x4d", "ResNeXt with 101 layers and 64 groups of 4 channels, as \
+                                         torchvision's resnext101_64x4d", Bottleneck, [3, 4, 23, 3], 64, 4;
+    WideResNet50, "wide-resnet50-2", "ResNet with 50 layers of double width, as torchvision's \
+                                      wide_resnet50_2", Bottleneck, [3, 4, 6, 3], 1, 128;
+    WideResNet101, "wide-resnet101-2", "ResNet with 101 layers of double width, as torchvision's \
+                                        wide_resnet101_2", Bottleneck, [3, 4, 23, 3], 1, 128;
 }

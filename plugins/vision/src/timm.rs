@@ -31,8 +31,9 @@ pub fn vision_transformer(trunk: &mut Trunk, blocks: usize) {
     trunk.alias_last("head");
     trunk.note(
         "patch_embed.proj.weight",
-        "these are timm's names: most of its vision transformers were trained on pictures in -1..1; set `mean = \
-         [0.5, 0.5, 0.5]` and `std = [0.5, 0.5, 0.5]` in [data] unless the model's card says otherwise",
+        "these are timm's names: most of its vision transformers were trained on pictures in -1..1; set \
+         `mean = [0.5, 0.5, 0.5]` and `std = [0.5, 0.5, 0.5]` in [data] unless the model's card says \
+         otherwise",
     );
 }
 
@@ -129,8 +130,8 @@ pub fn note_batch_norms(trunk: &mut Trunk, norm_eps: Option<f64>) {
     if norm_eps.is_none() {
         trunk.note(
             STEM,
-            "these are timm's names: if the file is not one of its `tf_` models, its batch norms have eps = 1e-5, this \
-             model's 1e-3, and its outputs differ; `norm_eps = 1e-5` in [model] takes timm's",
+            "these are timm's names: if the file is not one of its `tf_` models, its batch norms have eps = \
+             1e-5, this model's 1e-3, and its outputs differ; `norm_eps = 1e-5` in [model] takes timm's",
         );
     }
 }

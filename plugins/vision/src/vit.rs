@@ -113,7 +113,8 @@ fn of_timm() -> InputDefaults {
 }
 
 macro_rules! variants {
-    ($($name:ident, $id:literal, $description:literal, [$patch:literal, $layers:literal, $heads:literal, $features:literal, $hidden:literal], $input:expr, $other:literal;)*) => {$(
+    ($($name:ident, $id:literal, $description:literal, [$patch:literal, $layers:literal, $heads:literal,
+        $features:literal, $hidden:literal], $input:expr, $other:literal;)*) => {$(
         #[doc = $description]
         pub struct $name;
 
@@ -127,7 +128,8 @@ macro_rules! variants {
 
             fn defaults() -> Map<String, Value> {
                 let sizes =
-                    [("patch_size", $patch), ("num_layers", $layers), ("num_heads", $heads), ("hidden_dim", $features), ("mlp_dim", $hidden)];
+                    [("patch_size", $patch), ("num_layers", $layers), ("num_heads", $heads), ("hidden_dim",
+                        $features), ("mlp_dim", $hidden)];
                 defaults(sizes.map(|(key, size)| (key, json!(size))))
             }
 
@@ -147,10 +149,16 @@ macro_rules! variants {
 }
 
 variants! {
-    VitB16, "vit-b-16", "Vision transformer Base, patches of 16 pixels, as torchvision's vit_b_16", [16, 12, 12, 768, 3072], torchvision(256.0), "vit_base_patch16_224";
-    VitB32, "vit-b-32", "Vision transformer Base, patches of 32 pixels, as torchvision's vit_b_32", [32, 12, 12, 768, 3072], torchvision(256.0), "vit_base_patch32_224";
-    VitL16, "vit-l-16", "Vision transformer Large, patches of 16 pixels, as torchvision's vit_l_16", [16, 24, 16, 1024, 4096], torchvision(242.0), "vit_large_patch16_224";
-    VitL32, "vit-l-32", "Vision transformer Large, patches of 32 pixels, as torchvision's vit_l_32", [32, 24, 16, 1024, 4096], torchvision(256.0), "vit_large_patch32_224";
-    VitTi16, "vit-ti-16", "Vision transformer Tiny, patches of 16 pixels, as timm's vit_tiny_patch16_224", [16, 12, 3, 192, 768], of_timm(), "vit_tiny_patch16_224";
-    VitS16, "vit-s-16", "Vision transformer Small, patches of 16 pixels, as timm's vit_small_patch16_224", [16, 12, 6, 384, 1536], of_timm(), "vit_small_patch16_224";
+    VitB16, "vit-b-16", "Vision transformer Base, patches of 16 pixels, as torchvision's \
+                         vit_b_16", [16, 12, 12, 768, 3072], torchvision(256.0), "vit_base_patch16_224";
+    VitB32, "vit-b-32", "Vision transformer Base, patches of 32 pixels, as torchvision's \
+                         vit_b_32", [32, 12, 12, 768, 3072], torchvision(256.0), "vit_base_patch32_224";
+    VitL16, "vit-l-16", "Vision transformer Large, patches of 16 pixels, as torchvision's \
+                         vit_l_16", [16, 24, 16, 1024, 4096], torchvision(242.0), "vit_large_patch16_224";
+    VitL32, "vit-l-32", "Vision transformer Large, patches of 32 pixels, as torchvision's \
+                         vit_l_32", [32, 24, 16, 1024, 4096], torchvision(256.0), "vit_large_patch32_224";
+    VitTi16, "vit-ti-16", "Vision transformer Tiny, patches of 16 pixels, as timm's \
+                           vit_tiny_patch16_224", [16, 12, 3, 192, 768], of_timm(), "vit_tiny_patch16_224";
+    VitS16, "vit-s-16", "Vision transformer Small, patches of 16 pixels, as timm's \
+                         vit_small_patch16_224", [16, 12, 6, 384, 1536], of_timm(), "vit_small_patch16_224";
 }

@@ -17,7 +17,8 @@ use crate::{Built, Deviation, Outcome};
 const OUTPUTS: f64 = 5e-6;
 /// What gradients may differ by, likewise.
 const GRADIENTS: f64 = 1e-5;
-/// What parameters may differ by after several steps, likewise: each step enlarges what the one before was off.
+/// What parameters may differ by after several steps, likewise: each step enlarges what the one before was
+/// off.
 const DESCENT: f64 = 2e-4;
 
 /// What PyTorch recorded of a program.

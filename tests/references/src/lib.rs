@@ -1,7 +1,7 @@
 //! Model plugins against what PyTorch computes (`tests/fixtures/models`).
 //!
-//! [`formula`] gives the weights and inputs that the references were made with, [`Reference`] is one reference file, and
-//! [`Built`] a model, in process or from a plugin file, ready to be compared.
+//! [`formula`] gives the weights and inputs that the references were made with, [`Reference`] is one
+//! reference file, and [`Built`] a model, in process or from a plugin file, ready to be compared.
 
 mod built;
 mod deviation;

@@ -88,7 +88,8 @@ impl Reference {
         };
         let tokens = |row: &Value| row["ids"].as_array().map_or(0, Vec::len);
         let mask: Value = pairs.iter().map(|row| padded(vec![json!(1); tokens(row)])).collect();
-        json["inputs"] = json!({ "input_ids": column("ids"), "attention_mask": mask, "token_type_ids": column("type_ids") });
+        json["inputs"] = json!({ "input_ids": column("ids"), "attention_mask": mask,
+            "token_type_ids": column("type_ids") });
         json["config"] = self.json["config"].clone();
         for (key, value) in [
             ("library", json!("transformers")),

@@ -18,7 +18,8 @@ pub fn of_case(folder: &Path, case: &Value) -> Result<Value> {
     Ok(json!({
         "seed": case["seed"],
         "plugins": plugins(&callbacks),
-        "model": { "id": "case-model", "case": folder.join("case.json"), "weights": folder.join("init.safetensors") },
+        "model": { "id": "case-model", "case": folder.join("case.json"),
+            "weights": folder.join("init.safetensors") },
         "data": {
             "kind": "tensors",
             "path": folder.join("data.safetensors"),

@@ -60,7 +60,8 @@ fn run_sequence(program: &Program, folder: &Path, case: &Value, steps: &[Value])
     let config = json!({
         "seed": case["seed"],
         "plugins": plugins,
-        "model": { "id": "case-model", "case": folder.join("case.json"), "weights": folder.join("init.safetensors") },
+        "model": { "id": "case-model", "case": folder.join("case.json"),
+            "weights": folder.join("init.safetensors") },
         "data": { "kind": "tensors", "path": file("data.safetensors") },
         "optimizer": optimizer(steps)?,
         "callbacks": callbacks.split_off(0),

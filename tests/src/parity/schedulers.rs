@@ -73,7 +73,8 @@ impl Schedulers {
         let config = json!({
             "plugins": config::plugins(&callbacks),
             "model": { "id": "case-model", "case": file("case.json") },
-            "data": { "kind": "tensors", "path": file("data.safetensors"), "batch_size": 1, "shuffle": false },
+            "data": { "kind": "tensors", "path": file("data.safetensors"), "batch_size": 1,
+                "shuffle": false },
             "optimizer": optimizer,
             "scheduler": spelling::scheduler(&entry["scheduler"])?,
             "callbacks": callbacks,

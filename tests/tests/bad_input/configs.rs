@@ -110,7 +110,8 @@ fn a_plan_refuses_a_table_in_the_same_words_as_a_run() {
 #[test]
 fn a_missing_key_is_named() {
     let run = Run::new(
-        "plugins = [\"case_model\"]\n[model]\nid = \"case-model\"\n[data]\nkind = \"tensors\"\npath = \"x.npz\"\n",
+        "plugins = [\"case_model\"]\n[model]\nid = \"case-model\"\n[data]\nkind = \"tensors\"\npath \
+         = \"x.npz\"\n",
     );
     run.fit(&[]).failed(2, &["run.toml", "missing key `case`"]);
     Run::new("seed = 1\n").fit(&[]).failed(2, &["run.toml", "missing key `model`"]);

@@ -55,7 +55,8 @@ fn a_crash_on_another_thread_is_not_said_to_be_the_plugins_that_is_called() {
 fn a_model_that_ends_the_program_is_named() {
     let data = fixtures().join("parity/bb_steplr/data.safetensors");
     let run = Run::new(&format!(
-        "plugins = [\"faulty_model\"]\n[model]\nid = \"faulty-model\"\nfunction = \"run_stage\"\nhow = \"exit\"\n\
+        "plugins = [\"faulty_model\"]\n[model]\nid = \"faulty-model\"\nfunction = \"run_stage\"\nhow \
+         = \"exit\"\n\
          [data]\nkind = \"tensors\"\npath = {data:?}\n[trainer]\nmax_epochs = 1\n"
     ));
     run.fit(&[]).failed(

@@ -6,7 +6,8 @@ use thaw_tests::{Run, case, fixtures};
 fn run(function: &str, how: &str) -> Run {
     let data = fixtures().join("parity/bb_steplr/data.safetensors");
     Run::new(&format!(
-        "plugins = [\"faulty_model\"]\n[model]\nid = \"faulty-model\"\nfunction = \"{function}\"\nhow = \"{how}\"\n\
+        "plugins = [\"faulty_model\"]\n[model]\nid = \"faulty-model\"\nfunction = \"{function}\"\nhow \
+         = \"{how}\"\n\
          [data]\nkind = \"tensors\"\npath = {data:?}\n[trainer]\nmax_epochs = 1\n"
     ))
 }
@@ -74,7 +75,8 @@ fn data_that_does_not_fit_the_model_is_named() {
 #[test]
 fn a_precision_that_the_model_does_not_declare_is_refused() {
     let run = Run::new(
-        "plugins = [\"faults_torch\"]\n[model]\nid = \"loses-in-bf16\"\nfp32_only = true\n[trainer]\nprecision = \"bf16-mixed\"\n\
+        "plugins = [\"faults_torch\"]\n[model]\nid = \"loses-in-bf16\"\nfp32_only = \
+         true\n[trainer]\nprecision = \"bf16-mixed\"\n\
          [data]\nkind = \"tensors\"\npath = \"nowhere.safetensors\"\n",
     );
     let refused = [

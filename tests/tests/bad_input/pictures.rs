@@ -12,7 +12,8 @@ fn run() -> Run {
     let run = Run::new(&format!(
         "plugins = [\"case_model\"]\n\
          [model]\nid = \"case-model\"\ncase = {:?}\nweights = {:?}\n\
-         [data]\nkind = \"image-folder\"\npath = \"pictures\"\nimage_size = 12\nval_split = 0.25\nbatch_size = 6\nworkers = 2\n\
+         [data]\nkind = \"image-folder\"\npath = \"pictures\"\nimage_size = 12\nval_split = 0.25\nbatch_size \
+         = 6\nworkers = 2\n\
          [optimizer]\nid = \"adamw\"\nlr = 0.01\n\
          [trainer]\nmax_epochs = 2\n",
         case.join("case.json"),
@@ -107,7 +108,8 @@ fn a_window_whose_last_batch_is_left_out_is_stepped_on_all_the_same() {
     let run = run();
     // In the order of their names: of the windows of two batches the first one loses its second batch.
     run.write("pictures/blue/1.png", "");
-    let set = "data={ kind = \"image-folder\", path = \"pictures\", image_size = 12, batch_size = 1, shuffle = false, on_error = \"skip\" }";
+    let set = "data={ kind = \"image-folder\", path = \"pictures\", image_size = 12, batch_size = 1, shuffle \
+               = false, on_error = \"skip\" }";
     let steps =
         ["trainer.accumulate_grad_batches=2", "trainer.limit_train_batches=4", "trainer.max_epochs=1"];
     run.fit(&["--set", set, "--set", steps[0], "--set", steps[1], "--set", steps[2]]).succeeded();

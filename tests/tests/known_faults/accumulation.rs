@@ -11,8 +11,10 @@ fn train(batch_size: usize, accumulate: usize, weighting: &str) -> Run {
     let run = run(
         &[linear("backbone", 16, 8), linear("head", 8, 4)],
         &format!(
-            "batch_size = {batch_size}\nshuffle = false\n[optimizer]\nid = \"sgd\"\nlr = 0.5\nmomentum = 0.9\n\
-             [trainer]\nmax_epochs = 3\naccumulate_grad_batches = {accumulate}\nweighting = \"{weighting}\"\ngradient_clip_val = 0.4\n"
+            "batch_size = {batch_size}\nshuffle = false\n[optimizer]\nid = \"sgd\"\nlr = 0.5\nmomentum = \
+             0.9\n\
+             [trainer]\nmax_epochs = 3\naccumulate_grad_batches = {accumulate}\nweighting \
+             = \"{weighting}\"\ngradient_clip_val = 0.4\n"
         ),
     );
     run.fit(&[]).succeeded();

@@ -121,7 +121,8 @@ fn parameters_without_a_gradient_are_found_when_they_thaw() {
 fn a_frozen_parameter_that_changes_is_found() {
     for at_step in [1, 6] {
         let callbacks = format!(
-            "[[callbacks]]\nid = \"backbone-finetuning\"\n[[callbacks]]\nid = \"meddler\"\nparameter = \"backbone.1.bias\"\nat_step = {at_step}\n"
+            "[[callbacks]]\nid = \"backbone-finetuning\"\n[[callbacks]]\nid = \"meddler\"\nparameter \
+             = \"backbone.1.bias\"\nat_step = {at_step}\n"
         );
         is_found(&run(&modules(), &config(&callbacks)), &["frozen, but changed", "backbone.1.bias"]);
     }

@@ -20,8 +20,10 @@ fn batch_norms_that_do_not_train_stay_as_they_are_before_and_after_the_unfreezin
         let run = run(
             &modules(),
             &format!(
-                "batch_size = 8\n[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 4\n\
-                 [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 2\ntrain_bn = false\nfrozen_bn = \"{frozen_bn}\"\n"
+                "batch_size = 8\n[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = \
+                 [\"head\"]\n[trainer]\nmax_epochs = 4\n\
+                 [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 2\ntrain_bn = \
+                 false\nfrozen_bn = \"{frozen_bn}\"\n"
             ),
         );
         run.fit(&[]).succeeded();
@@ -54,8 +56,10 @@ fn losses(frozen_bn: &str) -> (f64, f64) {
     let run = run(
         &modules(),
         &format!(
-            "val_path = {data:?}\nbatch_size = 32\nshuffle = false\n[optimizer]\nid = \"sgd\"\nlr = 0.0\nparameters = [\"head\"]\n\
-             [trainer]\nmax_epochs = 1\naudit = \"warn\"\n[[callbacks]]\nid = \"backbone-finetuning\"\nfrozen_bn = \"{frozen_bn}\"\n"
+            "val_path = {data:?}\nbatch_size = 32\nshuffle = false\n[optimizer]\nid = \"sgd\"\nlr = \
+             0.0\nparameters = [\"head\"]\n\
+             [trainer]\nmax_epochs = 1\naudit = \"warn\"\n[[callbacks]]\nid \
+             = \"backbone-finetuning\"\nfrozen_bn = \"{frozen_bn}\"\n"
         ),
     );
     run.fit(&[]).succeeded();

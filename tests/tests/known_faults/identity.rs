@@ -18,7 +18,8 @@ fn fresh_parameters_of_equal_values_are_all_trained() {
     ];
     let run = run(
         &modules,
-        "batch_size = 8\n[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 1\n\
+        "batch_size = 8\n[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs \
+         = 1\n\
          [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 0\n",
     );
     run.fit(&[]).succeeded();
@@ -48,8 +49,10 @@ fn equal_parameters_that_join_in_one_epoch_are_all_trained() {
     ];
     let run = run(
         &modules,
-        "batch_size = 8\n[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 1\naudit = \"error\"\n\
-         [[callbacks]]\nid = \"last-children-finetuning\"\nmodules = \"backbone\"\nunfreeze_at_epoch = 0\nlayers_per_epoch = 4\n",
+        "batch_size = 8\n[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs \
+         = 1\naudit = \"error\"\n\
+         [[callbacks]]\nid = \"last-children-finetuning\"\nmodules = \"backbone\"\nunfreeze_at_epoch = \
+         0\nlayers_per_epoch = 4\n",
     );
     run.fit(&[]).succeeded();
     let record = &run.groups()[0];

@@ -13,7 +13,8 @@ const JOINS: usize = 2;
 fn train(scheduler: &str, more: &str) -> Run {
     let config = format!(
         "batch_size = 8\n[optimizer]\nid = \"sgd\"\nlr = 0.01\nmomentum = 0.9\nparameters = [\"backbone\"]\n\
-         [trainer]\nmax_epochs = {EPOCHS}\naudit = \"warn\"\n[checkpoint]\nenabled = false\n[scheduler]\n{scheduler}\n{more}"
+         [trainer]\nmax_epochs = {EPOCHS}\naudit = \"warn\"\n[checkpoint]\nenabled = \
+         false\n[scheduler]\n{scheduler}\n{more}"
     );
     let run = run(&[linear("backbone", 16, 8), linear("head", 8, 4)], &config);
     run.fit(&[]).succeeded();
@@ -68,7 +69,8 @@ fn a_group_joins_a_one_cycle_schedule() {
 #[test]
 fn a_group_joins_a_warm_up_before_a_cosine() {
     joins(
-        "id = \"sequential\"\nmilestones = [3]\nschedulers = [{ id = \"linear\", total_iters = 3 }, { id = \"cosine\", T_max = 9 }]",
+        "id = \"sequential\"\nmilestones = [3]\nschedulers = [{ id = \"linear\", total_iters = 3 }, { id \
+         = \"cosine\", T_max = 9 }]",
     );
 }
 

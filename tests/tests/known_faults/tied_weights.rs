@@ -13,10 +13,15 @@ const OUT: [f32; 2] = [1.0, -0.25];
 /// `logits = OUT * w * w * x`: two layers of one weight, then a fixed one.
 fn run(more: &str) -> Run {
     let run = Run::new(&format!(
-        "seed = 1\nplugins = [\"case_model\", \"backbone_finetuning\"]\n[model]\nid = \"case-model\"\ncase = \"case.json\"\n\
-         weights = \"weights.safetensors\"\n[data]\nkind = \"tensors\"\npath = \"data.safetensors\"\nbatch_size = 3\nshuffle = false\n{more}"
+        "seed = 1\nplugins = [\"case_model\", \"backbone_finetuning\"]\n[model]\nid = \"case-model\"\ncase \
+         = \"case.json\"\n\
+         weights = \"weights.safetensors\"\n[data]\nkind = \"tensors\"\npath \
+         = \"data.safetensors\"\nbatch_size = 3\nshuffle = false\n{more}"
     ));
-    let linear = |name: &str, to: usize| json!({ "name": name, "type": "Linear", "in_features": 1, "out_features": to, "bias": false });
+    let linear = |name: &str, to: usize| {
+        json!({ "name": name, "type": "Linear", "in_features": 1,
+        "out_features": to, "bias": false })
+    };
     let mut second = linear("backbone.1", 1);
     second["tied_to"] = json!("backbone.0");
     let modules = [
@@ -89,7 +94,8 @@ fn a_tied_weight_is_trained_once_under_its_first_name() {
     // Named by both names, and by a glob that fits both.
     for parameters in ["\"backbone.1\", \"backbone.0\"", "\"backbone.*.weight\""] {
         let run = run(&format!(
-            "[optimizer]\nid = \"sgd\"\nlr = {RATE}\nparameters = [{parameters}]\n[trainer]\nmax_epochs = 4\naudit = \"warn\"\n"
+            "[optimizer]\nid = \"sgd\"\nlr = {RATE}\nparameters = [{parameters}]\n[trainer]\nmax_epochs = \
+             4\naudit = \"warn\"\n"
         ));
         run.fit(&[]).succeeded();
         run.groups().iter().for_each(assert_once);
@@ -100,8 +106,10 @@ fn a_tied_weight_is_trained_once_under_its_first_name() {
 #[test]
 fn a_tied_weight_joins_a_group_once_when_both_layers_thaw() {
     let run = run(&format!(
-        "[optimizer]\nid = \"sgd\"\nlr = {RATE}\nweight_decay = 0.0\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 3\n\
-         [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 0\nbackbone_initial_lr = {RATE}\n"
+        "[optimizer]\nid = \"sgd\"\nlr = {RATE}\nweight_decay = 0.0\nparameters = \
+         [\"head\"]\n[trainer]\nmax_epochs = 3\n\
+         [[callbacks]]\nid = \"backbone-finetuning\"\nunfreeze_backbone_at_epoch = 0\nbackbone_initial_lr = \
+         {RATE}\n"
     ));
     run.fit(&["--set", "trainer.max_epochs=1"]).succeeded();
     assert_once(&run.groups()[0]);

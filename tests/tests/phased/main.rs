@@ -40,7 +40,10 @@ max_epochs = 6
 accumulate_grad_batches = 2
 {more}"#
     ));
-    let linear = |name: &str, from: usize, to: usize| json!({ "name": name, "type": "Linear", "in_features": from, "out_features": to, "bias": true });
+    let linear = |name: &str, from: usize, to: usize| {
+        json!({ "name": name, "type": "Linear",
+        "in_features": from, "out_features": to, "bias": true })
+    };
     let case = json!({
         "model": { "kind": "mlp_bn" },
         "modules": [

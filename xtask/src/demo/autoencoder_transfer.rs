@@ -39,7 +39,8 @@ impl Demo for AutoencoderTransfer {
             (
                 "Train the encoder, too, instead of keeping it frozen:",
                 format!(
-                    "{HOST} fit {} --set model.weights.path={runs}/autoencoder --set model.freeze_features=false",
+                    "{HOST} fit {} --set model.weights.path={runs}/autoencoder --set \
+                     model.freeze_features=false",
                     config(self.name())
                 ),
             ),

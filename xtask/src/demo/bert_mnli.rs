@@ -20,7 +20,8 @@ impl Demo for BertMnli {
 
     fn next(&self, runs: &str) -> Vec<(&'static str, String)> {
         let predict = format!(
-            "{HOST} predict --checkpoint {runs} --input data/bert-mnli/dev.jsonl --output {runs}/predictions.jsonl"
+            "{HOST} predict --checkpoint {runs} --input data/bert-mnli/dev.jsonl --output \
+             {runs}/predictions.jsonl"
         );
         vec![
             (
@@ -30,7 +31,9 @@ impl Demo for BertMnli {
             (
                 "Train on the real MNLI, from multinli_1.0.zip:",
                 format!(
-                    "{HOST} fit examples/bert-mnli.toml --set data.path=multinli_1.0/multinli_1.0_train.jsonl --set data.val_path=multinli_1.0/multinli_1.0_dev_matched.jsonl"
+                    "{HOST} fit examples/bert-mnli.toml --set \
+                     data.path=multinli_1.0/multinli_1.0_train.jsonl --set \
+                     data.val_path=multinli_1.0/multinli_1.0_dev_matched.jsonl"
                 ),
             ),
         ]

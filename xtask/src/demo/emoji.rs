@@ -36,7 +36,8 @@ const VAL_ONE_IN: u64 = 5;
 
 /// Where the data come from, written beside them. Data with another text are made anew.
 const SOURCE: &str = "\
-Pictures: Twemoji 17.0.2 (CC-BY 4.0), crate twemoji-assets 1.5, 72 x 72, the emoji that have one under their exact code.
+Pictures: Twemoji 17.0.2 (CC-BY 4.0), crate twemoji-assets 1.5, 72 x 72, the emoji that have one under their \
+exact code.
 Names and groups: Unicode, crate emojis 0.9, without skin tones.
 One emoji in five is for validation, chosen by a hash of seed 42 and its name.
 ";

@@ -19,7 +19,8 @@ impl Demo for EmojiText {
 
     fn next(&self, runs: &str) -> Vec<(&'static str, String)> {
         let predict = format!(
-            "{HOST} predict --checkpoint {runs} --input data/emoji-text/val.csv --output {runs}/predictions.csv"
+            "{HOST} predict --checkpoint {runs} --input data/emoji-text/val.csv --output \
+             {runs}/predictions.csv"
         );
         vec![
             ("Predict, a row for each name:", predict),

@@ -22,7 +22,8 @@ impl Demo for EmojiVision {
             (
                 "Predict, a row for each picture:",
                 format!(
-                    "{HOST} predict --checkpoint {runs} --input data/emoji/val --output {runs}/predictions.csv"
+                    "{HOST} predict --checkpoint {runs} --input data/emoji/val --output \
+                     {runs}/predictions.csv"
                 ),
             ),
             ("See what trains at which rate in which epoch:", format!("{HOST} plan {}", config(self.name()))),

@@ -35,7 +35,8 @@ const CLASSES: [(&str, Figure); 10] = [
 ];
 
 /// Where the data come from, written beside them. Drawn data with another text are drawn anew.
-const SOURCE: &str = "Figures drawn by `cargo xtask demo resnet-cifar10`, in the format of CIFAR-10's binary version. Not CIFAR-10.\n";
+const SOURCE: &str = "Figures drawn by `cargo xtask demo resnet-cifar10`, in the format of CIFAR-10's binary \
+                      version. Not CIFAR-10.\n";
 
 /// Distance from the middle to the square around it that goes through the point.
 fn edge(x: f64, y: f64) -> f64 {

@@ -22,7 +22,8 @@ impl Demo for ResNetCifar10 {
     fn next(&self, _: &str) -> Vec<(&'static str, String)> {
         vec![
             (
-                "Train on CIFAR-10 itself: unpack cifar-10-binary.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html, and run the demo again:",
+                "Train on CIFAR-10 itself: unpack cifar-10-binary.tar.gz of \
+                 https://www.cs.toronto.edu/~kriz/cifar.html, and run the demo again:",
                 format!("tar xzf cifar-10-binary.tar.gz -C {DATA}"),
             ),
             ("See what trains at which rate in which epoch:", format!("{HOST} plan {}", config(self.name()))),

@@ -103,7 +103,8 @@ fn lines(pairs: &[(Scene, Scene)]) -> String {
         let (premise, hypothesis, label) = (*premise, *hypothesis, label(*premise, *hypothesis));
         let (sentence1, sentence2) = (premise.sentence(), hypothesis.sentence());
         let id = format!("{:08x}", hash(&[sentence1.as_str(), sentence2.as_str()].concat()) >> 32);
-        let row = json!({ "pairID": id, "genre": "made", "sentence1": sentence1, "sentence2": sentence2, "gold_label": label });
+        let row = json!({ "pairID": id, "genre": "made", "sentence1": sentence1, "sentence2": sentence2,
+            "gold_label": label });
         row.to_string() + "\n"
     };
     pairs.iter().map(line).collect()

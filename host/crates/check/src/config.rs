@@ -56,8 +56,8 @@ fn builds(subject: &mut Subject) -> Verdict {
         Ok(_) => Ok(Outcome::passed()),
         // Nothing else of the id can be looked at: not to be passed over as skipped.
         Err(error) => {
-            let hint = "every key needs a default that can be used, or none; where an id is nothing without a schedule or the like, give one \
-                        with --config";
+            let hint = "every key needs a default that can be used, or none; where an id is nothing without \
+                        a schedule or the like, give one with --config";
             Err(Outcome::failed(error.to_string(), "an instance", hint))
         }
     }
@@ -96,7 +96,8 @@ fn defaults(subject: &mut Subject) -> Verdict {
     if wrong.is_empty() {
         return Ok(Outcome::passed());
     }
-    let hint = "schema, reading and writing come from one `#[derive(Config)]`; a hand-written `Config` has to keep them together";
+    let hint = "schema, reading and writing come from one `#[derive(Config)]`; a hand-written `Config` has \
+                to keep them together";
     Err(Outcome::failed(wrong.join("; "), "the defaults of the schema", hint))
 }
 
@@ -132,7 +133,8 @@ fn round_trip(subject: &mut Subject) -> Verdict {
             Err(error) => Value::String(error.to_string()),
         };
         if !same(&first, &found) {
-            let hint = "`to_value` has to write every key as `from_value` reads it: a run directory's config.toml is read again on resuming";
+            let hint = "`to_value` has to write every key as `from_value` reads it: a run directory's \
+                        config.toml is read again on resuming";
             return Err(Outcome::failed(found.to_string(), first.to_string(), hint));
         }
         trips += 1;
@@ -174,7 +176,8 @@ fn unknown_key(subject: &mut Subject) -> Verdict {
     if wrong.is_empty() {
         return Ok(Outcome::passed());
     }
-    let hint = "a misspelt key would be passed over in silence: `ObjectReader::finish` refuses it, as the derived `Config` does";
+    let hint = "a misspelt key would be passed over in silence: `ObjectReader::finish` refuses it, as the \
+                derived `Config` does";
     Err(Outcome::failed(wrong.join("; "), "an error that names the key", hint))
 }
 
@@ -205,7 +208,8 @@ fn bounds(subject: &mut Subject) -> Verdict {
             Outcome::noted(format!("{tried} values"))
         });
     }
-    let hint = "the schema promises a type and a range that reading does not keep: `#[config(range = …)]` writes both";
+    let hint = "the schema promises a type and a range that reading does not keep: `#[config(range = …)]` \
+                writes both";
     Err(Outcome::failed(taken.join("; "), "an error that names the key", hint))
 }
 
@@ -233,7 +237,8 @@ fn many(subject: &mut Subject) -> Verdict {
         match subject.resolved(&config) {
             Ok(_) => built += 1,
             Err(error) if error.kind() == ErrorKind::Panic => {
-                let hint = "check what goes together in `#[config(check = …)]`, and return an error instead of a panic";
+                let hint = "check what goes together in `#[config(check = …)]`, and return an error instead \
+                            of a panic";
                 return Err(Outcome::failed(
                     format!("{text}: {error}"),
                     "an instance, or an error with a reason",

@@ -68,8 +68,8 @@ const QUIET_BYTES: u64 = 64 << 10;
 
 fn loads(job: &Job) -> Verdict {
     job.file.map(&job.file.path).map(|()| Outcome::passed()).map_err(|error| {
-        let hint = "build it with `crate-type = [\"cdylib\"]` on this system; a symbol that is missing belongs to a library that was \
-                    not linked, or to another libtorch";
+        let hint = "build it with `crate-type = [\"cdylib\"]` on this system; a symbol that is missing \
+                    belongs to a library that was not linked, or to another libtorch";
         Outcome::failed(error.to_string(), "a library whose symbols all resolve when it is opened", hint)
     })
 }
@@ -84,8 +84,13 @@ fn open(file: &PluginFile) -> Result<(PluginRoot_Ref, Metadata), Outcome> {
 fn root(job: &Job) -> Verdict {
     job.file.map(&job.file.path).map_err(|error| Outcome::skipped(error.to_string()))?;
     let (_, metadata) = root_and_metadata(&job.file.path, &job.file.opened).map_err(|error| {
-        let hint = "name `export_plugin!(…)` once in the crate, and build it against a plugin-api of the host's major version";
-        Outcome::failed(error.to_string(), format!("a plugin of thaw-plugin-api {}", thaw_plugin_api::VERSION), hint)
+        let hint = "name `export_plugin!(…)` once in the crate, and build it against a plugin-api of the \
+                    host's major version";
+        Outcome::failed(
+            error.to_string(),
+            format!("a plugin of thaw-plugin-api {}", thaw_plugin_api::VERSION),
+            hint,
+        )
     })?;
     let text = serde_json::to_string(&metadata).unwrap_or_default();
     job.leave_behind(METADATA, &text)?;
@@ -144,7 +149,8 @@ fn load_time(job: &Job) -> Verdict {
         return Ok(Outcome::noted(format!("{:.1} ms", taken.as_secs_f64() * 1e3)));
     }
     let found = format!("{:.0} ms", taken.as_secs_f64() * 1e3);
-    let hint = "every command that lists plugins opens the file: work belongs into hooks, not into statics, constructors and schemas";
+    let hint = "every command that lists plugins opens the file: work belongs into hooks, not into statics, \
+                constructors and schemas";
     Err(Outcome::failed(found, format!("less than {} ms", LOAD_LIMIT.as_millis()), hint))
 }
 

@@ -23,18 +23,34 @@ use thaw_train::model::{HostModel, ModelError, Phase};
 pub(super) use forward::errors;
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::new("forward", "outputs for batches of 1, 2, 3 and 5 have their shape and are finite", Body::Model(forward::forward))
-        .after("builds")
-        .on(Reach::Small),
-    Check::new(MEASURE, "module tree, parameters, buffers and stages name the same things", Body::Model(tree::consistent))
-        .after("builds")
-        .on(Reach::All),
-    Check::new("stages-compose", "the stages one after the other are the forward", Body::Model(forward::stages_compose))
-        .after("forward")
-        .on(Reach::Small),
-    Check::new("gradients", "gradients reach every parameter that trains, and no other", Body::Model(training::gradients))
-        .after("forward")
-        .on(Reach::Small),
+    Check::new(
+        "forward",
+        "outputs for batches of 1, 2, 3 and 5 have their shape and are finite",
+        Body::Model(forward::forward),
+    )
+    .after("builds")
+    .on(Reach::Small),
+    Check::new(
+        MEASURE,
+        "module tree, parameters, buffers and stages name the same things",
+        Body::Model(tree::consistent),
+    )
+    .after("builds")
+    .on(Reach::All),
+    Check::new(
+        "stages-compose",
+        "the stages one after the other are the forward",
+        Body::Model(forward::stages_compose),
+    )
+    .after("forward")
+    .on(Reach::Small),
+    Check::new(
+        "gradients",
+        "gradients reach every parameter that trains, and no other",
+        Body::Model(training::gradients),
+    )
+    .after("forward")
+    .on(Reach::Small),
     Check::new(
         "frozen-untouched",
         "a step leaves frozen parameters and the statistics of frozen modules alone",
@@ -49,7 +65,8 @@ pub(super) const CHECKS: &[Check] = &[
     .after("forward"),
     Check::new(
         "precision",
-        "it computes in the precisions that it declares: in float32, and under autocast in bfloat16 to nearly the same",
+        "it computes in the precisions that it declares: in float32, and under autocast in bfloat16 to \
+         nearly the same",
         Body::Model(precision::precision),
     )
     .after("gradients"),
@@ -72,8 +89,14 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .after("gradients")
     .twice(),
-    Check::new("restart", "a second model in one process does what the first did", Body::Model(instances::restart)).after("deterministic"),
-    Check::new("two-instances", "two models at once share nothing", Body::Model(instances::two_instances)).after("forward"),
+    Check::new(
+        "restart",
+        "a second model in one process does what the first did",
+        Body::Model(instances::restart),
+    )
+    .after("deterministic"),
+    Check::new("two-instances", "two models at once share nothing", Body::Model(instances::two_instances))
+        .after("forward"),
 ];
 
 /// The check that counts a model's parameters, and where it leaves the number.

@@ -114,7 +114,8 @@ fn threads(subject: &mut Subject) -> Verdict {
     let deadline = Instant::now() + THREAD_GRACE;
     while let Some(left) = before.more() {
         if Instant::now() > deadline {
-            let hint = "end and join threads in `teardown` and in `Drop`: runs that follow share the process with them";
+            let hint = "end and join threads in `teardown` and in `Drop`: runs that follow share the process \
+                        with them";
             return Err(Outcome::failed(format!("threads left: {left}"), "none", hint));
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -165,7 +166,8 @@ fn torch_state(subject: &mut Subject) -> Verdict {
     if changes.is_empty() {
         return Ok(Outcome::passed());
     }
-    let hint = "hold a guard (`tch::no_grad_guard`, `tch::no_grad(|| …)`) no longer than a hook; draw from a generator of your own";
+    let hint = "hold a guard (`tch::no_grad_guard`, `tch::no_grad(|| …)`) no longer than a hook; draw from a \
+                generator of your own";
     Err(Outcome::failed(format!("changed: {}", changes.join(", ")), "all as before", hint))
 }
 
@@ -215,7 +217,8 @@ fn memory(subject: &mut Subject) -> Verdict {
         growth as f64 / (1 << 20) as f64,
         growth / steps as u64
     );
-    let hint = "something is kept at each step: a list that grows, a tensor with its graph (`detach` it), `mem::forget`";
+    let hint = "something is kept at each step: a list that grows, a tensor with its graph (`detach` it), \
+                `mem::forget`";
     Err(Outcome::failed(found, format!("less than {} MiB", GROWTH >> 20), hint))
 }
 

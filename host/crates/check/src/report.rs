@@ -82,7 +82,8 @@ impl<'s> Report<'s> {
     fn check_json(&self, checked: &Checked) -> Value {
         let (kind, id) = checked.item.clone().unzip();
         let mut object = json!({
-            "check": checked.check.id, "kind": kind, "id": id, "seconds": checked.seconds, "description": checked.check.description,
+            "check": checked.check.id, "kind": kind, "id": id, "seconds": checked.seconds,
+            "description": checked.check.description,
         });
         if let (Value::Object(table), Ok(Value::Object(outcome))) =
             (&mut object, serde_json::to_value(&checked.outcome))
@@ -132,7 +133,8 @@ pub fn lines(suite: &Suite, checked: &Checked) -> String {
             row("expected", checked.check.description);
             row(
                 "hint",
-                "a plugin never ends the process: return an error; unsafe code and `exit` are the usual reasons",
+                "a plugin never ends the process: return an error; unsafe code and `exit` are the usual \
+                 reasons",
             );
         }
         Outcome::TimedOut { details } => {

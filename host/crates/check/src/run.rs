@@ -220,14 +220,16 @@ fn runs(subject: &mut Subject) -> Verdict {
         }
         // Groups that no run accepts are the matter of their own check.
         if !report.epochs.is_empty() && error.kind() != ErrorKind::Groups {
-            let hint = "look at the model in `setup` or `freeze_before_training`, so that a run ends before hours of training, not after";
+            let hint = "look at the model in `setup` or `freeze_before_training`, so that a run ends before \
+                        hours of training, not after";
             let found = format!("{}: {} {error}", tree.name, place(&report));
             return Err(Outcome::failed(found, "a run to its end, or an error before its first epoch", hint));
         }
         refused.push(format!("{} ({})", tree.name, error.message()));
     }
     if ran.is_empty() {
-        let hint = "modules are named otherwise here: give their paths with --config, so that there is something to check";
+        let hint = "modules are named otherwise here: give their paths with --config, so that there is \
+                    something to check";
         return Err(Outcome::warning(
             format!("refused: {}", refused.join("; ")),
             "a run over one of these models",
@@ -269,7 +271,8 @@ fn groups_sound(subject: &mut Subject) -> Verdict {
     }
 }
 
-const DETERMINISM: &str = "the clock, addresses, the order of a HashMap, a generator that is not seeded: take another source, or a BTreeMap";
+const DETERMINISM: &str = "the clock, addresses, the order of a HashMap, a generator that is not seeded: \
+                           take another source, or a BTreeMap";
 
 fn deterministic(subject: &mut Subject) -> Verdict {
     let mut trace = Trace::new();

@@ -67,7 +67,8 @@ fn unsaved(error: &Error) -> Outcome {
 
 fn round_trip(subject: &mut Subject) -> Verdict {
     let states = states(subject)?;
-    let hint = "each field that changes is marked `#[config(state)]`; a hand-written `load_state` reads all that `state` writes";
+    let hint = "each field that changes is marked `#[config(state)]`; a hand-written `load_state` reads all \
+                that `state` writes";
     for state in &states {
         subject.job().doing(&format!("loading {state}"));
         let mut instance = subject.instance()?;
@@ -138,7 +139,8 @@ fn refused(subject: &mut Subject) -> Verdict {
         subject.job().doing(&format!("loading {name}"));
         match load(&mut instance, &text) {
             Ok(()) => {
-                let hint = "a checkpoint of another plugin would be taken in silence: refuse entries that are missing, of another type or unknown";
+                let hint = "a checkpoint of another plugin would be taken in silence: refuse entries that \
+                            are missing, of another type or unknown";
                 return Err(Outcome::failed(format!("{name} was taken"), "an error", hint));
             }
             Err(error) if error.kind() == ErrorKind::Panic => {
@@ -193,8 +195,8 @@ fn resume(subject: &mut Subject) -> Verdict {
     Ok(Outcome::noted(format!("{} epochs, {} configurations", USUAL.epochs, configs.len())))
 }
 
-const RESUME: &str = "a field that changes in a run is not in its state: mark it `#[config(state)]`, or let it follow from the epoch; \
-                      tensors are no state: write them into it as numbers; \
+const RESUME: &str = "a field that changes in a run is not in its state: mark it `#[config(state)]`, or let \
+                      it follow from the epoch; tensors are no state: write them into it as numbers; \
                       `freeze_before_training` does not run again";
 
 fn resumed_after(

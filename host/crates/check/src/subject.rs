@@ -23,7 +23,8 @@ impl Subject {
     /// Opens the plugin of a job.
     ///
     /// # Errors
-    /// [`Outcome::Skipped`] where the host refuses the plugin, or where it is not known how to configure the id.
+    /// [`Outcome::Skipped`] where the host refuses the plugin, or where it is not known how to configure the
+    /// id.
     pub fn open(job: Job) -> Result<Self, Outcome> {
         thaw_torch::init().map_err(|error| Outcome::skipped(error.to_string()))?;
         let mut plugins = PluginSet::default();

@@ -134,8 +134,8 @@ impl DataConfig {
         }
     }
 
-    /// The same data with the names of its classes in this order; none of them says nothing. Where classes are
-    /// named by folders or by the files of CIFAR-10, and where the target is a number, it is as it was.
+    /// The same data with the names of its classes in this order; none of them says nothing. Where classes
+    /// are named by folders or by the files of CIFAR-10, and where the target is a number, it is as it was.
     pub fn with_classes(&self, names: &[String]) -> DataConfig {
         let mut config = self.clone();
         let classes = match &mut config.source {

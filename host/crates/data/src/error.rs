@@ -129,7 +129,8 @@ pub enum DataError {
     },
     /// More classes in the data than in the model.
     #[error(
-        "the data has {found} classes ({names}) but the model has {expected}; set the model's num_classes to {found}"
+        "the data has {found} classes ({names}) but the model has {expected}; set the model's num_classes to \
+         {found}"
     )]
     TooManyClasses {
         /// Classes of the data.

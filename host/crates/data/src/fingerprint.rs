@@ -43,7 +43,8 @@ impl FileStamps {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     samples: usize,
-    /// Hash of what the samples are called, relative to the data's root; 0 where all rows of a file are meant.
+    /// Hash of what the samples are called, relative to the data's root; 0 where all rows of a file are
+    /// meant.
     names: u64,
     /// Hash of the samples' classes; 0 without classes.
     labels: u64,

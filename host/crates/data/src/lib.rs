@@ -28,8 +28,8 @@
 //! holds one [`Dataset`] per [`Split`]; a [`Loader`] walks one epoch of a split and yields a
 //! [`Batch`] at a time, made by threads ahead of the training step.
 //!
-//! Data that this module does not know the form of comes as [`Samples`]: a plugin's, or that of a program that
-//! embeds the trainer.
+//! Data that this module does not know the form of comes as [`Samples`]: a plugin's, or that of a program
+//! that embeds the trainer.
 //!
 //! The order of an epoch depends on the seed and the epoch alone, the augmentation of a picture on the seed,
 //! the epoch and the sample: neither the number of threads nor the batch at which an epoch is taken up again

@@ -62,8 +62,8 @@ pub(crate) fn split(
         let mut expected = "a share that leaves samples on both sides".to_owned();
         if classes > 1 && classes * 2 > dataset.len() {
             expected += &format!(
-                ", of each of the {classes} classes; labels that are numbers to be predicted, not classes, need \
-                 `target = \"value\"` in [data]"
+                ", of each of the {classes} classes; labels that are numbers to be predicted, not classes, \
+                 need `target = \"value\"` in [data]"
             );
         }
         return Err(DataError::value("val_split", found, expected));

@@ -209,7 +209,8 @@ pub(crate) fn warn_of_empty(path: &Path, names: &[String], classes: impl Iterato
     );
 }
 
-/// Says what is to be written where classes are numbers of which some are no whole ones: they seem to be values.
+/// Says what is to be written where classes are numbers of which some are no whole ones: they seem to be
+/// values.
 fn warn_of_fractions(path: &Path, names: &[String]) {
     let values: Option<Vec<f64>> = names.iter().map(|name| name.parse().ok()).collect();
     let is_value = |values: Vec<f64>| values.iter().any(|value| value.fract() != 0.0);

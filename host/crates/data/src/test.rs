@@ -26,9 +26,9 @@ pub struct TestData {
 }
 
 impl TestData {
-    /// Opens all samples of an input of the kind that the config trains on; of the config's own paths only the
-    /// tokenizer is read, and no share is split off. `classes` are the model's, in the order of its outputs:
-    /// labels are looked up by name, and the input need not have all of them.
+    /// Opens all samples of an input of the kind that the config trains on; of the config's own paths only
+    /// the tokenizer is read, and no share is split off. `classes` are the model's, in the order of its
+    /// outputs: labels are looked up by name, and the input need not have all of them.
     ///
     /// Pictures: a folder of class folders, a `.csv` or `.tsv` list with the config's columns (or `path` and
     /// `label`), or CIFAR-10's files. Texts: a table with the config's columns. Tensors: a file with the
@@ -164,7 +164,8 @@ fn open_pictures(
     Err(DataError::layout(
         input,
         "it has no labels",
-        "name a folder of class folders, or a .csv or .tsv list of pictures and labels (`host predict` needs none)",
+        "name a folder of class folders, or a .csv or .tsv list of pictures and labels (`host predict` needs \
+         none)",
     ))
 }
 

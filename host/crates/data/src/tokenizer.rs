@@ -29,7 +29,8 @@ pub(crate) fn open(path: &Path) -> Result<(PathBuf, Tokenizer), DataError> {
     let fail = |message: String| DataError::Tokenizer { path: path.clone(), message };
     if let Some(folder) = of_vocabulary(&path) {
         return Err(fail(format!(
-            "only its vocabulary is there, without {FILE}; make that with\n  python -c \"from transformers import AutoTokenizer; \
+            "only its vocabulary is there, without {FILE}; make that with\n  python -c \"from transformers \
+             import AutoTokenizer; \
              AutoTokenizer.from_pretrained('{0}').save_pretrained('{0}')\"",
             folder.display()
         )));
@@ -101,8 +102,8 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or("a panic without a word").to_owned()
 }
 
-/// The folder of a vocabulary without the file that is made of it: `path` is the vocabulary, or the missing file
-/// beside it.
+/// The folder of a vocabulary without the file that is made of it: `path` is the vocabulary, or the missing
+/// file beside it.
 fn of_vocabulary(path: &Path) -> Option<&Path> {
     const VOCABULARIES: [&str; 4] = ["vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model"];
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -127,7 +128,8 @@ fn broken_template(processor: &Value) -> Option<String> {
                     known.into_iter().flat_map(|known| known.keys()).map(String::as_str).collect();
                 names.sort_unstable();
                 return Some(format!(
-                    "its post-processor puts the special token `{token}` into `{key}`, but `special_tokens` has only {}",
+                    "its post-processor puts the special token `{token}` into `{key}`, but `special_tokens` \
+                     has only {}",
                     names.join(", ")
                 ));
             }
@@ -162,7 +164,8 @@ mod tests {
                 "pair": [special("[CLS]"), sequence("A"), sequence("B")],
                 "special_tokens": { "[CLS]": token("[CLS]", 1) },
             },
-            "model": { "type": "WordLevel", "vocab": { "[UNK]": 0, "[CLS]": 1, "a": 2 }, "unk_token": "[UNK]" },
+            "model": { "type": "WordLevel", "vocab": { "[UNK]": 0, "[CLS]": 1, "a": 2 },
+                "unk_token": "[UNK]" },
         })
     }
 

@@ -31,7 +31,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     persist(file, path)
 }
 
-/// A temporary file that is to get the name `path` with [`persist`], with the permissions of one that is there.
+/// A temporary file that is to get the name `path` with [`persist`], with the permissions of one that is
+/// there.
 ///
 /// # Errors
 /// The folder cannot be written.

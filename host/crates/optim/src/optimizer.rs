@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! [optimizer] table ──► OptimizerConfig ──► Optimizer { groups, state by name }
-//!                                              │ step(&Parameters): names resolved once, then one call per group
+//!                                              │ step(&Parameters): names resolved once,
+//!                                              │ then one call per group
 //! ```
 
 mod config;

@@ -55,7 +55,8 @@ pub struct RunLength {
     pub steps_per_epoch: usize,
     /// Optimizer steps, where they are fewer than the epochs have.
     pub max_steps: Option<usize>,
-    /// Optimizer steps that the epochs of a resumed run had more than `steps_per_epoch`, before its batches changed.
+    /// Optimizer steps that the epochs of a resumed run had more than `steps_per_epoch`, before its batches
+    /// changed.
     #[serde(default)]
     pub extra_steps: i64,
 }

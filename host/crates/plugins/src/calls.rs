@@ -1,9 +1,10 @@
 //! The call into a plugin that this process is in, kept where a signal handler can read it.
 //!
 //! A plugin is native code: it may end the process, crash it, or not come back. What is left to do then is to
-//! say who it was. So a pointer to the name of the call is kept for as long as the call runs: for the process,
-//! and for the thread that the call runs on, since a crash on another thread may be anybody's. Names are made
-//! once and stay for good, so that whoever reads the pointer, at whatever moment, reads a whole text.
+//! say who it was. So a pointer to the name of the call is kept for as long as the call runs: for the
+//! process, and for the thread that the call runs on, since a crash on another thread may be anybody's. Names
+//! are made once and stay for good, so that whoever reads the pointer, at whatever moment, reads a whole
+//! text.
 
 use std::cell::Cell;
 use std::collections::HashMap;

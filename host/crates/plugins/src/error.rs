@@ -11,8 +11,8 @@ use thaw_terminal::escape::{self, escape};
 pub enum PluginError {
     /// No file of this name.
     #[error(
-        "plugin `{name}` was not found; looked for {names} in {places}{hint}; build it, or name its folder with --plugin-dir or \
-         $THAW_PLUGIN_PATH"
+        "plugin `{name}` was not found; looked for {names} in {places}{hint}; build it, or name its folder \
+         with --plugin-dir or $THAW_PLUGIN_PATH"
     )]
     NotFound {
         /// As asked for.
@@ -26,8 +26,9 @@ pub enum PluginError {
     },
     /// A checkpoint names a file, which is not taken from it.
     #[error(
-        "the run of this checkpoint had a plugin from the file {}; a checkpoint may be somebody else's, so that no file is \
-         taken from it, and there is no plugin `{}` in {places}; if you trust that file, name it with --plugin {}",
+        "the run of this checkpoint had a plugin from the file {}; a checkpoint may be somebody else's, so \
+         that no file is taken from it, and there is no plugin `{}` in {places}; if you trust that file, \
+         name it with --plugin {}",
         escape::path(file),
         escape(name),
         escape::path(file)
@@ -42,8 +43,9 @@ pub enum PluginError {
     },
     /// A strategy that took over in a run; the run directory is not where its code comes from.
     #[error(
-        "strategy `{}` of plugin `{}` took over in this run from a file; a run directory may be somebody else's, so that no \
-         plugin is taken from it; if you trust this one, name it with --plugin {} (SHA-256 {})",
+        "strategy `{}` of plugin `{}` took over in this run from a file; a run directory may be somebody \
+         else's, so that no plugin is taken from it; if you trust this one, name it with --plugin {} \
+         (SHA-256 {})",
         escape(id),
         escape(plugin),
         escape::path(file),
@@ -60,7 +62,8 @@ pub enum PluginError {
         sha256: String,
     },
     /// The system's loader refuses the file.
-    #[error("{}: not a library that can be loaded here: {reason}; expected what cargo builds of a crate with `crate-type = [\"cdylib\"]`", path.display())]
+    #[error("{}: not a library that can be loaded here: {reason}; expected what cargo builds of a crate with \
+             `crate-type = [\"cdylib\"]`", path.display())]
     NoLibrary {
         /// The file.
         path: PathBuf,
@@ -69,7 +72,8 @@ pub enum PluginError {
     },
     /// A library without a root.
     #[error(
-        "{}: a library, but no Thaw plugin; does its crate say `crate-type = [\"cdylib\"]` and `export_plugin!(…)`?",
+        "{}: a library, but no Thaw plugin; does its crate say `crate-type = [\"cdylib\"]` and \
+         `export_plugin!(…)`?",
         path.display()
     )]
     NoPlugin {
@@ -78,7 +82,8 @@ pub enum PluginError {
     },
     /// Built against another major version of plugin-api, or with a layout that does not fit.
     #[error(
-        "{}: built against thaw-plugin-api {found}, this host has {expected}: rebuild the plugin against {major}.x",
+        "{}: built against thaw-plugin-api {found}, this host has {expected}: rebuild the plugin against \
+         {major}.x",
         path.display()
     )]
     PluginApi {
@@ -94,13 +99,15 @@ pub enum PluginError {
         details: String,
     },
     /// A panic would end the process.
-    #[error("{}: built with `panic = \"abort\"`; build it with `panic = \"unwind\"`, so that a panic can be reported", path.display())]
+    #[error("{}: built with `panic = \"abort\"`; build it with `panic = \"unwind\"`, so that a panic can be \
+             reported", path.display())]
     PanicAborts {
         /// The file.
         path: PathBuf,
     },
     /// Built for another libtorch.
-    #[error("{}: built for {found}, this host has {expected}: build both with the same libtorch and tch", path.display())]
+    #[error("{}: built for {found}, this host has {expected}: build both with the same libtorch and \
+             tch", path.display())]
     Libtorch {
         /// The file.
         path: PathBuf,
@@ -118,7 +125,8 @@ pub enum PluginError {
         reason: String,
     },
     /// Two plugins offer the same id.
-    #[error("the {kind} `{id}` is offered twice, by {} and by {}: load one of them", first.display(), second.display())]
+    #[error("the {kind} `{id}` is offered twice, by {} and by {}: load one of \
+             them", first.display(), second.display())]
     DuplicateId {
         /// Strategy, callback or model.
         kind: Kind,
@@ -140,7 +148,8 @@ pub enum PluginError {
         hint: String,
     },
     /// A file that is not the one pinned by the run config.
-    #[error("{}: its SHA-256 is {found}, the run config pins {expected}; if the file is meant, pin it with `host plugin lock CONFIG`", path.display())]
+    #[error("{}: its SHA-256 is {found}, the run config pins {expected}; if the file is meant, pin it with \
+             `host plugin lock CONFIG`", path.display())]
     Pin {
         /// The file.
         path: PathBuf,

@@ -8,8 +8,8 @@ use super::compatibility::check_metadata;
 use super::{LoadedPlugin, PluginError};
 
 impl LoadedPlugin {
-    /// What [`this_program!`](thaw_plugin_api::this_program) says that the program offers, as if it came from a
-    /// plugin. Its events go into the program's log as they are, and errors name the program's file.
+    /// What [`this_program!`](thaw_plugin_api::this_program) says that the program offers, as if it came from
+    /// a plugin. Its events go into the program's log as they are, and errors name the program's file.
     ///
     /// # Errors
     /// An id that is not made of `a-z`, `0-9` and `-`, or one that is there twice.

@@ -238,7 +238,8 @@ impl PluginSet {
         let plugins = self.plugins.iter().map(|plugin| {
             let metadata = plugin.metadata();
             json!({
-                "name": metadata.name, "version": metadata.version, "plugin_api": metadata.plugin_api, "rustc": metadata.rustc,
+                "name": metadata.name, "version": metadata.version, "plugin_api": metadata.plugin_api,
+                "rustc": metadata.rustc,
                 "path": plugin.path().to_string_lossy(), "sha256": plugin.sha256(),
                 "ids": metadata.items.iter().map(|item| item.id.as_str()).collect::<Vec<_>>(),
             })

@@ -143,8 +143,8 @@ fn in_memory(path: &Path, original: &mut File) -> io::Result<(PathBuf, Place, St
     Ok((opened, Place::Memory(memory), sha256))
 }
 
-/// The limit on the size of files that this process writes (`ulimit -f`), lifted as far as the system lets it while
-/// this lives. A file in memory counts like one on a disk, which the limit is meant for.
+/// The limit on the size of files that this process writes (`ulimit -f`), lifted as far as the system lets it
+/// while this lives. A file in memory counts like one on a disk, which the limit is meant for.
 #[cfg(target_os = "linux")]
 struct FileSizeLimit(rustix::process::Rlimit);
 

@@ -27,7 +27,10 @@ fn load() -> Result<()> {
     let path = library_path()?;
     let refused = |reason: String| TorchError::OpenCuda { path: path.clone(), reason };
     if !path.exists() {
-        return Err(refused("no such file: this libtorch was built for the CPU. `cargo xtask libtorch` fetches the CUDA build".to_owned()));
+        return Err(refused(
+            "no such file: this libtorch was built for the CPU. `cargo xtask libtorch` fetches the CUDA build"
+                .to_owned(),
+        ));
     }
     open_globally(&path).map_err(refused)
 }

@@ -56,8 +56,8 @@ impl<'a> FromIterator<&'a Tensor> for TensorList {
 }
 
 /// `torch.nn.utils.clip_grad_norm_`: scales the gradients by `max_norm / (norm + 1e-6)` where that is below
-/// one. Gives the norm before. As there, a norm that is not finite makes every gradient NaN: check the result.
-/// Read late, nothing waits for the device; the gradients are the same.
+/// one. Gives the norm before. As there, a norm that is not finite makes every gradient NaN: check the
+/// result. Read late, nothing waits for the device; the gradients are the same.
 pub fn clip_grad_norm(parameters: &TensorList, max_norm: f64, reads: Reads) -> Result<Reading> {
     let (mut norm, mut late) = (0.0, std::ptr::null_mut());
     let (wait, n) = (reads == Reads::AtOnce, parameters.len());

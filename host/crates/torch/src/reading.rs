@@ -140,8 +140,8 @@ fn stacked(tensors: &[&Tensor]) -> Result<Tensor> {
 
 fn to_host(tensor: &Tensor) -> Result<(Tensor, Option<Event>)> {
     let (mut copy, mut event) = (std::ptr::null_mut(), std::ptr::null_mut());
-    // SAFETY: `tensor` lives through the call; on success the shim stores a tensor and perhaps an event, which
-    // this function takes over.
+    // SAFETY: `tensor` lives through the call; on success the shim stores a tensor and perhaps an event,
+    // which this function takes over.
     call("copying to the host", |error| unsafe {
         ffi::thaw_copy_to_host(tensor.as_ptr(), &mut copy, &mut event, error)
     })?;

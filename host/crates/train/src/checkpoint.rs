@@ -40,7 +40,8 @@ pub const BEST: &str = "best";
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// There is none.
-    #[error("{}: no checkpoint; expected a run directory, or a folder with {MODEL} and {STATE}", path.display())]
+    #[error("{}: no checkpoint; expected a run directory, or a folder with {MODEL} and \
+             {STATE}", path.display())]
     NotFound {
         /// Where it was looked for.
         path: PathBuf,
@@ -57,8 +58,8 @@ pub enum CheckpointError {
     },
     /// The state itself is damaged.
     #[error(
-        "{}: the file is damaged: its SHA-256 is {found}, {STATE_SHA256} says {expected} (who has changed it on purpose removes \
-         {STATE_SHA256})",
+        "{}: the file is damaged: its SHA-256 is {found}, {STATE_SHA256} says {expected} (who has changed it \
+         on purpose removes {STATE_SHA256})",
         path.display()
     )]
     DamagedState {
@@ -71,8 +72,8 @@ pub enum CheckpointError {
     },
     /// The checkpoint that a run goes on from is damaged or missing, and there is another.
     #[error(
-        "{}: {reason}. The newest checkpoint that is whole is of step {step}: go on from it with --resume {} (records after it are \
-         cut)",
+        "{}: {reason}. The newest checkpoint that is whole is of step {step}: go on from it with --resume {} \
+         (records after it are cut)",
         run_dir.display(), whole.display()
     )]
     Last {
@@ -87,7 +88,8 @@ pub enum CheckpointError {
     },
     /// A run has written none.
     #[error(
-        "{}: no checkpoint: the run ended before its first one. Start it again in the same directory: fit CONFIG --run-dir {}",
+        "{}: no checkpoint: the run ended before its first one. Start it again in the same directory: fit \
+         CONFIG --run-dir {}",
         run_dir.display(), run_dir.display()
     )]
     BeforeTheFirst {

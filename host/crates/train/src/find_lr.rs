@@ -82,7 +82,8 @@ impl FindLr {
         if self.num_training < self.skip_begin.saturating_add(self.skip_end).saturating_add(2) {
             let (steps, begin, end) = (self.num_training, self.skip_begin, self.skip_end);
             return Some(format!(
-                "{steps} steps, of which the first {begin} and the last {end} are skipped: expected at least 2 more"
+                "{steps} steps, of which the first {begin} and the last {end} are skipped: expected at least \
+                 2 more"
             ));
         }
         if self.early_stop_threshold.is_nan() || self.early_stop_threshold <= 1.0 {

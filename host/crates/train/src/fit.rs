@@ -1,7 +1,7 @@
 //! Training: the loop, in Lightning's order of hooks.
 //!
-//! [`Fit`] holds a run: its state and its strategies and callbacks. [`Fit::run`] trains it from where it stands, and
-//! tells [`events`] of it.
+//! [`Fit`] holds a run: its state and its strategies and callbacks. [`Fit::run`] trains it from where it
+//! stands, and tells [`events`] of it.
 
 mod anomaly;
 pub mod audit;

@@ -270,7 +270,8 @@ impl HostModel {
             return Ok(());
         }
         let reason = format!(
-            "the data has {classes} classes, so that a label is outside 0..{width}: the model has {width} classes, set num_classes to {classes}"
+            "the data has {classes} classes, so that a label is outside 0..{width}: the model has {width} \
+             classes, set num_classes to {classes}"
         );
         Err(ModelError::Data { model: self.id.clone(), reason })
     }

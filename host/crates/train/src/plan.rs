@@ -1,8 +1,8 @@
 //! What a run will train at which rate, from its strategies and its scheduler alone: no data is read, nothing
 //! trains.
 //!
-//! The order is that of every run ([`thaw_plugin_api::drive`]), without the hooks of what is computed. Metrics
-//! do not exist here: a strategy that waits for one stays where it is, and says so.
+//! The order is that of every run ([`thaw_plugin_api::drive`]), without the hooks of what is computed.
+//! Metrics do not exist here: a strategy that waits for one stays where it is, and says so.
 
 mod amounts;
 mod json;

@@ -57,8 +57,8 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Makes `runs/<name>-<time>`, or the first free name after it: of two runs that start in one second, each
-    /// gets its own.
+    /// Makes `runs/<name>-<time>`, or the first free name after it: of two runs that start in one second,
+    /// each gets its own.
     fn create(name: &str) -> Result<PathBuf, Error> {
         let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
         let time = now

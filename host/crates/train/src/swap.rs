@@ -4,7 +4,8 @@
 //! ```text
 //! asker                                run
 //! swap-request.json ────────────────►  between two batches: opens the plugin, makes the strategy
-//!   (withdrawn by removing it)         at its next epoch: takes the request; the new strategy takes over, or the old stays
+//!   (withdrawn by removing it)         at its next epoch: takes the request; the new strategy takes
+//!                                      over, or the old one stays
 //!        swap-answer-<token>.json  ◄── either way says so; what ran since when is in swaps.json
 //! ```
 //!

@@ -1,8 +1,8 @@
 //! Training as a library: a Rust program that has a model and data of its own.
 //!
-//! The program says what it has with [`this_program!`](thaw_plugin_api::this_program), in the traits of a plugin's
-//! author, and trains it by a run config. Everything that `host fit` does is there: freezing and thawing,
-//! checkpoints, records, resuming. Plugin files can be loaded beside it.
+//! The program says what it has with [`this_program!`](thaw_plugin_api::this_program), in the traits of a
+//! plugin's author, and trains it by a run config. Everything that `host fit` does is there: freezing and
+//! thawing, checkpoints, records, resuming. Plugin files can be loaded beside it.
 //!
 //! ```no_run
 //! use serde_json::json;
@@ -60,8 +60,8 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Trains what the program offers, by a run config in the form of JSON: tables and keys are those of a file.
-    /// Relative paths start in the working directory.
+    /// Trains what the program offers, by a run config in the form of JSON: tables and keys are those of a
+    /// file. Relative paths start in the working directory.
     ///
     /// # Errors
     /// A key that there is not or a value that does not fit; an id that the program offers twice.

@@ -20,7 +20,8 @@ pub enum WeightsError {
 
     /// The file is of no format that holds weights.
     #[error(
-        "{}: this is {found}; expected .safetensors, a .pt/.pth/.bin/.ckpt written by torch.save, or a run directory",
+        "{}: this is {found}; expected .safetensors, a .pt/.pth/.bin/.ckpt written by torch.save, or a run \
+         directory",
         shown(path)
     )]
     UnknownFormat {
@@ -41,8 +42,9 @@ pub enum WeightsError {
 
     /// The pickle asks Python to call something that builds no tensor. Nothing was called.
     #[error(
-        "{}: refused: its pickle {what}, which has no place in weights. Nothing was run. PyTorch would run it: do not open the \
-         file with torch.load(weights_only=False); ask its author for a .safetensors file",
+        "{}: refused: its pickle {what}, which has no place in weights. Nothing was run. PyTorch would run \
+         it: do not open the file with torch.load(weights_only=False); ask its author for a .safetensors \
+         file",
         shown(path)
     )]
     Refused {
@@ -53,7 +55,7 @@ pub enum WeightsError {
     },
 
     /// The file is cut off, has flipped bits or contradicts itself.
-    #[error("{}: {}{}", shown(path), tensor.as_ref().map(|name| format!("tensor '{}': ", escape(name))).unwrap_or_default(), escape(reason))]
+    #[error("{}: {}{}", shown(path), of_tensor(tensor.as_deref()), escape(reason))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -65,8 +67,8 @@ pub enum WeightsError {
 
     /// A TorchScript archive: code and weights in one.
     #[error(
-        "{}: this is a TorchScript archive (torch.jit.save), not a state dict; train it with `[model] id = \"torchscript\"`, or save \
-         its weights in Python with torch.save(module.state_dict(), …)",
+        "{}: this is a TorchScript archive (torch.jit.save), not a state dict; train it with `[model] id = \
+         \"torchscript\"`, or save its weights in Python with torch.save(module.state_dict(), …)",
         shown(path)
     )]
     TorchScript {
@@ -77,7 +79,8 @@ pub enum WeightsError {
     /// A program of `torch.export.save`: a graph and its weights.
     #[error(
         "{}: this is an exported program (torch.export.save), not a state dict; train it with `[model] id = \
-         \"torch-export\"`, or save its weights in Python with torch.save(torch.export.load(…).state_dict, …)",
+         \"torch-export\"`, or save its weights in Python with torch.save(torch.export.load(…).state_dict, \
+         …)",
         shown(path)
     )]
     ExportedProgram {
@@ -103,8 +106,9 @@ pub enum WeightsError {
 
     /// A file named by an `hf://` address is neither in the local cache nor to be had from the hub.
     #[error(
-        "{address}: not in the Hugging Face cache ({}), and {reason}. Fetch it with `{fetch}` where there is a network and copy \
-         that directory here (HF_HOME or HF_HUB_CACHE may name another place), or give the path of a downloaded file",
+        "{address}: not in the Hugging Face cache ({}), and {reason}. Fetch it with `{fetch}` where there is \
+         a network and copy that directory here (HF_HOME or HF_HUB_CACHE may name another place), or give \
+         the path of a downloaded file",
         shown(looked_in)
     )]
     NotCached {
@@ -199,4 +203,9 @@ pub enum WeightsError {
         /// What is wrong.
         reason: String,
     },
+}
+
+/// What a message about one tensor begins with.
+fn of_tensor(name: Option<&str>) -> String {
+    name.map_or_else(String::new, |name| format!("tensor '{}': ", escape(name)))
 }

@@ -10,7 +10,8 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("head.safetensors");
 //! let weight = Tensor::f_ones([2, 3], (Kind::Float, Device::Cpu))?;
-//! write_safetensors(&path, &[("head.weight".to_owned(), weight)], &BTreeMap::new(), &WriteOptions::default())?;
+//! let tensors = [("head.weight".to_owned(), weight)];
+//! write_safetensors(&path, &tensors, &BTreeMap::new(), &WriteOptions::default())?;
 //! // The same call reads .pt, .pth, .ckpt, .bin, shards, Hugging Face directories and Thaw's checkpoints.
 //! let weights = read(&path)?;
 //! let entry = weights.get("head.weight").expect("it was written");

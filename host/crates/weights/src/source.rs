@@ -16,8 +16,8 @@ pub(super) const IN_DIRECTORY: [&str; 4] = [
     "pytorch_model.bin.index.json",
 ];
 
-/// The checkpoints of a run directory that stand for it, the first that is there, as in `host predict`: each a
-/// directory, or a text file with the name of one beside it.
+/// The checkpoints of a run directory that stand for it, the first that is there, as in `host predict`: each
+/// a directory, or a text file with the name of one beside it.
 const OF_RUN: [&str; 2] = ["checkpoints/best", "checkpoints/last"];
 
 /// Opens the weights that `path` names (see [`resolve`]) and reads their names, shapes and types.

@@ -99,7 +99,8 @@ fn to_json(found: &Found) -> Value {
             let items =
                 plugin.metadata().items.iter().map(|item| json!({ "kind": item.kind, "id": item.id }));
             let (name, version) = (&plugin.metadata().name, &plugin.metadata().version);
-            json!({ "file": found.path.to_string_lossy(), "name": name, "version": version, "items": items.collect::<Vec<_>>() })
+            json!({ "file": found.path.to_string_lossy(), "name": name, "version": version,
+                "items": items.collect::<Vec<_>>() })
         }
         Err(error) => json!({ "file": found.path.to_string_lossy(), "refused": error.to_string() }),
     }

@@ -29,12 +29,14 @@ fn a_wrong_schedule_is_refused_with_file_phase_and_key() {
             "unknown key `phases[0].end.epochs`, did you mean `epoch`?",
         ),
         (
-            "[[phases]]\nname = \"a\"\nmodules = [\"head\"]\nend = { monitor = { metric = \"val_loss\", mode = \"less\" } }\n",
+            "[[phases]]\nname = \"a\"\nmodules = [\"head\"]\nend = { monitor = { metric = \"val_loss\", mode \
+             = \"less\" } }\n",
             "FILE: phase `a`: `phases[0].end.monitor.mode` is \"less\", expected one of min, max",
         ),
         (
             "[[phases]]\nname = \"a\"\nmodules = [\"heads\"]\n",
-            "FILE: phase `a`: `phases[0].modules`: the model has no module or parameter `heads`\n  help: did you mean `head`?",
+            "FILE: phase `a`: `phases[0].modules`: the model has no module or parameter `heads`\n  help: did \
+             you mean `head`?",
         ),
         (
             "[[phases]]\nname = \"a\"\nmodules = [\"head\"]\noptimizer = { id = 3 }\n",
@@ -52,9 +54,8 @@ fn a_wrong_schedule_is_refused_with_file_phase_and_key() {
 fn phases_that_do_not_go_together_are_refused() {
     let last = json!({ "name": "z", "modules": ["*"] });
     let refused = |phase: Value| {
-        refusal(
-            json!({ "phases": [{ "name": "head", "modules": ["head"], "end": { "epoch": 3 } }, phase, last] }),
-        )
+        refusal(json!({ "phases": [{ "name": "head", "modules": ["head"], "end": { "epoch": 3 } }, phase,
+                last] }))
     };
     let cases = [
         (
@@ -85,7 +86,8 @@ fn phases_that_do_not_go_together_are_refused() {
             "phase `b`: `phases[1].freeze`: nothing is left that trains",
         ),
         (
-            json!({ "name": "b", "modules": ["backbone"], "lr": { "ratio": 1, "of": "haed" }, "end": { "epoch": 4 } }),
+            json!({ "name": "b", "modules": ["backbone"], "lr": { "ratio": 1, "of": "haed" },
+                "end": { "epoch": 4 } }),
             "`lr.of` names `haed`, expected an earlier phase, did you mean `head`?",
         ),
         (
@@ -112,7 +114,10 @@ fn a_metric_that_there_is_not_is_named_with_the_nearest() -> Result<()> {
     ] });
     let error = with_losses(config)?.fit().err().map(|error| error.to_string()).unwrap_or_default();
     assert!(
-        error.contains("phase `a`: `phases[0].end.monitor.metric`: `val_los` is no metric of this run; did you mean `val_loss`?"),
+        error.contains(
+            "phase `a`: `phases[0].end.monitor.metric`: `val_los` is no metric of this run; did you mean \
+             `val_loss`?"
+        ),
         "{error}"
     );
     Ok(())

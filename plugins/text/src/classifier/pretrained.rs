@@ -62,8 +62,8 @@ impl TextClassifier {
         if base == "backbone" && config.kind == EncoderKind::Bert && pooling != Pooling::Pooler {
             notes.push((
                 "classifier".to_owned(),
-                "`classifier` was trained on BERT's pooler: `layout = \"sequence-classification\"` in [model] takes \
-                 both from the file"
+                "`classifier` was trained on BERT's pooler: `layout = \"sequence-classification\"` in \
+                 [model] takes both from the file"
                     .to_owned(),
             ));
         }

@@ -24,7 +24,8 @@ pub enum SizeError {
         reason: String,
     },
     /// The file describes another kind of model.
-    #[error("`config`: {} is of model_type `{found}`, expected {expected}{}", path.display(), hint.as_deref().unwrap_or_default())]
+    #[error("`config`: {} is of model_type `{found}`, expected \
+             {expected}{}", path.display(), hint.as_deref().unwrap_or_default())]
     Family {
         /// The file.
         path: PathBuf,

@@ -19,8 +19,8 @@ pub struct HubConfig {
 }
 
 impl HubConfig {
-    /// Reads the file (a folder stands for its `config.json`) and checks that it describes one of `families`; `ids` names the models that take other
-    /// ones.
+    /// Reads the file (a folder stands for its `config.json`) and checks that it describes one of `families`;
+    /// `ids` names the models that take other ones.
     ///
     /// # Errors
     /// No such file, no JSON object, another family.

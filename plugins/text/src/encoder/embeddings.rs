@@ -58,7 +58,8 @@ impl Embeddings {
         }
         let words = self.words.forward(input_ids).map_err(|error| {
             error.context(format_args!(
-                "cannot look up the tokens: the model has a vocabulary of {}, does the tokenizer belong to it?",
+                "cannot look up the tokens: the model has a vocabulary of {}, does the tokenizer belong to \
+                 it?",
                 self.config.vocab_size
             ))
         })?;

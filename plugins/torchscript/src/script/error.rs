@@ -14,10 +14,12 @@ pub enum LoadError {
     #[error("{}: {}", .0.display(), .1)]
     Unreadable(PathBuf, String),
     /// It holds weights without code, as `torch.save` writes.
-    #[error("{} holds weights without code (a state_dict, or a pickled module), expected TorchScript", .0.display())]
+    #[error("{} holds weights without code (a state_dict, or a pickled module), expected \
+             TorchScript", .0.display())]
     NoCode(PathBuf),
     /// It is a program of `torch.export.save`.
-    #[error("{} is an exported program (torch.export.save), expected TorchScript (torch.jit.save)", .0.display())]
+    #[error("{} is an exported program (torch.export.save), expected TorchScript \
+             (torch.jit.save)", .0.display())]
     Exported(PathBuf),
     /// It is none of PyTorch's zip files.
     #[error("{} is no TorchScript file, or it is cut off: it has not the end of a zip archive", .0.display())]
@@ -37,11 +39,13 @@ impl LoadError {
     pub fn with_help(self) -> Error {
         let help = match self {
             Self::Missing(_) => {
-                "its code is needed whenever the model is built: put it back, or say where it is now with `--set model.path=…`"
+                "its code is needed whenever the model is built: put it back, or say where it is now with \
+                 `--set model.path=…`"
             }
             Self::Exported(_) => "train it with `id = \"torch-export\"` in [model] (plugin `torch_export`)",
             _ => {
-                "write it with `torch.jit.script(module).save(…)`, or `torch.jit.trace(module.eval(), example).save(…)`"
+                "write it with `torch.jit.script(module).save(…)`, or `torch.jit.trace(module.eval(), \
+                 example).save(…)`"
             }
         };
         Error::of(ErrorKind::Config, self).help(help)

@@ -28,7 +28,8 @@ extern "C" fn metadata() -> RString {
         "plugin_api": thaw_plugin_api::VERSION,
         "rustc": "rustc",
         "panic_unwinds": true,
-        "items": [{ "kind": "callback", "id": Idle::ID, "description": "Does nothing.", "schema": Idle::schema() }],
+        "items": [{ "kind": "callback", "id": Idle::ID, "description": "Does nothing.",
+            "schema": Idle::schema() }],
     });
     metadata.to_string().into()
 }

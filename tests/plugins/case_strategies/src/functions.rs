@@ -29,7 +29,10 @@ impl Callback for CaseFunctions {
             if has_optimizer {
                 let optimizer: Optimizer = from_value(context.request("optimizer", Value::Null)?)?;
                 let groups = optimizer.groups().iter();
-                let groups = groups.map(|group| json!({"lr": group.lr, "weight_decay": group.weight_decay, "params": group.parameters}));
+                let groups = groups.map(|group| {
+                    json!({"lr": group.lr, "weight_decay": group.weight_decay,
+                    "params": group.parameters})
+                });
                 result.insert("groups".to_owned(), groups.collect());
             }
             results.push(Value::Object(result));

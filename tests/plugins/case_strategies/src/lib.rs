@@ -26,5 +26,6 @@ use wait::CaseWait;
 
 export_plugin!(
     strategies: [LayerEachEpoch, LastChildrenFinetuning, MilestonesFinetuning, AddGroup, ForgetsTheGroup],
-    callbacks: [CaseAverage, CaseCheckpoint, CaseCommand, CaseFunctions, CaseMetric, CaseRecorder, CaseHooks, CaseSpoil, CaseStop, CaseWait, Meddler]
+    callbacks: [CaseAverage, CaseCheckpoint, CaseCommand, CaseFunctions, CaseMetric, CaseRecorder, CaseHooks,
+        CaseSpoil, CaseStop, CaseWait, Meddler]
 );

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use thaw_plugin_api::prelude::*;
 
-/// Logs the norm of the optimizer's gradients before they are clipped, group 0's momentum, and each group's rate
-/// at the end of an epoch, which the next step would use; says when an epoch begins.
+/// Logs the norm of the optimizer's gradients before they are clipped, group 0's momentum, and each group's
+/// rate at the end of an epoch, which the next step would use; says when an epoch begins.
 #[derive(Config)]
 pub struct CaseRecorder {
     /// Whether to log `total_norm` at each step.
@@ -114,10 +114,11 @@ macro_rules! note_hooks {
     };
 }
 note_hooks! {
-    setup on_fit_start on_sanity_check_start on_sanity_check_end on_train_start on_train_epoch_start on_train_batch_start
-    on_before_zero_grad on_before_backward on_after_backward on_before_optimizer_step on_after_optimizer_step
-    on_train_batch_end on_validation_start on_validation_epoch_start on_validation_batch_start on_validation_batch_end
-    on_validation_epoch_end on_validation_end on_train_epoch_end on_save_checkpoint on_load_checkpoint on_train_end
-    on_fit_end on_exception teardown on_predict_start on_predict_epoch_start on_predict_batch_start on_predict_batch_end
-    on_predict_epoch_end on_predict_end
+    setup on_fit_start on_sanity_check_start on_sanity_check_end on_train_start on_train_epoch_start
+    on_train_batch_start on_before_zero_grad on_before_backward on_after_backward on_before_optimizer_step
+    on_after_optimizer_step on_train_batch_end on_validation_start on_validation_epoch_start
+    on_validation_batch_start on_validation_batch_end on_validation_epoch_end on_validation_end
+    on_train_epoch_end on_save_checkpoint on_load_checkpoint on_train_end on_fit_end on_exception teardown
+    on_predict_start on_predict_epoch_start on_predict_batch_start on_predict_batch_end on_predict_epoch_end
+    on_predict_end
 }

@@ -37,7 +37,8 @@ fn read(
 }
 
 macro_rules! fault {
-    ($(#[$doc:meta])* $name:ident, $id:literal, $default:expr, $keeps_range:literal, $knows_keys:literal, $write:expr) => {
+    ($(#[$doc:meta])* $name:ident, $id:literal, $default:expr, $keeps_range:literal, $knows_keys:literal,
+        $write:expr) => {
         $(#[$doc])*
         pub struct $name(f64);
 

@@ -19,8 +19,10 @@ use thaw_plugin_api::export_plugin;
 export_plugin!(
     strategies: [InNoGroup, InTwoGroups, NeedsChildren],
     callbacks: [
-        BareError, CountsInstances, DefaultDiffers, Exits, FailsLate, ForgetsState, HalfTakesState, Hangs, IgnoresRange,
-        IgnoresUnknownKeys, Leaks, LeavesThread, NeedsAllEpochs, NeedsAnEpoch, NeedsValidation, PanicsOnConfig, PanicsOnRefusal, Prints, SavesAnother,
+        BareError, CountsInstances, DefaultDiffers, Exits, FailsLate, ForgetsState, HalfTakesState, Hangs,
+        IgnoresRange,
+        IgnoresUnknownKeys, Leaks, LeavesThread, NeedsAllEpochs, NeedsAnEpoch, NeedsValidation,
+        PanicsOnConfig, PanicsOnRefusal, Prints, SavesAnother,
         SharesACounter, TakesAnyNumber, TakesAnyState, WritesAnother,
     ],
 );

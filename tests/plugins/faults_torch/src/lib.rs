@@ -14,7 +14,8 @@ use thaw_plugin_api::export_plugin;
 export_plugin!(
     callbacks: [ForgetsItsAverage, LeavesGradOff, WritesToFrozen],
     models: [
-        CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn, GivesDoubles, HidesAWeight,
+        CountsModels, CutsTheGraph, DrawsAnySeed, DropsInEvaluation, FixesTheBatch, ForwardOfItsOwn,
+        GivesDoubles, HidesAWeight,
         KeepsEveryOutput, LosesInBf16, NamesNoModule, PanicsOnShapes, SharesAWeight, TracksWhileFrozen,
     ],
 );

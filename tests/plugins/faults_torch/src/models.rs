@@ -88,7 +88,8 @@ fault!(
 
 fault!(
     /// Counts on a batch of two.
-    FixesTheBatch, "fixes-the-batch", (), |_| Ok(()), |net, (), stage, x| Ok(net.run(stage, x)?.f_reshape([2, -1])?)
+    FixesTheBatch, "fixes-the-batch", (), |_| Ok(()), |net, (), stage, x| Ok(net.run(stage, x)?.f_reshape([2,
+        -1])?)
 );
 
 fault!(
@@ -122,7 +123,8 @@ fault!(
 
 fault!(
     /// A history of its outputs that nobody reads.
-    KeepsEveryOutput, "keeps-every-output", Mutex<Vec<Tensor>>, |_| Ok(Mutex::default()), |net, history, stage, x| {
+    KeepsEveryOutput, "keeps-every-output", Mutex<Vec<Tensor>>, |_| Ok(Mutex::default()), |net, history,
+    stage, x| {
         let x = net.run(stage, x)?;
         let mut history = history.lock().map_err(|_| Error::new("the history is lost"))?;
         history.push(x.f_detach()?.f_repeat([1024, 1])?);
@@ -206,7 +208,8 @@ impl Model for NamesNoModule {
 fault!(
     /// tch's functions that panic.
     PanicsOnShapes, "panics-on-shapes", (), |_| Ok(()), |net, (), stage, x| {
-        if stage == "backbone" { Ok(x.linear(net.backbone.weight(), net.backbone.bias()).relu()) } else { net.run(stage, x) }
+        if stage == "backbone" { Ok(x.linear(net.backbone.weight(),
+            net.backbone.bias()).relu()) } else { net.run(stage, x) }
     }
 );
 

@@ -127,8 +127,8 @@ impl Subject<'_> {
         Ok(deviations)
     }
 
-    /// Names and shapes of the model. A reference that is made with real weights may leave them to the file: it
-    /// then has to be the recorded one, entry for entry, and [`Self::reset`] takes it strictly.
+    /// Names and shapes of the model. A reference that is made with real weights may leave them to the file:
+    /// it then has to be the recorded one, entry for entry, and [`Self::reset`] takes it strictly.
     fn names(&self) -> Result<Deviation, String> {
         match self.weights {
             Some(file) if self.reference.json()["state_dict"].is_null() => {

@@ -34,7 +34,8 @@ impl Attack for FailingCalls {
         let around = if strace::missing().is_none() { failing(random) } else { small_files(random) };
         let ended = command::start(folder, &around, &FIT)?.finish()?.in_order()?;
         let says = |text: &str| ended.stderr.contains(text);
-        // What went wrong with a record is said, and the run goes on without it. What it ends with is on disk.
+        // What went wrong with a record is said, and the run goes on without it. What it ends with is on
+        // disk.
         let compared = if says(".jsonl") { Compared::WithoutRecords } else { Compared::All };
         if ended.succeeded() {
             scene::expect_outcome(folder, compared, &ended)?;

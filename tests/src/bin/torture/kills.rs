@@ -73,7 +73,8 @@ fn next(folder: &Path) -> &'static [&'static str] {
     if has_checkpoint { &RESUME } else { &FIT }
 }
 
-/// Runs to the end what was disturbed. A run directory without a checkpoint may be refused, and is then begun anew.
+/// Runs to the end what was disturbed. A run directory without a checkpoint may be refused, and is then begun
+/// anew.
 ///
 /// # Errors
 /// The run cannot go on, or comes to something else.

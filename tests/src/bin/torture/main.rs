@@ -1,12 +1,12 @@
 //! `torture [--minutes N] [--seed S] [--round R] [NAME…]`: what the program must survive, at random places.
 //!
-//! Attacks end a run at any moment, let system calls fail, damage checkpoints, and mutate every kind of file that the
-//! program reads. The real program with real plugins has to come through: a run goes on to the same bytes as one that
-//! nobody disturbed, or refuses with an error; never a panic, a signal, a hang, a pickle that runs, or an exit code
-//! that is not documented.
+//! Attacks end a run at any moment, let system calls fail, damage checkpoints, and mutate every kind of file
+//! that the program reads. The real program with real plugins has to come through: a run goes on to the same
+//! bytes as one that nobody disturbed, or refuses with an error; never a panic, a signal, a hang, a pickle
+//! that runs, or an exit code that is not documented.
 //!
-//! A seed and the number of a round give the same round again, but for the moment of a kill. What a round that failed
-//! left is kept in `target/torture/NAME-SEED-ROUND`.
+//! A seed and the number of a round give the same round again, but for the moment of a kill. What a round
+//! that failed left is kept in `target/torture/NAME-SEED-ROUND`.
 
 mod attack;
 mod checkpoints;

@@ -14,7 +14,8 @@ pub fn missing() -> Option<String> {
     (!works).then(|| "needs an strace that may trace (Debian: apt-get install strace)".to_owned())
 }
 
-/// The words that stand before a command: `what` (`signal=KILL`, `error=EIO`) is done at the `when`-th call of `call`.
+/// The words that stand before a command: `what` (`signal=KILL`, `error=EIO`) is done at the `when`-th call
+/// of `call`.
 pub fn inject(call: &str, what: &str, when: &str) -> Vec<String> {
     let injection = format!("inject={call}:{what}:when={when}");
     ["strace", "-f", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &injection]

@@ -257,7 +257,8 @@ mod tests {
                 "rate": { "type": "number", "exclusiveMinimum": 0.0, "maximum": 1.0, "default": 0.5 },
                 "sizes": { "type": "array", "items": { "type": "integer", "minimum": 1 }, "default": [] },
                 "mode": { "type": "string", "enum": ["train", "eval"], "default": "eval" },
-                "layers": { "type": "array", "items": { "type": "integer" }, "minItems": 2, "maxItems": 2, "default": [3, 4] },
+                "layers": { "type": "array", "items": { "type": "integer" }, "minItems": 2, "maxItems": 2,
+                    "default": [3, 4] },
             },
         })
     }

@@ -104,7 +104,8 @@ fn shown(tensors: &Tensors) -> String {
 
 pub(super) fn evaluation(subject: &mut Subject) -> Verdict {
     let mut bench = Bench::new(subject, subject.job().seed)?;
-    let hint = "a layer does not follow its mode: batch norm and dropout of `nn` do; read `Mode` in layers of your own";
+    let hint = "a layer does not follow its mode: batch norm and dropout of `nn` do; read `Mode` in layers \
+                of your own";
     let before = snapshot(&bench.model);
     let state = || get_state(Device::Cpu).map_err(|error| Outcome::skipped(error.to_string()));
     let random = state()?;

@@ -38,7 +38,8 @@ fn trace(subject: &Subject) -> Result<Trace, Outcome> {
 }
 
 pub(super) fn deterministic(subject: &mut Subject) -> Verdict {
-    let hint = "take random numbers from libtorch's default generator, which the run seeds, and keep layers in a fixed order";
+    let hint = "take random numbers from libtorch's default generator, which the run seeds, and keep layers \
+                in a fixed order";
     trace(subject)?.compare_across_processes(subject.job(), hint)?;
     Ok(Outcome::passed())
 }

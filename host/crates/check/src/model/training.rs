@@ -59,7 +59,8 @@ fn freeze_the_first_part(bench: &mut Bench) -> Result<bool, Outcome> {
     Ok(trainable > 0 && trainable < all)
 }
 
-const GRADIENTS: &str = "a layer that no stage runs, a `detach`, a value read out of a tensor: what trains has to be on the way to the loss";
+const GRADIENTS: &str = "a layer that no stage runs, a `detach`, a value read out of a tensor: what trains \
+                         has to be on the way to the loss";
 
 pub(super) fn gradients(subject: &mut Subject) -> Verdict {
     let mut bench = Bench::new(subject, subject.job().seed)?;
@@ -97,7 +98,8 @@ pub(super) fn gradients(subject: &mut Subject) -> Verdict {
 /// A step whose failure is a finding.
 fn train(bench: &mut Bench) -> Result<f64, Outcome> {
     let batch = bench.batch(4)?;
-    let hint = "a model without a step of its own gives logits [N, classes] for classification, else the shape of its target";
+    let hint = "a model without a step of its own gives logits [N, classes] for classification, else the \
+                shape of its target";
     let output = bench
         .model
         .step(&batch)
@@ -146,7 +148,8 @@ pub(super) fn frozen_untouched(subject: &mut Subject) -> Verdict {
     }
     let moved = bench.model.tree().trainable().into_iter().filter(|name| changed.contains(*name)).count();
     if moved == 0 {
-        let hint = "the layers compute with other tensors than those that were registered: keep what `ModuleBuilder` gives back";
+        let hint = "the layers compute with other tensors than those that were registered: keep what \
+                    `ModuleBuilder` gives back";
         return Err(Outcome::failed(
             "nothing that trains moved",
             "the trainable parameters after a step",

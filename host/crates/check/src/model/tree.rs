@@ -57,7 +57,8 @@ pub(super) fn consistent(subject: &mut Subject) -> Verdict {
         }
     }
     if !wrong.is_empty() {
-        let hint = "register every parameter and buffer once, by `ModuleBuilder`, and keep the tensor that it gives back";
+        let hint = "register every parameter and buffer once, by `ModuleBuilder`, and keep the tensor that \
+                    it gives back";
         return Err(Outcome::failed(wrong.join("; "), "tree and tensors of the same names and shapes", hint));
     }
     stages(&model)

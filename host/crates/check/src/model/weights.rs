@@ -12,7 +12,8 @@ pub(super) fn round_trip(subject: &mut Subject) -> Verdict {
     let mut second = Bench::new(subject, seed.wrapping_add(1))?;
     let expected = first.outputs(3)?;
     let path = subject.job().scratch.join("model.safetensors");
-    let hint = "the layers compute with tensors that are not registered as parameters or buffers: they would be lost with a checkpoint";
+    let hint = "the layers compute with tensors that are not registered as parameters or buffers: they would \
+                be lost with a checkpoint";
     let failed = |error: WeightsError| {
         Outcome::failed(error.to_string(), "weights that can be written and read", hint)
     };

@@ -89,13 +89,18 @@ macro_rules! stop_in {
 }
 
 stop_in! {
-    setup = Setup, on_fit_start = FitStart, on_sanity_check_start = SanityCheckStart, on_sanity_check_end = SanityCheckEnd,
-    on_train_start = TrainStart, on_train_epoch_start = TrainEpochStart, on_train_batch_start = TrainBatchStart,
-    on_before_zero_grad = BeforeZeroGrad, on_before_backward = BeforeBackward, on_after_backward = AfterBackward,
-    on_before_optimizer_step = BeforeOptimizerStep, on_after_optimizer_step = AfterOptimizerStep, on_train_batch_end = TrainBatchEnd,
+    setup = Setup, on_fit_start = FitStart, on_sanity_check_start = SanityCheckStart,
+    on_sanity_check_end = SanityCheckEnd,
+    on_train_start = TrainStart, on_train_epoch_start = TrainEpochStart,
+    on_train_batch_start = TrainBatchStart,
+    on_before_zero_grad = BeforeZeroGrad, on_before_backward = BeforeBackward,
+    on_after_backward = AfterBackward,
+    on_before_optimizer_step = BeforeOptimizerStep, on_after_optimizer_step = AfterOptimizerStep,
+    on_train_batch_end = TrainBatchEnd,
     on_validation_start = ValidationStart, on_validation_epoch_start = ValidationEpochStart,
     on_validation_batch_start = ValidationBatchStart, on_validation_batch_end = ValidationBatchEnd,
-    on_validation_epoch_end = ValidationEpochEnd, on_validation_end = ValidationEnd, on_train_epoch_end = TrainEpochEnd,
+    on_validation_epoch_end = ValidationEpochEnd, on_validation_end = ValidationEnd,
+    on_train_epoch_end = TrainEpochEnd,
     on_save_checkpoint = SaveCheckpoint,
 }
 
@@ -149,7 +154,8 @@ pub(super) fn odd_models(subject: &mut Subject) -> Verdict {
         let findings =
             report.epochs.iter().flat_map(|record| audit::groups(&record.tree, &record.groups)).next();
         if let Some(finding) = findings {
-            let hint = "go by `Parameter::storage` for tied weights, and by `subtree` or `parameters_of` for nested containers";
+            let hint = "go by `Parameter::storage` for tied weights, and by `subtree` or `parameters_of` for \
+                        nested containers";
             return Err(Outcome::failed(
                 format!("{}: {finding}", tree.name),
                 "each trainable parameter in exactly one group",

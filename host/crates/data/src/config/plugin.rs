@@ -11,14 +11,14 @@ use crate::{DataError, SamplesConfig};
 
 /// `kind = "plugin"`: the data set of a loaded plugin.
 ///
-/// Beside `id` stand the data set's own keys and those of the host: of loading, and of pictures or texts where
-/// it gives such. A key that both have is the data set's; those of loading are the host's alone.
+/// Beside `id` stand the data set's own keys and those of the host: of loading, and of pictures or texts
+/// where it gives such. A key that both have is the data set's; those of loading are the host's alone.
 #[derive(Debug, Clone, PartialEq, Default, Config)]
 pub struct PluginConfig {
     /// Id of a plugin's data set.
     pub id: String,
-    /// All keys but `kind`, `id` and those of loading. Which ones the data set has, is known once its plugin is
-    /// loaded.
+    /// All keys but `kind`, `id` and those of loading. Which ones the data set has, is known once its plugin
+    /// is loaded.
     #[config(rest)]
     pub keys: Map<String, Value>,
     /// Names of the classes in the order of the model's outputs, where the table does not list them.

@@ -7,7 +7,9 @@ const AUGMENTED: &str = r#"kind = "image-folder"
 path = "{dir}"
 image_size = 16
 batch_size = 4
-augment = { horizontal_flip = 0.5, random_resized_crop = {}, color_jitter = { brightness = 0.4, contrast = 0.4, saturation = 0.4 } }
+augment.horizontal_flip = 0.5
+augment.random_resized_crop = {}
+augment.color_jitter = { brightness = 0.4, contrast = 0.4, saturation = 0.4 }
 "#;
 
 fn walk(data: &DataModule, split: Split, epoch: u64, start: usize) -> Vec<Batch> {
@@ -163,7 +165,8 @@ fn a_batch_of_skipped_pictures_alone_is_passed_over() {
     let dir = tempfile::tempdir().expect("folder");
     picture_folder(dir.path(), &[("a", 2), ("b", 1)]);
     std::fs::write(dir.path().join("a").join("000.png"), b"no picture").expect("written");
-    let lines = "kind = \"image-folder\"\npath = \"{dir}\"\nimage_size = 8\nbatch_size = 1\nshuffle = false\non_error = \"skip\"";
+    let lines = "kind = \"image-folder\"\npath = \"{dir}\"\nimage_size = 8\nbatch_size = 1\nshuffle = \
+                 false\non_error = \"skip\"";
     for workers in [0, 2] {
         let data = open(dir.path(), &format!("{lines}\nworkers = {workers}")).expect("opens");
         let batches = walk(&data, Split::Train, 0, 0);

@@ -2,7 +2,8 @@ use crate::testing::{config, picture_folder, write_png};
 use crate::{Batch, DataError, InputDefaults, PredictData};
 use std::path::Path;
 
-const PICTURES: &str = "kind = \"image-folder\"\npath = \"nowhere\"\nimage_size = 8\nbatch_size = 2\naugment = { horizontal_flip = 1.0 }\n";
+const PICTURES: &str = "kind = \"image-folder\"\npath = \"nowhere\"\nimage_size = 8\nbatch_size = 2\naugment \
+                        = { horizontal_flip = 1.0 }\n";
 
 fn open(lines: &str, input: &Path) -> Result<PredictData, DataError> {
     let config = config(Path::new("."), lines);

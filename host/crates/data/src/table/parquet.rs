@@ -50,7 +50,8 @@ mod tests {
     use parquet::schema::parser::parse_message_type;
 
     fn write(path: &Path) {
-        let schema = "message rows { required binary text (UTF8); required binary extra (UTF8); optional int64 label; }";
+        let schema = "message rows { required binary text (UTF8); required binary extra (UTF8); optional \
+                      int64 label; }";
         let schema = Arc::new(parse_message_type(schema).expect("schema"));
         let properties =
             WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY).build();

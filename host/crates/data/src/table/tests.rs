@@ -27,7 +27,8 @@ fn csv_tsv_and_jsonl_give_the_same_columns() {
         ("a.tsv", "other\ttext\tlabel\nx\ta, b\t1\ny\tc \"d\"\t0\n"),
         (
             "a.jsonl",
-            "{\"text\": \"a, b\", \"label\": 1, \"tree\": [1]}\n\n{\"label\": \"0\", \"text\": \"c \\\"d\\\"\"}\n",
+            "{\"text\": \"a, b\", \"label\": 1, \"tree\": \
+             [1]}\n\n{\"label\": \"0\", \"text\": \"c \\\"d\\\"\"}\n",
         ),
     ] {
         let (_dir, path) = file(name, content.as_bytes());

@@ -28,8 +28,8 @@ struct State {
 }
 
 impl Archive {
-    /// Looks which arrays there are. Those that are asked for may take `max_mib` MiB together, which is looked
-    /// at before each is unpacked.
+    /// Looks which arrays there are. Those that are asked for may take `max_mib` MiB together, which is
+    /// looked at before each is unpacked.
     pub(super) fn open(path: &Path, max_mib: u64) -> Result<Archive, DataError> {
         let file = File::open(path).map_err(DataError::io(path))?;
         let mut archive = ZipArchive::new(BufReader::new(file)).map_err(broken(path))?;

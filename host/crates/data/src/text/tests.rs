@@ -13,11 +13,14 @@ const TOKENIZER: &str = r###"{
   "pre_tokenizer": {"type": "Whitespace"},
   "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 1]},
   "decoder": null,
-  "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
-    "vocab": {"[PAD]": 9, "[CLS]": 1, "[SEP]": 2, "[UNK]": 3, "the": 4, "cat": 5, "sat": 6, "##s": 7, "dog": 8}}
+  "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+    "max_input_chars_per_word": 100,
+    "vocab": {"[PAD]": 9, "[CLS]": 1, "[SEP]": 2, "[UNK]": 3,
+      "the": 4, "cat": 5, "sat": 6, "##s": 7, "dog": 8}}
 }"###;
 
-const TEXT: &str = "kind = \"text\"\npath = \"{dir}/t.csv\"\ntokenizer = \"{dir}/tokenizer.json\"\nshuffle = false\nbucket = false\n";
+const TEXT: &str = "kind = \"text\"\npath = \"{dir}/t.csv\"\ntokenizer = \"{dir}/tokenizer.json\"\nshuffle = \
+                    false\nbucket = false\n";
 
 fn folder(table: &str, content: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("folder");
@@ -55,8 +58,10 @@ fn pairs_get_type_ids_and_the_longer_text_is_cut_first() {
     let content = "{\"sentence1\": \"the cat sat\", \"sentence2\": \"dog\", \"gold_label\": \"neutral\"}\n\
                    {\"sentence1\": \"the\", \"sentence2\": \"bird\", \"gold_label\": \"-\"}\n";
     let dir = folder("t.jsonl", content);
-    let lines = "kind = \"text\"\npath = \"{dir}/t.jsonl\"\ntokenizer = \"{dir}/tokenizer.json\"\ntext = \"sentence1\"\n\
-                 text_pair = \"sentence2\"\nlabel = \"gold_label\"\nclasses = [\"entailment\", \"neutral\", \"contradiction\"]\n\
+    let lines = "kind = \"text\"\npath = \"{dir}/t.jsonl\"\ntokenizer = \"{dir}/tokenizer.json\"\ntext \
+                 = \"sentence1\"\n\
+                 text_pair = \"sentence2\"\nlabel = \"gold_label\"\nclasses = \
+                 [\"entailment\", \"neutral\", \"contradiction\"]\n\
                  ignore_labels = [\"-\"]\n";
     let data = open(dir.path(), lines).expect("opens");
     assert_eq!(data.samples(Split::Train), 1);

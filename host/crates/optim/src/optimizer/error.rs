@@ -28,7 +28,8 @@ pub enum OptimizerError {
     DuplicateGroup(String),
     /// A parameter in two groups, or twice in one.
     #[error(
-        "parameter {parameter:?} is in group {first:?} and again in group {second:?}: it may be in one group only"
+        "parameter {parameter:?} is in group {first:?} and again in group {second:?}: it may be in one group \
+         only"
     )]
     DuplicateParameter {
         /// The parameter.

@@ -10,7 +10,8 @@ pub enum SchedulerError {
     Config(#[from] ConfigError),
     /// A lambda expression that cannot be read.
     #[error(
-        "scheduler.lambda: cannot read {expression:?}: {problem}. Expected a formula of epoch and step, as \"0.95 ^ epoch\""
+        "scheduler.lambda: cannot read {expression:?}: {problem}. Expected a formula of epoch and step, as \
+         \"0.95 ^ epoch\""
     )]
     Expression {
         /// The expression.
@@ -20,8 +21,8 @@ pub enum SchedulerError {
     },
     /// A schedule that left the numbers that a rate may have.
     #[error(
-        "the scheduler {id} gives group {group:?} the rate {lr} (its count is {advances}); expected a number of 0 or more. \
-         Change the schedule's values"
+        "the scheduler {id} gives group {group:?} the rate {lr} (its count is {advances}); expected a number \
+         of 0 or more. Change the schedule's values"
     )]
     Rate {
         /// The schedule.
@@ -35,8 +36,8 @@ pub enum SchedulerError {
     },
     /// A state in a checkpoint that is another schedule's.
     #[error(
-        "the checkpoint's scheduler is {found:?}, the run config's {expected:?}: use the same, or start a new run from the \
-         checkpoint's weights"
+        "the checkpoint's scheduler is {found:?}, the run config's {expected:?}: use the same, or start a \
+         new run from the checkpoint's weights"
     )]
     OtherSchedule {
         /// The id in the checkpoint.

@@ -38,7 +38,8 @@ pub(super) enum Rule {
         interval: Interval,
         /// Optimizer steps of an epoch over how many of them make one advance.
         steps: f64,
-        /// Optimizer steps (or advances, where these are steps) that epochs had more before their length changed.
+        /// Optimizer steps (or advances, where these are steps) that epochs had more before their length
+        /// changed.
         extra: f64,
     },
     OneCycle(Box<Curve>),

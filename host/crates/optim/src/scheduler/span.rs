@@ -19,9 +19,9 @@ impl Scheduler {
         self.config.schedule.spans_the_run()
     }
 
-    /// Goes on in a run of another length. A schedule that spans the run then has the rates that its closed form has
-    /// over the new length at the present count; a rate that a strategy has written keeps its ratio to the schedule's.
-    /// Gives whether rates follow another curve now.
+    /// Goes on in a run of another length. A schedule that spans the run then has the rates that its closed
+    /// form has over the new length at the present count; a rate that a strategy has written keeps its ratio
+    /// to the schedule's. Gives whether rates follow another curve now.
     ///
     /// # Errors
     /// A rate that is no number of 0 or more.

@@ -93,7 +93,8 @@ fn warm_restarts_lengthen_their_periods() {
 fn a_cosine_spans_the_run_by_default() {
     assert_close(&rates("id='cosine'", 1.0, 10), &rates("id='cosine'\nT_max=10", 1.0, 10));
     let expected = rates(
-        "id='sequential'\nmilestones=[4]\nschedulers=[{id='linear', start_factor=0.01, total_iters=4}, {id='cosine', T_max=6}]",
+        "id='sequential'\nmilestones=[4]\nschedulers=[{id='linear', start_factor=0.01, total_iters=4}, \
+         {id='cosine', T_max=6}]",
         1.0,
         10,
     );
@@ -125,7 +126,8 @@ fn sequences_nest() {
     let inner =
         "{id='sequential', milestones=[2], schedulers=[{id='constant'}, {id='exponential', gamma=0.5}]}";
     let toml = format!(
-        "id='sequential'\nmilestones=[2]\nschedulers=[{{id='linear', start_factor=0.5, total_iters=2}}, {inner}]"
+        "id='sequential'\nmilestones=[2]\nschedulers=[{{id='linear', start_factor=0.5, total_iters=2}}, \
+         {inner}]"
     );
     assert_close(&rates(&toml, 1.0, 7), &[0.5, 0.75, 1.0, 1.0, 1.0, 0.5, 0.25]);
 }

@@ -13,7 +13,8 @@ macro_rules! root {
         // What the derive writes, and what no test reads.
         #[allow(dead_code, non_camel_case_types, non_local_definitions, unused_braces)]
         mod $module {
-            use abi_stable::{StableAbi, declare_root_module_statics, library::RootModule, package_version_strings, sabi_types::VersionStrings};
+            use abi_stable::{StableAbi, declare_root_module_statics, library::RootModule,
+                package_version_strings, sabi_types::VersionStrings};
 
             #[repr(C)]
             #[derive(StableAbi)]

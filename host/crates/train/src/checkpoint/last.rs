@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{Checkpoint, CheckpointError, LAST, STATE};
 use crate::run_dir::{CHECKPOINTS, is_of_a_run};
 
-/// Opens a checkpoint, or the last one of a run directory. No other takes its place: records after that one would be
-/// cut, which is for the user to say.
+/// Opens a checkpoint, or the last one of a run directory. No other takes its place: records after that one
+/// would be cut, which is for the user to say.
 ///
 /// # Errors
 /// There is none, or it is damaged; the error then names the newest of the run that is whole.

@@ -1,7 +1,7 @@
 //! What `state.json` holds: one flat object, read and written in parts.
 //!
-//! Each part of a run's state has its own type here. A key that versions before did not write has a default; a
-//! key that is written once is never given another meaning.
+//! Each part of a run's state has its own type here. A key that versions before did not write has a default;
+//! a key that is written once is never given another meaning.
 
 use std::collections::{BTreeMap, BTreeSet};
 

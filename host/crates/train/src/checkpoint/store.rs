@@ -68,7 +68,8 @@ impl CheckpointStore {
         Ok(Self { folder })
     }
 
-    /// Removes checkpoints of ends of epochs and of steps that a killed process left, which nothing refers to.
+    /// Removes checkpoints of ends of epochs and of steps that a killed process left, which nothing refers
+    /// to.
     ///
     /// # Errors
     /// The folder cannot be read, or one of them not removed.

@@ -12,7 +12,8 @@ use thaw_files::sha256::sha256_file;
 /// A state is text of names and numbers; one beyond this size is none.
 const LARGEST_STATE: u64 = 1 << 30;
 
-/// The text of a checkpoint's state, compared with its checksum where the checkpoint has one (older ones have not).
+/// The text of a checkpoint's state, compared with its checksum where the checkpoint has one (older ones have
+/// not).
 ///
 /// # Errors
 /// It is missing, too large, no file, or damaged.
@@ -68,7 +69,8 @@ pub(super) fn check_names(path: &Path, state: &SavedState) -> Result<(), Checkpo
         let mut parts = Path::new(name).components();
         if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
             return refuse(format!(
-                "it names {name:?}; expected the name of a file or checkpoint in the same folder, without `/` or `..`"
+                "it names {name:?}; expected the name of a file or checkpoint in the same folder, without \
+                 `/` or `..`"
             ));
         }
     }

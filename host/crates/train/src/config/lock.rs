@@ -113,9 +113,12 @@ mod tests {
 
     #[test]
     fn names_become_pins_and_the_rest_stays() {
-        let text = "# Mine.\nseed = 1 # one\nplugins = [\n  \"vision\", # the models\n  \"./mine.so\",\n]\n\n[model]\nid=\"x\"\n";
-        let expected = "# Mine.\nseed = 1 # one\nplugins = [\n  { path = \"vision\", sha256 = \"digest-of-vision\" }, # the models\n  \
-                        { path = \"./mine.so\", sha256 = \"digest-of-./mine.so\" },\n]\n\n[model]\nid=\"x\"\n";
+        let text = "# Mine.\nseed = 1 # one\nplugins = [\n  \"vision\", # the \
+                    models\n  \"./mine.so\",\n]\n\n[model]\nid=\"x\"\n";
+        let expected = "# Mine.\nseed = 1 # one\nplugins = [\n  { path = \"vision\", sha256 \
+                        = \"digest-of-vision\" }, # the models\n  \
+                        { path = \"./mine.so\", sha256 = \"digest-of-./mine.so\" \
+                        },\n]\n\n[model]\nid=\"x\"\n";
         assert_eq!(pinned(text), expected);
         assert_eq!(pinned(expected), expected, "a second time changes nothing");
     }
@@ -127,7 +130,8 @@ mod tests {
             "plugins = [{ path = \"a\", sha256 = \"digest-of-a\" }]\n"
         );
         let tables = "[[plugins]]\npath = \"a\" # first\n\n[[plugins]]\npath = \"b\"\nsha256 = \"old\"\n";
-        let expected = "[[plugins]]\npath = \"a\" # first\nsha256 = \"digest-of-a\"\n\n[[plugins]]\npath = \"b\"\nsha256 = \"digest-of-b\"\n";
+        let expected = "[[plugins]]\npath = \"a\" # first\nsha256 = \"digest-of-a\"\n\n[[plugins]]\npath \
+                        = \"b\"\nsha256 = \"digest-of-b\"\n";
         assert_eq!(pinned(tables), expected);
     }
 }

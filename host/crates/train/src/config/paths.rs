@@ -189,7 +189,8 @@ mod tests {
     #[test]
     fn a_path_is_absolute_from_where_it_was_given() {
         let path = json!({ "type": "string", "format": "path" });
-        let schema = json!({ "properties": { "log": path, "logs": { "type": "array", "items": path }, "name": { "type": "string" } } });
+        let schema = json!({ "properties": { "log": path, "logs": { "type": "array", "items": path },
+            "name": { "type": "string" } } });
         let mut table = json!({ "log": "a.csv", "logs": ["/b.csv", "c.csv", "d.csv"], "name": "e.csv" });
         make_absolute(
             &mut table,
@@ -200,7 +201,8 @@ mod tests {
         let here = |name: &str| json!(std::env::current_dir().unwrap().join(name));
         assert_eq!(
             table,
-            json!({ "log": here("a.csv"), "logs": ["/b.csv", "/there/c.csv", here("d.csv")], "name": "e.csv" })
+            json!({ "log": here("a.csv"), "logs": ["/b.csv", "/there/c.csv", here("d.csv")],
+                "name": "e.csv" })
         );
     }
 }

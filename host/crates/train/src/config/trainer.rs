@@ -52,14 +52,14 @@ pub struct TrainerConfig {
     /// What happens when a trainable parameter is in no group or gets no gradient, or a frozen one moves.
     #[config(default = Audit::Error)]
     pub audit: Audit,
-    /// Ends the run on a loss (of training or validation), on a norm of clipped gradients, and at checkpoints on
-    /// weights or buffers that are not finite.
+    /// Ends the run on a loss (of training or validation), on a norm of clipped gradients, and at checkpoints
+    /// on weights or buffers that are not finite.
     #[config(default = true)]
     pub detect_anomaly: bool,
     /// Convolutions with the channels last in memory. Default: on a GPU.
     pub channels_last: Option<bool>,
-    /// Precision of float32 matrix products and convolutions on a GPU. Default: PyTorch's, products in float32
-    /// and convolutions in TensorFloat-32.
+    /// Precision of float32 matrix products and convolutions on a GPU. Default: PyTorch's, products in
+    /// float32 and convolutions in TensorFloat-32.
     pub matmul_precision: Option<MatmulPrecision>,
     /// Whether cuDNN tries its algorithms on every new shape and takes the fastest, on a GPU.
     #[config(default = false)]

@@ -45,7 +45,8 @@ pub enum FindLrError {
     NoOptimizer,
     /// Too short a curve.
     #[error(
-        "range test of {moved}: the loss is not finite after {steps} steps; look at the data, or lower --min-lr"
+        "range test of {moved}: the loss is not finite after {steps} steps; look at the data, or lower \
+         --min-lr"
     )]
     NoCurve {
         /// What moved.

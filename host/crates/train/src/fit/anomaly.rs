@@ -1,8 +1,8 @@
 //! Numbers that are none: `trainer.detect_anomaly`.
 //!
-//! Losses of training and norms of gradients are looked at as soon as they are read ([`RunState::take`]), those
-//! of validation at its end, weights and buffers before each checkpoint: a run does not end well with a model
-//! of NaN.
+//! Losses of training and norms of gradients are looked at as soon as they are read ([`RunState::take`]),
+//! those of validation at its end, weights and buffers before each checkpoint: a run does not end well with a
+//! model of NaN.
 
 use std::collections::HashSet;
 

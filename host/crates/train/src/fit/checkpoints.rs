@@ -111,8 +111,8 @@ impl Fit {
             let is_new = !requested.contains(name);
             if !is_new {
                 warnings.warn(format_args!(
-                    "checkpoint `{name}` is not written anew: the run ends inside an epoch, and goes on with the \
-                     one there is"
+                    "checkpoint `{name}` is not written anew: the run ends inside an epoch, and goes on with \
+                     the one there is"
                 ));
             }
             is_new

@@ -20,8 +20,8 @@ use thaw_weights::resolve;
 /// The key of models whose head has as many outputs as it says.
 const NUM_CLASSES: &str = "num_classes";
 
-/// The run's model with its initial values. It gets as many classes as the data has, where its config has the key
-/// and the run config does not give it; that is said.
+/// The run's model with its initial values. It gets as many classes as the data has, where its config has the
+/// key and the run config does not give it; that is said.
 ///
 /// # Errors
 /// Model or data cannot be had.
@@ -78,8 +78,8 @@ pub fn in_order_of(outputs: &[String], classes: &[String]) -> Option<Vec<String>
     classes.iter().all(|class| order.contains(class)).then_some(order)
 }
 
-/// What the model's outputs mean, in their order: as its pretrained files say, or the run whose checkpoint its
-/// weights are. Empty where nobody says.
+/// What the model's outputs mean, in their order: as its pretrained files say, or the run whose checkpoint
+/// its weights are. Empty where nobody says.
 pub fn outputs_of(config: &RunConfig, model: &HostModel) -> Vec<String> {
     let named = &model.description().class_names;
     let weights = config.model.weights.as_ref().filter(|_| named.is_empty() && model.has_pretrained_head());
@@ -101,9 +101,9 @@ pub fn warn_of_other_order(model: &HostModel, outputs: &[String], classes: &[Str
     }
     if in_order_of(outputs, classes).as_deref() != Some(classes) {
         tracing::warn!(
-            "the loaded head has the outputs {}, in this order, as its files say; the data's classes are {}, and are \
-             taken for its outputs in that order: list them as `classes` in [data] in the order of the head, or \
-             leave the head out of the weights with `ignore`",
+            "the loaded head has the outputs {}, in this order, as its files say; the data's classes are {}, \
+             and are taken for its outputs in that order: list them as `classes` in [data] in the order of \
+             the head, or leave the head out of the weights with `ignore`",
             first_names(outputs, 12),
             first_names(classes, 12)
         );

@@ -18,8 +18,8 @@ pub enum FitError {
     Config(String),
     /// The loss is not finite.
     #[error(
-        "the loss is {loss} at epoch {epoch}, batch {batch}: lower the learning rate, clip gradients (gradient_clip_val), or set \
-         trainer.detect_anomaly = false"
+        "the loss is {loss} at epoch {epoch}, batch {batch}: lower the learning rate, clip gradients \
+         (gradient_clip_val), or set trainer.detect_anomaly = false"
     )]
     NotFinite {
         /// The loss.
@@ -31,8 +31,8 @@ pub enum FitError {
     },
     /// The loss of a validation is not finite.
     #[error(
-        "val_loss is {loss} in epoch {}: look for NaN in the validation data, lower the learning rate, clip gradients \
-         (gradient_clip_val), or set trainer.detect_anomaly = false",
+        "val_loss is {loss} in epoch {}: look for NaN in the validation data, lower the learning rate, clip \
+         gradients (gradient_clip_val), or set trainer.detect_anomaly = false",
         .epoch + 1
     )]
     NotFiniteValidation {
@@ -43,8 +43,8 @@ pub enum FitError {
     },
     /// Gradients are not finite.
     #[error(
-        "the norm of the gradients is {norm} at epoch {epoch}, batch {batch}: lower the learning rate, or set \
-         trainer.detect_anomaly = false"
+        "the norm of the gradients is {norm} at epoch {epoch}, batch {batch}: lower the learning rate, or \
+         set trainer.detect_anomaly = false"
     )]
     NotFiniteGradient {
         /// The norm.
@@ -56,8 +56,8 @@ pub enum FitError {
     },
     /// The model is not finite.
     #[error(
-        "weights or buffers are not finite after {step} steps: {tensors}; no checkpoint of them is kept. Lower the learning rate, \
-         clip gradients (gradient_clip_val), or set trainer.detect_anomaly = false"
+        "weights or buffers are not finite after {step} steps: {tensors}; no checkpoint of them is kept. \
+         Lower the learning rate, clip gradients (gradient_clip_val), or set trainer.detect_anomaly = false"
     )]
     NotFiniteWeights {
         /// Their names.
@@ -81,8 +81,8 @@ pub enum FitError {
     },
     /// The last batch of validation is too small for a model that stays in training mode.
     #[error(
-        "{samples} validation samples in batches of {batch_size} leave a single sample, which the model does not take, since \
-         modules of it stay in training mode: {reason}. Set another val_batch_size in [data]"
+        "{samples} validation samples in batches of {batch_size} leave a single sample, which the model does \
+         not take, since modules of it stay in training mode: {reason}. Set another val_batch_size in [data]"
     )]
     LeftoverValidation {
         /// Samples of validation.
@@ -241,7 +241,8 @@ mod tests {
         };
         let text = error.to_string();
         for part in [
-            "cuda:0 has no memory left (tensors took at most 77.00 of its 79.00 GiB) for a batch of 64 samples",
+            "cuda:0 has no memory left (tensors took at most 77.00 of its 79.00 GiB) for a batch of 64 \
+             samples",
             "data.batch_size lower",
             "trainer.precision = \"bf16-mixed\"",
             "train fewer layers. CUDA out of memory. Tried to allocate 2.00 GiB.",

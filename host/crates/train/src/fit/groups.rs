@@ -35,10 +35,10 @@ pub fn initial_groups(tree: &ModuleTree, config: &OptimizerConfig) -> Result<Vec
     Ok(vec![config.group(name, names)])
 }
 
-/// The tree with everything frozen that `[optimizer] parameters` leaves out, batch norms in evaluation mode, where
-/// no strategy is loaded that could thaw it: training a head alone needs no strategy. A laxer audit than
-/// `error` asks to leave what is in no group as it is. Gives how many parameters that are, too; none where
-/// nothing changes.
+/// The tree with everything frozen that `[optimizer] parameters` leaves out, batch norms in evaluation mode,
+/// where no strategy is loaded that could thaw it: training a head alone needs no strategy. A laxer audit
+/// than `error` asks to leave what is in no group as it is. Gives how many parameters that are, too; none
+/// where nothing changes.
 ///
 /// # Errors
 /// As [`initial_groups`].

@@ -40,8 +40,8 @@ impl Instances for Fit {
         if !self.state.watched.changed {
             return Ok(());
         }
-        // Before the first epoch, in the sanity check, too, strategies are still laying out groups, and its start
-        // reports anyway.
+        // Before the first epoch, in the sanity check, too, strategies are still laying out groups, and its
+        // start reports anyway.
         if self.state.watched.laid_out && self.state.trained.optimizer.is_some() {
             // What was frozen until now, before it may be so no more.
             let moved = self.state.watched.frozen.moved()?;

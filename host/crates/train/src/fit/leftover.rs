@@ -1,7 +1,7 @@
 //! A last batch of an epoch that is a single sample: batch norm cannot train on one value per channel.
 //!
-//! The run would end there, after an epoch's work, or in the epoch in which a strategy thaws the layer. So the
-//! batch goes through the model before anything trains, in the modes that are to come.
+//! The run would end there, after an epoch's work, or in the epoch in which a strategy thaws the layer. So
+//! the batch goes through the model before anything trains, in the modes that are to come.
 
 use std::collections::HashSet;
 
@@ -87,8 +87,8 @@ impl Fit {
         let Ok(Ok(planned)) = planned else { return vec![(next, built.clone())] };
         if planned.states.iter().any(|state| !state.notes.is_empty()) {
             self.state.warnings.warn(format_args!(
-                "the last batch of every epoch is a single sample, on which the whole model cannot train; where a \
-                 strategy thaws more than is planned now, the run ends there: {}",
+                "the last batch of every epoch is a single sample, on which the whole model cannot train; \
+                 where a strategy thaws more than is planned now, the run ends there: {}",
                 self.state.remedy()
             ));
         }

@@ -1,7 +1,7 @@
 //! Metrics of the run: which are new, which there are, and those that somebody waits for.
 //!
-//! Only a value of the present epoch counts: the one before is forgotten when an epoch has started. Names stay,
-//! so that a metric that has no new value is told from one that does not exist.
+//! Only a value of the present epoch counts: the one before is forgotten when an epoch has started. Names
+//! stay, so that a metric that has no new value is told from one that does not exist.
 
 use std::collections::BTreeSet;
 
@@ -137,7 +137,8 @@ impl Fit {
         Ok(())
     }
 
-    /// After the first batch: the names of training are known. A GPU is waited for only where a metric is missed.
+    /// After the first batch: the names of training are known. A GPU is waited for only where a metric is
+    /// missed.
     ///
     /// # Errors
     /// As [`Self::check_monitors`].

@@ -1,4 +1,5 @@
-//! Going on from a checkpoint: what it is resumed with is compared with what it was, then everything is put back.
+//! Going on from a checkpoint: what it is resumed with is compared with what it was, then everything is put
+//! back.
 
 mod changes;
 mod check;
@@ -123,13 +124,15 @@ impl RunState {
         if scheduler.is_a_strategys() {
             if was != now && scheduler.spans_the_run() {
                 self.warnings.warn(format_args!(
-                    "schedule `{id}` was begun by a strategy for the length that the run had then, and keeps it"
+                    "schedule `{id}` was begun by a strategy for the length that the run had then, and keeps \
+                     it"
                 ));
             }
         } else if scheduler.set_length(was, now, optimizer.groups_mut())? {
             let rates = optimizer.groups().iter().map(|group| format!("{} {:.3e}", group.name, group.lr));
             tracing::info!(
-                "schedule `{id}` spans the run, which has {} epochs and {} steps now, and had {} and {}: it goes on at {}",
+                "schedule `{id}` spans the run, which has {} epochs and {} steps now, and had {} and {}: it \
+                 goes on at {}",
                 now.max_epochs,
                 now.steps(),
                 was.max_epochs,

@@ -1,4 +1,5 @@
-//! Whether the data is what a checkpoint's run had: a run that goes on, and a validation, say where it is not.
+//! Whether the data is what a checkpoint's run had: a run that goes on, and a validation, say where it is
+//! not.
 
 use std::path::Path;
 
@@ -65,8 +66,8 @@ pub fn tell_validated(checkpoint: &Checkpoint, config: &RunConfig, data: &DataMo
         let (train, val) = (data.samples(Split::Train), data.samples(Split::Val));
         let change = changes.train.map(|change| format!(" ({change})")).unwrap_or_default();
         tracing::warn!(
-            "[data] is other data than the run's{change}, and val_split = {share} takes {val} of its {} samples: \
-             `host test --checkpoint … --input PATH` evaluates all of them",
+            "[data] is other data than the run's{change}, and val_split = {share} takes {val} of its {} \
+             samples: `host test --checkpoint … --input PATH` evaluates all of them",
             train + val
         );
     } else if let Some(change) = if share.is_some() { changes.train } else { changes.val } {

@@ -171,7 +171,8 @@ impl RunState {
             "everything is frozen. Leave a head trainable, or unfreeze from epoch 0".to_owned()
         } else {
             format!(
-                "{trainable} parameters are trainable, but none of them is in a group; see [optimizer] parameters"
+                "{trainable} parameters are trainable, but none of them is in a group; see [optimizer] \
+                 parameters"
             )
         };
         Err(FitError::NothingTrains { reason })

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Asks a run to end after the step that it is in, with a checkpoint; it then ends with
-/// [`Error::Interrupted`](crate::Error::Interrupted). Clones ask the same run, from any thread and from a signal
-/// handler.
+/// [`Error::Interrupted`](crate::Error::Interrupted). Clones ask the same run, from any thread and from a
+/// signal handler.
 #[derive(Clone, Debug, Default)]
 pub struct StopHandle(Arc<AtomicBool>);
 

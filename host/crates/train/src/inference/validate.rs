@@ -21,9 +21,9 @@ impl Inference {
         let data = open_data(&self.config, &self.model, &self.plugins, &self.earlier, class_names)?;
         if !class_names.is_empty() && data.class_names() != class_names.as_slice() {
             return Err(FitError::Config(format!(
-                "[data] has the classes {}, the checkpoint was trained on {}: their order decides what an output means. \
-                 `host test --checkpoint … --input FOLDER|TABLE|FILE` evaluates all samples of other data by the \
-                 names of their classes, which need not all be there",
+                "[data] has the classes {}, the checkpoint was trained on {}: their order decides what an \
+                 output means. `host test --checkpoint … --input FOLDER|TABLE|FILE` evaluates all samples of \
+                 other data by the names of their classes, which need not all be there",
                 first_names(data.class_names(), 12),
                 first_names(class_names, 12)
             ))
@@ -32,8 +32,8 @@ impl Inference {
         let batches = data.batches(Split::Val);
         if batches == 0 {
             return Err(FitError::Config(
-                "there is no validation data; name some in [data] (val_path, val_split), or evaluate all samples of \
-                 other data with `host test --checkpoint … --input FOLDER|TABLE|FILE`"
+                "there is no validation data; name some in [data] (val_path, val_split), or evaluate all \
+                 samples of other data with `host test --checkpoint … --input FOLDER|TABLE|FILE`"
                     .to_owned(),
             )
             .into());

@@ -10,8 +10,9 @@ use crate::config::ModelTable;
 use thaw_plugins::PluginSet;
 use thaw_weights::PretrainedNames;
 
-/// Gives the tensors of a trained model the names that the same model has with `layout`, such as torchvision's
-/// with `original`. The model's own aliases say what becomes what; nothing may be left over on either side.
+/// Gives the tensors of a trained model the names that the same model has with `layout`, such as
+/// torchvision's with `original`. The model's own aliases say what becomes what; nothing may be left over on
+/// either side.
 ///
 /// # Errors
 /// The model has no such layout, or the layout holds other tensors.
@@ -52,8 +53,8 @@ pub fn in_layout(
     }
 }
 
-/// The configuration with another layout; what is of use in training alone is left out, as not every layout has
-/// it.
+/// The configuration with another layout; what is of use in training alone is left out, as not every layout
+/// has it.
 fn with_layout(config: &Value, layout: &str) -> Value {
     let mut config = config.clone();
     if let Some(table) = config.as_object_mut() {

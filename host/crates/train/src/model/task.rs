@@ -37,8 +37,8 @@ fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<Metri
     if labels.kind() != Kind::Int64 || labels.size() != [batch] {
         let remedy = match labels.kind() {
             Kind::Float | Kind::Double | Kind::Half => {
-                "; labels that are numbers are a regression, with `num_classes = 1` in [model] for models that \
-                 have the key; labels that are classes need `target = \"class\"` in [data]"
+                "; labels that are numbers are a regression, with `num_classes = 1` in [model] for models \
+                 that have the key; labels that are classes need `target = \"class\"` in [data]"
             }
             _ => "; `label`, or `target` for tensors, in [data] names it",
         };
@@ -49,11 +49,13 @@ fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<Metri
         ));
     }
     let logits = logits.f_to_kind(Kind::Float).map_err(torch)?;
-    let loss = logits.f_cross_entropy_loss(labels, None::<Tensor>, Reduction::Mean, -100, 0.0).map_err(|error| {
+    let loss = logits.f_cross_entropy_loss(labels, None::<Tensor>, Reduction::Mean, -100,
+        0.0).map_err(|error| {
         let message = torch(error);
         if message.contains("out of bounds") {
             format!(
-                "a label is outside 0..{classes}: the model has {classes} classes, set num_classes to the number of classes in the data"
+                "a label is outside 0..{classes}: the model has {classes} classes, set num_classes to the \
+                 number of classes in the data"
             )
         } else {
             message

@@ -16,9 +16,9 @@ pub(super) fn explain(error: ModelError, batch: &Batch) -> ModelError {
     if is_of_kinds && !names.is_empty() && failure.error.help_text().is_none() {
         let names = names.join(", ");
         failure.error = failure.error.help(format_args!(
-            "whole numbers of a file stay so, as ids do ({names}): what a model computes with, write as float32, \
-             levels of 0 to 255 divided by 255 (uint8 pictures of [samples, channels, height, width] become so by \
-             themselves)"
+            "whole numbers of a file stay so, as ids do ({names}): what a model computes with, write as \
+             float32, levels of 0 to 255 divided by 255 (uint8 pictures of [samples, channels, height, \
+             width] become so by themselves)"
         ));
     }
     ModelError::Plugin(failure)

@@ -24,7 +24,8 @@ fn of_phase(phase: &PlannedPhase<'_>) -> Value {
     let (trainable, frozen) = phase.parameters();
     let groups = first.groups.iter().enumerate().map(|(index, group)| {
         json!({
-            "name": group.name, "lr": phase.rates(index), "weight_decay": group.weight_decay, "options": group.options,
+            "name": group.name, "lr": phase.rates(index), "weight_decay": group.weight_decay,
+            "options": group.options,
             "parameters": phase.parameters_of(group),
         })
     });
@@ -43,7 +44,8 @@ fn of_phase(phase: &PlannedPhase<'_>) -> Value {
 
 fn of_state(state: &PlannedState) -> Value {
     json!({
-        "epoch": state.epoch, "step": state.step, "optimizer": state.optimizer, "groups": state.groups, "trainable": state.tree.trainable(),
+        "epoch": state.epoch, "step": state.step, "optimizer": state.optimizer, "groups": state.groups,
+        "trainable": state.tree.trainable(),
         "batch_norm": batch_norms(&state.tree), "notes": state.notes, "findings": state.findings,
     })
 }

@@ -43,7 +43,8 @@ impl Instances for PlannedRun<'_> {
         Ok(self.callbacks[index].run(call, &progress, &mut self.simulation)?)
     }
 
-    /// As in a run: before the first epoch strategies are still laying out groups, and its start records them.
+    /// As in a run: before the first epoch strategies are still laying out groups, and its start records
+    /// them.
     fn called(&mut self) -> Result<(), Error> {
         let simulation = &mut self.simulation;
         if std::mem::take(&mut simulation.changed) && !simulation.states.is_empty() {

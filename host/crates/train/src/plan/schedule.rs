@@ -33,7 +33,8 @@ pub fn starting_schedule(config: &RunConfig, plugins: &PluginSet, path: &Path) -
     let model = create_model(config, plugins)?;
     let lr = optimizer_config(config, &model)?.lr;
     let no_stages = || {
-        let reason = "declares no stages with parameters, so that there is nothing to make a schedule of; write one by hand";
+        let reason = "declares no stages with parameters, so that there is nothing to make a schedule of; \
+                      write one by hand";
         FitError::Config(format!("model `{}` {reason}", model.id()))
     };
     let tree = model.tree();
@@ -101,7 +102,8 @@ fn text(model: &str, path: &Path, phases: &[Phase<'_>], max_epochs: usize) -> St
          # schedule = {path:?}\n\
          #\n\
          # `end` may also be {{ after_epochs = 2 }}, {{ step = 500 }}, or a metric:\n\
-         # {{ monitor = {{ metric = \"val_loss\", patience = 3, min_delta = 0.0, mode = \"min\" }} }}, with restore_best = true\n\
+         # {{ monitor = {{ metric = \"val_loss\", patience = 3, min_delta = 0.0, mode = \"min\" }} }}, with \
+         restore_best = true\n\
          # for its best weights. `host plugin inspect phased_finetuning` tells every key.\n\n\
          frozen_bn = \"eval\"\n"
     );

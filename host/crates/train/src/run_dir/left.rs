@@ -15,8 +15,9 @@ pub fn is_of_a_run(folder: &Path) -> bool {
     folder.join(LOCK).is_file() || folder.join(CHECKPOINTS).is_dir()
 }
 
-/// Whether a folder holds what a run wrote and nothing else, and no checkpoint although there were to be some: such a
-/// run can only be started again. One that is to keep no checkpoints has its records as its result.
+/// Whether a folder holds what a run wrote and nothing else, and no checkpoint although there were to be
+/// some: such a run can only be started again. One that is to keep no checkpoints has its records as its
+/// result.
 pub(super) fn without_checkpoint(folder: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
     let is_a_runs = |name: &Path| {

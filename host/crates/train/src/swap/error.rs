@@ -9,14 +9,16 @@ pub enum SwapError {
     #[error("expected one --plugin FILE, the new strategy's; found {0}")]
     Plugins(usize),
     /// Not a run directory.
-    #[error("{}: no run writes or wrote here; expected the run directory of a live run, as `host fit` prints it", run_dir.display())]
+    #[error("{}: no run writes or wrote here; expected the run directory of a live run, as `host fit` prints \
+             it", run_dir.display())]
     NoRun {
         /// The folder.
         run_dir: PathBuf,
     },
     /// No process trains there.
     #[error(
-        "{}: this run is not live, so that nothing can be replaced in it; to go on with it: host fit --resume {}",
+        "{}: this run is not live, so that nothing can be replaced in it; to go on with it: host fit \
+         --resume {}",
         run_dir.display(), run_dir.display()
     )]
     NotLive {
@@ -24,14 +26,16 @@ pub enum SwapError {
         run_dir: PathBuf,
     },
     /// Somebody asked before.
-    #[error("{}: another swap waits for this run's next epoch; ask again when it has its answer", run_dir.display())]
+    #[error("{}: another swap waits for this run's next epoch; ask again when it has its \
+             answer", run_dir.display())]
     Busy {
         /// The run directory.
         run_dir: PathBuf,
     },
     /// The run did not answer in time.
     #[error(
-        "the run did not come to its next epoch within {seconds} s; the request is withdrawn, the run goes on as it was"
+        "the run did not come to its next epoch within {seconds} s; the request is withdrawn, the run goes \
+         on as it was"
     )]
     TimedOut {
         /// The limit.
@@ -52,7 +56,8 @@ pub enum SwapError {
         exit_code: u8,
     },
     /// There is nothing to replace, or it has to be said what.
-    #[error("{problem}; the strategies of this run are: {}", if known.is_empty() { "none" } else { known.as_str() })]
+    #[error("{problem}; the strategies of this run are: \
+             {}", if known.is_empty() { "none" } else { known.as_str() })]
     Replaced {
         /// What is wrong.
         problem: String,

@@ -129,8 +129,11 @@ impl LoadReport {
             }
         }
         if self.can_be_interpolated {
-            self.hints
-                .push("the weights are for another picture size; `interpolate_embeddings = true` in the weights takes them".to_owned());
+            self.hints.push(
+                "the weights are for another picture size; `interpolate_embeddings = true` in the weights \
+                 takes them"
+                    .to_owned(),
+            );
         }
         self.hints.extend(self.ignore_hint(fitting));
         if fitting.is_empty() && self.hints.is_empty() {
@@ -214,7 +217,8 @@ fn prefix_hint(model: &[&str], file: &[&str]) -> Option<String> {
                 format!("{whole} of {} names", file.len())
             };
             Some(format!(
-                "{which} in the file begins with \"{prefix}\"{origin}; `strip_prefix = \"{prefix}\"` makes {count} fit"
+                "{which} in the file begins with \"{prefix}\"{origin}; `strip_prefix = \"{prefix}\"` makes \
+                 {count} fit"
             ))
         }
         (_, Some((count, prefix))) => {

@@ -18,7 +18,8 @@ fn a_path_alone_is_strict_and_renames_nothing() {
 fn a_table_has_all_keys() {
     let parsed = parse(
         "[weights]\npath = 'x.ckpt'\nignore = ['head.*']\nprefix = 'a.'\nstrip_prefix = 'b.'\n\
-         rename = [{ pattern = '^conv', with = 'stem' }]\nmap = { c = 'd' }\nmodule = 'encoder'\nto = 'backbone'\nstrict = false",
+         rename = [{ pattern = '^conv', with = 'stem' }]\nmap = { c = 'd' }\nmodule = 'encoder'\nto = \
+         'backbone'\nstrict = false",
     );
     let expected = WeightsConfig {
         ignore: vec!["head.*".to_owned()],

@@ -117,7 +117,8 @@ fn answer(mut stream: TcpStream, files: &HashMap<String, Vec<u8>>) -> Option<Str
     let (first, last, all) = (range.0, range.0 + part.len() - 1, bytes.len());
     let (length, tag) = (part.len(), path.rsplit('/').next()?);
     let head = format!(
-        "HTTP/1.1 206 Partial Content\r\nContent-Length: {length}\r\nContent-Range: bytes {first}-{last}/{all}\r\n\
+        "HTTP/1.1 206 Partial Content\r\nContent-Length: {length}\r\nContent-Range: bytes \
+         {first}-{last}/{all}\r\n\
          ETag: \"{tag}\"\r\nX-Repo-Commit: c0ffee\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).ok()?;
@@ -139,7 +140,8 @@ fn what_is_not_cached_is_fetched_once() {
 
 #[test]
 fn the_shards_of_an_index_are_fetched_with_it() {
-    let index = serde_json::json!({ "weight_map": { "0.weight": "a.safetensors", "encoder.0.bias": "b.safetensors" } });
+    let index = serde_json::json!({ "weight_map": { "0.weight": "a.safetensors",
+        "encoder.0.bias": "b.safetensors" } });
     let server = Server::with(&[
         ("model.safetensors.index.json", index.to_string().into_bytes()),
         ("a.safetensors", fs::read(file("small.safetensors")).expect("a fixture")),

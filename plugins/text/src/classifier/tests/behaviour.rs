@@ -9,7 +9,8 @@ use super::*;
 /// A tiny BERT in the default layout, with some keys changed.
 fn tiny(changes: Value) -> Value {
     let mut config = json!({
-        "vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16,
+        "vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "intermediate_size": 16,
         "max_position_embeddings": 12, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
     });
     if let (Some(config), Some(changes)) = (config.as_object_mut(), changes.as_object()) {
@@ -172,8 +173,10 @@ fn config_json_gives_the_sizes_that_the_keys_leave_open() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.json");
     let values = json!({
-        "model_type": "bert", "vocab_size": 40, "hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 3,
-        "intermediate_size": 20, "max_position_embeddings": 9, "id2label": { "0": "a", "1": "b", "2": "c" }, "use_cache": true,
+        "model_type": "bert", "vocab_size": 40, "hidden_size": 12, "num_hidden_layers": 1,
+        "num_attention_heads": 3,
+        "intermediate_size": 20, "max_position_embeddings": 9, "id2label": { "0": "a", "1": "b", "2": "c" },
+        "use_cache": true,
     });
     std::fs::write(&file, values.to_string()).unwrap();
     let built = Built::new::<BertClassifier>(&json!({ "config": file, "hidden_size": 6 })).unwrap();

@@ -1,4 +1,5 @@
-//! Data in the formats that the other readers do not meet: `.npz`, Parquet, CIFAR-10's files, lists of pictures.
+//! Data in the formats that the other readers do not meet: `.npz`, Parquet, CIFAR-10's files, lists of
+//! pictures.
 
 use std::path::Path;
 

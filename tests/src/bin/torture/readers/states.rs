@@ -11,8 +11,8 @@ use super::{read, survives, write};
 use crate::attack::{Attack, Fault};
 use crate::{mutate, scene};
 
-/// Values of a `state.json` replaced, at any depth; the file stays JSON, and its checksum is the new one's, since
-/// who makes a checkpoint makes that too.
+/// Values of a `state.json` replaced, at any depth; the file stays JSON, and its checksum is the new one's,
+/// since who makes a checkpoint makes that too.
 pub struct States;
 
 impl Attack for States {

@@ -17,9 +17,11 @@ const FULL: [&str; 15] = [
     "id='linear'\nstart_factor=0.5\nend_factor=0.25\ntotal_iters=3",
     "id='polynomial'\ntotal_iters=3\npower=2.5",
     "id='lambda'\nlambda='0.9 ^ epoch'",
-    "id='one-cycle'\nmax_lr=[0.1, 0.2]\ntotal_steps=9\nepochs=3\nsteps_per_epoch=3\npct_start=0.5\nanneal_strategy='linear'\n\
+    "id='one-cycle'\nmax_lr=[0.1, \
+     0.2]\ntotal_steps=9\nepochs=3\nsteps_per_epoch=3\npct_start=0.5\nanneal_strategy='linear'\n\
      cycle_momentum=false\nbase_momentum=0.5\nmax_momentum=0.6\ndiv_factor=2\nfinal_div_factor=3\nthree_phase=true",
-    "id='cyclic'\nbase_lr=[0.1, 0.2]\nmax_lr=[1.0, 2.0]\nstep_size_up=3\nstep_size_down=4\nmode='exp_range'\ngamma=0.5\n\
+    "id='cyclic'\nbase_lr=[0.1, 0.2]\nmax_lr=[1.0, \
+     2.0]\nstep_size_up=3\nstep_size_down=4\nmode='exp_range'\ngamma=0.5\n\
      cycle_momentum=false\nbase_momentum=0.5\nmax_momentum=0.6",
     "id='reduce-on-plateau'\nmonitor='val_acc'\nmode='max'\nfactor=0.5\npatience=2\nthreshold=0.1\nthreshold_mode='abs'\n\
      cooldown=1\nmin_lr=0.001\neps=0.0",

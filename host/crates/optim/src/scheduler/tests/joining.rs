@@ -36,7 +36,8 @@ fn a_group_that_joins_follows_the_same_factor_from_its_own_rate() {
         "id='lambda'\nlambda='0.9 ^ epoch + 0.1'",
         "id='one-cycle'\nmax_lr=2.0\ninterval='epoch'",
         "id='one-cycle'\nmax_lr=2.0\ninterval='epoch'\nthree_phase=true\nanneal_strategy='linear'",
-        "id='sequential'\nmilestones=[6]\nschedulers=[{id='linear', start_factor=0.2, total_iters=6}, {id='cosine'}]",
+        "id='sequential'\nmilestones=[6]\nschedulers=[{id='linear', start_factor=0.2, total_iters=6}, \
+         {id='cosine'}]",
         "id='warmup'\ntotal_iters=7\nscheduler={id='one-cycle'}",
     ] {
         let join = 4;

@@ -74,7 +74,8 @@ fn a_schedule_over_a_phase_runs_as_pytorchs_over_a_run_of_that_length() {
         ("warmup_cosine_epoch", "id='warmup'\nstart_factor=0.1\ntotal_iters=3\nscheduler={id='cosine'}", 0.1),
         (
             "warmup_cosine_step",
-            "id='warmup'\ninterval='step'\nstart_factor=0.01\ntotal_iters=10\nscheduler={id='cosine', eta_min=0.0001}",
+            "id='warmup'\ninterval='step'\nstart_factor=0.01\ntotal_iters=10\nscheduler={id='cosine', \
+             eta_min=0.0001}",
             0.1,
         ),
     ];

@@ -19,8 +19,8 @@ impl Fit {
         let rest = without_the_rest(state.trained.model.tree(), &config, &self.callbacks, audit)?;
         if let Some((tree, frozen)) = rest {
             tracing::info!(
-                "{frozen} parameters outside of [optimizer] parameters are frozen, batch norms among them in evaluation \
-                 mode: no strategy is loaded that could thaw them"
+                "{frozen} parameters outside of [optimizer] parameters are frozen, batch norms among them in \
+                 evaluation mode: no strategy is loaded that could thaw them"
             );
             state.trained.model.apply_tree(tree)?;
         }

@@ -38,8 +38,8 @@ pub fn precision_on(config: &mut RunConfig, device: tch::Device) {
 fn choose_algorithms(trainer: &TrainerConfig) -> Result<(), Error> {
     if trainer.deterministic && trainer.cudnn_benchmark {
         return Err(FitError::Config(
-            "trainer.deterministic and trainer.cudnn_benchmark are both true: what cuDNN finds fastest differs \
-             from run to run; set one of them to false"
+            "trainer.deterministic and trainer.cudnn_benchmark are both true: what cuDNN finds fastest \
+             differs from run to run; set one of them to false"
                 .to_owned(),
         )
         .into());

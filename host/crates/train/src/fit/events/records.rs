@@ -30,8 +30,8 @@ pub enum RecordsError {
     },
     /// The file is shorter than the checkpoint says: somebody wrote into it.
     #[error(
-        "{}: it ends after {found} bytes, and had {expected} when the checkpoint was written; remove it to go on \
-         without those records",
+        "{}: it ends after {found} bytes, and had {expected} when the checkpoint was written; remove it to \
+         go on without those records",
         path.display()
     )]
     Short {

@@ -146,8 +146,8 @@ fn differences(table: &str, before: &Value, after: &Value) -> Vec<Change> {
         .collect()
 }
 
-/// The resumed run's table, in which paths to what the checkpoint's run had are spelled as there, and one to other
-/// content is not, even if it has the same name.
+/// The resumed run's table, in which paths to what the checkpoint's run had are spelled as there, and one to
+/// other content is not, even if it has the same name.
 fn with_saved_paths(now: &RunConfig, checkpoint: &Checkpoint, plugins: &PluginSet) -> Value {
     let mut table = now.table.clone();
     for named in now.paths(|kinds, id| plugins.schema(kinds, id)) {

@@ -11,7 +11,8 @@ use thaw_data::DataChange;
 pub enum ResumeError {
     /// Keys that a resumed run does not take.
     #[error(
-        "the run cannot be resumed with other values of these keys:\n  {}\nresume it with the values from before, or start a new \
+        "the run cannot be resumed with other values of these keys:\n  {}\nresume it with the values from \
+         before, or start a new \
          run from its weights: `weights = \"{}\"` in [model]",
         refused_text(.refused), weights.display()
     )]
@@ -23,7 +24,8 @@ pub enum ResumeError {
     },
     /// Other classes, or another order of them.
     #[error(
-        "[data] has the classes {found}, the checkpoint was trained on {expected}: their order decides what an output means"
+        "[data] has the classes {found}, the checkpoint was trained on {expected}: their order decides what \
+         an output means"
     )]
     Classes {
         /// Those of the data.
@@ -33,9 +35,9 @@ pub enum ResumeError {
     },
     /// Other training data, in the middle of an epoch.
     #[error(
-        "[data] has {found} training samples, and had {expected} when the checkpoint was written in the middle of epoch {}: \
-         in the order of so many, samples would be repeated or left out. Resume from a checkpoint at the end of an epoch, or with \
-         the data from before",
+        "[data] has {found} training samples, and had {expected} when the checkpoint was written in the \
+         middle of epoch {}: in the order of so many, samples would be repeated or left out. Resume from a \
+         checkpoint at the end of an epoch, or with the data from before",
         .epoch + 1
     )]
     Samples {
@@ -48,8 +50,9 @@ pub enum ResumeError {
     },
     /// Other training samples, in the middle of an epoch.
     #[error(
-        "[data] is not what it was when the checkpoint was written in the middle of epoch {}: {change}; samples would be \
-         repeated or left out. Resume from a checkpoint at the end of an epoch, or with the data from before",
+        "[data] is not what it was when the checkpoint was written in the middle of epoch {}: {change}; \
+         samples would be repeated or left out. Resume from a checkpoint at the end of an epoch, or with the \
+         data from before",
         .epoch + 1
     )]
     OtherSamples {

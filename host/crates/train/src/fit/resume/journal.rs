@@ -27,8 +27,8 @@ struct Record<'a> {
 }
 
 impl Fit {
-    /// Writes run config and plugins of a resumed run. Those from before are kept, and a record says until where they
-    /// held.
+    /// Writes run config and plugins of a resumed run. Those from before are kept, and a record says until
+    /// where they held.
     ///
     /// # Errors
     /// The run directory cannot be written.

@@ -27,25 +27,28 @@ impl EpochPosition {
         self.sample > 0
     }
 
-    /// The batch of this size that comes next. Where the samples so far are no whole batches, [`Self::fits`] says so.
+    /// The batch of this size that comes next. Where the samples so far are no whole batches, [`Self::fits`]
+    /// says so.
     pub fn batch_of(&self, batch_size: usize) -> usize {
         if batch_size == self.batch_size { self.batch } else { self.sample / batch_size.max(1) }
     }
 
-    /// Why the epoch cannot go on in batches of this size, accumulated in windows of so many; none where it can.
+    /// Why the epoch cannot go on in batches of this size, accumulated in windows of so many; none where it
+    /// can.
     pub fn fits(&self, batch_size: usize, window: usize, batches: usize) -> Option<String> {
         let epoch = self.epoch + 1;
         if !self.sample.is_multiple_of(batch_size) {
             return Some(format!(
-                "the checkpoint lies after {} samples of epoch {epoch}, which are no whole batches of {batch_size}; take a \
-                 size that divides them, or resume from the end of an epoch",
+                "the checkpoint lies after {} samples of epoch {epoch}, which are no whole batches of \
+                 {batch_size}; take a size that divides them, or resume from the end of an epoch",
                 self.sample
             ));
         }
         let batch = self.batch_of(batch_size);
         if !batch.is_multiple_of(window) {
             return Some(format!(
-                "the checkpoint lies after {batch} batches of epoch {epoch}, which are no whole windows of {window}"
+                "the checkpoint lies after {batch} batches of epoch {epoch}, which are no whole windows of \
+                 {window}"
             ));
         }
         (batch >= batches).then(|| format!("epoch {epoch} has only {batches} batches, and {batch} are done"))

@@ -58,7 +58,8 @@ pub const ROWS: &[Row] = &[
     Row {
         keys: &["model.id", "model.*"],
         rule: Refused,
-        note: "weights, optimizer and freeze state belong to that model; a file that it names may lie elsewhere",
+        note: "weights, optimizer and freeze state belong to that model; a file that it names may lie \
+               elsewhere",
     },
     Row {
         keys: &[
@@ -75,18 +76,20 @@ pub const ROWS: &[Row] = &[
             "data.ignore_labels",
         ],
         rule: AtOnce,
-        note: "the classes have to be the same, in the same order; another number of training samples is warned of, and \
-               refused inside an epoch",
+        note: "the classes have to be the same, in the same order; another number of training samples is \
+               warned of, and refused inside an epoch",
     },
     Row {
         keys: &["data.kind", "data.target", "data.inputs", "data.tokenizer", "data.pad_token_id"],
         rule: Refused,
-        note: "inputs and targets would mean something else to the trained model; the tokenizer's file may lie elsewhere",
+        note: "inputs and targets would mean something else to the trained model; the tokenizer's file may \
+               lie elsewhere",
     },
     Row {
         keys: &["data.id", "dataset.*"],
         rule: Refused,
-        note: "as above; `dataset.*` are the own keys of a plugin's data set in `[data]`, of which paths are as `data.path`",
+        note: "as above; `dataset.*` are the own keys of a plugin's data set in `[data]`, of which paths are \
+               as `data.path`",
     },
     Row {
         keys: &["data.val_split", "data.split_seed"],
@@ -96,7 +99,8 @@ pub const ROWS: &[Row] = &[
     Row {
         keys: &["data.batch_size"],
         rule: WhereItFits,
-        note: "inside an epoch only where the samples so far are whole batches of the new size, and not with `bucket`",
+        note: "inside an epoch only where the samples so far are whole batches of the new size, and not with \
+               `bucket`",
     },
     Row {
         keys: &["data.shuffle", "data.drop_last", "data.bucket", "data.max_length"],
@@ -149,8 +153,8 @@ pub const ROWS: &[Row] = &[
             "optimizer.maximize",
         ],
         rule: WhereItFits,
-        note: "refused where a group has options of its own (a strategy's, a one-cycle schedule's), or a strategy has \
-               replaced the optimizer",
+        note: "refused where a group has options of its own (a strategy's, a one-cycle schedule's), or a \
+               strategy has replaced the optimizer",
     },
     Row {
         keys: &["scheduler.*"],
@@ -160,8 +164,8 @@ pub const ROWS: &[Row] = &[
     Row {
         keys: &["callbacks"],
         rule: WhereItFits,
-        note: "a further callback begins anew; a further strategy is refused, as it would not freeze before training, and so \
-               is one that is missing, as its state would be lost",
+        note: "a further callback begins anew; a further strategy is refused, as it would not freeze before \
+               training, and so is one that is missing, as its state would be lost",
     },
     Row {
         keys: &["callbacks.*"],
@@ -171,13 +175,14 @@ pub const ROWS: &[Row] = &[
     Row {
         keys: &["trainer.max_epochs", "trainer.max_steps"],
         rule: AtOnce,
-        note: "a schedule that spans the run (`cosine` without `T_max`, `one-cycle` without a length, also within others) \
-               follows its curve over the new length",
+        note: "a schedule that spans the run (`cosine` without `T_max`, `one-cycle` without a length, also \
+               within others) follows its curve over the new length",
     },
     Row {
         keys: &["trainer.accumulate_grad_batches"],
         rule: WhereItFits,
-        note: "inside an epoch only where the batches so far are whole windows; schedules as for `trainer.max_epochs`",
+        note: "inside an epoch only where the batches so far are whole windows; schedules as for \
+               `trainer.max_epochs`",
     },
     Row {
         keys: &["trainer.limit_train_batches"],
@@ -231,8 +236,8 @@ pub const ROWS: &[Row] = &[
     },
 ];
 
-/// The row of a key such as `trainer.max_epochs`, `callbacks.0.patience` or `model.num_classes`: the one that names
-/// it, else the one of its table.
+/// The row of a key such as `trainer.max_epochs`, `callbacks.0.patience` or `model.num_classes`: the one that
+/// names it, else the one of its table.
 pub fn row_of(key: &str) -> Option<&'static Row> {
     let named = ROWS.iter().find(|row| row.keys.contains(&key));
     let of_table = || {

@@ -44,8 +44,8 @@ impl Kept {
             swaps: Vec::new(),
         }
     }
-    /// What a checkpoint keeps. Its files and their paths are written beside it; what was lost is lost for this
-    /// process, which says so at its end.
+    /// What a checkpoint keeps. Its files and their paths are written beside it; what was lost is lost for
+    /// this process, which says so at its end.
     pub(in crate::fit) fn save(&self) -> SavedKept {
         let Self { run_dir: _, store: _, paths: _, best, ranked, requested, lost: _, swaps } = self;
         SavedKept {
@@ -56,8 +56,8 @@ impl Kept {
         }
     }
 
-    /// Takes over what a checkpoint keeps of those checkpoints that are there. `folder` is its own: of another
-    /// run directory, perhaps, of which strategies may restore checkpoints in this one.
+    /// Takes over what a checkpoint keeps of those checkpoints that are there. `folder` is its own: of
+    /// another run directory, perhaps, of which strategies may restore checkpoints in this one.
     ///
     /// Swaps are repeated before `setup`.
     ///

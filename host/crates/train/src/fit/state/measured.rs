@@ -56,7 +56,8 @@ impl Measured {
         }
     }
 
-    /// What a checkpoint keeps. All is read by then, and looked at; a resumed epoch validates anew at its end.
+    /// What a checkpoint keeps. All is read by then, and looked at; a resumed epoch validates anew at its
+    /// end.
     pub(in crate::fit) fn save(&self) -> SavedMeasured {
         let Self {
             metrics,

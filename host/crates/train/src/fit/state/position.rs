@@ -37,8 +37,8 @@ impl Position {
         }
     }
 
-    /// Takes over what a checkpoint keeps, at a batch counted in batches of now. How many there are to be, the
-    /// run config and the data say; `extra_steps` follow from the lengths of then and now.
+    /// Takes over what a checkpoint keeps, at a batch counted in batches of now. How many there are to be,
+    /// the run config and the data say; `extra_steps` follow from the lengths of then and now.
     pub(in crate::fit) fn restore(&mut self, saved: &SavedPosition, at_batch: usize) {
         let SavedPosition {
             epoch,

@@ -24,8 +24,8 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// What a checkpoint keeps. The loop does the other requests before it writes one, or, as a stop, they are
-    /// of this process alone.
+    /// What a checkpoint keeps. The loop does the other requests before it writes one, or, as a stop, they
+    /// are of this process alone.
     pub(in crate::fit) fn save(&self) -> SavedRequests {
         let Self { stop: _, checkpoints: _, validate: _, restart: _, logged } = self;
         SavedRequests { logged: finite(logged) }

@@ -55,7 +55,8 @@ struct HeldOptimizer {
 }
 
 impl Trained {
-    /// What a checkpoint keeps. Gradients are not among it: a checkpoint lies between two accumulation windows.
+    /// What a checkpoint keeps. Gradients are not among it: a checkpoint lies between two accumulation
+    /// windows.
     ///
     /// # Errors
     /// The device failed at what came before, which is waited for.

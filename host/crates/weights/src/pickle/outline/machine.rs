@@ -281,8 +281,8 @@ impl<'b> Machine<'b> {
         Ok(())
     }
 
-    /// A little-endian signed number of `length` bytes; a negative one, or one of more than eight bytes, is of
-    /// no interest.
+    /// A little-endian signed number of `length` bytes; a negative one, or one of more than eight bytes, is
+    /// of no interest.
     fn signed(&mut self, length: usize) -> Step<()> {
         let bytes = self.bytes.take(length)?;
         let is_negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
