@@ -19,6 +19,13 @@ use crate::plan::plan;
 use thaw_data::Split;
 use thaw_torch::Autocast;
 
+/// What the model says of a batch.
+enum Probe {
+    Takes,
+    /// With the reason.
+    Refuses(String),
+}
+
 impl Fit {
     /// Refuses a run whose last batch of an epoch the model cannot train on.
     ///
@@ -30,22 +37,16 @@ impl Fit {
         let Some(position) = self.state.single_sample() else { return Ok(()) };
         let Some(batch) = self.state.batch(Split::Train, position)? else { return Ok(()) };
         let built = self.state.trained.model.tree().clone();
-        if self.state.probe(&all_training(&built)?, &batch)?.is_ok() {
+        if let Probe::Takes = self.state.probe(&all_training(&built)?, &batch)? {
             return Ok(());
         }
         for (epoch, tree) in self.trees_to_come(&built) {
-            if let Err(reason) = self.state.probe(&tree, &batch)? {
-                // A model that takes no batch at all says so itself, in the run.
-                let takes_others = match self
-                    .state
-                    .batch(Split::Train, 0)?
-                    .filter(|_| self.state.data.batch_size(Split::Train) > 1)
-                {
-                    Some(first) => self.state.probe(&tree, &first)?.is_ok(),
-                    None => true,
-                };
-                return if takes_others { Err(self.state.leftover(epoch, reason).into()) } else { Ok(()) };
+            let Probe::Refuses(reason) = self.state.probe(&tree, &batch)? else { continue };
+            // A model that takes no batch at all says so itself, in the run.
+            if self.state.takes_whole_batches(&tree)? {
+                return Err(self.state.leftover(epoch, reason).into());
             }
+            return Ok(());
         }
         Ok(())
     }
@@ -67,8 +68,10 @@ impl Fit {
         let answer = state.probe(&tree, &batch);
         state.trained.model.set_phase(Phase::Train);
         match answer? {
-            Ok(()) => Ok(()),
-            Err(reason) => Err(FitError::LeftoverValidation { samples, batch_size, reason }.into()),
+            Probe::Takes => Ok(()),
+            Probe::Refuses(reason) => {
+                Err(FitError::LeftoverValidation { samples, batch_size, reason }.into())
+            }
         }
     }
 
@@ -123,8 +126,17 @@ impl RunState {
             .map(|(batch, _)| batch))
     }
 
+    /// Whether the first batch passes in these modes; assumed of one that is a single sample itself.
+    fn takes_whole_batches(&mut self, tree: &ModuleTree) -> Result<bool, Error> {
+        if self.data.batch_size(Split::Train) == 1 {
+            return Ok(true);
+        }
+        let Some(first) = self.batch(Split::Train, 0)? else { return Ok(true) };
+        Ok(matches!(self.probe(tree, &first)?, Probe::Takes))
+    }
+
     /// What the model says of a batch of training in these modes. Everything is afterwards as before.
-    fn probe(&mut self, tree: &ModuleTree, batch: &Batch) -> Result<Result<(), String>, Error> {
+    fn probe(&mut self, tree: &ModuleTree, batch: &Batch) -> Result<Probe, Error> {
         let before = self.trained.model.tree().clone();
         let kept = self.buffers()?;
         let states = RandomStates::of(self.trained.model.device())?;
@@ -132,7 +144,10 @@ impl RunState {
         let result = {
             let _guard = tch::no_grad_guard();
             let _autocast = Autocast::of(self.config.trainer.precision, self.trained.model.device())?;
-            self.trained.model.step(batch).map(drop).map_err(|error| error.to_string())
+            match self.trained.model.step(batch) {
+                Ok(_) => Probe::Takes,
+                Err(error) => Probe::Refuses(error.to_string()),
+            }
         };
         self.trained.model.apply_tree(before)?;
         tch::no_grad(|| {
