@@ -1,13 +1,16 @@
 //! Two strategies and two callbacks are called in one order: Lightning's, which
 //! `tests/fixtures/hooks/record.py` recorded. In a run, a plan, a range test and a fake run.
 
+#[path = "../plugins/trace/src/hooks.rs"]
+mod trace;
+
 use std::path::Path;
 
 use serde_json::json;
 use thaw_plugin_api::Result;
 use thaw_plugin_api::testing::{FakeModel, FakeRun};
 use thaw_tests::{Run, case, fixtures};
-use thaw_trace::{TraceCallback, TraceStrategy};
+use trace::{TraceCallback, TraceStrategy};
 
 /// In the run config's order.
 const NAMES: [(&str, &str); 4] = [

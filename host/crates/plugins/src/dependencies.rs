@@ -8,7 +8,10 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use goblin::elf::Elf;
+use goblin::container::Ctx;
+use goblin::elf::dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, Dynamic};
+use goblin::elf::{Elf, ProgramHeader};
+use goblin::strtab::Strtab;
 use memmap2::MmapOptions;
 
 /// What the dynamic section of a library says that it needs.
@@ -29,12 +32,29 @@ impl Needs {
         let file = File::open(file)?;
         // SAFETY: the file is a private copy, which nobody changes or cuts off while it is mapped.
         let bytes = unsafe { MmapOptions::new().map_copy_read_only(&file)? };
-        let Ok(elf) = Elf::parse(&bytes) else { return Ok(Self::default()) };
+        Ok(Self::of(&bytes).unwrap_or_default())
+    }
+
+    /// Those in the bytes of an ELF file. Only its dynamic section is read: tables of symbols and sections
+    /// take most of the time that opening a plugin may take.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let header = Elf::parse_header(bytes).ok()?;
+        let form = Ctx::new(header.container().ok()?, header.endianness().ok()?);
+        let (start, count) = (usize::try_from(header.e_phoff).ok()?, usize::from(header.e_phnum));
+        let segments = ProgramHeader::parse(bytes, start, count, form).ok()?;
+        let dynamic = Dynamic::parse(bytes, &segments, form).ok()??;
+        let names = Strtab::parse(bytes, dynamic.info.strtab, dynamic.info.strsz, 0).ok()?;
+        let named = |tag: u64| {
+            let entries = dynamic.dyns.iter().filter(move |entry| entry.d_tag == tag);
+            entries.filter_map(|entry| names.get_at(usize::try_from(entry.d_val).ok()?))
+        };
         // A run path of the newer kind makes the loader pass over those of the older.
-        let paths = if elf.runpaths.is_empty() { &elf.rpaths } else { &elf.runpaths };
+        let mut paths: Vec<&str> = named(DT_RUNPATH).collect();
+        if paths.is_empty() {
+            paths = named(DT_RPATH).collect();
+        }
         let folders = paths.iter().flat_map(|path| path.split(':')).map(str::to_owned);
-        let libraries = elf.libraries.iter().map(|name| (*name).to_owned()).collect();
-        Ok(Self { libraries, run_path: folders.collect() })
+        Some(Self { libraries: named(DT_NEEDED).map(str::to_owned).collect(), run_path: folders.collect() })
     }
 
     /// Libraries that lie where the run path says, seen from the folder `origin`.

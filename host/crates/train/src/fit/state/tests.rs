@@ -26,8 +26,9 @@ use thaw_weights::{WriteOptions, write_safetensors};
 
 /// Keys of `state.json` that are the same for two runs of one run config, or that are put in place before or
 /// after [`RunState::restore_run`]: what was given, the state of plugins, and where records end.
-const ELSEWHERE: [&str; 13] = [
+const ELSEWHERE: [&str; 14] = [
     "format",
+    "data",
     "thaw",
     "files",
     "train_samples",
@@ -74,7 +75,10 @@ fn fresh(folder: &Path, name: &str) -> RunState {
         ("x".to_owned(), Tensor::zeros([6, 3], (Kind::Float, Device::Cpu))),
         ("y".to_owned(), Tensor::from_slice(&[0_i64, 1, 0, 1, 0, 1])),
     ];
-    write_safetensors(&data, &tensors, &BTreeMap::new(), &WriteOptions::default()).unwrap();
+    // Once: runs on one data set tell its files apart by time, too.
+    if !data.exists() {
+        write_safetensors(&data, &tensors, &BTreeMap::new(), &WriteOptions::default()).unwrap();
+    }
     let table = json!({
         "model": { "id": "small" },
         "data": { "kind": "tensors", "path": data, "batch_size": 2 },
