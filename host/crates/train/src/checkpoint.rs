@@ -2,6 +2,7 @@
 //! run config names for model and tokenizer, whole or not there at all.
 
 mod best;
+mod earlier_data;
 mod last;
 mod meter;
 mod read;
@@ -12,6 +13,7 @@ mod whole;
 use std::path::PathBuf;
 
 pub use best::Best;
+pub use earlier_data::EarlierData;
 pub use last::open_last;
 pub use meter::Meter;
 pub use read::{Checkpoint, locate};

@@ -7,6 +7,7 @@ use crate::config::ConfigError;
 use crate::find_lr::FindLrError;
 use crate::fit::FitError;
 use crate::model::ModelError;
+use crate::run_dir::RunDirError;
 use crate::swap::SwapError;
 use thaw_data::DataError;
 use thaw_plugins::{Failure, PluginError};
@@ -40,6 +41,9 @@ pub enum Error {
     /// A checkpoint that cannot be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The run directory.
+    #[error(transparent)]
+    RunDir(#[from] RunDirError),
     /// A strategy that was not replaced in a live run.
     #[error(transparent)]
     Swap(#[from] SwapError),

@@ -51,7 +51,7 @@ pub use groups::{initial_groups, without_the_rest};
 pub use hub_directory::name_files;
 pub use monitors::Monitored;
 use monitors::Seen;
-pub use plugin_data::{EarlierData, PluginData};
+pub use plugin_data::PluginData;
 pub use same_data::tell_validated;
 pub use scaler::LossScaler;
 pub(crate) use services::{check_settings, replace_optimizer};

@@ -15,9 +15,9 @@ use thaw_plugin_api::hook::Hook;
 pub use predict::{BatchOutputs, PredictOptions};
 
 use crate::Error;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, EarlierData};
 use crate::config::{ConfigError, RunConfig};
-use crate::fit::{EarlierData, PluginData, build_model, name_files, precision_on, prepare_torch, take_count};
+use crate::fit::{PluginData, build_model, name_files, precision_on, prepare_torch, take_count};
 use crate::model::{HostModel, Phase, load_checkpoint};
 use services::View;
 use thaw_data::DataConfig;

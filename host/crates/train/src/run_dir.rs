@@ -1,6 +1,7 @@
 //! The run directory: everything that a run writes.
 
 mod earlier;
+mod error;
 mod left;
 mod lock;
 mod private;
@@ -10,11 +11,12 @@ use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+pub use error::RunDirError;
 pub use left::is_of_a_run;
 pub use lock::{Holder, RunLock, holder};
 pub use private::PrivateCopy;
 
-use crate::error::{Error, io};
+use error::at;
 use thaw_files::durable;
 
 /// Records of metrics.
@@ -59,13 +61,13 @@ pub struct RunDir {
 impl RunDir {
     /// Makes `runs/<name>-<time>`, or the first free name after it: of two runs that start in one second,
     /// each gets its own.
-    fn create(name: &str) -> Result<PathBuf, Error> {
+    fn create(name: &str) -> Result<PathBuf, RunDirError> {
         let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
         let time = now
             .format(format_description!("[year][month][day]-[hour][minute][second]"))
             .unwrap_or_else(|_| now.unix_timestamp().to_string());
         let runs = PathBuf::from("runs");
-        std::fs::create_dir_all(&runs).map_err(io(&runs))?;
+        std::fs::create_dir_all(&runs).map_err(at(&runs))?;
         let mut path = runs.join(format!("{name}-{time}"));
         let mut count = 1;
         loop {
@@ -75,7 +77,7 @@ impl RunDir {
                     count += 1;
                     path = runs.join(format!("{name}-{time}-{count}"));
                 }
-                Err(error) => return Err(io(&path)(error)),
+                Err(error) => return Err(at(&path)(error)),
             }
         }
     }
@@ -85,20 +87,19 @@ impl RunDir {
     ///
     /// # Errors
     /// It holds something else already, another run is live in it, or it cannot be written.
-    pub fn open(place: &Place, resumed: Option<&Path>) -> Result<Self, Error> {
+    pub fn open(place: &Place, resumed: Option<&Path>) -> Result<Self, RunDirError> {
         let shown = match place {
             Place::Given(path) => path.clone(),
             Place::New(name) => Self::create(name)?,
         };
-        let path = &std::path::absolute(&shown).map_err(io(&shown))?;
+        let path = &std::path::absolute(&shown).map_err(at(&shown))?;
         let is_new = resumed.is_none() || resumed.map(Path::to_path_buf) != path.canonicalize().ok();
         let is_left = is_new && left::without_checkpoint(path);
         if is_new && !is_left && !is_empty(path) {
-            let reason = "the run directory holds something already; take another, or --resume it";
-            return Err(io(path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason)));
+            return Err(RunDirError::Taken(path.clone()));
         }
         let checkpoints = path.join(CHECKPOINTS);
-        std::fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
+        std::fs::create_dir_all(&checkpoints).map_err(at(&checkpoints))?;
         // Before anything is written: another run may be live here.
         let lock = RunLock::take(path)?;
         if is_left {
@@ -107,7 +108,7 @@ impl RunDir {
                 path.display()
             );
             left::remove(path)?;
-            std::fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
+            std::fs::create_dir_all(&checkpoints).map_err(at(&checkpoints))?;
         }
         if !is_new {
             left::sweep(path)?;
@@ -139,14 +140,10 @@ impl RunDir {
     ///
     /// # Errors
     /// Somebody removed the folder, and its records with it.
-    pub fn check_there(&self) -> Result<(), Error> {
+    pub fn check_there(&self) -> Result<(), RunDirError> {
         // Unlike records it is always there.
         let lock = self.path.join(lock::LOCK);
-        let gone = |_| {
-            let reason = "the run directory was removed during the run: its records are lost";
-            io(&self.path)(std::io::Error::new(std::io::ErrorKind::NotFound, reason))
-        };
-        lock.symlink_metadata().map(drop).map_err(gone)
+        lock.symlink_metadata().map(drop).map_err(|_| RunDirError::Removed(self.path.clone()))
     }
 
     /// Folder of checkpoints.
@@ -158,26 +155,33 @@ impl RunDir {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn write(&self, name: &str, text: &str) -> Result<(), Error> {
+    pub fn write(&self, name: &str, text: &str) -> Result<(), RunDirError> {
         let path = self.path.join(name);
-        durable::write(&path, text.as_bytes()).map_err(io(&path))
+        durable::write(&path, text.as_bytes()).map_err(at(&path))
     }
 
     /// Writes a whole file of JSON.
     ///
     /// # Errors
     /// As [`Self::write`].
-    pub fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), Error> {
-        let text =
-            serde_json::to_string_pretty(value).map_err(|error| io(self.path.join(name))(error.into()))?;
+    pub fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), RunDirError> {
+        let text = self.json(name, value)?;
         self.write(name, &text)
+    }
+
+    /// What [`Self::write_json`] writes into the file of this name.
+    ///
+    /// # Errors
+    /// The value is none that JSON has.
+    pub fn json(&self, name: &str, value: &impl serde::Serialize) -> Result<String, RunDirError> {
+        serde_json::to_string_pretty(value).map_err(|error| at(self.path.join(name))(error.into()))
     }
 
     /// Copies a file that checkpoints need into [`FILES`].
     ///
     /// # Errors
     /// It cannot be read, or the disk is full.
-    pub fn keep(&self, file: &Path) -> Result<PrivateCopy, Error> {
+    pub fn keep(&self, file: &Path) -> Result<PrivateCopy, RunDirError> {
         PrivateCopy::make(file, &self.path.join(FILES))
     }
 }
@@ -187,13 +191,13 @@ fn is_empty(folder: &Path) -> bool {
 }
 
 /// What a run that goes on elsewhere takes with it, besides checkpoints.
-fn copy_records(from: &Path, to: &Path) -> Result<(), Error> {
+fn copy_records(from: &Path, to: &Path) -> Result<(), RunDirError> {
     let copy = |name: &Path| {
         let (from, to) = (from.join(name), to.join(name));
-        if from.is_file() { durable::copy(&from, &to).map_err(io(&to)) } else { Ok(()) }
+        if from.is_file() { durable::copy(&from, &to).map_err(at(&to)) } else { Ok(()) }
     };
-    for entry in std::fs::read_dir(from).map_err(io(from))? {
-        let name = PathBuf::from(entry.map_err(io(from))?.file_name());
+    for entry in std::fs::read_dir(from).map_err(at(from))? {
+        let name = PathBuf::from(entry.map_err(at(from))?.file_name());
         let is_record = [METRICS, GROUPS, SWAPS, RESUMES].iter().any(|record| name == Path::new(record));
         if is_record || earlier::is_config_or_plugins(&name) {
             copy(&name)?;
@@ -201,9 +205,9 @@ fn copy_records(from: &Path, to: &Path) -> Result<(), Error> {
     }
     let (plugins, folder) = (from.join(PLUGIN_FILES), to.join(PLUGIN_FILES));
     if plugins.is_dir() {
-        std::fs::create_dir_all(&folder).map_err(io(&folder))?;
-        for file in std::fs::read_dir(&plugins).map_err(io(&plugins))? {
-            copy(&Path::new(PLUGIN_FILES).join(file.map_err(io(&plugins))?.file_name()))?;
+        std::fs::create_dir_all(&folder).map_err(at(&folder))?;
+        for file in std::fs::read_dir(&plugins).map_err(at(&plugins))? {
+            copy(&Path::new(PLUGIN_FILES).join(file.map_err(at(&plugins))?.file_name()))?;
         }
     }
     Ok(())

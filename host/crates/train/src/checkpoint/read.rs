@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tch::Tensor;
 
-use super::{BEST, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, SavedState, whole};
+use super::{BEST, CheckpointError, EarlierData, LAST, MODEL, OPTIMIZER, STATE, SavedState, whole};
 use crate::config::{ConfigError, PluginOrigin, RunConfig, sets};
-use crate::fit::EarlierData;
 use crate::run_dir::{CHECKPOINTS, CONFIG};
 use thaw_data::{DataConfig, SplitBy};
 use thaw_weights::read;

@@ -23,7 +23,6 @@ use super::events::{
 };
 use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
-use super::plugin_data::EarlierData;
 use super::readings::Readings;
 use super::scaler::LossScaler;
 use super::state::{Kept, Measured, Position, Requests, Trained, Watched};
@@ -31,10 +30,10 @@ use super::swap::Swapping;
 use super::training::Resume;
 use super::{Fit, FitError, Now, RunState, StopHandle};
 use crate::Error;
-use crate::checkpoint::{Checkpoint, CheckpointStore};
+use crate::checkpoint::{Checkpoint, CheckpointStore, EarlierData};
 use crate::config::RunConfig;
 use crate::model::HostModel;
-use crate::run_dir::{self, Place, RunDir};
+use crate::run_dir::{self, Place, RunDir, RunDirError};
 use thaw_data::DataModule;
 use thaw_optim::optimizer::Parameters;
 use thaw_plugins::{PluginSet, self_contained};
@@ -120,7 +119,7 @@ impl Fit {
         // Not before is anything of an earlier run written over.
         let written = match resumed {
             Some(resume) => self.write_resume(&resume, &config),
-            None => self.write_start(&config),
+            None => self.write_start(&config).map_err(Error::from),
         };
         if let Err(error) = &written {
             self.tell(EventKind::RunEnded(Ending::Failed { error: &error.to_string() }))?;
@@ -146,14 +145,14 @@ impl Fit {
         Ok(resume)
     }
 
-    fn write_start(&self, config: &str) -> Result<(), Error> {
+    fn write_start(&self, config: &str) -> Result<(), RunDirError> {
         self.state.kept.run_dir.write(run_dir::CONFIG, config)?;
         self.state.kept.run_dir.write_json(run_dir::PLUGINS, &self.plugins.record())
     }
 
     fn write_resume(&mut self, resume: &Resume, config: &str) -> Result<(), Error> {
         self.go_back_to(&resume.checkpoint)?;
-        self.write_resumed(&resume.checkpoint, &resume.resumed, config)
+        Ok(self.write_resumed(&resume.checkpoint, &resume.resumed, config)?)
     }
 
     fn keep_paths(&mut self) -> Result<(), Error> {

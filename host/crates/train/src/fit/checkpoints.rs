@@ -80,7 +80,7 @@ impl Fit {
     /// The last checkpoint was not written, or one that a hook asked for; or somebody removed the folder.
     pub(super) fn check_written(&self) -> Result<(), Error> {
         if self.state.kept.lost.is_empty() {
-            return self.state.kept.run_dir.check_there();
+            return Ok(self.state.kept.run_dir.check_there()?);
         }
         let lost = self.state.kept.lost.iter().map(|(name, reason)| (name.clone(), reason.clone())).collect();
         Err(FitError::LostCheckpoints { lost, on_disk: self.state.kept.store.target_of(LAST) }.into())

@@ -7,10 +7,9 @@ use serde_json::Value;
 use thaw_plugin_api::model::Task;
 
 use super::build::{create_model, open_data};
-use super::plugin_data::EarlierData;
 use super::prepare_torch;
 use crate::Error;
-use crate::checkpoint::{Checkpoint, STATE};
+use crate::checkpoint::{Checkpoint, EarlierData, STATE};
 use crate::config::RunConfig;
 use crate::model::HostModel;
 use thaw_data::first_names;

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::checkpoint::KeptFile;
 use crate::config::RunConfig;
-use crate::error::Error;
-use crate::run_dir::RunDir;
+use crate::run_dir::{RunDir, RunDirError};
 use thaw_plugins::PluginSet;
 
 /// Files and folders of the run config by their keys, as later commands find them.
@@ -22,7 +21,7 @@ impl KeptPaths {
     ///
     /// # Errors
     /// A file that cannot be read, or a full disk.
-    pub fn keep(config: &RunConfig, plugins: &PluginSet, run_dir: &RunDir) -> Result<Self, Error> {
+    pub fn keep(config: &RunConfig, plugins: &PluginSet, run_dir: &RunDir) -> Result<Self, RunDirError> {
         let mut kept = Self::default();
         for named in config.paths(|kinds, id| plugins.schema(kinds, id)) {
             let path = if named.is_needed && named.path.is_file() {

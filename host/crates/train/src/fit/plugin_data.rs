@@ -10,18 +10,10 @@ use thaw_plugin_api::dataset::{Form, Sample, Split, Target};
 
 use super::build::of_table;
 use crate::Error;
+use crate::checkpoint::EarlierData;
 use crate::config::{ConfigError, RunConfig};
-use thaw_data::{DataConfig, Samples, SamplesConfig, Source, SplitBy};
+use thaw_data::{DataConfig, Samples, SamplesConfig, Source};
 use thaw_plugins::{DatasetInstance, Failure, PluginSet};
-
-/// What a checkpoint says of its run's data, so that the data is the same again.
-#[derive(Clone, Debug, Default)]
-pub struct EarlierData {
-    /// What a `val_split` is drawn from.
-    pub split_by: SplitBy,
-    /// State of a plugin's data set with its id; none where there was none.
-    pub state: Option<(String, Value)>,
-}
 
 /// Samples of a plugin, and how the run config wants them.
 pub struct PluginData {

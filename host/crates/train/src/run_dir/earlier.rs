@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{CONFIG, PLUGINS, RunDir};
-use crate::error::{Error, io as at};
+use super::error::at;
+use super::{CONFIG, PLUGINS, RunDir, RunDirError};
 
 impl RunDir {
     /// Writes a whole file. Where that says something else than the file before it, the one before is kept as
@@ -13,7 +13,7 @@ impl RunDir {
     ///
     /// # Errors
     /// One of them cannot be written; the file is then as it was.
-    pub fn write_and_keep(&self, name: &str, text: &str) -> Result<Option<String>, Error> {
+    pub fn write_and_keep(&self, name: &str, text: &str) -> Result<Option<String>, RunDirError> {
         let path = self.path.join(name);
         let before = match fs::read_to_string(&path) {
             Ok(before) if before == text => return Ok(None),
@@ -26,7 +26,7 @@ impl RunDir {
         Ok(kept)
     }
 
-    fn keep_earlier(&self, name: &str, text: &str) -> Result<String, Error> {
+    fn keep_earlier(&self, name: &str, text: &str) -> Result<String, RunDirError> {
         let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
         let free = (1..).map(|number: usize| format!("{stem}.{number}.{ending}"));
         let kept = free.into_iter().find(|kept| !self.path.join(kept).exists()).unwrap_or_default();
@@ -38,7 +38,7 @@ impl RunDir {
     ///
     /// # Errors
     /// It cannot be read or written.
-    pub fn add_line(&self, name: &str, record: &impl serde::Serialize) -> Result<(), Error> {
+    pub fn add_line(&self, name: &str, record: &impl serde::Serialize) -> Result<(), RunDirError> {
         let path = self.path.join(name);
         let mut text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),

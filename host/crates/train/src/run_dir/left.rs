@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use super::error::at;
 use super::lock::LOCK;
-use super::{CHECKPOINTS, CONFIG, FILES, GROUPS, METRICS, PLUGIN_FILES, RESUMES, earlier};
-use crate::error::{Error, io};
+use super::{CHECKPOINTS, CONFIG, FILES, GROUPS, METRICS, PLUGIN_FILES, RESUMES, RunDirError, earlier};
 
 /// How names of unfinished files begin.
 const UNFINISHED: &str = ".tmp";
@@ -34,31 +34,31 @@ pub(super) fn without_checkpoint(folder: &Path) -> bool {
 }
 
 /// Removes all but the lock, which this process holds.
-pub(super) fn remove(folder: &Path) -> Result<(), Error> {
-    for entry in fs::read_dir(folder).map_err(io(folder))? {
-        let entry = entry.map_err(io(folder))?;
+pub(super) fn remove(folder: &Path) -> Result<(), RunDirError> {
+    for entry in fs::read_dir(folder).map_err(at(folder))? {
+        let entry = entry.map_err(at(folder))?;
         let path = entry.path();
-        let is_folder = entry.file_type().map_err(io(&path))?.is_dir();
+        let is_folder = entry.file_type().map_err(at(&path))?.is_dir();
         match entry.file_name() == LOCK {
             true => Ok(()),
             false if is_folder => fs::remove_dir_all(&path),
             false => fs::remove_file(&path),
         }
-        .map_err(io(&path))?;
+        .map_err(at(&path))?;
     }
     Ok(())
 }
 
 /// Removes what a killed process had not finished writing.
-pub(super) fn sweep(run_dir: &Path) -> Result<(), Error> {
+pub(super) fn sweep(run_dir: &Path) -> Result<(), RunDirError> {
     for folder in [run_dir.to_path_buf(), run_dir.join(FILES), run_dir.join(PLUGIN_FILES)] {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
         for entry in entries {
-            let path = entry.map_err(io(&folder))?.path();
+            let path = entry.map_err(at(&folder))?.path();
             let is_unfinished =
                 path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED));
             if is_unfinished && path.is_file() {
-                fs::remove_file(&path).map_err(io(&path))?;
+                fs::remove_file(&path).map_err(at(&path))?;
             }
         }
     }

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::{Error, io};
+use super::RunDirError;
+use super::error::at;
 
 /// The locked file; it holds the number of the process.
 pub(super) const LOCK: &str = "run.lock";
@@ -35,10 +36,10 @@ impl RunLock {
     ///
     /// # Errors
     /// Another process trains there, or the directory cannot be written.
-    pub fn take(run_dir: &Path) -> Result<Self, Error> {
+    pub fn take(run_dir: &Path) -> Result<Self, RunDirError> {
         let path = run_dir.join(LOCK);
         let mut file =
-            OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(&path))?;
+            OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(at(&path))?;
         let mut locked = file.try_lock();
         for _ in 0..3 {
             // Whoever looks whether the run is live holds the lock for a moment.
@@ -52,17 +53,14 @@ impl RunLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let process = std::fs::read_to_string(&path).unwrap_or_default();
-                let reason = format!(
-                    "another run is live in this run directory (process {}); take another one",
-                    process.trim()
-                );
-                return Err(io(run_dir)(io::Error::new(io::ErrorKind::ResourceBusy, reason)));
+                let process = process.trim().to_owned();
+                return Err(RunDirError::Live { path: run_dir.to_owned(), process });
             }
             Err(TryLockError::Error(error)) => {
                 tracing::warn!("{}: {error}; this run cannot be found by `host swap`", path.display())
             }
         }
-        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(io(&path))?;
+        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(at(&path))?;
         Ok(Self { _file: file })
     }
 }

@@ -9,7 +9,8 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, io};
+use super::RunDirError;
+use super::error::at;
 use thaw_files::durable;
 use thaw_files::sha256::sha256_file;
 
@@ -28,20 +29,20 @@ impl PrivateCopy {
     ///
     /// # Errors
     /// The file cannot be read, or the folder not written.
-    pub fn make(from: &Path, folder: &Path) -> Result<Self, Error> {
-        fs::create_dir_all(folder).map_err(io(folder))?;
-        let mut beside = durable::temporary(0o666).tempfile_in(folder).map_err(io(folder))?;
-        let mut file = File::open(from).map_err(io(from))?;
-        std::io::copy(&mut file, &mut beside).map_err(io(folder))?;
+    pub fn make(from: &Path, folder: &Path) -> Result<Self, RunDirError> {
+        fs::create_dir_all(folder).map_err(at(folder))?;
+        let mut beside = durable::temporary(0o666).tempfile_in(folder).map_err(at(folder))?;
+        let mut file = File::open(from).map_err(at(from))?;
+        std::io::copy(&mut file, &mut beside).map_err(at(folder))?;
         // Of the copy: the file may be written to while it is read.
-        let sha256 = sha256_file(beside.path()).map_err(io(folder))?;
+        let sha256 = sha256_file(beside.path()).map_err(at(folder))?;
         let text = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned());
         let (stem, mark) = (text(from.file_stem()).unwrap_or_default(), format!("-{}", &sha256[..16]));
         let ending = text(from.extension()).map(|ending| format!(".{ending}")).unwrap_or_default();
         let path = folder.join(format!("{}{mark}{ending}", stem.strip_suffix(&mark).unwrap_or(&stem)));
         let is_new = !path.exists();
         if is_new {
-            durable::persist(beside, &path).map_err(io(&path))?;
+            durable::persist(beside, &path).map_err(at(&path))?;
         }
         Ok(Self { path, sha256, is_new })
     }

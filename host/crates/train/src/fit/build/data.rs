@@ -5,8 +5,9 @@ use std::sync::Arc;
 use thaw_plugin_api::context::{Progress, Stage};
 
 use crate::Error;
+use crate::checkpoint::EarlierData;
 use crate::config::{ConfigError, RunConfig};
-use crate::fit::{EarlierData, FitError, PluginData, classes};
+use crate::fit::{FitError, PluginData, classes};
 use crate::model::HostModel;
 use thaw_data::{DataConfig, DataModule, InputDefaults, Interpolation, Limits, Split};
 use thaw_plugins::PluginSet;

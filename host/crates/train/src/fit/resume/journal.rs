@@ -4,11 +4,9 @@ use serde::Serialize;
 
 use super::changes::Change;
 use super::check::Resumed;
-use crate::Error;
 use crate::checkpoint::Checkpoint;
-use crate::error::io;
 use crate::fit::Fit;
-use crate::run_dir::{CONFIG, PLUGINS, RESUMES};
+use crate::run_dir::{CONFIG, PLUGINS, RESUMES, RunDirError};
 
 /// A line of [`RESUMES`].
 #[derive(Serialize)]
@@ -37,11 +35,10 @@ impl Fit {
         checkpoint: &Checkpoint,
         resumed: &Resumed,
         config: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<(), RunDirError> {
         let run_dir = &self.state.kept.run_dir;
         self.tell_other_plugins(run_dir.path());
-        let plugins = serde_json::to_string_pretty(&self.plugins.record())
-            .map_err(|error| io(run_dir.path().join(PLUGINS))(error.into()))?;
+        let plugins = run_dir.json(PLUGINS, &self.plugins.record())?;
         let progress = self.state.progress();
         let folder = checkpoint.folder().canonicalize().unwrap_or_else(|_| checkpoint.folder().to_path_buf());
         let record = Record {

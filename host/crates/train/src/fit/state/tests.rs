@@ -11,11 +11,13 @@ use thaw_plugin_api::module_tree::BatchNorm;
 use thaw_plugin_api::prelude::{Config, Model, Result, Tensors, nn};
 
 use super::*;
-use crate::checkpoint::{Best, Checkpoint, CheckpointStore, SavedObserved, SavedScaler, Snapshot};
+use crate::checkpoint::{
+    Best, Checkpoint, CheckpointStore, EarlierData, SavedObserved, SavedScaler, Snapshot,
+};
 use crate::fit::build::{open_data, storages};
 use crate::fit::readings::Readings;
 use crate::fit::resume::Resumed;
-use crate::fit::{EarlierData, LossScaler, Monitored};
+use crate::fit::{LossScaler, Monitored};
 use crate::model::HostModel;
 use crate::run_dir::{Place, RunDir};
 use thaw_optim::optimizer::Parameters;

@@ -96,6 +96,6 @@ impl Fit {
         let journal: Vec<&Swap> = self.state.kept.swaps.iter().chain(&self.swapping.replay).collect();
         self.state.kept.run_dir.write_json(PLUGINS, &self.plugins.record())?;
         // The last word: what is in here, a resumed run repeats.
-        self.state.kept.run_dir.write_json(SWAPS, &journal)
+        Ok(self.state.kept.run_dir.write_json(SWAPS, &journal)?)
     }
 }

@@ -10,7 +10,7 @@ use super::Incoming;
 use crate::Error;
 use crate::config::{apply_override, make_absolute};
 use crate::fit::Fit;
-use crate::run_dir::{PLUGIN_FILES, PrivateCopy};
+use crate::run_dir::{PLUGIN_FILES, PrivateCopy, RunDirError};
 use crate::swap::{Swap, SwapError, SwapRequest};
 use thaw_plugins::{Instance, LoadedPlugin, PluginError, self_contained};
 
@@ -20,8 +20,8 @@ impl Fit {
         let index = self.replaced(request.replace.as_deref())?;
         let copy = PrivateCopy::make(&request.plugin, &self.state.kept.run_dir.path().join(PLUGIN_FILES))
             .map_err(|error| match error {
-                Error::Io { path, source } => PluginError::Io { path, source }.into(),
-                other => other,
+                RunDirError::Io { path, source } => PluginError::Io { path, source }.into(),
+                other => Error::RunDir(other),
             })?;
         match self.make(request, index, &copy) {
             Ok((swap, instance, plugin)) => {
