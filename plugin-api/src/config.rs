@@ -4,7 +4,7 @@
 //!
 //! | attribute of a field | meaning |
 //! |---|---|
-//! | `default = EXPR` | value where the key is missing; without it the key is required (`Option` defaults to none) |
+//! | `default = EXPR` | value where the key is missing; else it is required (`Option`: none) |
 //! | `range = 0.0..=1.0` | allowed numbers, any Rust range, or [`above`], [`above_to`], [`between`] |
 //! | `rename = "KEY"` | the key, where it is not the field's name; on a variant: its name |
 //! | `alias = "KEY"` | another spelling of the key |
@@ -15,9 +15,9 @@
 //!
 //! | attribute of the type | meaning |
 //! |---|---|
-//! | `check = PATH` | a function `fn(&mut Self) -> Result<()>`, called when all keys are read; its error may also be a [`ConfigError`], which names a key |
+//! | `check = PATH` | a `fn(&mut Self) -> Result<()>`, called when all keys are read; a [`ConfigError`] names a key |
 //! | `default` | `impl Default` of the keys' defaults; where no key is required, the table may be left out |
-//! | `tag = "KEY"` | of an enum: the key that says which variant it is; each has keys of its own, or is `Name(Table)` |
+//! | `tag = "KEY"` | of an enum: the key that says which variant; each has its own keys, or is `Name(Table)` |
 //! | `short = FIELD` | the value of this key alone may stand for the table |
 //! | `definition = "NAME"` | the schema is written once, under this name: for a type that holds itself |
 //! | `through = TYPE` | is read and written as that type; `From` makes both of one another |

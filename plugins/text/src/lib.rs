@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `input_ids` | `[N, L]`, i64 | required |
 //! | `attention_mask` | `[N, L]`, 1 for a token, 0 for padding | default: all tokens |
-//! | `token_type_ids` | `[N, L]`, i64: which text of a pair | default: 0 everywhere; RoBERTa and DistilBERT have no types |
+//! | `token_type_ids` | `[N, L]`, i64: which text of a pair | default: 0; RoBERTa and DistilBERT have none |
 //!
 //! | output | shape | |
 //! |---|---|---|

@@ -6,9 +6,11 @@
 //!
 //! | module | ids |
 //! |---|---|
-//! | [`resnet`] | `resnet18` … `resnet152`, `resnext50-32x4d`, `resnext101-32x8d`, `resnext101-64x4d`, `wide-resnet50-2`, `wide-resnet101-2` |
+//! | [`resnet`] | `resnet18` … `resnet152` |
+//! | | `resnext50-32x4d`, `resnext101-32x8d`, `resnext101-64x4d`, `wide-resnet50-2`, `wide-resnet101-2` |
 //! | [`mobilenet_v2`] | `mobilenet-v2` |
-//! | [`mobilenet_v3`] | `mobilenet-v3-large`, `mobilenet-v3-small`; with timm's batch norms `mobilenetv3-large-100`, `mobilenetv3-small-100` |
+//! | [`mobilenet_v3`] | `mobilenet-v3-large`, `mobilenet-v3-small` |
+//! | with timm's batch norms | `mobilenetv3-large-100`, `mobilenetv3-small-100` |
 //! | [`efficientnet`] | `efficientnet-b0` … `efficientnet-b7` |
 //! | [`efficientnet_lite`] | `efficientnet-lite0` … `efficientnet-lite4` |
 //! | [`convnext`] | `convnext-tiny`, `convnext-small`, `convnext-base`, `convnext-large` |

@@ -85,7 +85,7 @@ impl Norm {
     fn assert_close(&self, key: &str, found: &Tensor) {
         let expected = Tensor::from_slice(&self.floats(key));
         let difference = (&expected - found).abs().max().double_value(&[]);
-        // The recorded variances are near 1e-4: a norm makes a last digit of its inputs a hundred times larger.
+        // Variances are near 1e-4 there: a norm makes the last digit of its inputs a hundred times larger.
         assert!(difference <= 1e-5, "{}, {key}: {difference} from PyTorch's", self.name);
     }
 }

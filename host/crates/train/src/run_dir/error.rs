@@ -10,7 +10,10 @@ pub enum RunDirError {
     #[error("{}: the run directory holds something already; take another, or --resume it", .0.display())]
     Taken(PathBuf),
     /// Another process trains there.
-    #[error("{}: another run is live in this run directory (process {process}); take another one", path.display())]
+    #[error(
+        "{}: another run is live in this run directory (process {process}); take another one",
+        path.display()
+    )]
     Live {
         /// The run directory.
         path: PathBuf,

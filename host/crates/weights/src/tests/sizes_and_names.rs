@@ -45,7 +45,11 @@ fn an_archive_with_two_entries_of_one_name_is_refused() {
 
 #[test]
 fn a_safetensors_header_that_names_a_tensor_twice_is_refused() {
-    let header = br#"{"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"a":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]}}"#;
+    let header = concat!(
+        r#"{"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"#,
+        r#""a":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]}}"#
+    )
+    .as_bytes();
     let file = [&(header.len() as u64).to_le_bytes(), &header[..], &[0; 24]].concat();
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("twice.safetensors");

@@ -49,11 +49,17 @@ fn checkpoints_keep_it_as_version_1_0_wrote_it() {
     for (id, written) in [
         (
             "sgd",
-            r#"{"id":"sgd","momentum":0.0,"dampening":0.0,"nesterov":false,"lr":0.001,"weight_decay":0.0,"maximize":false}"#,
+            concat!(
+                r#"{"id":"sgd","momentum":0.0,"dampening":0.0,"nesterov":false,"lr":0.001,"#,
+                r#""weight_decay":0.0,"maximize":false}"#
+            ),
         ),
         (
             "adamw",
-            r#"{"id":"adamw","betas":[0.9,0.999],"eps":1e-8,"amsgrad":false,"lr":0.001,"weight_decay":0.01,"maximize":false}"#,
+            concat!(
+                r#"{"id":"adamw","betas":[0.9,0.999],"eps":1e-8,"amsgrad":false,"lr":0.001,"#,
+                r#""weight_decay":0.01,"maximize":false}"#
+            ),
         ),
     ] {
         assert_eq!(serde_json::to_string(&OptimizerConfig::default_for(id).unwrap()).unwrap(), written);

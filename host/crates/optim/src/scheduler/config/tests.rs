@@ -19,11 +19,13 @@ const FULL: [&str; 15] = [
     "id='lambda'\nlambda='0.9 ^ epoch'",
     "id='one-cycle'\nmax_lr=[0.1, \
      0.2]\ntotal_steps=9\nepochs=3\nsteps_per_epoch=3\npct_start=0.5\nanneal_strategy='linear'\n\
-     cycle_momentum=false\nbase_momentum=0.5\nmax_momentum=0.6\ndiv_factor=2\nfinal_div_factor=3\nthree_phase=true",
+     cycle_momentum=false\nbase_momentum=0.5\n\
+     max_momentum=0.6\ndiv_factor=2\nfinal_div_factor=3\nthree_phase=true",
     "id='cyclic'\nbase_lr=[0.1, 0.2]\nmax_lr=[1.0, \
      2.0]\nstep_size_up=3\nstep_size_down=4\nmode='exp_range'\ngamma=0.5\n\
      cycle_momentum=false\nbase_momentum=0.5\nmax_momentum=0.6",
-    "id='reduce-on-plateau'\nmonitor='val_acc'\nmode='max'\nfactor=0.5\npatience=2\nthreshold=0.1\nthreshold_mode='abs'\n\
+    "id='reduce-on-plateau'\nmonitor='val_acc'\nmode='max'\nfactor=0.5\npatience=2\n\
+     threshold=0.1\nthreshold_mode='abs'\n\
      cooldown=1\nmin_lr=0.001\neps=0.0",
     "id='sequential'\nmilestones=[3]\nschedulers=[{id='linear'}, {id='cosine'}]",
     "id='chained'\nschedulers=[{id='linear'}, {id='step', step_size=2}]",
@@ -46,11 +48,18 @@ fn checkpoints_keep_it_as_version_1_0_wrote_it() {
         ("id='cosine'", r#"{"id":"cosine","eta_min":0.0,"interval":"epoch","frequency":1}"#),
         (
             "id='warmup'\ntotal_iters=3\nscheduler={id='step', step_size=2}",
-            r#"{"id":"warmup","total_iters":3,"start_factor":0.01,"scheduler":{"id":"step","step_size":2,"gamma":0.1},"interval":"epoch","frequency":1}"#,
+            concat!(
+                r#"{"id":"warmup","total_iters":3,"start_factor":0.01,"#,
+                r#""scheduler":{"id":"step","step_size":2,"gamma":0.1},"interval":"epoch","frequency":1}"#
+            ),
         ),
         (
             "id='reduce-on-plateau'\nmin_lr=[0.1, 0.2]",
-            r#"{"id":"reduce-on-plateau","monitor":"val_loss","factor":0.1,"patience":10,"threshold":0.0001,"threshold_mode":"rel","cooldown":0,"min_lr":[0.1,0.2],"eps":1e-8,"interval":"epoch","frequency":1}"#,
+            concat!(
+                r#"{"id":"reduce-on-plateau","monitor":"val_loss","factor":0.1,"patience":10,"#,
+                r#""threshold":0.0001,"threshold_mode":"rel","cooldown":0,"min_lr":[0.1,0.2],"#,
+                r#""eps":1e-8,"interval":"epoch","frequency":1}"#
+            ),
         ),
     ] {
         let config = parse(toml).unwrap();

@@ -7,6 +7,14 @@ use super::bytes::{Bytes, Step};
 use super::sketch::Sketch;
 use super::{NamedTensor, Outline, Storage};
 
+/// Whether an instruction is one of a kind.
+#[derive(PartialEq, Eq)]
+enum Instruction {
+    OfThisKind,
+    /// Nothing was done.
+    OfAnother,
+}
+
 /// A machine in the middle of a pickle.
 pub struct Machine<'b> {
     bytes: Bytes<'b>,
@@ -46,6 +54,17 @@ impl<'b> Machine<'b> {
     }
 
     fn step(&mut self, op: u8) -> Step<()> {
+        for kind in [Self::number, Self::text_or_container, Self::stack_or_memo, Self::object] {
+            if kind(self, op)? == Instruction::OfThisKind {
+                return Ok(());
+            }
+        }
+        Err("there is no such instruction, or none that weights need")
+    }
+
+    /// Numbers, of which those that are sizes matter, and values of no interest: fractions, bytes, empty
+    /// containers.
+    fn number(&mut self, op: u8) -> Step<Instruction> {
         match op {
             // Values of no interest: fractions, bytes, empty containers.
             b'N' | 0x88 | 0x89 | b']' | b'}' | 0x8f => self.push(Sketch::Other),
@@ -81,7 +100,14 @@ impl<'b> Machine<'b> {
                 let length = self.bytes.length(8)?;
                 self.other(length)?;
             }
-            // Text.
+            _ => return Ok(Instruction::OfAnother),
+        }
+        Ok(Instruction::OfThisKind)
+    }
+
+    /// Text, and containers of what lies on the stack.
+    fn text_or_container(&mut self, op: u8) -> Step<Instruction> {
+        match op {
             b'S' | b'V' => {
                 let line = self.bytes.line()?;
                 let quotes: &[_] = &['\'', '"'];
@@ -125,7 +151,14 @@ impl<'b> Machine<'b> {
                 let items = self.pop_to_mark()?;
                 self.name_tensors(&items);
             }
-            // Stack and memo.
+            _ => return Ok(Instruction::OfAnother),
+        }
+        Ok(Instruction::OfThisKind)
+    }
+
+    /// Moves on the stack, to the memo and from it.
+    fn stack_or_memo(&mut self, op: u8) -> Step<Instruction> {
+        match op {
             b'0' => {
                 self.stack.pop().ok_or(UNDERFLOW)?;
             }
@@ -153,7 +186,14 @@ impl<'b> Machine<'b> {
                 let index = self.bytes.length(if op == b'h' { 1 } else { 4 })?;
                 self.recall(index)?;
             }
-            // Python objects.
+            _ => return Ok(Instruction::OfAnother),
+        }
+        Ok(Instruction::OfThisKind)
+    }
+
+    /// Python objects.
+    fn object(&mut self, op: u8) -> Step<Instruction> {
+        match op {
             b'c' => {
                 let global = self.named()?;
                 self.push(Sketch::Global(global));
@@ -203,9 +243,9 @@ impl<'b> Machine<'b> {
                 self.bytes.line()?;
                 self.push(Sketch::Other);
             }
-            _ => return Err("there is no such instruction, or none that weights need"),
+            _ => return Ok(Instruction::OfAnother),
         }
-        Ok(())
+        Ok(Instruction::OfThisKind)
     }
 
     fn call(&mut self, called: &Sketch) {
