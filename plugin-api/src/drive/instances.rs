@@ -1,5 +1,7 @@
 //! Strategies and callbacks, and how a hook reaches all of them.
 
+use std::fmt::Display;
+
 use crate::abi::Kind;
 use crate::context::{Progress, Stage};
 use crate::hook::Hook;
@@ -7,7 +9,7 @@ use crate::hook::Hook;
 /// The strategies and callbacks of a run, in the run config's order.
 pub trait Instances {
     /// What a hook fails with.
-    type Error;
+    type Error: Display;
 
     /// Where the run stands.
     fn progress(&self) -> &Progress;
@@ -36,7 +38,7 @@ pub trait Instances {
     }
 
     /// The run has failed: hooks may ask why from here on.
-    fn failed(&mut self, error: &Self::Error);
+    fn failed(&mut self, reason: &dyn Display);
 
     /// A failure after which the run ends all the same. To be told, where it does not hide the first one.
     fn tell(&mut self, error: Self::Error);
@@ -110,8 +112,8 @@ pub fn teardown<R: Instances>(run: &mut R) -> Result<(), R::Error> {
 }
 
 /// The last hooks of a run that failed, of all. Their own failures are told and change nothing.
-pub fn fail<R: Instances>(run: &mut R, error: &R::Error) {
-    run.failed(error);
+pub fn fail<R: Instances>(run: &mut R, reason: &dyn Display) {
+    run.failed(reason);
     to_all(run, Hook::Exception);
     close(run);
 }

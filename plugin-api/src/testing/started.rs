@@ -1,5 +1,7 @@
 //! What each step of a run is to a fake one: the host's, without data and without arithmetic.
 
+use std::fmt::Display;
+
 use super::host::Host;
 use super::instance::FakeInstance;
 use super::log::CaughtLog;
@@ -69,8 +71,8 @@ impl Instances for Started<'_> {
         self.instances[index].run(call, self.host, self.log)
     }
 
-    fn failed(&mut self, error: &Error) {
-        self.host.exception = Some(error.to_string());
+    fn failed(&mut self, reason: &dyn Display) {
+        self.host.exception = Some(reason.to_string());
     }
 
     fn tell(&mut self, _: Error) {}

@@ -1,5 +1,6 @@
 //! A trained model out of a checkpoint: what `host validate`, `host test` and `host predict` run.
 
+mod pass;
 mod predict;
 mod services;
 mod test;
@@ -8,8 +9,10 @@ mod validate;
 use std::fmt::Display;
 use std::path::Path;
 
+use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::context::{Progress, Stage};
 use thaw_plugin_api::dataset::Split;
+use thaw_plugin_api::drive::{self, Call, Instances};
 use thaw_plugin_api::hook::Hook;
 
 pub use predict::{BatchOutputs, PredictOptions};
@@ -19,6 +22,7 @@ use crate::checkpoint::{Checkpoint, EarlierData};
 use crate::config::{ConfigError, RunConfig};
 use crate::fit::{PluginData, build_model, name_files, precision_on, prepare_torch, take_count};
 use crate::model::{HostModel, Phase, load_checkpoint};
+use pass::Pass;
 use services::View;
 use thaw_data::DataConfig;
 use thaw_plugins::{Instance, PluginSet};
@@ -41,6 +45,8 @@ pub struct Inference {
     metrics: std::collections::BTreeMap<String, f64>,
     exception: Option<String>,
     plugins: PluginSet,
+    /// What a validation is to go over, and then what it gave.
+    pass: Pass,
     /// What the run's data was.
     earlier: EarlierData,
 }
@@ -88,12 +94,22 @@ impl Inference {
             Stage::Predict => EarlierData { state: checkpoint.data_state(), ..EarlierData::default() },
             _ => checkpoint.data(),
         };
-        let (plugins, exception) = (plugins.clone(), None);
-        let mut inference = Self { config, model, callbacks, progress, metrics, exception, plugins, earlier };
-        match inference.set_up(checkpoint) {
-            Ok(()) => Ok(inference),
-            Err(error) => Err(inference.fail(error)),
+        let mut inference = Self {
+            config,
+            model,
+            callbacks,
+            progress,
+            metrics,
+            exception: None,
+            plugins: plugins.clone(),
+            pass: Pass::default(),
+            earlier,
+        };
+        if let Err(error) = inference.set_up(checkpoint) {
+            drive::fail(&mut inference, &error);
+            return Err(error);
         }
+        Ok(inference)
     }
 
     fn set_up(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
@@ -143,27 +159,7 @@ impl Inference {
     }
 
     fn hooks(&mut self, hook: Hook) -> Result<(), Error> {
-        let mut view =
-            View { model: &mut self.model, metrics: &mut self.metrics, exception: self.exception.as_deref() };
-        for callback in &mut self.callbacks {
-            callback.hook(hook, &self.progress, &mut view)?;
-        }
-        Ok(())
-    }
-
-    /// The last hooks after a failure: their own failures are told and change nothing.
-    fn fail<E: Display>(&mut self, error: E) -> E {
-        self.exception = Some(error.to_string());
-        let mut view =
-            View { model: &mut self.model, metrics: &mut self.metrics, exception: self.exception.as_deref() };
-        for hook in [Hook::Exception, Hook::Teardown] {
-            for callback in &mut self.callbacks {
-                if let Err(failure) = callback.hook(hook, &self.progress, &mut view) {
-                    tracing::warn!("{failure}");
-                }
-            }
-        }
-        error
+        drive::hook(self, hook)
     }
 
     /// Runs `work`, and whatever comes of it `teardown`.
@@ -171,8 +167,48 @@ impl Inference {
     where
         E: From<Error> + Display,
     {
-        let value = work(self).map_err(|error| self.fail(error))?;
-        self.hooks(Hook::Teardown)?;
+        let value = match work(self) {
+            Ok(value) => value,
+            Err(error) => {
+                drive::fail(self, &error);
+                return Err(error);
+            }
+        };
+        drive::teardown(self)?;
         Ok(value)
+    }
+}
+
+impl Instances for Inference {
+    type Error = Error;
+
+    fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    fn progress_mut(&mut self) -> &mut Progress {
+        &mut self.progress
+    }
+
+    fn count(&self) -> usize {
+        self.callbacks.len()
+    }
+
+    fn kind(&self, index: usize) -> Kind {
+        self.callbacks[index].kind()
+    }
+
+    fn call(&mut self, index: usize, call: Call) -> Result<(), Error> {
+        let mut view =
+            View { model: &mut self.model, metrics: &mut self.metrics, exception: self.exception.as_deref() };
+        Ok(self.callbacks[index].run(call, &self.progress, &mut view)?)
+    }
+
+    fn failed(&mut self, reason: &dyn Display) {
+        self.exception = Some(reason.to_string());
+    }
+
+    fn tell(&mut self, error: Error) {
+        tracing::warn!("{error}");
     }
 }

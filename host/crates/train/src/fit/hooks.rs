@@ -1,5 +1,7 @@
 //! How hooks reach the strategies and callbacks of a run.
 
+use std::fmt::Display;
+
 use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::context::Progress;
 use thaw_plugin_api::drive::{Call, Instances};
@@ -53,8 +55,8 @@ impl Instances for Fit {
         Ok(())
     }
 
-    fn failed(&mut self, error: &Error) {
-        self.state.position.exception = Some(error.to_string());
+    fn failed(&mut self, reason: &dyn Display) {
+        self.state.position.exception = Some(reason.to_string());
     }
 
     fn tell(&mut self, error: Error) {

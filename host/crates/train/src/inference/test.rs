@@ -1,7 +1,5 @@
 //! A test: a pass over all samples of an input, with their labels.
 
-use thaw_plugin_api::hook::Hook;
-
 use super::{Inference, UsedOn};
 use crate::Error;
 use crate::fit::{Evaluation, input_defaults};
@@ -27,14 +25,7 @@ impl Inference {
             }
         };
         self.progress.num_validation_batches = data.batches();
-        let evaluation = self.with_teardown(|inference| {
-            inference.hooks(Hook::ValidationStart)?;
-            inference.hooks(Hook::ValidationEpochStart)?;
-            let evaluation = inference.evaluate(data.loader()?)?;
-            inference.hooks(Hook::ValidationEpochEnd)?;
-            inference.hooks(Hook::ValidationEnd)?;
-            Ok::<_, Error>(evaluation)
-        })?;
+        let evaluation = self.with_teardown(|inference| inference.evaluate(data.loader()?))?;
         Ok((evaluation, data))
     }
 }

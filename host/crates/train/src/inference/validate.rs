@@ -1,13 +1,10 @@
 //! A validation of the whole validation data, as the run makes one after an epoch.
 
-use thaw_plugin_api::hook::Hook;
-
 use super::Inference;
 use crate::Error;
 use crate::checkpoint::Checkpoint;
-use crate::fit::{Evaluation, Evaluator, FitError, open_data, tell_validated, to_device};
-use thaw_data::{Batch, DataError, DataModule, Split, first_names};
-use thaw_torch::reading::Reads;
+use crate::fit::{Evaluation, FitError, open_data, tell_validated};
+use thaw_data::{DataModule, Split, first_names};
 
 impl Inference {
     /// Opens the run's data and repeats its validation; gives the data, too, for the names of its classes.
@@ -41,39 +38,10 @@ impl Inference {
         tell_validated(checkpoint, &self.config, &data);
         self.progress.num_validation_batches =
             self.config.trainer.limit_val_batches.map_or(batches, |limit| batches.min(limit));
-        let evaluation = self.with_teardown(|inference| inference.validation_pass(&data))?;
+        let evaluation = self.with_teardown(|inference| {
+            let loader = data.loader(Split::Val, inference.progress.epoch as u64, 0)?;
+            inference.evaluate(loader.into_iter().flatten())
+        })?;
         Ok((evaluation, data))
-    }
-
-    fn validation_pass(&mut self, data: &DataModule) -> Result<Evaluation, Error> {
-        self.hooks(Hook::ValidationStart)?;
-        self.hooks(Hook::ValidationEpochStart)?;
-        let loader = data.loader(Split::Val, self.progress.epoch as u64, 0)?;
-        let evaluation = self.evaluate(loader.into_iter().flatten())?;
-        self.hooks(Hook::ValidationEpochEnd)?;
-        self.hooks(Hook::ValidationEnd)?;
-        Ok(evaluation)
-    }
-
-    /// Loss and metrics of these batches, as many as the progress says, at most.
-    pub(super) fn evaluate(
-        &mut self,
-        batches: impl Iterator<Item = Result<Batch, DataError>>,
-    ) -> Result<Evaluation, Error> {
-        let mut evaluator = Evaluator::new(Reads::on(self.model.device()));
-        let count = self.progress.num_validation_batches;
-        for (index, batch) in batches.take(count).enumerate() {
-            let (batch, samples) = to_device(batch?, self.model.device())?;
-            self.progress.batch_index = index;
-            self.hooks(Hook::ValidationBatchStart)?;
-            {
-                let _guard = tch::no_grad_guard();
-                evaluator.batch(&mut self.model, &batch, samples, self.config.trainer.precision)?;
-            }
-            self.hooks(Hook::ValidationBatchEnd)?;
-        }
-        let evaluation = evaluator.finish()?;
-        self.metrics.extend(evaluation.metrics.means().map(|(name, mean)| (name.to_owned(), mean)));
-        Ok(evaluation)
     }
 }

@@ -1,6 +1,7 @@
 //! What each step of a run is where nothing is computed: freeze state, groups and rates alone.
 
 use std::convert::Infallible;
+use std::fmt::Display;
 
 use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::context::Progress;
@@ -55,7 +56,7 @@ impl Instances for PlannedRun<'_> {
     }
 
     /// A plan has no hooks after a failure.
-    fn failed(&mut self, _: &Error) {}
+    fn failed(&mut self, _: &dyn Display) {}
 
     fn tell(&mut self, _: Error) {}
 }

@@ -1,5 +1,7 @@
 //! The way to the epoch of a range test, as a plan goes it.
 
+use std::fmt::Display;
+
 use serde_json::Value;
 use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::context::{Progress, Stage};
@@ -70,7 +72,7 @@ impl Instances for Advance<'_> {
     }
 
     /// The run itself goes on: its twins have no hooks after a failure.
-    fn failed(&mut self, _: &Error) {}
+    fn failed(&mut self, _: &dyn Display) {}
 
     fn tell(&mut self, _: Error) {}
 }
