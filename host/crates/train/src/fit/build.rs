@@ -26,7 +26,7 @@ use super::kept_paths::KeptPaths;
 use super::plugin_data::EarlierData;
 use super::readings::Readings;
 use super::scaler::LossScaler;
-use super::state::{Kept, Measured, Position, Requests, Trained, Watched};
+use super::state::{Kept, Measured, Position, Prefix, Requests, Trained, Watched};
 use super::swap::Swapping;
 use super::training::Resume;
 use super::{Fit, FitError, Now, RunState, StopHandle};
@@ -94,6 +94,7 @@ impl Fit {
             requests: Requests::default(),
             kept: Kept::new(run_dir, store),
             watched: Watched::default(),
+            prefix: Prefix::default(),
             warnings,
         };
         let swapping = Swapping::new(state.kept.run_dir.path());
