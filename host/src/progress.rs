@@ -1,5 +1,6 @@
 //! How a run is shown: a line of progress, a table whenever something else trains, the end.
 
+mod frozen_cache;
 mod head;
 mod line;
 mod table;
@@ -17,6 +18,8 @@ pub struct Terminal {
     line: Option<Line>,
     last_table: Option<String>,
     last_rates: String,
+    /// What training and validation start from, as it was shown last.
+    cache: frozen_cache::Shown,
     /// Whether it was told that lines are lost.
     is_loss_told: bool,
 }
@@ -40,6 +43,11 @@ impl Terminal {
             return Ok(());
         };
         (self.last_table, self.last_rates) = (Some(what), rates);
+        self.print(text)
+    }
+
+    /// A line above that of the epoch.
+    fn print(&self, text: String) -> Result<(), OutputError> {
         match &self.line {
             Some(line) => line.suspend(|| print(text)),
             None => print(text),
@@ -60,6 +68,10 @@ impl Terminal {
                 Ok(())
             }
             EventKind::GroupsChanged(groups) => self.groups(progress, groups),
+            EventKind::FrozenCache { split, start } => match self.cache.line(progress, *split, start) {
+                Some(text) => self.print(text),
+                None => Ok(()),
+            },
             EventKind::StepDone(step) => {
                 if let Some(line) = &mut self.line {
                     line.step(progress, step);

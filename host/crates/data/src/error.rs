@@ -143,6 +143,31 @@ pub enum DataError {
     /// libtorch refused to make a batch.
     #[error("cannot make the tensor of a batch: {0}")]
     Libtorch(#[from] tch::TchError),
+    /// Features of samples that do not fit together.
+    #[error("features of samples cannot be kept: {0}")]
+    Features(String),
+    /// Features that are more than may be kept.
+    #[error(
+        "features of the samples take {} MiB, more than the {} MiB of memory and {} MiB of disk that they \
+         may take",
+        needed.div_ceil(1 << 20), memory >> 20, disk >> 20
+    )]
+    FeatureRoom {
+        /// Bytes of all samples.
+        needed: u64,
+        /// Bytes that they may take in memory.
+        memory: u64,
+        /// Bytes that they may take on disk.
+        disk: u64,
+    },
+    /// Features that cannot be written.
+    #[error("{}: features of samples cannot be written there: {source}", shown(folder))]
+    FeatureFile {
+        /// Where the file was to lie.
+        folder: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The threads that load data could not be started, or one broke down.
     #[error("a data loading thread failed: {0}")]
     Worker(String),

@@ -17,6 +17,8 @@ pub(crate) struct Walk {
     pub(crate) pass: Pass,
     pub(crate) batch_size: usize,
     pub(crate) shuffle: bool,
+    /// Whether samples of similar length share a batch, where lengths differ.
+    pub(crate) by_length: bool,
     pub(crate) drop_last: bool,
     /// Threads; 0 makes each batch when it is asked for.
     pub(crate) workers: usize,

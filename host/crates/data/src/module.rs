@@ -1,6 +1,5 @@
 //! The data of a run: its splits, classes and loaders.
 
-use super::DataError;
 use super::cifar10::{files_folder, open_cifar10, training_files};
 use super::config::{DataConfig, LoadingConfig, Source};
 use super::dataset::{Dataset, Pass};
@@ -16,6 +15,7 @@ use super::split::{SplitBy, split};
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
 use super::text::{TextEncoder, open_texts};
+use super::{Batch, DataError};
 use std::fmt;
 use std::sync::Arc;
 use thaw_terminal::escape::shorten;
@@ -27,6 +27,15 @@ pub enum Split {
     Train,
     /// Measures it: always in the same order, never augmented.
     Val,
+}
+
+/// Why a sample has other inputs from epoch to epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Varies {
+    /// `[data] augment` draws them anew.
+    Augmented,
+    /// Texts are padded to the longest of their batch.
+    Padded,
 }
 
 /// Most batches of an epoch, per split; None for all.
@@ -227,6 +236,16 @@ impl DataModule {
         self.dataset(split).is_some_and(|d| d.fixed_inputs(&pass))
     }
 
+    /// Why a sample of the split has other inputs from epoch to epoch; None where it has not.
+    pub fn varies(&self, split: Split) -> Option<Varies> {
+        if self.fixed_inputs(split) {
+            return None;
+        }
+        let still = Pass { augment: false, ..self.pass(split, 0) };
+        let is_fixed_so = self.dataset(split).is_some_and(|dataset| dataset.fixed_inputs(&still));
+        Some(if is_fixed_so { Varies::Augmented } else { Varies::Padded })
+    }
+
     /// Pictures that could not be read so far, by id (`on_error = "skip"`).
     pub fn skipped(&self) -> Vec<String> {
         let mut skipped = self.train.skipped();
@@ -239,37 +258,92 @@ impl DataModule {
     /// Walks through an epoch of a split from its batch `start_batch` on; without validation data, through
     /// nothing.
     pub fn loader(&self, split: Split, epoch: u64, start_batch: usize) -> Result<Option<Loader>, DataError> {
+        let Some(dataset) = self.dataset(split) else { return Ok(None) };
+        self.loader_of(dataset, split, epoch, start_batch).map(Some)
+    }
+
+    /// The same with what stands in for the split's samples: as many, and the same by number.
+    ///
+    /// # Errors
+    /// As [`loader`](Self::loader).
+    pub fn loader_of(
+        &self,
+        stand_in: &Arc<dyn Dataset>,
+        split: Split,
+        epoch: u64,
+        start_batch: usize,
+    ) -> Result<Loader, DataError> {
         let limit = if split == Split::Train { self.limits.train } else { self.limits.val };
-        self.limited_loader(split, epoch, start_batch, limit)
+        self.limited_loader(stand_in, split, (epoch, start_batch), limit)
+    }
+
+    /// Walks once through all samples of a split by their numbers, without augmentation.
+    ///
+    /// # Errors
+    /// As [`loader`](Self::loader).
+    pub fn in_order(&self, split: Split) -> Result<Option<Loader>, DataError> {
+        let Some(dataset) = self.dataset(split) else { return Ok(None) };
+        let walk = Walk {
+            pass: Pass { augment: false, ..self.pass(split, 0) },
+            batch_size: self.batch_size(split),
+            shuffle: false,
+            by_length: false,
+            drop_last: false,
+            workers: workers(self.loading.workers, dataset.as_ref()),
+            start_batch: 0,
+            limit: None,
+        };
+        Loader::new(Arc::clone(dataset), walk).map(Some)
+    }
+
+    /// Samples of a split as an epoch has them.
+    ///
+    /// # Errors
+    /// They cannot be read, or there is no such split.
+    pub fn batch(&self, split: Split, epoch: u64, indices: &[usize]) -> Result<Batch, DataError> {
+        let dataset = self.dataset(split).ok_or_else(|| DataError::Worker("no such split".to_owned()))?;
+        dataset.batch(indices, &self.pass(split, epoch))
     }
 
     /// Walks through so many batches of validation. Of texts, which are sorted by length, these are the first
     /// of the file, as under a limit, and not the shortest.
     pub fn first_of_validation(&self, epoch: u64, batches: usize) -> Result<Option<Loader>, DataError> {
-        self.limited_loader(Split::Val, epoch, 0, Some(batches))
+        let Some(dataset) = self.dataset(Split::Val) else { return Ok(None) };
+        self.first_of_validation_of(dataset, epoch, batches).map(Some)
+    }
+
+    /// The same with what stands in for the samples of validation.
+    ///
+    /// # Errors
+    /// As [`loader`](Self::loader).
+    pub fn first_of_validation_of(
+        &self,
+        stand_in: &Arc<dyn Dataset>,
+        epoch: u64,
+        batches: usize,
+    ) -> Result<Loader, DataError> {
+        self.limited_loader(stand_in, Split::Val, (epoch, 0), Some(batches))
     }
 
     fn limited_loader(
         &self,
+        dataset: &Arc<dyn Dataset>,
         split: Split,
-        epoch: u64,
-        start_batch: usize,
+        (epoch, start_batch): (u64, usize),
         limit: Option<usize>,
-    ) -> Result<Option<Loader>, DataError> {
-        let Some(dataset) = self.dataset(split) else {
-            return Ok(None);
-        };
+    ) -> Result<Loader, DataError> {
         let train = split == Split::Train;
         let walk = Walk {
             pass: self.pass(split, epoch),
             batch_size: self.batch_size(split),
             shuffle: train && self.loading.shuffle,
+            by_length: true,
             drop_last: train && self.loading.drop_last,
             workers: workers(self.loading.workers, dataset.as_ref()),
             start_batch,
             limit,
         };
-        Loader::new(Arc::clone(dataset), walk).map(Some)
+        Loader::new(Arc::clone(dataset), walk)
     }
 
     fn pass(&self, split: Split, epoch: u64) -> Pass {

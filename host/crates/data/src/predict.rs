@@ -118,6 +118,7 @@ impl PredictData {
             pass: Pass { seed: 0, epoch: 0, augment: false },
             batch_size: self.batch_size,
             shuffle: false,
+            by_length: true,
             drop_last: false,
             workers: workers(self.workers, self.dataset.as_ref()),
             start_batch: 0,

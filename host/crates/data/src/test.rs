@@ -123,6 +123,7 @@ impl TestData {
             pass: Pass { seed: 0, epoch: 0, augment: false },
             batch_size: self.batch_size,
             shuffle: false,
+            by_length: true,
             drop_last: false,
             workers: workers(self.workers, self.dataset.as_ref()),
             start_batch: 0,

@@ -18,8 +18,8 @@ pub use last::open_last;
 pub use meter::Meter;
 pub use read::{Checkpoint, locate};
 pub use saved::{
-    SavedCallback, SavedGiven, SavedKept, SavedMeasured, SavedModel, SavedObserved, SavedPosition,
-    SavedRequests, SavedScaler, SavedState, SavedTrained,
+    SavedCallback, SavedCut, SavedFrozenCache, SavedGiven, SavedKept, SavedMeasured, SavedModel,
+    SavedObserved, SavedPosition, SavedPrefix, SavedRequests, SavedScaler, SavedState, SavedTrained,
 };
 pub use store::{CheckpointStore, KeptFile, Snapshot};
 

@@ -242,15 +242,35 @@ impl HostModel {
     /// # Errors
     /// The model refuses the batch, or outputs and target do not go together.
     pub fn step(&mut self, batch: &Batch) -> Result<StepResult, ModelError> {
-        self.step_of(batch).map_err(|error| whole_numbers::explain(error, batch))
+        self.step_from(0, batch)
     }
 
-    fn step_of(&mut self, batch: &Batch) -> Result<StepResult, ModelError> {
-        if let Some(output) = self.own_step(batch)? {
-            return Ok(output);
-        }
+    /// The same where the batch's inputs are what the stages before `start` gave: of a model that has no step
+    /// of its own in the present phase.
+    ///
+    /// # Errors
+    /// As [`HostModel::step`].
+    pub fn step_from(&mut self, start: usize, batch: &Batch) -> Result<StepResult, ModelError> {
+        self.step_of(start, batch).map_err(|error| whole_numbers::explain(error, batch))
+    }
+
+    /// Whether the model has a step of its own for batches such as this one, in the present phase.
+    ///
+    /// # Errors
+    /// It fails at the batch.
+    pub fn has_own_step(&mut self, batch: &Batch) -> Result<bool, ModelError> {
+        Ok(self.own_step(batch)?.is_some())
+    }
+
+    fn step_of(&mut self, start: usize, batch: &Batch) -> Result<StepResult, ModelError> {
         let inputs = shared(&batch.inputs);
-        let outputs = self.forward(inputs)?;
+        let outputs = if start > 0 {
+            self.run_stages(start, self.stages().len(), inputs)?
+        } else if let Some(output) = self.own_step(batch)? {
+            return Ok(output);
+        } else {
+            self.forward(inputs)?
+        };
         self.check_classes(&outputs)?;
         task::step(self.task(), batch, outputs)
             .map_err(|reason| ModelError::Data { model: self.id.clone(), reason })

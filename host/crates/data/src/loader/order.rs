@@ -13,7 +13,7 @@ const BUCKET_BATCHES: usize = 50;
 /// be the longest otherwise, in every epoch.
 pub(super) fn order(dataset: &dyn Dataset, walk: &Walk) -> Vec<usize> {
     let mut order: Vec<usize> = (0..dataset.len()).collect();
-    let lengths = !order.is_empty() && dataset.length_of(0).is_some();
+    let lengths = walk.by_length && !order.is_empty() && dataset.length_of(0).is_some();
     let Pass { seed, epoch, .. } = walk.pass;
     if walk.shuffle {
         CounterRng::new(&[seed, Stream::Order as u64, epoch]).shuffle(&mut order);
@@ -85,6 +85,7 @@ mod tests {
             pass: Pass { seed: 1, epoch, augment: false },
             batch_size: 4,
             shuffle: true,
+            by_length: true,
             drop_last: true,
             workers: 0,
             start_batch: 0,

@@ -210,6 +210,7 @@ fn a_thread_that_panics_is_an_error_not_a_wait_for_ever() {
         pass: Pass { seed: 0, epoch: 0, augment: false },
         batch_size: 2,
         shuffle: false,
+        by_length: true,
         drop_last: false,
         workers: 2,
         start_batch: 0,

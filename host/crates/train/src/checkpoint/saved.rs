@@ -43,6 +43,9 @@ pub struct SavedState {
     /// What hooks asked for.
     #[serde(flatten)]
     pub requests: SavedRequests,
+    /// What passes start from instead of the samples.
+    #[serde(flatten)]
+    pub prefix: SavedPrefix,
     /// What lies in the run directory.
     #[serde(flatten)]
     pub kept: SavedKept,
@@ -178,6 +181,37 @@ pub struct SavedRequests {
     /// Metrics that hooks logged and no record has yet.
     #[serde(default)]
     pub logged: BTreeMap<String, f64>,
+}
+
+/// What passes start from instead of the samples.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedPrefix {
+    /// The frozen prefix, computed once; what it gave is computed anew.
+    #[serde(default)]
+    pub frozen_cache: SavedFrozenCache,
+}
+
+/// Which stages of the model passes leave out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedFrozenCache {
+    /// Of training.
+    pub train: SavedCut,
+    /// Of validation.
+    pub val: SavedCut,
+    /// A frozen tensor that a hook wrote into, which ended all that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
+}
+
+/// What was decided for a split's last pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedCut {
+    /// The epoch of the pass.
+    pub epoch: Option<usize>,
+    /// Stages that are left out from here on; none where the samples are passed whole.
+    pub cut: Option<usize>,
+    /// Stages that were left out in that epoch, in a part of it at least.
+    pub used: Option<usize>,
 }
 
 /// What lies in the run directory.

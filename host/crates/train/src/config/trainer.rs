@@ -70,6 +70,27 @@ pub struct TrainerConfig {
     /// Threads of libtorch on the CPU. Default: libtorch's own choice.
     #[config(range = 1..)]
     pub threads: Option<usize>,
+    /// Whether what frozen stages of the model give for a sample is computed once, and epochs start from it.
+    #[config(default = FrozenCache::Auto)]
+    pub frozen_cache: FrozenCache,
+    /// MiB of memory that this may take for training, and as many for validation; what needs more goes into
+    /// a file as a whole.
+    #[config(default = 1024)]
+    pub cache_mib: usize,
+    /// GiB on disk that such a file may take.
+    #[config(default = 16)]
+    pub cache_disk_gib: usize,
+}
+
+/// Whether the frozen prefix is computed once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum FrozenCache {
+    /// Where it can be, and pays.
+    Auto,
+    /// An error where it cannot be.
+    On,
+    /// Never.
+    Off,
 }
 
 /// How batches of unequal size count in an accumulation.

@@ -25,7 +25,7 @@ use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
 use super::readings::Readings;
 use super::scaler::LossScaler;
-use super::state::{Kept, Measured, Position, Requests, Trained, Watched};
+use super::state::{Kept, Measured, Position, Prefix, Requests, Trained, Watched};
 use super::swap::Swapping;
 use super::training::Resume;
 use super::{Fit, FitError, Now, RunState, StopHandle};
@@ -93,6 +93,7 @@ impl Fit {
             requests: Requests::default(),
             kept: Kept::new(run_dir, store),
             watched: Watched::default(),
+            prefix: Prefix::default(),
             warnings,
         };
         let swapping = Swapping::new(state.kept.run_dir.path());

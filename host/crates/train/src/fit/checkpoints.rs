@@ -274,6 +274,7 @@ impl Fit {
                 state,
             });
         }
+        self.state.note_writes();
         self.state.snapshot(callbacks, observed)
     }
 }

@@ -65,6 +65,22 @@ pub enum FitError {
         /// Optimizer steps until then.
         step: usize,
     },
+    /// The run config asks for a cache that cannot be.
+    #[error(
+        "trainer.frozen_cache = \"on\", but the frozen stages cannot be computed once: {reason}. With          \"auto\" the run goes on without"
+    )]
+    FrozenCache {
+        /// Why not.
+        reason: String,
+    },
+    /// What was computed once, was so with other values.
+    #[error(
+        "{tensors}, past libtorch's count of writes (`.data`, a raw pointer), so that this epoch's batches          came from a frozen cache that no longer held. Write with `no_grad` and an operation in place, or          set trainer.frozen_cache = \"off\""
+    )]
+    FrozenCacheStale {
+        /// Which.
+        tensors: String,
+    },
     /// The last batch of an epoch is too small for the model.
     #[error("{}", leftover_text(*.samples, *.batch_size, *.epoch, .reason, .remedy))]
     LeftoverBatch {

@@ -8,12 +8,13 @@ use thaw_plugin_api::model::{Batch, Precision, Task};
 
 use super::events::{Asked, EventKind, Validated};
 use super::readings::{Readings, Row, What};
-use super::step::{Loaded, to_device};
+use super::step::{Fed, Loaded};
 use super::training::by_position;
 use super::{Fit, Meter};
 use crate::Error;
 use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
+use thaw_data::Split;
 use thaw_torch::Autocast;
 use thaw_torch::reading::{Reading, Reads};
 
@@ -51,8 +52,23 @@ impl Evaluator {
         samples: usize,
         precision: Precision,
     ) -> Result<(), Error> {
+        self.batch_from(0, model, batch, samples, precision)
+    }
+
+    /// The same of a batch that has passed the stages before `start`.
+    ///
+    /// # Errors
+    /// As [`Evaluator::batch`].
+    pub fn batch_from(
+        &mut self,
+        start: usize,
+        model: &mut HostModel,
+        batch: &Batch,
+        samples: usize,
+        precision: Precision,
+    ) -> Result<(), Error> {
         let _autocast = Autocast::of(precision, model.device())?;
-        let output = model.step(batch)?;
+        let output = model.step_from(start, batch)?;
         if model.task() == Task::Classification {
             self.classes.extend(predicted_and_true(&output.outputs, batch)?);
         }
@@ -121,15 +137,12 @@ fn hits(batches: &[(Tensor, Tensor, i64)]) -> Result<Vec<(u64, u64)>, Error> {
 }
 
 impl Validating for Fit {
-    type Batch = thaw_data::Batch;
+    type Batch = Fed;
     type Loaded = Loaded;
     type Evaluation = Evaluator;
 
-    fn load(&mut self, batch: thaw_data::Batch) -> Result<Loaded, Error> {
-        let samples = batch.len();
-        let loaded = to_device(batch, self.state.trained.model.device());
-        let (batch, _) = loaded.map_err(|error| self.state.explain_memory(error, samples))?;
-        Ok(Loaded { batch, samples, loss: None, rates: None })
+    fn load(&mut self, fed: Fed) -> Result<Loaded, Error> {
+        self.load_fed(fed)
     }
 
     fn begin_validation(&mut self, pass: Pass, batches: usize) -> Result<(), Error> {
@@ -142,8 +155,15 @@ impl Validating for Fit {
 
     fn validation_data(&mut self, batches: usize) -> Result<ValidationData<Self>, Error> {
         let epoch = self.state.progress().epoch as u64;
+        let evaluator = Evaluator::new(self.state.measured.readings.reads());
+        // In the sanity check strategies are still laying out what trains.
+        let stand_in = if self.state.watched.laid_out { self.stand_in(Split::Val)? } else { None };
+        if let Some((start, features)) = stand_in {
+            let loader = self.state.data.first_of_validation_of(&features, epoch, batches)?;
+            return Ok((by_position(Some(loader), start), evaluator));
+        }
         let loader = self.state.data.first_of_validation(epoch, batches)?;
-        Ok((by_position(loader), Evaluator::new(self.state.measured.readings.reads())))
+        Ok((by_position(loader, 0), evaluator))
     }
 
     /// Gradients of an unfinished window are in no checkpoint: it is finished first.
@@ -157,7 +177,10 @@ impl Validating for Fit {
     fn validation_step(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
         let _guard = tch::no_grad_guard();
         let precision = self.state.config.trainer.precision;
-        let seen = evaluator.batch(&mut self.state.trained.model, &loaded.batch, loaded.samples, precision);
+        let anew = self.read_anew(Split::Val, loaded)?;
+        let (start, batch) = anew.as_ref().map_or((loaded.start, &loaded.batch), |batch| (0, batch));
+        let model = &mut self.state.trained.model;
+        let seen = evaluator.batch_from(start, model, batch, loaded.samples, precision);
         seen.map_err(|error| self.state.explain_memory(error, loaded.samples))
     }
 

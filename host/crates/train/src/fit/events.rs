@@ -38,6 +38,7 @@
 //!   EpochStarted
 //!     Swapped
 //!   GroupsChanged                                             also after a hook that changed them
+//!   FrozenCache ?                                             also before the batches of a validation
 //!     StepDone
 //!     Logged                                                  every log_every_n_steps batches
 //!     ValidationStarted …, Validated, Logged                  where a hook asked for a validation
@@ -64,8 +65,8 @@ mod warnings;
 pub use clock::Clock;
 pub use error::ObserverError;
 pub use kinds::{
-    Asked, BatchNormState, Ending, EventKind, GroupsChanged, LateValues, LostCheckpoint, Rates, Record,
-    RunStarted, StepDone, Validated, WrittenCheckpoint,
+    Asked, BatchNormState, CacheStart, Ending, EventKind, GroupsChanged, LateValues, LostCheckpoint, Rates,
+    Record, RunStarted, StepDone, Validated, WrittenCheckpoint,
 };
 pub use observers::Observers;
 pub use records::{GroupsRecords, MetricsRecords, RecordsError};

@@ -6,6 +6,7 @@ use serde_json::Value;
 use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::drive::{self, Step, Validating, Window};
 
+use super::step::Fed;
 use super::{Fit, FitError};
 use crate::Error;
 use crate::find_lr::{Curve, FindLr, FindLrError, FoundLr, Group};
@@ -142,7 +143,7 @@ impl Fit {
         let (mut sum, mut count, mut open) = (0.0, 0, Window::default());
         for index in 0..window {
             let batch = self.next_of(batches)?;
-            let mut batch = self.load(batch)?;
+            let mut batch = self.load(Fed { batch, start: 0 })?;
             self.state.position.progress.batch_index = index;
             let step = if index + 1 == window { Step::Now } else { Step::Later };
             drive::training_step(self, &mut open, &mut batch, step)?;

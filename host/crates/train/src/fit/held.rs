@@ -4,6 +4,7 @@ use super::RunState;
 use super::random::RandomStates;
 use super::state::{HeldTrained, Measured, Position, Requests, Watched};
 use crate::Error;
+use crate::checkpoint::SavedPrefix;
 
 /// What training and hooks change of a run. What lies on disk is not put back.
 pub(super) struct Held {
@@ -12,6 +13,7 @@ pub(super) struct Held {
     measured: Measured,
     requests: Requests,
     watched: Watched,
+    prefix: SavedPrefix,
     random: RandomStates,
 }
 
@@ -22,14 +24,25 @@ impl RunState {
     /// The memory is too small.
     pub(super) fn hold(&mut self) -> Result<Held, Error> {
         self.read_all()?;
-        let Self { config: _, data: _, trained, position, measured, requests, kept: _, watched, warnings: _ } =
-            self;
+        let Self {
+            config: _,
+            data: _,
+            trained,
+            position,
+            measured,
+            requests,
+            kept: _,
+            watched,
+            prefix,
+            warnings: _,
+        } = self;
         Ok(Held {
             trained: trained.hold()?,
             position: position.clone(),
             measured: measured.hold(),
             requests: requests.clone(),
             watched: watched.clone(),
+            prefix: prefix.save(),
             random: RandomStates::of(trained.model.device())?,
         })
     }
@@ -39,12 +52,13 @@ impl RunState {
     /// # Errors
     /// libtorch refuses: the run cannot go on.
     pub(super) fn put_back(&mut self, held: &Held) -> Result<(), Error> {
-        let Held { trained, position, measured, requests, watched, random } = held;
+        let Held { trained, position, measured, requests, watched, prefix, random } = held;
         self.trained.put_back(trained)?;
         self.position.clone_from(position);
         self.measured = measured.hold();
         self.requests.clone_from(requests);
         self.watched.clone_from(watched);
+        self.prefix.restore(prefix);
         Ok(random.put_back()?)
     }
 }

@@ -51,6 +51,7 @@ impl Instances for Fit {
             self.adopt_groups()?;
             self.state.audit()?;
             self.report_groups()?;
+            self.follow_freeze_state()?;
         }
         Ok(())
     }

@@ -159,7 +159,7 @@ impl RunState {
     }
 
     /// The model's buffers, and copies of their values.
-    fn buffers(&self) -> Result<Vec<(Tensor, Tensor)>, FitError> {
+    pub(super) fn buffers(&self) -> Result<Vec<(Tensor, Tensor)>, FitError> {
         let parameters: HashSet<&str> =
             self.trained.model.tree().parameters().map(|parameter| &*parameter.name).collect();
         let buffers =

@@ -6,6 +6,11 @@ use super::step::BatchResult;
 use crate::Error;
 use thaw_optim::optimizer::{Optimizer, ParamGroup};
 
+/// How many stages of the model training left out in an epoch, as the frozen cache had what they give.
+const FROZEN_CACHE: &str = "frozen_cache";
+/// The same of validation.
+const VAL_FROZEN_CACHE: &str = "val_frozen_cache";
+
 impl Fit {
     fn groups(&self) -> &[ParamGroup] {
         self.state.trained.optimizer.as_ref().map(Optimizer::groups).unwrap_or_default()
@@ -58,6 +63,10 @@ impl Fit {
         }
         let rates = Rates { groups: self.groups(), used: &state.measured.used_rates };
         rates.iter().for_each(|(name, lr)| record.set(format!("lr-{name}"), lr));
+        let (epoch, decided) = (state.progress().epoch, &state.prefix.decided);
+        for (name, cut) in [(FROZEN_CACHE, &decided.train), (VAL_FROZEN_CACHE, &decided.val)] {
+            cut.used_in(epoch).into_iter().for_each(|stages| record.set(name, stages as f64));
+        }
         self.log(record)
     }
 

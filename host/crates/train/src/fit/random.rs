@@ -41,6 +41,19 @@ impl RandomStates {
         Self(states.collect())
     }
 
+    /// Whether the generators are in these states.
+    ///
+    /// # Errors
+    /// libtorch refuses.
+    pub(super) fn are_present(&self) -> Result<bool, TorchError> {
+        for (device, state) in &self.0 {
+            if !random::get_state(*device)?.f_equal(state)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// By their names in a checkpoint.
     pub(super) fn into_named(self) -> impl Iterator<Item = (String, Tensor)> {
         self.0

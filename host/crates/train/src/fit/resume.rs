@@ -93,6 +93,7 @@ impl RunState {
             callbacks: _,
             measured,
             requests,
+            prefix,
             kept,
             observed: _,
         } = &checkpoint.state;
@@ -102,6 +103,7 @@ impl RunState {
         self.requests.restore(requests);
         self.kept.restore(kept, checkpoint.folder())?;
         self.watched.begin_anew();
+        self.prefix.restore(prefix);
         Ok(())
     }
 

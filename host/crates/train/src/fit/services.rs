@@ -133,6 +133,7 @@ impl RunState {
         let plan = plan_checkpoint(&self.trained.model.tensor_specs(), &file)?;
         apply(&plan, &file, |name| self.trained.model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
         self.watched.frozen.renew()?;
+        self.prefix.forget_all();
         if let Some(own) = self.trained.optimizer.as_mut().filter(|_| optimizer) {
             let tensors = Checkpoint::open(&folder)?.optimizer()?;
             restore_optimizer_state(own, tensors, self.trained.model.device())?;

@@ -17,8 +17,18 @@ impl RunState {
         callbacks: Vec<SavedCallback>,
         observed: SavedObserved,
     ) -> Result<Snapshot, Error> {
-        let Self { config: _, data, trained, position, measured, requests, kept, watched: _, warnings: _ } =
-            self;
+        let Self {
+            config: _,
+            data,
+            trained,
+            position,
+            measured,
+            requests,
+            kept,
+            watched: _,
+            prefix,
+            warnings: _,
+        } = self;
         let mut saved = trained.save(&self.config)?;
         saved.optimizer.extend(RandomStates::of(trained.model.device())?.into_named());
         let state = SavedState {
@@ -32,6 +42,7 @@ impl RunState {
             callbacks,
             measured: measured.save(),
             requests: requests.save(),
+            prefix: prefix.save(),
             kept: kept.save(),
             observed,
         };

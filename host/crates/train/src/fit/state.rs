@@ -1,11 +1,13 @@
 //! The state of a run, without the plugins that act on it.
 //!
 //! It is made of parts, each in a file of its own: what is [`Trained`], the [`Position`] in the run, what was
-//! [`Measured`], what is [`Kept`] on disk, the [`Requests`] of hooks, and what the loop has [`Watched`].
+//! [`Measured`], what is [`Kept`] on disk, the [`Requests`] of hooks, what the loop has [`Watched`], and the
+//! frozen [`Prefix`].
 
 mod kept;
 mod measured;
 mod position;
+mod prefix;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -19,6 +21,7 @@ use thaw_plugin_api::context::Progress;
 pub use kept::Kept;
 pub use measured::Measured;
 pub use position::Position;
+pub use prefix::Prefix;
 pub use requests::Requests;
 pub use trained::Trained;
 pub(super) use trained::{HeldTrained, restore_optimizer_state};
@@ -52,6 +55,8 @@ pub struct RunState {
     pub kept: Kept,
     /// What the loop looks after.
     pub watched: Watched,
+    /// What passes start from instead of the samples.
+    pub prefix: Prefix,
     /// Where warnings of the run go.
     pub warnings: Warnings,
 }

@@ -12,6 +12,7 @@ use super::{Fit, FitError, LossScaler};
 use crate::Error;
 use crate::config::{ClipAlgorithm, Weighting};
 use crate::model::StepResult;
+use thaw_data::Split;
 use thaw_optim::optimizer::Clip;
 use thaw_torch::reading::Reading;
 use thaw_torch::{Autocast, transfer};
@@ -32,6 +33,17 @@ pub struct Loaded {
     pub(super) loss: Option<Tensor>,
     /// The rates that its step uses, where the batch is logged.
     pub(super) rates: Option<Vec<(String, f64)>>,
+    /// The model's stages that its inputs have passed already.
+    pub(super) start: usize,
+    /// The samples, where they have passed some.
+    pub(super) indices: Vec<usize>,
+}
+
+/// A batch of samples, or of what the model's first stages gave for them.
+pub struct Fed {
+    pub(super) batch: thaw_data::Batch,
+    /// How many stages that are.
+    pub(super) start: usize,
 }
 
 /// A data batch on a device.
@@ -53,15 +65,18 @@ impl Fit {
     /// # Errors
     /// The model, or a loss that is not finite.
     pub(super) fn training_loss(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
-        let output = self.model_step(&loaded.batch)?;
+        if let Some(batch) = self.read_anew(Split::Train, loaded)? {
+            (loaded.batch, loaded.start) = (batch, 0);
+        }
+        let output = self.model_step(loaded.start, &loaded.batch)?;
         loaded.loss = Some(output.loss.shallow_clone());
         self.record(output, loaded.samples)
     }
 
-    fn model_step(&mut self, batch: &Batch) -> Result<StepResult, Error> {
+    fn model_step(&mut self, start: usize, batch: &Batch) -> Result<StepResult, Error> {
         let state = &mut self.state;
         let _autocast = Autocast::of(state.config.trainer.precision, state.trained.model.device())?;
-        Ok(state.trained.model.step(batch)?)
+        Ok(state.trained.model.step_from(start, batch)?)
     }
 
     fn record(&mut self, output: StepResult, samples: usize) -> Result<(), Error> {

@@ -4,11 +4,11 @@ use thaw_plugin_api::drive::{Batches, Next, Step, Training};
 
 use super::events::EventKind;
 use super::resume::Resumed;
-use super::step::{BatchResult, Loaded};
+use super::step::{BatchResult, Fed, Loaded};
 use super::{Fit, FitError, Seen};
 use crate::Error;
 use crate::checkpoint::Checkpoint;
-use thaw_data::{Batch, Loader, Split};
+use thaw_data::{Loader, Split};
 
 /// A checkpoint, and how it was found to go on from.
 pub struct Resume {
@@ -50,6 +50,7 @@ impl Training for Fit {
 
     fn begin_epoch(&mut self) -> Result<(), Error> {
         self.state.watched.laid_out = true;
+        self.state.watch_decided();
         self.tell(EventKind::EpochStarted)?;
         if self.state.progress().batch_index == 0 {
             self.state.measured.meter.clear();
@@ -76,14 +77,19 @@ impl Training for Fit {
         self.state.audit()
     }
 
-    fn training_data(&mut self) -> Result<Batches<Batch, Error>, Error> {
+    fn training_data(&mut self) -> Result<Batches<Fed, Error>, Error> {
         self.count_waits()?;
         let progress = self.state.progress();
-        let loader = self.state.data.loader(Split::Train, progress.epoch as u64, progress.batch_index)?;
+        let (epoch, batch) = (progress.epoch as u64, progress.batch_index);
+        if let Some((start, features)) = self.stand_in(Split::Train)? {
+            let loader = self.state.data.loader_of(&features, Split::Train, epoch, batch)?;
+            return Ok(by_position(Some(loader), start));
+        }
+        let loader = self.state.data.loader(Split::Train, epoch, batch)?;
         if loader.is_none() {
             return Err(FitError::NoBatches("there are no samples".to_owned()).into());
         }
-        Ok(by_position(loader))
+        Ok(by_position(loader, 0))
     }
 
     fn accumulate_grad_batches(&self) -> usize {
@@ -199,7 +205,8 @@ impl Training for Fit {
 
     fn before_epoch_end(&mut self) -> Result<(), Error> {
         let moved = self.state.watched.frozen.moved()?;
-        self.state.report_findings(moved)
+        self.state.report_findings(moved)?;
+        self.check_prefix()
     }
 
     fn epoch_ended(&mut self) -> Result<(), Error> {
@@ -259,11 +266,12 @@ impl Fit {
     }
 }
 
-/// A loader's batches. One whose pictures could not be read is left out, and keeps its place.
-pub(super) fn by_position(loader: Option<Loader>) -> Batches<Batch, Error> {
+/// A loader's batches, which have passed so many of the model's stages. One whose pictures could not be read
+/// is left out, and keeps its place.
+pub(super) fn by_position(loader: Option<Loader>, start: usize) -> Batches<Fed, Error> {
     let batches = loader.into_iter().flatten();
-    Box::new(batches.map(|batch| {
+    Box::new(batches.map(move |batch| {
         let batch = batch?;
-        Ok((batch.position, batch))
+        Ok((batch.position, Fed { batch, start }))
     }))
 }

@@ -12,6 +12,7 @@ use crate::checkpoint::Meter;
 use crate::config::RunConfig;
 use crate::model::HostModel;
 use crate::swap::Swap;
+use thaw_data::Split;
 use thaw_torch::reading::{Copying, Reading};
 
 /// What happened. Where the run stands is beside it, in [`Event::progress`](super::Event::progress): the
@@ -29,6 +30,13 @@ pub enum EventKind<'r> {
     EpochStarted,
     /// Groups or freeze state, as each epoch starts with them and after each hook that changed them.
     GroupsChanged(GroupsChanged<'r>),
+    /// What passes over a split start from, from here on: told where it changes.
+    FrozenCache {
+        /// Training or validation.
+        split: Split,
+        /// What it is.
+        start: CacheStart<'r>,
+    },
     /// A batch of training is done, with all of its hooks.
     StepDone(StepDone<'r>),
     /// Metrics as `metrics.jsonl` gets them: of every `log_every_n_steps`-th batch, of a validation inside an
@@ -64,6 +72,31 @@ pub enum EventKind<'r> {
     Warned(&'r str),
     /// Nothing follows.
     RunEnded(Ending<'r>),
+}
+
+/// What a pass starts from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum CacheStart<'r> {
+    /// What the frozen stages gave for each sample, computed once.
+    Stage {
+        /// The last of these stages.
+        after: &'r str,
+        /// How many they are.
+        cut: usize,
+        /// How many the model has.
+        stages: usize,
+        /// Bytes of what they gave.
+        bytes: u64,
+        /// Whether it lies in a file, and not in memory.
+        is_on_disk: bool,
+        /// What computing it took.
+        seconds: f64,
+    },
+    /// The samples.
+    Samples {
+        /// Why.
+        reason: &'r str,
+    },
 }
 
 /// What a run is.

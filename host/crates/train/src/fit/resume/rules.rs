@@ -215,9 +215,16 @@ pub const ROWS: &[Row] = &[
             "trainer.matmul_precision",
             "trainer.cudnn_benchmark",
             "trainer.threads",
+            "trainer.cache_mib",
+            "trainer.cache_disk_gib",
         ],
         rule: AtOnce,
         note: "",
+    },
+    Row {
+        keys: &["trainer.frozen_cache"],
+        rule: AtOnce,
+        note: "what frozen stages give is computed anew; results differ by rounding from those without",
     },
     Row {
         keys: &["checkpoint.monitor", "checkpoint.mode"],

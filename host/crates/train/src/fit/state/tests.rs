@@ -117,6 +117,7 @@ fn fresh(folder: &Path, name: &str) -> RunState {
         requests: Requests::default(),
         kept: Kept::new(run_dir, store),
         watched: Watched::default(),
+        prefix: Prefix::default(),
         warnings: Warnings::default(),
     }
 }
@@ -124,8 +125,18 @@ fn fresh(folder: &Path, name: &str) -> RunState {
 /// Gives every part other values than a fresh run has.
 fn change_everything(state: &mut RunState) {
     change_trained(&mut state.trained);
-    let RunState { config: _, data: _, trained: _, position, measured, requests, kept, watched, warnings: _ } =
-        state;
+    let RunState {
+        config: _,
+        data: _,
+        trained: _,
+        position,
+        measured,
+        requests,
+        kept,
+        watched,
+        prefix,
+        warnings: _,
+    } = state;
     let (epoch, batch_index, global_step) = (2, 1, 7);
     position.progress = Progress { epoch, batch_index, global_step, ..position.progress };
     position.extra_steps = 3;
@@ -156,6 +167,9 @@ fn change_everything(state: &mut RunState) {
         .monitored
         .insert(Monitored { metric: "val_acc".to_owned(), key: "callbacks[0].monitor".to_owned() });
     watched.changed = true;
+    prefix.decided.train.serve(2, 1);
+    prefix.decided.val.pass_by(2);
+    prefix.decided.written = Some("backbone.weight".to_owned());
 }
 
 fn change_trained(trained: &mut Trained) {
