@@ -78,7 +78,8 @@ fn frame(x: &Along, y: &Along, x_label: &str) -> String {
 
 fn svg(kind: &str, label: &str, inside: &str) -> String {
     format!(
-        "<svg class=\"chart {kind}\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\">{inside}</svg>",
+        "<svg class=\"chart {kind}\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {WIDTH} \
+         {HEIGHT}\">{inside}</svg>",
         escape(label)
     )
 }

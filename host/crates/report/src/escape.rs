@@ -4,7 +4,8 @@
 /// characters, and those that turn the direction of what follows, are shown as `�`.
 ///
 /// ```
-/// assert_eq!(thaw_report::escape("<b>\"a\" & 'b'\u{1b}"), "&lt;b&gt;&quot;a&quot; &amp; &#39;b&#39;\u{fffd}");
+/// let shown = thaw_report::escape("<b>\"a\" & 'b'\u{1b}");
+/// assert_eq!(shown, "&lt;b&gt;&quot;a&quot; &amp; &#39;b&#39;\u{fffd}");
 /// ```
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

@@ -6,6 +6,7 @@ mod history;
 mod lines;
 mod metrics;
 mod modules;
+mod records;
 mod state;
 
 use std::fs;
@@ -17,7 +18,7 @@ pub use groups::{BatchNormMode, Group, GroupsRecord};
 pub use history::{HistoryRecord, Machine, Started, What};
 pub use metrics::MetricsRecord;
 pub use modules::ModuleRecord;
-use serde::Deserialize;
+pub use records::{ConfusionRecord, PluginRecord, ResumeRecord, SwapRecord};
 use serde::de::DeserializeOwned;
 pub use state::RunState;
 use thaw_plugin_api::monitor::{Mode, mode_of};
@@ -59,58 +60,6 @@ pub struct Run {
     pub notes: Vec<String>,
 }
 
-/// A confusion matrix.
-#[derive(Clone, Debug, Deserialize)]
-pub struct ConfusionRecord {
-    /// The epoch, from 0.
-    pub epoch: usize,
-    /// Optimizer steps that were done.
-    pub step: usize,
-    /// How many classes there are.
-    pub classes: usize,
-    /// Class, predicted class, samples.
-    pub counts: Vec<(usize, usize, u64)>,
-}
-
-/// A plugin that ran.
-#[derive(Clone, Debug, Deserialize)]
-pub struct PluginRecord {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// Its file.
-    #[serde(default)]
-    pub path: String,
-    /// The file's SHA-256.
-    #[serde(default)]
-    pub sha256: String,
-}
-
-/// A strategy that took over.
-#[derive(Clone, Debug, Deserialize)]
-pub struct SwapRecord {
-    /// Its first epoch, from 0.
-    pub epoch: usize,
-    /// Id of the strategy before.
-    pub replaced: String,
-    /// Its id.
-    pub id: String,
-    /// Its plugin.
-    pub plugin: String,
-    /// The plugin's version.
-    pub version: String,
-}
-
-/// The run went on from a checkpoint.
-#[derive(Clone, Debug, Deserialize)]
-pub struct ResumeRecord {
-    /// The epoch that it went on with, from 0.
-    pub epoch: usize,
-    /// The checkpoint.
-    pub checkpoint: String,
-}
-
 impl Run {
     /// Reads a run directory, of a run that may be live.
     ///
@@ -127,7 +76,7 @@ impl Run {
         let kept = modules::of_run(run_dir, &history, &groups);
         let mut notes = lines.notes;
         notes.extend(kept.note);
-        let full_name = std::path::absolute(run_dir).unwrap_or_else(|_| run_dir.to_path_buf());
+        let full_name = run_dir.canonicalize().unwrap_or_else(|_| run_dir.to_path_buf());
         let name = full_name.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self {
             name,
@@ -262,14 +211,23 @@ fn json<T: DeserializeOwned>(
     }
 }
 
+/// More classes than any model has: the file is damaged.
+const CLASSES: usize = 1 << 20;
+
 /// Classes beyond those that there are have no place in a matrix.
 fn check_classes(run_dir: &Path, records: &[ConfusionRecord]) -> Result<(), ReportError> {
     for (line, record) in records.iter().enumerate() {
+        let damaged = |problem: String, expected| {
+            let problem = format!("record {}: {problem}", line + 1);
+            Err(ReportError::Damaged { path: run_dir.join(CONFUSION), problem, expected })
+        };
+        if record.classes > CLASSES {
+            return damaged(format!("{} classes", record.classes), "as many classes as a model has");
+        }
         let largest = record.counts.iter().map(|(label, predicted, _)| (*label).max(*predicted)).max();
         if let Some(class) = largest.filter(|class| *class >= record.classes) {
-            let problem = format!("record {}: class {class} of {} classes, from 0", line + 1, record.classes);
-            let expected = "classes below their number";
-            return Err(ReportError::Damaged { path: run_dir.join(CONFUSION), problem, expected });
+            let problem = format!("class {class} of {} classes, from 0", record.classes);
+            return damaged(problem, "classes below their number");
         }
     }
     Ok(())

@@ -30,7 +30,8 @@ fn metrics(epochs: usize) -> String {
 }
 
 const STARTED: &str = concat!(
-    r#"{"epoch":0,"step":0,"time":"2026-01-01T00:00:00.000Z","seconds":0.1,"event":"started","thaw":"1.0.0","#,
+    r#"{"epoch":0,"step":0,"time":"2026-01-01T00:00:00.000Z","seconds":0.1,"event":"started","#,
+    r#""thaw":"1.0.0","#,
     r#""libtorch":"2.11.0","device":"cpu","machine":{"system":"linux","architecture":"x86_64","cpu":null,"#,
     r#""cores":2,"threads":1,"memory":null},"model":"net","data":"two <b>classes</b>","train_samples":8,"#,
     r#""val_samples":4,"class_names":["<script>alert(1)</script>","b"],"#,
@@ -50,7 +51,8 @@ fn error_of(folder: &Path) -> String {
 fn names_from_data_are_text_and_never_markup() {
     let confusion =
         r#"{"epoch":0,"step":4,"classes":2,"counts":[[0,0,2],[0,1,1],[1,1,3]]}"#.to_owned() + "\n";
-    let warned = "{\"epoch\":0,\"step\":1,\"event\":\"warned\",\"text\":\"<img src=x onerror=alert(2)>\"}\n";
+    let warned = "{\"epoch\":0,\"step\":1,\"event\":\"warned\",\"text\":\"<img src=x \
+     onerror=alert(2)>\"}\n";
     let history = STARTED.to_owned() + warned;
     let metrics = "{\"epoch\":0,\"step\":4,\"train_loss\":1.0,\"lr-<i>\":0.1,\"</svg><script>\":2}\n";
     let files = [("confusion.jsonl", &*confusion), ("history.jsonl", &*history), ("metrics.jsonl", metrics)];
@@ -82,6 +84,9 @@ fn a_record_that_is_none_in_the_middle_is_an_error_with_its_line() {
     let classes = "{\"epoch\":0,\"step\":1,\"classes\":2,\"counts\":[[0,2,1]]}\n";
     let error = error_of(run_dir(&[("confusion.jsonl", classes)]).path());
     assert!(error.contains("confusion.jsonl: record 1: class 2 of 2 classes"), "{error}");
+    let classes = "{\"epoch\":0,\"step\":1,\"classes\":1000000000000,\"counts\":[]}\n";
+    let error = error_of(run_dir(&[("confusion.jsonl", classes)]).path());
+    assert!(error.contains("record 1: 1000000000000 classes"), "{error}");
 }
 
 #[test]
@@ -132,7 +137,8 @@ fn how_a_run_ended_is_what_its_last_process_said() {
 #[test]
 fn a_run_of_an_earlier_version_is_done_when_its_epochs_are() {
     for (epochs, state) in [(3, RunState::Done(None)), (2, RunState::Gone)] {
-        let groups = "{\"epoch\":0,\"step\":0,\"groups\":[{\"name\":\"all\",\"lr\":0.1,\"parameters\":[\"a.weight\"]}],\
+        let groups = "{\"epoch\":0,\"step\":0,\"groups\":[{\"name\":\"all\",\"lr\":0.1,\
+                      \"parameters\":[\"a.weight\"]}],\
                       \"trainable\":[\"a.weight\"],\"batch_norm\":{}}\n";
         let folder = run_dir(&[("metrics.jsonl", &metrics(epochs)), ("groups.jsonl", groups)]);
         let run = Run::read(folder.path()).unwrap();
@@ -147,8 +153,10 @@ fn a_run_of_an_earlier_version_is_done_when_its_epochs_are() {
 fn epochs_that_a_resume_took_back_take_no_time() {
     let epoch = |epoch: usize, training: f64| {
         format!(
-            "{{\"epoch\":{epoch},\"step\":{0},\"event\":\"epoch_ended\",\"training\":{training},\"validation\":1.0,\
-             \"checkpoints\":0.0,\"samples\":8}}\n{{\"epoch\":{1},\"step\":{0},\"event\":\"checkpoint_written\",\
+            "{{\"epoch\":{epoch},\"step\":{0},\"event\":\"epoch_ended\",\
+             \"training\":{training},\"validation\":1.0,\
+             \"checkpoints\":0.0,\"samples\":8}}\n\
+             {{\"epoch\":{1},\"step\":{0},\"event\":\"checkpoint_written\",\
              \"name\":\"e\",\"took\":0.5}}\n",
             epoch * 4 + 4,
             epoch + 1

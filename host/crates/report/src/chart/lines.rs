@@ -49,7 +49,8 @@ impl LineChart<'_> {
             let at = x.place(mark.x);
             let _ = write!(
                 inside,
-                "<line class=\"mark\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{bottom}\"><title>{}</title></line>",
+                "<line class=\"mark\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" \
+                 y2=\"{bottom}\"><title>{}</title></line>",
                 escape(&mark.text)
             );
         }

@@ -50,7 +50,8 @@ fn confusions(confusion: &ConfusionRecord, names: &[String]) -> String {
         return String::new();
     }
     let mut html = "<figure class=\"card\"><figcaption>most frequent confusions</figcaption>\
-                    <table><thead><tr><th>class</th><th>predicted</th><th class=\"n\">samples</th></tr></thead><tbody>\n"
+                    <table><thead><tr><th>class</th><th>predicted</th><th \
+                    class=\"n\">samples</th></tr></thead><tbody>\n"
         .to_owned();
     for (label, predicted, count) in wrong.iter().take(LISTED) {
         let _ = writeln!(
@@ -73,7 +74,8 @@ fn table(names: &[String], scores: &Scores) -> String {
             .map(|score| format!("{:.3}", of(score)))
     };
     let mut html = "<table class=\"scores\"><thead><tr><th>class</th><th class=\"n\">precision</th>\
-                    <th class=\"n\">recall</th><th class=\"n\">F1</th><th class=\"n\">support</th></tr></thead><tbody>\n"
+                    <th class=\"n\">recall</th><th class=\"n\">F1</th><th \
+                    class=\"n\">support</th></tr></thead><tbody>\n"
         .to_owned();
     for (name, class) in names.iter().zip(&scores.classes) {
         html += &row("td", name, three(&|score| score(class)), class.support);

@@ -2,6 +2,7 @@
 
 mod cells;
 mod drawing;
+mod legend;
 mod marks;
 mod rows;
 
@@ -23,9 +24,10 @@ pub(super) fn section(run: &Run) -> String {
     }
     let marks = marks::of(run, &columns);
     let drawing = drawing::draw(&rows, &columns, &marks);
-    let legend = drawing::legend(&rows);
+    let legend = legend::of(&rows);
     let html = format!(
-        "<figure class=\"card\"><figcaption>what trains, from the bottom of the model to its top</figcaption>\
+        "<figure class=\"card\"><figcaption>what trains, from the bottom of the model to its \
+         top</figcaption>\
          {legend}<div class=\"scroll\">{drawing}</div>{}</figure>\n",
         list(&marks)
     );

@@ -54,7 +54,8 @@ pub(super) fn of_run(run_dir: &Path, history: &[HistoryRecord], groups: &[Groups
         let names = state.get("class_names").cloned().unwrap_or_default();
         return Kept { modules, class_names: serde_json::from_value(names).unwrap_or_default(), note: None };
     }
-    let note = "The run did not record its modules and has no checkpoint: the thaw chart has only those that \
+    let note = "The run did not record its modules and has no checkpoint: the thaw chart has only \
+     those that \
                 trained once, and batch norms.";
     let note = (!groups.is_empty()).then(|| note.to_owned());
     Kept { modules: of_groups(groups), class_names: Vec::new(), note }

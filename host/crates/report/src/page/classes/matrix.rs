@@ -18,8 +18,32 @@ pub(super) fn figure(confusion: &ConfusionRecord, names: &[String], scores: &Sco
     let size = ((WIDTH - LEFT - 4.0) / classes as f64).min(40.0);
     let height = TOP + size * classes as f64 + 22.0;
     let mut svg = format!(
-        "<svg class=\"chart matrix\" role=\"img\" aria-label=\"confusion matrix\" viewBox=\"0 0 {WIDTH} {height:.1}\">"
+        "<svg class=\"chart matrix\" role=\"img\" aria-label=\"confusion matrix\" viewBox=\"0 0 \
+         {WIDTH} {height:.1}\">"
     );
+    svg += &labels(names, size);
+    let side = size * classes as f64;
+    let _ = write!(
+        svg,
+        "<rect class=\"empty\" x=\"{LEFT}\" y=\"{TOP}\" width=\"{side:.1}\" height=\"{side:.1}\"/>"
+    );
+    svg += &cells(confusion, names, scores, size);
+    let _ = write!(
+        svg,
+        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">predicted class</text></svg>",
+        LEFT + side / 2.0,
+        height - 6.0
+    );
+    let note = "Rows are classes; the colour is the share of the row.";
+    format!(
+        "<figure class=\"card\"><figcaption>confusion matrix</figcaption>{svg}<p \
+         class=\"note\">{note}</p></figure>\n"
+    )
+}
+
+/// Names of the rows with their numbers, and numbers of the columns.
+fn labels(names: &[String], size: f64) -> String {
+    let mut svg = String::new();
     let at = |class: usize| class as f64 * size;
     for (class, name) in names.iter().enumerate() {
         let middle = TOP + at(class) + size / 2.0 + 4.0;
@@ -37,11 +61,13 @@ pub(super) fn figure(confusion: &ConfusionRecord, names: &[String], scores: &Sco
             escape(name)
         );
     }
-    let side = size * classes as f64;
-    let _ = write!(
-        svg,
-        "<rect class=\"empty\" x=\"{LEFT}\" y=\"{TOP}\" width=\"{side:.1}\" height=\"{side:.1}\"/>"
-    );
+    svg
+}
+
+fn cells(confusion: &ConfusionRecord, names: &[String], scores: &Scores, size: f64) -> String {
+    let classes = confusion.classes;
+    let mut svg = String::new();
+    let at = |class: usize| class as f64 * size;
     for &(row, column, count) in &confusion.counts {
         let share = count as f64 / scores.classes[row].support as f64;
         let step = ((share * 7.0).ceil() as usize).clamp(1, 7) - 1;
@@ -54,7 +80,8 @@ pub(super) fn figure(confusion: &ConfusionRecord, names: &[String], scores: &Sco
         );
         let _ = write!(
             svg,
-            "<rect class=\"r{step}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}</title></rect>",
+            "<rect class=\"r{step}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" \
+             height=\"{:.1}\"><title>{}</title></rect>",
             size - 1.0,
             size - 1.0,
             escape(&title)
@@ -63,20 +90,12 @@ pub(super) fn figure(confusion: &ConfusionRecord, names: &[String], scores: &Sco
             let class = if step >= 3 { "on" } else { "off" };
             let _ = write!(
                 svg,
-                "<text class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" pointer-events=\"none\">{count}</text>",
+                "<text class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" \
+                 pointer-events=\"none\">{count}</text>",
                 x + size / 2.0,
                 y + size / 2.0 + 4.0
             );
         }
     }
-    let _ = write!(
-        svg,
-        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">predicted class</text></svg>",
-        LEFT + side / 2.0,
-        height - 6.0
-    );
-    let note = "Rows are classes; the colour is the share of the row.";
-    format!(
-        "<figure class=\"card\"><figcaption>confusion matrix</figcaption>{svg}<p class=\"note\">{note}</p></figure>\n"
-    )
+    svg
 }

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use crate::run::{BatchNormMode, GroupsRecord};
 
+/// At most so many columns: of more epochs, one in every so many is shown.
+const COLUMNS: usize = 1000;
+
 /// A part of the model in an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Cell {
@@ -76,21 +79,22 @@ impl<'r> Columns<'r> {
     /// Each epoch as it began: by its first record, or where it has none, as a resumed one, the last record
     /// before it.
     pub(super) fn of(records: &'r [GroupsRecord]) -> Self {
-        let mut columns: Vec<Column<'r>> = Vec::new();
+        let mut epochs: Vec<(usize, &GroupsRecord)> = Vec::new();
         let mut before: Option<&GroupsRecord> = None;
         for record in records {
-            while let (Some(earlier), Some(last)) = (before, columns.last())
-                && last.epoch + 1 < record.epoch
+            while let (Some(earlier), Some((last, _))) = (before, epochs.last())
+                && last + 1 < record.epoch
+                && record.epoch - last < COLUMNS
             {
-                let epoch = last.epoch + 1;
-                columns.push(Column::new(epoch, earlier));
+                epochs.push((last + 1, earlier));
             }
-            if columns.last().is_none_or(|last| last.epoch < record.epoch) {
-                columns.push(Column::new(record.epoch, record));
+            if epochs.last().is_none_or(|(last, _)| *last < record.epoch) {
+                epochs.push((record.epoch, record));
             }
             before = Some(record);
         }
-        Self(columns)
+        let every = epochs.len().div_ceil(COLUMNS).max(1);
+        Self(epochs.into_iter().step_by(every).map(|(epoch, record)| Column::new(epoch, record)).collect())
     }
 
     pub(super) fn len(&self) -> usize {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cells::{Cell, Columns, Norm};
+use super::legend::{Steps, norm_class};
 use super::marks::Mark;
 use super::rows::Row;
 use crate::chart::number;
@@ -19,35 +20,6 @@ const NORM: f64 = 5.0;
 /// Numbers of more marks than these would not be read.
 const NUMBERED: usize = 40;
 
-/// Rates to steps of colour: the least of the run is the lightest.
-struct Steps {
-    low: f64,
-    high: f64,
-}
-
-impl Steps {
-    fn of(rows: &[Row]) -> Self {
-        let rates = rows.iter().flat_map(|row| &row.cells).filter_map(|cell| cell.rate());
-        let rates = rates.filter(|rate| *rate > 0.0 && rate.is_finite());
-        let (low, high) =
-            rates.fold((f64::INFINITY, 0.0_f64), |(low, high), rate| (low.min(rate), high.max(rate)));
-        Self { low, high }
-    }
-
-    fn class(&self, cell: Cell) -> &'static str {
-        const CLASSES: [&str; 7] = ["r0", "r1", "r2", "r3", "r4", "r5", "r6"];
-        match cell.rate() {
-            None => "frozen",
-            Some(rate) if rate <= 0.0 || !rate.is_finite() => CLASSES[0],
-            Some(_) if self.low >= self.high => CLASSES[4],
-            Some(rate) => {
-                let share = (rate / self.low).ln() / (self.high / self.low).ln();
-                CLASSES[((share * 6.0).round() as usize).min(6)]
-            }
-        }
-    }
-}
-
 /// Rows from the bottom to the top, epochs from the left to the right.
 pub(super) fn draw(rows: &[Row], columns: &Columns<'_>, marks: &[Mark]) -> String {
     let steps = Steps::of(rows);
@@ -57,14 +29,16 @@ pub(super) fn draw(rows: &[Row], columns: &Columns<'_>, marks: &[Mark]) -> Strin
     let mut svg = format!(
         "<svg class=\"chart thaw\" role=\"img\" aria-label=\"thaw chart\" \
          viewBox=\"0 0 {WIDTH} {height}\"><defs><pattern id=\"partly\" width=\"6\" height=\"6\" \
-         patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><line class=\"stripes\" x1=\"0\" x2=\"0\" \
+         patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><line class=\"stripes\" \
+         x1=\"0\" x2=\"0\" \
          y1=\"0\" y2=\"6\"/></pattern></defs>"
     );
     for (index, row) in rows.iter().rev().enumerate() {
         let y = TOP + ROW * index as f64;
         let _ = write!(
             svg,
-            "<text class=\"strong\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}<title>{}: {} elements</title></text>",
+            "<text class=\"strong\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}<title>{}: {} \
+             elements</title></text>",
             LEFT - 8.0,
             y + ROW / 2.0 + 4.0,
             end_label(&row.path, 29),
@@ -96,7 +70,8 @@ fn drawn(row: &Row, y: f64, width: f64, steps: &Steps, columns: &Columns<'_>) ->
         let body = if norm.is_some() { ROW - GAP - NORM } else { ROW - GAP };
         let rect = |class: &str, y: f64, height: f64, fill: &str| {
             format!(
-                "<rect {class}x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{height}\"{fill}><title>{title}</title></rect>"
+                "<rect {class}x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" \
+                 height=\"{height}\"{fill}><title>{title}</title></rect>"
             )
         };
         svg += &rect(&format!("class=\"cell {class}\" "), y, body, "");
@@ -109,14 +84,6 @@ fn drawn(row: &Row, y: f64, width: f64, steps: &Steps, columns: &Columns<'_>) ->
         start = end;
     }
     svg
-}
-
-fn norm_class(norm: Norm) -> &'static str {
-    match norm {
-        Norm::Train => "n-train",
-        Norm::BatchStats => "n-batch",
-        Norm::Eval | Norm::Mixed => "n-eval",
-    }
 }
 
 /// What a cell says of its epochs.
@@ -181,7 +148,8 @@ fn flags(columns: &Columns<'_>, marks: &[Mark], width: f64, bottom: f64) -> Stri
         let x = LEFT + width * column as f64 - if width > 6.0 { 0.5 } else { 0.0 };
         let _ = write!(
             svg,
-            "<g class=\"flag\"><line class=\"mark\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{:.1}\" y2=\"{bottom}\"/>\
+            "<g class=\"flag\"><line class=\"mark\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{:.1}\" \
+             y2=\"{bottom}\"/>\
              <title>{}</title>",
             TOP - 6.0,
             escape(&texts.join("; "))
@@ -197,34 +165,4 @@ fn flags(columns: &Columns<'_>, marks: &[Mark], width: f64, bottom: f64) -> Stri
         svg += "</g>";
     }
     svg
-}
-
-/// What colours mean, those that are there.
-pub(super) fn legend(rows: &[Row]) -> String {
-    let steps = Steps::of(rows);
-    let mut html = "<p class=\"legend\"><span><i class=\"frozen\"></i>frozen</span>".to_owned();
-    if steps.high > 0.0 {
-        let (low, high) = (number(steps.low), number(steps.high));
-        if steps.low == steps.high {
-            let _ = write!(html, "<span><i class=\"r4\"></i>trains at rate {low}</span>");
-        } else {
-            let ramp: String = (0..7).map(|step| format!("<i class=\"r{step}\"></i>")).collect();
-            let _ = write!(html, "<span>rate {low} <span class=\"ramp\">{ramp}</span> {high}</span>");
-        }
-    }
-    let is_partly = |cell: &Cell| matches!(cell, Cell::Partly { .. });
-    if rows.iter().flat_map(|row| &row.cells).any(is_partly) {
-        html += "<span>striped: trains in part</span>";
-    }
-    let modes = || rows.iter().filter_map(|row| row.norms.as_ref()).flatten().map(|norm| norm.0);
-    for (mode, text) in [
-        (Norm::Train, "batch norm by the batch, updating statistics"),
-        (Norm::BatchStats, "batch norm by the batch, statistics stay"),
-        (Norm::Eval, "batch norm by stored statistics"),
-    ] {
-        if modes().any(|found| found == mode) {
-            let _ = write!(html, "<span><i class=\"{}\"></i>{text}</span>", norm_class(mode));
-        }
-    }
-    html + "</p>"
 }

@@ -39,7 +39,10 @@ impl HistoryRecords {
 
     /// The run goes on: what was held back is written.
     fn begin(&mut self) -> Result<(), ObserverError> {
-        self.held.take().into_iter().flatten().try_for_each(|record| self.file.append(record))
+        let Some(held) = self.held.take() else { return Ok(()) };
+        let whole = self.file.take_off_half();
+        held.into_iter().try_for_each(|record| self.file.append(record))?;
+        whole
     }
 
     fn append(&mut self, event: &Event<'_>, name: &str, values: Value) -> Result<(), ObserverError> {
