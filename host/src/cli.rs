@@ -10,6 +10,7 @@ mod outputs;
 mod plan;
 mod plugin;
 mod predict;
+mod report;
 mod run_plugins;
 mod schema;
 mod session;
@@ -82,6 +83,8 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Prints the JSON Schema of run configs, for editors.
     Schema(schema::SchemaArgs),
+    /// Writes the report of a run, live or over: curves, what trained when, classes, config.
+    Report(report::ReportArgs),
     /// Replaces the strategy of a live run at its next epoch.
     Swap(swap::SwapArgs),
     /// Writes, checks, pins, lists and shows plugins.
@@ -108,6 +111,7 @@ pub fn main() -> u8 {
         Some(Command::Export(args)) => export::run(&cli.options, args),
         Some(Command::Plan(args)) => plan::run(&cli.options, args),
         Some(Command::Schema(args)) => schema::run(&cli.options, &args),
+        Some(Command::Report(args)) => report::run(&cli.options, &args),
         Some(Command::Swap(args)) => swap::run(&cli.options, args),
         Some(Command::Plugin(args)) => plugin::run(&cli.options, args),
         None if cli.options.plugins.is_empty() => return usage(),
@@ -118,7 +122,7 @@ pub fn main() -> u8 {
         // What there is to say of it is said: it is no error.
         Err(error) if error.is_interrupt() => error.exit_code(),
         Err(error) => {
-            report(&error, &cli.options);
+            tell_error(&error, &cli.options);
             error.exit_code()
         }
     }
@@ -130,7 +134,7 @@ fn usage() -> u8 {
     2
 }
 
-fn report(error: &Error, options: &Options) {
+fn tell_error(error: &Error, options: &Options) {
     tell(format_args!("error: {error}"));
     if let (Error::Train(thaw_train::Error::Plugin(error)), true) = (error, options.verbose > 0)
         && let Some(details) = error.details()

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thaw_data::DataError;
 use thaw_plugins::{Failure, PluginError};
+use thaw_report::ReportError;
 use thaw_terminal::stdout::OutputError;
 use thaw_torch::TorchError;
 use thaw_train::checkpoint::CheckpointError;
@@ -29,6 +30,9 @@ pub enum Error {
     /// A plugin crate that was not written.
     #[error(transparent)]
     Scaffold(#[from] ScaffoldError),
+    /// A run that has no report, or one that was not written.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// The answer is lost.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -69,7 +73,11 @@ impl Error {
             Self::Train(error) => error.exit_code(),
             Self::Usage(_) => 2,
             Self::Predict(PredictError::Format { .. } | PredictError::NoOutput { .. }) => 2,
-            Self::Predict(_) | Self::Output(_) | Self::Scaffold(ScaffoldError::Write { .. }) => 1,
+            Self::Report(ReportError::NoRun { .. }) => 2,
+            Self::Predict(_)
+            | Self::Report(_)
+            | Self::Output(_)
+            | Self::Scaffold(ScaffoldError::Write { .. }) => 1,
             Self::Scaffold(_) => 2,
         }
     }

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 7] = [
     &["thaw-files", "thaw-torch"],
     &["thaw-data", "thaw-optim", "thaw-plugins", "thaw-weights"],
     &["thaw-train"],
-    &["thaw-check"],
+    &["thaw-check", "thaw-report"],
     &["thaw-host"],
 ];
 

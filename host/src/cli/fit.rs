@@ -10,6 +10,7 @@ use super::{Options, find_lr, session, tell};
 use crate::Error;
 use crate::cli::print;
 use crate::progress::Terminal;
+use thaw_report::Reporter;
 use thaw_terminal::escape::{escape, excerpt};
 use thaw_train::checkpoint::{Checkpoint, LAST, locate};
 use thaw_train::fit::events::Observer;
@@ -43,7 +44,7 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     if args.find_lr {
         config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet, &stop)?;
     }
-    let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+    let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(Reporter::new())];
     if !options.quiet {
         observers.push(Box::new(Terminal::new()));
     }

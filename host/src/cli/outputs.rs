@@ -20,6 +20,12 @@ impl Inputs {
         self
     }
 
+    /// A folder with all that lies in it.
+    pub fn folder(mut self, path: &Path) -> Self {
+        self.folders.push(path.to_path_buf());
+        self
+    }
+
     /// A checkpoint with all that lies in it.
     pub fn checkpoint(mut self, checkpoint: &Checkpoint) -> Self {
         self.folders.push(checkpoint.folder().to_path_buf());

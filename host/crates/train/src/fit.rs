@@ -8,6 +8,7 @@ pub mod audit;
 mod build;
 mod checkpoints;
 mod classes;
+mod confusion;
 mod epoch;
 mod error;
 mod evaluate;
@@ -45,6 +46,7 @@ pub use build::{
     precision_on, prepare_torch, run_length,
 };
 pub use classes::take_count;
+pub use confusion::Confusion;
 pub use error::FitError;
 pub use evaluate::{Evaluation, Evaluator};
 use events::{Ending, EventKind, Observers};

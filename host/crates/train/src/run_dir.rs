@@ -23,6 +23,12 @@ use thaw_files::durable;
 pub const METRICS: &str = "metrics.jsonl";
 /// Records of groups and freeze state.
 pub const GROUPS: &str = "groups.jsonl";
+/// Records of confusion matrices.
+pub const CONFUSION: &str = "confusion.jsonl";
+/// What happened in the run: starts, the time of epochs, warnings, ends.
+pub const HISTORY: &str = "history.jsonl";
+/// The run to look at, in a browser.
+pub const REPORT: &str = "report.html";
 /// The resolved run config.
 pub const CONFIG: &str = "config.toml";
 /// What was loaded.
@@ -37,6 +43,9 @@ pub const SWAPS: &str = "swaps.json";
 pub const PLUGIN_FILES: &str = "plugins";
 /// Folder of the files that the run config names and the trained model needs.
 pub const FILES: &str = "files";
+
+/// What a run that goes on elsewhere takes along as it is.
+const RECORDS: [&str; 6] = [METRICS, GROUPS, CONFUSION, HISTORY, SWAPS, RESUMES];
 
 /// Where a run is to write.
 #[derive(Clone, Debug)]
@@ -198,7 +207,7 @@ fn copy_records(from: &Path, to: &Path) -> Result<(), RunDirError> {
     };
     for entry in std::fs::read_dir(from).map_err(at(from))? {
         let name = PathBuf::from(entry.map_err(at(from))?.file_name());
-        let is_record = [METRICS, GROUPS, SWAPS, RESUMES].iter().any(|record| name == Path::new(record));
+        let is_record = RECORDS.iter().any(|record| name == Path::new(record));
         if is_record || earlier::is_config_or_plugins(&name) {
             copy(&name)?;
         }

@@ -19,7 +19,8 @@ use self::data::start_of;
 use self::plugins::{place, start_from_weights};
 use super::classes;
 use super::events::{
-    Ending, EventKind, GroupsRecords, MetricsRecords, Observer, Observers, RecordsError, Warnings,
+    ConfusionRecords, Ending, EventKind, GroupsRecords, HistoryRecords, MetricsRecords, Observer, Observers,
+    RecordsError, Warnings,
 };
 use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
@@ -211,9 +212,14 @@ fn with_records(
     run_dir: &RunDir,
     warnings: Warnings,
 ) -> Result<Observers, FitError> {
-    let records = || -> Result<[Box<dyn Observer>; 2], RecordsError> {
+    let records = || -> Result<[Box<dyn Observer>; 4], RecordsError> {
         let folder = run_dir.path();
-        Ok([Box::new(MetricsRecords::open(folder)?), Box::new(GroupsRecords::open(folder)?)])
+        Ok([
+            Box::new(MetricsRecords::open(folder)?),
+            Box::new(GroupsRecords::open(folder)?),
+            Box::new(ConfusionRecords::open(folder)?),
+            Box::new(HistoryRecords::open(folder)?),
+        ])
     };
     match records() {
         Ok(records) => Ok(Observers::new(records.into_iter().chain(own).collect(), warnings)),

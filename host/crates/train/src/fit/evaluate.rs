@@ -10,7 +10,7 @@ use super::events::{Asked, EventKind, Validated};
 use super::readings::{Readings, Row, What};
 use super::step::{Fed, Loaded};
 use super::training::by_position;
-use super::{Fit, Meter};
+use super::{Confusion, Fit, Meter};
 use crate::Error;
 use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
@@ -25,6 +25,8 @@ pub struct Evaluation {
     pub metrics: Meter,
     /// Hits and samples of each class, for classification.
     pub classes: Vec<(u64, u64)>,
+    /// Samples by class and predicted class, for classification.
+    pub confusion: Confusion,
 }
 
 /// A pass over validation data under way. On a GPU nothing waits for it before [`Evaluator::finish`].
@@ -87,7 +89,8 @@ impl Evaluator {
     /// The device failed at what came before.
     pub fn finish(mut self) -> Result<Evaluation, Error> {
         self.readings.all()?.iter().for_each(|row| row.add_to(&mut self.metrics));
-        Ok(Evaluation { metrics: self.metrics, classes: hits(&self.classes)? })
+        let confusion = confusion(&self.classes)?;
+        Ok(Evaluation { metrics: self.metrics, classes: confusion.hits(), confusion })
     }
 }
 
@@ -113,9 +116,9 @@ fn predicted_and_true(
     Ok(Some((predicted, target.shallow_clone(), logits.size()[1])))
 }
 
-/// Hits and samples of each class.
-fn hits(batches: &[(Tensor, Tensor, i64)]) -> Result<Vec<(u64, u64)>, Error> {
-    let Some((_, _, classes)) = batches.first() else { return Ok(Vec::new()) };
+/// Samples by class and predicted class.
+fn confusion(batches: &[(Tensor, Tensor, i64)]) -> Result<Confusion, Error> {
+    let Some((_, _, classes)) = batches.first() else { return Ok(Confusion::default()) };
     let all = |of: fn(&(Tensor, Tensor, i64)) -> &Tensor| {
         let parts: Vec<&Tensor> = batches.iter().map(of).collect();
         let joined = Tensor::f_cat(&parts, 0)?.f_to_kind(Kind::Int64)?.f_to_device(Device::Cpu)?;
@@ -123,17 +126,7 @@ fn hits(batches: &[(Tensor, Tensor, i64)]) -> Result<Vec<(u64, u64)>, Error> {
     };
     let predicted = all(|batch| &batch.0).map_err(torch("predicted classes"))?;
     let labels = all(|batch| &batch.1).map_err(torch("labels"))?;
-    let mut hits = Vec::new();
-    for (predicted, label) in predicted.into_iter().zip(labels) {
-        // A step of the model's own may take labels that are no classes.
-        let Some(index) = usize::try_from(label).ok().filter(|_| label < *classes) else { continue };
-        if hits.len() <= index {
-            hits.resize(index + 1, (0, 0));
-        }
-        hits[index].0 += u64::from(predicted == label);
-        hits[index].1 += 1;
-    }
-    Ok(hits)
+    Ok(Confusion::count(usize::try_from(*classes).unwrap_or(0), &labels, &predicted))
 }
 
 impl Validating for Fit {
@@ -193,7 +186,8 @@ impl Validating for Fit {
         self.now.validation_loss = evaluation.metrics.mean("val_loss");
         self.state.measured.known_metrics.extend(evaluation.metrics.means().map(|(name, _)| name.to_owned()));
         let (metrics, classes) = (&evaluation.metrics, &evaluation.classes);
-        let validated = Validated { asked: asked(pass), metrics, classes };
+        let confusion = &evaluation.confusion;
+        let validated = Validated { asked: asked(pass), metrics, classes, confusion };
         self.observers.tell(&self.state.position.progress, EventKind::Validated(validated))?;
         if !matches!(pass, Pass::SanityCheck(_)) {
             for (name, mean) in evaluation.metrics.means() {

@@ -69,7 +69,7 @@ pub use kinds::{
     Record, RunStarted, StepDone, Validated, WrittenCheckpoint,
 };
 pub use observers::Observers;
-pub use records::{GroupsRecords, MetricsRecords, RecordsError};
+pub use records::{ConfusionRecords, GroupsRecords, HistoryRecords, MetricsRecords, RecordsError};
 use serde_json::Value;
 use thaw_plugin_api::context::Progress;
 use time::OffsetDateTime;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::error::at;
 use super::lock::LOCK;
-use super::{CHECKPOINTS, CONFIG, FILES, GROUPS, METRICS, PLUGIN_FILES, RESUMES, RunDirError, earlier};
+use super::{CHECKPOINTS, CONFIG, FILES, PLUGIN_FILES, RECORDS, REPORT, RunDirError, SWAPS, earlier};
 
 /// How names of unfinished files begin.
 const UNFINISHED: &str = ".tmp";
@@ -21,8 +21,9 @@ pub fn is_of_a_run(folder: &Path) -> bool {
 pub(super) fn without_checkpoint(folder: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
     let is_a_runs = |name: &Path| {
-        let records = [METRICS, GROUPS, RESUMES, LOCK, CHECKPOINTS, FILES, PLUGIN_FILES];
-        records.iter().any(|known| name == Path::new(known))
+        let others = [REPORT, LOCK, CHECKPOINTS, FILES, PLUGIN_FILES];
+        let records = RECORDS.iter().filter(|record| **record != SWAPS);
+        records.chain(&others).any(|known| name == Path::new(known))
             || earlier::is_config_or_plugins(name)
             || is_temporary(name)
     };

@@ -10,6 +10,7 @@ use thaw_plugin_api::optimizer::ParamGroup;
 use super::ObserverError;
 use crate::checkpoint::Meter;
 use crate::config::RunConfig;
+use crate::fit::Confusion;
 use crate::model::HostModel;
 use crate::swap::Swap;
 use thaw_data::Split;
@@ -304,6 +305,8 @@ pub struct Validated<'r> {
     pub metrics: &'r Meter,
     /// Hits and samples of each class, for classification.
     pub classes: &'r [(u64, u64)],
+    /// Samples by class and predicted class, for classification.
+    pub confusion: &'r Confusion,
 }
 
 /// A checkpoint that is on disk.

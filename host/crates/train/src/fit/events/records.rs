@@ -3,14 +3,18 @@
 //! Each has, after the epoch and the step, the time of day and the seconds since the run was started
 //! ([`Event::seconds`]). A metric that a hook logs under one of these two names takes its place.
 
+mod confusion;
 mod file;
 mod groups;
+mod history;
 mod metrics;
 
 use std::io;
 use std::path::PathBuf;
 
+pub use confusion::ConfusionRecords;
 pub use groups::GroupsRecords;
+pub use history::HistoryRecords;
 pub use metrics::MetricsRecords;
 use serde_json::{Map, Value, json};
 use time::macros::format_description;

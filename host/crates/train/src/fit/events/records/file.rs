@@ -116,6 +116,19 @@ impl RecordFile {
         Ok(())
     }
 
+    /// Takes off a last record that is not whole: the process that wrote it was killed.
+    pub(super) fn take_off_half(&mut self) -> Result<(), ObserverError> {
+        let lost =
+            |source| ObserverError::Lost(RecordsError::File { path: self.path.clone(), source }.into());
+        let text = std::fs::read(&self.path).map_err(lost)?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |place| place as u64 + 1);
+        if whole < self.length {
+            self.cut_at(whole).map_err(lost)?;
+            self.length = whole;
+        }
+        Ok(())
+    }
+
     fn cut_at(&mut self, length: u64) -> std::io::Result<()> {
         self.file.set_len(length)?;
         self.file.seek(SeekFrom::Start(length)).map(drop)

@@ -1,0 +1,36 @@
+//! A run to look at: its records as one HTML file, which needs neither network nor scripts.
+//!
+//! [`Run::read`] reads what a run directory holds, of a live run, a run that is over, or one of an earlier
+//! version; [`page::render`] makes the page of it, and of nothing else, so that it can be made again at any
+//! time. [`Reporter`] observes a run and writes `report.html` after each epoch.
+
+mod chart;
+mod error;
+mod escape;
+mod observer;
+pub mod page;
+pub mod run;
+mod scores;
+
+use std::path::{Path, PathBuf};
+
+pub use error::ReportError;
+pub use escape::escape;
+pub use observer::Reporter;
+pub use run::Run;
+pub use scores::{ClassScores, Scores};
+use thaw_files::durable;
+use thaw_train::run_dir::REPORT;
+
+/// Writes the report of a run, to `output` or into the run directory; gives its path. It appears whole.
+///
+/// # Errors
+/// The folder is no run directory, a record cannot be read, or the file cannot be written.
+pub fn write(run_dir: &Path, output: Option<&Path>) -> Result<PathBuf, ReportError> {
+    let page = page::render(&Run::read(run_dir)?);
+    let path = output.map_or_else(|| run_dir.join(REPORT), Path::to_path_buf);
+    match durable::write(&path, page.as_bytes()) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(ReportError::Write { path, source }),
+    }
+}

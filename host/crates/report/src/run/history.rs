@@ -1,0 +1,120 @@
+//! `history.jsonl`.
+
+use serde::Deserialize;
+
+use super::ModuleRecord;
+
+/// Something happened.
+#[derive(Clone, Debug, Deserialize)]
+pub struct HistoryRecord {
+    /// The epoch that was under way, from 0.
+    pub epoch: usize,
+    /// Optimizer steps that were done.
+    pub step: usize,
+    /// The time of day, in UTC.
+    #[serde(default)]
+    pub time: Option<String>,
+    /// Seconds since the run was started.
+    #[serde(default)]
+    pub seconds: Option<f64>,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum What {
+    /// A process of the run began.
+    Started(Box<Started>),
+    /// It goes on from a checkpoint.
+    Resumed {
+        /// Its name.
+        checkpoint: String,
+    },
+    /// An epoch is over.
+    EpochEnded {
+        /// Seconds of training.
+        training: f64,
+        /// Seconds of validation.
+        validation: f64,
+        /// Seconds of checkpoints inside the epoch.
+        checkpoints: f64,
+        /// Samples that were trained on.
+        samples: u64,
+        /// Bytes that the process held.
+        #[serde(default)]
+        memory: Option<u64>,
+        /// Bytes of a GPU, at most so far.
+        #[serde(default)]
+        gpu_memory: Option<u64>,
+    },
+    /// A checkpoint is on disk.
+    CheckpointWritten {
+        /// Seconds that it took.
+        took: f64,
+    },
+    /// A checkpoint could not be written.
+    CheckpointLost {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The run warned.
+    Warned {
+        /// Of what.
+        text: String,
+    },
+    /// The process is done with the run.
+    Ended {
+        /// `finished`, `stopped`, `interrupted`, `failed`.
+        ending: String,
+        /// Why.
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// What another version of the program records.
+    #[serde(other)]
+    Other,
+}
+
+/// What a process of a run says of itself at its start.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Started {
+    /// The program's version.
+    pub thaw: String,
+    /// The version of libtorch.
+    pub libtorch: String,
+    /// Where it computes.
+    pub device: String,
+    /// The machine.
+    pub machine: Machine,
+    /// Id of the model.
+    pub model: String,
+    /// The data in one line.
+    pub data: String,
+    /// Names of the classes.
+    #[serde(default)]
+    pub class_names: Vec<String>,
+    /// The model's modules that have parameters.
+    pub modules: Vec<ModuleRecord>,
+}
+
+/// A machine, as far as it says.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Machine {
+    /// The operating system.
+    pub system: String,
+    /// The processor's architecture.
+    pub architecture: String,
+    /// The processor.
+    pub cpu: Option<String>,
+    /// Its threads of execution.
+    pub cores: Option<u64>,
+    /// Threads that libtorch computes with.
+    pub threads: Option<i64>,
+    /// Bytes of memory.
+    pub memory: Option<u64>,
+}

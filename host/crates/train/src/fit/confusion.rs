@@ -1,0 +1,72 @@
+//! Which classes are taken for which.
+
+use std::collections::BTreeMap;
+
+/// Samples by their class and the predicted one, over a whole validation: a confusion matrix, of which only
+/// the pairs are kept that there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confusion {
+    /// Classes of the model's outputs.
+    pub classes: usize,
+    counts: BTreeMap<(usize, usize), u64>,
+}
+
+impl Confusion {
+    /// Counts pairs of a label and a prediction. Labels that are no class, as a step of the model's own may
+    /// take them, are left out.
+    pub fn count(classes: usize, labels: &[i64], predicted: &[i64]) -> Self {
+        let mut counts = BTreeMap::new();
+        let class = |value: i64| usize::try_from(value).ok().filter(|class| *class < classes);
+        for (label, predicted) in labels.iter().zip(predicted) {
+            if let (Some(label), Some(predicted)) = (class(*label), class(*predicted)) {
+                *counts.entry((label, predicted)).or_default() += 1;
+            }
+        }
+        Self { classes, counts }
+    }
+
+    /// Each pair that there is: class, predicted class, samples; by class, then by prediction.
+    pub fn counts(&self) -> impl Iterator<Item = (usize, usize, u64)> {
+        self.counts.iter().map(|((label, predicted), count)| (*label, *predicted, *count))
+    }
+
+    /// Hits and samples of each class, up to the last one that has samples.
+    pub fn hits(&self) -> Vec<(u64, u64)> {
+        let length = self.counts.keys().next_back().map_or(0, |(label, _)| label + 1);
+        let mut hits = vec![(0, 0); length];
+        for (label, predicted, count) in self.counts() {
+            hits[label].0 += if label == predicted { count } else { 0 };
+            hits[label].1 += count;
+        }
+        hits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Recorded from torchmetrics by `tests/fixtures/confusion/generate.py`.
+    #[test]
+    fn pairs_are_counted_as_torchmetrics_counts_them() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/fixtures/confusion/recorded.json");
+        let cases: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        for case in cases.as_array().unwrap() {
+            let numbers = |key: &str| -> Vec<i64> { serde_json::from_value(case[key].clone()).unwrap() };
+            let expected: Vec<Vec<u64>> = serde_json::from_value(case["confusion"].clone()).unwrap();
+            let found = Confusion::count(expected.len(), &numbers("target"), &numbers("predicted"));
+            let mut matrix = vec![vec![0; expected.len()]; expected.len()];
+            found.counts().for_each(|(label, predicted, count)| matrix[label][predicted] = count);
+            assert_eq!(matrix, expected, "{}", case["name"]);
+        }
+    }
+
+    #[test]
+    fn labels_that_are_no_class_count_nowhere() {
+        let found = Confusion::count(2, &[-100, 0, 1, 2, 1], &[0, 0, 0, 1, 1]);
+        assert_eq!(found.counts().collect::<Vec<_>>(), [(0, 0, 1), (1, 0, 1), (1, 1, 1)]);
+        assert_eq!(found.hits(), [(1, 1), (1, 2)]);
+    }
+}

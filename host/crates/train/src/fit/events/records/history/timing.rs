@@ -1,0 +1,52 @@
+//! What an epoch spends its time on, as far as events tell.
+
+use serde_json::{Map, Value, json};
+
+use crate::fit::events::{Event, EventKind};
+
+/// Seconds of the present epoch, by what they went to.
+#[derive(Default)]
+pub(super) struct Timing {
+    epoch_started: f64,
+    validation_started: f64,
+    validation: f64,
+    checkpoints: f64,
+    ended: f64,
+    samples: usize,
+    last: f64,
+}
+
+impl Timing {
+    /// Takes an event; gives the seconds since the one before.
+    pub(super) fn see(&mut self, event: &Event<'_>) -> f64 {
+        let took = event.seconds - std::mem::replace(&mut self.last, event.seconds);
+        match &event.kind {
+            EventKind::EpochStarted => {
+                *self = Self { epoch_started: event.seconds, last: event.seconds, ..Self::default() };
+            }
+            EventKind::StepDone(step) => self.samples += step.samples,
+            EventKind::ValidationStarted { .. } => self.validation_started = event.seconds,
+            EventKind::Validated(_) => self.validation += event.seconds - self.validation_started,
+            EventKind::CheckpointWritten(_) => self.checkpoints += took,
+            EventKind::EpochEnded { .. } => self.ended = event.seconds,
+            _ => {}
+        }
+        milliseconds(took)
+    }
+
+    /// `training` (with loading, hooks and whatever else), `validation` and `checkpoints` inside the epoch,
+    /// in seconds, and the `samples` that were trained on.
+    pub(super) fn of_epoch(&self) -> Map<String, Value> {
+        let training = self.ended - self.epoch_started - self.validation - self.checkpoints;
+        let mut values = Map::new();
+        values.insert("training".to_owned(), json!(milliseconds(training)));
+        values.insert("validation".to_owned(), json!(milliseconds(self.validation)));
+        values.insert("checkpoints".to_owned(), json!(milliseconds(self.checkpoints)));
+        values.insert("samples".to_owned(), json!(self.samples));
+        values
+    }
+}
+
+fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
