@@ -5,6 +5,7 @@ mod evaluation;
 mod export;
 mod find_lr;
 mod fit;
+mod log;
 mod logging;
 mod outputs;
 mod plan;
@@ -82,6 +83,8 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Prints the JSON Schema of run configs, for editors.
     Schema(schema::SchemaArgs),
+    /// Does what loggers of a run left undone.
+    Log(log::LogArgs),
     /// Replaces the strategy of a live run at its next epoch.
     Swap(swap::SwapArgs),
     /// Writes, checks, pins, lists and shows plugins.
@@ -108,6 +111,7 @@ pub fn main() -> u8 {
         Some(Command::Export(args)) => export::run(&cli.options, args),
         Some(Command::Plan(args)) => plan::run(&cli.options, args),
         Some(Command::Schema(args)) => schema::run(&cli.options, &args),
+        Some(Command::Log(args)) => log::run(args),
         Some(Command::Swap(args)) => swap::run(&cli.options, args),
         Some(Command::Plugin(args)) => plugin::run(&cli.options, args),
         None if cli.options.plugins.is_empty() => return usage(),

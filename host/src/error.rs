@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use thaw_data::DataError;
+use thaw_loggers::LoggerError;
 use thaw_plugins::{Failure, PluginError};
 use thaw_terminal::stdout::OutputError;
 use thaw_torch::TorchError;
@@ -29,6 +30,9 @@ pub enum Error {
     /// A plugin crate that was not written.
     #[error(transparent)]
     Scaffold(#[from] ScaffoldError),
+    /// What a run logged cannot be sent.
+    #[error(transparent)]
+    Logger(#[from] LoggerError),
     /// The answer is lost.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -69,7 +73,10 @@ impl Error {
             Self::Train(error) => error.exit_code(),
             Self::Usage(_) => 2,
             Self::Predict(PredictError::Format { .. } | PredictError::NoOutput { .. }) => 2,
-            Self::Predict(_) | Self::Output(_) | Self::Scaffold(ScaffoldError::Write { .. }) => 1,
+            Self::Predict(_)
+            | Self::Output(_)
+            | Self::Logger(_)
+            | Self::Scaffold(ScaffoldError::Write { .. }) => 1,
             Self::Scaffold(_) => 2,
         }
     }

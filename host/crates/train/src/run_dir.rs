@@ -194,16 +194,19 @@ fn copy_records(from: &Path, to: &Path) -> Result<(), Error> {
     };
     for entry in std::fs::read_dir(from).map_err(io(from))? {
         let name = PathBuf::from(entry.map_err(io(from))?.file_name());
-        let is_record = [METRICS, GROUPS, SWAPS, RESUMES].iter().any(|record| name == Path::new(record));
+        let mut records = [METRICS, GROUPS, SWAPS, RESUMES].into_iter().chain(thaw_loggers::RECORDS);
+        let is_record = records.any(|record| name == Path::new(record));
         if is_record || earlier::is_config_or_plugins(&name) {
             copy(&name)?;
         }
     }
-    let (plugins, folder) = (from.join(PLUGIN_FILES), to.join(PLUGIN_FILES));
-    if plugins.is_dir() {
-        std::fs::create_dir_all(&folder).map_err(io(&folder))?;
-        for file in std::fs::read_dir(&plugins).map_err(io(&plugins))? {
-            copy(&Path::new(PLUGIN_FILES).join(file.map_err(io(&plugins))?.file_name()))?;
+    for name in [PLUGIN_FILES].into_iter().chain(thaw_loggers::RECORDS) {
+        let (folder, fresh) = (from.join(name), to.join(name));
+        if folder.is_dir() {
+            std::fs::create_dir_all(&fresh).map_err(io(&fresh))?;
+            for file in std::fs::read_dir(&folder).map_err(io(&folder))? {
+                copy(&Path::new(name).join(file.map_err(io(&folder))?.file_name()))?;
+            }
         }
     }
     Ok(())

@@ -57,6 +57,7 @@
 mod clock;
 mod error;
 mod kinds;
+mod loggers;
 mod observers;
 mod records;
 mod warnings;
@@ -67,6 +68,7 @@ pub use kinds::{
     Asked, BatchNormState, Ending, EventKind, GroupsChanged, LateValues, LostCheckpoint, Rates, Record,
     RunStarted, StepDone, Validated, WrittenCheckpoint,
 };
+pub use loggers::RunLogger;
 pub use observers::Observers;
 pub use records::{GroupsRecords, MetricsRecords, RecordsError};
 use serde_json::Value;

@@ -23,6 +23,7 @@ pub(super) fn without_checkpoint(folder: &Path) -> bool {
     let is_a_runs = |name: &Path| {
         let records = [METRICS, GROUPS, RESUMES, LOCK, CHECKPOINTS, FILES, PLUGIN_FILES];
         records.iter().any(|known| name == Path::new(known))
+            || thaw_loggers::RECORDS.iter().chain(&thaw_loggers::OWN).any(|known| name == Path::new(known))
             || earlier::is_config_or_plugins(name)
             || is_temporary(name)
     };
