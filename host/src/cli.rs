@@ -5,6 +5,7 @@ mod evaluation;
 mod export;
 mod find_lr;
 mod fit;
+mod log;
 mod logging;
 mod outputs;
 mod plan;
@@ -85,6 +86,8 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// Writes the report of a run, live or over: curves, what trained when, classes, config.
     Report(report::ReportArgs),
+    /// Does what loggers of a run left undone.
+    Log(log::LogArgs),
     /// Replaces the strategy of a live run at its next epoch.
     Swap(swap::SwapArgs),
     /// Writes, checks, pins, lists and shows plugins.
@@ -112,6 +115,7 @@ pub fn main() -> u8 {
         Some(Command::Plan(args)) => plan::run(&cli.options, args),
         Some(Command::Schema(args)) => schema::run(&cli.options, &args),
         Some(Command::Report(args)) => report::run(&cli.options, &args),
+        Some(Command::Log(args)) => log::run(args),
         Some(Command::Swap(args)) => swap::run(&cli.options, args),
         Some(Command::Plugin(args)) => plugin::run(&cli.options, args),
         None if cli.options.plugins.is_empty() => return usage(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use thaw_data::DataError;
+use thaw_loggers::LoggerError;
 use thaw_plugins::{Failure, PluginError};
 use thaw_report::ReportError;
 use thaw_terminal::stdout::OutputError;
@@ -33,6 +34,9 @@ pub enum Error {
     /// A run that has no report, or one that was not written.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// What a run logged cannot be sent.
+    #[error(transparent)]
+    Logger(#[from] LoggerError),
     /// The answer is lost.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -77,6 +81,7 @@ impl Error {
             Self::Predict(_)
             | Self::Report(_)
             | Self::Output(_)
+            | Self::Logger(_)
             | Self::Scaffold(ScaffoldError::Write { .. }) => 1,
             Self::Scaffold(_) => 2,
         }

@@ -142,7 +142,8 @@ impl Run {
         text.lines().map(record).collect()
     }
 
-    fn text(&self, name: &str) -> String {
+    /// A file of the run directory, as text.
+    pub fn text(&self, name: &str) -> String {
         read(&self.run_dir().join(name))
     }
 }

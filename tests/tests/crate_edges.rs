@@ -10,7 +10,7 @@ const LAYERS: [&[&str]; 7] = [
     &["thaw-plugin-api", "thaw-cpp-build"],
     &["thaw-terminal"],
     &["thaw-files", "thaw-torch"],
-    &["thaw-data", "thaw-optim", "thaw-plugins", "thaw-weights"],
+    &["thaw-data", "thaw-loggers", "thaw-optim", "thaw-plugins", "thaw-weights"],
     &["thaw-train"],
     &["thaw-check", "thaw-report"],
     &["thaw-host"],

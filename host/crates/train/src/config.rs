@@ -22,6 +22,7 @@ use thaw_plugin_api::config::{Config, Key, drop_nulls};
 pub use trainer::{Audit, CheckpointConfig, ClipAlgorithm, FrozenCache, TrainerConfig, Weighting};
 
 use thaw_data::DataConfig;
+use thaw_loggers::LoggerConfig;
 use thaw_optim::optimizer::OptimizerConfig;
 use thaw_optim::scheduler::SchedulerConfig;
 
@@ -50,6 +51,8 @@ pub struct RunConfig {
     pub trainer: TrainerConfig,
     /// What is kept.
     pub checkpoint: CheckpointConfig,
+    /// Where the run logs besides its own records.
+    pub loggers: Vec<LoggerConfig>,
 }
 
 impl RunConfig {
@@ -77,7 +80,7 @@ impl RunConfig {
             overrides::apply(&mut table, text)?;
         }
         let wrong = |error| ConfigError::Key { path: path.to_path_buf(), error };
-        refuse_single_callback(&table).map_err(wrong)?;
+        LISTS.iter().try_for_each(|list| refuse_single(&table, list)).map_err(wrong)?;
         let read = RunTable::from_value(&without_nulls(&table), &Key::root()).map_err(wrong)?;
         Ok(read.into_config(path, table))
     }
@@ -125,11 +128,14 @@ impl RunConfig {
     }
 }
 
+/// Sections that are lists of tables.
+const LISTS: [&str; 2] = ["callbacks", "loggers"];
+
 /// A single table where TOML wants a list of them.
-fn refuse_single_callback(table: &Value) -> Result<(), thaw_plugin_api::config::ConfigError> {
-    if table.get("callbacks").is_some_and(Value::is_object) {
-        let expected = "a list: write `[[callbacks]]`";
-        return Err(thaw_plugin_api::config::ConfigError::value("callbacks", "one table", expected));
+fn refuse_single(table: &Value, list: &str) -> Result<(), thaw_plugin_api::config::ConfigError> {
+    if table.get(list).is_some_and(Value::is_object) {
+        let expected = format!("a list: write `[[{list}]]`");
+        return Err(thaw_plugin_api::config::ConfigError::value(list, "one table", expected));
     }
     Ok(())
 }

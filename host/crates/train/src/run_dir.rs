@@ -207,16 +207,19 @@ fn copy_records(from: &Path, to: &Path) -> Result<(), RunDirError> {
     };
     for entry in std::fs::read_dir(from).map_err(at(from))? {
         let name = PathBuf::from(entry.map_err(at(from))?.file_name());
-        let is_record = RECORDS.iter().any(|record| name == Path::new(record));
+        let mut records = RECORDS.iter().chain(&thaw_loggers::RECORDS);
+        let is_record = records.any(|record| name == Path::new(record));
         if is_record || earlier::is_config_or_plugins(&name) {
             copy(&name)?;
         }
     }
-    let (plugins, folder) = (from.join(PLUGIN_FILES), to.join(PLUGIN_FILES));
-    if plugins.is_dir() {
-        std::fs::create_dir_all(&folder).map_err(at(&folder))?;
-        for file in std::fs::read_dir(&plugins).map_err(at(&plugins))? {
-            copy(&Path::new(PLUGIN_FILES).join(file.map_err(at(&plugins))?.file_name()))?;
+    for name in [PLUGIN_FILES].into_iter().chain(thaw_loggers::RECORDS) {
+        let (folder, fresh) = (from.join(name), to.join(name));
+        if folder.is_dir() {
+            std::fs::create_dir_all(&fresh).map_err(at(&fresh))?;
+            for file in std::fs::read_dir(&folder).map_err(at(&folder))? {
+                copy(&Path::new(name).join(file.map_err(at(&folder))?.file_name()))?;
+            }
         }
     }
     Ok(())

@@ -3,16 +3,18 @@
 use std::path::Path;
 
 use serde_json::Value;
-use thaw_plugin_api::config::Config;
+use thaw_plugin_api::config::{Config, ConfigError, Key};
 
 use super::{CheckpointConfig, RunConfig, TrainerConfig};
 use thaw_data::DataConfig;
+use thaw_loggers::LoggerConfig;
 use thaw_optim::optimizer::OptimizerConfig;
 use thaw_optim::scheduler::SchedulerConfig;
 use thaw_weights::WeightsConfig;
 
 /// A run of Thaw: what is trained, on what, by which strategies and callbacks.
 #[derive(Config)]
+#[config(check = RunTable::check)]
 pub(super) struct RunTable {
     /// Seed of weights, order and augmentation.
     #[config(default = 42)]
@@ -35,12 +37,30 @@ pub(super) struct RunTable {
     trainer: TrainerConfig,
     /// What is kept, by the names of Lightning's `ModelCheckpoint`.
     checkpoint: CheckpointConfig,
+    /// Where the run logs besides its own records: `kind` and its keys.
+    #[config(default = Vec::new())]
+    loggers: Vec<LoggerConfig>,
 }
 
 impl RunTable {
+    fn check(&mut self) -> Result<(), ConfigError> {
+        thaw_loggers::check(&self.loggers, &Key::root().child("loggers"))
+    }
+
     /// The config of the file at `path`, which holds `table`.
     pub(super) fn into_config(self, path: &Path, table: Value) -> RunConfig {
-        let Self { seed, plugins, model, data, optimizer, scheduler, callbacks, trainer, checkpoint } = self;
+        let Self {
+            seed,
+            plugins,
+            model,
+            data,
+            optimizer,
+            scheduler,
+            callbacks,
+            trainer,
+            checkpoint,
+            loggers,
+        } = self;
         RunConfig {
             path: path.to_path_buf(),
             table,
@@ -53,6 +73,7 @@ impl RunTable {
             callbacks,
             trainer,
             checkpoint,
+            loggers,
         }
     }
 }

@@ -20,7 +20,7 @@ use self::plugins::{place, start_from_weights};
 use super::classes;
 use super::events::{
     ConfusionRecords, Ending, EventKind, GroupsRecords, HistoryRecords, MetricsRecords, Observer, Observers,
-    RecordsError, Warnings,
+    RecordsError, RunLogger, Warnings,
 };
 use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
@@ -84,7 +84,7 @@ impl Fit {
         let run_dir = RunDir::open(&run_dir, resume.as_ref().and_then(Checkpoint::run_dir).as_deref())?;
         let store = CheckpointStore::open(run_dir.checkpoints())?;
         let warnings = Warnings::default();
-        let observers = with_records(observers, &run_dir, warnings.clone())?;
+        let observers = with_records(observers, &run_dir, &config, warnings.clone())?;
         let state = RunState {
             config,
             data,
@@ -206,10 +206,11 @@ fn model_and_data(
     Ok((model, data))
 }
 
-/// Those that every run has, then the caller's own.
+/// Those that every run has, the run config's loggers, then the caller's own.
 fn with_records(
     own: Vec<Box<dyn Observer>>,
     run_dir: &RunDir,
+    config: &RunConfig,
     warnings: Warnings,
 ) -> Result<Observers, FitError> {
     let records = || -> Result<[Box<dyn Observer>; 4], RecordsError> {
@@ -222,7 +223,11 @@ fn with_records(
         ])
     };
     match records() {
-        Ok(records) => Ok(Observers::new(records.into_iter().chain(own).collect(), warnings)),
+        Ok(records) => {
+            let loggers = config.loggers.iter().cloned().map(RunLogger::new);
+            let loggers = loggers.map(|logger| -> Box<dyn Observer> { Box::new(logger) });
+            Ok(Observers::new(records.into_iter().chain(loggers).chain(own).collect(), warnings))
+        }
         Err(error) => {
             run_dir.discard();
             Err(error.into())

@@ -58,6 +58,7 @@
 mod clock;
 mod error;
 mod kinds;
+mod loggers;
 mod observers;
 mod records;
 mod warnings;
@@ -68,6 +69,7 @@ pub use kinds::{
     Asked, BatchNormState, CacheStart, Ending, EventKind, GroupsChanged, LateValues, LostCheckpoint, Rates,
     Record, RunStarted, StepDone, Validated, WrittenCheckpoint,
 };
+pub use loggers::RunLogger;
 pub use observers::Observers;
 pub use records::{ConfusionRecords, GroupsRecords, HistoryRecords, MetricsRecords, RecordsError};
 use serde_json::Value;

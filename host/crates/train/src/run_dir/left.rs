@@ -23,7 +23,8 @@ pub(super) fn without_checkpoint(folder: &Path) -> bool {
     let is_a_runs = |name: &Path| {
         let others = [REPORT, LOCK, CHECKPOINTS, FILES, PLUGIN_FILES];
         let records = RECORDS.iter().filter(|record| **record != SWAPS);
-        records.chain(&others).any(|known| name == Path::new(known))
+        let of_loggers = thaw_loggers::RECORDS.iter().chain(&thaw_loggers::OWN);
+        records.chain(&others).chain(of_loggers).any(|known| name == Path::new(known))
             || earlier::is_config_or_plugins(name)
             || is_temporary(name)
     };

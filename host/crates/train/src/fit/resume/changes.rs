@@ -14,6 +14,7 @@ use crate::fit::optimizer_config;
 use crate::model::HostModel;
 use thaw_data::DataConfig;
 use thaw_files::sha256::sha256_file;
+use thaw_loggers::LoggerConfig;
 use thaw_plugins::PluginSet;
 
 /// A key with another value than the checkpoint's run config has.
@@ -90,6 +91,8 @@ impl Reader<'_> {
         keys.insert("seed".to_owned(), json!(config.seed));
         let plugins: Vec<&String> = config.plugins.iter().map(|entry| &entry.path).collect();
         keys.insert("plugins".to_owned(), json!(plugins));
+        let loggers: Vec<Value> = config.loggers.iter().map(LoggerConfig::to_value).collect();
+        keys.insert("loggers".to_owned(), json!(loggers));
         Ok(keys.into_iter().filter(|(_, value)| !value.is_null()).collect())
     }
 

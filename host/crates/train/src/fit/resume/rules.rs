@@ -241,6 +241,11 @@ pub const ROWS: &[Row] = &[
         rule: AtOnce,
         note: "",
     },
+    Row {
+        keys: &["loggers"],
+        rule: AtOnce,
+        note: "one that is added begins where the run goes on; what another one wrote stays",
+    },
 ];
 
 /// The row of a key such as `trainer.max_epochs`, `callbacks.0.patience` or `model.num_classes`: the one that

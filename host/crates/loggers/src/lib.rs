@@ -1,0 +1,82 @@
+//! Where a run logs besides its own records: files and servers that other programs read.
+//!
+//! A [`Logger`] gets what `metrics.jsonl` gets, under the same names. It is opened by its table of the run
+//! config ([`LoggerConfig`]), for a run that begins or for one that goes on. What it does never changes what
+//! a run computes, and one that fails does not end it.
+//!
+//! ```
+//! use serde_json::json;
+//! use thaw_loggers::{Begin, Ending, Entry, LoggerConfig, Run};
+//! use thaw_plugin_api::config::{Config, Key};
+//! use time::OffsetDateTime;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let time = OffsetDateTime::UNIX_EPOCH;
+//! let config = LoggerConfig::from_value(&json!({ "kind": "csv" }), &Key::root())?;
+//! let run = Run { folder: folder.path(), config: &json!({ "seed": 1 }), time };
+//! let mut logger = config.open(&run, &Begin::New)?;
+//! let values = [("train_loss".to_owned(), 0.5)];
+//! logger.log(&Entry { epoch: 0, step: 10, time, values: &values })?;
+//! logger.end(Ending::Finished, time)?;
+//! let text = std::fs::read_to_string(folder.path().join("metrics.csv"))?;
+//! assert_eq!(text, "epoch,step,train_loss\r\n0,10,0.5\r\n");
+//! # Ok(())
+//! # }
+//! ```
+
+mod config;
+mod csv;
+mod error;
+mod flat;
+mod mlflow;
+mod run;
+mod tensorboard;
+
+pub use config::{CsvConfig, LoggerConfig, MlflowConfig, TensorboardConfig, check};
+pub use error::LoggerError;
+pub use mlflow::{Synced, sync};
+pub use run::{Begin, Ending, Entry, Run};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+/// What loggers write into a run directory, and a run that goes on in another directory takes along: files,
+/// and folders of files.
+pub const RECORDS: [&str; 2] = ["metrics.csv", tensorboard::FOLDER];
+
+/// What loggers write into a run directory, and belongs there alone: a run that goes on in another directory
+/// is another one for a server.
+pub const OWN: [&str; 1] = [mlflow::FOLDER];
+
+/// Takes what a run logs to where somebody else reads it.
+///
+/// Called on the thread that trains: what takes long belongs on a thread of the logger's own.
+pub trait Logger {
+    /// The run logs metrics.
+    ///
+    /// # Errors
+    /// It cannot go on; it is not called again.
+    fn log(&mut self, entry: &Entry<'_>) -> Result<(), LoggerError>;
+
+    /// Writes what waits to be written: an epoch is over, or plugins are called that may end the process.
+    ///
+    /// # Errors
+    /// As [`Logger::log`].
+    fn flush(&mut self) -> Result<(), LoggerError> {
+        Ok(())
+    }
+
+    /// What a checkpoint is to keep, so that a resumed run logs on from there; null is nothing.
+    ///
+    /// # Errors
+    /// As [`Logger::log`].
+    fn save(&mut self) -> Result<Value, LoggerError> {
+        Ok(Value::Null)
+    }
+
+    /// The run is over; nothing follows.
+    ///
+    /// # Errors
+    /// The end cannot be told.
+    fn end(&mut self, ending: Ending, time: OffsetDateTime) -> Result<(), LoggerError>;
+}
