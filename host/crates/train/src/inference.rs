@@ -17,7 +17,10 @@ pub use predict::{BatchOutputs, PredictOptions};
 use crate::Error;
 use crate::checkpoint::Checkpoint;
 use crate::config::{ConfigError, RunConfig};
-use crate::fit::{EarlierData, PluginData, build_model, name_files, precision_on, prepare_torch, take_count};
+use crate::fit::{
+    EarlierData, Labels, PluginData, build_model, name_files, precision_on, prepare_torch, set_loss,
+    take_count,
+};
 use crate::model::{HostModel, Phase, load_checkpoint};
 use services::View;
 use thaw_data::DataConfig;
@@ -65,6 +68,16 @@ impl Inference {
         let mut model = build_model(&config, plugins, device)?;
         load_checkpoint(&mut model, &checkpoint.model_file(), &checkpoint.state.trained.modules)?;
         model.expect_classes(checkpoint.state.given.class_names.len());
+        // Predictions have no loss.
+        if stage != Stage::Predict {
+            let given = &checkpoint.state.given;
+            set_loss(
+                &config,
+                &mut model,
+                &given.class_names,
+                Labels::Weighted(given.class_weights.as_deref()),
+            )?;
+        }
         model.set_phase(Phase::Validate);
         let progress = Progress {
             stage,

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use thaw_plugin_api::config::Config;
 
-use super::{CheckpointConfig, RunConfig, TrainerConfig};
+use super::{CheckpointConfig, LossConfig, RunConfig, TrainerConfig};
 use thaw_data::DataConfig;
 use thaw_optim::optimizer::OptimizerConfig;
 use thaw_optim::scheduler::SchedulerConfig;
@@ -35,12 +35,15 @@ pub(super) struct RunTable {
     trainer: TrainerConfig,
     /// What is kept, by the names of Lightning's `ModelCheckpoint`.
     checkpoint: CheckpointConfig,
+    /// The loss of training and validation. Default: the task's.
+    loss: Option<LossConfig>,
 }
 
 impl RunTable {
     /// The config of the file at `path`, which holds `table`.
     pub(super) fn into_config(self, path: &Path, table: Value) -> RunConfig {
-        let Self { seed, plugins, model, data, optimizer, scheduler, callbacks, trainer, checkpoint } = self;
+        let Self { seed, plugins, model, data, optimizer, scheduler, callbacks, trainer, checkpoint, loss } =
+            self;
         RunConfig {
             path: path.to_path_buf(),
             table,
@@ -53,6 +56,7 @@ impl RunTable {
             callbacks,
             trainer,
             checkpoint,
+            loss,
         }
     }
 }
