@@ -2,6 +2,7 @@
 
 mod error;
 mod lock;
+mod loss;
 mod overrides;
 mod paths;
 mod schema;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
 pub use lock::{Pin, PinnedConfig};
+pub use loss::{ClassWeights, LossConfig, LossKind};
 pub use overrides::{apply as apply_override, sets};
 pub use paths::{NamedPath, make_absolute};
 use serde_json::{Map, Value, json};
@@ -53,6 +55,8 @@ pub struct RunConfig {
     pub checkpoint: CheckpointConfig,
     /// Where the run logs besides its own records.
     pub loggers: Vec<LoggerConfig>,
+    /// The loss; where it is missing, the model's own or its task's.
+    pub loss: Option<LossConfig>,
 }
 
 impl RunConfig {

@@ -20,7 +20,9 @@ pub use predict::{BatchOutputs, PredictOptions};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, EarlierData};
 use crate::config::{ConfigError, RunConfig};
-use crate::fit::{PluginData, build_model, name_files, precision_on, prepare_torch, take_count};
+use crate::fit::{
+    Labels, PluginData, build_model, name_files, precision_on, prepare_torch, set_loss, take_count,
+};
 use crate::model::{HostModel, Phase, load_checkpoint};
 use pass::Pass;
 use services::View;
@@ -71,6 +73,16 @@ impl Inference {
         let mut model = build_model(&config, plugins, device)?;
         load_checkpoint(&mut model, &checkpoint.model_file(), &checkpoint.state.trained.modules)?;
         model.expect_classes(checkpoint.state.given.class_names.len());
+        // Predictions have no loss.
+        if stage != Stage::Predict {
+            let given = &checkpoint.state.given;
+            set_loss(
+                &config,
+                &mut model,
+                &given.class_names,
+                Labels::Weighted(given.class_weights.as_deref()),
+            )?;
+        }
         model.set_phase(Phase::Validate);
         let progress = Progress {
             stage,

@@ -1,6 +1,7 @@
 //! A plugin's model as the host holds it: tensors by name, freeze state, modes, forward and step.
 
 mod layout;
+mod loss;
 mod state;
 mod task;
 mod weights;
@@ -18,8 +19,10 @@ use thaw_plugin_api::model::{Batch, Description, Stage, Task, Tensors};
 use thaw_plugin_api::module_tree::ModuleTree;
 
 pub use layout::in_layout;
+pub use loss::Loss;
 pub use weights::{load_checkpoint, load_weights};
 
+use crate::config::LossConfig;
 use thaw_plugins::calls::Caller;
 use thaw_plugins::{Failure, PluginError, PluginSet};
 use thaw_torch::reading::Reading;
@@ -55,6 +58,17 @@ pub enum ModelError {
         model: String,
         /// What differs.
         reason: String,
+    },
+    /// A loss for a model that computes its own.
+    #[error(
+        "model `{model}` computes its loss itself, in a `{step}` of its own: [loss] would have no effect. Take \
+         the table out of the run config; what the model's loss can be told is among its keys in [model]"
+    )]
+    OwnLoss {
+        /// The model's id.
+        model: String,
+        /// The method.
+        step: &'static str,
     },
     /// Data and model do not go together.
     #[error("model `{model}`: {reason}")]
@@ -109,6 +123,17 @@ pub struct HostModel {
     pretrained: HashSet<String>,
     /// Labels are below this number, where the data says so.
     classes: Option<i64>,
+    /// The loss of its task.
+    loss: Loss,
+    /// What the run config says of the loss, for checkpoints.
+    given_loss: Option<GivenLoss>,
+}
+
+/// A loss that the run config asks for.
+#[derive(Clone, Debug, Default)]
+pub struct GivenLoss {
+    /// How much each class counts, in the order of the outputs.
+    pub class_weights: Option<Vec<f64>>,
 }
 
 impl HostModel {
@@ -163,6 +188,8 @@ impl HostModel {
             told_fixed: HashSet::new(),
             pretrained: HashSet::new(),
             classes: None,
+            loss: Loss::default(),
+            given_loss: None,
         };
         model.push_modes();
         Ok(model)
@@ -263,17 +290,46 @@ impl HostModel {
     }
 
     fn step_of(&mut self, start: usize, batch: &Batch) -> Result<StepResult, ModelError> {
+        let own = if start == 0 { self.own_step(batch)? } else { None };
+        if let Some(output) = own {
+            return match self.given_loss {
+                Some(_) => Err(ModelError::OwnLoss { model: self.id.clone(), step: self.step_name() }),
+                None => Ok(output),
+            };
+        }
         let inputs = shared(&batch.inputs);
         let outputs = if start > 0 {
             self.run_stages(start, self.stages().len(), inputs)?
-        } else if let Some(output) = self.own_step(batch)? {
-            return Ok(output);
         } else {
             self.forward(inputs)?
         };
         self.check_classes(&outputs)?;
-        task::step(self.task(), batch, outputs)
+        task::step(self.task(), &self.loss, batch, outputs)
             .map_err(|reason| ModelError::Data { model: self.id.clone(), reason })
+    }
+
+    /// Takes the loss that the run config asks for in place of the task's own. A model with a step of its own
+    /// refuses it at its first batch.
+    ///
+    /// # Errors
+    /// The weights cannot be brought to the model's device.
+    pub fn set_loss(
+        &mut self,
+        config: &LossConfig,
+        class_weights: Option<Vec<f64>>,
+    ) -> Result<(), ModelError> {
+        let to_tensor = |weights: &Vec<f64>| {
+            Tensor::f_from_slice(weights)?.f_to_kind(tch::Kind::Float)?.f_to_device(self.device)
+        };
+        let weight = class_weights.as_ref().map(to_tensor).transpose();
+        self.loss = Loss::new(config, weight.map_err(self.torch_error("class weights"))?);
+        self.given_loss = Some(GivenLoss { class_weights });
+        Ok(())
+    }
+
+    /// How much each class counts in the loss; None where all count alike.
+    pub fn class_weights(&self) -> Option<&[f64]> {
+        self.given_loss.as_ref()?.class_weights.as_deref()
     }
 
     /// Says how many classes the data has: fewer outputs than that are refused before a label meets a kernel.
@@ -296,6 +352,13 @@ impl HostModel {
         Err(ModelError::Data { model: self.id.clone(), reason })
     }
 
+    fn step_name(&self) -> &'static str {
+        match self.phase {
+            Phase::Train => "training_step",
+            Phase::Validate => "validation_step",
+        }
+    }
+
     fn own_step(&mut self, batch: &Batch) -> Result<Option<StepResult>, ModelError> {
         let phase = usize::from(self.phase == Phase::Validate);
         if !self.own_step[phase] {
@@ -303,8 +366,8 @@ impl HostModel {
         }
         let inputs = RVec::from(shared(&batch.inputs));
         let target = batch.target.as_ref().map(|target| RawTensor::from(target.shallow_clone()));
+        let hook = self.step_name();
         let raw = &mut self.raw;
-        let hook = if phase == 0 { "training_step" } else { "validation_step" };
         let step = {
             let _entered = self.caller.enter(hook);
             contain(|| Ok(raw.step(phase as u32, inputs, ROption::from(target)).into_result()?))

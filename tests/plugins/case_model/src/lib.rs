@@ -14,6 +14,18 @@ use thaw_plugin_api::prelude::*;
 struct CaseConfig {
     /// The case's `case.json`.
     case: PathBuf,
+    /// What it is trained for.
+    #[config(default = CaseTask::Classification)]
+    task: CaseTask,
+}
+
+/// A task, by its name.
+#[derive(Clone, Copy, Config)]
+enum CaseTask {
+    /// Classes.
+    Classification,
+    /// Numbers.
+    Regression,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +46,7 @@ fn read_case(path: &Path) -> Result<Case> {
 
 struct CaseModel {
     kind: String,
+    task: CaseTask,
     /// Leaf modules by path, in registration order.
     layers: Vec<(String, Layer)>,
 }
@@ -71,7 +84,14 @@ impl Model for CaseModel {
                 layers.push((entry.name.clone(), layer));
             }
         }
-        Ok(Self { kind: case.model.kind, layers })
+        Ok(Self { kind: case.model.kind, task: config.task, layers })
+    }
+
+    fn task(&self) -> Task {
+        match self.task {
+            CaseTask::Classification => Task::Classification,
+            CaseTask::Regression => Task::Regression,
+        }
     }
 
     fn stages(&self) -> Vec<Stage> {

@@ -103,6 +103,9 @@ pub struct SavedGiven {
     /// State of a plugin's data set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<Value>,
+    /// How much each class counts in the loss, where not all count alike: `balanced` stays what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<Vec<f64>>,
     /// The run config.
     pub config: Value,
     /// Where the files and folders are that it names, by key (a JSON pointer into it): a file of this

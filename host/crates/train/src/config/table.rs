@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use thaw_plugin_api::config::{Config, ConfigError, Key};
 
-use super::{CheckpointConfig, RunConfig, TrainerConfig};
+use super::{CheckpointConfig, LossConfig, RunConfig, TrainerConfig};
 use thaw_data::DataConfig;
 use thaw_loggers::LoggerConfig;
 use thaw_optim::optimizer::OptimizerConfig;
@@ -40,6 +40,8 @@ pub(super) struct RunTable {
     /// Where the run logs besides its own records: `kind` and its keys.
     #[config(default = Vec::new())]
     loggers: Vec<LoggerConfig>,
+    /// The loss of training and validation. Default: the task's.
+    loss: Option<LossConfig>,
 }
 
 impl RunTable {
@@ -60,6 +62,7 @@ impl RunTable {
             trainer,
             checkpoint,
             loggers,
+            loss,
         } = self;
         RunConfig {
             path: path.to_path_buf(),
@@ -74,6 +77,7 @@ impl RunTable {
             trainer,
             checkpoint,
             loggers,
+            loss,
         }
     }
 }

@@ -24,6 +24,7 @@ use super::events::{
 };
 use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
+use super::loss::{Labels, set_loss};
 use super::readings::Readings;
 use super::scaler::LossScaler;
 use super::state::{Kept, Measured, Position, Prefix, Requests, Trained, Watched};
@@ -203,6 +204,11 @@ fn model_and_data(
     let data = open_data(config, &model, plugins, &earlier, &outputs)?;
     classes::warn_of_other_order(&model, &outputs, data.class_names());
     model.expect_classes(data.class_names().len());
+    let labels = match resume {
+        Some(checkpoint) => Labels::Weighted(checkpoint.state.given.class_weights.as_deref()),
+        None => Labels::Of(&data),
+    };
+    set_loss(config, &mut model, data.class_names(), labels)?;
     Ok((model, data))
 }
 

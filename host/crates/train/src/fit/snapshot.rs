@@ -61,6 +61,7 @@ impl RunState {
             data: Some(*self.data.fingerprints()),
             split_by: Some(self.data.split_by().clone()),
             dataset: Some(self.data.state()?).filter(|state| !state.is_null()),
+            class_weights: self.trained.model.class_weights().map(<[f64]>::to_vec),
             config: self.config.table.clone(),
             paths: self.kept.paths.paths().clone(),
         })

@@ -3,11 +3,12 @@
 use tch::{Device, Kind, Reduction, Tensor};
 use thaw_plugin_api::model::{Batch, Task, Tensors};
 
+use super::loss::{ClassLoss, Loss, NumberLoss};
 use super::{Metric, StepResult};
 use thaw_torch::reading::Reading;
 
 /// Loss and metrics of a batch for a model without a step of its own; the error says what does not fit.
-pub fn step(task: Task, batch: &Batch, outputs: Tensors) -> Result<StepResult, String> {
+pub fn step(task: Task, loss: &Loss, batch: &Batch, outputs: Tensors) -> Result<StepResult, String> {
     let text = |error: thaw_plugin_api::Error| error.to_string();
     let target = match task {
         Task::Reconstruction => batch.inputs.first().map_err(text)?,
@@ -15,9 +16,9 @@ pub fn step(task: Task, batch: &Batch, outputs: Tensors) -> Result<StepResult, S
     };
     let output = outputs.first().map_err(text)?;
     let (loss, metrics) = match task {
-        Task::Classification => classification(output, target)?,
-        Task::Regression => regression(output, target)?,
-        Task::Reconstruction => (mean_squared_error(output, target)?, Vec::new()),
+        Task::Classification => classification(&loss.classes, output, target)?,
+        Task::Regression => regression(loss.numbers, output, target)?,
+        Task::Reconstruction => (loss_of_numbers(loss.numbers, output, target)?, Vec::new()),
     };
     Ok(StepResult { loss, outputs, metrics })
 }
@@ -26,7 +27,11 @@ fn torch(error: tch::TchError) -> String {
     thaw_torch::short_message(&error.to_string()).to_owned()
 }
 
-fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<Metric>), String> {
+fn classification(
+    loss: &ClassLoss,
+    logits: &Tensor,
+    labels: &Tensor,
+) -> Result<(Tensor, Vec<Metric>), String> {
     let shape = logits.size();
     let (batch, classes) = match shape.as_slice() {
         [batch, classes] => (*batch, *classes),
@@ -49,8 +54,12 @@ fn classification(logits: &Tensor, labels: &Tensor) -> Result<(Tensor, Vec<Metri
         ));
     }
     let logits = logits.f_to_kind(Kind::Float).map_err(torch)?;
-    let loss = logits.f_cross_entropy_loss(labels, None::<Tensor>, Reduction::Mean, -100,
-        0.0).map_err(|error| {
+    if let Some(weights) = loss.weighted_classes().filter(|weights| i64::try_from(*weights) != Ok(classes)) {
+        return Err(format!(
+            "the model has {classes} outputs, and `class_weights` in [loss] are {weights}: one is needed for each"
+        ));
+    }
+    let loss = loss.of(&logits, labels).map_err(|error| {
         let message = torch(error);
         if message.contains("out of bounds") {
             format!(
@@ -94,8 +103,8 @@ fn hits_on_cpu(logits: &Tensor, labels: &Tensor) -> Result<f64, tch::TchError> {
     Ok(rows.filter(|(row, target)| i64::try_from(highest(row)) == Ok(*target)).count() as f64)
 }
 
-fn regression(output: &Tensor, target: &Tensor) -> Result<(Tensor, Vec<Metric>), String> {
-    let loss = mean_squared_error(output, target)?;
+fn regression(loss: NumberLoss, output: &Tensor, target: &Tensor) -> Result<(Tensor, Vec<Metric>), String> {
+    let loss = loss_of_numbers(loss, output, target)?;
     let absolute = tch::no_grad(|| {
         let target = target.f_view(output.size().as_slice())?;
         output.f_l1_loss(&target, Reduction::Mean)
@@ -103,7 +112,7 @@ fn regression(output: &Tensor, target: &Tensor) -> Result<(Tensor, Vec<Metric>),
     Ok((loss, vec![("mae".into(), Reading::OnDevice(absolute.map_err(torch)?, 1.0))]))
 }
 
-fn mean_squared_error(output: &Tensor, target: &Tensor) -> Result<Tensor, String> {
+fn loss_of_numbers(loss: NumberLoss, output: &Tensor, target: &Tensor) -> Result<Tensor, String> {
     if output.numel() != target.numel() {
         return Err(format!(
             "the output has shape {:?}, the target {:?}: they need as many elements",
@@ -115,10 +124,7 @@ fn mean_squared_error(output: &Tensor, target: &Tensor) -> Result<Tensor, String
         .f_view(output.size().as_slice())
         .and_then(|target| target.f_to_kind(Kind::Float))
         .map_err(torch)?;
-    output
-        .f_to_kind(Kind::Float)
-        .and_then(|output| output.f_mse_loss(&target, Reduction::Mean))
-        .map_err(torch)
+    output.f_to_kind(Kind::Float).and_then(|output| loss.of(&output, &target)).map_err(torch)
 }
 
 #[cfg(test)]

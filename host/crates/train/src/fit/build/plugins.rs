@@ -4,7 +4,7 @@ use thaw_plugin_api::config::ConfigError as KeyError;
 use thaw_plugin_api::module_tree::ModuleTree;
 
 use crate::Error;
-use crate::config::{ConfigError, RunConfig};
+use crate::config::{ConfigError, RunConfig, Weighting};
 use crate::model::{HostModel, load_weights};
 use thaw_plugins::{Instance, PluginError, PluginSet};
 use thaw_weights::Remark;
@@ -50,7 +50,20 @@ pub fn create_model(config: &RunConfig, plugins: &PluginSet) -> Result<HostModel
         let error = KeyError::value("trainer.precision", format!("\"{precision}\""), expected);
         return Err(ConfigError::Key { path: config.path.clone(), error }.into());
     }
+    check_loss(config, &model)?;
     Ok(model)
+}
+
+/// Refuses a loss that the model's task does not have, or an accumulation that would not be its mean.
+fn check_loss(config: &RunConfig, model: &HostModel) -> Result<(), ConfigError> {
+    let Some(loss) = &config.loss else { return Ok(()) };
+    let wrong = |error| ConfigError::Key { path: config.path.clone(), error };
+    loss.check_task(model.task(), model.id()).map_err(wrong)?;
+    if loss.class_weights.is_some() && config.trainer.weighting == Weighting::Samples {
+        let expected = "\"batches\" beside `loss.class_weights`: a weighted mean does not add up by samples";
+        return Err(wrong(KeyError::value("trainer.weighting", "\"samples\"", expected)));
+    }
+    Ok(())
 }
 
 /// The model on its device, for a checkpoint's weights.

@@ -86,6 +86,8 @@ impl Reader<'_> {
         add("data", data);
         add("optimizer", to_json(&optimizer_config(config, self.model)?));
         add("scheduler", to_json(&config.scheduler));
+        let loss = config.loss.clone().unwrap_or_default().settled(self.model.task());
+        add("loss", loss.to_value());
         add("trainer", config.trainer.to_value());
         add("checkpoint", config.checkpoint.to_value());
         keys.insert("seed".to_owned(), json!(config.seed));

@@ -246,6 +246,12 @@ pub const ROWS: &[Row] = &[
         rule: AtOnce,
         note: "one that is added begins where the run goes on; what another one wrote stays",
     },
+    Row {
+        keys: &["loss.*"],
+        rule: Refused,
+        note: "the losses so far, by which checkpoints were ranked and rates lowered, are of another kind; the \
+               weights of `balanced` stay those of the checkpoint, whatever the data",
+    },
 ];
 
 /// The row of a key such as `trainer.max_epochs`, `callbacks.0.patience` or `model.num_classes`: the one that

@@ -1,0 +1,121 @@
+//! `[loss]` of a run config, for its model: what `class_weights` are in numbers.
+
+use std::collections::BTreeMap;
+
+use thaw_plugin_api::config::ConfigError as KeyError;
+use thaw_plugin_api::hint;
+
+use crate::Error;
+use crate::config::{ClassWeights, ConfigError, RunConfig};
+use crate::model::HostModel;
+use thaw_data::{DataModule, first_names};
+
+/// The key, in messages.
+const KEY: &str = "loss.class_weights";
+
+/// Where the weights of `balanced` come from.
+pub enum Labels<'l> {
+    /// The labels of the training samples.
+    Of(&'l DataModule),
+    /// A checkpoint, which keeps the weights that its run had.
+    Weighted(Option<&'l [f64]>),
+}
+
+/// Gives the model the loss that the run config asks for. `classes` are the names of its outputs, as far as
+/// the data has them.
+///
+/// # Errors
+/// Weights that do not fit the classes.
+pub fn set_loss(
+    config: &RunConfig,
+    model: &mut HostModel,
+    classes: &[String],
+    labels: Labels<'_>,
+) -> Result<(), Error> {
+    let Some(loss) = &config.loss else { return Ok(()) };
+    let outputs = model.description().num_classes.and_then(|outputs| usize::try_from(outputs).ok());
+    let outputs = outputs.unwrap_or(classes.len());
+    let weights = loss.class_weights.as_ref().map(|weights| in_numbers(weights, classes, outputs, labels));
+    let weights =
+        weights.transpose().map_err(|error| ConfigError::Key { path: config.path.clone(), error })?;
+    if let Some(weights) = &weights {
+        tell(weights, classes);
+    }
+    Ok(model.set_loss(loss, weights)?)
+}
+
+fn in_numbers(
+    weights: &ClassWeights,
+    classes: &[String],
+    outputs: usize,
+    labels: Labels<'_>,
+) -> Result<Vec<f64>, KeyError> {
+    let weights = match (weights, labels) {
+        (ClassWeights::Each(weights), _) => weights.clone(),
+        (ClassWeights::Named(weights), _) => by_class(weights, classes, outputs)?,
+        (ClassWeights::Balanced, Labels::Of(data)) => balanced(&counts(data)?, classes)?,
+        (ClassWeights::Balanced, Labels::Weighted(weights)) => {
+            weights.map(<[f64]>::to_vec).ok_or_else(|| {
+                let expected =
+                    "numbers: the checkpoint keeps no weights, and training data is not counted here";
+                KeyError::value(KEY, "\"balanced\"", expected)
+            })?
+        }
+    };
+    if outputs > 0 && weights.len() != outputs {
+        let found = match weights.len() {
+            1 => "1 number".to_owned(),
+            several => format!("{several} numbers"),
+        };
+        return Err(KeyError::value(KEY, found, format!("{outputs}, one for each output of the model")));
+    }
+    Ok(weights)
+}
+
+/// Weights by name or index; 1 for the rest.
+fn by_class(named: &BTreeMap<String, f64>, classes: &[String], outputs: usize) -> Result<Vec<f64>, KeyError> {
+    let mut weights = vec![1.0; outputs];
+    for (name, weight) in named {
+        let by_name = classes.iter().position(|class| class == name);
+        let index = by_name.or_else(|| name.parse().ok()).filter(|index| *index < outputs);
+        let Some(index) = index else {
+            let found = format!("of `{name}`, which is no class");
+            let hint = hint(name, classes.iter().map(String::as_str));
+            let expected = format!("names or indices of the classes {}{hint}", first_names(classes, 12));
+            return Err(KeyError::value(KEY, found, expected));
+        };
+        weights[index] = *weight;
+    }
+    Ok(weights)
+}
+
+/// Training samples of each class.
+fn counts(data: &DataModule) -> Result<Vec<usize>, KeyError> {
+    let counts = data.summary().train.per_class;
+    if counts.is_empty() {
+        let expected =
+            "numbers: which class a training sample is of, this data says only with the sample itself";
+        return Err(KeyError::value(KEY, "\"balanced\"", expected));
+    }
+    Ok(counts)
+}
+
+/// `n / (k * count)`, as scikit-learn has it.
+fn balanced(counts: &[usize], classes: &[String]) -> Result<Vec<f64>, KeyError> {
+    let empty = counts.iter().zip(classes).filter(|(count, _)| **count == 0).map(|(_, name)| name);
+    let empty: Vec<&String> = empty.collect();
+    if !empty.is_empty() {
+        let expected = format!("numbers: no training sample is of class {}", first_names(&empty, 12));
+        return Err(KeyError::value(KEY, "\"balanced\"", expected));
+    }
+    let samples: usize = counts.iter().sum();
+    Ok(counts.iter().map(|count| samples as f64 / (counts.len() * count) as f64).collect())
+}
+
+/// What counts how much, in the log: it is not what the run config shows.
+fn tell(weights: &[f64], classes: &[String]) {
+    let name = |index: usize| classes.get(index).cloned().unwrap_or_else(|| index.to_string());
+    let shown: Vec<String> =
+        weights.iter().enumerate().map(|(index, weight)| format!("{} {weight:.4}", name(index))).collect();
+    tracing::info!("classes count in the loss: {}", first_names(&shown, 12));
+}

@@ -1,0 +1,167 @@
+//! `[loss]` on the real program, held against what Lightning did with PyTorch's criteria
+//! (`fixtures/loss/record.py`).
+
+use serde_json::{Value, json};
+use thaw_tests::{Run, fixtures, read_tensors};
+
+const LR: f64 = 0.05;
+
+/// A run on the recorded data, from the recorded weights, one checkpoint a step.
+fn run(data: &str, task: &str, loss: &str, accumulate: &Value) -> Run {
+    let file = |name: &str| fixtures().join("loss").join(name);
+    Run::new(&format!(
+        "seed = 1\nplugins = [\"case_model\"]\n[model]\nid = \"case-model\"\ncase = {:?}\ntask = \"{task}\"\n\
+         weights = {:?}\n[data]\nkind = \"tensors\"\npath = {:?}\nbatch_size = 8\nshuffle = false\n\
+         [optimizer]\nid = \"sgd\"\nlr = {LR}\n[trainer]\nmax_epochs = 2\nlog_every_n_steps = 1\n\
+         accumulate_grad_batches = {accumulate}\n[checkpoint]\nevery_n_train_steps = 1\nsave_top_k = -1\n{loss}\n",
+        file(&format!("{data}.json")),
+        file(&format!("init-{data}.safetensors")),
+        file(&format!("{data}.safetensors")),
+    ))
+}
+
+fn of_case(case: &Value) -> Run {
+    let data = case["data"].as_str().unwrap();
+    let task = if data == "classes" { "classification" } else { "regression" };
+    let loss = toml::to_string(&json!({ "loss": case["loss"] })).unwrap();
+    run(data, task, &loss, &case["accumulate"])
+}
+
+fn classes(loss: &str) -> Run {
+    run("classes", "classification", loss, &json!(1))
+}
+
+fn close(found: f64, expected: &Value, what: &str) {
+    let expected = expected.as_f64().unwrap();
+    assert!(
+        (found - expected).abs() <= 2e-6 * expected.abs().max(1.0),
+        "{what}: {found}, recorded {expected}"
+    );
+}
+
+/// The weights before the first step and after each one.
+fn weights(run: &Run, case: &Value) -> Vec<std::collections::BTreeMap<String, Vec<f64>>> {
+    let steps = case["steps"].as_array().unwrap().len();
+    let in_epoch = steps / 2;
+    let initial =
+        fixtures().join("loss").join(format!("init-{}.safetensors", case["data"].as_str().unwrap()));
+    let after = (1..=steps).map(|step| {
+        let name = format!("checkpoints/epoch={}-step={step}/model.safetensors", (step - 1) / in_epoch);
+        run.run_dir().join(name)
+    });
+    std::iter::once(initial).chain(after).map(|file| read_tensors(&file).unwrap()).collect()
+}
+
+#[test]
+fn every_loss_trains_as_in_lightning() {
+    let text = std::fs::read_to_string(fixtures().join("loss/runs.json")).unwrap();
+    let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(cases.len(), 24);
+    for case in &cases {
+        let name = format!("{} by {}", case["name"], case["accumulate"]);
+        let run = of_case(case);
+        run.fit(&[]).succeeded();
+        let records = run.metrics();
+        let (batches, epochs): (Vec<&Value>, Vec<&Value>) =
+            records.iter().partition(|record| record.get("val_loss").is_none());
+        assert_eq!((batches.len(), epochs.len()), (6, 2), "{name}: {records:?}");
+        for (index, batch) in batches.iter().enumerate() {
+            let loss = batch["train_loss_step"].as_f64().unwrap();
+            close(loss, &case["batches"][index], &format!("{name}, batch {index}"));
+        }
+        for (index, epoch) in epochs.iter().enumerate() {
+            for key in ["train_loss", "val_loss"] {
+                let what = format!("{name}, {key} of epoch {index}");
+                close(epoch[key].as_f64().unwrap(), &case["epochs"][index][key], &what);
+            }
+        }
+        let weights = weights(&run, case);
+        for (index, step) in case["steps"].as_array().unwrap().iter().enumerate() {
+            for (tensor, expected) in step["weights"].as_object().unwrap() {
+                for (place, expected) in expected.as_array().unwrap().iter().enumerate() {
+                    let what = format!("{name}, {tensor}[{place}] at step {index}");
+                    let (before, after) = (weights[index][tensor][place], weights[index + 1][tensor][place]);
+                    close(after, expected, &what);
+                    // SGD without momentum moves a weight by its gradient.
+                    let gradient = step["gradients"][tensor][place].as_f64().unwrap();
+                    let found = (before - after) / LR;
+                    assert!((found - gradient).abs() < 1e-5, "{what}: gradient {found}, recorded {gradient}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_is_validated_and_tested_by_the_loss_of_its_run() {
+    let run = classes("[loss]\nclass_weights = \"balanced\"\nlabel_smoothing = 0.1");
+    run.fit(&[]).succeeded().says("classes count in the loss: 0 0.5641, 1 1.2222, 2 2.4444");
+    let last = run.metrics().pop().unwrap()["val_loss"].as_f64().unwrap();
+    let of = |command: &[&str], key: &str| {
+        let told =
+            run.host(command.iter().chain(&["--checkpoint", "run/checkpoints/last", "--json"])).succeeded();
+        let told: Value = serde_json::from_str(&told.stdout).unwrap_or_else(|_| panic!("{}", told.stdout));
+        told["metrics"][key].as_f64().unwrap_or_else(|| panic!("{told}"))
+    };
+    assert_eq!(of(&["validate"], "val_loss"), last);
+    // As many samples as it validated on, but of training: the checkpoint's weights count, not theirs.
+    let data = fixtures().join("loss/classes.safetensors");
+    let test = of(&["test", "--input", data.to_str().unwrap()], "test_loss");
+    assert!(test.is_finite() && test != last);
+}
+
+#[test]
+fn a_model_with_a_step_of_its_own_refuses_the_table() {
+    let run = Run::new(&format!(
+        "plugins = [\"faulty_model\"]\n[model]\nid = \"faulty-model\"\nfeatures = 5\nnum_classes = 3\n\
+         own_step = true\n[data]\nkind = \"tensors\"\npath = {:?}\n[trainer]\nmax_epochs = 1\n[loss]\n\
+         label_smoothing = 0.1\n",
+        fixtures().join("loss/classes.safetensors")
+    ));
+    let why =
+        ["model `faulty-model` computes its loss itself", "in a `validation_step` of its own", "[loss]"];
+    run.fit(&[]).failed(2, &why);
+    run.fit(&["--set", "trainer.num_sanity_val_steps=0"]).failed(2, &["in a `training_step` of its own"]);
+    run.fit(&["--set", "model.own_step=false"]).succeeded();
+}
+
+#[test]
+fn a_resumed_run_keeps_its_loss() {
+    let config = "[loss]\nclass_weights = \"balanced\"";
+    let straight = classes(config);
+    straight.fit(&[]).succeeded();
+    let resumed = classes(config);
+    resumed.fit(&["--set", "trainer.max_steps=4"]).succeeded();
+    resumed
+        .resume(&["--set", "loss.label_smoothing=0.1"])
+        .failed(2, &["loss.label_smoothing", "are of another kind"]);
+    resumed.resume(&["--set", "loss.kind=cross-entropy", "--set", "trainer.max_steps=6"]).succeeded();
+    let last = |run: &Run| read_tensors(&run.run_dir().join("checkpoints/last/model.safetensors")).unwrap();
+    assert_eq!(last(&straight), last(&resumed));
+    assert_eq!(resumed.json("checkpoints/last/state.json")["class_weights"][2], json!(22.0 / 9.0));
+}
+
+#[test]
+fn a_loss_that_does_not_fit_is_refused_with_what_would() {
+    for (loss, parts) in [
+        ("label_smothing = 0.1", ["unknown key `loss.label_smothing`", "did you mean `label_smoothing`?"]),
+        ("label_smoothing = 1.5", ["`loss.label_smoothing` is 1.5", "at most 1"]),
+        ("kind = \"l1\"", ["`loss.kind` is \"l1\"", "cross-entropy: model `case-model` tells classes apart"]),
+        ("class_weights = [1, 2]", ["`loss.class_weights` is 2 numbers", "3, one for each output"]),
+        ("class_weights = { 3 = 2.0 }", ["of `3`, which is no class", "0, 1, 2"]),
+        ("class_weights = { a = 2.0 }", ["of `a`, which is no class", "names or indices"]),
+    ] {
+        let run = classes(&format!("[loss]\n{loss}"));
+        run.fit(&[]).failed(2, &[&["run.toml"], &parts[..]].concat());
+        assert!(!run.run_dir().exists(), "{loss}");
+    }
+    let weighted = classes("[loss]\nclass_weights = [1, 1, 2]");
+    let by_samples = weighted.fit(&["--set", "trainer.weighting=samples"]);
+    by_samples.failed(2, &["`trainer.weighting`", "a weighted mean does not add up"]);
+    let absent = classes("[loss]\nclass_weights = \"balanced\"");
+    absent
+        .fit(&["--set", "data.classes=[\"a\", \"b\", \"c\", \"d\"]"])
+        .failed(2, &["`loss.class_weights` is \"balanced\"", "no training sample is of class d"]);
+    let regression = run("numbers", "regression", "[loss]\nkind = \"cross-entropy\"", &json!(1));
+    regression.fit(&[]).failed(2, &["`loss.kind`", "mse, l1, smooth-l1 or huber"]);
+}
