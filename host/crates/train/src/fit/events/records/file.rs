@@ -118,8 +118,8 @@ impl RecordFile {
 
     /// Takes off a last record that is not whole: the process that wrote it was killed.
     pub(super) fn take_off_half(&mut self) -> Result<(), ObserverError> {
-        let lost =
-            |source| ObserverError::Lost(RecordsError::File { path: self.path.clone(), source }.into());
+        let path = self.path.clone();
+        let lost = |source| ObserverError::Lost(RecordsError::File { path: path.clone(), source }.into());
         let text = std::fs::read(&self.path).map_err(lost)?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |place| place as u64 + 1);
         if whole < self.length {
