@@ -51,6 +51,10 @@ impl Fit {
     /// The data, the model or an observer fails; or `trainer.frozen_cache = "on"` cannot be had.
     pub(super) fn stand_in(&mut self, split: Split) -> Result<Option<StandIn>, Error> {
         self.state.note_writes();
+        if split == Split::Train {
+            // What thaws in this epoch is written into from its first step on.
+            self.follow_freeze_state(&[Split::Val])?;
+        }
         let decided = self.decide(split);
         let cut = match decided {
             Ok(cut) => cut,
@@ -112,17 +116,17 @@ impl Fit {
         }
         self.state.prefix.told_of_mut(split).clone_from(&reason);
         let what = if split == Split::Train { "training" } else { "validation" };
-        if is_served || hindrance.is_worth_telling() {
-            tracing::info!("frozen cache: {what} starts from the samples: {reason}");
-        } else {
+        if !is_served && !hindrance.is_worth_telling() {
             tracing::debug!("frozen cache: {what} starts from the samples: {reason}");
+            return Ok(());
         }
+        tracing::info!("frozen cache: {what} starts from the samples: {reason}");
         self.tell(EventKind::FrozenCache { split, start: CacheStart::Samples { reason: &reason } })
     }
 
-    /// Freeze state changed inside an epoch: what trains now was not computed for good.
-    pub(super) fn follow_freeze_state(&mut self) -> Result<(), Error> {
-        for split in [Split::Train, Split::Val] {
+    /// Freeze state may have changed: what trains now was not computed for good.
+    pub(super) fn follow_freeze_state(&mut self, splits: &[Split]) -> Result<(), Error> {
+        for &split in splits {
             let Some(cut) = self.state.prefix.entries(split).map(|entries| entries.cut) else { continue };
             let hindrance = match self.state.available_cut(split) {
                 Ok(available) if available >= cut => continue,

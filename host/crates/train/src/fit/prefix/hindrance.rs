@@ -85,7 +85,12 @@ impl Hindrance {
     pub(super) fn is_worth_telling(&self) -> bool {
         !matches!(
             self,
-            Self::Off | Self::NoStages | Self::Trains { .. } | Self::NoStage { .. } | Self::TooFew
+            Self::Off
+                | Self::NoStages
+                | Self::Trains { .. }
+                | Self::NoStage { .. }
+                | Self::TooFew
+                | Self::Before
         )
     }
 }
