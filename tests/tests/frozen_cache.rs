@@ -13,6 +13,7 @@ fn are_close(found: f64, expected: f64) -> bool {
 /// A perceptron with batch norm and dropouts, on data in a new order in each epoch: accumulation with a short
 /// last window, a short last batch; its backbone thaws at epoch 2.
 fn perceptron(more: &str) -> Run {
+    let mode = if more.contains("frozen_cache") { "" } else { "frozen_cache = \"auto\"\n" };
     let data = fixtures().join("parity/bb_accumulate2_clip/data.safetensors");
     let run = Run::new(&format!(
         r#"seed = 3
@@ -44,7 +45,7 @@ max_epochs = 4
 accumulate_grad_batches = 2
 log_every_n_steps = 4
 gradient_clip_val = 1.0
-{more}"#
+{mode}{more}"#
     ));
     run.write("case.json", case().to_string());
     run
@@ -53,7 +54,10 @@ gradient_clip_val = 1.0
 const STEPS_PER_EPOCH: usize = 3;
 
 fn case() -> Value {
-    let linear = |name: &str, from: usize, to: usize| json!({ "name": name, "type": "Linear", "in_features": from, "out_features": to, "bias": true });
+    let linear = |name: &str, from: usize, to: usize| {
+        json!({ "name": name, "type": "Linear",
+        "in_features": from, "out_features": to, "bias": true })
+    };
     json!({
         "model": { "kind": "mlp_bn" },
         "modules": [

@@ -67,7 +67,8 @@ pub enum FitError {
     },
     /// The run config asks for a cache that cannot be.
     #[error(
-        "trainer.frozen_cache = \"on\", but the frozen stages cannot be computed once: {reason}. With          \"auto\" the run goes on without"
+        "trainer.frozen_cache = \"on\", but the frozen stages cannot be computed once: {reason}. \
+         With \"auto\" the run goes on without"
     )]
     FrozenCache {
         /// Why not.

@@ -35,8 +35,8 @@ use thaw_plugin_api::model::{Batch, Task};
 pub struct Entries {
     /// How many stages that are.
     pub cut: usize,
-    /// None in a resumed run until the next pass begins: its checkpoint says that there were some, and whoever
-    /// writes into the prefix meanwhile does so as in a run that was not interrupted.
+    /// None in a resumed run until the next pass begins: its checkpoint says that there were some, and
+    /// whoever writes into the prefix meanwhile does so as in a run that was not interrupted.
     pub(super) features: Option<Arc<dyn Dataset>>,
     pub(super) watch: Watch,
 }
@@ -164,7 +164,7 @@ impl Fit {
         Ok(Some(to_device(batch, self.state.trained.model.device())?.0))
     }
 
-    /// Values that changed without a trace in the tensors' versions: batches were trained from what is not so.
+    /// Values that changed without a trace in the tensors' versions: batches came from what is not so.
     pub(super) fn check_prefix(&mut self) -> Result<(), Error> {
         self.state.note_writes();
         for split in [Split::Train, Split::Val] {
@@ -199,9 +199,9 @@ impl RunState {
         }
     }
 
-    /// Whether an epoch passes at least half of the samples that would be computed: that costs about as much as
-    /// one epoch without. How many epochs are to come is not asked, so that a run which goes on for more of
-    /// them gets the same bits as one that was to have them from the start.
+    /// Whether an epoch passes at least half of the samples that would be computed: that costs about as much
+    /// as one epoch without. How many epochs are to come is not asked, so that a run which goes on for more
+    /// of them gets the same bits as one that was to have them from the start.
     fn cache_pays(&self, split: Split) -> bool {
         let (progress, trainer) = (self.progress(), &self.config.trainer);
         let batches = match split {
