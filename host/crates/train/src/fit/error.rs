@@ -76,7 +76,9 @@ pub enum FitError {
     },
     /// What was computed once, was so with other values.
     #[error(
-        "{tensors}, past libtorch's count of writes (`.data`, a raw pointer), so that this epoch's batches          came from a frozen cache that no longer held. Write with `no_grad` and an operation in place, or          set trainer.frozen_cache = \"off\""
+        "{tensors}, past libtorch's count of writes (`.data`, a raw pointer), so that this epoch's batches \
+         came from a frozen cache that no longer held. Write with `no_grad` and an operation in place, or \
+         set trainer.frozen_cache = \"off\""
     )]
     FrozenCacheStale {
         /// Which.
