@@ -44,6 +44,7 @@ max_epochs = 3
 accumulate_grad_batches = 2
 log_every_n_steps = 4
 gradient_clip_val = 1.0
+frozen_cache = "on"
 {more}"#
     ));
     run.write("case.json", model().to_string());

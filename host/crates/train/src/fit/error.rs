@@ -67,7 +67,8 @@ pub enum FitError {
     },
     /// The run config asks for a cache that cannot be.
     #[error(
-        "trainer.frozen_cache = \"on\", but the frozen stages cannot be computed once: {reason}. With          \"auto\" the run goes on without"
+        "trainer.frozen_cache = \"on\", but the frozen stages cannot be computed once: {reason}. \
+         With \"auto\" the run goes on without"
     )]
     FrozenCache {
         /// Why not.
@@ -75,7 +76,9 @@ pub enum FitError {
     },
     /// What was computed once, was so with other values.
     #[error(
-        "{tensors}, past libtorch's count of writes (`.data`, a raw pointer), so that this epoch's batches          came from a frozen cache that no longer held. Write with `no_grad` and an operation in place, or          set trainer.frozen_cache = \"off\""
+        "{tensors}, past libtorch's count of writes (`.data`, a raw pointer), so that this epoch's batches \
+         came from a frozen cache that no longer held. Write with `no_grad` and an operation in place, or \
+         set trainer.frozen_cache = \"off\""
     )]
     FrozenCacheStale {
         /// Which.

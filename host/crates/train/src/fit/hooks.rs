@@ -8,6 +8,7 @@ use thaw_plugin_api::drive::{Call, Instances};
 
 use super::Fit;
 use crate::Error;
+use thaw_data::Split;
 
 impl Instances for Fit {
     type Error = Error;
@@ -51,7 +52,7 @@ impl Instances for Fit {
             self.adopt_groups()?;
             self.state.audit()?;
             self.report_groups()?;
-            self.follow_freeze_state()?;
+            self.follow_freeze_state(&[Split::Train, Split::Val])?;
         }
         Ok(())
     }

@@ -35,8 +35,8 @@ use thaw_plugin_api::model::{Batch, Task};
 pub struct Entries {
     /// How many stages that are.
     pub cut: usize,
-    /// None in a resumed run until the next pass begins: its checkpoint says that there were some, and whoever
-    /// writes into the prefix meanwhile does so as in a run that was not interrupted.
+    /// None in a resumed run until the next pass begins: its checkpoint says that there were some, and
+    /// whoever writes into the prefix meanwhile does so as in a run that was not interrupted.
     pub(super) features: Option<Arc<dyn Dataset>>,
     pub(super) watch: Watch,
 }
@@ -51,6 +51,10 @@ impl Fit {
     /// The data, the model or an observer fails; or `trainer.frozen_cache = "on"` cannot be had.
     pub(super) fn stand_in(&mut self, split: Split) -> Result<Option<StandIn>, Error> {
         self.state.note_writes();
+        if split == Split::Train {
+            // What thaws in this epoch is written into from its first step on.
+            self.follow_freeze_state(&[Split::Val])?;
+        }
         let decided = self.decide(split);
         let cut = match decided {
             Ok(cut) => cut,
@@ -112,17 +116,17 @@ impl Fit {
         }
         self.state.prefix.told_of_mut(split).clone_from(&reason);
         let what = if split == Split::Train { "training" } else { "validation" };
-        if is_served || hindrance.is_worth_telling() {
-            tracing::info!("frozen cache: {what} starts from the samples: {reason}");
-        } else {
+        if !is_served && !hindrance.is_worth_telling() {
             tracing::debug!("frozen cache: {what} starts from the samples: {reason}");
+            return Ok(());
         }
+        tracing::info!("frozen cache: {what} starts from the samples: {reason}");
         self.tell(EventKind::FrozenCache { split, start: CacheStart::Samples { reason: &reason } })
     }
 
-    /// Freeze state changed inside an epoch: what trains now was not computed for good.
-    pub(super) fn follow_freeze_state(&mut self) -> Result<(), Error> {
-        for split in [Split::Train, Split::Val] {
+    /// Freeze state may have changed: what trains now was not computed for good.
+    pub(super) fn follow_freeze_state(&mut self, splits: &[Split]) -> Result<(), Error> {
+        for &split in splits {
             let Some(cut) = self.state.prefix.entries(split).map(|entries| entries.cut) else { continue };
             let hindrance = match self.state.available_cut(split) {
                 Ok(available) if available >= cut => continue,
@@ -160,7 +164,7 @@ impl Fit {
         Ok(Some(to_device(batch, self.state.trained.model.device())?.0))
     }
 
-    /// Values that changed without a trace in the tensors' versions: batches were trained from what is not so.
+    /// Values that changed without a trace in the tensors' versions: batches came from what is not so.
     pub(super) fn check_prefix(&mut self) -> Result<(), Error> {
         self.state.note_writes();
         for split in [Split::Train, Split::Val] {
@@ -195,9 +199,9 @@ impl RunState {
         }
     }
 
-    /// Whether an epoch passes at least half of the samples that would be computed: that costs about as much as
-    /// one epoch without. How many epochs are to come is not asked, so that a run which goes on for more of
-    /// them gets the same bits as one that was to have them from the start.
+    /// Whether an epoch passes at least half of the samples that would be computed: that costs about as much
+    /// as one epoch without. How many epochs are to come is not asked, so that a run which goes on for more
+    /// of them gets the same bits as one that was to have them from the start.
     fn cache_pays(&self, split: Split) -> bool {
         let (progress, trainer) = (self.progress(), &self.config.trainer);
         let batches = match split {

@@ -31,7 +31,8 @@ pub enum EventKind<'r> {
     EpochStarted,
     /// Groups or freeze state, as each epoch starts with them and after each hook that changed them.
     GroupsChanged(GroupsChanged<'r>),
-    /// What passes over a split start from, from here on: told where it changes.
+    /// What passes over a split start from, from here on: told where something stands in for the samples,
+    /// where it does so no more, and where something is frozen and nothing stands in.
     FrozenCache {
         /// Training or validation.
         split: Split,

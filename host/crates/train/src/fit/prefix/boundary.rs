@@ -62,18 +62,17 @@ fn uses(stage: &Stage, module: &Module, tensor: &str) -> bool {
 }
 
 fn hindrance(tree: &ModuleTree, stage: &Stage, split: Split) -> Option<Hindrance> {
-    for module in tree.modules() {
-        let trains = module.parameters.iter().find(|own| own.requires_grad && uses(stage, module, &own.name));
-        if let Some(parameter) = trains {
-            return Some(Hindrance::Trains { stage: stage.name.clone(), parameter: parameter.name.clone() });
-        }
-        let is_of_stage = stage.modules.iter().any(|name| is_within(&module.path, name));
-        if is_of_stage && is_moving(module, split) {
-            let (module, kind) = (module.path.clone(), module.kind.clone());
-            return Some(Hindrance::Mode { stage: stage.name.clone(), module, kind });
-        }
+    let trains = tree.modules().iter().find_map(|module| {
+        module.parameters.iter().find(|own| own.requires_grad && uses(stage, module, &own.name))
+    });
+    if let Some(parameter) = trains {
+        let (stage, parameter) = (stage.name.clone(), parameter.name.clone());
+        return Some(Hindrance::Trains { stage, parameter });
     }
-    None
+    let is_of_stage = |module: &Module| stage.modules.iter().any(|name| is_within(&module.path, name));
+    let moving = tree.modules().iter().find(|module| is_of_stage(module) && is_moving(module, split))?;
+    let (module, kind) = (moving.path.clone(), moving.kind.clone());
+    Some(Hindrance::Mode { stage: stage.name.clone(), module, kind })
 }
 
 /// Whether a module may give something else for the same input next time.

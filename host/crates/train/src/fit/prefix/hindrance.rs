@@ -74,8 +74,8 @@ pub enum Hindrance {
 }
 
 impl Hindrance {
-    /// Whether `trainer.frozen_cache = "on"` is an error. What trains, strategies decide epoch by epoch, and a
-    /// key that switches the cache off is none.
+    /// Whether `trainer.frozen_cache = "on"` is an error. What trains, strategies decide epoch by epoch, and
+    /// a key that switches the cache off is none.
     pub(super) fn ends_run(&self) -> bool {
         !matches!(self, Self::Off | Self::Trains { .. } | Self::NoStage { .. } | Self::Before)
     }
@@ -85,7 +85,12 @@ impl Hindrance {
     pub(super) fn is_worth_telling(&self) -> bool {
         !matches!(
             self,
-            Self::Off | Self::NoStages | Self::Trains { .. } | Self::NoStage { .. } | Self::TooFew
+            Self::Off
+                | Self::NoStages
+                | Self::Trains { .. }
+                | Self::NoStage { .. }
+                | Self::TooFew
+                | Self::Before
         )
     }
 }
