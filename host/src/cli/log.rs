@@ -6,6 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::print;
 use crate::Error;
+use crate::error::io;
+use thaw_train::run_dir::{Holder, RunLock, holder};
 
 /// Arguments of `host log`.
 #[derive(Args)]
@@ -27,9 +29,22 @@ enum LogCommand {
 /// Does what loggers left undone.
 ///
 /// # Errors
-/// A server that cannot be reached or refuses; what it has not taken stays in the run directory.
+/// The run is live; or its server cannot be reached or refuses: what it has not taken stays in the run
+/// directory.
 pub fn run(args: LogArgs) -> Result<(), Error> {
     let LogCommand::Sync { run_dir } = args.command;
+    let shown = run_dir.display();
+    match holder(&run_dir).map_err(io(&run_dir))? {
+        Holder::Nobody => {}
+        Holder::Live { process } => {
+            return Err(Error::Usage(format!(
+                "{shown}: the run is live (process {process}) and sends by itself"
+            )));
+        }
+        Holder::NoRun => return Err(Error::Usage(format!("{shown}: this is no run directory"))),
+    }
+    // Nobody resumes the run meanwhile.
+    let _lock = RunLock::take(&run_dir)?;
     let synced = thaw_loggers::sync(&run_dir)?;
     match synced.requests {
         0 => print(format_args!("everything is with {} already", synced.tracking_uri)),

@@ -49,6 +49,7 @@ impl TensorboardLogger {
         }
         let mut table = run.config.clone();
         drop_nulls(&mut table);
+        // It is there to be read: what TOML does not hold is as good in JSON.
         let text = toml::to_string_pretty(&table).unwrap_or_else(|_| table.to_string());
         file.write(&Event::text(time, step, "config", &as_code(&text)))?;
         file.write(&hparams::start(time, step, &run.name(), run.config))?;

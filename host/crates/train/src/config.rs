@@ -120,6 +120,12 @@ impl RunConfig {
     /// # Errors
     /// A value that TOML cannot hold.
     pub fn resolved(&self) -> Result<String, ConfigError> {
+        toml::to_string_pretty(&self.resolved_table())
+            .map_err(|error| ConfigError::Toml { path: self.path.clone(), message: error.to_string() })
+    }
+
+    /// The same as JSON; what has no value is left out.
+    pub fn resolved_table(&self) -> Value {
         let mut table = self.table.clone();
         if let Some(object) = table.as_object_mut() {
             object.insert("seed".to_owned(), json!(self.seed));
@@ -127,8 +133,7 @@ impl RunConfig {
             object.insert("checkpoint".to_owned(), self.checkpoint.to_value());
         }
         drop_nulls(&mut table);
-        toml::to_string_pretty(&table)
-            .map_err(|error| ConfigError::Toml { path: self.path.clone(), message: error.to_string() })
+        table
     }
 }
 

@@ -62,7 +62,7 @@ impl Observer for RunLogger {
         let (epoch, step) = (event.progress.epoch, event.progress.global_step);
         match &event.kind {
             EventKind::RunStarted(run) => {
-                let (folder, config) = (run.run_dir.to_path_buf(), run.config.table.clone());
+                let (folder, config) = (run.run_dir.to_path_buf(), run.config.resolved_table());
                 self.waiting = Some(Started { folder, config, time: event.time });
                 Ok(())
             }
