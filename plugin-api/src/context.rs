@@ -4,6 +4,7 @@ mod checkpoint_name;
 mod progress;
 mod request;
 mod services;
+mod tensor_set;
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ pub(crate) use request::number;
 pub use request::{Request, number_from_json, number_to_json};
 use serde_json::Value;
 pub use services::Services;
+pub use tensor_set::TensorSet;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::module_tree::ModuleTree;
@@ -326,6 +328,30 @@ impl<'a> Context<'a> {
             SAME_LIBTORCH.get_or_init(|| ());
         }
         Ok(crate::abi::RawTensor::from_raw(self.services.tensor(name)?).into())
+    }
+
+    /// A set of the model's tensors that the host keeps under this name, such as an average of the weights:
+    /// it is in every checkpoint, and a resumed run goes on with it. It begins with
+    /// [`TensorSet::copy_from_model`]. Names (letters, digits, `-`, `_`) are the run's: take one that begins
+    /// with the callback's id. Since 1.3.
+    ///
+    /// ```
+    /// use thaw_plugin_api::prelude::*;
+    /// use thaw_plugin_api::tensor_sets::SetContents;
+    ///
+    /// fn average(context: &mut Context) -> Result<()> {
+    ///     let mut average = context.tensor_set("average")?;
+    ///     if average.is_empty()? {
+    ///         return average.copy_from_model(&SetContents::all());
+    ///     }
+    ///     average.lerp_to_model(0.001)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// No name of a set. What is asked of the set fails where the host is too old, or nothing trains.
+    pub fn tensor_set(&mut self, name: &str) -> Result<TensorSet<'_, 'a>> {
+        TensorSet::new(self, name)
     }
 
     /// What the default body of every hook does: says that this type did not write it.

@@ -33,6 +33,7 @@
 //! - [`dataset`]: samples by index, for the host to batch;
 //! - [`module_tree`] and [`optimizer`]: what trains and at which rate, with Lightning's `BaseFinetuning`
 //!   functions;
+//! - [`tensor_sets`]: copies of the model's tensors that the host keeps, such as averages;
 //! - [`mod@audit`]: the invariant that every trainable parameter is in exactly one group;
 //! - [`monitor`]: which way a metric improves, and for how long it has not;
 //! - [`config`]: typed configuration; [`error`]: errors;
@@ -64,6 +65,7 @@ pub mod nn;
 pub mod optimizer;
 pub mod prelude;
 pub mod strategy;
+pub mod tensor_sets;
 pub mod testing;
 
 pub use error::{Error, Result};

@@ -73,6 +73,7 @@ mod model;
 mod record;
 mod resume;
 mod run;
+mod sets;
 mod started;
 #[cfg(feature = "torch")]
 mod values;

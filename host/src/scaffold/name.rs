@@ -72,7 +72,7 @@ const CARGO: [&str; 56] = [
 ];
 
 /// Plugins that ship, and the API: a name in a run config would mean two things.
-const THAW: [&str; 13] = [
+const THAW: [&str; 14] = [
     "autoencoder",
     "autoencoder_classifier",
     "backbone_finetuning",
@@ -86,6 +86,7 @@ const THAW: [&str; 13] = [
     "torch_export",
     "torchscript",
     "vision",
+    "weight_averaging",
 ];
 
 /// What the templates use under this name.

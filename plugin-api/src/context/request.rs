@@ -9,6 +9,7 @@ use super::{CheckpointName, Services};
 use crate::error::{Error, Result};
 use crate::module_tree::ModuleTree;
 use crate::optimizer::Optimizer;
+use crate::tensor_sets::SetAction;
 
 /// What a hook asks of the host. [`Context`](super::Context) sends these, a host reads them with
 /// [`Request::parse`].
@@ -109,9 +110,16 @@ pub enum Request {
         /// The key of the run config that names it.
         key: String,
     },
+    /// Does something with a tensor set: answered with a [`SetState`](crate::tensor_sets::SetState).
+    TensorSet {
+        /// Its name.
+        name: String,
+        /// What.
+        action: SetAction,
+    },
 }
 
-const OPERATIONS: [&str; 18] = [
+const OPERATIONS: [&str; 19] = [
     "model",
     "optimizer",
     "metrics",
@@ -130,6 +138,7 @@ const OPERATIONS: [&str; 18] = [
     "replace-optimizer",
     "libtorch",
     "monitor",
+    "tensor-set",
 ];
 
 impl Request {

@@ -7,11 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::Event;
 use super::run::OfName;
+use super::sets::FakeTensor;
 use crate::audit::{as_error, audit};
 use crate::context::{Progress, Request, Services, number_to_json};
 use crate::error::{Error, Result};
 use crate::module_tree::ModuleTree;
 use crate::optimizer::{Optimizer, no_optimizer, set_lr};
+use crate::tensor_sets::TensorSets;
 
 /// What the fake run knows and hooks see.
 pub(super) struct Host {
@@ -29,6 +31,8 @@ pub(super) struct Host {
     pub checkpoints: BTreeSet<String>,
     pub logged: Vec<(String, f64)>,
     pub events: Vec<Event>,
+    /// Copies of tensors that hooks asked to be kept.
+    pub sets: TensorSets<FakeTensor>,
     /// Handles of tensors, where somebody has them.
     pub tensors: Option<OfName>,
     /// Those that hooks asked for where nobody has them.
@@ -51,6 +55,7 @@ impl Host {
             checkpoints: BTreeSet::new(),
             logged: Vec::new(),
             events: Vec::new(),
+            sets: TensorSets::default(),
             tensors: None,
             #[cfg(feature = "torch")]
             values: Default::default(),
@@ -148,6 +153,9 @@ impl Host {
                 let own = self.optimizer.as_ref().ok_or_else(no_optimizer)?;
                 self.optimizer = Some(own.replaced_by(id));
             }
+            Request::TensorSet { name, action } => {
+                return Ok(serde_json::to_value(self.act_on_set(&name, &action)?)?);
+            }
             #[cfg(feature = "torch")]
             Request::Libtorch => return Ok(serde_json::to_value(crate::abi::torch_versions())?),
             #[cfg(not(feature = "torch"))]
@@ -182,10 +190,10 @@ impl Host {
         Ok(())
     }
 
-    /// The sum of the values of each tensor that hooks asked for.
+    /// The sum of the values of each tensor that hooks asked for, and of what they have kept.
     pub fn sums(&self) -> Result<Vec<(String, f64)>> {
         #[cfg(feature = "torch")]
-        return self.values.sums();
+        return Ok([self.values.sums()?, self.sums_of_sets()?].concat());
         #[cfg(not(feature = "torch"))]
         Ok(Vec::new())
     }

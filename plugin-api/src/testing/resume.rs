@@ -24,6 +24,8 @@ pub(super) struct Saved {
     logged: Vec<(String, Value)>,
     checkpoints: BTreeSet<String>,
     states: BTreeMap<String, Value>,
+    #[serde(default)]
+    sets: super::sets::SavedSets,
     #[cfg(feature = "torch")]
     values: super::values::SavedValues,
 }
@@ -53,6 +55,7 @@ impl FakeRun {
 impl Started<'_> {
     pub(super) fn snapshot(&mut self) -> Result<Value> {
         let states = self.states()?;
+        let sets = self.host.save_sets()?;
         let host = &*self.host;
         let to_json = |(name, value): (&String, &f64)| (name.clone(), number_to_json(*value));
         let saved = Saved {
@@ -65,6 +68,7 @@ impl Started<'_> {
             logged: host.logged.iter().map(|(name, value)| to_json((name, value))).collect(),
             checkpoints: host.checkpoints.clone(),
             states,
+            sets,
             #[cfg(feature = "torch")]
             values: host.values.save()?,
         };
@@ -76,6 +80,7 @@ impl Started<'_> {
         let host = &mut *self.host;
         #[cfg(feature = "torch")]
         host.values.restore(&host.tree, saved.values.clone())?;
+        host.restore_sets(&saved.sets)?;
         host.tree.restore_freeze_state(saved.model.modules())?;
         host.tree.mark_unchanged();
         host.optimizer = Some(saved.optimizer.clone());

@@ -148,6 +148,7 @@ impl Training for Started<'_> {
     }
 
     fn forward(&mut self, (): &mut ()) -> Result<()> {
+        self.host.sets.check_out()?;
         let Progress { epoch, batch_index, num_training_batches, .. } = self.host.progress;
         let loss = (self.setup.loss)(epoch * num_training_batches + batch_index);
         self.host.loss = Some(loss);

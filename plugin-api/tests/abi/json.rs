@@ -9,6 +9,7 @@ use thaw_plugin_api::error::ErrorKind;
 use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::{Optimizer, ParamGroup};
+use thaw_plugin_api::tensor_sets::{SetAction, SetBuffers, SetContents, SetState};
 use thaw_plugin_api::testing::FakeModel;
 
 use crate::Section;
@@ -95,6 +96,7 @@ fn optimizer() -> Optimizer {
 /// One of each request, in the order in which they came.
 fn requests() -> Vec<Request> {
     let text = || "text".to_owned();
+    let [all, trainable, matching] = contents();
     vec![
         Request::Model,
         Request::Optimizer,
@@ -118,7 +120,49 @@ fn requests() -> Vec<Request> {
         Request::ReplaceOptimizer { id: text(), options: [(text(), 0.5)].into() },
         Request::Libtorch,
         Request::Monitor { metric: text(), key: text() },
+        set(SetAction::Describe),
+        set(SetAction::CopyFromModel { contents: all }),
+        set(SetAction::CopyFromModel { contents: trainable }),
+        set(SetAction::CopyFromModel { contents: matching }),
+        set(SetAction::LerpToModel { weight: 0.5 }),
+        set(SetAction::UpdateMean),
+        set(SetAction::SwapIn),
+        set(SetAction::SwapOut),
+        set(SetAction::LoadIntoModel),
+        set(SetAction::SaveAsWeights { on: true }),
+        set(SetAction::Distance),
+        set(SetAction::Clear),
     ]
+}
+
+fn contents() -> [SetContents; 3] {
+    [
+        SetContents::all().with_buffers(SetBuffers::Averaged),
+        SetContents::trainable().with_buffers(SetBuffers::Copied),
+        SetContents::matching(["text"]),
+    ]
+}
+
+fn set(action: SetAction) -> Request {
+    Request::TensorSet { name: "text".to_owned(), action }
+}
+
+/// The place of an action in [`requests`], where the sets' begin at 18.
+fn place_of(action: &SetAction) -> usize {
+    match action {
+        SetAction::Describe => 18,
+        SetAction::CopyFromModel { contents: found } => {
+            19 + contents().iter().position(|contents| contents == found).expect("contents of the list")
+        }
+        SetAction::LerpToModel { .. } => 22,
+        SetAction::UpdateMean => 23,
+        SetAction::SwapIn => 24,
+        SetAction::SwapOut => 25,
+        SetAction::LoadIntoModel => 26,
+        SetAction::SaveAsWeights { .. } => 27,
+        SetAction::Distance => 28,
+        SetAction::Clear => 29,
+    }
 }
 
 /// The place of a request in [`requests`]. A new one fails to compile here until it is in that list, too.
@@ -142,13 +186,14 @@ fn place(request: &Request) -> usize {
         Request::ReplaceOptimizer { .. } => 15,
         Request::Libtorch => 16,
         Request::Monitor { .. } => 17,
+        Request::TensorSet { action, .. } => place_of(action),
     }
 }
 
 #[test]
 fn every_request_is_recorded_at_its_place() {
     let places: Vec<usize> = requests().iter().map(place).collect();
-    assert_eq!(places, (0..18).collect::<Vec<_>>());
+    assert_eq!(places, (0..30).collect::<Vec<_>>());
 }
 
 fn item(kind: Kind) -> Item {
@@ -210,6 +255,7 @@ fn value(of: impl serde::Serialize) -> Value {
 /// What is written as JSON, one example of each.
 pub fn texts() -> Vec<Section> {
     let error = Error::new("text").help("text").context("text");
+    let set_state = SetState { tensors: 1, count: 1, in_model: true, distance: Some(0.5) };
     [
         ("json requests", requests().into_iter().map(value).collect()),
         ("json module tree", vec![value(tree())]),
@@ -217,6 +263,7 @@ pub fn texts() -> Vec<Section> {
         ("json metadata", vec![value(metadata())]),
         ("json data sets", descriptions().into_iter().map(value).collect()),
         ("json error", vec![value(error)]),
+        ("json tensor sets", vec![value(set_state)]),
         ("json kinds of errors", KINDS.map(value).into()),
     ]
     .map(|(title, values): (&str, Vec<Value>)| Section {
@@ -234,6 +281,7 @@ pub fn read_again(title: &str, text: &str) -> serde_json::Result<()> {
         "json optimizer" => serde_json::from_str::<Optimizer>(text).map(drop),
         "json data sets" => serde_json::from_str::<Description>(text).map(drop),
         "json metadata" => serde_json::from_str::<Metadata>(text).map(drop),
+        "json tensor sets" => serde_json::from_str::<SetState>(text).map(drop),
         "json error" => serde_json::from_str::<Error>(text).map(drop),
         "json kinds of errors" => serde_json::from_str::<ErrorKind>(text).map(drop),
         _ => panic!("no reader for {title}"),

@@ -1,5 +1,6 @@
-//! Checkpoints: a folder of `model.safetensors`, `optimizer.safetensors`, `state.json` and the files that the
-//! run config names for model and tokenizer, whole or not there at all.
+//! Checkpoints: a folder of `model.safetensors`, `optimizer.safetensors`, `state.json`, where hooks keep tensor
+//! sets `tensor_sets.safetensors`, and the files that the run config names for model and tokenizer, whole or
+//! not there at all.
 
 mod best;
 mod earlier_data;
@@ -29,6 +30,8 @@ use thaw_weights::WeightsError;
 pub const MODEL: &str = "model.safetensors";
 /// Optimizer state and random numbers.
 pub const OPTIMIZER: &str = "optimizer.safetensors";
+/// Tensor sets of hooks, by `SET/NAME`; only where there are some.
+pub const TENSOR_SETS: &str = "tensor_sets.safetensors";
 /// Everything else.
 pub const STATE: &str = "state.json";
 /// The checksum of [`STATE`], as `sha256sum` writes it.

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tch::Tensor;
 
-use super::{BEST, CheckpointError, EarlierData, LAST, MODEL, OPTIMIZER, STATE, SavedState, whole};
+use super::{
+    BEST, CheckpointError, EarlierData, LAST, MODEL, OPTIMIZER, STATE, SavedState, TENSOR_SETS, whole,
+};
 use crate::config::{ConfigError, PluginOrigin, RunConfig, sets};
 use crate::run_dir::{CHECKPOINTS, CONFIG};
 use thaw_data::{DataConfig, SplitBy};
@@ -167,7 +169,19 @@ impl Checkpoint {
     /// # Errors
     /// The file cannot be read.
     pub fn optimizer(&self) -> Result<Vec<(String, Tensor)>, CheckpointError> {
-        let file = read(self.folder.join(OPTIMIZER))?;
+        self.tensors(OPTIMIZER)
+    }
+
+    /// Tensor sets of hooks by `SET/NAME`; none where the checkpoint says that there are none.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn tensor_sets(&self) -> Result<Vec<(String, Tensor)>, CheckpointError> {
+        if self.state.trained.tensor_sets.is_empty() { Ok(Vec::new()) } else { self.tensors(TENSOR_SETS) }
+    }
+
+    fn tensors(&self, file: &str) -> Result<Vec<(String, Tensor)>, CheckpointError> {
+        let file = read(self.folder.join(file))?;
         let entries = file.entries().iter().map(|entry| Ok((entry.name().to_owned(), entry.tensor()?)));
         entries.collect()
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use thaw_plugin_api::context::CheckpointName;
 use thaw_plugin_api::module_tree::Module;
 use thaw_plugin_api::optimizer::ParamGroup;
+use thaw_plugin_api::tensor_sets::SavedSet;
 
 use super::{Best, Meter};
 use crate::swap::Swap;
@@ -138,6 +139,9 @@ pub struct SavedTrained {
     /// Loss scaling.
     #[serde(default)]
     pub loss_scale: Option<SavedScaler>,
+    /// Tensor sets of hooks, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tensor_sets: BTreeMap<String, SavedSet>,
 }
 
 /// Loss scaling, in half precision.

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use tch::Tensor;
 
-use super::{Checkpoint, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, STATE_SHA256, SavedState, whole};
+use super::{
+    Checkpoint, CheckpointError, LAST, MODEL, OPTIMIZER, STATE, STATE_SHA256, SavedState, TENSOR_SETS, whole,
+};
 use thaw_files::durable;
 use thaw_weights::{WeightsError, WriteOptions, write_safetensors};
 
@@ -17,6 +19,8 @@ pub struct Snapshot {
     pub model: Vec<(String, Tensor)>,
     /// Optimizer state and random numbers.
     pub optimizer: Vec<(String, Tensor)>,
+    /// Tensor sets of hooks.
+    pub sets: Vec<(String, Tensor)>,
     /// Files of the run directory that are needed to use the model.
     pub files: Vec<KeptFile>,
     /// Everything else.
@@ -104,7 +108,9 @@ impl CheckpointStore {
         };
         let target = self.folder.join(name);
         let folder = self.writing().map_err(written(&self.folder))?;
-        for (file, tensors) in [(MODEL, &snapshot.model), (OPTIMIZER, &snapshot.optimizer)] {
+        let sets = Some((TENSOR_SETS, &snapshot.sets)).filter(|(_, sets)| !sets.is_empty());
+        let always = [(MODEL, &snapshot.model), (OPTIMIZER, &snapshot.optimizer)];
+        for (file, tensors) in always.into_iter().chain(sets) {
             let path = folder.path().join(file);
             let result = write_safetensors(&path, tensors, &BTreeMap::new(), &WriteOptions::default())
                 .map_err(|error| match error {

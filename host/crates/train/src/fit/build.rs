@@ -8,6 +8,7 @@ mod torch;
 use tch::Device;
 use thaw_plugin_api::drive;
 use thaw_plugin_api::model::Precision;
+use thaw_plugin_api::tensor_sets::TensorSets;
 
 pub use data::{input_defaults, open_data};
 pub use optimizer::{optimizer_config, run_length};
@@ -248,5 +249,5 @@ fn untrained(config: &RunConfig, model: HostModel) -> Result<Trained, Error> {
         Precision::Fp32 | Precision::Bf16Mixed => None,
     };
     let parameters = Parameters::new(storages(&model)).map_err(FitError::from)?;
-    Ok(Trained { model, optimizer: None, parameters, scheduler: None, scaler })
+    Ok(Trained { model, sets: TensorSets::default(), optimizer: None, parameters, scheduler: None, scaler })
 }

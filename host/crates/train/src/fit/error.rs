@@ -171,6 +171,9 @@ pub enum FitError {
     /// Records of the run directory.
     #[error(transparent)]
     Records(#[from] RecordsError),
+    /// Copies of the model's tensors that hooks asked for.
+    #[error("tensor sets: {0}")]
+    TensorSets(String),
     /// libtorch.
     #[error("{what}: {message}")]
     Torch {
@@ -236,6 +239,11 @@ fn audit_text(findings: &[String]) -> String {
         "freeze state and groups disagree (trainer.audit = \"warn\" goes on all the same):\n  {}",
         findings.join("\n  ")
     )
+}
+
+/// What tensor sets fail with.
+pub fn tensor_sets(error: thaw_plugin_api::Error) -> FitError {
+    FitError::TensorSets(error.to_string())
 }
 
 /// A libtorch error with what was done.

@@ -47,8 +47,7 @@ impl Instances for Fit {
         // start reports anyway.
         if self.state.watched.laid_out && self.state.trained.optimizer.is_some() {
             // What was frozen until now, before it may be so no more.
-            let moved = self.state.watched.frozen.moved()?;
-            self.state.report_findings(moved)?;
+            self.state.report_moved()?;
             self.adopt_groups()?;
             self.state.audit()?;
             self.report_groups()?;

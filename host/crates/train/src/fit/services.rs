@@ -8,9 +8,10 @@ use thaw_plugin_api::abi::{RawTensor, torch_versions};
 use thaw_plugin_api::context::{CheckpointName, Request, Services, number_to_json};
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::{Optimizer as View, no_optimizer, set_lr};
+use thaw_plugin_api::tensor_sets::{SetAction, SetState};
 use thaw_plugin_api::{Error, Result};
 
-use super::state::restore_optimizer_state;
+use super::state::{Trained, restore_optimizer_state, restored_sets, values_of};
 use super::{Monitored, RunState, optimizer_config};
 use crate::checkpoint::{BEST, Checkpoint, LAST};
 use crate::config::RunConfig;
@@ -66,6 +67,9 @@ impl Services for RunState {
                 self.watched.monitored.insert(Monitored { metric, key });
             }
             Request::Libtorch => return Ok(serde_json::to_value(torch_versions())?),
+            Request::TensorSet { name, action } => {
+                return Ok(serde_json::to_value(self.act_on_set(&name, &action)?)?);
+            }
             Request::ReplaceOptimizer { id, options } => {
                 replace_optimizer(
                     self.trained.optimizer.as_mut(),
@@ -105,6 +109,18 @@ impl RunState {
         Ok(())
     }
 
+    fn act_on_set(&mut self, name: &str, action: &SetAction) -> Result<SetState> {
+        let Trained { model, sets, .. } = &mut self.trained;
+        let state = sets.act(name, action, model.tree(), &mut values_of(model))?;
+        let is_meant = *action == SetAction::LoadIntoModel;
+        let is_back = self.watched.frozen_in_set && self.trained.sets.in_model().is_none();
+        if is_meant || is_back {
+            self.watched.frozen.renew()?;
+            self.watched.frozen_in_set = false;
+        }
+        Ok(state)
+    }
+
     fn log(&mut self, name: String, value: f64) -> Result<()> {
         if RESERVED.contains(&name.as_str()) {
             return Err(Error::new(format_args!(
@@ -131,11 +147,15 @@ impl RunState {
         }
         let file = read(folder.join(crate::checkpoint::MODEL))?;
         let plan = plan_checkpoint(&self.trained.model.tensor_specs(), &file)?;
+        let opened = Checkpoint::open(&folder)?;
         apply(&plan, &file, |name| self.trained.model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
+        // Averages belong to the weights that they were made of.
+        self.trained.sets = restored_sets(&self.trained.model, &opened).map_err(Error::new)?;
         self.watched.frozen.renew()?;
         self.prefix.forget_all();
+        self.watched.frozen_in_set = false;
         if let Some(own) = self.trained.optimizer.as_mut().filter(|_| optimizer) {
-            let tensors = Checkpoint::open(&folder)?.optimizer()?;
+            let tensors = opened.optimizer()?;
             restore_optimizer_state(own, tensors, self.trained.model.device())?;
         }
         tracing::info!("weights of checkpoint `{checkpoint}` restored");

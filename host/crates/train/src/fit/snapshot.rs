@@ -47,7 +47,7 @@ impl RunState {
             observed,
         };
         let files = kept.paths.files().to_vec();
-        Ok(Snapshot { model: saved.model, optimizer: saved.optimizer, files, state })
+        Ok(Snapshot { model: saved.model, optimizer: saved.optimizer, sets: saved.sets, files, state })
     }
 
     /// What the run was started with.

@@ -24,7 +24,7 @@ pub use position::Position;
 pub use prefix::Prefix;
 pub use requests::Requests;
 pub use trained::Trained;
-pub(super) use trained::{HeldTrained, restore_optimizer_state};
+pub(super) use trained::{HeldTrained, restore_optimizer_state, restored_sets, values_of};
 pub use watched::Watched;
 
 use super::audit::Frozen;
@@ -154,8 +154,20 @@ impl RunState {
             Some((parameter.name.as_str(), self.trained.model.tensor(&parameter.name).ok()?))
         });
         self.watched.frozen = Frozen::of(frozen)?;
+        self.watched.frozen_in_set = self.trained.sets.in_model().is_some();
         self.watched.audit_gradients = true;
         Ok(())
+    }
+
+    /// Reports what is frozen and moved; while a tensor set is in the model, that says nothing.
+    ///
+    /// # Errors
+    /// As [`RunState::report_findings`].
+    pub(super) fn report_moved(&self) -> Result<(), Error> {
+        if self.trained.sets.in_model().is_some() {
+            return Ok(());
+        }
+        self.report_findings(self.watched.frozen.moved()?)
     }
 
     /// Ends a run in which nothing trains, at its first step.

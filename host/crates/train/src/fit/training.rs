@@ -2,6 +2,7 @@
 
 use thaw_plugin_api::drive::{Batches, Next, Step, Training};
 
+use super::error::tensor_sets;
 use super::events::EventKind;
 use super::resume::Resumed;
 use super::step::{BatchResult, Fed, Loaded};
@@ -97,6 +98,7 @@ impl Training for Fit {
     }
 
     fn forward(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
+        self.state.trained.sets.check_out().map_err(tensor_sets)?;
         // Schedulers move the rates at the end of the step.
         loaded.rates = self.rates_of_record(self.state.progress().batch_index);
         self.note_rates();
@@ -204,8 +206,7 @@ impl Training for Fit {
     }
 
     fn before_epoch_end(&mut self) -> Result<(), Error> {
-        let moved = self.state.watched.frozen.moved()?;
-        self.state.report_findings(moved)?;
+        self.state.report_moved()?;
         self.check_prefix()
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use thaw_plugin_api::abi::torch_versions;
 use thaw_plugin_api::context::{Request, Services};
 use thaw_plugin_api::optimizer::{Optimizer as View, no_optimizer, set_lr};
+use thaw_plugin_api::tensor_sets::SetState;
 use thaw_plugin_api::{Error, Result};
 
 use super::Simulation;
@@ -54,6 +55,7 @@ impl Services for Simulation<'_> {
             }
             Request::Stop { reason } => drop(self.stop.get_or_insert(reason)),
             Request::Note { text } => self.notes.push(text),
+            Request::TensorSet { .. } => return Ok(serde_json::to_value(SetState::default())?),
             Request::Libtorch => return Ok(serde_json::to_value(torch_versions())?),
             // Nothing trains: there is nothing to tell, to write or to restore.
             Request::Loss

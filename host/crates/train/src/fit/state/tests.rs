@@ -9,6 +9,7 @@ use thaw_plugin_api::abi::create_model;
 use thaw_plugin_api::context::CheckpointName;
 use thaw_plugin_api::module_tree::BatchNorm;
 use thaw_plugin_api::prelude::{Config, Model, Result, Tensors, nn};
+use thaw_plugin_api::tensor_sets::{SetAction, SetContents, TensorSets};
 
 use super::*;
 use crate::checkpoint::{
@@ -107,6 +108,7 @@ fn fresh(folder: &Path, name: &str) -> RunState {
         data,
         trained: Trained {
             model,
+            sets: TensorSets::default(),
             optimizer: Some(optimizer),
             parameters,
             scheduler: Some(scheduler),
@@ -173,7 +175,14 @@ fn change_everything(state: &mut RunState) {
 }
 
 fn change_trained(trained: &mut Trained) {
-    let Trained { model, optimizer, parameters, scheduler, scaler } = trained;
+    let Trained { model, sets, optimizer, parameters, scheduler, scaler } = trained;
+    for (name, as_weights) in [("one", true), ("two", false)] {
+        let contents = SetContents::all();
+        let copy = SetAction::CopyFromModel { contents };
+        for action in [copy, SetAction::UpdateMean, SetAction::SaveAsWeights { on: as_weights }] {
+            sets.act(name, &action, model.tree(), &mut values_of(model)).unwrap();
+        }
+    }
     let optimizer = optimizer.as_mut().unwrap();
     let sgd = optimizer.config().replaced_by("sgd", BTreeMap::from([("momentum".to_owned(), 0.9)])).unwrap();
     optimizer.replace(sgd).unwrap();
@@ -195,10 +204,11 @@ struct Seen {
     state: Map<String, Value>,
     model: BTreeMap<String, Vec<f64>>,
     optimizer: BTreeMap<String, Vec<f64>>,
+    sets: BTreeMap<String, Vec<f64>>,
 }
 
 fn seen(state: &RunState) -> Seen {
-    let Snapshot { model, optimizer, files: _, state } =
+    let Snapshot { model, optimizer, sets, files: _, state } =
         state.snapshot(Vec::new(), SavedObserved::default()).unwrap();
     let numbers = |tensors: Vec<(String, Tensor)>| {
         let own = tensors.into_iter().filter(|(name, _)| !name.starts_with("random_state/"));
@@ -208,7 +218,7 @@ fn seen(state: &RunState) -> Seen {
         .collect()
     };
     let Value::Object(state) = serde_json::to_value(&state).unwrap() else { panic!("no object") };
-    Seen { state, model: numbers(model), optimizer: numbers(optimizer) }
+    Seen { state, model: numbers(model), optimizer: numbers(optimizer), sets: numbers(sets) }
 }
 
 /// Every key that a run may change has another value in the two: else a test of them says nothing about it.
@@ -219,6 +229,7 @@ fn assert_all_differ(fresh: &Seen, changed: &Seen) {
     }
     assert_ne!(fresh.model, changed.model);
     assert_ne!(fresh.optimizer, changed.optimizer);
+    assert_ne!(fresh.sets, changed.sets);
 }
 
 #[test]

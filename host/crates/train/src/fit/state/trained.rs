@@ -1,13 +1,16 @@
 //! What is trained.
 
+use std::collections::BTreeMap;
+
 use tch::{Device, Tensor};
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::ParamGroup;
+use thaw_plugin_api::tensor_sets::{TensorSets, TensorValues, TorchValues};
 
 use crate::Error;
-use crate::checkpoint::{Checkpoint, SavedScaler, SavedTrained};
+use crate::checkpoint::{Checkpoint, CheckpointError, SavedScaler, SavedTrained, TENSOR_SETS};
 use crate::config::RunConfig;
-use crate::fit::error::torch;
+use crate::fit::error::{tensor_sets, torch};
 use crate::fit::random::is_random_state;
 use crate::fit::{FitError, LossScaler, optimizer_config};
 use crate::model::{HostModel, load_checkpoint};
@@ -19,6 +22,8 @@ use thaw_torch::gradients::{TensorList, zero_grad};
 pub struct Trained {
     /// The model with its freeze state.
     pub model: HostModel,
+    /// Copies of the model's tensors that hooks asked for.
+    pub sets: TensorSets<Tensor>,
     /// The optimizer; not there in `setup`.
     pub optimizer: Option<Optimizer>,
     /// The model's parameters by name, tied ones once: the tensors that [`Self::model`] has.
@@ -37,12 +42,15 @@ pub(in crate::fit) struct TrainedSnapshot {
     pub model: Vec<(String, Tensor)>,
     /// State of the optimizer.
     pub optimizer: Vec<(String, Tensor)>,
+    /// Tensor sets, by `SET/NAME`.
+    pub sets: Vec<(String, Tensor)>,
 }
 
 /// A copy in memory of what is trained.
 pub(in crate::fit) struct HeldTrained {
     tree: ModuleTree,
     values: Vec<Tensor>,
+    sets: TensorSets<Tensor>,
     optimizer: Option<HeldOptimizer>,
     scheduler: Option<Scheduler>,
     scaler: Option<SavedScaler>,
@@ -61,7 +69,8 @@ impl Trained {
     /// # Errors
     /// The device failed at what came before, which is waited for.
     pub(in crate::fit) fn save(&self, config: &RunConfig) -> Result<TrainedSnapshot, Error> {
-        let Self { model, optimizer, parameters: _, scheduler, scaler } = self;
+        let Self { model, sets, optimizer, parameters: _, scheduler, scaler } = self;
+        let mut sets = sets.in_files(&mut values_of(model)).map_err(tensor_sets)?;
         let own = optimizer_config(config, model)?;
         let settings = optimizer.as_ref().map(Optimizer::config);
         let state = SavedTrained {
@@ -70,12 +79,16 @@ impl Trained {
             optimizer: settings.filter(|settings| settings.algorithm != own.algorithm).cloned(),
             scheduler: scheduler.as_ref().map(Scheduler::state).transpose().map_err(FitError::from)?,
             loss_scale: scaler.as_ref().map(LossScaler::saved).transpose()?,
+            tensor_sets: sets.table,
         };
-        let share = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
+        let mut share = |(name, tensor): &(String, Tensor)| {
+            (name.clone(), sets.weights.remove(name).unwrap_or_else(|| tensor.shallow_clone()))
+        };
         Ok(TrainedSnapshot {
             state,
-            model: model.state_dict().iter().map(share).collect(),
+            model: model.state_dict().iter().map(&mut share).collect(),
             optimizer: optimizer.as_ref().map(Optimizer::state_dict).unwrap_or_default(),
+            sets: sets.sets,
         })
     }
 
@@ -88,10 +101,17 @@ impl Trained {
         checkpoint: &Checkpoint,
         tensors: Vec<(String, Tensor)>,
     ) -> Result<(), Error> {
-        let SavedTrained { modules, groups, optimizer: settings, scheduler: schedule, loss_scale } =
-            &checkpoint.state.trained;
-        let Self { model, optimizer, parameters: _, scheduler, scaler } = self;
+        let SavedTrained {
+            modules,
+            groups,
+            optimizer: settings,
+            scheduler: schedule,
+            loss_scale,
+            tensor_sets: _,
+        } = &checkpoint.state.trained;
+        let Self { model, sets, optimizer, parameters: _, scheduler, scaler } = self;
         load_checkpoint(model, &checkpoint.model_file(), modules)?;
+        *sets = restored_sets(model, checkpoint)?;
         if let Some(optimizer) = optimizer {
             if let Some(settings) = settings {
                 optimizer.replace(settings.clone()).map_err(FitError::from)?;
@@ -119,7 +139,7 @@ impl Trained {
     /// # Errors
     /// The memory is too small.
     pub(in crate::fit) fn hold(&self) -> Result<HeldTrained, Error> {
-        let Self { model, optimizer, parameters: _, scheduler, scaler } = self;
+        let Self { model, sets, optimizer, parameters: _, scheduler, scaler } = self;
         let copy = |tensor: &Tensor| tensor.f_detach_copy().map_err(torch("copying the state of the run"));
         let values = model.state_dict().iter().map(|(_, tensor)| copy(tensor));
         let hold_optimizer = |optimizer: &Optimizer| -> Result<HeldOptimizer, FitError> {
@@ -135,6 +155,7 @@ impl Trained {
         Ok(HeldTrained {
             tree: model.tree().clone(),
             values: values.collect::<Result<_, _>>()?,
+            sets: sets.copied(&values_of(model)).map_err(tensor_sets)?,
             optimizer: optimizer.as_ref().map(hold_optimizer).transpose()?,
             scheduler: scheduler.clone(),
             scaler: scaler.as_ref().map(LossScaler::saved).transpose()?,
@@ -149,17 +170,19 @@ impl Trained {
         let HeldTrained {
             tree,
             values,
+            sets: held_sets,
             optimizer: held_optimizer,
             scheduler: held_scheduler,
             scaler: held_scaler,
         } = held;
-        let Self { model, optimizer, parameters, scheduler, scaler } = self;
+        let Self { model, sets, optimizer, parameters, scheduler, scaler } = self;
         model.apply_tree(tree.clone())?;
         tch::no_grad(|| {
             let mut pairs = model.state_dict().iter().zip(values);
             pairs.try_for_each(|((_, tensor), value)| tensor.shallow_clone().f_copy_(value).map(drop))
         })
         .map_err(torch("putting the state of the run back"))?;
+        *sets = held_sets.copied(&values_of(model)).map_err(tensor_sets)?;
         zero_grad(&TensorList::from_iter(parameters.iter().map(|(_, tensor)| tensor)))?;
         if let (Some(optimizer), Some(held)) = (optimizer, held_optimizer) {
             held.put_back(optimizer)?;
@@ -183,6 +206,32 @@ impl HeldOptimizer {
         let state = state.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
         Ok(optimizer.load_state_dict(state)?)
     }
+}
+
+/// The model's tensors, as sets see them.
+pub(in crate::fit) fn values_of(model: &HostModel) -> impl TensorValues<Tensor = Tensor> {
+    TorchValues(|name: &str| Ok(model.tensor(name)?.shallow_clone()))
+}
+
+/// The tensor sets of a checkpoint whose weights are in the model, as its file has them; afterwards the model
+/// has those that train.
+///
+/// # Errors
+/// They are of another model, or the file is damaged.
+pub(in crate::fit) fn restored_sets(
+    model: &HostModel,
+    checkpoint: &Checkpoint,
+) -> Result<TensorSets<Tensor>, Error> {
+    let tensors: BTreeMap<String, Tensor> = checkpoint.tensor_sets()?.into_iter().collect();
+    let saved = |key: &str| {
+        let tensor = tensors.get(key).map(Tensor::shallow_clone);
+        tensor.ok_or_else(|| thaw_plugin_api::Error::new("the file does not have it"))
+    };
+    let sets = TensorSets::restored(&checkpoint.state.trained.tensor_sets, saved, &mut values_of(model));
+    Ok(sets.map_err(|error| CheckpointError::State {
+        path: checkpoint.shown().join(TENSOR_SETS),
+        reason: error.to_string(),
+    })?)
 }
 
 /// Takes over the optimizer's part of a checkpoint's tensors.

@@ -21,13 +21,22 @@ pub struct Watched {
     pub audit_gradients: bool,
     /// Digests of what is frozen.
     pub frozen: Frozen,
+    /// Whether they were taken of a tensor set's values, which stood in the model.
+    pub frozen_in_set: bool,
 }
 
 impl Watched {
     /// Freeze state and groups are those of a checkpoint from here on, which were reported before it.
     pub(in crate::fit) fn begin_anew(&mut self) {
-        let Self { monitored: _, monitors_checked: _, laid_out: _, changed, audit_gradients: _, frozen: _ } =
-            self;
+        let Self {
+            monitored: _,
+            monitors_checked: _,
+            laid_out: _,
+            changed,
+            audit_gradients: _,
+            frozen: _,
+            frozen_in_set: _,
+        } = self;
         *changed = false;
     }
 }
