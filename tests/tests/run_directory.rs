@@ -127,6 +127,16 @@ fn a_run_config_that_cannot_start_leaves_no_run_directory() {
 }
 
 #[test]
+fn a_run_that_cannot_start_leaves_the_users_folder_and_says_why_alone() {
+    let run = run("");
+    fs::create_dir(run.run_dir()).unwrap();
+    let refused = run.fit(&["--set", "optimizer.parameters=[\"nothing\"]"]).failed(2, &["nothing"]);
+    refused.does_not_say("records are lost");
+    assert!(run.run_dir().is_dir());
+    assert_eq!(fs::read_dir(run.run_dir()).unwrap().count(), 0);
+}
+
+#[test]
 fn checkpoints_that_the_last_hooks_ask_for_are_written() {
     let steps = [&[][..], &["--set", "trainer.max_steps=3"]];
     for (hook, stopped) in ["on_train_epoch_end", "on_train_end", "on_fit_end"]

@@ -44,7 +44,7 @@ pub fn run(args: LogArgs) -> Result<(), Error> {
         Holder::NoRun => return Err(Error::Usage(format!("{shown}: this is no run directory"))),
     }
     // Nobody resumes the run meanwhile.
-    let _lock = RunLock::take(&run_dir)?;
+    let _lock = RunLock::take(&run_dir).map_err(thaw_train::Error::from)?;
     let synced = thaw_loggers::sync(&run_dir)?;
     match synced.requests {
         0 => print(format_args!("everything is with {} already", synced.tracking_uri)),

@@ -56,14 +56,24 @@ pub enum Place {
     New(String),
 }
 
+/// What a run directory was before this run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    /// Not there.
+    Made,
+    /// A folder of the user's that holds nothing to keep.
+    InEmptyFolder,
+    /// That of the run that goes on.
+    GoesOn,
+}
+
 /// A run directory, open for writing by this process alone.
 pub struct RunDir {
     /// Absolute: a plugin may change the working directory.
     path: PathBuf,
     /// As the user names it.
     shown: PathBuf,
-    /// Whether this run is the first to write there.
-    is_new: bool,
+    begun: Begun,
     _lock: RunLock,
 }
 
@@ -107,6 +117,11 @@ impl RunDir {
         if is_new && !is_left && !is_empty(path) {
             return Err(RunDirError::Taken(path.clone()));
         }
+        let begun = match (is_new, place) {
+            (false, _) => Begun::GoesOn,
+            (true, Place::Given(_)) if path.is_dir() => Begun::InEmptyFolder,
+            (true, _) => Begun::Made,
+        };
         let checkpoints = path.join(CHECKPOINTS);
         std::fs::create_dir_all(&checkpoints).map_err(at(&checkpoints))?;
         // Before anything is written: another run may be live here.
@@ -123,16 +138,15 @@ impl RunDir {
             left::sweep(path)?;
         }
         if let Some(resumed) = resumed.filter(|_| is_new) {
-            copy_records(resumed, path).inspect_err(|_| clear(path))?;
+            copy_records(resumed, path).inspect_err(|_| clear(path, begun))?;
         }
-        Ok(Self { path: path.clone(), shown, is_new, _lock: lock })
+        Ok(Self { path: path.clone(), shown, begun, _lock: lock })
     }
 
-    /// Removes what a run has written that could not start, unless it was to go on here.
+    /// Removes what a run has written that could not start, unless it was to go on here. A folder that the
+    /// user made stays.
     pub fn discard(&self) {
-        if self.is_new {
-            clear(&self.path);
-        }
+        clear(&self.path, self.begun);
     }
 
     /// The folder, absolute.
@@ -225,9 +239,17 @@ fn copy_records(from: &Path, to: &Path) -> Result<(), RunDirError> {
     Ok(())
 }
 
-/// Removes a folder that was empty before this run.
-fn clear(folder: &Path) {
-    if let Err(error) = std::fs::remove_dir_all(folder) {
-        tracing::warn!("{}: {error}", folder.display());
+/// Leaves a folder as it was before this run.
+fn clear(folder: &Path, begun: Begun) {
+    let cleared = match begun {
+        Begun::Made => std::fs::remove_dir_all(folder).map_err(at(folder)),
+        Begun::InEmptyFolder => left::remove(folder).and_then(|()| {
+            let lock = folder.join(lock::LOCK);
+            std::fs::remove_file(&lock).map_err(at(lock))
+        }),
+        Begun::GoesOn => Ok(()),
+    };
+    if let Err(error) = cleared {
+        tracing::warn!("{error}");
     }
 }

@@ -104,7 +104,10 @@ impl Fit {
         let mut fit = Self { state, callbacks, plugins, observers, swapping, now, stop };
         if let Err(error) = fit.prepare_and_start(resume) {
             drive::fail(&mut fit, &error);
-            fit.state.kept.run_dir.discard();
+            let Self { state, observers, .. } = fit;
+            // They close their files before the folder goes: a file that is gone is a lost record to them.
+            drop(observers);
+            state.kept.run_dir.discard();
             return Err(error);
         }
         Ok(fit)
