@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use thaw_plugin_api::config::Config;
 
-use super::{CheckpointConfig, LossConfig, RunConfig, TrainerConfig};
+use super::{CheckpointConfig, DevRun, LossConfig, RunConfig, TrainerConfig};
 use thaw_data::DataConfig;
 use thaw_optim::optimizer::OptimizerConfig;
 use thaw_optim::scheduler::SchedulerConfig;
@@ -42,8 +42,19 @@ pub(super) struct RunTable {
 impl RunTable {
     /// The config of the file at `path`, which holds `table`.
     pub(super) fn into_config(self, path: &Path, table: Value) -> RunConfig {
-        let Self { seed, plugins, model, data, optimizer, scheduler, callbacks, trainer, checkpoint, loss } =
-            self;
+        let Self {
+            seed,
+            plugins,
+            model,
+            data,
+            optimizer,
+            scheduler,
+            callbacks,
+            mut trainer,
+            mut checkpoint,
+            loss,
+        } = self;
+        DevRun::apply(&mut trainer, &mut checkpoint);
         RunConfig {
             path: path.to_path_buf(),
             table,

@@ -31,7 +31,7 @@ impl RunState {
             trained: saved.state,
             callbacks,
             measured: measured.save(),
-            requests: requests.save(),
+            requests: requests.save(self.waiting_stop()),
             kept: kept.save(),
             observed,
         };

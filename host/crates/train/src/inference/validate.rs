@@ -5,7 +5,7 @@ use thaw_plugin_api::hook::Hook;
 use super::Inference;
 use crate::Error;
 use crate::checkpoint::Checkpoint;
-use crate::fit::{Evaluation, Evaluator, FitError, open_data, tell_validated, to_device};
+use crate::fit::{Evaluation, Evaluator, FitError, batch_limits, open_data, tell_validated, to_device};
 use thaw_data::{Batch, DataError, DataModule, Split, first_names};
 use thaw_torch::reading::Reads;
 
@@ -39,8 +39,8 @@ impl Inference {
             .into());
         }
         tell_validated(checkpoint, &self.config, &data);
-        self.progress.num_validation_batches =
-            self.config.trainer.limit_val_batches.map_or(batches, |limit| batches.min(limit));
+        let limit = batch_limits(&self.config, &data)?.val;
+        self.progress.num_validation_batches = limit.map_or(batches, |limit| batches.min(limit));
         let evaluation = self.with_teardown(|inference| inference.validation_pass(&data))?;
         Ok((evaluation, data))
     }
