@@ -13,7 +13,8 @@ fn run(data: &str, task: &str, loss: &str, accumulate: &Value) -> Run {
         "seed = 1\nplugins = [\"case_model\"]\n[model]\nid = \"case-model\"\ncase = {:?}\ntask = \"{task}\"\n\
          weights = {:?}\n[data]\nkind = \"tensors\"\npath = {:?}\nbatch_size = 8\nshuffle = false\n\
          [optimizer]\nid = \"sgd\"\nlr = {LR}\n[trainer]\nmax_epochs = 2\nlog_every_n_steps = 1\n\
-         accumulate_grad_batches = {accumulate}\n[checkpoint]\nevery_n_train_steps = 1\nsave_top_k = -1\n{loss}\n",
+         accumulate_grad_batches = {accumulate}\n[checkpoint]\nevery_n_train_steps = 1\nsave_top_k = -1\n\
+         {loss}\n",
         file(&format!("{data}.json")),
         file(&format!("init-{data}.safetensors")),
         file(&format!("{data}.safetensors")),

@@ -28,6 +28,9 @@ pub struct FitArgs {
     /// Runs a range test first, and trains with the optimizer.lr that it suggests.
     #[arg(long, conflicts_with = "resume")]
     find_lr: bool,
+    /// Prints the run config with its overrides and the defaults of [trainer] and [checkpoint], and ends.
+    #[arg(long, alias = "print_config")]
+    print_config: bool,
 }
 
 /// Trains.
@@ -36,6 +39,9 @@ pub struct FitArgs {
 /// What ended the run.
 pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     let (mut config, resume) = args.start.read()?;
+    if args.print_config {
+        return print(config.resolved().map_err(thaw_train::Error::from)?.trim_end());
+    }
     let given = args.run_dir.or_else(|| resume.as_ref().and_then(Checkpoint::run_dir));
     let run_dir = given.map_or_else(|| Place::New(config.name()), Place::Given);
     let device = session::device(&config.trainer.device)?;

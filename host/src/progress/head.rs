@@ -9,8 +9,12 @@ use thaw_train::plan::count;
 pub fn of(run: &RunStarted<'_>) -> String {
     let firsts = run.tree.parameters().filter(|parameter| parameter.tied_to.is_none());
     let parameters = count(firsts.map(|parameter| parameter.numel()).sum());
+    let trial = run.config.trainer.fast_dev_run.batches().map_or_else(String::new, |batches| {
+        let batches = if batches == 1 { "1 batch".to_owned() } else { format!("{batches} batches") };
+        format!("\ntrial      fast_dev_run: {batches} of training and validation, no checkpoints")
+    });
     format!(
-        "model      {} ({parameters} parameters) on {}\ndata       {}\nplugins    {}\nrun        {}",
+        "model      {} ({parameters} parameters) on {}\ndata       {}\nplugins    {}\nrun        {}{trial}",
         run.model,
         device_name(run.device),
         run.data,

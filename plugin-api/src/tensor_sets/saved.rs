@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 pub struct SavedSet {
     /// Values of the model that were taken into it.
     pub count: u64,
-    /// Whether the file of the weights has the set's values, and the set's tensors are the weights that train.
+    /// Whether the file of the weights has the set's values, and the set's the weights that train.
     pub saved_as_weights: bool,
     /// Names of the tensors that updates average.
     pub averaged: Vec<String>,

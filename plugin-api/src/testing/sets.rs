@@ -13,6 +13,9 @@ pub(super) type FakeTensor = tch::Tensor;
 #[cfg(not(feature = "torch"))]
 pub(super) type FakeTensor = ();
 
+/// The values of a fake model.
+type FakeValues<'v> = dyn TensorValues<Tensor = FakeTensor> + 'v;
+
 /// What a checkpoint holds of them: the table, and the numbers of each tensor.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct SavedSets {
@@ -66,7 +69,7 @@ impl Host {
     #[cfg(feature = "torch")]
     fn with_sets<R>(
         &mut self,
-        act: impl FnOnce(&mut TensorSets<FakeTensor>, &mut dyn TensorValues<Tensor = FakeTensor>) -> Result<R>,
+        act: impl FnOnce(&mut TensorSets<FakeTensor>, &mut FakeValues<'_>) -> Result<R>,
     ) -> Result<R> {
         let Self { sets, tensors, values, tree, .. } = self;
         let mut values = crate::tensor_sets::TorchValues(|name: &str| {
@@ -82,7 +85,7 @@ impl Host {
     #[cfg(not(feature = "torch"))]
     fn with_sets<R>(
         &mut self,
-        act: impl FnOnce(&mut TensorSets<FakeTensor>, &mut dyn TensorValues<Tensor = FakeTensor>) -> Result<R>,
+        act: impl FnOnce(&mut TensorSets<FakeTensor>, &mut FakeValues<'_>) -> Result<R>,
     ) -> Result<R> {
         act(&mut self.sets, &mut crate::tensor_sets::WithoutValues)
     }

@@ -36,8 +36,8 @@ impl Anneal {
 }
 
 /// Stochastic weight averaging (Izmailov et al. 2018): from an epoch on the rates go to a constant, and the
-/// weights at the start of each epoch go into a mean. The run ends with the mean in the model and writes it as
-/// checkpoint `swa`; validation and the other checkpoints have the weights that train.
+/// weights at the start of each epoch go into a mean. The run ends with the mean in the model and writes it
+/// as checkpoint `swa`; validation and the other checkpoints have the weights that train.
 ///
 /// Source: `lightning.pytorch.callbacks.StochasticWeightAveraging`. Other than there, no pass over the data
 /// makes the statistics of batch norms anew: they are averaged, with `use_buffers = true`, or frozen.
@@ -121,8 +121,7 @@ impl Swa {
         let found = context.model()?.modules().iter().find(tracks).map(|module| module.path.clone());
         let Some(path) = found.filter(|_| !self.use_buffers) else { return Ok(()) };
         let error = Error::new(format_args!(
-            "batch norm `{path}` tracks statistics, which are those of the weights that train and not of their \
-             average"
+            "batch norm `{path}` tracks statistics: those of the weights that train, not of their average"
         ));
         Err(error.help("set `use_buffers = true` to average them as well, or freeze the batch norms"))
     }

@@ -167,6 +167,11 @@ impl DataModule {
         self.limits = limits;
     }
 
+    /// Gives the training samples in their own order from here on, in every epoch.
+    pub fn keep_order(&mut self) {
+        self.loading.shuffle = false;
+    }
+
     /// What a `val_split` of this data is drawn from; checkpoints keep it.
     pub fn split_by(&self) -> &SplitBy {
         &self.split_by

@@ -119,6 +119,18 @@ impl TestData {
     /// # Errors
     /// The threads that load data cannot be started.
     pub fn loader(&self) -> Result<Loader, DataError> {
+        self.limited_loader(None)
+    }
+
+    /// So many batches. Of texts, which are sorted by length, these are the first of the file.
+    ///
+    /// # Errors
+    /// As [`TestData::loader`].
+    pub fn first(&self, batches: usize) -> Result<Loader, DataError> {
+        self.limited_loader(Some(batches))
+    }
+
+    fn limited_loader(&self, limit: Option<usize>) -> Result<Loader, DataError> {
         let walk = Walk {
             pass: Pass { seed: 0, epoch: 0, augment: false },
             batch_size: self.batch_size,
@@ -127,7 +139,7 @@ impl TestData {
             drop_last: false,
             workers: workers(self.workers, self.dataset.as_ref()),
             start_batch: 0,
-            limit: None,
+            limit,
         };
         Loader::new(Arc::clone(&self.dataset), walk)
     }

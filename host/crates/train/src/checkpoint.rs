@@ -1,6 +1,6 @@
-//! Checkpoints: a folder of `model.safetensors`, `optimizer.safetensors`, `state.json`, where hooks keep tensor
-//! sets `tensor_sets.safetensors`, and the files that the run config names for model and tokenizer, whole or
-//! not there at all.
+//! Checkpoints: a folder of `model.safetensors`, `optimizer.safetensors`, `state.json`, where hooks keep
+//! tensor sets `tensor_sets.safetensors`, and the files that the run config names for model and tokenizer,
+//! whole or not there at all.
 
 mod best;
 mod earlier_data;

@@ -1,8 +1,11 @@
 //! The run config: one TOML file that describes a run.
 
+mod batch_limit;
+mod dev_run;
 mod error;
 mod lock;
 mod loss;
+mod max_time;
 mod overrides;
 mod paths;
 mod schema;
@@ -12,9 +15,12 @@ mod trainer;
 
 use std::path::{Path, PathBuf};
 
+pub use batch_limit::BatchLimit;
+pub use dev_run::DevRun;
 pub use error::ConfigError;
 pub use lock::{Pin, PinnedConfig};
 pub use loss::{ClassWeights, LossConfig, LossKind};
+pub use max_time::MaxTime;
 pub use overrides::{apply as apply_override, sets};
 pub use paths::{NamedPath, make_absolute};
 use serde_json::{Map, Value, json};

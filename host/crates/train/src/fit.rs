@@ -43,8 +43,8 @@ mod tell;
 mod training;
 
 pub use build::{
-    FitOptions, build_model, create_callbacks, create_model, input_defaults, open_data, optimizer_config,
-    precision_on, prepare_torch, run_length,
+    FitOptions, batch_limits, build_model, create_callbacks, create_model, input_defaults, open_data,
+    optimizer_config, precision_on, prepare_torch, run_length,
 };
 pub use classes::take_count;
 pub use confusion::Confusion;
@@ -116,6 +116,8 @@ impl Fit {
     /// What ended the run.
     pub fn run(&mut self) -> Result<Outcome, Error> {
         self.warn_of_modes();
+        // A run that goes on may have used up its time.
+        self.look_at_clock();
         let result = drive::fit(self).map(|()| self.outcome());
         match self.tell_end(&result) {
             Err(error) if result.is_ok() => Err(error),
@@ -143,6 +145,14 @@ impl Fit {
     /// The state of the run.
     pub fn state(&self) -> &RunState {
         &self.state
+    }
+
+    /// Asks for a stop where the run has taken as long as it may.
+    fn look_at_clock(&mut self) {
+        let Some(time) = self.state.config.trainer.max_time else { return };
+        if time.is_reached(self.observers.seconds()) {
+            self.state.ask_to_stop(format!("max_time = {time} is reached"));
+        }
     }
 
     fn is_interrupted(&self) -> bool {

@@ -61,8 +61,8 @@ pub enum ModelError {
     },
     /// A loss for a model that computes its own.
     #[error(
-        "model `{model}` computes its loss itself, in a `{step}` of its own: [loss] would have no effect. Take \
-         the table out of the run config; what the model's loss can be told is among its keys in [model]"
+        "model `{model}` computes its loss itself, in a `{step}` of its own: [loss] would have no effect. \
+         Take the table out of the run config; what the model's loss can be told is among its keys in [model]"
     )]
     OwnLoss {
         /// The model's id.

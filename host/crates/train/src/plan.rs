@@ -106,9 +106,10 @@ pub fn plan(config: &RunConfig, plugins: &PluginSet, steps_per_epoch: usize) -> 
     drive::start(&mut planned)?;
     drive::epochs(&mut planned)?;
     let run = planned.simulation;
+    let stopped = run.stop.clone().filter(|_| run.is_stopped());
     let rates_follow_steps =
         run.scheduler.is_some_and(|scheduler| scheduler.config().interval == Interval::Step);
-    Ok(Plan { states: run.states, steps_per_epoch, rates_follow_steps, stopped: run.stop })
+    Ok(Plan { states: run.states, steps_per_epoch, rates_follow_steps, stopped })
 }
 
 impl Simulation<'_> {
@@ -144,7 +145,13 @@ impl Simulation<'_> {
         });
     }
 
+    /// Whether a strategy has asked for a stop that is due.
+    fn is_stopped(&self) -> bool {
+        let Progress { epoch, global_step, .. } = self.progress;
+        self.stop.is_some() && self.config.trainer.may_stop(epoch, global_step)
+    }
+
     fn is_to_stop(&self) -> bool {
-        self.stop.is_some() || self.progress.max_steps.is_some_and(|steps| self.progress.global_step >= steps)
+        self.is_stopped() || self.progress.max_steps.is_some_and(|steps| self.progress.global_step >= steps)
     }
 }

@@ -188,6 +188,9 @@ pub struct SavedRequests {
     /// Metrics that hooks logged and no record has yet.
     #[serde(default)]
     pub logged: BTreeMap<String, f64>,
+    /// Why the run is to stop once `min_epochs` and `min_steps` are reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_stop: Option<String>,
 }
 
 /// What passes start from instead of the samples.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use thaw_plugin_api::config::{Config, ConfigError, Key};
 
-use super::{CheckpointConfig, LossConfig, RunConfig, TrainerConfig};
+use super::{CheckpointConfig, DevRun, LossConfig, RunConfig, TrainerConfig};
 use thaw_data::DataConfig;
 use thaw_loggers::LoggerConfig;
 use thaw_optim::optimizer::OptimizerConfig;
@@ -59,11 +59,12 @@ impl RunTable {
             optimizer,
             scheduler,
             callbacks,
-            trainer,
-            checkpoint,
+            mut trainer,
+            mut checkpoint,
             loggers,
             loss,
         } = self;
+        DevRun::apply(&mut trainer, &mut checkpoint);
         RunConfig {
             path: path.to_path_buf(),
             table,

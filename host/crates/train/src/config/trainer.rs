@@ -1,14 +1,15 @@
 //! `[trainer]` and `[checkpoint]`.
 
-use thaw_plugin_api::config::Config;
+use thaw_plugin_api::config::{Config, ConfigError};
 use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::monitor::Mode;
 
+use super::{BatchLimit, DevRun, MaxTime};
 use thaw_torch::MatmulPrecision;
 
 /// The loop, by Lightning's names.
 #[derive(Clone, Debug, Config)]
-#[config(default)]
+#[config(default, check = Self::check)]
 pub struct TrainerConfig {
     /// Epochs to train.
     #[config(default = 10)]
@@ -16,6 +17,22 @@ pub struct TrainerConfig {
     /// Optimizer steps after which the run ends, whatever the epoch.
     #[config(range = 1..)]
     pub max_steps: Option<usize>,
+    /// Epochs that are trained whoever asks for a stop: the run stops after them.
+    #[config(range = 1..)]
+    pub min_epochs: Option<usize>,
+    /// Optimizer steps that are taken whoever asks for a stop.
+    #[config(range = 1..)]
+    pub min_steps: Option<usize>,
+    /// Time after which the run stops with a checkpoint, `DD:HH:MM:SS` or a table of `days`, `hours`,
+    /// `minutes` and `seconds`; that of earlier processes of a resumed run counts.
+    pub max_time: Option<MaxTime>,
+    /// A trial of so many batches of training, validation and test (true is 1): one epoch, no sanity check,
+    /// no checkpoints.
+    #[config(default = DevRun::default())]
+    pub fast_dev_run: DevRun,
+    /// Batches of training and of validation, a number or a share, that are the same in each epoch: the data
+    /// is not shuffled.
+    pub overfit_batches: Option<BatchLimit>,
     /// `auto`, `cpu`, `cuda` or `cuda:N`.
     #[config(default = "auto")]
     pub device: String,
@@ -37,15 +54,15 @@ pub struct TrainerConfig {
     /// Epochs between validations.
     #[config(default = 1, range = 1..)]
     pub check_val_every_n_epoch: usize,
-    /// Batches of validation before training starts, to find errors early.
-    #[config(default = 2)]
-    pub num_sanity_val_steps: usize,
-    /// Batches of training in an epoch, at most.
-    #[config(range = 1..)]
-    pub limit_train_batches: Option<usize>,
-    /// Batches of validation, at most.
-    #[config(range = 1..)]
-    pub limit_val_batches: Option<usize>,
+    /// Batches of validation before training starts, to find errors early; -1 for all.
+    #[config(default = 2, range = -1..)]
+    pub num_sanity_val_steps: i64,
+    /// Batches of training in an epoch, at most, or a share of them.
+    pub limit_train_batches: Option<BatchLimit>,
+    /// Batches of validation, at most, or a share of them.
+    pub limit_val_batches: Option<BatchLimit>,
+    /// Batches of `host test`, at most, or a share of them.
+    pub limit_test_batches: Option<BatchLimit>,
     /// Batches between records of single batches in `metrics.jsonl`; 0 for none.
     #[config(default = 50)]
     pub log_every_n_steps: usize,
@@ -91,6 +108,31 @@ pub enum FrozenCache {
     On,
     /// Never.
     Off,
+}
+
+impl TrainerConfig {
+    /// A least length that is more than the greatest.
+    fn check(&mut self) -> Result<(), ConfigError> {
+        let limits = [
+            ("min_epochs", self.min_epochs, "max_epochs", Some(self.max_epochs)),
+            ("min_steps", self.min_steps, "max_steps", self.max_steps),
+        ];
+        for (key, least, other, most) in limits {
+            if let (Some(least), Some(most)) = (least, most)
+                && least > most
+            {
+                return Err(ConfigError::value(key, least, format!("at most `{other}`, which is {most}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a stop that somebody asks for ends a run of so many whole epochs and optimizer steps;
+    /// before, it waits.
+    pub fn may_stop(&self, epochs: usize, steps: usize) -> bool {
+        self.min_epochs.is_none_or(|least| epochs >= least)
+            && self.min_steps.is_none_or(|least| steps >= least)
+    }
 }
 
 /// How batches of unequal size count in an accumulation.

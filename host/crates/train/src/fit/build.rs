@@ -10,7 +10,7 @@ use thaw_plugin_api::drive;
 use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::tensor_sets::TensorSets;
 
-pub use data::{input_defaults, open_data};
+pub use data::{batch_limits, input_defaults, open_data};
 pub use optimizer::{optimizer_config, run_length};
 pub use plugins::{build_model, create_callbacks, create_model};
 pub(super) use plugins::{of_table, storages};
@@ -208,10 +208,8 @@ fn model_and_data(
     let data = open_data(config, &model, plugins, &earlier, &outputs)?;
     classes::warn_of_other_order(&model, &outputs, data.class_names());
     model.expect_classes(data.class_names().len());
-    let labels = match resume {
-        Some(checkpoint) => Labels::Weighted(checkpoint.state.given.class_weights.as_deref()),
-        None => Labels::Of(&data),
-    };
+    let kept = resume.and_then(|checkpoint| checkpoint.state.given.class_weights.as_deref());
+    let labels = kept.map_or(Labels::Of(&data), |kept| Labels::Weighted(Some(kept)));
     set_loss(config, &mut model, data.class_names(), labels)?;
     Ok((model, data))
 }

@@ -39,7 +39,7 @@ impl Services for RunState {
             }
             Request::Exception => return Ok(json!(self.position.exception)),
             Request::Log { name, value } => self.log(name, value)?,
-            Request::Stop { reason } => drop(self.requests.stop.get_or_insert(reason)),
+            Request::Stop { reason } => self.ask_to_stop(reason),
             Request::SaveCheckpoint { name } => self.requests.checkpoints.push(name),
             Request::Validate => {
                 if self.progress().num_validation_batches == 0 {

@@ -41,7 +41,7 @@ impl RunState {
             trained: saved.state,
             callbacks,
             measured: measured.save(),
-            requests: requests.save(),
+            requests: requests.save(self.waiting_stop()),
             prefix: prefix.save(),
             kept: kept.save(),
             observed,

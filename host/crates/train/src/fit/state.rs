@@ -112,6 +112,37 @@ impl RunState {
         self.config.trainer.max_steps.is_some_and(|steps| self.progress().global_step >= steps)
     }
 
+    /// Asks the run to stop; the first reason counts. One that comes before `min_epochs` and `min_steps`
+    /// waits, which is said.
+    pub fn ask_to_stop(&mut self, reason: String) {
+        if self.requests.stop.is_none() {
+            if !self.may_stop() {
+                let reason = thaw_terminal::escape(&reason);
+                tracing::info!("stopping ({reason}) waits until `min_epochs` and `min_steps` are reached");
+            }
+            self.requests.stop = Some(reason);
+        }
+    }
+
+    fn may_stop(&self) -> bool {
+        self.config.trainer.may_stop(self.progress().epoch, self.progress().global_step)
+    }
+
+    /// Whether somebody has asked for a stop that is due.
+    pub fn is_asked_to_stop(&self) -> bool {
+        self.requests.stop.is_some() && self.may_stop()
+    }
+
+    /// Why the run is to stop, if that is due; once.
+    pub fn take_stop(&mut self) -> Option<String> {
+        if self.may_stop() { self.requests.stop.take() } else { None }
+    }
+
+    /// A stop that waits, for checkpoints.
+    pub(super) fn waiting_stop(&self) -> Option<String> {
+        self.requests.stop.clone().filter(|_| !self.may_stop())
+    }
+
     /// The optimizer.
     ///
     /// # Errors

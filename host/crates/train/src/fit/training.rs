@@ -34,7 +34,9 @@ impl Training for Fit {
     }
 
     fn sanity_batches(&self) -> usize {
-        self.state.config.trainer.num_sanity_val_steps.min(self.state.progress().num_validation_batches)
+        let batches = self.state.progress().num_validation_batches;
+        usize::try_from(self.state.config.trainer.num_sanity_val_steps)
+            .map_or(batches, |steps| steps.min(batches))
     }
 
     fn sanity_checked(&mut self) -> Result<(), Error> {
@@ -46,7 +48,7 @@ impl Training for Fit {
     }
 
     fn is_over(&self) -> bool {
-        self.now.stopped.is_some() || self.state.requests.stop.is_some() || self.state.reached_max_steps()
+        self.now.stopped.is_some() || self.state.is_asked_to_stop() || self.state.reached_max_steps()
     }
 
     fn begin_epoch(&mut self) -> Result<(), Error> {
@@ -154,6 +156,7 @@ impl Training for Fit {
 
     fn after_batch(&mut self) {
         self.look_for_swap_request();
+        self.look_at_clock();
     }
 
     fn take_validation_request(&mut self) -> bool {
@@ -236,7 +239,7 @@ impl Training for Fit {
 
     fn trained(&mut self) -> Result<(), Error> {
         // Asked for before the first epoch.
-        self.now.stopped = self.now.stopped.take().or(self.state.requests.stop.take());
+        self.now.stopped = self.now.stopped.take().or_else(|| self.state.take_stop());
         // Where checkpoints are off, nothing has looked at them.
         Ok(self.state.check_weights()?)
     }
@@ -258,7 +261,7 @@ impl Fit {
     fn note_stop(&mut self) {
         let step = self.state.progress().global_step;
         let limit = self.state.reached_max_steps().then(|| format!("max_steps = {step} is reached"));
-        self.now.stopped = self.state.requests.stop.take().or(limit);
+        self.now.stopped = self.state.take_stop().or(limit);
     }
 
     /// Whether a hook, the limit of steps or the user asks for an end.

@@ -2,6 +2,7 @@
 
 use super::{Inference, UsedOn};
 use crate::Error;
+use crate::config::ConfigError;
 use crate::fit::{Evaluation, input_defaults};
 use thaw_data::TestData;
 
@@ -24,8 +25,21 @@ impl Inference {
                 TestData::of_samples(&given.samples, split, &given.config, class_names, &defaults)?
             }
         };
-        self.progress.num_validation_batches = data.batches();
-        let evaluation = self.with_teardown(|inference| inference.evaluate(data.loader()?))?;
+        let batches = self.tested_batches(&data)?;
+        self.progress.num_validation_batches = batches;
+        let evaluation = self.with_teardown(|inference| inference.evaluate(data.first(batches)?))?;
         Ok((evaluation, data))
+    }
+
+    /// How many batches `limit_test_batches` takes; a test that leaves some out is said to.
+    fn tested_batches(&self, data: &TestData) -> Result<usize, Error> {
+        let all = data.batches();
+        let Some(limit) = self.config.trainer.limit_test_batches else { return Ok(all) };
+        let wrong = |error| ConfigError::Key { path: self.config.path.clone(), error };
+        let batches = limit.of(all, "trainer.limit_test_batches").map_err(wrong)?;
+        if batches < all {
+            tracing::warn!("trainer.limit_test_batches: {batches} of {all} batches are tested");
+        }
+        Ok(batches)
     }
 }

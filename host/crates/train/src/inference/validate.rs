@@ -3,7 +3,7 @@
 use super::Inference;
 use crate::Error;
 use crate::checkpoint::Checkpoint;
-use crate::fit::{Evaluation, FitError, open_data, tell_validated};
+use crate::fit::{Evaluation, FitError, batch_limits, open_data, tell_validated};
 use thaw_data::{DataModule, Split, first_names};
 
 impl Inference {
@@ -36,8 +36,8 @@ impl Inference {
             .into());
         }
         tell_validated(checkpoint, &self.config, &data);
-        self.progress.num_validation_batches =
-            self.config.trainer.limit_val_batches.map_or(batches, |limit| batches.min(limit));
+        let limit = batch_limits(&self.config, &data)?.val;
+        self.progress.num_validation_batches = limit.map_or(batches, |limit| batches.min(limit));
         let evaluation = self.with_teardown(|inference| {
             let loader = data.loader(Split::Val, inference.progress.epoch as u64, 0)?;
             inference.evaluate(loader.into_iter().flatten())

@@ -13,8 +13,8 @@ pub struct Loss {
     pub(super) numbers: NumberLoss,
 }
 
-/// `torch.nn.CrossEntropyLoss(weight, label_smoothing)`: with weights, the sum over the batch is divided by the
-/// sum of the weights of its labels.
+/// `torch.nn.CrossEntropyLoss(weight, label_smoothing)`: with weights, the sum over the batch is divided by
+/// the sum of the weights of its labels.
 #[derive(Debug, Default)]
 pub struct ClassLoss {
     /// One weight per class, in float32 on the model's device.

@@ -56,7 +56,8 @@ fn classification(
     let logits = logits.f_to_kind(Kind::Float).map_err(torch)?;
     if let Some(weights) = loss.weighted_classes().filter(|weights| i64::try_from(*weights) != Ok(classes)) {
         return Err(format!(
-            "the model has {classes} outputs, and `class_weights` in [loss] are {weights}: one is needed for each"
+            "the model has {classes} outputs, and `class_weights` in [loss] are {weights}: one is needed for \
+             each"
         ));
     }
     let loss = loss.of(&logits, labels).map_err(|error| {

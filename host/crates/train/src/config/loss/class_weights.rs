@@ -14,8 +14,8 @@ const EXPECTED: &str = "\"balanced\", a list of one number per class, or a table
 /// `class_weights`: the argument `weight` of `torch.nn.CrossEntropyLoss`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClassWeights {
-    /// As scikit-learn's `compute_class_weight("balanced", …)`: `n / (k * count)` of each of the `k` classes,
-    /// from the labels of the `n` training samples.
+    /// As scikit-learn's `compute_class_weight("balanced", …)`: `n / (k * count)` of each of the `k`
+    /// classes, from the labels of the `n` training samples.
     Balanced,
     /// One number per class, in the order of the model's outputs.
     Each(Vec<f64>),

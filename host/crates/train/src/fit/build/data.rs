@@ -6,7 +6,7 @@ use thaw_plugin_api::context::{Progress, Stage};
 
 use crate::Error;
 use crate::checkpoint::EarlierData;
-use crate::config::{ConfigError, RunConfig};
+use crate::config::{BatchLimit, ConfigError, RunConfig};
 use crate::fit::{FitError, PluginData, classes};
 use crate::model::HostModel;
 use thaw_data::{DataConfig, DataModule, InputDefaults, Interpolation, Limits, Split};
@@ -44,11 +44,34 @@ pub fn open_data(
     if let Some(order) = order.filter(|order| order != opened.class_names() && !data.lists_classes()) {
         opened = open(&data.with_classes(&order))?;
     }
-    opened.limit(Limits { train: config.trainer.limit_train_batches, val: config.trainer.limit_val_batches });
+    if config.trainer.overfit_batches.is_some() {
+        opened.keep_order();
+    }
+    opened.limit(batch_limits(config, &opened)?);
     if let Some(classes) = config.model.config.get("num_classes").and_then(serde_json::Value::as_u64) {
         opened.check_num_classes(classes as usize)?;
     }
     Ok(opened)
+}
+
+/// How many batches of training and validation the run config takes of this data; None for all.
+///
+/// # Errors
+/// A share of them that is less than one batch.
+pub fn batch_limits(config: &RunConfig, data: &DataModule) -> Result<Limits, ConfigError> {
+    let trainer = &config.trainer;
+    let number = |split: Split, limit: Option<BatchLimit>, key: &str| {
+        let (limit, key) = match trainer.overfit_batches {
+            Some(limit) => (Some(limit), "trainer.overfit_batches"),
+            None => (limit, key),
+        };
+        let number = limit.map(|limit| limit.of(data.batches(split), key)).transpose();
+        number.map_err(|error| ConfigError::Key { path: config.path.clone(), error })
+    };
+    Ok(Limits {
+        train: number(Split::Train, trainer.limit_train_batches, "trainer.limit_train_batches")?,
+        val: number(Split::Val, trainer.limit_val_batches, "trainer.limit_val_batches")?,
+    })
 }
 
 /// What the model says of its inputs, as the data side takes it.
@@ -74,18 +97,19 @@ pub fn input_defaults(model: &HostModel) -> InputDefaults {
 ///
 /// # Errors
 /// It has no batch to train on.
-pub(super) fn start_of(config: &RunConfig, data: &DataModule) -> Result<Progress, FitError> {
+pub(super) fn start_of(config: &RunConfig, data: &DataModule) -> Result<Progress, Error> {
+    let limits = batch_limits(config, data)?;
     let limited = |batches: usize, limit: Option<usize>| limit.map_or(batches, |limit| batches.min(limit));
     let progress = Progress {
         stage: Stage::Fit,
         max_epochs: config.trainer.max_epochs,
         max_steps: config.trainer.max_steps,
-        num_training_batches: limited(data.batches(Split::Train), config.trainer.limit_train_batches),
-        num_validation_batches: limited(data.batches(Split::Val), config.trainer.limit_val_batches),
+        num_training_batches: limited(data.batches(Split::Train), limits.train),
+        num_validation_batches: limited(data.batches(Split::Val), limits.val),
         ..Progress::default()
     };
     if progress.num_training_batches == 0 {
-        return Err(FitError::NoBatches("use a smaller batch_size, or drop_last = false".to_owned()));
+        return Err(FitError::NoBatches("use a smaller batch_size, or drop_last = false".to_owned()).into());
     }
     Ok(progress)
 }

@@ -36,6 +36,11 @@ impl Observers {
         Self { subscribed, warnings, clock: Clock::start(), lost: Vec::new() }
     }
 
+    /// Seconds since the run was started, those of earlier processes included.
+    pub fn seconds(&self) -> f64 {
+        self.clock.seconds_at(Instant::now())
+    }
+
     /// Tells everybody, first of what was warned of meanwhile.
     ///
     /// # Errors

@@ -81,7 +81,7 @@ mod tests {
         let _ = frozen.detach().fill_(0.0);
         assert_eq!(watched.written(), Some("frozen"), "the same values, and written all the same");
         let watched = watch();
-        tch::no_grad(|| other.shallow_clone().f_add_scalar_(1.0)).unwrap();
+        let _ = tch::no_grad(|| other.shallow_clone().f_add_scalar_(1.0)).unwrap();
         assert_eq!(watched.written(), Some("other"));
         assert_eq!(watch().written(), None);
     }

@@ -185,7 +185,7 @@ pub const ROWS: &[Row] = &[
                `trainer.max_epochs`",
     },
     Row {
-        keys: &["trainer.limit_train_batches"],
+        keys: &["trainer.limit_train_batches", "trainer.overfit_batches"],
         rule: BetweenEpochs,
         note: "schedules as for `trainer.max_epochs`",
     },
@@ -207,6 +207,9 @@ pub const ROWS: &[Row] = &[
             "trainer.gradient_clip_algorithm",
             "trainer.check_val_every_n_epoch",
             "trainer.limit_val_batches",
+            "trainer.limit_test_batches",
+            "trainer.min_epochs",
+            "trainer.min_steps",
             "trainer.log_every_n_steps",
             "trainer.audit",
             "trainer.detect_anomaly",
@@ -249,8 +252,14 @@ pub const ROWS: &[Row] = &[
     Row {
         keys: &["loss.*"],
         rule: Refused,
-        note: "the losses so far, by which checkpoints were ranked and rates lowered, are of another kind; the \
-               weights of `balanced` stay those of the checkpoint, whatever the data",
+        note: "the losses so far, by which checkpoints were ranked and rates lowered, are of another kind; \
+               the weights of `balanced` stay those of the checkpoint, whatever the data",
+    },
+    Row { keys: &["trainer.max_time"], rule: AtOnce, note: "the time that the run has taken so far counts" },
+    Row {
+        keys: &["trainer.fast_dev_run"],
+        rule: Refused,
+        note: "a trial begins anew and keeps no checkpoint",
     },
 ];
 

@@ -24,17 +24,20 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// What a checkpoint keeps. The loop does the other requests before it writes one, or, as a stop, they
-    /// are of this process alone.
-    pub(in crate::fit) fn save(&self) -> SavedRequests {
+    /// What a checkpoint keeps, with a stop that waits for the run's least length. The loop does the other
+    /// requests before it writes one, or, as a stop that is due, they are of this process alone.
+    pub(in crate::fit) fn save(&self, waiting_stop: Option<String>) -> SavedRequests {
         let Self { stop: _, checkpoints: _, validate: _, restart: _, logged } = self;
-        SavedRequests { logged: finite(logged) }
+        SavedRequests { logged: finite(logged), waiting_stop }
     }
 
     /// Takes over what a checkpoint keeps; what hooks asked for in `setup` stays.
     pub(in crate::fit) fn restore(&mut self, saved: &SavedRequests) {
-        let SavedRequests { logged: saved_logged } = saved;
-        let Self { stop: _, checkpoints: _, validate: _, restart: _, logged } = self;
+        let SavedRequests { logged: saved_logged, waiting_stop } = saved;
+        let Self { stop, checkpoints: _, validate: _, restart: _, logged } = self;
         logged.clone_from(saved_logged);
+        if stop.is_none() {
+            stop.clone_from(waiting_stop);
+        }
     }
 }
