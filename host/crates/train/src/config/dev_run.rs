@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use thaw_plugin_api::config::{Config, ConfigError, Key};
 
 use super::{BatchLimit, CheckpointConfig, TrainerConfig};
+use thaw_loggers::LoggerConfig;
 
 /// How many batches of each kind a trial takes; 0 where it is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,8 +17,12 @@ impl DevRun {
     }
 
     /// Makes a trial of a run: one epoch of so many batches and steps, a validation of as many, no sanity
-    /// check and no checkpoint. `overfit_batches` stays, as in Lightning.
-    pub(super) fn apply(trainer: &mut TrainerConfig, checkpoint: &mut CheckpointConfig) {
+    /// check, no checkpoint and no logger. `overfit_batches` stays, as in Lightning.
+    pub(super) fn apply(
+        trainer: &mut TrainerConfig,
+        checkpoint: &mut CheckpointConfig,
+        loggers: &mut Vec<LoggerConfig>,
+    ) {
         let Some(batches) = trainer.fast_dev_run.batches() else { return };
         let limit = Some(BatchLimit::Batches(batches));
         trainer.max_epochs = 1;
@@ -27,6 +32,7 @@ impl DevRun {
         (trainer.limit_train_batches, trainer.limit_val_batches) = (limit, limit);
         trainer.limit_test_batches = limit;
         checkpoint.enabled = false;
+        loggers.clear();
     }
 }
 

@@ -61,10 +61,10 @@ impl RunTable {
             callbacks,
             mut trainer,
             mut checkpoint,
-            loggers,
+            mut loggers,
             loss,
         } = self;
-        DevRun::apply(&mut trainer, &mut checkpoint);
+        DevRun::apply(&mut trainer, &mut checkpoint, &mut loggers);
         RunConfig {
             path: path.to_path_buf(),
             table,
