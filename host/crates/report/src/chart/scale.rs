@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_some_five() {
-        let axis = |values: &[f64]| Along::of(values.to_vec().into_iter(), 0.0, 1.0);
+        let axis = |values: &[f64]| Along::of(values.iter().copied(), 0.0, 1.0);
         assert_eq!(texts(&axis(&[0.31, 0.97])), ["0.4", "0.6", "0.8"]);
         assert_eq!(texts(&axis(&[-2.0, 2.0])), ["-2", "-1", "0", "1", "2"]);
         assert_eq!(

@@ -53,7 +53,7 @@ impl Validating for Inference {
     type Evaluation = Evaluator;
 
     fn load(&mut self, batch: Batch) -> Result<(OnDevice, usize), Error> {
-        Ok(to_device(batch, self.model.device())?)
+        to_device(batch, self.model.device())
     }
 
     fn validation_data(&mut self, _: usize) -> Result<ValidationData<Self>, Error> {
