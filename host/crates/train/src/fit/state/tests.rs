@@ -176,13 +176,6 @@ fn change_everything(state: &mut RunState) {
 
 fn change_trained(trained: &mut Trained) {
     let Trained { model, sets, optimizer, parameters, scheduler, scaler } = trained;
-    for (name, as_weights) in [("one", true), ("two", false)] {
-        let contents = SetContents::all();
-        let copy = SetAction::CopyFromModel { contents };
-        for action in [copy, SetAction::UpdateMean, SetAction::SaveAsWeights { on: as_weights }] {
-            sets.act(name, &action, model.tree(), &mut values_of(model)).unwrap();
-        }
-    }
     let optimizer = optimizer.as_mut().unwrap();
     let sgd = optimizer.config().replaced_by("sgd", BTreeMap::from([("momentum".to_owned(), 0.9)])).unwrap();
     optimizer.replace(sgd).unwrap();
@@ -196,6 +189,16 @@ fn change_trained(trained: &mut Trained) {
     scheduler.start(optimizer.groups_mut()).unwrap();
     scheduler.on_epoch_end(optimizer.groups_mut(), 0).unwrap();
     scaler.as_mut().unwrap().restore(&SavedScaler { scale: 1024.0, good_steps: 7 }).unwrap();
+    for (name, as_weights) in [("one", true), ("two", false)] {
+        let contents = SetContents::all();
+        let copy = SetAction::CopyFromModel { contents };
+        for action in [copy, SetAction::UpdateMean, SetAction::SaveAsWeights { on: as_weights }] {
+            sets.act(name, &action, model.tree(), &mut values_of(model)).unwrap();
+        }
+    }
+    // What trains is another value than its copies.
+    let moved = |tensor: &Tensor| drop(tensor.shallow_clone().f_add_scalar_(0.5).unwrap());
+    tch::no_grad(|| parameters.iter().for_each(|(_, tensor)| moved(tensor)));
 }
 
 /// A checkpoint as text and numbers. Random numbers are left out: other tests of this process draw some, too.
