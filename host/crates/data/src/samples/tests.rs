@@ -280,7 +280,7 @@ fn keys_that_nobody_has_or_that_do_not_fit_the_samples_are_refused() {
         ("bucket = true", &Form::Texts, "a tokenizer.json"),
         ("max_length = 1\ntokenizer = \"t\"", &Form::Texts, "at least 2"),
     ] {
-        let error = dealt(lines, form).err().expect("refused").to_string();
+        let error = dealt(lines, form).expect_err("refused").to_string();
         assert!(error.contains(words), "{lines}: {error}");
     }
     assert!(read("kind = \"plugin\"").unwrap_err().to_string().contains("`data.id`"));

@@ -50,7 +50,7 @@ fn a_safetensors_header_that_names_a_tensor_twice_is_refused() {
         r#""a":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]}}"#
     )
     .as_bytes();
-    let file = [&(header.len() as u64).to_le_bytes(), &header[..], &[0; 24]].concat();
+    let file = [&(header.len() as u64).to_le_bytes(), header, &[0; 24]].concat();
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("twice.safetensors");
     std::fs::write(&path, file).expect("written");
