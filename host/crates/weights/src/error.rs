@@ -67,8 +67,8 @@ pub enum WeightsError {
 
     /// Nothing of the file would be loaded: what was asked for leaves everything out.
     #[error(
-        "{}: no tensor of it is loaded: `ignore`, `strict = false` or the other keys of the weights leave all \
-         of them out, and the model's {tensors} tensors would keep their initial values. Leave `weights` out \
+        "{}: no tensor of it is loaded: `ignore`, `strict = false` or other keys of the weights leave all of \
+         them out, and the model's {tensors} tensors would keep their initial values. Leave `weights` out \
          where that is meant; else ignore less, and the error names what does not fit",
         shown(path)
     )]
