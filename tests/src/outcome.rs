@@ -33,7 +33,11 @@ impl Outcome {
         let mut outcome: Vec<(String, Vec<u8>)> =
             tensors.iter().map(|name| Ok(((*name).to_owned(), read(name)?))).collect::<io::Result<_>>()?;
         let mut state: Value = serde_json::from_slice(&read("checkpoints/last/state.json")?)?;
-        for (name, key) in [(metrics, "/records/metrics"), (groups, "/records/groups")] {
+        let confusion = "confusion.jsonl";
+        let files =
+            [(metrics, "/records/metrics"), (groups, "/records/groups"), (confusion, "/records/confusion")];
+        let is_there = |name: &str| name != confusion || run_dir.join(name).exists();
+        for (name, key) in files.into_iter().filter(|(name, _)| is_there(name)) {
             let records = read(name)?;
             if let Some(length) = state.pointer_mut(key) {
                 *length = records_until(length, &records);

@@ -9,7 +9,7 @@ fn a_file_alone_shows_ids_versions_and_parameters() {
     let text = Run::new("").host(["--plugin", &file]).succeeded().stdout;
     for expected in [
         "thaw-backbone-finetuning 1.0.0",
-        "plugin-api  1.2.0",
+        &format!("plugin-api  {}", thaw_plugin_api::VERSION),
         "rustc ",
         "libtorch    not used",
         "strategy backbone-finetuning",

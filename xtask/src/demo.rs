@@ -64,6 +64,9 @@ pub struct Args {
     /// Which demo
     #[arg(default_value = "emoji-vision", value_parser = names())]
     name: String,
+    /// Build as `cargo xtask test` builds, for what it can use afterwards: a slower program, sooner
+    #[arg(long)]
+    dev: bool,
     /// Prepare data and weights, then stop
     #[arg(long)]
     prepare_only: bool,
@@ -86,14 +89,20 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     if args.prepare_only {
         return Ok(ExitCode::SUCCESS);
     }
-    stage("Building the program and the plugins in release (minutes the first time)", || {
-        workspace.build_host_and_plugins(Profile::Release)
-    })?;
+    let profile = if args.dev { Profile::Dev } else { Profile::Release };
+    match profile {
+        Profile::Dev => stage("Building the workspace", || workspace.build_all(profile)),
+        Profile::Release => {
+            stage("Building the program and the plugins in release (minutes the first time)", || {
+                workspace.build_host_and_plugins(profile)
+            })
+        }
+    }?;
     // An interrupt is the program's to handle: it writes a checkpoint. We wait for it.
     signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false))).context("cannot handle SIGINT")?;
     let runs = format!("runs/{}-{}", demo.name(), now());
     for (position, command) in demo.commands(&runs).into_iter().enumerate() {
-        let mut host = workspace.program(Profile::Release, "host");
+        let mut host = workspace.program(profile, "host");
         host.args(command.split(' '));
         if position == 0 {
             host.args(&args.fit);

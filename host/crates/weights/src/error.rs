@@ -65,6 +65,20 @@ pub enum WeightsError {
         reason: String,
     },
 
+    /// Nothing of the file would be loaded: what was asked for leaves everything out.
+    #[error(
+        "{}: no tensor of it is loaded: `ignore`, `strict = false` or other keys of the weights leave all of \
+         them out, and the model's {tensors} tensors would keep their initial values. Leave `weights` out \
+         where that is meant; else ignore less, and the error names what does not fit",
+        shown(path)
+    )]
+    NothingLoads {
+        /// The file.
+        path: PathBuf,
+        /// Tensors of the model.
+        tensors: usize,
+    },
+
     /// A TorchScript archive: code and weights in one.
     #[error(
         "{}: this is a TorchScript archive (torch.jit.save), not a state dict; train it with `[model] id = \

@@ -137,7 +137,11 @@ pub fn plan_pretrained(
     config: &WeightsConfig,
     pretrained: &PretrainedNames,
 ) -> Result<LoadPlan, WeightsError> {
-    matched(Places::new(model, file, config, pretrained, Reading::Lenient)?)
+    let plan = matched(Places::new(model, file, config, pretrained, Reading::Lenient)?)?;
+    if plan.copies.is_empty() && !model.is_empty() {
+        return Err(WeightsError::NothingLoads { path: file.path().to_path_buf(), tensors: model.len() });
+    }
+    Ok(plan)
 }
 
 /// The same for a checkpoint of the model itself, which has its names as they are, and all of them.

@@ -179,3 +179,16 @@ fn what_a_terminal_obeys_is_written_out_in_every_message() {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     }
 }
+
+#[test]
+fn weights_of_which_nothing_would_load_are_refused_whatever_leaves_them_out() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("other.safetensors");
+    let tensors = [("module.w".to_owned(), Tensor::zeros([1], (Kind::Float, Device::Cpu)))];
+    write_safetensors(&path, &tensors, &BTreeMap::new(), &WriteOptions::default()).expect("written");
+    let file = read(&path).expect("it loads");
+    let model = [TensorSpec::new("v", [1], Kind::Float)];
+    let lenient = WeightsConfig { strict: false, ..WeightsConfig::new(&path) };
+    let refused = plan_load(&model, &file, &lenient).expect_err("nothing loads").to_string();
+    assert!(refused.contains("no tensor of it is loaded"), "{refused}");
+}
