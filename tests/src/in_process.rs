@@ -1,6 +1,8 @@
 //! A run on the host's library in this process, for what only a Rust program sees of it.
 
+use std::ops::Deref;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
 use thaw_plugin_api::tch::Device;
@@ -106,8 +108,24 @@ impl InProcess {
     }
 }
 
-/// A folder with run config, model and data for [`InProcess`].
-pub fn in_process(callbacks: &str) -> Run {
+/// A [`Run`] beside which no other one in this process trains: libtorch's random numbers are the process's.
+pub struct Alone {
+    run: Run,
+    _guard: MutexGuard<'static, ()>,
+}
+
+impl Deref for Alone {
+    type Target = Run;
+
+    fn deref(&self) -> &Run {
+        &self.run
+    }
+}
+
+/// A folder with run config, model and data for [`InProcess`]. Waits until the one before is gone.
+pub fn in_process(callbacks: &str) -> Alone {
+    static TRAINS: Mutex<()> = Mutex::new(());
+    let guard = TRAINS.lock().unwrap_or_else(PoisonError::into_inner);
     let data = fixtures().join("parity/bb_steplr/data.safetensors");
     let run = Run::new(&format!("{CONFIG}path = {data:?}\n{callbacks}"));
     let case = json!({
@@ -120,5 +138,5 @@ pub fn in_process(callbacks: &str) -> Run {
         ],
     });
     run.write("case.json", case.to_string());
-    run
+    Alone { run, _guard: guard }
 }

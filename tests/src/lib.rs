@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 pub use built::{build, host, plugin};
 pub use example::example;
 pub use finished::Finished;
-pub use in_process::{InProcess, in_process};
+pub use in_process::{Alone, InProcess, in_process};
 pub use live::Live;
 pub use on::On;
 pub use outcome::Outcome;
