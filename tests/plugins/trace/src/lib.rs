@@ -1,4 +1,4 @@
-//! The plugin of [`hooks`]. Tests that drive them in their own process take that file as a module: a plugin's
+//! The plugin of `hooks`. Tests that drive them in their own process take that file as a module: a plugin's
 //! library is no dependency of anything.
 
 mod hooks;
