@@ -41,7 +41,7 @@ fn config(workspace: &Workspace, plugin: &str) -> Option<String> {
     }
 }
 
-/// Checks what is built, two plugins at a time.
+/// Checks what is built, each plugin as a stage.
 pub fn check_all(workspace: &Workspace, stages: &mut Stages) -> Result<()> {
     let library = |folder: &Path, name: &str| {
         folder.join(format!("{DLL_PREFIX}{}{DLL_SUFFIX}", name.replace('-', "_")))
@@ -57,14 +57,13 @@ pub fn check_all(workspace: &Workspace, stages: &mut Stages) -> Result<()> {
             .filter(|example| example.is_plugin())
             .map(|example| (example.name(), library(&folder, &example.folder_name()))),
     );
-    let commands = plugins.into_iter().map(|(name, file)| {
+    for (name, file) in plugins {
         let mut command = workspace.program(Profile::Dev, "host");
         command.args(["plugin", "check"]).arg(file);
         if let Some(config) = config(workspace, &name) {
             command.args(["--config", &config]);
         }
-        (format!("Checking {name}"), command)
-    });
-    stages.run_side_by_side(commands.collect());
+        stages.run(&format!("Checking {name}"), || succeed(&mut command));
+    }
     Ok(())
 }

@@ -32,6 +32,21 @@ pub struct Options {
     pub all: bool,
 }
 
+/// All checks on all ids, one at a time.
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            only: Vec::new(),
+            ids: Vec::new(),
+            config: Value::Object(serde_json::Map::new()),
+            timeout: None,
+            jobs: 1,
+            all: false,
+        }
+    }
+}
+
 /// A check that was run.
 #[derive(Clone)]
 pub struct Checked {
