@@ -15,9 +15,9 @@
 //!
 //! | attribute of the type | meaning |
 //! |---|---|
-//! | `check = PATH` | a `fn(&mut Self) -> Result<()>`, called when all keys are read; a [`ConfigError`] names a key |
+//! | `check = PATH` | a `fn(&mut Self) -> Result<()>`, called at the end; a [`ConfigError`] names a key |
 //! | `default` | `impl Default` of the keys' defaults; where no key is required, the table may be left out |
-//! | `tag = "KEY"` | of an enum: the key that says which variant; each has its own keys, or is `Name(Table)` |
+//! | `tag = "KEY"` | of an enum: the key that says which variant; each has keys of its own or a table |
 //! | `short = FIELD` | the value of this key alone may stand for the table |
 //! | `definition = "NAME"` | the schema is written once, under this name: for a type that holds itself |
 //! | `through = TYPE` | is read and written as that type; `From` makes both of one another |
@@ -53,10 +53,6 @@
 //! assert!(error.contains("unknown key `gamma`"), "{error}");
 //! ```
 //!
-//! A `PathBuf` names a file or folder: relative ones start at the working directory. A file that a model's
-//! configuration names is copied into the run and its checkpoints, which then need the original no more; a
-//! strategy's or callback's is not.
-//!
 //! ```
 //! use thaw_plugin_api::prelude::*;
 //!
@@ -84,6 +80,7 @@
 //! }
 //! ```
 
+mod by_group;
 mod error;
 #[cfg(feature = "expression")]
 mod expression;
@@ -93,6 +90,7 @@ mod range;
 mod schema;
 mod with_serde;
 
+pub use by_group::ByGroup;
 #[doc(hidden)]
 pub use error::Fault;
 pub use error::{ConfigError, Key};

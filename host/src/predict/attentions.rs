@@ -22,7 +22,7 @@ const INPUTS: [&str; 2] = ["input_ids", "attention_mask"];
 ///
 /// | tensor | shape | |
 /// | --- | --- | --- |
-/// | `attentions.0`, … | `[samples, heads, tokens, tokens]`, f32 | a layer each: what a token (row) takes from each |
+/// | `attentions.0`, … | `[samples, heads, tokens, tokens]`, f32 | what a token (row) takes of all |
 /// | `input_ids` | `[samples, tokens]`, i64 | the tokens |
 /// | `attention_mask` | `[samples, tokens]`, i64 | 1 for a token, 0 for padding |
 ///

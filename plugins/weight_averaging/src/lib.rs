@@ -6,7 +6,7 @@ mod ema;
 mod swa;
 
 pub use ema::Ema;
-pub use swa::{Anneal, Rates, Start, Swa};
+pub use swa::{Anneal, Start, Swa};
 #[cfg(feature = "export")]
 use thaw_plugin_api::export_plugin;
 

@@ -1,13 +1,14 @@
 //! Stochastic weight averaging.
 
-mod numbers;
+mod start;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
-pub use numbers::{Rates, Start};
+pub use start::Start;
+use thaw_plugin_api::config::ByGroup;
 use thaw_plugin_api::context::Stage;
 use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::serde_json::json;
@@ -46,7 +47,7 @@ impl Anneal {
 pub struct Swa {
     /// The rate to anneal to: one for all groups, or a list by group.
     #[config(range = 0.0..)]
-    pub swa_lrs: Rates,
+    pub swa_lrs: ByGroup,
     /// The epoch to begin with: below 1 a share of the run's epochs, else its number, from 1.
     #[config(default = Start(0.8), range = 0.0..)]
     pub swa_epoch_start: Start,
@@ -81,12 +82,23 @@ impl Swa {
         self.swa_epoch_start.check()
     }
 
+    /// Compares a list of rates with the groups that there are.
+    fn check_count(&self, groups: usize) -> Result<()> {
+        match &self.swa_lrs {
+            ByGroup::Each(rates) if rates.len() != groups => Err(Error::of(
+                ErrorKind::Config,
+                format_args!("`swa_lrs` has {} rates, the optimizer {groups} groups", rates.len()),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Notes the rates, and takes the run's scheduler out of the way.
     fn begin(&mut self, context: &mut Context) -> Result<()> {
         let groups = context.optimizer()?.groups();
         let count = groups.len();
         self.rates_before = groups.iter().map(|group| (group.name.clone(), group.lr)).collect();
-        self.swa_lrs.check_count(count)?;
+        self.check_count(count)?;
         self.first_epoch = Some(context.epoch());
         context.restart_scheduler(Some(&json!({ "id": "constant" })), None, None)
     }
@@ -101,7 +113,7 @@ impl Swa {
         let share = self.annealing_strategy.share(t);
         for (index, group) in context.optimizer()?.groups_mut().iter_mut().enumerate() {
             let before = *self.rates_before.entry(group.name.clone()).or_insert(group.lr);
-            group.lr = self.swa_lrs.at(index) * share + before * (1.0 - share);
+            group.lr = self.swa_lrs.at(index).unwrap_or_default() * share + before * (1.0 - share);
         }
         Ok(())
     }

@@ -28,7 +28,7 @@
 //! | source | what is read |
 //! | --- | --- |
 //! | `.safetensors`, alone or as shards under `*.index.json` | mapped into memory |
-//! | `.pt` `.pth` `.bin` `.ckpt`, zip or legacy | the state dict: alone, under `state_dict`, `model`, …, or a module's |
+//! | `.pt` `.pth` `.bin` `.ckpt`, zip or legacy | the state dict: alone, under `model`, …, or a module's |
 //! | a Thaw run or checkpoint directory, a Hugging Face model directory | the weights in it |
 //! | `hf://org/name[@revision][/file]` | the file through the local Hugging Face cache |
 //!

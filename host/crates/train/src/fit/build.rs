@@ -20,8 +20,7 @@ use self::data::start_of;
 use self::plugins::{place, start_from_weights};
 use super::classes;
 use super::events::{
-    ConfusionRecords, Ending, EventKind, GroupsRecords, HistoryRecords, MetricsRecords, Observer, Observers,
-    RecordsError, RunLogger, Warnings,
+    Ending, EventKind, EventRecords, HistoryRecords, Observer, Observers, RecordsError, RunLogger, Warnings,
 };
 use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
@@ -224,9 +223,9 @@ fn with_records(
     let records = || -> Result<[Box<dyn Observer>; 4], RecordsError> {
         let folder = run_dir.path();
         Ok([
-            Box::new(MetricsRecords::open(folder)?),
-            Box::new(GroupsRecords::open(folder)?),
-            Box::new(ConfusionRecords::open(folder)?),
+            Box::new(EventRecords::metrics(folder)?),
+            Box::new(EventRecords::groups(folder)?),
+            Box::new(EventRecords::confusion(folder)?),
             Box::new(HistoryRecords::open(folder)?),
         ])
     };

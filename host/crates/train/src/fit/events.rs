@@ -71,7 +71,7 @@ pub use kinds::{
 };
 pub use loggers::RunLogger;
 pub use observers::Observers;
-pub use records::{ConfusionRecords, GroupsRecords, HistoryRecords, MetricsRecords, RecordsError};
+pub use records::{EventRecords, HistoryRecords, RecordsError};
 use serde_json::Value;
 use thaw_plugin_api::context::Progress;
 use time::OffsetDateTime;

@@ -6,7 +6,8 @@ mod numbers;
 
 pub use combined::{Chained, Sequential, Warmup};
 pub use cycles::{Anneal, Cyclic, CyclicMode, OneCycle};
-pub use numbers::{ByGroup, Factor};
+pub use numbers::Factor;
+pub use thaw_plugin_api::config::ByGroup;
 use thaw_plugin_api::config::{Config, ConfigError, above_to};
 use thaw_plugin_api::monitor::{self, Mode};
 

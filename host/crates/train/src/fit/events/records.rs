@@ -8,14 +8,13 @@ mod file;
 mod groups;
 mod history;
 mod metrics;
+mod of_events;
 
 use std::io;
 use std::path::PathBuf;
 
-pub use confusion::ConfusionRecords;
-pub use groups::GroupsRecords;
 pub use history::HistoryRecords;
-pub use metrics::MetricsRecords;
+pub use of_events::EventRecords;
 use serde_json::{Map, Value, json};
 use time::macros::format_description;
 

@@ -2,58 +2,32 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::file::RecordFile;
+use super::of_events::{EventRecords, Record};
 use super::{RecordsError, stamped};
-use crate::fit::events::{Asked, Event, EventKind, Observer, ObserverError};
+use crate::fit::events::{Asked, Event, EventKind};
 use crate::run_dir::CONFUSION;
 
-/// Writes a record for every validation of a classification, those of the sanity check left out: `classes`,
-/// how many there are, and `counts` of every pair that there is: class, predicted class, samples.
-pub struct ConfusionRecords(RecordFile);
-
-impl ConfusionRecords {
-    /// Opens the file in a run directory, to go on at its end.
+impl EventRecords {
+    /// A record for every validation of a classification, those of the sanity check left out: `classes`, how
+    /// many there are, and `counts` of every pair that there is: class, predicted class, samples.
     ///
     /// # Errors
-    /// It cannot be opened.
-    pub fn open(run_dir: &Path) -> Result<Self, RecordsError> {
-        Ok(Self(RecordFile::open(run_dir.join(CONFUSION))?))
+    /// The file cannot be opened.
+    pub fn confusion(run_dir: &Path) -> Result<Self, RecordsError> {
+        Self::open("confusion", run_dir, CONFUSION, record)
     }
 }
 
-impl Observer for ConfusionRecords {
-    fn name(&self) -> &str {
-        "confusion"
+fn record(event: &Event<'_>) -> Record {
+    let EventKind::Validated(validated) = &event.kind else { return Ok(None) };
+    if validated.asked == Asked::BySanityCheck || validated.confusion.classes == 0 {
+        return Ok(None);
     }
-
-    fn on_event(&mut self, event: &Event<'_>) -> Result<(), ObserverError> {
-        match &event.kind {
-            EventKind::Resumed { .. } => self.0.go_back(),
-            EventKind::Validated(validated)
-                if validated.asked != Asked::BySanityCheck && validated.confusion.classes > 0 =>
-            {
-                let mut record = stamped(event);
-                let counts: Vec<_> = validated.confusion.counts().collect();
-                record.insert("classes".to_owned(), json!(validated.confusion.classes));
-                record.insert("counts".to_owned(), json!(counts));
-                self.0.append(record)
-            }
-            EventKind::EpochEnded { .. } | EventKind::RunEnded(_) => self.0.flush(),
-            _ => Ok(()),
-        }
-    }
-
-    fn flush(&mut self) -> Result<(), ObserverError> {
-        self.0.flush()
-    }
-
-    fn save(&mut self) -> Result<Value, ObserverError> {
-        self.0.save()
-    }
-
-    fn resume(&mut self, saved: &Value) -> Result<(), ObserverError> {
-        self.0.resume(saved)
-    }
+    let mut record = stamped(event);
+    let counts: Vec<_> = validated.confusion.counts().collect();
+    record.insert("classes".to_owned(), json!(validated.confusion.classes));
+    record.insert("counts".to_owned(), json!(counts));
+    Ok(Some(record))
 }

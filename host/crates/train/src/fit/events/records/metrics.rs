@@ -2,59 +2,32 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::file::RecordFile;
+use super::of_events::{EventRecords, Record};
 use super::{RecordsError, stamped};
-use crate::fit::events::{Event, EventKind, Observer, ObserverError};
+use crate::fit::events::{Event, EventKind};
 use crate::run_dir::METRICS;
 
-/// Writes a record for every [`EventKind::Logged`].
-pub struct MetricsRecords(RecordFile);
-
-impl MetricsRecords {
-    /// Opens the file in a run directory, to go on at its end.
+impl EventRecords {
+    /// A record for every [`EventKind::Logged`].
     ///
     /// # Errors
-    /// It cannot be opened.
-    pub fn open(run_dir: &Path) -> Result<Self, RecordsError> {
-        Ok(Self(RecordFile::open(run_dir.join(METRICS))?))
+    /// The file cannot be opened.
+    pub fn metrics(run_dir: &Path) -> Result<Self, RecordsError> {
+        Self::open("metrics", run_dir, METRICS, record)
     }
 }
 
-impl Observer for MetricsRecords {
-    fn name(&self) -> &str {
-        "metrics"
+fn record(event: &Event<'_>) -> Record {
+    let EventKind::Logged(metrics) = event.kind else { return Ok(None) };
+    let mut record = stamped(event);
+    if let Some(batch) = metrics.batch {
+        record.insert("batch".to_owned(), json!(batch));
     }
-
-    fn on_event(&mut self, event: &Event<'_>) -> Result<(), ObserverError> {
-        match event.kind {
-            EventKind::Resumed { .. } => self.0.go_back(),
-            EventKind::Logged(metrics) => {
-                let mut record = stamped(event);
-                if let Some(batch) = metrics.batch {
-                    record.insert("batch".to_owned(), json!(batch));
-                }
-                for (name, value) in &metrics.values {
-                    // NaN and infinities are null: JSON has none.
-                    record.insert(name.clone(), json!(value));
-                }
-                self.0.append(record)
-            }
-            EventKind::EpochEnded { .. } | EventKind::RunEnded(_) => self.0.flush(),
-            _ => Ok(()),
-        }
+    for (name, value) in &metrics.values {
+        // NaN and infinities are null: JSON has none.
+        record.insert(name.clone(), json!(value));
     }
-
-    fn flush(&mut self) -> Result<(), ObserverError> {
-        self.0.flush()
-    }
-
-    fn save(&mut self) -> Result<Value, ObserverError> {
-        self.0.save()
-    }
-
-    fn resume(&mut self, saved: &Value) -> Result<(), ObserverError> {
-        self.0.resume(saved)
-    }
+    Ok(Some(record))
 }
