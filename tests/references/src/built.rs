@@ -19,6 +19,8 @@ pub struct Built {
     tensors: Vec<(String, Tensor)>,
     positions: HashMap<String, usize>,
     device: Device,
+    /// Of its float tensors.
+    kind: Kind,
 }
 
 impl Built {
@@ -40,7 +42,7 @@ impl Built {
         let description = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         let tensors: Vec<(String, Tensor)> = Tensors::from(raw.tensors()).into_iter().collect();
         let positions = tensors.iter().enumerate().map(|(index, (name, _))| (name.clone(), index)).collect();
-        Ok(Self { raw, description, tensors, positions, device: Device::Cpu })
+        Ok(Self { raw, description, tensors, positions, device: Device::Cpu, kind: Kind::Float })
     }
 
     /// The same model on a device; inputs and labels follow it.
@@ -55,6 +57,23 @@ impl Built {
         }
         self.device = device;
         Ok(self)
+    }
+
+    /// Computes in `kind` from here on: float parameters, buffers and inputs are converted, as
+    /// `nn.Module.to(dtype)` does.
+    ///
+    /// # Errors
+    /// A tensor cannot be converted.
+    pub(crate) fn convert(&mut self, kind: Kind) -> Result<(), String> {
+        let _guard = tch::no_grad_guard();
+        for (name, tensor) in &mut self.tensors {
+            if tensor.kind() == self.kind {
+                let converted = tensor.f_to_kind(kind).and_then(|converted| tensor.f_set_data(&converted));
+                converted.map_err(|error| format!("converting `{name}` to {kind:?}: {error}"))?;
+            }
+        }
+        self.kind = kind;
+        Ok(())
     }
 
     /// Where the model is.
@@ -142,9 +161,14 @@ impl Built {
     /// # Errors
     /// The model refuses the inputs.
     pub fn run_stages(&mut self, from: usize, to: usize, inputs: Tensors) -> Result<Tensors, String> {
-        let inputs = inputs.into_iter().map(|(name, tensor)| (name, tensor.to_device(self.device)));
-        let inputs: Tensors = inputs.collect();
+        let inputs: Tensors = inputs.into_iter().map(|(name, tensor)| (name, self.input(&tensor))).collect();
         self.raw.run_stages(from, to, inputs.into()).into_result().map(Tensors::from).map_err(message)
+    }
+
+    /// An input where the model is, and as it computes.
+    pub(crate) fn input(&self, tensor: &Tensor) -> Tensor {
+        let tensor = tensor.to_device(self.device);
+        if tensor.is_floating_point() { tensor.to_kind(self.kind) } else { tensor }
     }
 
     /// Compares names, order, shapes and kinds with the reference's `state_dict` and `modules`.

@@ -25,11 +25,22 @@ impl Built {
         self.check_step(reference, "train")
     }
 
-    /// A step in the present modes, compared with `key` of the reference. No gradient stays behind.
+    /// A step in the present modes, compared with `key` of the reference, in float64 where it was recorded so.
+    /// No gradient stays behind.
     ///
     /// # Errors
     /// The first value that differs.
     pub fn check_step(&mut self, reference: &Reference, key: &str) -> Outcome {
+        if reference.json()[key]["dtype"] != "float64" {
+            return self.check_step_as_it_is(reference, key);
+        }
+        self.convert(Kind::Double)?;
+        let outcome = self.check_step_as_it_is(reference, key);
+        self.convert(Kind::Float)?;
+        outcome
+    }
+
+    fn check_step_as_it_is(&mut self, reference: &Reference, key: &str) -> Outcome {
         let theirs = &reference.json()[key];
         let tolerance = |what: &str| theirs["tolerance"][what].as_f64().unwrap_or(1e-4);
         let mut deviation = Deviation::default();
@@ -132,7 +143,7 @@ impl Built {
     /// # Errors
     /// The model refuses the inputs.
     pub fn loss(&mut self, inputs: Tensors, labels: Option<&Tensor>) -> Result<Tensor, String> {
-        let target = inputs.first().map_err(|error| error.to_string())?.to_device(self.device());
+        let target = self.input(inputs.first().map_err(|error| error.to_string())?);
         let outputs = self.forward(inputs)?;
         let output = outputs.first().map_err(|error| error.to_string())?;
         let loss = match labels {
