@@ -125,6 +125,20 @@ fn losses_and_weights_are_those_without_the_cache() {
 }
 
 #[test]
+fn the_report_says_in_which_epochs_training_starts_where() {
+    let run = perceptron("");
+    run.fit(&[]).succeeded();
+    let page = std::fs::read_to_string(run.run_dir().join("report.html")).unwrap();
+    for mark in [
+        "epoch 1: training starts after `backbone` (1 of 2 stages computed once)",
+        "epoch 3: training starts from the samples",
+    ] {
+        assert!(page.contains(mark), "{mark} in {page}");
+    }
+    assert!(!page.contains("frozen_cache</"), "a count of stages is no curve: {page}");
+}
+
+#[test]
 fn limited_batches_and_batches_left_out_are_the_same_ones() {
     let run = perceptron("");
     let limits = ["trainer.limit_train_batches=4", "trainer.limit_val_batches=2", "data.drop_last=true"];

@@ -35,7 +35,8 @@ fn grid(id: &str, title: &str, charts: &[String]) -> String {
 /// Metrics without what says whether they are of training or of validation, `loss` first.
 fn families(run: &Run) -> Vec<String> {
     let mut families: Vec<String> = Vec::new();
-    for name in run.epoch_metrics() {
+    // Which stages were left out stands in the thaw chart.
+    for name in run.epoch_metrics().into_iter().filter(|name| !name.ends_with("frozen_cache")) {
         let family = name.strip_prefix("train_").or_else(|| name.strip_prefix("val_")).unwrap_or(name);
         if families.iter().all(|known| known != family) {
             families.push(family.to_owned());

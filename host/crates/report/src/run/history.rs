@@ -50,6 +50,20 @@ pub enum What {
         #[serde(default)]
         gpu_memory: Option<u64>,
     },
+    /// Passes over a split start from what frozen stages gave, or again from the samples.
+    FrozenCache {
+        /// `train` or `val`.
+        split: String,
+        /// The last stage that is left out; none where they start from the samples.
+        #[serde(default)]
+        after: Option<String>,
+        /// How many stages are left out.
+        #[serde(default)]
+        cut: usize,
+        /// How many the model has.
+        #[serde(default)]
+        stages: usize,
+    },
     /// A checkpoint is on disk.
     CheckpointWritten {
         /// Seconds that it took.

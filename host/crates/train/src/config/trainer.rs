@@ -88,7 +88,7 @@ pub struct TrainerConfig {
     #[config(range = 1..)]
     pub threads: Option<usize>,
     /// Whether what frozen stages of the model give for a sample is computed once, and epochs start from it.
-    #[config(default = FrozenCache::Off)]
+    #[config(default = FrozenCache::Auto)]
     pub frozen_cache: FrozenCache,
     /// MiB of memory that this may take for training, and as many for validation; what needs more goes into
     /// a file as a whole.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use tch::Device;
+use thaw_data::Split;
 use thaw_plugin_api::abi::torch_versions;
 use thaw_plugin_api::module_tree::{Module, ModuleTree};
 
@@ -14,11 +15,11 @@ use self::machine::Machine;
 use self::timing::Timing;
 use super::file::RecordFile;
 use super::{RecordsError, stamped};
-use crate::fit::events::{Ending, Event, EventKind, Observer, ObserverError, RunStarted};
+use crate::fit::events::{CacheStart, Ending, Event, EventKind, Observer, ObserverError, RunStarted};
 use crate::run_dir::HISTORY;
 
 /// Writes a record for each start of a run's process (`started`), for what an epoch took (`epoch_ended`), for
-/// checkpoints, warnings, and the end. Unlike other records they are not cut where a checkpoint goes on.
+/// where passes start from once frozen stages are computed ahead, checkpoints, warnings, and the end. Unlike other records they are not cut where a checkpoint goes on.
 pub struct HistoryRecords {
     file: RecordFile,
     /// Records of a run that may still be refused.
@@ -85,6 +86,9 @@ impl Observer for HistoryRecords {
                 self.append(event, "epoch_ended", Value::Object(values))?;
                 self.file.flush()
             }
+            EventKind::FrozenCache { split, start } => {
+                self.append(event, "frozen_cache", frozen_cache(*split, start))
+            }
             EventKind::CheckpointWritten(written) => {
                 self.append(event, "checkpoint_written", json!({ "name": written.name, "took": took }))
             }
@@ -138,6 +142,17 @@ fn modules(tree: &ModuleTree) -> Vec<Value> {
         })
     };
     tree.modules().iter().filter(counts).map(module).collect()
+}
+
+fn frozen_cache(split: Split, start: &CacheStart<'_>) -> Value {
+    let split = if split == Split::Train { "train" } else { "val" };
+    match start {
+        CacheStart::Stage { after, cut, stages, bytes, is_on_disk, seconds } => json!({
+            "split": split, "after": after, "cut": cut, "stages": stages, "bytes": bytes,
+            "on_disk": is_on_disk, "took": seconds,
+        }),
+        CacheStart::Samples { reason } => json!({ "split": split, "reason": reason }),
+    }
 }
 
 fn ended(ending: Ending<'_>) -> Value {
