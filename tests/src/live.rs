@@ -56,6 +56,13 @@ impl Live {
         self.child.kill().expect("a process of this test can be ended");
     }
 
+    /// Ends it and all that it started, at once. It has to be the leader of a process group.
+    pub fn kill_group(&self) {
+        let group = format!("-{}", self.child.id());
+        let sent = Command::new("kill").args(["-KILL", "--", &group]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "a process group of this test can be ended");
+    }
+
     /// Waits for its end; its stdin has none to say any more.
     pub fn finish(mut self) -> Finished {
         drop(self.child.stdin.take());

@@ -13,6 +13,7 @@ mod libtorch;
 mod lint;
 mod pip;
 mod publish;
+mod readers;
 mod references;
 mod stage;
 mod test;
@@ -75,6 +76,9 @@ enum Command {
         /// A folder of pairs [default: $THAW_EXPORTED_FIXTURES, else tests/fixtures/exported]
         dir: Option<PathBuf>,
     },
+    /// Let TensorBoard, MLflow and a browser read runs, and compare architectures that torch.export writes; needs
+    /// Chromium
+    Readers(readers::Args),
     /// Kill runs, let system calls fail, damage checkpoints and mutate files: the program has to come through
     Torture(torture::Args),
     /// Build the guide, docs/, into target/book with mdBook
@@ -138,6 +142,7 @@ fn run_in(workspace: &Workspace, command: Command, libtorch: &Path) -> anyhow::R
             references::run(workspace, References::Models, dir)
         }
         Command::Exported { dir } => references::run(workspace, References::Exported, dir),
+        Command::Readers(args) => readers::run(workspace, &args),
         Command::Torture(args) => torture::run(workspace, &args),
         Command::Book => book::run(workspace),
         Command::GpuBundle(args) => gpu_bundle::run(workspace, &args),

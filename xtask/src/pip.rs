@@ -48,7 +48,7 @@ pub fn install(requirements: &[&str], folder: &Path) -> Result<()> {
 }
 
 /// The Python to run, with pip.
-fn python() -> Result<std::ffi::OsString> {
+pub fn python() -> Result<std::ffi::OsString> {
     let python = env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     let name = python.to_string_lossy().into_owned();
     let output = Command::new(&python).args(["-m", "pip", "--version"]).output();

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Loads what `host export` wrote into PyTorch's own model, with strict=True.
 
-    python3 tests/load_in_pytorch.py model.safetensors torchvision resnet18 num_classes=9
-    python3 tests/load_in_pytorch.py model.safetensors transformers BertForSequenceClassification num_labels=3 vocab_size=30522
-    python3 tests/load_in_pytorch.py model.safetensors timm tf_efficientnet_lite0 num_classes=9
-    python3 tests/load_in_pytorch.py model.safetensors efficientnet_lite_pytorch EfficientNet.from_name "'efficientnet-lite0'"
-    python3 tests/load_in_pytorch.py model.safetensors torchscript my_module.pt
+    python3 tests/readers/load_in_pytorch.py model.safetensors torchvision resnet18 num_classes=9
+    python3 tests/readers/load_in_pytorch.py model.safetensors transformers BertForSequenceClassification num_labels=3 vocab_size=30522
+    python3 tests/readers/load_in_pytorch.py model.safetensors timm tf_efficientnet_lite0 num_classes=9
+    python3 tests/readers/load_in_pytorch.py model.safetensors efficientnet_lite_pytorch EfficientNet.from_name "'efficientnet-lite0'"
+    python3 tests/readers/load_in_pytorch.py model.safetensors torchscript my_module.pt
 
 The second argument names where the model comes from: torchvision.models, transformers (the rest of the arguments are its
 configuration's), timm, a TorchScript file, or any module to import a class or function from. `name=value` are keyword arguments, as

@@ -1,40 +1,20 @@
 #!/usr/bin/env python3
 """Reads a run's event files with TensorBoard's own reader, and holds them against its metrics.jsonl.
 
-    python3 tests/read_tensorboard.py runs/first [FOLDER]
+    python3 tests/readers/read_tensorboard.py runs/first [FOLDER]
 
 FOLDER is the run's `tensorboard` folder unless the logger has another `path`. Every scalar has to be there under its
 name and step, and no other; the run config has to be there as a text and as hyperparameters. Needs tensorboard; the
 program itself does not.
 """
 
-import json
-import math
 import sys
 from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 
-OF_THE_RECORD = {"step", "time", "seconds", "batch"}
-
-
-def logged(run_dir):
-    """Values by name: those of each step, in order."""
-    values = {}
-    for line in (run_dir / "metrics.jsonl").read_text().splitlines():
-        record = json.loads(line)
-        for name, value in record.items():
-            if name not in OF_THE_RECORD:
-                number = math.nan if value is None else value
-                values.setdefault(name, []).append((record["step"], number))
-    return values
-
-
-def same(expected, found):
-    if math.isnan(expected):
-        return not math.isfinite(found)
-    return math.isclose(expected, found, rel_tol=1e-6, abs_tol=1e-37)
+from records import logged, same
 
 
 def main():

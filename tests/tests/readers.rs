@@ -1,0 +1,123 @@
+//! What other programs make of a run: TensorBoard, a MLflow server, a browser. `cargo xtask readers` installs them
+//! and runs these tests; `cargo xtask test` needs none of them.
+
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use thaw_tests::{Finished, Live, Run, case, workspace};
+
+/// Two epochs with values of single batches.
+fn logged(loggers: &str) -> Run {
+    Run::new(&(case("bb_steplr") + "\n[trainer]\nmax_epochs = 2\nlog_every_n_steps = 2\n" + loggers))
+}
+
+/// The Python that has `tests/readers/requirements.txt`.
+fn python() -> Command {
+    let python = std::env::var_os("THAW_READERS_PYTHON").expect("THAW_READERS_PYTHON names a Python");
+    Command::new(python)
+}
+
+fn script(name: &str) -> PathBuf {
+    workspace().join("tests/readers").join(name)
+}
+
+/// Runs a script of `tests/readers` in a run's folder.
+fn read(run: &Run, name: &str, arguments: &[&str]) -> Finished {
+    let mut command = python();
+    command.arg(script(name)).args(arguments).current_dir(run.folder());
+    Finished::run(command).succeeded()
+}
+
+#[test]
+#[ignore = "needs TensorBoard: cargo xtask readers"]
+fn tensorboard_reads_every_value_of_a_run_and_of_one_that_goes_on() {
+    let run = logged("\n[[loggers]]\nkind = \"tensorboard\"\n");
+    run.fit(&[]).succeeded();
+    read(&run, "read_tensorboard.py", &["run"]).says("an end");
+    run.resume(&["--set", "trainer.max_epochs=3"]).succeeded();
+    read(&run, "read_tensorboard.py", &["run"]).says("an end");
+}
+
+/// A MLflow server in a folder, with all that it starts.
+struct Server {
+    process: Live,
+    uri: String,
+}
+
+impl Server {
+    fn start(run: &Run, port: u16) -> Self {
+        let store = format!("sqlite:///{}", run.folder().join("mlflow.db").display());
+        let mut command = python();
+        command
+            .args(["-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"])
+            .args(["--port", &port.to_string(), "--backend-store-uri", &store])
+            .current_dir(run.folder())
+            .process_group(0);
+        let mut process = Live::start(command);
+        process.prints("Application startup complete");
+        Self { process, uri: uri(port) }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.process.kill_group();
+    }
+}
+
+fn uri(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// A port that nobody listens at.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    listener.local_addr().expect("it has an address").port()
+}
+
+fn to_server(port: u16, experiment: &str) -> String {
+    let uri = uri(port);
+    format!("\n[[loggers]]\nkind = \"mlflow\"\ntracking_uri = \"{uri}\"\nexperiment = \"{experiment}\"\n")
+}
+
+#[test]
+#[ignore = "needs MLflow: cargo xtask readers"]
+fn a_mlflow_server_has_every_value_at_once_or_after_a_sync() {
+    let port = free_port();
+    let late = logged(&to_server(port, "late"));
+    late.fit(&[]).succeeded().says("host log sync");
+    let server = Server::start(&late, port);
+    late.host(["log", "sync", "run"]).succeeded();
+    read(&late, "read_mlflow.py", &[&server.uri, "late", "run"]);
+
+    let live = logged(&to_server(port, "live"));
+    live.fit(&[]).succeeded().does_not_say("host log sync");
+    read(&live, "read_mlflow.py", &[&server.uri, "live", "run"]);
+}
+
+#[test]
+#[ignore = "needs Chromium: cargo xtask readers"]
+fn a_browser_draws_the_report_and_has_nothing_to_say() {
+    let name = "<script>alert(1)</script>";
+    let run = Run::new(
+        "seed = 5\nplugins = [\"autoencoder\"]\n\
+         [model]\nid = \"autoencoder-classifier\"\nhidden_dim = 16\nlatent_dim = 8\nnum_classes = 2\n\
+         [data]\nkind = \"list\"\npath = \"photos/list.csv\"\nimage_size = 32\nval_split = 0.3\n\
+         batch_size = 8\nworkers = 0\n[optimizer]\nid = \"adam\"\nlr = 0.01\n[trainer]\nmax_epochs = 2\n",
+    );
+    let mut list = "path,label\n".to_owned();
+    for number in 0..24_u8 {
+        let picture = image::RgbImage::from_fn(32, 32, |x, y| {
+            image::Rgb([(x as u8).wrapping_mul(number), (y as u8).wrapping_mul(number), 9 * number])
+        });
+        picture.save(run.write(&format!("photos/{number}.png"), "")).unwrap();
+        list += &format!("{number}.png,{}\n", if number % 2 == 0 { name } else { "owl" });
+    }
+    run.write("photos/list.csv", list);
+    run.fit(&[]).succeeded();
+    let charts = ["lines=5", "thaw=1", "matrix=1", "bars=1"];
+    let report = [&["run/report.html"][..], &charts, &["--text", name, "--text", "owl"]].concat();
+    read(&run, "open_report.py", &report);
+}
