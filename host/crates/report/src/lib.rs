@@ -10,7 +10,6 @@ mod escape;
 mod observer;
 pub mod page;
 pub mod run;
-mod scores;
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +17,6 @@ pub use error::ReportError;
 pub use escape::escape;
 pub use observer::Reporter;
 pub use run::Run;
-pub use scores::{ClassScores, Scores};
 use thaw_files::durable;
 use thaw_train::run_dir::REPORT;
 

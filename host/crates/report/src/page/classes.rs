@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::section as titled;
 use crate::escape::escape;
 use crate::run::{ConfusionRecord, Run};
-use crate::scores::{ClassScores, Scores};
+use thaw_metrics::{ClassScores, Scores};
 
 /// A matrix of more classes would not be read.
 const DRAWN: usize = 30;
@@ -24,7 +24,7 @@ pub(super) fn section(run: &Run) -> String {
     let which = if of_best.is_some() { "best" } else { "last recorded" };
     let name = |class: usize| run.class_names.get(class).cloned().unwrap_or_else(|| class.to_string());
     let names: Vec<String> = (0..confusion.classes).map(name).collect();
-    let scores = Scores::of(confusion);
+    let scores = Scores::of(confusion.classes, confusion.counts.iter().copied());
     let mut html = format!(
         "<p class=\"muted\">The {which} epoch, {}: {} of {} samples of validation are right.</p>\n",
         confusion.epoch + 1,
