@@ -5,6 +5,7 @@ mod matrix;
 use std::fmt::Write as _;
 
 use super::section as titled;
+use crate::chart::reliability;
 use crate::escape::escape;
 use crate::run::{ConfusionRecord, Run};
 use thaw_metrics::{ClassScores, Scores};
@@ -36,6 +37,7 @@ pub(super) fn section(run: &Run) -> String {
         html += &matrix::figure(confusion, &names, &scores);
     }
     html += &confusions(confusion, &names);
+    html += &confusion.calibration().map_or_else(String::new, |calibration| reliability(&calibration));
     html += "</div>\n";
     html += &table(&names, &scores);
     titled("classes", "Classes", &html)

@@ -167,8 +167,8 @@ impl Validating for Fit {
         self.now.validation_loss = evaluation.metrics.mean("val_loss");
         self.state.measured.known_metrics.extend(evaluation.metrics.means().map(|(name, _)| name.to_owned()));
         let (metrics, classes) = (&evaluation.metrics, &evaluation.classes);
-        let confusion = &evaluation.confusion;
-        let validated = Validated { asked: asked(pass), metrics, classes, confusion };
+        let (confusion, calibration) = (&evaluation.confusion, &evaluation.calibration);
+        let validated = Validated { asked: asked(pass), metrics, classes, confusion, calibration };
         self.observers.tell(&self.state.position.progress, EventKind::Validated(validated))?;
         if !matches!(pass, Pass::SanityCheck(_)) {
             for (name, mean) in evaluation.metrics.means() {
