@@ -13,6 +13,7 @@ mod plugin;
 mod predict;
 mod report;
 mod run_plugins;
+mod runs;
 mod schema;
 mod session;
 mod split;
@@ -86,6 +87,8 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// Writes the report of a run, live or over: curves, what trained when, classes, config.
     Report(report::ReportArgs),
+    /// Lists the runs of a folder, or compares some.
+    Runs(runs::RunsArgs),
     /// Does what loggers of a run left undone.
     Log(log::LogArgs),
     /// Replaces the strategy of a live run at its next epoch.
@@ -115,6 +118,7 @@ pub fn main() -> u8 {
         Some(Command::Plan(args)) => plan::run(&cli.options, args),
         Some(Command::Schema(args)) => schema::run(&cli.options, &args),
         Some(Command::Report(args)) => report::run(&cli.options, &args),
+        Some(Command::Runs(args)) => runs::run(&cli.options, &args),
         Some(Command::Log(args)) => log::run(args),
         Some(Command::Swap(args)) => swap::run(&cli.options, args),
         Some(Command::Plugin(args)) => plugin::run(&cli.options, args),

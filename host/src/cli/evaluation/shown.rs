@@ -7,6 +7,7 @@ use thaw_metrics::CONFIDENCE;
 
 use super::uncertainty::Uncertainty;
 use crate::cli::classes;
+use thaw_report::number;
 use thaw_train::fit::Evaluation;
 
 /// An evaluation to be shown.
@@ -25,7 +26,7 @@ impl Shown<'_> {
     /// The checkpoint, a line per metric, and a line per class.
     pub(super) fn lines(&self) -> Vec<String> {
         let metrics = self.evaluation.metrics.means().map(|(name, mean)| match self.interval(name) {
-            Some((low, high)) => format!("{name} {mean}  ({low} to {high})"),
+            Some((low, high)) => format!("{name} {mean}  ({} to {})", number(low), number(high)),
             None => format!("{name} {mean}"),
         });
         let classes = classes::table(&self.evaluation.classes, |index| self.name(index));
