@@ -1,12 +1,14 @@
 //! The command line: options, commands, exit codes.
 
 mod classes;
+mod completions;
 mod evaluation;
 mod export;
 mod find_lr;
 mod fit;
 mod log;
 mod logging;
+mod man;
 mod outputs;
 mod plan;
 mod plugin;
@@ -95,6 +97,10 @@ enum Command {
     Swap(swap::SwapArgs),
     /// Writes, checks, pins, lists and shows plugins.
     Plugin(plugin::PluginArgs),
+    /// Prints what a shell completes commands and options with.
+    Completions(completions::CompletionsArgs),
+    /// Writes manual pages.
+    Man(man::ManArgs),
 }
 
 /// Runs the program; gives its exit code: 0 done, 1 the run failed, 2 usage or config, 3 a plugin was refused
@@ -121,6 +127,8 @@ pub fn main() -> u8 {
         Some(Command::Runs(args)) => runs::run(&cli.options, &args),
         Some(Command::Log(args)) => log::run(args),
         Some(Command::Swap(args)) => swap::run(&cli.options, args),
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Man(args)) => man::run(&cli.options, &args),
         Some(Command::Plugin(args)) => plugin::run(&cli.options, args),
         None if cli.options.plugins.is_empty() => return usage(),
         None => plugin::show_named(&cli.options),
