@@ -1,18 +1,21 @@
 //! The command line: options, commands, exit codes.
 
 mod classes;
+mod completions;
 mod evaluation;
 mod export;
 mod find_lr;
 mod fit;
 mod log;
 mod logging;
+mod man;
 mod outputs;
 mod plan;
 mod plugin;
 mod predict;
 mod report;
 mod run_plugins;
+mod runs;
 mod schema;
 mod session;
 mod split;
@@ -86,12 +89,18 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// Writes the report of a run, live or over: curves, what trained when, classes, config.
     Report(report::ReportArgs),
+    /// Lists the runs of a folder, or compares some.
+    Runs(runs::RunsArgs),
     /// Does what loggers of a run left undone.
     Log(log::LogArgs),
     /// Replaces the strategy of a live run at its next epoch.
     Swap(swap::SwapArgs),
     /// Writes, checks, pins, lists and shows plugins.
     Plugin(plugin::PluginArgs),
+    /// Prints what a shell completes commands and options with.
+    Completions(completions::CompletionsArgs),
+    /// Writes manual pages.
+    Man(man::ManArgs),
 }
 
 /// Runs the program; gives its exit code: 0 done, 1 the run failed, 2 usage or config, 3 a plugin was refused
@@ -115,8 +124,11 @@ pub fn main() -> u8 {
         Some(Command::Plan(args)) => plan::run(&cli.options, args),
         Some(Command::Schema(args)) => schema::run(&cli.options, &args),
         Some(Command::Report(args)) => report::run(&cli.options, &args),
+        Some(Command::Runs(args)) => runs::run(&cli.options, &args),
         Some(Command::Log(args)) => log::run(args),
         Some(Command::Swap(args)) => swap::run(&cli.options, args),
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Man(args)) => man::run(&cli.options, &args),
         Some(Command::Plugin(args)) => plugin::run(&cli.options, args),
         None if cli.options.plugins.is_empty() => return usage(),
         None => plugin::show_named(&cli.options),

@@ -3,6 +3,7 @@
 mod attentions;
 mod file;
 mod order;
+mod row_file;
 mod rows;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 pub use attentions::Attentions;
 pub use file::{Format, PredictionFile};
 pub use order::InputOrder;
+pub use row_file::RowFile;
 pub use rows::{Predictions, Row, Sample};
 
 /// A prediction that cannot be made into rows or written.

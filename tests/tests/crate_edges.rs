@@ -9,7 +9,7 @@ use serde_json::Value;
 const LAYERS: [&[&str]; 7] = [
     &["thaw-plugin-api", "thaw-cpp-build"],
     &["thaw-terminal"],
-    &["thaw-files", "thaw-torch"],
+    &["thaw-files", "thaw-metrics", "thaw-torch"],
     &["thaw-data", "thaw-loggers", "thaw-optim", "thaw-plugins", "thaw-weights"],
     &["thaw-train"],
     &["thaw-check", "thaw-report"],

@@ -39,7 +39,7 @@ fn a_run_leaves_a_report_that_its_records_give_again() {
     let run = run();
     run.fit(&[]).succeeded();
     let page = report(&run);
-    for (chart, expected) in [("lines", 5), ("thaw", 1), ("matrix", 1), ("bars", 1)] {
+    for (chart, expected) in [("lines", 5), ("thaw", 1), ("matrix", 1), ("reliability", 1), ("bars", 1)] {
         assert_eq!(count(&page, &format!("<svg class=\"chart {chart}\"")), expected, "{chart} in {page}");
     }
     // Loss and accuracy of training and validation, the rate, speed, memory: a value an epoch.
@@ -72,6 +72,9 @@ fn confusion_matrices_have_every_sample_of_validation() {
             all += pair[2].as_u64().unwrap();
             hits += if pair[0] == pair[1] { pair[2].as_u64().unwrap() } else { 0 };
         }
+        let bins: Vec<(u64, u64, f64)> = serde_json::from_value(matrix["calibration"].clone()).unwrap();
+        let sum = |of: fn(&(u64, u64, f64)) -> u64| bins.iter().map(of).sum::<u64>();
+        assert_eq!((sum(|bin| bin.0), sum(|bin| bin.1)), (all, hits));
         let accuracy = metrics["val_acc"].as_f64().unwrap();
         assert!((hits as f64 / all as f64 - accuracy).abs() < 1e-6, "{hits} of {all}, expected {accuracy}");
     }

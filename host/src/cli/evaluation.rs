@@ -1,47 +1,71 @@
-//! What a validation or a test found, as text and as JSON.
+//! What a validation or a test found, as text, as JSON, and sample by sample.
 
-use std::path::Path;
+mod samples;
+mod shown;
+mod uncertainty;
 
-use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 
-use super::classes;
+use clap::Args;
+
+use super::outputs::Inputs;
+use super::print;
+use super::trained::Trained;
+use crate::Error;
+use crate::predict::Format;
+use shown::Shown;
 use thaw_train::fit::Evaluation;
+use uncertainty::Uncertainty;
 
-/// An evaluation to be shown.
-pub struct Shown<'e> {
-    /// Of which checkpoint.
-    pub checkpoint: &'e Path,
-    /// What it found.
-    pub evaluation: &'e Evaluation,
-    /// Names of the classes.
-    pub names: &'e [String],
+/// What is told of a validation or a test.
+#[derive(Args)]
+pub struct EvaluationArgs {
+    /// Gives 95% confidence intervals of loss and metrics, from so many resamples of the data; the seed is
+    /// the run's.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    bootstrap: Option<u32>,
+    /// Writes a row for each sample, .csv or .jsonl: target, prediction, probability, loss.
+    #[arg(long, value_name = "FILE")]
+    per_sample: Option<PathBuf>,
+    /// Prints one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
-impl Shown<'_> {
-    /// The checkpoint, a line per metric, and a line per class.
-    pub fn lines(&self) -> impl Iterator<Item = String> {
-        let metrics = self.evaluation.metrics.means().map(|(name, mean)| format!("{name} {mean}"));
-        let classes = classes::table(&self.evaluation.classes, |index| self.name(index));
-        let first = self.checkpoint.display().to_string();
-        let lines: Vec<String> =
-            std::iter::once(first).chain(metrics).chain(classes.lines().map(str::to_owned)).collect();
-        lines.into_iter()
+impl EvaluationArgs {
+    /// Has samples kept where they are asked for.
+    ///
+    /// # Errors
+    /// A file that says no format, or is one of those that are read.
+    pub fn prepare(&self, trained: &mut Trained) -> Result<(), Error> {
+        if let Some(path) = &self.per_sample {
+            Format::of(path)?;
+            let inputs = Inputs::default().checkpoint(&trained.checkpoint).config(trained.inference.config());
+            inputs.refuse("--per-sample", path)?;
+        }
+        if self.per_sample.is_some() || self.bootstrap.is_some() {
+            trained.inference.keep_samples();
+        }
+        Ok(())
     }
 
-    /// `checkpoint`, `metrics` by name, and of each class that has samples `class`, `hits` and `samples`.
-    pub fn json(&self) -> Value {
-        let metrics = self.evaluation.metrics.means().map(|(name, mean)| (name.to_owned(), json!(mean)));
-        let met = self.evaluation.classes.iter().enumerate().filter(|(_, (_, samples))| *samples > 0);
-        let classes: Vec<Value> = met
-            .map(|(index, (hits, samples))| {
-                json!({ "class": self.name(index), "hits": hits, "samples": samples })
-            })
-            .collect();
-        let metrics: Map<String, Value> = metrics.collect();
-        json!({ "checkpoint": self.checkpoint.to_string_lossy(), "metrics": metrics, "classes": classes })
-    }
-
-    fn name(&self, index: usize) -> String {
-        self.names.get(index).cloned().unwrap_or_else(|| index.to_string())
+    /// Prints what was found, and writes the rows; `names` are those of the classes, `id` gives a sample's.
+    ///
+    /// # Errors
+    /// The answer or the file is lost.
+    pub fn tell(
+        &self,
+        trained: &Trained,
+        evaluation: &Evaluation,
+        names: &[String],
+        id: impl Fn(usize) -> String,
+    ) -> Result<(), Error> {
+        if let (Some(path), Some(samples)) = (&self.per_sample, &evaluation.samples) {
+            samples::write(path, samples, names, id)?;
+        }
+        let uncertainty =
+            self.bootstrap.map(|resamples| Uncertainty::of(evaluation, &trained.inference, resamples));
+        let shown = Shown { checkpoint: trained.checkpoint.shown(), evaluation, names, uncertainty };
+        if self.json { print(shown.json()) } else { shown.lines().into_iter().try_for_each(print) }
     }
 }

@@ -6,11 +6,10 @@ use clap::Args;
 use thaw_plugin_api::context::Stage;
 
 use super::Options;
-use super::evaluation::Shown;
+use super::evaluation::EvaluationArgs;
 use super::split::SplitArgs;
 use super::trained::TrainedArgs;
 use crate::Error;
-use crate::cli::print;
 use thaw_train::inference::UsedOn;
 
 /// Arguments of `host test`.
@@ -27,9 +26,8 @@ pub struct TestArgs {
     input: Option<PathBuf>,
     #[command(flatten)]
     split: SplitArgs,
-    /// Prints one JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    told: EvaluationArgs,
 }
 
 /// Keys that choose or limit what a run validates on: a test takes all of its input.
@@ -48,12 +46,12 @@ pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
             "--set {key}: `host test` takes all samples of --input; name there what to test on"
         )));
     }
+    args.told.prepare(&mut trained)?;
     let class_names = &trained.checkpoint.state.given.class_names;
     let (mut evaluation, data) = trained.inference.test(input, class_names)?;
     evaluation.metrics.rename(|name| name.strip_prefix("val_").map(|name| format!("test_{name}")));
     for id in data.skipped() {
         tracing::warn!("{id}: could not be read, not part of the test");
     }
-    let shown = Shown { checkpoint: trained.checkpoint.shown(), evaluation: &evaluation, names: class_names };
-    if args.json { print(shown.json()) } else { shown.lines().try_for_each(print) }
+    args.told.tell(&trained, &evaluation, class_names, |index| data.id(index))
 }

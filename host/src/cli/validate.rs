@@ -6,10 +6,10 @@ use clap::Args;
 use thaw_plugin_api::context::Stage;
 
 use super::Options;
-use super::evaluation::Shown;
+use super::evaluation::EvaluationArgs;
 use super::trained::TrainedArgs;
 use crate::Error;
-use crate::cli::print;
+use thaw_data::Split;
 
 /// Arguments of `host validate`.
 #[derive(Args)]
@@ -19,9 +19,8 @@ pub struct ValidateArgs {
     config: Option<PathBuf>,
     #[command(flatten)]
     trained: TrainedArgs,
-    /// Prints one JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    told: EvaluationArgs,
 }
 
 /// Validates a checkpoint on the validation data.
@@ -30,8 +29,8 @@ pub struct ValidateArgs {
 /// What ended the validation.
 pub fn run(options: &Options, args: ValidateArgs) -> Result<(), Error> {
     let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Validate)?;
+    args.told.prepare(&mut trained)?;
     let (evaluation, data) = trained.inference.validate(&trained.checkpoint)?;
-    let names = data.class_names();
-    let shown = Shown { checkpoint: trained.checkpoint.shown(), evaluation: &evaluation, names };
-    if args.json { print(shown.json()) } else { shown.lines().try_for_each(print) }
+    let id = |index| data.id(Split::Val, index);
+    args.told.tell(&trained, &evaluation, data.class_names(), id)
 }

@@ -1,14 +1,12 @@
-//! Rows to CSV or JSON lines; the file appears when it is complete.
+//! Predictions as rows of a file.
 
-use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tempfile::NamedTempFile;
 use thaw_plugin_api::model::Task;
 
+use super::row_file::RowFile;
 use super::{PredictError, Predictions, Row, Sample};
-use thaw_files::durable;
 
 /// How predictions are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,20 +42,11 @@ impl Format {
 ///
 /// and the further outputs under their names, in CSV as JSON text.
 pub struct PredictionFile {
-    /// For messages.
-    path: PathBuf,
-    /// The same, absolute: a plugin may change the working directory until the end.
-    place: PathBuf,
     /// Name of the first column.
     sample: &'static str,
     all: bool,
-    sink: Sink,
+    file: RowFile,
     rows: usize,
-}
-
-enum Sink {
-    Csv(Box<csv::Writer<NamedTempFile>>),
-    Jsonl(BufWriter<NamedTempFile>),
 }
 
 impl PredictionFile {
@@ -66,14 +55,7 @@ impl PredictionFile {
     /// # Errors
     /// The ending, or a folder that cannot be written.
     pub fn create(path: &Path, sample: &'static str, all: bool) -> Result<Self, PredictError> {
-        let format = Format::of(path)?;
-        let place = std::path::absolute(path).map_err(|error| failed(path, &error))?;
-        let file = durable::beside(&place).map_err(|error| failed(path, &error))?;
-        let sink = match format {
-            Format::Csv => Sink::Csv(Box::new(csv::Writer::from_writer(file))),
-            Format::Jsonl => Sink::Jsonl(BufWriter::new(file)),
-        };
-        Ok(Self { path: path.to_path_buf(), place, sample, all, sink, rows: 0 })
+        Ok(Self { sample, all, file: RowFile::create(path)?, rows: 0 })
     }
 
     /// Writes the row of the sample that is called `id`.
@@ -84,17 +66,9 @@ impl PredictionFile {
         if self.rows == 0 {
             self.header(of, sample.row.width())?;
         }
-        let written = match &mut self.sink {
-            Sink::Csv(writer) => {
-                writer.write_record(record(id, sample, of, self.all)).map_err(|error| error.to_string())
-            }
-            Sink::Jsonl(writer) => {
-                let object = object(self.sample, id, sample, of, self.all);
-                writeln!(writer, "{object}").map_err(|error| error.to_string())
-            }
-        };
         self.rows += 1;
-        written.map_err(|error| failed(&self.path, &error))
+        let fields = || record(id.clone(), sample, of, self.all);
+        self.file.row(fields, || object(self.sample, id.clone(), sample, of, self.all))
     }
 
     /// Gives the file its name; gives the number of rows.
@@ -105,25 +79,13 @@ impl PredictionFile {
         if self.rows == 0 {
             self.header(of, 0)?;
         }
-        let Self { path, place, sink, rows, .. } = self;
-        let file = match sink {
-            Sink::Csv(writer) => writer.into_inner().map_err(|error| failed(&path, &error))?,
-            Sink::Jsonl(writer) => writer.into_inner().map_err(|error| failed(&path, &error))?,
-        };
-        durable::persist(file, &place).map_err(|error| failed(&path, &error))?;
-        Ok(rows)
+        self.file.finish()?;
+        Ok(self.rows)
     }
 
     fn header(&mut self, of: &Predictions, width: usize) -> Result<(), PredictError> {
-        let Sink::Csv(writer) = &mut self.sink else { return Ok(()) };
-        writer
-            .write_record(header(self.sample, of, width, self.all))
-            .map_err(|error| failed(&self.path, &error))
+        self.file.header(|| header(self.sample, of, width, self.all))
     }
-}
-
-fn failed(path: &Path, reason: &impl ToString) -> PredictError {
-    PredictError::Write { path: path.to_path_buf(), reason: reason.to_string() }
 }
 
 fn header(sample: &str, predictions: &Predictions, width: usize, all: bool) -> Vec<String> {

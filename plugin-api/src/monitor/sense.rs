@@ -56,6 +56,7 @@ const MORE: &[&str] = &[
     "correlation",
     "dice",
     "em",
+    "explained",
     "f1",
     "f2",
     "fbeta",

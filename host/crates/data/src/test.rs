@@ -104,6 +104,11 @@ impl TestData {
         self.dataset.is_empty()
     }
 
+    /// What a sample is called: its file, or its row.
+    pub fn id(&self, index: usize) -> String {
+        self.dataset.id(index)
+    }
+
     /// Number of batches of one pass.
     pub fn batches(&self) -> usize {
         self.len().div_ceil(self.batch_size)

@@ -1,13 +1,16 @@
 //! Charts as SVG, in the colours of the page's style.
 
 mod lines;
+mod reliability;
 mod scale;
 mod stacked;
 
 use std::fmt::Write as _;
 
 pub(crate) use lines::{Line, LineChart, Mark};
-pub(crate) use scale::{Along, number, seconds};
+pub(crate) use reliability::reliability;
+pub(crate) use scale::Along;
+pub use scale::{number, seconds};
 pub(crate) use stacked::{Part, Stacked};
 
 use crate::escape::escape;

@@ -10,15 +10,15 @@ mod escape;
 mod observer;
 pub mod page;
 pub mod run;
-mod scores;
+pub mod runs;
 
 use std::path::{Path, PathBuf};
 
+pub use chart::{number, seconds};
 pub use error::ReportError;
 pub use escape::escape;
 pub use observer::Reporter;
 pub use run::Run;
-pub use scores::{ClassScores, Scores};
 use thaw_files::durable;
 use thaw_train::run_dir::REPORT;
 
@@ -29,6 +29,18 @@ use thaw_train::run_dir::REPORT;
 pub fn write(run_dir: &Path, output: Option<&Path>) -> Result<PathBuf, ReportError> {
     let page = page::render(&Run::read(run_dir)?);
     let path = output.map_or_else(|| run_dir.join(REPORT), Path::to_path_buf);
+    write_page(path, &page)
+}
+
+/// Writes a page of runs over each other; gives its path. It appears whole.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_comparison(runs: &[runs::Found], output: &Path) -> Result<PathBuf, ReportError> {
+    write_page(output.to_path_buf(), &page::render_comparison(runs))
+}
+
+fn write_page(path: PathBuf, page: &str) -> Result<PathBuf, ReportError> {
     match durable::write(&path, page.as_bytes()) {
         Ok(()) => Ok(path),
         Err(source) => Err(ReportError::Write { path, source }),

@@ -1,10 +1,13 @@
 //! The page of a run.
 
 mod classes;
+mod comparison;
 mod curves;
 mod details;
 mod summary;
 mod thaw;
+
+pub use comparison::render_comparison;
 
 use crate::escape::escape;
 use crate::run::Run;
@@ -14,7 +17,6 @@ const STYLE: &str = include_str!("page/style.css");
 /// The whole page. It has no scripts and asks nothing of a network; a policy in it forbids both. What it
 /// says depends on the run alone, so that the same records always make the same page.
 pub fn render(run: &Run) -> String {
-    let name = escape(&run.name);
     let sections = [
         summary::section(run),
         curves::section(run),
@@ -23,14 +25,20 @@ pub fn render(run: &Run) -> String {
         curves::time_section(run),
         details::section(run),
     ];
+    document(&run.name, &sections.concat())
+}
+
+/// A page with a title, around its sections.
+fn document(title: &str, sections: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src \
          'unsafe-inline'\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}</title>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{}</main>\n</body>\n</html>\n",
-        sections.concat()
+        escape(title),
+        sections
     )
 }
 

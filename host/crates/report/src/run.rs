@@ -159,6 +159,12 @@ impl Run {
         values.reduce(|best, next| if mode.is_better(next.1, best.1) { next } else { best })
     }
 
+    /// Epochs that it is to have, where its config says so.
+    pub fn max_epochs(&self) -> Option<usize> {
+        let epochs = self.key("trainer", "max_epochs").and_then(toml::Value::as_integer);
+        epochs.and_then(|epochs| usize::try_from(epochs).ok())
+    }
+
     /// Epochs that are complete.
     pub fn epochs(&self) -> usize {
         let ends = self.metrics.iter().filter(|record| record.batch.is_none() && record.is_of_training());

@@ -21,7 +21,8 @@ use crate::Error;
 use crate::checkpoint::{Checkpoint, EarlierData};
 use crate::config::{ConfigError, RunConfig};
 use crate::fit::{
-    Labels, PluginData, build_model, name_files, precision_on, prepare_torch, set_loss, take_count,
+    Keep, Labels, PluginData, build_model, check_metrics, name_files, precision_on, prepare_torch, set_loss,
+    take_count,
 };
 use crate::model::{HostModel, Phase, load_checkpoint};
 use pass::Pass;
@@ -49,6 +50,10 @@ pub struct Inference {
     plugins: PluginSet,
     /// What a validation is to go over, and then what it gave.
     pass: Pass,
+    /// What of its samples is kept.
+    keep: Keep,
+    /// The samples in the order in which the pass meets them.
+    order: Vec<usize>,
     /// What the run's data was.
     earlier: EarlierData,
 }
@@ -82,6 +87,7 @@ impl Inference {
                 &given.class_names,
                 Labels::Weighted(given.class_weights.as_deref()),
             )?;
+            check_metrics(&config, &model)?;
         }
         model.set_phase(Phase::Validate);
         let progress = Progress {
@@ -115,6 +121,8 @@ impl Inference {
             exception: None,
             plugins: plugins.clone(),
             pass: Pass::default(),
+            keep: Keep::Nothing,
+            order: Vec::new(),
             earlier,
         };
         if let Err(error) = inference.set_up(checkpoint) {
@@ -133,6 +141,12 @@ impl Inference {
     /// The run config.
     pub fn config(&self) -> &RunConfig {
         &self.config
+    }
+
+    /// Keeps what a validation or a test predicts of each sample, in the `samples` of its
+    /// [`Evaluation`](crate::fit::Evaluation).
+    pub fn keep_samples(&mut self) {
+        self.keep = Keep::Samples;
     }
 
     /// The model.

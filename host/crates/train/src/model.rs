@@ -2,6 +2,7 @@
 
 mod layout;
 mod loss;
+mod sample_losses;
 mod state;
 mod task;
 mod weights;

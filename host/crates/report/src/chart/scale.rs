@@ -125,7 +125,7 @@ fn tick(value: f64, step: f64) -> String {
 }
 
 /// A number in four places, however large or small.
-pub(crate) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     let size = value.abs();
     if value.is_nan() {
         return "no number".to_owned();
@@ -144,7 +144,7 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// A time as text: `12.5 s`, `3 min 20 s`, `2 h 05 min`.
-pub(crate) fn seconds(seconds: f64) -> String {
+pub fn seconds(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "unknown".to_owned();
     }

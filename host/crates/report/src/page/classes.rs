@@ -5,9 +5,10 @@ mod matrix;
 use std::fmt::Write as _;
 
 use super::section as titled;
+use crate::chart::reliability;
 use crate::escape::escape;
 use crate::run::{ConfusionRecord, Run};
-use crate::scores::{ClassScores, Scores};
+use thaw_metrics::{ClassScores, Scores};
 
 /// A matrix of more classes would not be read.
 const DRAWN: usize = 30;
@@ -24,7 +25,7 @@ pub(super) fn section(run: &Run) -> String {
     let which = if of_best.is_some() { "best" } else { "last recorded" };
     let name = |class: usize| run.class_names.get(class).cloned().unwrap_or_else(|| class.to_string());
     let names: Vec<String> = (0..confusion.classes).map(name).collect();
-    let scores = Scores::of(confusion);
+    let scores = Scores::of(confusion.classes, confusion.counts.iter().copied());
     let mut html = format!(
         "<p class=\"muted\">The {which} epoch, {}: {} of {} samples of validation are right.</p>\n",
         confusion.epoch + 1,
@@ -36,6 +37,7 @@ pub(super) fn section(run: &Run) -> String {
         html += &matrix::figure(confusion, &names, &scores);
     }
     html += &confusions(confusion, &names);
+    html += &confusion.calibration().map_or_else(String::new, |calibration| reliability(&calibration));
     html += "</div>\n";
     html += &table(&names, &scores);
     titled("classes", "Classes", &html)

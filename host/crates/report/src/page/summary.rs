@@ -8,17 +8,15 @@ use crate::run::{Run, RunState, epoch_times};
 
 /// Name, state and the numbers that matter most.
 pub(super) fn section(run: &Run) -> String {
-    let (class, word, why) = match &run.state {
-        RunState::Running => ("running", "running", String::new()),
-        RunState::Done(reason) => ("done", "done", reason.clone().unwrap_or_default()),
-        RunState::Interrupted => ("interrupted", "interrupted", String::new()),
-        RunState::Failed(error) => ("failed", "failed", error.clone()),
-        RunState::Gone => {
-            ("gone", "gone", "No process trains here, and none has recorded how it ended.".to_owned())
-        }
+    let why = match &run.state {
+        RunState::Done(reason) => reason.clone().unwrap_or_default(),
+        RunState::Failed(error) => error.clone(),
+        RunState::Gone => "No process trains here, and none has recorded how it ended.".to_owned(),
+        RunState::Running | RunState::Interrupted => String::new(),
     };
+    let word = run.state.word();
     let mut html = format!(
-        "<header><div class=\"head\"><h1>{}</h1><span class=\"state {class}\">{word}</span></div>\n",
+        "<header><div class=\"head\"><h1>{}</h1><span class=\"state {word}\">{word}</span></div>\n",
         escape(&run.name)
     );
     if !why.is_empty() {
@@ -47,8 +45,7 @@ fn tiles(run: &Run) -> Vec<(String, String, String)> {
     if let Some((epoch, value)) = accuracy.last().filter(|_| run.ranking().0 != "val_acc") {
         tile("last val_acc", number(*value), format!("in epoch {}", epoch + 1));
     }
-    let all = run.key("trainer", "max_epochs").and_then(toml::Value::as_integer);
-    let of = all.map(|all| format!("of {all}")).unwrap_or_default();
+    let of = run.max_epochs().map(|all| format!("of {all}")).unwrap_or_default();
     tile("epochs", run.epochs().to_string(), of);
     if let Some(step) = run.metrics.iter().map(|record| record.step).max() {
         tile("steps", step.to_string(), String::new());

@@ -1,6 +1,7 @@
 //! Records that need no more than to be read.
 
 use serde::Deserialize;
+use thaw_metrics::{BINS, Bin, Calibration};
 
 /// A confusion matrix.
 #[derive(Clone, Debug, Deserialize)]
@@ -13,6 +14,24 @@ pub struct ConfusionRecord {
     pub classes: usize,
     /// Class, predicted class, samples.
     pub counts: Vec<(usize, usize, u64)>,
+    /// By bins of the prediction's probability: samples, how many of them are right, their mean probability.
+    /// Runs of earlier versions did not record it.
+    #[serde(default)]
+    pub calibration: Vec<(u64, u64, f64)>,
+}
+
+impl ConfusionRecord {
+    /// Predictions by their probability, where they are recorded.
+    pub fn calibration(&self) -> Option<Calibration> {
+        let bin = |&(samples, hits, mean): &(u64, u64, f64)| Bin {
+            samples,
+            hits,
+            confidence: mean * samples as f64,
+        };
+        let bins: Vec<Bin> = self.calibration.iter().map(bin).collect();
+        let is_whole = bins.len() == BINS + 1 && bins.iter().any(|bin| bin.samples > 0);
+        is_whole.then_some(Calibration { bins })
+    }
 }
 
 /// A plugin that ran.

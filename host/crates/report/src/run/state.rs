@@ -22,6 +22,17 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// `running`, `done`, `interrupted`, `failed`, `gone`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done(_) => "done",
+            Self::Interrupted => "interrupted",
+            Self::Failed(_) => "failed",
+            Self::Gone => "gone",
+        }
+    }
+
     /// As the last record of starts and ends says; else, of a run that did not write them, as far as its
     /// lock and its epochs tell.
     pub(super) fn of(

@@ -40,6 +40,11 @@ mod sums {
 }
 
 impl Meter {
+    /// Takes a number of the whole pass in place of whatever there is under its name.
+    pub fn set(&mut self, name: String, value: f64) {
+        self.sums.insert(name, (value, 1));
+    }
+
     /// Adds a mean over `samples`.
     pub fn add(&mut self, name: &str, mean: f64, samples: usize) {
         let samples = samples as u64;

@@ -5,6 +5,7 @@ use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::monitor::Mode;
 
 use super::{BatchLimit, DevRun, MaxTime};
+use thaw_metrics::Metric;
 use thaw_torch::MatmulPrecision;
 
 /// The loop, by Lightning's names.
@@ -63,6 +64,9 @@ pub struct TrainerConfig {
     pub limit_val_batches: Option<BatchLimit>,
     /// Batches of `host test`, at most, or a share of them.
     pub limit_test_batches: Option<BatchLimit>,
+    /// Metrics of the whole validation besides the loss, `val_…` in records: `f1_macro`, `auroc`, `r2`, ….
+    #[config(default = Vec::new())]
+    pub metrics: Vec<Metric>,
     /// Batches between records of single batches in `metrics.jsonl`; 0 for none.
     #[config(default = 50)]
     pub log_every_n_steps: usize,

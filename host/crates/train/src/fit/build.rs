@@ -25,6 +25,7 @@ use super::events::{
 use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
 use super::loss::{Labels, set_loss};
+use super::metrics::check_metrics;
 use super::readings::Readings;
 use super::scaler::LossScaler;
 use super::state::{Kept, Measured, Position, Prefix, Requests, Trained, Watched};
@@ -210,6 +211,7 @@ fn model_and_data(
     let kept = resume.and_then(|checkpoint| checkpoint.state.given.class_weights.as_deref());
     let labels = kept.map_or(Labels::Of(&data), |kept| Labels::Weighted(Some(kept)));
     set_loss(config, &mut model, data.class_names(), labels)?;
+    check_metrics(config, &model)?;
     Ok((model, data))
 }
 

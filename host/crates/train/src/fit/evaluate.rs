@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-use tch::{Device, Kind, Tensor};
+use thaw_metrics::{Calibration, Confusion, Metric};
 use thaw_plugin_api::drive::{Pass, Training, Validating, ValidationData};
-use thaw_plugin_api::model::{Batch, Precision, Task};
+use thaw_plugin_api::model::{Batch, Precision};
 
 use super::events::{Asked, EventKind, Validated};
+use super::gathered::{Found, Gathered, Keep, Samples};
 use super::readings::{Readings, Row, What};
 use super::step::{Fed, Loaded};
 use super::training::by_position;
-use super::{Confusion, Fit, Meter};
+use super::{Fit, Meter};
 use crate::Error;
-use crate::fit::error::torch;
 use crate::model::{HostModel, Phase};
 use thaw_data::Split;
 use thaw_torch::Autocast;
@@ -21,32 +21,36 @@ use thaw_torch::reading::{Reading, Reads};
 /// What a pass over validation data gave.
 #[derive(Clone, Debug, Default)]
 pub struct Evaluation {
-    /// Means by name: `val_loss`, `val_acc`, ….
+    /// Means by name, `val_loss`, `val_acc`, …, and the metrics that the run config names.
     pub metrics: Meter,
     /// Hits and samples of each class, for classification.
     pub classes: Vec<(u64, u64)>,
     /// Samples by class and predicted class, for classification.
     pub confusion: Confusion,
+    /// Predictions by their probability, for classification.
+    pub calibration: Calibration,
+    /// The samples one by one, where they are kept.
+    pub samples: Option<Samples>,
 }
 
 /// A pass over validation data under way. On a GPU nothing waits for it before [`Evaluator::finish`].
 pub struct Evaluator {
     metrics: Meter,
     readings: Readings,
-    /// Predicted classes and labels of the batches so far, and how many classes there are.
-    classes: Vec<(Tensor, Tensor, i64)>,
+    gathered: Gathered,
 }
 
 impl Evaluator {
-    /// A pass that has seen nothing yet.
-    pub fn new(reads: Reads) -> Self {
-        Self { metrics: Meter::default(), readings: Readings::new(reads), classes: Vec::new() }
+    /// A pass that has seen nothing yet, for these metrics of the whole of it.
+    pub fn new(reads: Reads, metrics: &[Metric], keep: Keep) -> Self {
+        let gathered = Gathered::new(metrics, keep);
+        Self { metrics: Meter::default(), readings: Readings::new(reads), gathered }
     }
 
     /// Loss and metrics of one batch.
     ///
     /// # Errors
-    /// The model refuses the batch.
+    /// The model refuses the batch, or a metric is none of its outputs.
     pub fn batch(
         &mut self,
         model: &mut HostModel,
@@ -71,9 +75,7 @@ impl Evaluator {
     ) -> Result<(), Error> {
         let _autocast = Autocast::of(precision, model.device())?;
         let output = model.step_from(start, batch)?;
-        if model.task() == Task::Classification {
-            self.classes.extend(predicted_and_true(&output.outputs, batch)?);
-        }
+        self.gathered.take(model, batch, &output.outputs)?;
         let metrics = output.metrics.into_iter().map(|(name, value)| (val_metric(&name), value));
         let loss = ("val_loss".into(), Reading::of(&output.loss)?);
         let (names, values) = std::iter::once(loss).chain(metrics).unzip();
@@ -89,8 +91,12 @@ impl Evaluator {
     /// The device failed at what came before.
     pub fn finish(mut self) -> Result<Evaluation, Error> {
         self.readings.all()?.iter().for_each(|row| row.add_to(&mut self.metrics));
-        let confusion = confusion(&self.classes)?;
-        Ok(Evaluation { metrics: self.metrics, classes: confusion.hits(), confusion })
+        let Found { confusion, calibration, values, samples } = self.gathered.finish()?;
+        for (metric, value) in values {
+            self.metrics.set(format!("val_{metric}"), value);
+        }
+        let classes = confusion.hits();
+        Ok(Evaluation { metrics: self.metrics, classes, confusion, calibration, samples })
     }
 }
 
@@ -101,32 +107,6 @@ fn val_metric(name: &str) -> Cow<'static, str> {
         "mae" => "val_mae".into(),
         other => format!("val_{other}").into(),
     }
-}
-
-/// Predicted classes, labels and the number of classes, where the outputs are of classes.
-fn predicted_and_true(
-    outputs: &thaw_plugin_api::model::Tensors,
-    batch: &Batch,
-) -> Result<Option<(Tensor, Tensor, i64)>, Error> {
-    let (Some((_, logits)), Some(target)) = (outputs.iter().next(), &batch.target) else { return Ok(None) };
-    if logits.dim() != 2 || target.dim() != 1 {
-        return Ok(None);
-    }
-    let predicted = logits.f_argmax(-1, false).map_err(torch("predicted classes"))?;
-    Ok(Some((predicted, target.shallow_clone(), logits.size()[1])))
-}
-
-/// Samples by class and predicted class.
-fn confusion(batches: &[(Tensor, Tensor, i64)]) -> Result<Confusion, Error> {
-    let Some((_, _, classes)) = batches.first() else { return Ok(Confusion::default()) };
-    let all = |of: fn(&(Tensor, Tensor, i64)) -> &Tensor| {
-        let parts: Vec<&Tensor> = batches.iter().map(of).collect();
-        let joined = Tensor::f_cat(&parts, 0)?.f_to_kind(Kind::Int64)?.f_to_device(Device::Cpu)?;
-        Vec::<i64>::try_from(joined)
-    };
-    let predicted = all(|batch| &batch.0).map_err(torch("predicted classes"))?;
-    let labels = all(|batch| &batch.1).map_err(torch("labels"))?;
-    Ok(Confusion::count(usize::try_from(*classes).unwrap_or(0), &labels, &predicted))
 }
 
 impl Validating for Fit {
@@ -148,7 +128,8 @@ impl Validating for Fit {
 
     fn validation_data(&mut self, batches: usize) -> Result<ValidationData<Self>, Error> {
         let epoch = self.state.progress().epoch as u64;
-        let evaluator = Evaluator::new(self.state.measured.readings.reads());
+        let reads = self.state.measured.readings.reads();
+        let evaluator = Evaluator::new(reads, &self.state.config.trainer.metrics, Keep::Nothing);
         // In the sanity check strategies are still laying out what trains.
         let stand_in = if self.state.watched.laid_out { self.stand_in(Split::Val)? } else { None };
         if let Some((start, features)) = stand_in {
@@ -186,8 +167,8 @@ impl Validating for Fit {
         self.now.validation_loss = evaluation.metrics.mean("val_loss");
         self.state.measured.known_metrics.extend(evaluation.metrics.means().map(|(name, _)| name.to_owned()));
         let (metrics, classes) = (&evaluation.metrics, &evaluation.classes);
-        let confusion = &evaluation.confusion;
-        let validated = Validated { asked: asked(pass), metrics, classes, confusion };
+        let (confusion, calibration) = (&evaluation.confusion, &evaluation.calibration);
+        let validated = Validated { asked: asked(pass), metrics, classes, confusion, calibration };
         self.observers.tell(&self.state.position.progress, EventKind::Validated(validated))?;
         if !matches!(pass, Pass::SanityCheck(_)) {
             for (name, mean) in evaluation.metrics.means() {

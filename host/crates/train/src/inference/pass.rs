@@ -43,7 +43,7 @@ impl Inference {
     }
 
     fn evaluator(&self) -> Evaluator {
-        Evaluator::new(Reads::on(self.model.device()))
+        Evaluator::new(Reads::on(self.model.device()), &self.config.trainer.metrics, self.keep)
     }
 }
 
@@ -53,6 +53,7 @@ impl Validating for Inference {
     type Evaluation = Evaluator;
 
     fn load(&mut self, batch: Batch) -> Result<(OnDevice, usize), Error> {
+        self.order.extend(&batch.indices);
         to_device(batch, self.model.device())
     }
 
@@ -74,7 +75,11 @@ impl Validating for Inference {
     }
 
     fn validated(&mut self, evaluator: Evaluator, _: drive::Pass) -> Result<(), Error> {
-        let evaluation = evaluator.finish()?;
+        let mut evaluation = evaluator.finish()?;
+        let order = take(&mut self.order);
+        for sample in evaluation.samples.iter_mut().flat_map(|samples| &mut samples.positions) {
+            *sample = order.get(*sample).copied().unwrap_or(*sample);
+        }
         self.metrics.extend(evaluation.metrics.means().map(|(name, mean)| (name.to_owned(), mean)));
         self.pass = Pass::Gave(evaluation);
         Ok(())

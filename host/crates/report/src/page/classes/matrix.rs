@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::chart::{WIDTH, number};
 use crate::escape::{escape, label};
 use crate::run::ConfusionRecord;
-use crate::scores::Scores;
+use thaw_metrics::Scores;
 
 const LEFT: f64 = 120.0;
 const TOP: f64 = 22.0;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tch::Device;
+use thaw_metrics::{Calibration, Confusion};
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::ParamGroup;
 
 use super::ObserverError;
 use crate::checkpoint::Meter;
 use crate::config::RunConfig;
-use crate::fit::Confusion;
 use crate::model::HostModel;
 use crate::swap::Swap;
 use thaw_data::Split;
@@ -308,6 +308,8 @@ pub struct Validated<'r> {
     pub classes: &'r [(u64, u64)],
     /// Samples by class and predicted class, for classification.
     pub confusion: &'r Confusion,
+    /// Predictions by their probability, for classification.
+    pub calibration: &'r Calibration,
 }
 
 /// A checkpoint that is on disk.

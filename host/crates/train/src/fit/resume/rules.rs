@@ -208,6 +208,7 @@ pub const ROWS: &[Row] = &[
             "trainer.check_val_every_n_epoch",
             "trainer.limit_val_batches",
             "trainer.limit_test_batches",
+            "trainer.metrics",
             "trainer.min_epochs",
             "trainer.min_steps",
             "trainer.log_every_n_steps",

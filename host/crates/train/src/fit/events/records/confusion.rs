@@ -11,7 +11,8 @@ use crate::run_dir::CONFUSION;
 
 impl EventRecords {
     /// A record for every validation of a classification, those of the sanity check left out: `classes`, how
-    /// many there are, and `counts` of every pair that there is: class, predicted class, samples.
+    /// many there are, `counts` of every pair that there is: class, predicted class, samples; and `calibration`
+    /// by bins of the prediction's probability: samples, how many of them are right, their mean probability.
     ///
     /// # Errors
     /// The file cannot be opened.
@@ -29,5 +30,8 @@ fn record(event: &Event<'_>) -> Record {
     let counts: Vec<_> = validated.confusion.counts().collect();
     record.insert("classes".to_owned(), json!(validated.confusion.classes));
     record.insert("counts".to_owned(), json!(counts));
+    let bins = validated.calibration.bins.iter();
+    let bins: Vec<_> = bins.map(|bin| (bin.samples, bin.hits, bin.mean_confidence())).collect();
+    record.insert("calibration".to_owned(), json!(bins));
     Ok(Some(record))
 }

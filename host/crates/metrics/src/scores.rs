@@ -1,6 +1,7 @@
-//! Precision, recall and F1 per class, as torchmetrics defines them.
+//! Precision, recall, F1, … per class, as torchmetrics defines them.
 
-use crate::run::ConfusionRecord;
+use super::average::{Average, weighted_mean};
+use super::metric::Score;
 
 /// Scores of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -29,6 +30,28 @@ impl ClassScores {
         ratio(2 * self.hits, self.support + self.predicted)
     }
 
+    /// Hits among what is of this class or was predicted as it; 0 where there is nothing.
+    fn jaccard(&self) -> f64 {
+        ratio(self.hits, self.support + self.predicted - self.hits)
+    }
+
+    /// Of so many samples: those of other classes that were not predicted as this one; 0 where there are
+    /// none.
+    fn specificity(&self, samples: u64) -> f64 {
+        let negative = samples - self.support;
+        ratio(negative - (self.predicted - self.hits), negative)
+    }
+
+    fn score(&self, score: Score, samples: u64) -> f64 {
+        match score {
+            Score::Precision => self.precision(),
+            Score::Recall => self.recall(),
+            Score::F1 => self.f1(),
+            Score::Jaccard => self.jaccard(),
+            Score::Specificity => self.specificity(samples),
+        }
+    }
+
     /// Whether the class occurs at all.
     pub fn is_met(&self) -> bool {
         self.support + self.predicted > 0
@@ -47,17 +70,46 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Those of a confusion matrix.
-    pub fn of(confusion: &ConfusionRecord) -> Self {
-        let mut classes = vec![ClassScores::default(); confusion.classes];
-        for &(label, predicted, count) in &confusion.counts {
-            classes[label].support += count;
-            classes[predicted].predicted += count;
+    /// Those of a confusion matrix of so many classes: class, predicted class, samples. Pairs of what is no
+    /// class are left out.
+    pub fn of(classes: usize, counts: impl IntoIterator<Item = (usize, usize, u64)>) -> Self {
+        let mut scores = vec![ClassScores::default(); classes];
+        for (label, predicted, count) in counts {
+            if label >= classes || predicted >= classes {
+                continue;
+            }
+            scores[label].support += count;
+            scores[predicted].predicted += count;
             if label == predicted {
-                classes[label].hits += count;
+                scores[label].hits += count;
             }
         }
-        Self { classes }
+        Self { classes: scores }
+    }
+
+    /// A score of all classes as one number.
+    pub fn average(&self, score: Score, average: Average) -> f64 {
+        let samples = self.samples();
+        let of = |class: &ClassScores| class.score(score, samples);
+        match average {
+            Average::Binary => self.classes.get(1).map_or(0.0, of),
+            Average::Macro => self.macro_mean(of),
+            Average::Weighted => {
+                weighted_mean(self.classes.iter().map(|class| (of(class), class.support as f64)))
+            }
+            Average::Micro => self.together(score),
+        }
+    }
+
+    /// Of the counts of all classes: each sample is one of a class, and not of the others.
+    fn together(&self, score: Score) -> f64 {
+        let (hits, samples) = (self.hits(), self.samples());
+        let others = samples * (self.classes.len() as u64).saturating_sub(1);
+        match score {
+            Score::Precision | Score::Recall | Score::F1 => ratio(hits, samples),
+            Score::Jaccard => ratio(hits, 2 * samples - hits),
+            Score::Specificity => ratio(others - (samples - hits), others),
+        }
     }
 
     /// The mean over classes, those that neither occur nor were predicted left out (`average="macro"`).
@@ -104,8 +156,8 @@ mod tests {
             let counts = cells.flat_map(|(label, row)| {
                 row.iter().enumerate().map(move |(predicted, count)| (label, predicted, *count))
             });
-            let counts = counts.filter(|(_, _, count)| *count > 0).collect();
-            let scores = Scores::of(&ConfusionRecord { epoch: 0, step: 0, classes: matrix.len(), counts });
+            let counts = counts.filter(|(_, _, count)| *count > 0);
+            let scores = Scores::of(matrix.len(), counts);
             let name = case["name"].as_str().unwrap();
             for (key, score) in [
                 ("precision", ClassScores::precision as fn(&ClassScores) -> f64),

@@ -12,16 +12,10 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// Counts pairs of a label and a prediction. Labels that are no class, as a step of the model's own may
-    /// take them, are left out.
-    pub fn count(classes: usize, labels: &[i64], predicted: &[i64]) -> Self {
+    /// Counts pairs of a label and a prediction.
+    pub fn of(classes: usize, pairs: impl IntoIterator<Item = (usize, usize)>) -> Self {
         let mut counts = BTreeMap::new();
-        let class = |value: i64| usize::try_from(value).ok().filter(|class| *class < classes);
-        for (label, predicted) in labels.iter().zip(predicted) {
-            if let (Some(label), Some(predicted)) = (class(*label), class(*predicted)) {
-                *counts.entry((label, predicted)).or_default() += 1;
-            }
-        }
+        pairs.into_iter().for_each(|pair| *counts.entry(pair).or_default() += 1);
         Self { classes, counts }
     }
 
@@ -54,9 +48,10 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/fixtures/confusion/recorded.json");
         let cases: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         for case in cases.as_array().unwrap() {
-            let numbers = |key: &str| -> Vec<i64> { serde_json::from_value(case[key].clone()).unwrap() };
+            let numbers = |key: &str| -> Vec<usize> { serde_json::from_value(case[key].clone()).unwrap() };
             let expected: Vec<Vec<u64>> = serde_json::from_value(case["confusion"].clone()).unwrap();
-            let found = Confusion::count(expected.len(), &numbers("target"), &numbers("predicted"));
+            let pairs = numbers("target").into_iter().zip(numbers("predicted"));
+            let found = Confusion::of(expected.len(), pairs);
             let mut matrix = vec![vec![0; expected.len()]; expected.len()];
             found.counts().for_each(|(label, predicted, count)| matrix[label][predicted] = count);
             assert_eq!(matrix, expected, "{}", case["name"]);
@@ -64,8 +59,8 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_are_no_class_count_nowhere() {
-        let found = Confusion::count(2, &[-100, 0, 1, 2, 1], &[0, 0, 0, 1, 1]);
+    fn hits_end_with_the_last_class_that_has_samples() {
+        let found = Confusion::of(4, [(0, 0), (1, 0), (1, 1)]);
         assert_eq!(found.counts().collect::<Vec<_>>(), [(0, 0, 1), (1, 0, 1), (1, 1, 1)]);
         assert_eq!(found.hits(), [(1, 1), (1, 2)]);
     }

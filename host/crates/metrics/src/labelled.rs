@@ -1,0 +1,97 @@
+//! What was predicted of samples of classes.
+
+use super::agreement::{kappa, matthews};
+use super::calibration::Calibration;
+use super::confusion::Confusion;
+use super::curves::{auroc, average_precision};
+use super::metric::Metric;
+use super::scores::Scores;
+
+/// Samples with one label each, in the order in which they were seen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Labelled {
+    /// Classes of the model's outputs.
+    pub classes: usize,
+    /// The class of each sample, below `classes`.
+    pub labels: Vec<usize>,
+    /// The likeliest class of each.
+    pub predicted: Vec<usize>,
+    /// How many classes are likelier than the sample's own, of equal ones those before it; empty where nobody
+    /// needs them.
+    pub ranks: Vec<usize>,
+    /// The probability of the predicted class.
+    pub confidences: Vec<f64>,
+    /// The probability of each class, sample by sample; empty where nobody needs them.
+    pub probabilities: Vec<f64>,
+}
+
+impl Labelled {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Samples by class and predicted class.
+    pub fn confusion(&self) -> Confusion {
+        Confusion::of(self.classes, self.labels.iter().copied().zip(self.predicted.iter().copied()))
+    }
+
+    /// Predictions by their probability.
+    pub fn calibration(&self) -> Calibration {
+        let hits = self.labels.iter().zip(&self.predicted).map(|(label, predicted)| label == predicted);
+        Calibration::of(self.confidences.iter().copied().zip(hits))
+    }
+
+    /// Samples of each class.
+    pub fn support(&self) -> Vec<usize> {
+        let mut support = vec![0; self.classes];
+        self.labels.iter().for_each(|label| support[*label] += 1);
+        support
+    }
+
+    /// A metric; None for one of numbers.
+    pub(super) fn value(&self, metric: Metric) -> Option<f64> {
+        let confusion = || self.confusion();
+        let scores = || Scores::of(self.classes, confusion().counts());
+        Some(match metric {
+            Metric::Accuracy => {
+                self.share(self.labels.iter().zip(&self.predicted).filter(|(a, b)| a == b).count())
+            }
+            Metric::Top(k) => self.share(self.ranks.iter().filter(|rank| **rank < k).count()),
+            Metric::Score(score, average) => scores().average(score, average),
+            Metric::Matthews => matthews(&confusion()),
+            Metric::Kappa(disagreement) => kappa(&confusion(), disagreement),
+            Metric::Auroc(average) => auroc(self, average),
+            Metric::AveragePrecision(average) => average_precision(self, average),
+            Metric::CalibrationError => self.calibration().error(),
+            _ => return None,
+        })
+    }
+
+    fn share(&self, count: usize) -> f64 {
+        if self.is_empty() { 0.0 } else { count as f64 / self.len() as f64 }
+    }
+
+    /// The samples at these positions, which may repeat.
+    pub(super) fn at(&self, positions: &[usize]) -> Self {
+        let of = |values: &[usize]| {
+            positions.iter().filter_map(|position| values.get(*position).copied()).collect()
+        };
+        let width = if self.probabilities.is_empty() { 0 } else { self.classes };
+        let row =
+            |position: &usize| self.probabilities[position * width..(position + 1) * width].iter().copied();
+        Self {
+            classes: self.classes,
+            labels: of(&self.labels),
+            predicted: of(&self.predicted),
+            ranks: of(&self.ranks),
+            confidences: positions.iter().map(|position| self.confidences[*position]).collect(),
+            probabilities: positions.iter().flat_map(row).collect(),
+        }
+    }
+}
