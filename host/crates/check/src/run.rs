@@ -19,7 +19,7 @@ use super::config::values::{Sizes, random};
 use super::trace::Trace;
 use super::{Body, Check, Outcome, Subject, Verdict};
 use thaw_data::CounterRng;
-use thaw_train::fit::audit;
+use thaw_train::audit;
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new(

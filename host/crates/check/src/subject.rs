@@ -105,7 +105,7 @@ impl Subject {
         seed: u64,
     ) -> Result<HostModel, thaw_train::Error> {
         thaw_torch::manual_seed(seed)?;
-        HostModel::create(&self.plugins, &self.item.id, &Value::Object(config.clone()))
+        Ok(HostModel::create(&self.plugins, &self.item.id, &Value::Object(config.clone()))?)
     }
 
     /// Opens a data set of any configuration.

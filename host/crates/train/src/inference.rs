@@ -20,10 +20,9 @@ pub use predict::{BatchOutputs, PredictOptions};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, EarlierData};
 use crate::config::{ConfigError, RunConfig};
-use crate::fit::{
-    Labels, PluginData, build_model, name_files, precision_on, prepare_torch, set_loss, take_count,
-};
-use crate::model::{HostModel, Phase, load_checkpoint};
+use crate::fit::{Labels, PluginData, name_files, set_loss, take_count};
+use crate::model::{HostModel, Phase};
+use crate::parts::{build_model, load_checkpoint, precision_on, prepare_torch};
 use pass::Pass;
 use services::View;
 use thaw_data::DataConfig;

@@ -12,7 +12,7 @@ use super::step::{Fed, Loaded};
 use super::training::by_position;
 use super::{Confusion, Fit, Meter};
 use crate::Error;
-use crate::fit::error::torch;
+use crate::error::torch;
 use crate::model::{HostModel, Phase};
 use thaw_data::Split;
 use thaw_torch::Autocast;

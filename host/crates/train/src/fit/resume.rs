@@ -3,7 +3,6 @@
 
 mod changes;
 mod check;
-mod error;
 mod journal;
 mod position;
 mod rules;
@@ -11,7 +10,6 @@ mod rules;
 use std::path::Path;
 
 pub(super) use check::Resumed;
-pub use error::ResumeError;
 
 use super::events::EventKind;
 use super::random::RandomStates;

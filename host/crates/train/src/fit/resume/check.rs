@@ -4,15 +4,16 @@ use std::path::Path;
 
 use thaw_plugin_api::abi::Kind;
 
-use super::changes::{Change, changes};
-use super::error::{Refused, ResumeError, shown};
+use super::changes::changes;
 use super::position::EpochPosition;
 use super::rules::{Row, Rule, row_of};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, SavedState};
 use crate::config::RunConfig;
+use crate::error::{Change, Refused, ResumeError, shown};
+use crate::fit::Fit;
 use crate::fit::same_data::DataChanges;
-use crate::fit::{Fit, run_length};
+use crate::parts::run_length;
 use thaw_data::{DataConfig, Source, Split};
 use thaw_optim::scheduler::RunLength;
 

@@ -15,11 +15,12 @@ use super::*;
 use crate::checkpoint::{
     Best, Checkpoint, CheckpointStore, EarlierData, SavedObserved, SavedScaler, Snapshot,
 };
-use crate::fit::build::{open_data, storages};
+use crate::fit::build::open_data;
 use crate::fit::readings::Readings;
 use crate::fit::resume::Resumed;
 use crate::fit::{LossScaler, Monitored};
 use crate::model::HostModel;
+use crate::parts::storages;
 use crate::run_dir::{Place, RunDir};
 use thaw_optim::optimizer::Parameters;
 use thaw_optim::scheduler::Scheduler;
