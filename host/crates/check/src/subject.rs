@@ -5,7 +5,7 @@ use thaw_plugin_api::Error;
 use thaw_plugin_api::abi::{BoxedDataset, BoxedInstance, Item, Kind, contain};
 use thaw_plugin_api::dataset::Description;
 
-use super::config::values::complete;
+use super::values::complete;
 use super::{Job, Outcome};
 use thaw_data::CounterRng;
 use thaw_plugins::{LoadedPlugin, PluginSet};

@@ -7,7 +7,20 @@ use thaw_plugin_api::config::{Config, ConfigError, Key};
 use thaw_plugin_api::dataset::Form;
 
 use super::{ImageConfig, LoadingConfig, Padding, TextConfig};
-use crate::{DataError, SamplesConfig};
+use crate::DataError;
+
+/// How samples are prepared and batched.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SamplesConfig {
+    /// Batches, order, threads, `val_split`.
+    pub loading: LoadingConfig,
+    /// How pictures become inputs; unused for other samples.
+    pub images: ImageConfig,
+    /// How texts become inputs, of which the columns are unused; needed for texts.
+    pub texts: Option<TextConfig>,
+    /// Names of the classes in the order of the model's outputs. Default: as the samples say.
+    pub classes: Option<Vec<String>>,
+}
 
 /// `kind = "plugin"`: the data set of a loaded plugin.
 ///
