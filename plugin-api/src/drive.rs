@@ -1,9 +1,9 @@
 //! The order of hooks, once.
 //!
-//! `host fit`, `host plan`, `host find-lr` and [`testing::FakeRun`](crate::testing::FakeRun) run on the
-//! functions of this module. Each says through [`Instances`], [`Validating`] and [`Training`] what a batch, a
-//! step or a checkpoint is for it; in which order they come, and when which hook is called, stands here
-//! alone:
+//! `host fit`, `host plan`, `host find-lr`, `host validate`, `host test`, `host predict` and
+//! [`testing::FakeRun`](crate::testing::FakeRun) run on the functions of this module. Each says through
+//! [`Instances`], [`Validating`], [`Predicting`] and [`Training`] what a batch, a step or a checkpoint is for
+//! it; in which order they come, and when which hook is called, stands here alone:
 //!
 //! ```text
 //! setup           per strategy and callback: setup, freeze_before_training
@@ -16,6 +16,9 @@
 //! validation      on_validation_start → on_validation_epoch_start → the batches
 //!                 → on_validation_epoch_end → on_validation_end
 //! end             on_train_end → on_fit_end
+//! open            of a checkpoint to be used: setup → on_load_checkpoint → load_state
+//! prediction      on_predict_start → on_predict_epoch_start → the batches
+//!                 → on_predict_epoch_end → on_predict_end
 //! teardown, fail  teardown; after a failure on_exception before it
 //! ```
 //!
@@ -26,12 +29,14 @@
 mod batch;
 mod epoch;
 mod instances;
+mod prediction;
 mod training;
 mod validation;
 
 pub use batch::{Step, Window, training_step};
 pub use epoch::{epoch, start_epoch};
 pub use instances::{Call, Instances, close, fail, hook, is_planned, teardown};
+pub use prediction::{Predicting, open, prediction};
 pub use training::{Next, Training};
 pub use validation::{Batches, Pass, Validating, ValidationData, validation};
 

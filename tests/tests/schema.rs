@@ -119,6 +119,28 @@ fn without_plugins_their_tables_are_open() {
     let validator = jsonschema::draft202012::new(&serde_json::from_str(&text).unwrap()).unwrap();
     assert!(validator.is_valid(&json!({ "model": { "id": "mine", "sizes": [1, 2] } })));
     assert!(!validator.is_valid(&json!({ "model": { "id": "mine" }, "trainer": { "max_epoch": 1 } })));
+    let data = json!({ "kind": "plugin", "id": "mine", "rows": 3, "batch_size": 4 });
+    assert!(validator.is_valid(&json!({ "model": { "id": "mine" }, "data": data })));
+}
+
+#[test]
+fn a_plugins_data_set_has_the_keys_that_it_says() {
+    let with = |key: &str, value: Value| {
+        let data = json!({ "kind": "plugin", "id": "idx", "path": "mnist" });
+        let mut config = json!({ "model": { "id": "resnet18" }, "data": data });
+        config["data"][key] = value;
+        config
+    };
+    for (key, right, wrong) in [
+        ("batch_size", json!(4), json!(0)),
+        ("image_size", json!(32), json!("large")),
+        ("samples", json!("arrays"), json!("images")),
+        ("id", json!("idx"), json!("idxx")),
+    ] {
+        fits(&format!("{key} = {right}"), &with(key, right));
+        assert!(!misfits(&with(key, wrong.clone())).is_empty(), "{key} = {wrong} fits");
+    }
+    assert!(!misfits(&with("sampels", json!("arrays"))).is_empty(), "a misspelt key fits");
 }
 
 /// The models' ids; other names of theirs are taken as well.

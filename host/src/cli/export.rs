@@ -14,7 +14,7 @@ use crate::Error;
 use crate::cli::print;
 use thaw_train::checkpoint::{BEST, Checkpoint, locate};
 use thaw_train::fit::name_files;
-use thaw_train::model::in_layout;
+use thaw_train::parts::in_layout;
 use thaw_weights::{HYPER_PARAMETERS, WeightsError, WriteOptions, read, write_safetensors};
 
 /// Arguments of `host export`.

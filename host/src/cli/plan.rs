@@ -11,7 +11,8 @@ use crate::Error;
 use crate::cli::print;
 use crate::error::io;
 use thaw_train::config::RunConfig;
-use thaw_train::fit::{create_model, name_files};
+use thaw_train::fit::name_files;
+use thaw_train::parts::create_model;
 
 /// Arguments of `host plan`.
 #[derive(Args)]

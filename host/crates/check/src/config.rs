@@ -1,16 +1,14 @@
 //! Configuration: what the schema says is what is read.
 
-pub(super) mod values;
-
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use thaw_plugin_api::Error;
 use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::error::ErrorKind;
 
+use super::outcome::says_something;
+use super::values::{Sizes, random, same, wrong_values};
 use super::{Body, Check, Outcome, Reach, Subject, Verdict};
-use values::{Sizes, random, same, wrong_values};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new("builds", "the id can be made with the defaults of its configuration", Body::Item(builds))
@@ -265,13 +263,6 @@ fn many(subject: &mut Subject) -> Verdict {
         String::new()
     };
     Ok(Outcome::noted(format!("{built} built, {refused} refused{short}")))
-}
-
-/// Whether an error has a message worth reading.
-pub(super) fn says_something(error: &Error) -> bool {
-    let message = error.message().trim();
-    message.chars().filter(|letter| letter.is_alphabetic()).count() >= 4
-        && !["error", "failed", "invalid"].contains(&message.to_lowercase().as_str())
 }
 
 fn messages(subject: &mut Subject) -> Verdict {

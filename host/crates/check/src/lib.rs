@@ -22,6 +22,7 @@
 
 mod config;
 mod dataset;
+mod job;
 mod library;
 mod model;
 mod outcome;
@@ -34,6 +35,7 @@ mod state;
 mod subject;
 mod suite;
 mod trace;
+mod values;
 #[cfg(target_os = "linux")]
 mod zygote;
 #[cfg(not(target_os = "linux"))]
@@ -42,8 +44,9 @@ mod zygote;
 
 use thaw_plugin_api::abi::Kind;
 
+pub use job::Job;
 pub use outcome::{Finding, Outcome, Verdict};
-pub use process::{Job, run_job};
+pub use process::run_job;
 pub use report::{Report, head, lines};
 pub use sample::{Reach, Sampled};
 pub use subject::Subject;

@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 use thaw_plugin_api::Error;
 use thaw_plugin_api::model::{Batch, Task, Tensors};
 
-use super::config::values::fits;
+use super::values::fits;
 use super::{Body, Check, Outcome, Reach, Subject};
 use inputs::Inputs;
 use thaw_train::model::{HostModel, ModelError, Phase};

@@ -1,6 +1,7 @@
 //! What comes of a check.
 
 use serde::{Deserialize, Serialize};
+use thaw_plugin_api::Error;
 
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,4 +99,11 @@ impl Outcome {
             Self::TimedOut { .. } => "TIMED OUT",
         }
     }
+}
+
+/// Whether an error has a message worth reading.
+pub(super) fn says_something(error: &Error) -> bool {
+    let message = error.message().trim();
+    message.chars().filter(|letter| letter.is_alphabetic()).count() >= 4
+        && !["error", "failed", "invalid"].contains(&message.to_lowercase().as_str())
 }

@@ -14,12 +14,12 @@ use thaw_plugin_api::testing::{FakeModel, FakeRun, Report};
 
 pub(super) use failing_host::errors;
 
-use super::config::says_something;
-use super::config::values::{Sizes, random};
+use super::outcome::says_something;
 use super::trace::Trace;
+use super::values::{Sizes, random};
 use super::{Body, Check, Outcome, Subject, Verdict};
 use thaw_data::CounterRng;
-use thaw_train::fit::audit;
+use thaw_train::audit;
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new(

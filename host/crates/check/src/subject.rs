@@ -5,7 +5,7 @@ use thaw_plugin_api::Error;
 use thaw_plugin_api::abi::{BoxedDataset, BoxedInstance, Item, Kind, contain};
 use thaw_plugin_api::dataset::Description;
 
-use super::config::values::complete;
+use super::values::complete;
 use super::{Job, Outcome};
 use thaw_data::CounterRng;
 use thaw_plugins::{LoadedPlugin, PluginSet};
@@ -105,7 +105,7 @@ impl Subject {
         seed: u64,
     ) -> Result<HostModel, thaw_train::Error> {
         thaw_torch::manual_seed(seed)?;
-        HostModel::create(&self.plugins, &self.item.id, &Value::Object(config.clone()))
+        Ok(HostModel::create(&self.plugins, &self.item.id, &Value::Object(config.clone()))?)
     }
 
     /// Opens a data set of any configuration.

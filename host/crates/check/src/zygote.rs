@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use super::process::{Job, STDERR, STDOUT, single_threaded};
+use super::job::{Job, STDERR, STDOUT, single_threaded};
 
 /// Those that wait for a job.
 #[derive(Default)]
@@ -97,11 +97,11 @@ fn gone() -> io::Error {
     io::Error::other("the process that makes those of the checks is gone")
 }
 
-/// The zygote's side: forks for every job on standard input; tells the copy's number, then how it ended.
+/// The zygote's side: forks for every job on standard input, to do `check` there; tells the copy's number, then how it ended.
 ///
 /// # Errors
 /// Standard input or output, or a system that makes no more processes.
-pub fn serve() -> io::Result<()> {
+pub fn serve(check: fn(&Job) -> Result<(), String>) -> io::Result<()> {
     if fs::read_dir("/proc/self/task")?.count() > 1 {
         return Err(io::Error::other("a process of more than one thread cannot be copied"));
     }
@@ -109,7 +109,7 @@ pub fn serve() -> io::Result<()> {
         let job: Job = serde_json::from_str(&line?)?;
         // SAFETY: this process has no other thread whose locks a copy could miss.
         match unsafe { libc::fork() } {
-            0 => be_born(&job),
+            0 => be_born(&job, check),
             pid => {
                 let pid = Pid::from_raw(pid).filter(|_| pid > 0).ok_or_else(io::Error::last_os_error)?;
                 println!("{}", pid.as_raw_nonzero());
@@ -123,8 +123,8 @@ pub fn serve() -> io::Result<()> {
 
 /// The copy: a process like one that was started for the check, but for its end. libtorch's takes longer than
 /// most checks; where a second process compares, that one ends in the usual way.
-fn be_born(job: &Job) -> ! {
-    let done = settle(job).map_err(|error| error.to_string()).and_then(|()| job.check());
+fn be_born(job: &Job, check: fn(&Job) -> Result<(), String>) -> ! {
+    let done = settle(job).map_err(|error| error.to_string()).and_then(|()| check(job));
     if let Err(error) = &done {
         eprintln!("{error}");
     }

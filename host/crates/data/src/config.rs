@@ -15,7 +15,7 @@ pub use kinds::{Cifar10Config, ImageFolderConfig, ListConfig, Padding, Target, T
 pub use pictures::{
     AugmentConfig, ColorJitter, ImageConfig, Interpolation, OnError, RandomResizedCrop, ResizeMode,
 };
-pub use plugin::PluginConfig;
+pub use plugin::{PluginConfig, SamplesConfig};
 
 /// The `[data]` table of a run config: a `kind` with its own keys, the keys of loading, and for pictures
 /// those of decoding and augmentation, all side by side.

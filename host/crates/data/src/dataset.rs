@@ -1,7 +1,7 @@
 //! The samples of one split.
 
-use super::fingerprint::FileStamps;
 use super::random::{CounterRng, Stream};
+use super::stamps::FileStamps;
 use super::{Batch, DataError};
 use std::path::Path;
 use std::sync::Arc;

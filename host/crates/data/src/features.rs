@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tch::Tensor;
 
 use super::dataset::{Dataset, Pass};
-use super::fingerprint::FileStamps;
+use super::stamps::FileStamps;
 use super::{Batch, DataError};
 use columns::Columns;
 use rows::{Rows, RowsWriter};

@@ -54,6 +54,7 @@ mod predict;
 mod random;
 mod samples;
 mod split;
+mod stamps;
 mod table;
 mod targets;
 mod tensor_file;
@@ -67,20 +68,21 @@ mod tokenizer;
 pub use batch::{Batch, PICTURE_INPUT};
 pub use config::{
     AugmentConfig, Cifar10Config, ColorJitter, DataConfig, ImageConfig, ImageFolderConfig, Interpolation,
-    ListConfig, LoadingConfig, OnError, Padding, PluginConfig, RandomResizedCrop, ResizeMode, Source, Target,
-    TensorsConfig, TextConfig,
+    ListConfig, LoadingConfig, OnError, Padding, PluginConfig, RandomResizedCrop, ResizeMode, SamplesConfig,
+    Source, Target, TensorsConfig, TextConfig,
 };
 pub use dataset::{Dataset, Pass};
 pub use defaults::InputDefaults;
 pub use error::DataError;
 pub use error::first_names;
 pub use features::{FeatureRoom, Features, FeaturesBuilder};
-pub use fingerprint::{DataChange, FileStamps, Fingerprint, Fingerprints, Place};
+pub use fingerprint::{DataChange, Fingerprint, Fingerprints, Place};
 pub use image::picture_size;
 pub use loader::Loader;
 pub use module::{DataModule, Limits, Split, SplitSummary, Summary, Varies};
 pub use predict::PredictData;
 pub use random::CounterRng;
-pub use samples::{Samples, SamplesConfig};
+pub use samples::Samples;
 pub use split::SplitBy;
+pub use stamps::FileStamps;
 pub use test::TestData;

@@ -1,7 +1,7 @@
 //! The data of a run: its splits, classes and loaders.
 
 use super::cifar10::{files_folder, open_cifar10, training_files};
-use super::config::{DataConfig, LoadingConfig, Source};
+use super::config::{DataConfig, LoadingConfig, SamplesConfig, Source};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
@@ -10,7 +10,7 @@ use super::folder::{open_folder, require_folder};
 use super::layout::split_folders;
 use super::list::open_list;
 use super::loader::{Loader, Walk};
-use super::samples::{self, Opened, Samples, SamplesConfig};
+use super::samples::{self, Opened, Samples};
 use super::split::{SplitBy, split};
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};

@@ -3,7 +3,7 @@
 use super::DataError;
 use super::batch::Batch;
 use super::cifar10::{files_folder, open_cifar10, training_files};
-use super::config::{DataConfig, ListConfig, LoadingConfig, Source};
+use super::config::{DataConfig, ListConfig, LoadingConfig, SamplesConfig, Source};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::folder::find_pictures;
@@ -12,7 +12,7 @@ use super::list::open_list;
 use super::loader::{Loader, Walk};
 use super::module::workers;
 use super::pictures::{PictureDataset, PictureFiles};
-use super::samples::{self, Samples, SamplesConfig};
+use super::samples::{self, Samples};
 use super::targets::Targets;
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};

@@ -44,7 +44,7 @@ use thaw_plugin_api::error::ErrorKind;
 use thaw_plugin_api::{Error, Result};
 
 use super::DataError;
-use super::config::{ImageConfig, LoadingConfig, TextConfig};
+use super::config::SamplesConfig;
 use super::dataset::Dataset;
 use super::defaults::InputDefaults;
 use super::text::TextEncoder;
@@ -125,19 +125,6 @@ pub trait Samples: Send + Sync {
         let _ = state;
         Err(Error::of(ErrorKind::State, format_args!("{} has no state to restore", self.name())))
     }
-}
-
-/// How samples are prepared and batched.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct SamplesConfig {
-    /// Batches, order, threads, `val_split`.
-    pub loading: LoadingConfig,
-    /// How pictures become inputs; unused for other samples.
-    pub images: ImageConfig,
-    /// How texts become inputs, of which the columns are unused; needed for texts.
-    pub texts: Option<TextConfig>,
-    /// Names of the classes in the order of the model's outputs. Default: as the samples say.
-    pub classes: Option<Vec<String>>,
 }
 
 /// The splits that a run trains and validates on.

@@ -5,7 +5,7 @@ use super::batch::Batch;
 use super::config::TensorsConfig;
 use super::dataset::{Dataset, Pass};
 use super::error::first_names;
-use super::fingerprint::FileStamps;
+use super::stamps::FileStamps;
 use super::targets::{configured_classes, warn_of_empty};
 use super::tensor_file::{RawTensor, TensorFile};
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@
 
 use super::DataError;
 use super::cifar10::{files_folder, open_cifar10, own_size, training_files};
-use super::config::{DataConfig, ListConfig, LoadingConfig, Source};
+use super::config::{DataConfig, ListConfig, LoadingConfig, SamplesConfig, Source};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
@@ -10,7 +10,7 @@ use super::folder::open_folder;
 use super::list::open_list;
 use super::loader::{Loader, Walk};
 use super::module::workers;
-use super::samples::{self, Samples, SamplesConfig};
+use super::samples::{self, Samples};
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
 use super::text::{TextEncoder, open_texts};

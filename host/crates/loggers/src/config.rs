@@ -4,11 +4,6 @@ use std::path::{Path, PathBuf};
 
 use thaw_plugin_api::config::{Config, ConfigError, Key, above_to};
 
-use crate::csv::CsvLogger;
-use crate::mlflow::MlflowLogger;
-use crate::tensorboard::TensorboardLogger;
-use crate::{Begin, Logger, LoggerError, Run};
-
 /// One of `[[loggers]]`.
 #[derive(Clone, Debug, PartialEq, Config)]
 #[config(tag = "kind")]
@@ -97,18 +92,6 @@ impl LoggerConfig {
         match self.path() {
             Some(path) => format!("{} in {}", self.kind(), path.display()),
             None => self.kind().to_owned(),
-        }
-    }
-
-    /// Opens the logger for a run.
-    ///
-    /// # Errors
-    /// Its files cannot be written, or are another run's.
-    pub fn open(&self, run: &Run<'_>, begin: &Begin) -> Result<Box<dyn Logger>, LoggerError> {
-        match self {
-            Self::Csv(config) => Ok(Box::new(CsvLogger::open(config, run, begin)?)),
-            Self::Tensorboard(config) => Ok(Box::new(TensorboardLogger::open(config, run, begin)?)),
-            Self::Mlflow(config) => Ok(Box::new(MlflowLogger::open(config, run, begin)?)),
         }
     }
 }

@@ -30,6 +30,7 @@ mod csv;
 mod error;
 mod flat;
 mod mlflow;
+mod open;
 mod run;
 mod tensorboard;
 

@@ -27,6 +27,7 @@ mod instance;
 mod load;
 mod locate;
 mod log;
+mod open;
 mod parameters;
 mod program;
 mod self_contained;

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use libloading::Library;
 use thaw_plugin_api::abi::abi_stable::library::{LibraryError, lib_header_from_path};
 use thaw_plugin_api::abi::{BoxedDataset, Kind, Metadata, PluginRoot_Ref, contain};
 
 use super::calls::{self, Caller};
 use super::compatibility::{check_metadata, root_of};
+use super::open::opened_text;
 use super::working_directory::WorkingDirectory;
 use super::{
     DatasetInstance, Failure, Instance, PluginError, PluginFile, Snapshot, links_libtorch, log, trust,
@@ -191,10 +191,6 @@ impl LoadedPlugin {
     }
 }
 
-fn opened_text(shown: &Path) -> String {
-    format!("plugin {}, when it was opened,", thaw_terminal::escape::path(shown))
-}
-
 /// The functions of a library that [`PluginFile::map`] mapped, and what it says of itself, which is not
 /// judged here.
 ///
@@ -218,28 +214,4 @@ pub fn root_and_metadata(path: &Path, file: &Path) -> Result<(PluginRoot_Ref, Me
         reason: format!("its metadata cannot be read: {error}"),
     })?;
     Ok((root, metadata))
-}
-
-/// Opens the library with all its symbols resolved now, so that a missing one fails here and not in a hook,
-/// and never closes it.
-pub(super) fn open_now(path: &Path, file: &Path) -> Result<(), PluginError> {
-    let _directory = WorkingDirectory::before(opened_text(path));
-    let _entered = calls::enter_opening(path);
-    #[cfg(unix)]
-    let opened = {
-        use libloading::os::unix::{Library as UnixLibrary, RTLD_LOCAL, RTLD_NOW};
-        // SAFETY: the library's constructors run; the user asked for this file, and plugins are native code
-        // with the program's rights, as the README says.
-        unsafe { UnixLibrary::open(Some(file), RTLD_NOW | RTLD_LOCAL) }.map(Library::from)
-    };
-    #[cfg(not(unix))]
-    // SAFETY: as above.
-    let opened = unsafe { Library::new(file) };
-    let library = opened.map_err(|error| {
-        let reason = error.to_string().replace('\n', " ");
-        let reason = reason.strip_prefix(&format!("{}: ", file.display())).unwrap_or(&reason);
-        PluginError::NoLibrary { path: path.to_path_buf(), reason: reason.to_owned() }
-    })?;
-    std::mem::forget(library);
-    Ok(())
 }

@@ -101,7 +101,7 @@ impl PluginFile {
             return Err(PluginError::NoLibrary { path: shown.to_path_buf(), reason });
         }
         dependencies::open_those_beside(&self.path, &self.opened).map_err(io)?;
-        super::load::open_now(shown, &self.opened)
+        super::open::open_now(shown, &self.opened)
     }
 }
 

@@ -7,12 +7,7 @@ use tch::Tensor;
 use torch_sys::C_tensor;
 
 use super::gradients::TensorList;
-use super::{Result, TorchError, call, ffi};
-
-/// A tensor for the shim; null for none.
-pub(super) fn pointer(tensor: Option<&Tensor>) -> *const C_tensor {
-    tensor.map_or(std::ptr::null(), Tensor::as_ptr)
-}
+use super::{Result, TorchError, call, ffi, pointer};
 
 /// Settings of one SGD call, by PyTorch's names.
 #[repr(C)]

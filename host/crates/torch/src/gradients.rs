@@ -5,9 +5,8 @@
 use tch::Tensor;
 use torch_sys::C_tensor;
 
-use super::fused::pointer;
 use super::reading::{Reading, Reads};
-use super::{Result, call, ffi};
+use super::{Result, call, ffi, pointer};
 
 /// Parameters as pointers, resolved once and used for many calls.
 ///

@@ -22,7 +22,8 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::path::PathBuf;
 
-use tch::{Device, TchError};
+use tch::{Device, TchError, Tensor};
+use torch_sys::C_tensor;
 
 pub mod autocast;
 pub mod cuda;
@@ -42,6 +43,11 @@ pub use settings::{MatmulPrecision, set_cudnn_benchmark, set_deterministic, set_
 
 /// The folder of the libtorch that this was built with.
 pub const LIBTORCH_DIR: &str = env!("THAW_LIBTORCH_DIR");
+
+/// A tensor for the shim; null for none.
+fn pointer(tensor: Option<&Tensor>) -> *const C_tensor {
+    tensor.map_or(std::ptr::null(), Tensor::as_ptr)
+}
 
 /// What can fail around libtorch.
 #[derive(Debug, thiserror::Error)]

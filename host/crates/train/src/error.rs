@@ -1,11 +1,20 @@
 //! What ends a run, and the exit code that says so.
 
+mod fit;
+mod records;
+mod resume;
+
 use std::path::PathBuf;
+
+pub use fit::FitError;
+pub(crate) use fit::{tensor_sets, torch};
+pub use records::RecordsError;
+pub(crate) use resume::shown;
+pub use resume::{Change, Refused, ResumeError};
 
 use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::find_lr::FindLrError;
-use crate::fit::FitError;
 use crate::model::ModelError;
 use crate::run_dir::RunDirError;
 use crate::swap::SwapError;
@@ -46,7 +55,7 @@ pub enum Error {
     RunDir(#[from] RunDirError),
     /// A strategy that was not replaced in a live run.
     #[error(transparent)]
-    Swap(#[from] SwapError),
+    Swap(SwapError),
     /// libtorch.
     #[error(transparent)]
     Torch(#[from] TorchError),
@@ -66,6 +75,15 @@ pub enum Error {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         Self::Plugin(failure.into())
+    }
+}
+
+impl From<SwapError> for Error {
+    fn from(error: SwapError) -> Self {
+        match error {
+            SwapError::Interrupted => Self::Interrupted,
+            error => Self::Swap(error),
+        }
     }
 }
 

@@ -4,17 +4,14 @@
 //! stands, and tells [`events`] of it.
 
 mod anomaly;
-pub mod audit;
 mod build;
 mod checkpoints;
 mod classes;
 mod epoch;
-mod error;
 mod evaluate;
 pub mod events;
 mod find_lr;
 mod gathered;
-mod groups;
 mod held;
 mod hooks;
 mod hub_directory;
@@ -43,16 +40,11 @@ mod swap;
 mod tell;
 mod training;
 
-pub use build::{
-    FitOptions, batch_limits, build_model, create_callbacks, create_model, input_defaults, open_data,
-    optimizer_config, precision_on, prepare_torch, run_length,
-};
+pub use build::{FitOptions, batch_limits, input_defaults, open_data};
 pub use classes::take_count;
-pub use error::FitError;
 pub use evaluate::{Evaluation, Evaluator};
 use events::{Ending, EventKind, Observers};
 pub use gathered::{Keep, Samples};
-pub use groups::{initial_groups, without_the_rest};
 pub use hub_directory::name_files;
 pub use loss::{Labels, set_loss};
 pub use metrics::check_metrics;
@@ -62,7 +54,6 @@ pub use plugin_data::PluginData;
 pub use prefix::{Entries, Hindrance};
 pub use same_data::tell_validated;
 pub use scaler::LossScaler;
-pub(crate) use services::{check_settings, replace_optimizer};
 pub use state::RunState;
 pub use step::to_device;
 pub use stop::StopHandle;
@@ -71,6 +62,7 @@ use thaw_plugin_api::drive;
 
 use crate::Error;
 pub use crate::checkpoint::{Best, Meter};
+pub use crate::error::FitError;
 use thaw_plugins::{Instance, PluginSet};
 use thaw_torch::reading::Reading;
 

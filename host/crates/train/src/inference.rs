@@ -13,18 +13,15 @@ use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::context::{Progress, Stage};
 use thaw_plugin_api::dataset::Split;
 use thaw_plugin_api::drive::{self, Call, Instances};
-use thaw_plugin_api::hook::Hook;
 
 pub use predict::{BatchOutputs, PredictOptions};
 
 use crate::Error;
-use crate::checkpoint::{Checkpoint, EarlierData};
+use crate::checkpoint::{Checkpoint, EarlierData, SavedCallback};
 use crate::config::{ConfigError, RunConfig};
-use crate::fit::{
-    Keep, Labels, PluginData, build_model, check_metrics, name_files, precision_on, prepare_torch, set_loss,
-    take_count,
-};
-use crate::model::{HostModel, Phase, load_checkpoint};
+use crate::fit::{Keep, Labels, PluginData, check_metrics, name_files, set_loss, take_count};
+use crate::model::{HostModel, Phase};
+use crate::parts::{build_model, load_checkpoint, precision_on, prepare_torch};
 use pass::Pass;
 use services::View;
 use thaw_data::DataConfig;
@@ -125,17 +122,12 @@ impl Inference {
             order: Vec::new(),
             earlier,
         };
-        if let Err(error) = inference.set_up(checkpoint) {
+        let saved = checkpoint.state.callbacks.clone();
+        if let Err(error) = drive::open(&mut inference, |inference| inference.restore_callbacks(saved)) {
             drive::fail(&mut inference, &error);
             return Err(error);
         }
         Ok(inference)
-    }
-
-    fn set_up(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        self.hooks(Hook::Setup)?;
-        self.hooks(Hook::LoadCheckpoint)?;
-        self.restore_callbacks(checkpoint)
     }
 
     /// The run config.
@@ -174,18 +166,13 @@ impl Inference {
         Ok(self.config.data.as_ref().ok_or_else(missing)?)
     }
 
-    fn restore_callbacks(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let mut saved = checkpoint.state.callbacks.clone();
+    fn restore_callbacks(&mut self, mut saved: Vec<SavedCallback>) -> Result<(), Error> {
         for callback in &mut self.callbacks {
             if let Some(index) = saved.iter().position(|saved| saved.id == callback.id()) {
                 callback.load_state(&saved.remove(index).state)?;
             }
         }
         Ok(())
-    }
-
-    fn hooks(&mut self, hook: Hook) -> Result<(), Error> {
-        drive::hook(self, hook)
     }
 
     /// Runs `work`, and whatever comes of it `teardown`.

@@ -1,5 +1,6 @@
 //! Training: run configs, the model with its freeze state, the loop, checkpoints, run directories.
 
+pub mod audit;
 pub mod checkpoint;
 pub mod config;
 pub mod error;
@@ -7,6 +8,7 @@ pub mod find_lr;
 pub mod fit;
 pub mod inference;
 pub mod model;
+pub mod parts;
 pub mod plan;
 pub mod run_dir;
 pub mod swap;

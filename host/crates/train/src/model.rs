@@ -1,6 +1,5 @@
 //! A plugin's model as the host holds it: tensors by name, freeze state, modes, forward and step.
 
-mod layout;
 mod loss;
 mod sample_losses;
 mod state;
@@ -19,9 +18,8 @@ use thaw_plugin_api::context::number_from_json;
 use thaw_plugin_api::model::{Batch, Description, Stage, Task, Tensors};
 use thaw_plugin_api::module_tree::ModuleTree;
 
-pub use layout::in_layout;
 pub use loss::Loss;
-pub use weights::{load_checkpoint, load_weights};
+pub use weights::load_weights;
 
 use crate::config::LossConfig;
 use thaw_plugins::calls::Caller;
@@ -142,9 +140,9 @@ impl HostModel {
     ///
     /// # Errors
     /// No plugin offers the id, or its configuration does not fit.
-    pub fn create(plugins: &PluginSet, id: &str, config: &Value) -> Result<Self, crate::Error> {
+    pub fn create(plugins: &PluginSet, id: &str, config: &Value) -> Result<Self, PluginError> {
         let (raw, plugin) = plugins.create_model(id, config)?;
-        Ok(Self::new(raw, id, &plugin)?)
+        Self::new(raw, id, &plugin)
     }
 
     /// A model that is made already, under its id and the name of its plugin.

@@ -21,9 +21,11 @@ use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::ParamGroup;
 
 use crate::Error;
+use crate::audit;
 use crate::config::RunConfig;
-use crate::fit::{FitError, audit, create_callbacks, create_model, run_length};
+use crate::error::FitError;
 use crate::model::HostModel;
+use crate::parts::{create_callbacks, create_model, run_length};
 use thaw_optim::optimizer::Optimizer;
 use thaw_optim::scheduler::{Interval, Restart, Scheduler};
 use thaw_plugins::PluginSet;

@@ -5,12 +5,19 @@
 
 use super::error::WeightsError;
 use super::shards::Index;
-use super::source::IN_DIRECTORY;
 use hf_hub::api::sync::{ApiBuilder, ApiError};
 use hf_hub::{Cache, Repo, RepoType};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The files of a directory that are its weights, the first that is there.
+pub(super) const IN_DIRECTORY: [&str; 4] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+];
 
 /// How an address begins.
 pub(super) const SCHEME: &str = "hf://";

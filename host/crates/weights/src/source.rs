@@ -1,20 +1,13 @@
 //! From what a run config names to a file, and from a file to its tensors.
 
 use super::error::WeightsError;
+use super::hub::IN_DIRECTORY;
 use super::shards::Index;
 use super::state_dict::StateDict;
 use super::{hub, pickle, safetensors};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use thaw_files::mapped::MappedFile;
-
-/// The files of a directory that are its weights, the first that is there.
-pub(super) const IN_DIRECTORY: [&str; 4] = [
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-];
 
 /// The checkpoints of a run directory that stand for it, the first that is there, as in `host predict`: each
 /// a directory, or a text file with the name of one beside it.

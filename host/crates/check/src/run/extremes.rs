@@ -7,7 +7,7 @@ use thaw_plugin_api::testing::FakeModel;
 
 use super::{Length, USUAL, build, fault, fit, place, straight, trees};
 use crate::{Outcome, Subject, Verdict};
-use thaw_train::fit::audit;
+use thaw_train::audit;
 
 const HINT: &str =
     "a run may be as short as that: hooks cannot count on an epoch, a batch or a validation before them";

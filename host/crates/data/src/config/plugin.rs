@@ -2,12 +2,25 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
-use thaw_plugin_api::config::{Config, ConfigError, Key};
+use serde_json::{Map, Value, json};
+use thaw_plugin_api::config::{Config, ConfigError, Key, TableSchema};
 use thaw_plugin_api::dataset::Form;
 
 use super::{ImageConfig, LoadingConfig, Padding, TextConfig};
-use crate::{DataError, SamplesConfig};
+use crate::DataError;
+
+/// How samples are prepared and batched.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SamplesConfig {
+    /// Batches, order, threads, `val_split`.
+    pub loading: LoadingConfig,
+    /// How pictures become inputs; unused for other samples.
+    pub images: ImageConfig,
+    /// How texts become inputs, of which the columns are unused; needed for texts.
+    pub texts: Option<TextConfig>,
+    /// Names of the classes in the order of the model's outputs. Default: as the samples say.
+    pub classes: Option<Vec<String>>,
+}
 
 /// `kind = "plugin"`: the data set of a loaded plugin.
 ///
@@ -55,6 +68,23 @@ struct Arrays {
 }
 
 impl PluginConfig {
+    /// The schema of a table with the data set `id`, whose own keys have the schema `own`: these, and the
+    /// host's for samples of every form, since which one it gives is not known before it is open.
+    pub fn schema_of(id: &str, own: Value) -> TableSchema {
+        let mut table = TableSchema::tagged("id", id);
+        table.property("kind", &[], json!({ "const": "plugin" }), "", None);
+        for mut hosts in [LoadingConfig::schema(), Pictures::schema(), Texts::schema()] {
+            // A tokenizer is required of texts alone.
+            hosts["required"].take();
+            table.flatten(hosts);
+        }
+        if own.get("properties").is_none() {
+            table.open();
+        }
+        table.flatten(own);
+        table
+    }
+
     /// The keys of the data set's own, by the JSON Schema of its configuration.
     ///
     /// # Errors

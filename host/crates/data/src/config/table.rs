@@ -54,7 +54,7 @@ pub(super) enum DataTable {
         #[config(flatten)]
         loading: LoadingConfig,
     },
-    /// The data set of a loaded plugin.
+    /// The data set of a loaded plugin, which says what keys it has of its own.
     Plugin {
         #[config(flatten)]
         loading: LoadingConfig,

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 use crate::testing::{open, picture_folder, write_png};
 use std::time::{Duration, SystemTime};

@@ -10,9 +10,9 @@ use super::{Source, of_source};
 use crate::config::ImageConfig;
 use crate::dataset::{Dataset, Pass};
 use crate::defaults::InputDefaults;
-use crate::fingerprint::FileStamps;
 use crate::image::{Picture, decode};
 use crate::pictures::{PictureDataset, PictureStore};
+use crate::stamps::FileStamps;
 use crate::targets::Targets;
 use crate::{Batch, DataError};
 

@@ -60,9 +60,9 @@ pub struct SavedState {
 pub struct SavedPosition {
     /// The epoch to go on with.
     pub epoch: usize,
-    /// The batch of that epoch to go on with; 0 starts the epoch.
+    /// The batch of that epoch to go on with, for people and for versions that did not count samples.
     pub batch: usize,
-    /// Samples of that epoch that were trained on, in its order.
+    /// Samples of that epoch that were trained on, in its order, see [`SavedPosition::sample_of_epoch`].
     #[serde(default)]
     pub sample: Option<usize>,
     /// Samples of training.
@@ -79,6 +79,17 @@ pub struct SavedPosition {
 }
 
 impl SavedPosition {
+    /// Where in its epoch the run goes on: after so many samples; 0 starts the epoch. Versions before counted
+    /// batches alone, which were of this size.
+    pub fn sample_of_epoch(&self, batch_size: usize) -> usize {
+        self.sample.unwrap_or(self.batch * batch_size)
+    }
+
+    /// Whether some of the epoch to go on with is done.
+    pub fn is_inside_epoch(&self) -> bool {
+        self.sample_of_epoch(1) > 0
+    }
+
     /// Samples that were trained on since the run was started. Versions before did not count them: as many as
     /// there are, in each epoch.
     pub fn samples_of_run(&self) -> u64 {

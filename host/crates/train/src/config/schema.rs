@@ -6,6 +6,7 @@ use thaw_plugin_api::config::{Definitions, TableSchema, TaggedSchema, document};
 
 use super::RunConfig;
 use super::table::RunTable;
+use thaw_data::PluginConfig;
 use thaw_plugins::pattern;
 
 /// The draft that the schema is written in.
@@ -14,15 +15,19 @@ const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 impl RunConfig {
     /// The schema of a run config: every key with its help, type, default and range.
     ///
-    /// `items` are what plugins offer. Where there is a model among them, `[model]` is to be one of these,
-    /// and where there is a strategy or callback, so is each of `[[callbacks]]`; else any id and any keys
-    /// go. Of several with one id the first counts.
+    /// `items` are what plugins offer. Where there is a model among them, `[model]` is to be one of these;
+    /// where there is a strategy or callback, so is each of `[[callbacks]]`; and where there is a data set, so
+    /// is `[data]` of `kind = "plugin"`. Else any id and any keys go: which a plugin has, only it says. Of
+    /// several with one id the first counts.
     pub fn schema(items: &[Item]) -> Value {
         let mut schema = document::<RunTable>();
         let mut definitions = schema[Definitions::KEY].take();
         close(&mut schema["properties"]["model"], items, &[Kind::Model], &mut definitions);
         let callbacks = [Kind::Strategy, Kind::Callback];
         close(&mut schema["properties"]["callbacks"]["items"], items, &callbacks, &mut definitions);
+        if let Some(data) = plugins_data(&mut schema["properties"]["data"]) {
+            close(data, items, &[Kind::Dataset], &mut definitions);
+        }
         schema[Definitions::KEY] = definitions;
         let mut all = json!({ "$schema": DRAFT, "title": "Thaw run config" });
         if let (Some(all), Value::Object(schema)) = (all.as_object_mut(), schema) {
@@ -30,6 +35,11 @@ impl RunConfig {
         }
         all
     }
+}
+
+/// What `[data]` is where a plugin gives the samples.
+fn plugins_data(data: &mut Value) -> Option<&mut Value> {
+    data["oneOf"].as_array_mut()?.iter_mut().find(|choice| choice["properties"]["kind"]["const"] == "plugin")
 }
 
 /// Makes a table that takes any keys beside its own one of what plugins offer.
@@ -41,28 +51,41 @@ fn close(table: &mut Value, items: &[Item], kinds: &[Kind], definitions: &mut Va
             continue;
         }
         known.push(&item.id);
-        let mut schema = match item.kind {
-            Kind::Model => TableSchema::with_tag("id", spellings(item)),
-            Kind::Strategy | Kind::Callback | Kind::Dataset => TableSchema::tagged("id", &item.id),
-        };
-        if let Some(weights) = table["properties"].get("weights") {
-            schema.property("weights", &[], weights.clone(), "", Some(Value::Null));
-        }
         let own = own_schema(item, definitions);
-        if own.get("properties").is_none() {
-            schema.open();
-        }
-        schema.flatten(own);
-        choices.choice(&item.id, &item.description, schema);
+        choices.choice(&item.id, &item.description, table_of(item, own, table));
     }
-    if !known.is_empty() {
-        let help = table["description"].as_str().unwrap_or_default().to_owned();
-        *table = choices.finish(&help);
-        if kinds.contains(&Kind::Model) {
-            let id = &mut table["properties"]["id"];
-            *id = json!({ "type": "string", "anyOf": [id.take(), {}] });
-        }
+    if known.is_empty() {
+        return;
     }
+    let help = table["description"].as_str().unwrap_or_default().to_owned();
+    let (kind, title) = (table["properties"]["kind"].take(), table["title"].take());
+    *table = choices.finish(&help);
+    if kinds.contains(&Kind::Model) {
+        let id = &mut table["properties"]["id"];
+        *id = json!({ "type": "string", "anyOf": [id.take(), {}] });
+    }
+    if kinds.contains(&Kind::Dataset) {
+        table["properties"]["kind"] = kind;
+        table["required"] = json!(["kind", "id"]);
+        table["title"] = title;
+    }
+}
+
+/// What a table with this item may have, beside its `own` keys those that `open` had of the host.
+fn table_of(item: &Item, own: Value, open: &Value) -> TableSchema {
+    let mut schema = match item.kind {
+        Kind::Model => TableSchema::with_tag("id", spellings(item)),
+        Kind::Strategy | Kind::Callback => TableSchema::tagged("id", &item.id),
+        Kind::Dataset => return PluginConfig::schema_of(&item.id, own),
+    };
+    if let Some(weights) = open["properties"].get("weights") {
+        schema.property("weights", &[], weights.clone(), "", Some(Value::Null));
+    }
+    if own.get("properties").is_none() {
+        schema.open();
+    }
+    schema.flatten(own);
+    schema
 }
 
 /// The names that a model may be called by: an editor offers the id and takes what the program takes.

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 
 use tch::{Kind, Tensor};
 
-use super::error::torch;
 use super::{FitError, RunState};
+use crate::error::torch;
 use thaw_data::first_names;
 
 /// Names in a message.

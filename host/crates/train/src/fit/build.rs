@@ -1,9 +1,6 @@
 //! From run config to run: plugins, model, data, optimizer, scheduler.
 
 mod data;
-mod optimizer;
-mod plugins;
-mod torch;
 
 use tch::Device;
 use thaw_plugin_api::drive;
@@ -11,13 +8,8 @@ use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::tensor_sets::TensorSets;
 
 pub use data::{batch_limits, input_defaults, open_data};
-pub use optimizer::{optimizer_config, run_length};
-pub use plugins::{build_model, create_callbacks, create_model};
-pub(super) use plugins::{of_table, storages};
-pub use torch::{precision_on, prepare_torch};
 
 use self::data::start_of;
-use self::plugins::{place, start_from_weights};
 use super::classes;
 use super::events::{
     Ending, EventKind, EventRecords, HistoryRecords, Observer, Observers, RecordsError, RunLogger, Warnings,
@@ -36,6 +28,7 @@ use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore, EarlierData};
 use crate::config::RunConfig;
 use crate::model::HostModel;
+use crate::parts::{build_model, create_callbacks, place, prepare_torch, start_from_weights, storages};
 use crate::run_dir::{self, Place, RunDir, RunDirError};
 use thaw_data::DataModule;
 use thaw_optim::optimizer::Parameters;

@@ -6,12 +6,12 @@ use std::path::Path;
 use serde_json::Value;
 use thaw_plugin_api::model::Task;
 
-use super::build::{create_model, open_data};
-use super::prepare_torch;
+use super::build::open_data;
 use crate::Error;
 use crate::checkpoint::{Checkpoint, EarlierData, STATE};
 use crate::config::RunConfig;
 use crate::model::HostModel;
+use crate::parts::{create_model, prepare_torch};
 use thaw_data::first_names;
 use thaw_plugins::PluginSet;
 use thaw_weights::resolve;

@@ -8,7 +8,7 @@ use thaw_metrics::{Calibration, Confusion, Metric, Of, Outcomes};
 use thaw_plugin_api::model::{Batch, Task, Tensors};
 
 use super::FitError;
-use super::error::torch;
+use crate::error::torch;
 use crate::Error;
 use crate::model::HostModel;
 use classes::ClassBatches;

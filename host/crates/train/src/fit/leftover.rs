@@ -9,12 +9,13 @@ use tch::Tensor;
 use thaw_plugin_api::model::Batch;
 use thaw_plugin_api::module_tree::{Module, ModuleTree};
 
-use super::error::torch;
 use super::random::RandomStates;
 use super::step::to_device;
 use super::{Fit, FitError, RunState};
 use crate::Error;
+use crate::error::torch;
 use crate::model::Phase;
+use crate::parts::run_length;
 use crate::plan::plan;
 use thaw_data::Split;
 use thaw_torch::Autocast;
@@ -81,7 +82,7 @@ impl Fit {
         if self.callbacks.is_empty() {
             return vec![(next, built.clone())];
         }
-        let steps = super::run_length(&self.state.config, &self.state.progress()).steps_per_epoch;
+        let steps = run_length(&self.state.config, &self.state.progress()).steps_per_epoch;
         // What strategies say of it, they say again in the run.
         let silent = tracing::subscriber::NoSubscriber::default();
         let planned = self.state.undisturbed(|| {

@@ -8,10 +8,10 @@ use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::config::ConfigError as KeyError;
 use thaw_plugin_api::dataset::{Form, Sample, Split, Target};
 
-use super::build::of_table;
 use crate::Error;
 use crate::checkpoint::EarlierData;
 use crate::config::{ConfigError, RunConfig};
+use crate::parts::of_table;
 use thaw_data::{DataConfig, Samples, SamplesConfig, Source};
 use thaw_plugins::{DatasetInstance, Failure, PluginSet};
 

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::error::torch;
 use super::{FitError, Meter};
+use crate::error::torch;
 use thaw_torch::reading::{Copying, Reading, Reads};
 
 /// Rows that gather before they are copied unasked: so late a loss that is not finite is found.

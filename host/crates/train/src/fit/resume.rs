@@ -3,7 +3,6 @@
 
 mod changes;
 mod check;
-mod error;
 mod journal;
 mod position;
 mod rules;
@@ -11,13 +10,14 @@ mod rules;
 use std::path::Path;
 
 pub(super) use check::Resumed;
-pub use error::ResumeError;
+pub(super) use position::EpochPosition;
 
 use super::events::EventKind;
 use super::random::RandomStates;
 use super::{Fit, FitError, RunState};
 use crate::Error;
 use crate::checkpoint::{BEST, Checkpoint, CheckpointError, LAST, STATE, SavedCallback, SavedState};
+use thaw_data::Split;
 use thaw_optim::scheduler::RunLength;
 
 impl Fit {
@@ -97,7 +97,7 @@ impl RunState {
             kept,
             observed: _,
         } = &checkpoint.state;
-        self.position.restore(position, resumed.batch);
+        self.position.restore(position, resumed.position, self.data.batch_size(Split::Train));
         self.follow_length(position.length.unwrap_or(resumed.length), resumed)?;
         self.measured.restore(measured);
         self.requests.restore(requests);
@@ -114,7 +114,7 @@ impl RunState {
         let steps_per_epoch = self.run_length().steps_per_epoch;
         if was.steps_per_epoch != steps_per_epoch {
             let before = epoch * was.steps_per_epoch + resumed.steps;
-            let as_of_now = epoch * steps_per_epoch + resumed.batch.div_ceil(window);
+            let as_of_now = epoch * steps_per_epoch + self.position.progress.batch_index.div_ceil(window);
             self.position.extra_steps += before as i64 - as_of_now as i64;
         }
         let now = self.run_length();

@@ -3,8 +3,8 @@
 use tch::{Device, Kind, Tensor};
 
 use super::FitError;
-use super::error::torch;
 use crate::checkpoint::SavedScaler;
+use crate::error::torch;
 use thaw_optim::optimizer::{Optimizer, Parameters};
 use thaw_torch::gradients::update_scale;
 

@@ -27,12 +27,13 @@ pub use trained::Trained;
 pub(super) use trained::{HeldTrained, restore_optimizer_state, restored_sets, values_of};
 pub use watched::Watched;
 
-use super::audit::Frozen;
+use super::FitError;
 use super::events::Warnings;
 use super::readings::ReadRow;
-use super::{FitError, run_length};
 use crate::Error;
+use crate::audit::Frozen;
 use crate::config::{Audit, RunConfig};
+use crate::parts::run_length;
 use thaw_data::DataModule;
 use thaw_optim::optimizer::Optimizer;
 use thaw_optim::scheduler::RunLength;
@@ -179,7 +180,7 @@ impl RunState {
         if self.config.trainer.audit == Audit::Off {
             return Ok(());
         }
-        self.report_findings(super::audit::groups(self.trained.model.tree(), optimizer.groups()))?;
+        self.report_findings(crate::audit::groups(self.trained.model.tree(), optimizer.groups()))?;
         let frozen = self.trained.model.tree().parameters().filter(|parameter| !parameter.requires_grad);
         let frozen = frozen.filter_map(|parameter| {
             Some((parameter.name.as_str(), self.trained.model.tensor(&parameter.name).ok()?))

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use tch::Tensor;
 use thaw_plugin_api::model::Batch;
 
-use super::error::torch;
 use super::readings::{Row, What};
 use super::state::Trained;
 use super::{Fit, FitError, LossScaler};
 use crate::Error;
 use crate::config::{ClipAlgorithm, Weighting};
+use crate::error::torch;
 use crate::model::StepResult;
 use thaw_data::Split;
 use thaw_optim::optimizer::Clip;
@@ -206,7 +206,7 @@ impl Fit {
         });
         let gradients = trainable
             .filter_map(|name| Some((name.as_str(), state.trained.parameters.get(name)?.grad().defined())));
-        let findings = super::audit::gradients(gradients);
+        let findings = crate::audit::gradients(gradients);
         state.report_findings(findings)
     }
 }

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use thaw_plugin_api::hook::Hook;
 
+use super::Fit;
 use super::events::EventKind;
-use super::{Fit, audit};
 use crate::Error;
+use crate::audit;
 use crate::config::CallbackTable;
 use crate::run_dir::PrivateCopy;
 use crate::swap::{Mailbox, Swap, SwapAnswer, SwapError, SwapRequest};

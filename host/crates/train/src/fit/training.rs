@@ -2,13 +2,14 @@
 
 use thaw_plugin_api::drive::{Batches, Next, Step, Training};
 
-use super::error::tensor_sets;
 use super::events::EventKind;
 use super::resume::Resumed;
 use super::step::{BatchResult, Fed, Loaded};
 use super::{Fit, FitError, Seen};
 use crate::Error;
 use crate::checkpoint::Checkpoint;
+use crate::error::tensor_sets;
+use crate::parts::first_optimizer;
 use thaw_data::{Loader, Split};
 
 /// A checkpoint, and how it was found to go on from.
@@ -21,7 +22,20 @@ impl Training for Fit {
     type Saved = Resume;
 
     fn build_optimizer(&mut self) -> Result<(), Error> {
-        self.choose_optimizer()
+        let (state, callbacks) = (&mut self.state, &self.callbacks);
+        let progress = state.position.progress;
+        let first = first_optimizer(&state.config, &mut state.trained.model, callbacks, &progress)?;
+        if first.frozen > 0 {
+            tracing::info!(
+                "{} parameters outside of [optimizer] parameters are frozen, batch norms among them in \
+                 evaluation mode: no strategy is loaded that could thaw them",
+                first.frozen
+            );
+        }
+        state.trained.scheduler = first.scheduler;
+        state.trained.optimizer = Some(first.optimizer);
+        state.watched.changed = false;
+        Ok(())
     }
 
     fn restore(&mut self, saved: &Resume) -> Result<(), Error> {

@@ -1,14 +1,8 @@
 //! Weights from a file into a model.
 
-use std::path::Path;
-
-use thaw_plugin_api::module_tree::Module;
-
 use super::HostModel;
-use crate::Error;
 use thaw_weights::{
-    LoadPlan, PretrainedNames, TensorSpec, WeightsConfig, WeightsError, apply, plan_checkpoint,
-    plan_pretrained, read,
+    LoadPlan, PretrainedNames, TensorSpec, WeightsConfig, WeightsError, apply, plan_pretrained, read,
 };
 
 /// Loads what `[model] weights` names, strictly unless it says otherwise; the names may be those of the
@@ -23,17 +17,6 @@ pub fn load_weights(model: &mut HostModel, config: &WeightsConfig) -> Result<Loa
     apply(&plan, &file, |name| model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
     model.pretrained.extend(plan.copies.iter().map(|copy| copy.model.clone()));
     Ok(plan)
-}
-
-/// Loads the weights and freeze state that a checkpoint has: its file of them, and its modules.
-///
-/// # Errors
-/// They are another model's, or the file is damaged.
-pub fn load_checkpoint(model: &mut HostModel, file: &Path, modules: &[Module]) -> Result<(), Error> {
-    let file = read(file)?;
-    let plan = plan_checkpoint(&model.tensor_specs(), &file)?;
-    apply(&plan, &file, |name| model.tensor(name).ok().map(tch::Tensor::shallow_clone))?;
-    Ok(model.restore_freeze_state(modules)?)
 }
 
 impl HostModel {

@@ -9,9 +9,8 @@ use thaw_plugin_api::drive::{Batches, Call, Instances, Next, Pass, Training, Val
 
 use super::Simulation;
 use crate::Error;
-use crate::fit::{FitError, initial_groups, optimizer_config, run_length, without_the_rest};
-use thaw_optim::optimizer::Optimizer;
-use thaw_optim::scheduler::Scheduler;
+use crate::error::FitError;
+use crate::parts::first_optimizer;
 use thaw_plugins::Instance;
 
 /// A run that is only planned.
@@ -84,22 +83,9 @@ impl Training for PlannedRun<'_> {
 
     fn build_optimizer(&mut self) -> Result<(), Error> {
         let run = &mut self.simulation;
-        let optimizer = optimizer_config(run.config, &run.model)?;
-        let audit = run.config.trainer.audit;
-        let rest = without_the_rest(run.model.tree(), &optimizer, &self.callbacks, audit)?;
-        if let Some((tree, _)) = rest {
-            run.model.apply_tree(tree)?;
-        }
-        let groups = initial_groups(run.model.tree(), &optimizer)?;
-        let mut optimizer = Optimizer::new(optimizer, groups).map_err(FitError::from)?;
-        if let Some(config) = &run.config.scheduler {
-            let length = run_length(run.config, &run.progress);
-            let mut scheduler =
-                Scheduler::new(config.clone(), length, optimizer.config()).map_err(FitError::from)?;
-            scheduler.start(optimizer.groups_mut()).map_err(FitError::from)?;
-            run.scheduler = Some(scheduler);
-        }
-        run.optimizer = Some(optimizer);
+        let first = first_optimizer(run.config, &mut run.model, &self.callbacks, &run.progress)?;
+        run.scheduler = first.scheduler;
+        run.optimizer = Some(first.optimizer);
         Ok(())
     }
 

@@ -8,7 +8,8 @@ use thaw_plugin_api::module_tree::{ModuleTree, Selection};
 
 use crate::Error;
 use crate::config::RunConfig;
-use crate::fit::{FitError, create_model, optimizer_config};
+use crate::error::FitError;
+use crate::parts::{create_model, optimizer_config};
 use thaw_plugins::PluginSet;
 
 /// Share of the rate that the first stage below the head gets: Lightning's `backbone_initial_ratio_lr`.

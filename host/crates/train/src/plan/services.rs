@@ -10,7 +10,7 @@ use thaw_plugin_api::tensor_sets::SetState;
 use thaw_plugin_api::{Error, Result};
 
 use super::Simulation;
-use crate::fit::{check_settings, replace_optimizer};
+use crate::parts::{check_settings, replace_optimizer};
 use thaw_optim::scheduler::Restart;
 
 impl Services for Simulation<'_> {

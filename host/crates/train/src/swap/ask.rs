@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{REQUEST, Swap, SwapAnswer, SwapError, SwapRequest, answer_file};
-use crate::Error;
 use crate::run_dir::{Holder, holder};
 
 /// Time between two looks for the answer.
@@ -23,12 +22,12 @@ pub fn ask(
     timeout: Option<Duration>,
     asked: impl FnOnce(&str),
     is_interrupted: impl Fn() -> bool,
-) -> Result<Swap, Error> {
+) -> Result<Swap, SwapError> {
     let folder = run_dir.to_path_buf();
     let process = match holder(run_dir).map_err(failed(run_dir))? {
         Holder::Live { process } => process,
-        Holder::Nobody => return Err(SwapError::NotLive { run_dir: folder }.into()),
-        Holder::NoRun => return Err(SwapError::NoRun { run_dir: folder }.into()),
+        Holder::Nobody => return Err(SwapError::NotLive { run_dir: folder }),
+        Holder::NoRun => return Err(SwapError::NoRun { run_dir: folder }),
     };
     put(run_dir, request)?;
     asked(&process);
@@ -45,25 +44,25 @@ pub fn ask(
                 return match answer {
                     SwapAnswer::Swapped(swap) => Ok(*swap),
                     SwapAnswer::Refused { reason, exit_code } => {
-                        Err(SwapError::Refused { reason, exit_code }.into())
+                        Err(SwapError::Refused { reason, exit_code })
                     }
                 };
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(&answer)(error).into()),
+            Err(error) => return Err(failed(&answer)(error)),
         }
         if !is_live {
             withdraw();
-            return Err(SwapError::Ended { run_dir: folder }.into());
+            return Err(SwapError::Ended { run_dir: folder });
         }
         // A request that is gone already is being answered.
         if is_interrupted() && withdraw() {
-            return Err(Error::Interrupted);
+            return Err(SwapError::Interrupted);
         }
         if let Some(timeout) = timeout.filter(|timeout| started.elapsed() >= *timeout)
             && withdraw()
         {
-            return Err(SwapError::TimedOut { seconds: timeout.as_secs_f64() }.into());
+            return Err(SwapError::TimedOut { seconds: timeout.as_secs_f64() });
         }
         std::thread::sleep(LOOK);
     }

@@ -47,6 +47,9 @@ pub enum SwapError {
         /// The run directory.
         run_dir: PathBuf,
     },
+    /// The asker gave up; the request is withdrawn.
+    #[error("interrupted")]
+    Interrupted,
     /// The run says no.
     #[error("the run refuses, and goes on as it was: {reason}")]
     Refused {

@@ -53,6 +53,26 @@ fn what_plugins_offer_is_what_the_tables_may_be() {
 }
 
 #[test]
+fn a_data_set_has_its_own_keys_beside_those_of_the_host() {
+    let of_plugin = |schema: &Value| {
+        let kinds = schema["properties"]["data"]["oneOf"].as_array().unwrap();
+        kinds.iter().find(|kind| kind["properties"]["kind"]["const"] == "plugin").unwrap().clone()
+    };
+    let open = of_plugin(&RunConfig::schema(&[]));
+    assert_eq!((ids(&open), &open["additionalProperties"]), (&Value::Null, &json!(true)));
+    let closed = of_plugin(&RunConfig::schema(&[item(Kind::Dataset, "digits")]));
+    assert_eq!((ids(&closed), &closed["required"]), (&json!(["digits"]), &json!(["kind", "id"])));
+    let digits = &closed["oneOf"][0];
+    assert_eq!(
+        (&digits["additionalProperties"], &digits["required"]),
+        (&json!(false), &json!(["id", "kind"]))
+    );
+    for key in ["epoch", "batch_size", "image_size", "tokenizer", "classes"] {
+        assert!(digits["properties"][key].is_object(), "{key}: {digits}");
+    }
+}
+
+#[test]
 fn a_model_keeps_its_weights() {
     let schema = RunConfig::schema(&[item(Kind::Model, "net")]);
     let net = &schema["properties"]["model"]["oneOf"][0];

@@ -10,8 +10,9 @@ use thaw_plugin_api::drive::{
 };
 
 use crate::Error;
+use crate::audit;
 use crate::find_lr::FindLrError;
-use crate::fit::{Fit, audit};
+use crate::fit::Fit;
 use thaw_plugins::Instance;
 
 impl Fit {

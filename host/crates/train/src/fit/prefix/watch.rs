@@ -2,8 +2,8 @@
 
 use tch::Tensor;
 
+use crate::audit::Frozen;
 use crate::fit::FitError;
-use crate::fit::audit::Frozen;
 
 /// Tensors with what their versions were: libtorch counts each write into one, by whichever handle.
 pub struct Watch {

@@ -10,23 +10,13 @@ use thaw_plugin_api::config::Config;
 use crate::Error;
 use crate::checkpoint::Checkpoint;
 use crate::config::{CallbackTable, RunConfig};
-use crate::fit::optimizer_config;
+use crate::error::Change;
 use crate::model::HostModel;
+use crate::parts::optimizer_config;
 use thaw_data::DataConfig;
 use thaw_files::sha256::sha256_file;
 use thaw_loggers::LoggerConfig;
 use thaw_plugins::PluginSet;
-
-/// A key with another value than the checkpoint's run config has.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Change {
-    /// `TABLE.KEY`.
-    pub key: String,
-    /// The checkpoint's value; null where it has none.
-    pub from: Value,
-    /// That of the resumed run.
-    pub to: Value,
-}
 
 /// Keys with their values, defaults included.
 type Keys = BTreeMap<String, Value>;

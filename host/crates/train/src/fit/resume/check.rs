@@ -4,15 +4,16 @@ use std::path::Path;
 
 use thaw_plugin_api::abi::Kind;
 
-use super::changes::{Change, changes};
-use super::error::{Refused, ResumeError, shown};
+use super::changes::changes;
 use super::position::EpochPosition;
 use super::rules::{Row, Rule, row_of};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, SavedState};
 use crate::config::RunConfig;
+use crate::error::{Change, Refused, ResumeError, shown};
+use crate::fit::Fit;
 use crate::fit::same_data::DataChanges;
-use crate::fit::{Fit, run_length};
+use crate::parts::run_length;
 use thaw_data::{DataConfig, Source, Split};
 use thaw_optim::scheduler::RunLength;
 
@@ -21,8 +22,8 @@ use thaw_optim::scheduler::RunLength;
 pub(in crate::fit) struct Resumed {
     /// Keys that have other values from here on.
     pub changes: Vec<Change>,
-    /// The batch of the epoch to go on with, counted in batches of now.
-    pub batch: usize,
+    /// Where in the epoch it goes on.
+    pub position: EpochPosition,
     /// Optimizer steps of that epoch until there, as the run before counted them.
     pub steps: usize,
     /// How long that run was to be.
@@ -55,10 +56,9 @@ impl Fit {
         for change in &changes {
             tell(change);
         }
-        let batch = position.batch_of(self.state.data.batch_size(Split::Train));
-        let steps = checkpoint.state.position.batch.div_ceil(saved.trainer.accumulate_grad_batches);
+        let steps = position.batch_then().div_ceil(saved.trainer.accumulate_grad_batches);
         let length = run_length(&saved, &self.state.progress());
-        Ok(Resumed { changes, batch, steps, length })
+        Ok(Resumed { changes, position, steps, length })
     }
 
     /// Why a key is refused, if it is.
@@ -165,7 +165,7 @@ impl Fit {
         let mut changes = DataChanges::since(saved, &self.state.config, &self.state.data);
         let position = &saved.position;
         match position.train_samples {
-            Some(expected) if expected != found && position.batch > 0 => {
+            Some(expected) if expected != found && position.is_inside_epoch() => {
                 return Err(ResumeError::Samples { found, expected, epoch: position.epoch }.into());
             }
             Some(expected) if expected != found => {
@@ -176,7 +176,9 @@ impl Fit {
             }
             _ => {}
         }
-        if let Some(change) = changes.train.filter(|change| change.is_of_samples() && position.batch > 0) {
+        if let Some(change) =
+            changes.train.filter(|change| change.is_of_samples() && position.is_inside_epoch())
+        {
             return Err(ResumeError::OtherSamples { change, epoch: position.epoch }.into());
         }
         changes.tell_resumed();

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::changes::Change;
 use super::check::Resumed;
 use crate::checkpoint::Checkpoint;
+use crate::error::Change;
 use crate::fit::Fit;
 use crate::run_dir::{CONFIG, PLUGINS, RESUMES, RunDirError};
 

@@ -11,15 +11,13 @@ pub struct EpochPosition {
     /// Samples in a batch, then.
     pub batch_size: usize,
     epoch: usize,
-    batch: usize,
 }
 
 impl EpochPosition {
     /// Of a checkpoint that this run config wrote.
     pub fn of(saved: &SavedPosition, config: &RunConfig) -> Self {
         let batch_size = config.data.as_ref().map_or(1, |data| data.loading.batch_size);
-        let sample = saved.sample.unwrap_or(saved.batch * batch_size);
-        Self { sample, batch_size, epoch: saved.epoch, batch: saved.batch }
+        Self { sample: saved.sample_of_epoch(batch_size), batch_size, epoch: saved.epoch }
     }
 
     /// Whether some of the epoch is done, and some not.
@@ -30,7 +28,12 @@ impl EpochPosition {
     /// The batch of this size that comes next. Where the samples so far are no whole batches, [`Self::fits`]
     /// says so.
     pub fn batch_of(&self, batch_size: usize) -> usize {
-        if batch_size == self.batch_size { self.batch } else { self.sample / batch_size.max(1) }
+        self.sample / batch_size.max(1)
+    }
+
+    /// The batch that came next when the checkpoint was written.
+    pub fn batch_then(&self) -> usize {
+        self.batch_of(self.batch_size)
     }
 
     /// Why the epoch cannot go on in batches of this size, accumulated in windows of so many; none where it
@@ -59,7 +62,7 @@ impl EpochPosition {
 mod tests {
     use super::*;
 
-    const AFTER_24: EpochPosition = EpochPosition { sample: 24, batch_size: 4, epoch: 1, batch: 6 };
+    const AFTER_24: EpochPosition = EpochPosition { sample: 24, batch_size: 4, epoch: 1 };
 
     #[test]
     fn samples_so_far_are_counted_in_batches_of_the_new_size() {
@@ -67,6 +70,7 @@ mod tests {
             assert_eq!(AFTER_24.batch_of(size), batch);
             assert_eq!(AFTER_24.fits(size, 1, 100), None);
         }
+        assert_eq!(AFTER_24.batch_then(), 6);
     }
 
     #[test]

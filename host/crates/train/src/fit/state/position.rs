@@ -3,13 +3,15 @@
 use thaw_plugin_api::context::Progress;
 
 use crate::checkpoint::SavedPosition;
+use crate::fit::resume::EpochPosition;
 use thaw_data::{DataModule, Split};
 use thaw_optim::scheduler::RunLength;
 
-/// Where a run stands: in epochs, batches and steps, and inside an accumulation window.
+/// Where a run stands: in epochs, samples and steps, and inside an accumulation window.
 #[derive(Clone, Debug, Default)]
 pub struct Position {
-    /// Epoch, batch and step, as hooks see them, and how many there are to be.
+    /// Epoch, batch and step, as hooks see them, and how many there are to be. Where in its epoch the run
+    /// stands, in samples: [`Position::sample`].
     pub progress: Progress,
     /// Samples that were trained on since the run was started, each as often as it was.
     pub samples: u64,
@@ -22,6 +24,12 @@ pub struct Position {
 }
 
 impl Position {
+    /// Samples of the epoch that were trained on, in its order: whole batches of this size. It is what a
+    /// checkpoint keeps and a resumed run goes on from; batches may have another size then.
+    pub(in crate::fit) fn sample(&self, batch_size: usize) -> usize {
+        self.progress.batch_index * batch_size
+    }
+
     /// What a checkpoint keeps: it lies between two accumulation windows, and only a run that has not failed
     /// writes one. `length` is the run's, with [`Self::extra_steps`].
     pub(in crate::fit) fn save(&self, data: &DataModule, length: RunLength) -> SavedPosition {
@@ -29,7 +37,7 @@ impl Position {
         SavedPosition {
             epoch: progress.epoch,
             batch: progress.batch_index,
-            sample: Some(progress.batch_index * data.batch_size(Split::Train)),
+            sample: Some(self.sample(data.batch_size(Split::Train))),
             train_samples: Some(data.samples(Split::Train)),
             global_step: progress.global_step,
             length: Some(length),
@@ -37,9 +45,9 @@ impl Position {
         }
     }
 
-    /// Takes over what a checkpoint keeps, at a batch counted in batches of now. How many there are to be,
-    /// the run config and the data say; `extra_steps` follow from the lengths of then and now.
-    pub(in crate::fit) fn restore(&mut self, saved: &SavedPosition, at_batch: usize) {
+    /// Takes over what a checkpoint keeps, where batches have this size now. How many there are to be, the
+    /// run config and the data say; `extra_steps` follow from the lengths of then and now.
+    pub(in crate::fit) fn restore(&mut self, saved: &SavedPosition, at: EpochPosition, batch_size: usize) {
         let SavedPosition {
             epoch,
             batch: _,
@@ -52,7 +60,7 @@ impl Position {
         let Self { progress, samples, window_samples, extra_steps: _, exception: _ } = self;
         *samples = saved.samples_of_run();
         progress.epoch = *epoch;
-        progress.batch_index = at_batch;
+        progress.batch_index = at.batch_of(batch_size);
         progress.global_step = *global_step;
         *window_samples = 0;
     }

@@ -15,11 +15,12 @@ use super::*;
 use crate::checkpoint::{
     Best, Checkpoint, CheckpointStore, EarlierData, SavedObserved, SavedScaler, Snapshot,
 };
-use crate::fit::build::{open_data, storages};
+use crate::fit::build::open_data;
 use crate::fit::readings::Readings;
-use crate::fit::resume::Resumed;
+use crate::fit::resume::{EpochPosition, Resumed};
 use crate::fit::{LossScaler, Monitored};
 use crate::model::HostModel;
+use crate::parts::storages;
 use crate::run_dir::{Place, RunDir};
 use thaw_optim::optimizer::Parameters;
 use thaw_optim::scheduler::Scheduler;
@@ -255,7 +256,8 @@ fn a_restored_run_saves_the_checkpoint_that_it_came_from() {
         std::fs::create_dir_all(restored.kept.store.folder().join(name)).unwrap();
     }
     restored.restore_trained(&checkpoint).unwrap();
-    let resumed = Resumed { changes: Vec::new(), batch: 1, steps: 1, length: run.run_length() };
+    let position = EpochPosition::of(&checkpoint.state.position, &restored.config);
+    let resumed = Resumed { changes: Vec::new(), position, steps: 1, length: run.run_length() };
     restored.restore_run(&checkpoint, &resumed).unwrap();
     assert_eq!(seen(&restored), saved);
     assert_eq!(restored.position.window_samples, 0, "a checkpoint lies between two windows");

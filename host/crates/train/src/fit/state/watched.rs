@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::audit::Frozen;
 use crate::fit::Monitored;
-use crate::fit::audit::Frozen;
 
 /// What the loop looks after: metrics that are waited for, freeze state and groups. No checkpoint keeps it:
 /// hooks say anew in `setup` what they wait for, and the first epoch of a process audits what it finds.

@@ -33,7 +33,7 @@ impl Fit {
         let saved = &checkpoint.state;
         match journal.strip_prefix(saved.kept.swaps.as_slice()) {
             Some(rest) => {
-                let start = saved.position.epoch + usize::from(saved.position.batch > 0);
+                let start = saved.position.epoch + usize::from(saved.position.is_inside_epoch());
                 self.swapping.replay = rest.iter().filter(|swap| swap.epoch >= start).cloned().collect();
             }
             // A checkpoint that was taken out of its run.

@@ -1,7 +1,6 @@
 //! What ends training.
 
-use super::events::RecordsError;
-use super::resume::ResumeError;
+use super::{RecordsError, ResumeError};
 use thaw_optim::optimizer::OptimizerError;
 use thaw_optim::scheduler::SchedulerError;
 use thaw_plugins::Failure;

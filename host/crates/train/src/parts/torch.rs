@@ -4,7 +4,7 @@ use thaw_plugin_api::model::Precision;
 
 use crate::Error;
 use crate::config::{RunConfig, TrainerConfig};
-use crate::fit::FitError;
+use crate::error::FitError;
 
 /// Seeds libtorch and sets it up as `[trainer]` says.
 ///

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::changes::Change;
-use crate::fit::FitError;
+use serde_json::Value;
+
+use super::FitError;
 use thaw_data::DataChange;
 
 /// A run config, data or position that a checkpoint cannot be gone on from with.
@@ -63,10 +64,21 @@ pub enum ResumeError {
     },
 }
 
-impl From<ResumeError> for crate::Error {
+impl From<ResumeError> for super::Error {
     fn from(error: ResumeError) -> Self {
         FitError::from(error).into()
     }
+}
+
+/// A key with another value than the checkpoint's run config has.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Change {
+    /// `TABLE.KEY`.
+    pub key: String,
+    /// The checkpoint's value; null where it has none.
+    pub from: Value,
+    /// That of the resumed run.
+    pub to: Value,
 }
 
 /// A key that is refused.
@@ -86,6 +98,6 @@ fn refused_text(refused: &[Refused]) -> String {
 }
 
 /// A value of a run config in a line of text.
-pub fn shown(value: &serde_json::Value) -> String {
+pub fn shown(value: &Value) -> String {
     if value.is_null() { "not given".to_owned() } else { value.to_string() }
 }

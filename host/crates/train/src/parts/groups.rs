@@ -4,8 +4,8 @@ use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::module_tree::{BatchNorm, ModuleTree};
 use thaw_plugin_api::optimizer::ParamGroup;
 
-use super::FitError;
 use crate::config::Audit;
+use crate::error::FitError;
 use thaw_optim::optimizer::OptimizerConfig;
 use thaw_plugins::Instance;
 

@@ -5,9 +5,8 @@ use thaw_plugin_api::module_tree::ModuleTree;
 
 use crate::Error;
 use crate::config::{ConfigError, RunConfig, Weighting};
-use crate::model::{HostModel, load_weights};
+use crate::model::HostModel;
 use thaw_plugins::{Instance, PluginError, PluginSet};
-use thaw_weights::Remark;
 
 /// Strategies and callbacks in the run config's order.
 ///
@@ -24,7 +23,7 @@ pub fn create_callbacks(config: &RunConfig, plugins: &PluginSet) -> Result<Vec<I
 }
 
 /// Errors of a plugin that lie in the run config name the file and the table.
-pub(in crate::fit) fn of_table(config: &RunConfig, table: &str, error: Error) -> Error {
+pub(crate) fn of_table(config: &RunConfig, table: &str, error: Error) -> Error {
     let message = match &error {
         Error::Plugin(PluginError::Failed(failure)) if error.exit_code() == 2 => {
             format!("{} `{}` of plugin `{}`: {}", failure.kind, failure.id, failure.plugin, failure.error)
@@ -41,7 +40,7 @@ pub(in crate::fit) fn of_table(config: &RunConfig, table: &str, error: Error) ->
 /// An unknown id, a configuration that does not fit, a precision that the model does not compute in.
 pub fn create_model(config: &RunConfig, plugins: &PluginSet) -> Result<HostModel, Error> {
     let model = HostModel::create(plugins, &config.model.id, &config.model.config)
-        .map_err(|error| of_table(config, "[model]", error))?;
+        .map_err(|error| of_table(config, "[model]", error.into()))?;
     let (precision, declared) = (config.trainer.precision, &model.description().precisions);
     if !declared.contains(&precision) {
         let declared =
@@ -76,21 +75,8 @@ pub fn build_model(config: &RunConfig, plugins: &PluginSet, device: tch::Device)
     Ok(model)
 }
 
-/// Loads the weights that the run config names, and says what became of them.
-pub(super) fn start_from_weights(config: &RunConfig, model: &mut HostModel) -> Result<(), Error> {
-    let Some(weights) = &config.model.weights else { return Ok(()) };
-    let path = thaw_terminal::escape::path(&weights.path);
-    for remark in load_weights(model, weights)?.remarks() {
-        match remark {
-            Remark::Info(text) => tracing::info!("{path}: {text}"),
-            Remark::Warning(text) => tracing::warn!("{path}: {text}"),
-        }
-    }
-    Ok(())
-}
-
 /// Brings the model to its device, in the layout of memory that `[trainer]` wants.
-pub(super) fn place(config: &RunConfig, model: &mut HostModel, device: tch::Device) -> Result<(), Error> {
+pub(crate) fn place(config: &RunConfig, model: &mut HostModel, device: tch::Device) -> Result<(), Error> {
     model.to_device(device)?;
     if config.trainer.channels_last.unwrap_or(device.is_cuda()) {
         model.channels_last()?;
@@ -99,7 +85,7 @@ pub(super) fn place(config: &RunConfig, model: &mut HostModel, device: tch::Devi
 }
 
 /// The model's parameters by name, tied ones once.
-pub(in crate::fit) fn storages(model: &HostModel) -> Vec<(String, tch::Tensor)> {
+pub(crate) fn storages(model: &HostModel) -> Vec<(String, tch::Tensor)> {
     let tree: &ModuleTree = model.tree();
     let firsts = tree.parameters().filter(|parameter| parameter.tied_to.is_none());
     firsts

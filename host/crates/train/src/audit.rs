@@ -5,7 +5,7 @@ use thaw_plugin_api::audit::{audit, messages};
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::ParamGroup;
 
-use super::FitError;
+use crate::error::FitError;
 use thaw_data::first_names;
 use thaw_torch::TorchError;
 use thaw_torch::reading::{Copying, Reading};

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use super::{HostModel, ModelError};
 use crate::config::ModelTable;
+use crate::model::{HostModel, ModelError};
 use thaw_plugins::PluginSet;
 use thaw_weights::PretrainedNames;
 
