@@ -20,7 +20,7 @@ pub(super) enum Pass {
     /// Over these batches.
     Over(Batches<Batch, Error>),
     /// It is done.
-    Gave(Evaluation),
+    Gave(Box<Evaluation>),
 }
 
 impl Inference {
@@ -36,7 +36,7 @@ impl Inference {
         self.pass = Pass::Over(Box::new(by_position));
         drive::validation(self, drive::Pass::Epoch)?;
         match take(&mut self.pass) {
-            Pass::Gave(evaluation) => Ok(evaluation),
+            Pass::Gave(evaluation) => Ok(*evaluation),
             // Without a batch there is no validation.
             _ => self.evaluator().finish(),
         }
@@ -81,7 +81,7 @@ impl Validating for Inference {
             *sample = order.get(*sample).copied().unwrap_or(*sample);
         }
         self.metrics.extend(evaluation.metrics.means().map(|(name, mean)| (name.to_owned(), mean)));
-        self.pass = Pass::Gave(evaluation);
+        self.pass = Pass::Gave(Box::new(evaluation));
         Ok(())
     }
 }
