@@ -11,7 +11,7 @@ use config::{DefaultDiffers, IgnoresRange, IgnoresUnknownKeys, PanicsOnConfig, W
 use dataset::{
     DiffersByInstance, DrawsAsItGoes, FindsClasses, GivesAnUnknownClass, GivesAnotherForm, HasNoTraining,
     NamesAClassTwice, Numbers, ReadsOnOneThread, SavesWhatWasRead, SharesAnIdentity, TakesAnything,
-    TellsAnotherTarget, WrapsAround,
+    TellsAnotherTarget,
 };
 use groups::{InNoGroup, InTwoGroups, NeedsChildren};
 use process::{Exits, Hangs, Leaks, LeavesThread, Prints};
@@ -32,9 +32,9 @@ export_plugin!(
         SharesACounter, TakesAnyNumber, TakesAnyState, WritesAnother,
     ],
     datasets: [
-        Numbers<DiffersByInstance>, Numbers<DrawsAsItGoes>, Numbers<FindsClasses>, Numbers<GivesAnUnknownClass>,
-        Numbers<GivesAnotherForm>, Numbers<HasNoTraining>, Numbers<NamesAClassTwice>, Numbers<ReadsOnOneThread>,
-        Numbers<SavesWhatWasRead>, Numbers<SharesAnIdentity>, Numbers<TakesAnything>,
-        Numbers<TellsAnotherTarget>, Numbers<WrapsAround>,
+        Numbers<DiffersByInstance>, Numbers<DrawsAsItGoes>, Numbers<FindsClasses>,
+        Numbers<GivesAnUnknownClass>, Numbers<GivesAnotherForm>, Numbers<HasNoTraining>,
+        Numbers<NamesAClassTwice>, Numbers<ReadsOnOneThread>, Numbers<SavesWhatWasRead>,
+        Numbers<SharesAnIdentity>, Numbers<TakesAnything>, Numbers<TellsAnotherTarget>,
     ],
 );
