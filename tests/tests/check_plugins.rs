@@ -147,6 +147,26 @@ faults! {
         }
     }
 
+    faults_of_data_sets_are_caught {
+        "faults" on "builds" {
+            "has-no-training" => "dataset-described", "splits [(Test, 8)]";
+            "names-a-class-twice" => "dataset-described", "class `even` twice";
+            "finds-classes" => "dataset-described", "\"class_names\":[\"even\",\"odd\"]";
+        }
+        "faults" on "dataset-described" {
+            "gives-another-form" => "samples-sound", "train sample 5: found `x` of float32 [2], expected float32 [1]";
+            "gives-an-unknown-class" => "samples-sound", "train sample 2: class 2";
+            "draws-as-it-goes" => "samples-repeat", "is another one when it is read again";
+            "differs-by-instance" => "samples-repeat", "train sample 0 is another one in a second instance";
+            "tells-another-target" => "targets-agree", "train sample 1: `target` gives Class(0), `get` Some(Class(1))";
+        }
+        "faults" on "samples-repeat" {
+            "reads-on-one-thread" => "samples-on-threads", "is another one on 8 threads";
+            "saves-what-was-read" => "dataset-state", "{\"reads\":8}} after samples were read";
+            "takes-anything" => "dataset-state-refused", "was taken";
+        }
+    }
+
     faults_of_models_are_caught {
         "faults_torch" on "forward" {
             "forward-of-its-own" => "stages-compose", "after stage `head`: `x` [3, 3]";
@@ -172,6 +192,7 @@ faults! {
 const EXITS: (&str, &str) = ("faults", "exits");
 const HANGS: (&str, &str) = ("faults", "hangs");
 const PANICS_IN_TCH: (&str, &str) = ("faults_torch", "panics-on-shapes");
+const SHARES_AN_IDENTITY: (&str, &str) = ("faults", "shares-an-identity");
 
 #[test]
 fn a_plugin_that_ends_the_process_is_a_finding() {
@@ -233,7 +254,7 @@ fn faults_of_a_file_are_caught_and_its_ids_left_alone() {
 fn every_fault_is_expected_to_be_caught() {
     let mut expected: BTreeSet<(&str, &str)> =
         FAULTS.iter().copied().flatten().map(|fault| (fault.plugin, fault.id)).collect();
-    expected.extend([EXITS, HANGS, PANICS_IN_TCH]);
+    expected.extend([EXITS, HANGS, PANICS_IN_TCH, SHARES_AN_IDENTITY]);
     let shown =
         Run::new("").host(["plugin", "inspect", "faults", "faults_torch", "--json"]).succeeded().stdout;
     let shown: Value = serde_json::from_str(&shown).unwrap();
@@ -315,6 +336,17 @@ fn a_panic_of_tch_is_a_warning_and_warnings_fail_when_they_are_to() {
     assert!(found.contains("panicked"), "{found}");
     let strict = [&["plugin", "check", plugin, "--strict"], &arguments[..]].concat();
     Run::new("").host(strict).failed(3, &["1 of 2 checks failed"]);
+}
+
+#[test]
+fn samples_that_val_split_cannot_tell_apart_are_a_warning() {
+    let (plugin, id) = SHARES_AN_IDENTITY;
+    let report = check(plugin, &["--id", id, "--only", "dataset-described,identities-unique"]);
+    let results = results(&report, id);
+    let [(_, "passed", _), ("identities-unique", "warning", found)] = results.as_slice() else {
+        panic!("{results:?}")
+    };
+    assert_eq!(found, "train sample 4 is `0`, and so is one before it");
 }
 
 #[test]

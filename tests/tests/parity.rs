@@ -78,67 +78,63 @@ fn a_difference_is_told_with_its_first_place() {
     assert!(difference(cases.path()).contains("epoch 0, group 0, lr: found 1.00000000001, expected 1,"));
 }
 
+type Change = fn(&mut Value);
+
 /// Every place of a trace that a deviation may lie in, with the words that it is told in.
+const DEVIATIONS: [(Change, &str); 15] = [
+    (
+        |trace| trace["epochs"][1]["groups"][1]["weight_decay"] = json!(0.1),
+        "epoch 1, group 1, weight_decay: found 0",
+    ),
+    (
+        |trace| drop(trace["epochs"][1]["requires_grad"].as_array_mut().unwrap().pop()),
+        "epoch 1, requires_grad: found",
+    ),
+    (
+        |trace| trace["epochs"][0]["batch_norm"]["backbone.1"]["training"] = json!(false),
+        "training of backbone.1: found true",
+    ),
+    (
+        |trace| trace["epochs"][1]["batch_norm"]["backbone.1"]["num_batches_tracked"] = json!(1),
+        "num_batches_tracked of backbone.1",
+    ),
+    (
+        |trace| trace["epochs"][1]["callback"]["previous_backbone_lr"] = json!(0.1),
+        "epoch 1, previous_backbone_lr: found 0.00",
+    ),
+    (
+        |trace| trace["epochs"][1]["filter_calls"] = json!([]),
+        "epoch 1, filter_calls: found [[]], expected []",
+    ),
+    (
+        |trace| trace["epochs"][1]["filter_calls"][0]["dropped_by_identity"] = json!(["head.bias"]),
+        "epoch 1, filter_calls: found [[]], expected [[\"head.bias\"]]",
+    ),
+    (
+        |trace| trace["epochs"][0]["steps"][1]["lr"][0] = json!(0.2),
+        "epoch 0, batch 1, lr of group 0: found 0.05",
+    ),
+    (
+        |trace| trace["epochs"][0]["steps"][1]["stepped"] = json!(false),
+        "epoch 0, batch 1, stepped: found true",
+    ),
+    (|trace| trace["epochs"][0]["steps"][1]["grad_norm"] = json!(2), "epoch 0, batch 1, grad_norm: found"),
+    (|trace| trace["epochs"][0]["lr_at_end"][0] = json!(1), "epoch 0, lr_at_end of group 0: found 0.05"),
+    (|trace| trace["epochs"][0]["l2_at_end"]["head.bias"] = json!(9), "epoch 0, norm of head.bias: found"),
+    (|trace| trace["final_groups"][1]["lr"] = json!(0.1), "final groups, lr of group 1: found 0.005"),
+    (
+        |trace| drop(trace["final_groups"][1]["params"].as_array_mut().unwrap().pop()),
+        "final groups, parameters of group 1: found",
+    ),
+    (
+        |trace| drop(trace["final_groups"].as_array_mut().unwrap().pop()),
+        "final groups, number: found 2, expected 1",
+    ),
+];
+
 #[test]
 fn a_difference_in_any_recorded_value_is_found() {
-    type Change = fn(&mut Value);
-    let places: [(Change, &str); 15] = [
-        (
-            |trace| trace["epochs"][1]["groups"][1]["weight_decay"] = json!(0.1),
-            "epoch 1, group 1, weight_decay: found 0",
-        ),
-        (
-            |trace| drop(trace["epochs"][1]["requires_grad"].as_array_mut().unwrap().pop()),
-            "epoch 1, requires_grad: found",
-        ),
-        (
-            |trace| trace["epochs"][0]["batch_norm"]["backbone.1"]["training"] = json!(false),
-            "training of backbone.1: found true",
-        ),
-        (
-            |trace| trace["epochs"][1]["batch_norm"]["backbone.1"]["num_batches_tracked"] = json!(1),
-            "num_batches_tracked of backbone.1",
-        ),
-        (
-            |trace| trace["epochs"][1]["callback"]["previous_backbone_lr"] = json!(0.1),
-            "epoch 1, previous_backbone_lr: found 0.00",
-        ),
-        (
-            |trace| trace["epochs"][1]["filter_calls"] = json!([]),
-            "epoch 1, filter_calls: found [[]], expected []",
-        ),
-        (
-            |trace| trace["epochs"][1]["filter_calls"][0]["dropped_by_identity"] = json!(["head.bias"]),
-            "epoch 1, filter_calls: found [[]], expected [[\"head.bias\"]]",
-        ),
-        (
-            |trace| trace["epochs"][0]["steps"][1]["lr"][0] = json!(0.2),
-            "epoch 0, batch 1, lr of group 0: found 0.05",
-        ),
-        (
-            |trace| trace["epochs"][0]["steps"][1]["stepped"] = json!(false),
-            "epoch 0, batch 1, stepped: found true",
-        ),
-        (
-            |trace| trace["epochs"][0]["steps"][1]["grad_norm"] = json!(2),
-            "epoch 0, batch 1, grad_norm: found",
-        ),
-        (|trace| trace["epochs"][0]["lr_at_end"][0] = json!(1), "epoch 0, lr_at_end of group 0: found 0.05"),
-        (
-            |trace| trace["epochs"][0]["l2_at_end"]["head.bias"] = json!(9),
-            "epoch 0, norm of head.bias: found",
-        ),
-        (|trace| trace["final_groups"][1]["lr"] = json!(0.1), "final groups, lr of group 1: found 0.005"),
-        (
-            |trace| drop(trace["final_groups"][1]["params"].as_array_mut().unwrap().pop()),
-            "final groups, parameters of group 1: found",
-        ),
-        (
-            |trace| drop(trace["final_groups"].as_array_mut().unwrap().pop()),
-            "final groups, number: found 2, expected 1",
-        ),
-    ];
-    for (change, told) in places {
+    for (change, told) in DEVIATIONS {
         let cases = changed("clip_of_zero", "trace.json", change);
         let line = difference(cases.path());
         assert!(line.contains(told), "expected `{told}` in `{line}`");
@@ -147,7 +143,6 @@ fn a_difference_in_any_recorded_value_is_found() {
 
 #[test]
 fn a_key_that_is_compared_with_nothing_is_refused() {
-    type Change = fn(&mut Value);
     let places: [(&str, Change, &str); 5] = [
         (
             "trace.json",

@@ -29,7 +29,7 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
     });
     let (idents, locals): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row.ident, &row.local)).unzip();
     let short = Short::of(&attributes, &rows)?;
-    let (lengthen, shorten) = (short.lengthen(&api), short.schema(&api));
+    let (from_value, shorten) = (short.from_value(&api), short.schema(&api));
     let schema = definition::functions(&attributes, rows.iter(), &api);
     let state = state::functions(&rows, &api);
     let (default, default_value) = default(name, &attributes, &rows, &api);
@@ -50,11 +50,7 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
                 schema
             }
 
-            fn from_value(value: &#api::serde_json::Value,
-                key: &#api::config::Key) -> #api::__private::Read<Self> {
-                #lengthen
-                #api::config::ObjectReader::read(value, key)
-            }
+            #from_value
 
             fn table_keys(table: &#api::__private::Table) -> #api::__private::Keys {
                 let mut keys = ::std::vec::Vec::new();
@@ -88,6 +84,17 @@ impl<'r, 'f> Short<'r, 'f> {
         let Some(short) = &attributes.short else { return Ok(Self(None)) };
         let row = rows.iter().find(|row| row.ident == Some(short));
         row.map(|row| Self(Some(row))).ok_or_else(|| syn::Error::new_spanned(short, "there is no such field"))
+    }
+
+    fn from_value(&self, api: &TokenStream) -> TokenStream {
+        let lengthen = self.lengthen(api);
+        hygienic! {
+            fn from_value(value: &#api::serde_json::Value,
+                key: &#api::config::Key) -> #api::__private::Read<Self> {
+                #lengthen
+                #api::config::ObjectReader::read(value, key)
+            }
+        }
     }
 
     fn lengthen(&self, api: &TokenStream) -> Option<TokenStream> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::c_void;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Event;
 use super::run::OfName;
@@ -104,11 +104,7 @@ impl Host {
             Request::Optimizer => {
                 return Ok(serde_json::to_value(self.optimizer.as_ref().ok_or_else(no_optimizer)?)?);
             }
-            Request::Metrics => {
-                let metrics: Map<String, Value> =
-                    self.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value))).collect();
-                return Ok(Value::Object(metrics));
-            }
+            Request::Metrics => return Ok(self.known_metrics()),
             Request::Loss => return Ok(self.loss.map_or(Value::Null, number_to_json)),
             Request::Exception => return Ok(json!(self.exception)),
             Request::Log { name, value } => {
@@ -123,22 +119,8 @@ impl Host {
                 self.event(format!("save-checkpoint {name}"));
                 self.checkpoints.insert(name.to_string());
             }
-            Request::Validate => {
-                if self.progress.num_validation_batches == 0 {
-                    return Err(Error::new("the run has no validation data"));
-                }
-                self.event("validate");
-                self.validate = true;
-            }
-            Request::RestoreWeights { checkpoint, .. } => {
-                if !self.checkpoints.contains(&checkpoint) {
-                    let known: Vec<&str> = self.checkpoints.iter().map(String::as_str).collect();
-                    let message =
-                        format!("this run has no checkpoint `{checkpoint}`, it has: {}", known.join(", "));
-                    return Err(Error::new(message));
-                }
-                self.event(format!("restore-weights {checkpoint}"));
-            }
+            Request::Validate => self.ask_to_validate()?,
+            Request::RestoreWeights { checkpoint, .. } => self.restore_weights(&checkpoint)?,
             Request::SetLr { group, lr } => {
                 let optimizer = self.optimizer.as_mut().ok_or_else(no_optimizer)?;
                 set_lr(optimizer.groups_mut(), &group, lr)?;
@@ -156,19 +138,45 @@ impl Host {
             Request::TensorSet { name, action } => {
                 return Ok(serde_json::to_value(self.act_on_set(&name, &action)?)?);
             }
-            #[cfg(feature = "torch")]
-            Request::Libtorch => return Ok(serde_json::to_value(crate::abi::torch_versions())?),
-            #[cfg(not(feature = "torch"))]
-            Request::Libtorch => {
-                return Err(Error::new(
-                    "this fake run has no libtorch: give `thaw-plugin-api` the feature `torch`",
-                ));
-            }
+            Request::Libtorch => return libtorch(),
             // A fake run knows no schedulers, no options, and no metrics but those that it is given.
             Request::CheckSettings { .. } | Request::Note { .. } | Request::Monitor { .. } => {}
         }
         Ok(Value::Null)
     }
+
+    fn known_metrics(&self) -> Value {
+        self.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value))).collect()
+    }
+
+    fn ask_to_validate(&mut self) -> Result<()> {
+        if self.progress.num_validation_batches == 0 {
+            return Err(Error::new("the run has no validation data"));
+        }
+        self.event("validate");
+        self.validate = true;
+        Ok(())
+    }
+
+    fn restore_weights(&mut self, checkpoint: &str) -> Result<()> {
+        if !self.checkpoints.contains(checkpoint) {
+            let known: Vec<&str> = self.checkpoints.iter().map(String::as_str).collect();
+            let message = format!("this run has no checkpoint `{checkpoint}`, it has: {}", known.join(", "));
+            return Err(Error::new(message));
+        }
+        self.event(format!("restore-weights {checkpoint}"));
+        Ok(())
+    }
+}
+
+#[cfg(feature = "torch")]
+fn libtorch() -> Result<Value> {
+    Ok(serde_json::to_value(crate::abi::torch_versions())?)
+}
+
+#[cfg(not(feature = "torch"))]
+fn libtorch() -> Result<Value> {
+    Err(Error::new("this fake run has no libtorch: give `thaw-plugin-api` the feature `torch`"))
 }
 
 impl Host {

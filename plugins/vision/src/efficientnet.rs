@@ -119,6 +119,16 @@ fn build(norm: Norm, options: &EfficientNetOptions, trunk: &mut Trunk) -> Result
     trunk.stage("top");
     trunk.layer(&last_features, |path| conv(path, ConvShape::pointwise(channels, top)))?;
     trunk.pool("avgpool")?;
+    timm_names(trunk, &groups, &last_features);
+    if differs {
+        timm::note_batch_norms(trunk, options.norm_eps);
+    }
+    let last = LastLayer::new("classifier.1", top);
+    trunk.classify(LastLayer { dropout: Some("classifier.0".to_owned()), weight: Some(last_weight), ..last })
+}
+
+/// timm's names of what was built.
+fn timm_names(trunk: &mut Trunk, groups: &[Vec<BlockShape>], last_features: &str) {
     timm::stem(trunk, "features.0.0", "features.0.1");
     timm::top(trunk, &format!("{last_features}.0"), &format!("{last_features}.1"));
     for (group, shapes) in groups.iter().enumerate() {
@@ -134,11 +144,6 @@ fn build(norm: Norm, options: &EfficientNetOptions, trunk: &mut Trunk) -> Result
             block.alias(trunk);
         }
     }
-    if differs {
-        timm::note_batch_norms(trunk, options.norm_eps);
-    }
-    let last = LastLayer::new("classifier.1", top);
-    trunk.classify(LastLayer { dropout: Some("classifier.0".to_owned()), weight: Some(last_weight), ..last })
 }
 
 macro_rules! variants {

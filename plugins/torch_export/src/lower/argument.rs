@@ -75,13 +75,16 @@ pub fn resolve(argument: &Argument, names: &HashMap<String, Slot>) -> Result<Ope
         "as_memory_format" => Value::Int(memory_format(json.as_i64()).ok_or_else(unfit)?),
         other => return Err(format!("an argument of the kind {} cannot be read here", other.escape_debug())),
     };
-    let slots = match &value {
+    Ok(Operand { slots: slots_in(&value), value })
+}
+
+fn slots_in(value: &Value) -> Vec<Slot> {
+    match value {
         Value::Slot(slot) => vec![*slot],
         Value::Tensors(slots) => slots.iter().flatten().copied().collect(),
         Value::Ints(numbers) => numbers.iter().filter_map(slot_of).collect(),
         _ => Vec::new(),
-    };
-    Ok(Operand { value, slots })
+    }
 }
 
 fn slot_of(number: &Whole) -> Option<Slot> {

@@ -115,21 +115,7 @@ impl Rule {
             }
             Rule::MultiStep(steps) => lr * steps.factor_at(t),
             Rule::Exponential { gamma } => lr * gamma,
-            Rule::Cosine { t_max, eta_min } => {
-                let (count, period) = (t as f64, *t_max as f64);
-                // One past a minimum the ratio below would divide by zero.
-                if t > *t_max && (t - 1 - t_max).is_multiple_of(2 * t_max) {
-                    lr + (base - eta_min) * (1.0 - (PI / period).cos()) / 2.0
-                } else {
-                    let next = (1.0 + (PI * count / period).cos())
-                        / (1.0 + (PI * (count - 1.0) / period).cos())
-                        * (lr - eta_min)
-                        + eta_min;
-                    // Past its end a growing factor would drive a group that joined below the minimum below
-                    // zero: it stays.
-                    if next < 0.0 { lr } else { next }
-                }
-            }
+            Rule::Cosine { t_max, eta_min } => cosine(at, *t_max, *eta_min),
             Rule::Linear(Linear { start_factor, end_factor, total_iters }) => {
                 if t > *total_iters {
                     return Ok(lr);
@@ -282,4 +268,17 @@ impl CosineWarmRestarts {
         }
         t as f64 / period as f64
     }
+}
+
+/// The rate at count `at.t` of a cosine with its first minimum `eta_min` at `t_max`, from the one before.
+fn cosine(At { t, base, lr }: At, t_max: usize, eta_min: f64) -> f64 {
+    let (count, period) = (t as f64, t_max as f64);
+    // One past a minimum the ratio below would divide by zero.
+    if t > t_max && (t - 1 - t_max).is_multiple_of(2 * t_max) {
+        return lr + (base - eta_min) * (1.0 - (PI / period).cos()) / 2.0;
+    }
+    let ratio = (1.0 + (PI * count / period).cos()) / (1.0 + (PI * (count - 1.0) / period).cos());
+    let next = ratio * (lr - eta_min) + eta_min;
+    // Past its end a growing factor would drive a group that joined below the minimum below zero: it stays.
+    if next < 0.0 { lr } else { next }
 }

@@ -47,76 +47,103 @@ pub(super) fn with_options(config: &OptimizerConfig, given: BTreeMap<String, f64
 
 /// The settings that hold in `group`, checked with PyTorch's limits.
 pub(in crate::optimizer) fn options(config: &OptimizerConfig, group: &ParamGroup) -> Result<Options> {
-    let refuse = |key: &str, found: String, expected: &str| OptimizerError::Group {
-        group: group.name.clone(),
-        key: key.to_owned(),
-        found,
-        expected: expected.to_owned(),
-    };
-    let number = |key: &str, default: f64| group.options.get(key).copied().unwrap_or(default);
-    let flag = |key: &str, default: bool| match group.options.get(key) {
-        None => Ok(default),
-        Some(value) if *value == 0.0 => Ok(false),
-        Some(value) if *value == 1.0 => Ok(true),
-        Some(value) => Err(refuse(key, value.to_string(), "0 (off) or 1 (on)")),
-    };
-    let limited = |key: &str, value: f64| {
-        if not_negative(value) { Ok(value) } else { Err(refuse(key, value.to_string(), NOT_NEGATIVE)) }
-    };
+    let own = Own(group);
     let known = option_names(&config.algorithm);
     if let Some(key) = group.options.keys().find(|key| !known.contains(&key.as_str())) {
         let hint = thaw_plugin_api::hint(key, known.iter().copied());
         let expected = format!("one of {} for {}{hint}", known.join(", "), config.algorithm.id());
-        return Err(refuse(key, "an unknown option".to_owned(), &expected));
+        return Err(own.refuse(key, "an unknown option".to_owned(), &expected));
     }
-    let lr = limited("lr", group.lr)?;
-    let weight_decay = limited("weight_decay", group.weight_decay)?;
-    let maximize = flag("maximize", config.maximize)?;
+    let settings = Settings {
+        lr: own.limited("lr", group.lr)?,
+        weight_decay: own.limited("weight_decay", group.weight_decay)?,
+        maximize: own.flag("maximize", config.maximize)?,
+    };
     Ok(match config.algorithm {
         Algorithm::Sgd { momentum, dampening, nesterov } => {
-            let momentum = limited("momentum", number("momentum", momentum))?;
-            let dampening = number("dampening", dampening);
-            if !dampening.is_finite() {
-                return Err(refuse("dampening", dampening.to_string(), "a number"));
-            }
-            let nesterov = flag("nesterov", nesterov)?;
-            if nesterov && (momentum == 0.0 || dampening != 0.0) {
-                let found = format!("true with momentum {momentum} and dampening {dampening}");
-                return Err(refuse("nesterov", found, "momentum above 0 and dampening 0"));
-            }
-            Options::Sgd(SgdOptions {
-                lr,
-                weight_decay,
-                momentum,
-                dampening,
-                nesterov,
-                maximize,
-                single_thread: false,
-            })
+            Options::Sgd(own.sgd(settings, momentum, dampening, nesterov)?)
         }
-        Algorithm::Adam(adam) | Algorithm::AdamW(adam) => {
-            let AdamConfig { betas, eps, amsgrad } = adam;
-            let beta = |key: &str, default: f64| {
-                let value = number(key, default);
-                if (0.0..1.0).contains(&value) {
-                    Ok(value)
-                } else {
-                    Err(refuse(key, value.to_string(), "0 or more and below 1"))
-                }
-            };
-            Options::Adam(AdamOptions {
-                lr,
-                weight_decay,
-                beta1: beta("beta1", betas[0])?,
-                beta2: beta("beta2", betas[1])?,
-                eps: limited("eps", number("eps", eps))?,
-                amsgrad: flag("amsgrad", amsgrad)?,
-                maximize,
-                decoupled: matches!(config.algorithm, Algorithm::AdamW(_)),
-                single_thread: false,
-            })
-        }
+        Algorithm::Adam(adam) => Options::Adam(own.adam(settings, adam, false)?),
+        Algorithm::AdamW(adam) => Options::Adam(own.adam(settings, adam, true)?),
     })
+}
+
+/// Settings that every algorithm has.
+struct Settings {
+    lr: f64,
+    weight_decay: f64,
+    maximize: bool,
+}
+
+/// A group's own settings over the optimizer's.
+struct Own<'g>(&'g ParamGroup);
+
+impl Own<'_> {
+    fn refuse(&self, key: &str, found: String, expected: &str) -> OptimizerError {
+        OptimizerError::Group {
+            group: self.0.name.clone(),
+            key: key.to_owned(),
+            found,
+            expected: expected.to_owned(),
+        }
+    }
+
+    fn number(&self, key: &str, default: f64) -> f64 {
+        self.0.options.get(key).copied().unwrap_or(default)
+    }
+
+    fn flag(&self, key: &str, default: bool) -> Result<bool> {
+        match self.0.options.get(key) {
+            None => Ok(default),
+            Some(value) if *value == 0.0 => Ok(false),
+            Some(value) if *value == 1.0 => Ok(true),
+            Some(value) => Err(self.refuse(key, value.to_string(), "0 (off) or 1 (on)")),
+        }
+    }
+
+    fn limited(&self, key: &str, value: f64) -> Result<f64> {
+        if not_negative(value) { Ok(value) } else { Err(self.refuse(key, value.to_string(), NOT_NEGATIVE)) }
+    }
+
+    fn beta(&self, key: &str, default: f64) -> Result<f64> {
+        let value = self.number(key, default);
+        if (0.0..1.0).contains(&value) {
+            Ok(value)
+        } else {
+            Err(self.refuse(key, value.to_string(), "0 or more and below 1"))
+        }
+    }
+
+    fn sgd(&self, settings: Settings, momentum: f64, dampening: f64, nesterov: bool) -> Result<SgdOptions> {
+        let Settings { lr, weight_decay, maximize } = settings;
+        let momentum = self.limited("momentum", self.number("momentum", momentum))?;
+        let dampening = self.number("dampening", dampening);
+        if !dampening.is_finite() {
+            return Err(self.refuse("dampening", dampening.to_string(), "a number"));
+        }
+        let nesterov = self.flag("nesterov", nesterov)?;
+        if nesterov && (momentum == 0.0 || dampening != 0.0) {
+            let found = format!("true with momentum {momentum} and dampening {dampening}");
+            return Err(self.refuse("nesterov", found, "momentum above 0 and dampening 0"));
+        }
+        Ok(SgdOptions { lr, weight_decay, momentum, dampening, nesterov, maximize, single_thread: false })
+    }
+
+    fn adam(&self, settings: Settings, adam: AdamConfig, decoupled: bool) -> Result<AdamOptions> {
+        let Settings { lr, weight_decay, maximize } = settings;
+        let AdamConfig { betas, eps, amsgrad } = adam;
+        Ok(AdamOptions {
+            lr,
+            weight_decay,
+            beta1: self.beta("beta1", betas[0])?,
+            beta2: self.beta("beta2", betas[1])?,
+            eps: self.limited("eps", self.number("eps", eps))?,
+            amsgrad: self.flag("amsgrad", amsgrad)?,
+            maximize,
+            decoupled,
+            single_thread: false,
+        })
+    }
 }
 
 /// Checks each group by itself, their names, and that no parameter is in two of them.

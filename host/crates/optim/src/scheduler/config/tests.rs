@@ -96,9 +96,18 @@ fn schedules_advance_per_epoch_unless_told_otherwise() {
     assert_eq!(parse("id='one-cycle'\ninterval='epoch'").unwrap().interval, Interval::Epoch);
 }
 
+/// Refuses each of these, with these words in the error.
+#[track_caller]
+fn refused(cases: &[(&str, &str)]) {
+    for (toml, expected) in cases {
+        let error = parse(toml).unwrap_err();
+        assert!(error.contains(expected), "{toml}: {error}");
+    }
+}
+
 #[test]
 fn errors_name_key_value_and_nearest() {
-    for (toml, expected) in [
+    refused(&[
         ("gamma=1", "missing key `scheduler.id`, expected one of constant, step,"),
         ("id='cosin'", "`scheduler.id` is \"cosin\", expected one of constant, step,"),
         ("id='cosin'", "; did you mean `cosine`?"),
@@ -131,6 +140,29 @@ fn errors_name_key_value_and_nearest() {
             "id='lambda'\nlambda=1\nlr_lambda=1",
             "`scheduler.lr_lambda` is there beside `lambda`, expected `lambda` alone",
         ),
+        ("id='one-cycle'\nepochs=3", "`scheduler.epochs` is there without steps_per_epoch"),
+        (
+            "id='cyclic'\nmax_lr=0.1",
+            "missing key `scheduler.base_lr`, expected a number of at least 0.0, or a list",
+        ),
+        (
+            "id='cyclic'\nbase_lr=0.1\nmax_lr=[0.1, 0]",
+            "`scheduler.max_lr` is 0.0, expected a number of more than",
+        ),
+        (
+            "id='cyclic'\nbase_lr=[0.01, 0.1]\nmax_lr=0.1",
+            "`scheduler.base_lr` is another share of max_lr from group to group, or none, expected the same",
+        ),
+        (
+            "id='cyclic'\nbase_lr=0.01\nmax_lr=0.1\nmode='square'",
+            "`scheduler.mode` is \"square\", expected one of triangular, triangular2, exp_range",
+        ),
+    ]);
+}
+
+#[test]
+fn errors_of_schedules_inside_others_name_their_place() {
+    refused(&[
         (
             "id='sequential'\nschedulers=[]\nmilestones=[]",
             "`scheduler.schedulers` is empty, expected at least one",
@@ -160,7 +192,6 @@ fn errors_name_key_value_and_nearest() {
              base_lr=0, max_lr=1}}",
             "`scheduler.scheduler.scheduler.id` is cyclic",
         ),
-        ("id='one-cycle'\nepochs=3", "`scheduler.epochs` is there without steps_per_epoch"),
         ("id='chained'\nschedulers=[]", "`scheduler.schedulers` is empty, expected at least one"),
         (
             "id='chained'\nschedulers=[{id='one-cycle', max_lr=0.1}]",
@@ -170,24 +201,5 @@ fn errors_name_key_value_and_nearest() {
             "id='chained'\nschedulers=[{id='cyclic', base_lr=0, max_lr=1}]",
             "`scheduler.schedulers[0].id` is cyclic",
         ),
-        (
-            "id='cyclic'\nmax_lr=0.1",
-            "missing key `scheduler.base_lr`, expected a number of at least 0.0, or a list",
-        ),
-        (
-            "id='cyclic'\nbase_lr=0.1\nmax_lr=[0.1, 0]",
-            "`scheduler.max_lr` is 0.0, expected a number of more than",
-        ),
-        (
-            "id='cyclic'\nbase_lr=[0.01, 0.1]\nmax_lr=0.1",
-            "`scheduler.base_lr` is another share of max_lr from group to group, or none, expected the same",
-        ),
-        (
-            "id='cyclic'\nbase_lr=0.01\nmax_lr=0.1\nmode='square'",
-            "`scheduler.mode` is \"square\", expected one of triangular, triangular2, exp_range",
-        ),
-    ] {
-        let error = parse(toml).unwrap_err();
-        assert!(error.contains(expected), "{toml}: {error}");
-    }
+    ]);
 }
