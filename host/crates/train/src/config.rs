@@ -19,7 +19,7 @@ pub use batch_limit::BatchLimit;
 pub use dev_run::DevRun;
 pub use error::ConfigError;
 pub use lock::{Pin, PinnedConfig};
-pub use loss::{ClassWeights, LossConfig, LossKind};
+pub use loss::{ClassWeights, LossConfig, LossKind, PosWeight};
 pub use max_time::MaxTime;
 pub use overrides::{apply as apply_override, sets};
 pub use paths::{NamedPath, make_absolute};

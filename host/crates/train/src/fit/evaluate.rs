@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tch::{Device, Kind, Tensor};
 use thaw_plugin_api::drive::{Pass, Training, Validating, ValidationData};
-use thaw_plugin_api::model::{Batch, Precision, Task};
+use thaw_plugin_api::model::{Batch, Precision, Task, Tensors};
 
 use super::events::{Asked, EventKind, Validated};
 use super::readings::{Readings, Row, What};
@@ -13,7 +13,7 @@ use super::training::by_position;
 use super::{Confusion, Fit, Meter};
 use crate::Error;
 use crate::fit::error::torch;
-use crate::model::{HostModel, Phase};
+use crate::model::{HostModel, LabelCounts, Phase};
 use thaw_data::Split;
 use thaw_torch::Autocast;
 use thaw_torch::reading::{Reading, Reads};
@@ -35,12 +35,19 @@ pub struct Evaluator {
     readings: Readings,
     /// Predicted classes and labels of the batches so far, and how many classes there are.
     classes: Vec<(Tensor, Tensor, i64)>,
+    /// What was right of several labels per sample.
+    labels: LabelCounts,
 }
 
 impl Evaluator {
     /// A pass that has seen nothing yet.
     pub fn new(reads: Reads) -> Self {
-        Self { metrics: Meter::default(), readings: Readings::new(reads), classes: Vec::new() }
+        Self {
+            metrics: Meter::default(),
+            readings: Readings::new(reads),
+            classes: Vec::new(),
+            labels: LabelCounts::default(),
+        }
     }
 
     /// Loss and metrics of one batch.
@@ -71,7 +78,9 @@ impl Evaluator {
     ) -> Result<(), Error> {
         let _autocast = Autocast::of(precision, model.device())?;
         let output = model.step_from(start, batch)?;
-        if model.task() == Task::Classification {
+        if model.is_multi_label() {
+            self.add_labels(&output.outputs, batch)?;
+        } else if model.task() == Task::Classification {
             self.classes.extend(predicted_and_true(&output.outputs, batch)?);
         }
         let metrics = output.metrics.into_iter().map(|(name, value)| (val_metric(&name), value));
@@ -83,12 +92,20 @@ impl Evaluator {
         Ok(())
     }
 
+    fn add_labels(&mut self, outputs: &Tensors, batch: &Batch) -> Result<(), Error> {
+        let (Some((_, logits)), Some(target)) = (outputs.iter().next(), &batch.target) else { return Ok(()) };
+        Ok(self.labels.add(logits, target).map_err(torch("predicted labels"))?)
+    }
+
     /// Means and hits over everything seen; waits for the device.
     ///
     /// # Errors
     /// The device failed at what came before.
     pub fn finish(mut self) -> Result<Evaluation, Error> {
         self.readings.all()?.iter().for_each(|row| row.add_to(&mut self.metrics));
+        for (name, score) in self.labels.scores().map_err(torch("scores of labels"))? {
+            self.metrics.add(&val_metric(name), score, 1);
+        }
         let confusion = confusion(&self.classes)?;
         Ok(Evaluation { metrics: self.metrics, classes: confusion.hits(), confusion })
     }
@@ -104,10 +121,7 @@ fn val_metric(name: &str) -> Cow<'static, str> {
 }
 
 /// Predicted classes, labels and the number of classes, where the outputs are of classes.
-fn predicted_and_true(
-    outputs: &thaw_plugin_api::model::Tensors,
-    batch: &Batch,
-) -> Result<Option<(Tensor, Tensor, i64)>, Error> {
+fn predicted_and_true(outputs: &Tensors, batch: &Batch) -> Result<Option<(Tensor, Tensor, i64)>, Error> {
     let (Some((_, logits)), Some(target)) = (outputs.iter().next(), &batch.target) else { return Ok(None) };
     if logits.dim() != 2 || target.dim() != 1 {
         return Ok(None);

@@ -72,6 +72,7 @@ pub const ROWS: &[Row] = &[
             "data.text",
             "data.text_pair",
             "data.label",
+            "data.label_separator",
             "data.classes",
             "data.ignore_labels",
         ],
