@@ -45,7 +45,7 @@ fn hooks(run: &Run) -> String {
 fn runs_go_as_far_as_lightnings() {
     let text = std::fs::read_to_string(fixtures().join("trainer/runs.json")).unwrap();
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
-    assert_eq!(cases.len(), 22);
+    assert_eq!(cases.len(), 37);
     for case in &cases {
         let mut trainer = json!({ "max_epochs": 4, "num_sanity_val_steps": 0 });
         trainer.as_object_mut().unwrap().extend(case["trainer"].as_object().unwrap().clone());
@@ -60,6 +60,10 @@ fn runs_go_as_far_as_lightnings() {
         // Where `max_steps` ends a run inside an epoch, Lightning leaves the validation out.
         if case["trainer"].get("max_steps").is_none() {
             assert_eq!(json!(validations), case["validations"], "{case}");
+            let trained = |before: &str| before.lines().filter(|line| *line == "a on_train_batch_end").count();
+            let starts = hooks.match_indices("a on_validation_start\n");
+            let places: Vec<usize> = starts.map(|(place, _)| trained(&hooks[..place])).collect();
+            assert_eq!(json!(places), case["validated_at"], "{case}");
         }
     }
 }

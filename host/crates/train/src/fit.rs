@@ -41,6 +41,7 @@ mod stop;
 mod swap;
 mod tell;
 mod training;
+mod val_check;
 
 pub use build::{
     FitOptions, batch_limits, build_model, create_callbacks, create_model, input_defaults, open_data,
@@ -91,6 +92,8 @@ struct Now {
     validation_loss: Option<f64>,
     /// Waits for the device in the present epoch, where they are counted.
     waits: Option<epoch::CountedWaits>,
+    /// Whether the epoch whose batches are done ends with a validation.
+    validates_epoch: bool,
     /// Why the run stops after the epoch that has ended.
     stopped: Option<String>,
 }

@@ -54,6 +54,9 @@ pub struct TrainerConfig {
     /// Epochs between validations.
     #[config(default = 1, range = 1..)]
     pub check_val_every_n_epoch: usize,
+    /// Batches of training between validations in an epoch that validates, or a share of the epoch. Default:
+    /// `1.0`, one validation at its end.
+    pub val_check_interval: Option<BatchLimit>,
     /// Batches of validation before training starts, to find errors early; -1 for all.
     #[config(default = 2, range = -1..)]
     pub num_sanity_val_steps: i64,

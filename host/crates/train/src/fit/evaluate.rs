@@ -224,7 +224,9 @@ impl Validating for Fit {
     /// A resumed run validates anew.
     fn validation_failed(&mut self, error: Error, pass: Pass) -> Error {
         match (error, pass) {
-            (Error::Interrupted, Pass::Epoch | Pass::Requested) => {
+            (Error::Interrupted, Pass::Epoch | Pass::Requested | Pass::Scheduled) => {
+                // One after the last batch comes of itself.
+                self.state.requests.validate_first = pass != Pass::Epoch;
                 self.leave().err().unwrap_or(Error::Interrupted)
             }
             (error, _) => error,
@@ -237,5 +239,6 @@ fn asked(pass: Pass) -> Asked {
         Pass::SanityCheck(_) => Asked::BySanityCheck,
         Pass::Epoch => Asked::ByEpoch,
         Pass::Requested => Asked::ByHook,
+        Pass::Scheduled => Asked::ByInterval,
     }
 }

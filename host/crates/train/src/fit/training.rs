@@ -1,6 +1,6 @@
 //! What each step of the driver is to a run of the program.
 
-use thaw_plugin_api::drive::{Batches, Next, Step, Training};
+use thaw_plugin_api::drive::{self, Batches, Next, Step, Training};
 
 use super::error::tensor_sets;
 use super::events::EventKind;
@@ -77,7 +77,13 @@ impl Training for Fit {
     }
 
     fn epoch_resumed(&mut self) -> Result<(), Error> {
-        self.state.audit()
+        self.state.audit()?;
+        if std::mem::take(&mut self.state.requests.validate_first) {
+            drive::validation(self, drive::Pass::Scheduled)?;
+            self.validated_inside_epoch()?;
+            self.checkpoint_after_step()?;
+        }
+        Ok(())
     }
 
     fn training_data(&mut self) -> Result<Batches<Fed, Error>, Error> {
@@ -163,6 +169,10 @@ impl Training for Fit {
         std::mem::take(&mut self.state.requests.validate)
     }
 
+    fn validates_batch(&self) -> bool {
+        self.state.validates_here()
+    }
+
     fn validated_inside_epoch(&mut self) -> Result<(), Error> {
         self.log_validation()
     }
@@ -170,6 +180,10 @@ impl Training for Fit {
     fn checkpoint_after_step(&mut self) -> Result<(), Error> {
         self.requested_checkpoints()?;
         let step = self.state.progress().global_step;
+        // Weights of a whole step have the validation's metrics.
+        if self.state.validates_here() && self.state.measured.validated_at == Some(step) {
+            return self.checkpoint_validated();
+        }
         let every = self.state.config.checkpoint.every_n_train_steps;
         if every.is_some_and(|every| step.is_multiple_of(every)) {
             self.checkpoint_inside_epoch()?;
@@ -200,12 +214,12 @@ impl Training for Fit {
 
     fn batches_ended(&mut self) -> Result<(), Error> {
         self.log_waits();
+        self.now.validates_epoch = self.state.validates_at_end();
         self.gather_metrics()
     }
 
     fn validates_epoch(&self) -> bool {
-        let every = self.state.config.trainer.check_val_every_n_epoch;
-        (self.state.progress().epoch + 1).is_multiple_of(every)
+        self.now.validates_epoch
     }
 
     fn before_epoch_end(&mut self) -> Result<(), Error> {
@@ -215,7 +229,7 @@ impl Training for Fit {
 
     fn epoch_ended(&mut self) -> Result<(), Error> {
         let validates = self.validates_epoch();
-        let has_validated = validates || self.state.progress().num_validation_batches == 0;
+        let has_validated = self.state.is_validating_epoch() || self.state.progress().num_validation_batches == 0;
         self.check_monitors(if has_validated { Seen::ValidatedEpoch } else { Seen::Epoch })?;
         self.close_epoch(validates)
     }

@@ -293,6 +293,8 @@ pub enum Asked {
     BySanityCheck,
     /// A hook wants it.
     ByHook,
+    /// It is due inside the epoch, by `trainer.val_check_interval`.
+    ByInterval,
     /// The epoch is over.
     ByEpoch,
 }

@@ -191,6 +191,11 @@ pub const ROWS: &[Row] = &[
         note: "schedules as for `trainer.max_epochs`",
     },
     Row {
+        keys: &["trainer.val_check_interval"],
+        rule: AtOnce,
+        note: "inside an epoch, from its next batch on",
+    },
+    Row {
         keys: &["trainer.precision"],
         rule: AtOnce,
         note: "the loss scale of `fp16-mixed` is the checkpoint's, or begins anew",
