@@ -27,6 +27,7 @@ mod memory;
 mod monitors;
 mod plugin_data;
 mod prefix;
+mod profile;
 mod random;
 mod readings;
 mod resume;
@@ -94,6 +95,8 @@ struct Now {
     waits: Option<epoch::CountedWaits>,
     /// Whether the epoch whose batches are done ends with a validation.
     validates_epoch: bool,
+    /// How long the last batch was waited for, where the run is profiled.
+    waited: profile::Waited,
     /// Why the run stops after the epoch that has ended.
     stopped: Option<String>,
 }

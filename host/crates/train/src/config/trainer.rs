@@ -69,6 +69,8 @@ pub struct TrainerConfig {
     /// Batches between records of single batches in `metrics.jsonl`; 0 for none.
     #[config(default = 50)]
     pub log_every_n_steps: usize,
+    /// Whether the run says at its end what its time went into, in `profile.txt` and `profile.json`.
+    pub profiler: Option<Profiler>,
     /// What happens when a trainable parameter is in no group or gets no gradient, or a frozen one moves.
     #[config(default = Audit::Error)]
     pub audit: Audit,
@@ -100,6 +102,13 @@ pub struct TrainerConfig {
     /// GiB on disk that such a file may take.
     #[config(default = 16)]
     pub cache_disk_gib: usize,
+}
+
+/// How a run is profiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum Profiler {
+    /// By hooks and sections of the loop, as the program sees them: nothing waits for a GPU.
+    Simple,
 }
 
 /// Whether the frozen prefix is computed once.

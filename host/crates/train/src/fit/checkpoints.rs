@@ -198,6 +198,10 @@ impl Fit {
 
     /// Writes a checkpoint as `last`; false where the disk did not take it.
     fn save(&mut self, name: &str, is_best: bool) -> Result<bool, Error> {
+        self.timed("save_checkpoint", |fit| fit.save_last(name, is_best))
+    }
+
+    fn save_last(&mut self, name: &str, is_best: bool) -> Result<bool, Error> {
         let previous = self.state.kept.store.target_of(LAST);
         let snapshot = self.snapshot()?;
         let store = &self.state.kept.store;

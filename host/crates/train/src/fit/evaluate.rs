@@ -149,7 +149,8 @@ impl Validating for Fit {
     type Evaluation = Evaluator;
 
     fn load(&mut self, fed: Fed) -> Result<Loaded, Error> {
-        self.load_fed(fed)
+        self.tell_wait()?;
+        self.timed("to_device", |fit| fit.load_fed(fed))
     }
 
     fn begin_validation(&mut self, pass: Pass, batches: usize) -> Result<(), Error> {
@@ -167,10 +168,10 @@ impl Validating for Fit {
         let stand_in = if self.state.watched.laid_out { self.stand_in(Split::Val)? } else { None };
         if let Some((start, features)) = stand_in {
             let loader = self.state.data.first_of_validation_of(&features, epoch, batches)?;
-            return Ok((by_position(Some(loader), start), evaluator));
+            return Ok((self.noting_waits(by_position(Some(loader), start)), evaluator));
         }
         let loader = self.state.data.first_of_validation(epoch, batches)?;
-        Ok((by_position(loader, 0), evaluator))
+        Ok((self.noting_waits(by_position(loader, 0)), evaluator))
     }
 
     /// Gradients of an unfinished window are in no checkpoint: it is finished first.
@@ -182,15 +183,8 @@ impl Validating for Fit {
     }
 
     fn validation_step(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
-        let _guard = tch::no_grad_guard();
-        let precision = self.state.config.trainer.precision;
-        let anew = self.read_anew(Split::Val, loaded)?;
-        let (start, batch) = anew.as_ref().map_or((loaded.start, &loaded.batch), |batch| (0, batch));
-        let model = &mut self.state.trained.model;
-        let seen = evaluator.batch_from(start, model, batch, loaded.samples, precision);
-        seen.map_err(|error| self.state.explain_memory(error, loaded.samples))
+        self.timed("validation_step", |fit| fit.validate_batch(evaluator, loaded))
     }
-
     fn validation_batch_ended(&mut self, loaded: Loaded) -> Result<(), Error> {
         self.tell(EventKind::ValidationBatchDone { samples: loaded.samples })
     }
@@ -231,6 +225,18 @@ impl Validating for Fit {
             }
             (error, _) => error,
         }
+    }
+}
+
+impl Fit {
+    fn validate_batch(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
+        let _guard = tch::no_grad_guard();
+        let precision = self.state.config.trainer.precision;
+        let anew = self.read_anew(Split::Val, loaded)?;
+        let (start, batch) = anew.as_ref().map_or((loaded.start, &loaded.batch), |batch| (0, batch));
+        let model = &mut self.state.trained.model;
+        let seen = evaluator.batch_from(start, model, batch, loaded.samples, precision);
+        seen.map_err(|error| self.state.explain_memory(error, loaded.samples))
     }
 }
 

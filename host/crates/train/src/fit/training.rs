@@ -92,13 +92,13 @@ impl Training for Fit {
         let (epoch, batch) = (progress.epoch as u64, progress.batch_index);
         if let Some((start, features)) = self.stand_in(Split::Train)? {
             let loader = self.state.data.loader_of(&features, Split::Train, epoch, batch)?;
-            return Ok(by_position(Some(loader), start));
+            return Ok(self.noting_waits(by_position(Some(loader), start)));
         }
         let loader = self.state.data.loader(Split::Train, epoch, batch)?;
         if loader.is_none() {
             return Err(FitError::NoBatches("there are no samples".to_owned()).into());
         }
-        Ok(by_position(loader, 0))
+        Ok(self.noting_waits(by_position(loader, 0)))
     }
 
     fn accumulate_grad_batches(&self) -> usize {
@@ -111,15 +111,15 @@ impl Training for Fit {
         loaded.rates = self.rates_of_record(self.state.progress().batch_index);
         self.note_rates();
         self.now.grad_norm = None;
-        self.training_loss(loaded)
+        self.timed("forward", |fit| fit.training_loss(loaded))
     }
 
     fn zero_grad(&mut self) -> Result<(), Error> {
-        self.clear_gradients()
+        self.timed("zero_grad", Self::clear_gradients)
     }
 
     fn backward(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
-        self.add_gradients(loaded)
+        self.timed("backward", |fit| fit.add_gradients(loaded))
     }
 
     fn unscale(&mut self) -> Result<(), Error> {
@@ -130,7 +130,7 @@ impl Training for Fit {
     }
 
     fn optimizer_step(&mut self) -> Result<(), Error> {
-        self.clip_and_step()
+        self.timed("optimizer_step", Self::clip_and_step)
     }
 
     fn step_schedulers(&mut self) -> Result<(), Error> {

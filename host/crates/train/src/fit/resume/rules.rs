@@ -217,6 +217,7 @@ pub const ROWS: &[Row] = &[
             "trainer.min_epochs",
             "trainer.min_steps",
             "trainer.log_every_n_steps",
+            "trainer.profiler",
             "trainer.audit",
             "trainer.detect_anomaly",
             "trainer.channels_last",
