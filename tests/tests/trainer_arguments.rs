@@ -60,7 +60,8 @@ fn runs_go_as_far_as_lightnings() {
         // Where `max_steps` ends a run inside an epoch, Lightning leaves the validation out.
         if case["trainer"].get("max_steps").is_none() {
             assert_eq!(json!(validations), case["validations"], "{case}");
-            let trained = |before: &str| before.lines().filter(|line| *line == "a on_train_batch_end").count();
+            let trained =
+                |before: &str| before.lines().filter(|line| *line == "a on_train_batch_end").count();
             let starts = hooks.match_indices("a on_validation_start\n");
             let places: Vec<usize> = starts.map(|(place, _)| trained(&hooks[..place])).collect();
             assert_eq!(json!(places), case["validated_at"], "{case}");
@@ -194,7 +195,10 @@ fn a_profiled_run_says_what_its_time_went_into() {
     let ends = |span: &Value| span["ts"].as_f64().unwrap() + span["dur"].as_f64().unwrap();
     let epoch = spans.iter().find(|span| span["name"] == "epoch").unwrap();
     let forward = spans.iter().find(|span| span["name"] == "forward").unwrap();
-    assert!(epoch["ts"].as_f64() <= forward["ts"].as_f64() && ends(forward) <= ends(epoch), "{epoch} {forward}");
+    assert!(
+        epoch["ts"].as_f64() <= forward["ts"].as_f64() && ends(forward) <= ends(epoch),
+        "{epoch} {forward}"
+    );
     let plain = run(&json!({ "max_epochs": 2 }), &Value::Null);
     plain.fit(&[]).succeeded();
     assert!(!plain.run_dir().join("profile.txt").exists());

@@ -20,7 +20,8 @@ use self::data::start_of;
 use self::plugins::{place, start_from_weights};
 use super::classes;
 use super::events::{
-    Ending, EventKind, EventRecords, HistoryRecords, Observer, Observers, Profile, RecordsError, RunLogger, Warnings,
+    Ending, EventKind, EventRecords, HistoryRecords, Observer, Observers, Profile, RecordsError, RunLogger,
+    Warnings,
 };
 use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;

@@ -50,10 +50,11 @@
 //! RunEnded
 //! ```
 //!
-//! [`Warned`](EventKind::Warned) comes anywhere, and [`Timed`](EventKind::Timed) in a run that is profiled. A run that goes on inside an epoch has no `GroupsChanged`
-//! before the first `StepDone`: they are as its checkpoint has them. One that stops inside an epoch for
-//! another reason than an interrupt writes `last` first, then ends the epoch. `RunEnded` is the last event,
-//! however the run ends; of a run that cannot be built there are no events.
+//! [`Warned`](EventKind::Warned) comes anywhere, and [`Timed`](EventKind::Timed) in a run that is profiled. A
+//! run that goes on inside an epoch has no `GroupsChanged` before the first `StepDone`: they are as its
+//! checkpoint has them. One that stops inside an epoch for another reason than an interrupt writes `last`
+//! first, then ends the epoch. `RunEnded` is the last event, however the run ends; of a run that cannot be
+//! built there are no events.
 
 mod clock;
 mod error;

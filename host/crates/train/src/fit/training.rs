@@ -229,7 +229,8 @@ impl Training for Fit {
 
     fn epoch_ended(&mut self) -> Result<(), Error> {
         let validates = self.validates_epoch();
-        let has_validated = self.state.is_validating_epoch() || self.state.progress().num_validation_batches == 0;
+        let has_validated =
+            self.state.is_validating_epoch() || self.state.progress().num_validation_batches == 0;
         self.check_monitors(if has_validated { Seen::ValidatedEpoch } else { Seen::Epoch })?;
         self.close_epoch(validates)
     }

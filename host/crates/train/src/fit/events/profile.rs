@@ -14,8 +14,8 @@ use thaw_files::durable;
 /// Spans that the trace holds, from the run's start on; the table counts all.
 const SPANS: usize = 200_000;
 
-/// Sums up what the loop and hooks took; at the run's end it writes the table and the trace, and logs the table.
-/// Of a resumed run they are of its last process.
+/// Sums up what the loop and hooks took; at the run's end it writes the table and the trace, and logs the
+/// table. Of a resumed run they are of its last process.
 pub struct Profile {
     run_dir: PathBuf,
     /// Seconds at the first event.

@@ -27,7 +27,8 @@ pub(super) fn of(sums: &BTreeMap<String, Sum>, all: f64) -> String {
     let widths: Vec<usize> =
         (0..5).map(|column| aligned::widest(rows.iter().map(|row| &row[column]))).collect();
     let line = |row: &[String; 5]| {
-        let numbers: Vec<String> = (1..5).map(|column| aligned::right(&row[column], widths[column])).collect();
+        let numbers: Vec<String> =
+            (1..5).map(|column| aligned::right(&row[column], widths[column])).collect();
         format!("{}  {}\n", aligned::left(&row[0], widths[0]), numbers.join("  "))
     };
     rows.iter().map(line).collect()
