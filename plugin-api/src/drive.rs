@@ -10,7 +10,8 @@
 //!                 → the optimizer is built; resumed: → on_load_checkpoint → load_state
 //! start           on_fit_start → sanity check → on_train_start
 //! epoch           per strategy and callback: finetune, on_train_epoch_start
-//!                 → the batches → validation → on_train_epoch_end → checkpoint
+//!                 → the batches, and validations between them → validation → on_train_epoch_end
+//!                 → checkpoint
 //! training_step   forward → on_before_zero_grad → on_before_backward → on_after_backward
 //!                 → on_before_optimizer_step → on_after_optimizer_step → schedulers
 //! validation      on_validation_start → on_validation_epoch_start → the batches

@@ -2,7 +2,7 @@
 //! (`fixtures/loss/record.py`).
 
 use serde_json::{Value, json};
-use thaw_tests::{Run, fixtures, read_tensors};
+use thaw_tests::{Run, Values, fixtures, read_tensors, write_tensors};
 
 const LR: f64 = 0.05;
 
@@ -23,7 +23,7 @@ fn run(data: &str, task: &str, loss: &str, accumulate: &Value) -> Run {
 
 fn of_case(case: &Value) -> Run {
     let data = case["data"].as_str().unwrap();
-    let task = if data == "classes" { "classification" } else { "regression" };
+    let task = if data == "numbers" { "regression" } else { "classification" };
     let loss = toml::to_string(&json!({ "loss": case["loss"] })).unwrap();
     run(data, task, &loss, &case["accumulate"])
 }
@@ -57,11 +57,12 @@ fn weights(run: &Run, case: &Value) -> Vec<std::collections::BTreeMap<String, Ve
 fn every_loss_trains_as_in_lightning() {
     let text = std::fs::read_to_string(fixtures().join("loss/runs.json")).unwrap();
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
-    assert_eq!(cases.len(), 24);
+    assert_eq!(cases.len(), 30);
     for case in &cases {
         let name = format!("{} by {}", case["name"], case["accumulate"]);
         let run = of_case(case);
-        run.fit(&[]).succeeded();
+        let names: &[&str] = &["--set", "data.classes=[\"0\", \"1\", \"2\", \"3\"]"];
+        run.fit(if case["data"] == "labels" { names } else { &[] }).succeeded();
         let records = run.metrics();
         let (batches, epochs): (Vec<&Value>, Vec<&Value>) =
             records.iter().partition(|record| record.get("val_loss").is_none());
@@ -71,9 +72,8 @@ fn every_loss_trains_as_in_lightning() {
             close(loss, &case["batches"][index], &format!("{name}, batch {index}"));
         }
         for (index, epoch) in epochs.iter().enumerate() {
-            for key in ["train_loss", "val_loss"] {
-                let what = format!("{name}, {key} of epoch {index}");
-                close(epoch[key].as_f64().unwrap(), &case["epochs"][index][key], &what);
+            for (key, expected) in case["epochs"][index].as_object().unwrap() {
+                close(epoch[key].as_f64().unwrap(), expected, &format!("{name}, {key} of epoch {index}"));
             }
         }
         let weights = weights(&run, case);
@@ -147,10 +147,19 @@ fn a_loss_that_does_not_fit_is_refused_with_what_would() {
     for (loss, parts) in [
         ("label_smothing = 0.1", ["unknown key `loss.label_smothing`", "did you mean `label_smoothing`?"]),
         ("label_smoothing = 1.5", ["`loss.label_smoothing` is 1.5", "at most 1"]),
-        ("kind = \"l1\"", ["`loss.kind` is \"l1\"", "cross-entropy: model `case-model` tells classes apart"]),
+        (
+            "kind = \"l1\"",
+            ["`loss.kind` is \"l1\"", "cross-entropy or bce: model `case-model` tells classes apart"],
+        ),
         ("class_weights = [1, 2]", ["`loss.class_weights` is 2 numbers", "3, one for each output"]),
         ("class_weights = { 3 = 2.0 }", ["of `3`, which is no class", "0, 1, 2"]),
         ("class_weights = { a = 2.0 }", ["of `a`, which is no class", "names or indices"]),
+        ("kind = \"bce\"\npos_weight = [1, 2]", ["`loss.pos_weight` is 2 numbers", "3, one for each output"]),
+        (
+            "kind = \"bce\"\npos_weight = \"balanced\"",
+            ["`loss.pos_weight` is \"balanced\"", "a list of one number"],
+        ),
+        ("pos_weight = [1, 1, 2]", ["`loss.pos_weight`", "beside `kind = \"bce\"` alone"]),
     ] {
         let run = classes(&format!("[loss]\n{loss}"));
         run.fit(&[]).failed(2, &[&["run.toml"], &parts[..]].concat());
@@ -165,4 +174,61 @@ fn a_loss_that_does_not_fit_is_refused_with_what_would() {
         .failed(2, &["`loss.class_weights` is \"balanced\"", "no training sample is of class d"]);
     let regression = run("numbers", "regression", "[loss]\nkind = \"cross-entropy\"", &json!(1));
     regression.fit(&[]).failed(2, &["`loss.kind`", "mse, l1, smooth-l1 or huber"]);
+}
+
+#[test]
+fn several_labels_need_a_target_of_as_many_numbers_from_0_to_1() {
+    let one_class = classes("[loss]\nkind = \"bce\"");
+    one_class.fit(&[]).failed(1, &["`kind = \"bce\"` in [loss]", "`target = \"labels\"` in [data]"]);
+    let labels = |loss: &str| run("labels", "classification", loss, &json!(1));
+    labels("").fit(&[]).failed(1, &["several labels per sample need `kind = \"bce\"` in [loss]"]);
+    let bce = labels("[loss]\nkind = \"bce\"");
+    let values: Vec<f32> = (0..16 * 9).map(|number| if number == 16 * 9 - 1 { 2.0 } else { 0.0 }).collect();
+    let found = ["found a target of shape [8, 3]", "num_classes = 3"];
+    for (columns, found) in [(3, found), (4, ["targets from 0 to 1", "found 2"])] {
+        let tensors: [(&str, &[usize], Values); 2] = [
+            ("x", &[16, 5], Values::F32(&values[..80])),
+            ("y", &[16, columns], Values::F32(&values[16 * (9 - columns)..])),
+        ];
+        let file = bce.folder().join("wide.safetensors");
+        write_tensors(&file, &tensors).unwrap();
+        bce.fit(&["--set", &format!("data.path={file:?}")]).failed(1, &found);
+    }
+    let named = labels("[loss]\nkind = \"bce\"\npos_weight = { 2 = 9.0 }");
+    named.fit(&[]).failed(2, &["`loss.pos_weight`", "of `2`", "a list: the data names no classes"]);
+    bce.fit(&["--set", "data.classes=[\"a\"]"]).failed(1, &["`y`", "4 columns", "`classes`"]);
+}
+
+#[test]
+fn labels_above_the_threshold_are_predicted_with_the_probability_of_each() {
+    let run = run("labels", "classification", "[loss]\nkind = \"bce\"", &json!(1));
+    run.fit(&["--set", "data.classes=[\"a\", \"b\", \"c|d\", \"e\"]"]).succeeded();
+    let data = fixtures().join("loss/labels.safetensors");
+    let rows = |file: &str, more: &[&str]| {
+        let predict = ["predict", "--checkpoint", "run", "--input", data.to_str().unwrap(), "--output", file];
+        run.host(predict.iter().chain(more)).succeeded();
+        std::fs::read_to_string(run.folder().join(file)).unwrap()
+    };
+    for threshold in [0.5, 0.2] {
+        let text = rows("out.jsonl", &["--threshold", &threshold.to_string()]);
+        let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(rows.len(), 22);
+        for row in rows {
+            let above = ["a", "b", "c|d", "e"];
+            let above =
+                above.into_iter().filter(|name| row["probabilities"][name].as_f64().unwrap() > threshold);
+            assert_eq!(row["labels"], json!(above.collect::<Vec<_>>()), "{row}");
+        }
+    }
+    let table = rows("out.csv", &["--threshold", "0"]);
+    assert!(
+        table.starts_with("row,labels,a,b,c|d,e\n0,\"[\"\"a\"\",\"\"b\"\",\"\"c|d\"\",\"\"e\"\"]\",0."),
+        "{table}"
+    );
+    let text = rows("out.csv", &[]);
+    assert!(text.contains(",a|b,") || text.contains(",a|e,"), "{text}");
+    let single = classes("");
+    single.fit(&[]).succeeded();
+    let predict = ["predict", "--checkpoint", "run", "--input", data.to_str().unwrap(), "--output", "o.csv"];
+    single.host(predict.iter().chain(&["--threshold", "0.5"])).failed(2, &["--threshold", "`bce`"]);
 }

@@ -70,3 +70,35 @@ fn a_list_is_predicted_on_in_its_own_order() {
         ]
     );
 }
+
+#[test]
+fn a_list_of_several_labels_trains_is_tested_and_predicted_on() {
+    let labels = "kind = \"list\"\npath = \"list.csv\"\ntarget = \"labels\"\n\
+         label_separator = \" \"\nval_split = 0.25";
+    let run = run(labels, 3);
+    let mut list = "path,label\n".to_owned();
+    for number in 0..32_u8 {
+        // Each channel is a label of its own.
+        let level = |bit: u8| if number & bit > 0 { 230 } else { 20 };
+        let name = format!("pictures/{number}.png");
+        RgbImage::from_pixel(32, 32, Rgb([level(1), level(2), level(4)])).save(run.write(&name, "")).unwrap();
+        let labels: Vec<&str> = [(1, "red"), (2, "green"), (4, "blue")]
+            .iter()
+            .filter(|(bit, _)| number & bit > 0)
+            .map(|(_, l)| *l)
+            .collect();
+        list += &format!("{name},{}\n", labels.join(" "));
+    }
+    run.write("list.csv", &list);
+    run.fit(&["--set", "loss.kind=bce", "--set", "trainer.max_epochs=40"]).succeeded();
+    let last = run.metrics().pop().unwrap();
+    for name in ["val_acc", "val_exact_match", "val_f1_micro", "val_f1_macro"] {
+        assert_eq!(last[name], 1.0, "{last}");
+    }
+    let tested = run.host(["test", "--checkpoint", "run", "--input", "list.csv"]).succeeded();
+    assert!(tested.stdout.contains("test_f1_macro 1\n"), "{tested}");
+    let rows = predicted(&run, "list.csv");
+    assert_eq!(rows[5]["labels"], serde_json::json!(["blue", "red"]), "{}", rows[5]);
+    assert_eq!(rows[8]["labels"], serde_json::json!([]), "{}", rows[8]);
+    assert!(rows[3]["probabilities"]["green"].as_f64().unwrap() > 0.5, "{}", rows[3]);
+}

@@ -45,7 +45,7 @@ fn hooks(run: &Run) -> String {
 fn runs_go_as_far_as_lightnings() {
     let text = std::fs::read_to_string(fixtures().join("trainer/runs.json")).unwrap();
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
-    assert_eq!(cases.len(), 22);
+    assert_eq!(cases.len(), 37);
     for case in &cases {
         let mut trainer = json!({ "max_epochs": 4, "num_sanity_val_steps": 0 });
         trainer.as_object_mut().unwrap().extend(case["trainer"].as_object().unwrap().clone());
@@ -60,6 +60,11 @@ fn runs_go_as_far_as_lightnings() {
         // Where `max_steps` ends a run inside an epoch, Lightning leaves the validation out.
         if case["trainer"].get("max_steps").is_none() {
             assert_eq!(json!(validations), case["validations"], "{case}");
+            let trained =
+                |before: &str| before.lines().filter(|line| *line == "a on_train_batch_end").count();
+            let starts = hooks.match_indices("a on_validation_start\n");
+            let places: Vec<usize> = starts.map(|(place, _)| trained(&hooks[..place])).collect();
+            assert_eq!(json!(places), case["validated_at"], "{case}");
         }
     }
 }
@@ -157,4 +162,47 @@ fn a_resolved_run_config_is_printed_and_nothing_is_run() {
     assert_eq!(printed["trainer"]["max_steps"].as_integer(), Some(7));
     assert_eq!(printed["trainer"]["audit"].as_str(), Some("error"));
     assert!(!run.run_dir().exists());
+}
+
+#[test]
+fn a_profiled_run_says_what_its_time_went_into() {
+    let trainer = json!({ "max_epochs": 2, "profiler": "simple" });
+    let profiled = run(&trainer, &Value::Null);
+    profiled.fit(&[]).succeeded().says("optimizer_step");
+    let table = profiled.text("profile.txt");
+    let calls = |name: &str| {
+        let row = table.lines().find(|line| line.split_whitespace().next() == Some(name));
+        row.unwrap_or_else(|| panic!("{name}: {table}")).split_whitespace().nth(2).unwrap().to_owned()
+    };
+    // 11 and 5 batches, in two epochs; the sanity check has two of validation.
+    for (name, expected) in [
+        ("total", "1"),
+        ("epoch", "2"),
+        ("forward", "22"),
+        ("backward", "22"),
+        ("optimizer_step", "22"),
+        ("validation", "3"),
+        ("validation_step", "12"),
+        ("to_device", "34"),
+        ("save_checkpoint", "2"),
+        ("trace-callback.on_train_batch_end", "22"),
+    ] {
+        assert_eq!(calls(name), expected, "{name}: {table}");
+    }
+    let trace = profiled.json("profile.json");
+    let spans = trace["traceEvents"].as_array().unwrap();
+    assert_eq!(spans.iter().filter(|span| span["name"] == "forward").count(), 22);
+    let ends = |span: &Value| span["ts"].as_f64().unwrap() + span["dur"].as_f64().unwrap();
+    let epoch = spans.iter().find(|span| span["name"] == "epoch").unwrap();
+    let forward = spans.iter().find(|span| span["name"] == "forward").unwrap();
+    assert!(
+        epoch["ts"].as_f64() <= forward["ts"].as_f64() && ends(forward) <= ends(epoch),
+        "{epoch} {forward}"
+    );
+    let plain = run(&json!({ "max_epochs": 2 }), &Value::Null);
+    plain.fit(&[]).succeeded();
+    assert!(!plain.run_dir().join("profile.txt").exists());
+    let weights = "checkpoints/last/model.safetensors";
+    let read = |run: &Run| std::fs::read(run.run_dir().join(weights)).unwrap();
+    assert_eq!(read(&profiled), read(&plain));
 }

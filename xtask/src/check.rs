@@ -24,13 +24,14 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Keys for the plugins whose ids are nothing without: a schedule, a file.
+/// Keys for the plugins whose ids are nothing without, a schedule, a file, or refuse the model of the checks.
 fn config(workspace: &Workspace, plugin: &str) -> Option<String> {
     match plugin {
         "thaw-phased-finetuning" => {
             let head = r#"{ name = "head", modules = ["head"], end = { epoch = 2 } }"#;
             Some(format!(r#"phases = [{head}, {{ name = "all", modules = ["*"], lr = {{ ratio = 0.1 }} }}]"#))
         }
+        "thaw-weight-averaging" => Some("use_buffers = true".to_owned()),
         "thaw-torch-export" => {
             Some(format!("path = {:?}", workspace.path("tests/fixtures/exported/convnet.pt2")))
         }

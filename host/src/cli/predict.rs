@@ -13,6 +13,7 @@ use crate::Error;
 use crate::cli::print;
 use crate::predict::{Attentions, Format, InputOrder, PredictionFile, Predictions};
 use thaw_data::PredictData;
+use thaw_train::config::LossConfig;
 use thaw_train::fit::input_defaults;
 use thaw_train::inference::{PredictOptions, UsedOn};
 
@@ -35,6 +36,9 @@ pub struct PredictArgs {
     /// Writes the probability of every class.
     #[arg(long)]
     all: bool,
+    /// Above which probability a label is predicted, of a model whose samples have several; 0.5 by default.
+    #[arg(long, value_name = "P", value_parser = threshold)]
+    threshold: Option<f32>,
     /// Writes a further output of the model under its name, such as attentions.
     #[arg(long, value_name = "NAME")]
     outputs: Vec<String>,
@@ -79,6 +83,16 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
     };
     let class_names = trained.checkpoint.state.given.class_names.clone();
     let predictions = Predictions::new(inference.model().task(), class_names, args.outputs);
+    let several = inference.config().loss.as_ref().is_some_and(LossConfig::is_multi_label);
+    let predictions = match args.threshold {
+        threshold if several => predictions.several_labels(threshold.unwrap_or(0.5)),
+        Some(_) => {
+            let reason =
+                "--threshold is for models whose samples have several labels: the run's loss is not `bce`";
+            return Err(Error::Usage(reason.to_owned()));
+        }
+        None => predictions,
+    };
     let limits = PredictOptions { limit_batches: args.limit_batches };
     let mut attentions = args.attentions.as_deref().map(Attentions::create).transpose()?;
     let mut file = PredictionFile::create(&args.output, sample, args.all)?;
@@ -106,4 +120,10 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
         return Ok(());
     }
     print(format_args!("{}: {rows} predictions", args.output.display()))
+}
+
+/// A probability that can be passed.
+fn threshold(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|number| (0.0..1.0).contains(number));
+    number.ok_or_else(|| "expected a number of at least 0 and below 1".to_owned())
 }

@@ -37,6 +37,7 @@ impl Format {
 /// | task | columns |
 /// | --- | --- |
 /// | classification | `class`, `probability`; with `all` one column per class, in JSON `probabilities` |
+/// | several labels | `labels` above the threshold, one column per class; in JSON `labels`, `probabilities` |
 /// | regression | `value`, or `value_0`, `value_1`, … where there are several; in JSON a number or a list |
 /// | reconstruction | `error`: mean squared error |
 ///
@@ -91,6 +92,10 @@ impl PredictionFile {
 fn header(sample: &str, predictions: &Predictions, width: usize, all: bool) -> Vec<String> {
     let mut header = vec![sample.to_owned()];
     match predictions.task() {
+        Task::Classification if predictions.is_multi_label() => {
+            header.push("labels".to_owned());
+            header.extend((0..width).map(|index| predictions.class_name(index)));
+        }
         Task::Classification => {
             header.extend(["class".to_owned(), "probability".to_owned()]);
             if all {
@@ -116,11 +121,22 @@ fn record(id: String, sample: &Sample, predictions: &Predictions, all: bool) -> 
                 record.extend(probabilities.iter().map(f32::to_string));
             }
         }
+        Row::Labels { labels, probabilities } => {
+            let names = labels.iter().map(|index| predictions.class_name(*index)).collect();
+            record.push(as_label_cell(names));
+            record.extend(probabilities.iter().map(f32::to_string));
+        }
         Row::Values(values) => record.extend(values.iter().map(f32::to_string)),
         Row::Error(error) => record.push(error.to_string()),
     }
     record.extend(sample.outputs.iter().map(Value::to_string));
     record
+}
+
+/// Labels as a data set reads them back: separated, or as a JSON array where a name has the separator in it.
+fn as_label_cell(names: Vec<String>) -> String {
+    let is_plain = |name: &String| !name.contains('|') && !name.starts_with('[');
+    if names.iter().all(is_plain) { names.join("|") } else { json!(names).to_string() }
 }
 
 /// A line of JSON.
@@ -132,10 +148,13 @@ fn object(name: &str, id: String, sample: &Sample, predictions: &Predictions, al
             record.insert("class".to_owned(), json!(predictions.class_name(*class)));
             record.insert("probability".to_owned(), json!(probabilities.get(*class)));
             if all {
-                let by_class = probabilities.iter().enumerate();
-                let by_class = by_class.map(|(index, value)| (predictions.class_name(index), json!(value)));
-                record.insert("probabilities".to_owned(), Value::Object(by_class.collect()));
+                record.insert("probabilities".to_owned(), by_class(probabilities, predictions));
             }
+        }
+        Row::Labels { labels, probabilities } => {
+            let names: Vec<String> = labels.iter().map(|index| predictions.class_name(*index)).collect();
+            record.insert("labels".to_owned(), json!(names));
+            record.insert("probabilities".to_owned(), by_class(probabilities, predictions));
         }
         Row::Values(values) => drop(
             record
@@ -145,4 +164,9 @@ fn object(name: &str, id: String, sample: &Sample, predictions: &Predictions, al
     }
     record.extend(predictions.wanted().iter().cloned().zip(sample.outputs.iter().cloned()));
     Value::Object(record)
+}
+
+fn by_class(probabilities: &[f32], predictions: &Predictions) -> Value {
+    let by_class = probabilities.iter().enumerate();
+    Value::Object(by_class.map(|(index, value)| (predictions.class_name(index), json!(value))).collect())
 }

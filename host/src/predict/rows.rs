@@ -17,6 +17,13 @@ pub enum Row {
         /// By class index; they add up to 1.
         probabilities: Vec<f32>,
     },
+    /// Probability of each label, and which are predicted.
+    Labels {
+        /// Indices of the labels whose probability is above the threshold.
+        labels: Vec<usize>,
+        /// By class index, each for itself.
+        probabilities: Vec<f32>,
+    },
     /// The predicted numbers.
     Values(Vec<f32>),
     /// Mean squared error of the reconstruction.
@@ -37,6 +44,8 @@ pub struct Sample {
 /// How outputs of batches become rows.
 pub struct Predictions {
     task: Task,
+    /// Above which probability a label is predicted, where a sample may have several.
+    threshold: Option<f32>,
     class_names: Vec<String>,
     wanted: Vec<String>,
 }
@@ -44,7 +53,18 @@ pub struct Predictions {
 impl Predictions {
     /// Rows of a task. `wanted` are further outputs to keep, by name.
     pub fn new(task: Task, class_names: Vec<String>, wanted: Vec<String>) -> Self {
-        Self { task, class_names, wanted }
+        Self { task, threshold: None, class_names, wanted }
+    }
+
+    /// The same of a model that says each label for itself; those above this probability are predicted.
+    #[must_use]
+    pub fn several_labels(self, threshold: f32) -> Self {
+        Self { threshold: Some(threshold), ..self }
+    }
+
+    /// Whether a sample may have several labels.
+    pub fn is_multi_label(&self) -> bool {
+        self.threshold.is_some()
     }
 
     /// Further outputs that are kept.
@@ -79,7 +99,10 @@ impl Predictions {
             return Err(shape(&format!("{count} samples in the first dimension")));
         }
         let rows = match self.task {
-            Task::Classification if output.dim() == 2 => classes(output)?,
+            Task::Classification if output.dim() == 2 => match self.threshold {
+                Some(threshold) => labels(output, threshold)?,
+                None => classes(output)?,
+            },
             Task::Classification => return Err(shape("[batch, classes]")),
             Task::Regression => per_sample(output)?.into_iter().map(Row::Values).collect(),
             Task::Reconstruction => errors(output, &batch.inputs)?,
@@ -101,7 +124,7 @@ impl Row {
     /// Columns of the row: classes for a classification, numbers for a regression.
     pub fn width(&self) -> usize {
         match self {
-            Self::Classes { probabilities, .. } => probabilities.len(),
+            Self::Classes { probabilities, .. } | Self::Labels { probabilities, .. } => probabilities.len(),
             Self::Values(values) => values.len(),
             Self::Error(_) => 1,
         }
@@ -130,6 +153,15 @@ fn classes(logits: &Tensor) -> Result<Vec<Row>, PredictError> {
             probabilities,
         })
         .collect())
+}
+
+fn labels(logits: &Tensor, threshold: f32) -> Result<Vec<Row>, PredictError> {
+    let probabilities = logits.f_to_kind(Kind::Float)?.f_sigmoid()?;
+    let rows = per_sample(&probabilities)?.into_iter().map(|probabilities| {
+        let above = probabilities.iter().enumerate().filter(|(_, probability)| **probability > threshold);
+        Row::Labels { labels: above.map(|(index, _)| index).collect(), probabilities }
+    });
+    Ok(rows.collect())
 }
 
 fn errors(output: &Tensor, inputs: &Tensors) -> Result<Vec<Row>, PredictError> {

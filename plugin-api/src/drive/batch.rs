@@ -52,8 +52,14 @@ pub(super) fn train_batch<R: Training>(
     run.batch_ended(batch, step)?;
     run.progress_mut().batch_index += 1;
     run.after_batch();
-    if run.take_validation_request() {
-        validation(run, Pass::Requested)?;
+    let is_requested = run.take_validation_request();
+    // One after the last batch is the epoch's own.
+    let pass = match !is_last && run.validates_batch() {
+        true => Some(Pass::Scheduled),
+        false => is_requested.then_some(Pass::Requested),
+    };
+    if let Some(pass) = pass {
+        validation(run, pass)?;
         run.validated_inside_epoch()?;
     }
     if step == Step::Now && !is_last {

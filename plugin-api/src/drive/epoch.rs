@@ -15,6 +15,12 @@ pub fn epoch<R: Training>(run: &mut R) -> Result<(), R::Error> {
         start_epoch(run)?;
     } else {
         run.epoch_resumed()?;
+        // A validation that was interrupted comes first, and may be the last.
+        match run.next() {
+            Next::GoOn => {}
+            Next::Stop => return stop_inside_epoch(run),
+            Next::Leave => return run.leave(),
+        }
     }
     match train_batches(run)? {
         Next::GoOn => end_epoch(run),

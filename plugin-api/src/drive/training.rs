@@ -176,7 +176,12 @@ pub trait Training: Validating {
         false
     }
 
-    /// A validation that a hook asked for is done.
+    /// Whether a validation follows the batch that is done, which is not the epoch's last one.
+    fn validates_batch(&self) -> bool {
+        false
+    }
+
+    /// A validation inside an epoch is done.
     ///
     /// # Errors
     /// Its record cannot be written.

@@ -16,6 +16,8 @@ pub enum Pass {
     Epoch,
     /// A hook asked for it, inside an epoch.
     Requested,
+    /// The run is to validate so often, inside an epoch.
+    Scheduled,
 }
 
 /// What a validation needs of a run. Where nothing is computed, defaults do.
@@ -120,7 +122,7 @@ pub fn validation<R: Validating>(run: &mut R, pass: Pass) -> Result<(), R::Error
     let batch_index = run.progress().batch_index;
     let batches = match pass {
         Pass::SanityCheck(batches) => batches,
-        Pass::Epoch | Pass::Requested => run.progress().num_validation_batches,
+        Pass::Epoch | Pass::Requested | Pass::Scheduled => run.progress().num_validation_batches,
     };
     run.begin_validation(pass, batches)?;
     hook(run, Hook::ValidationStart)?;

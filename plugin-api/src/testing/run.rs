@@ -54,6 +54,8 @@ pub(super) struct Setup {
     pub batches: usize,
     pub validation_batches: usize,
     pub check_val_every_n_epoch: usize,
+    /// Batches from one validation to the next; none where an epoch validates at its end.
+    pub val_check_interval: Option<usize>,
     pub accumulate: usize,
     pub audited: bool,
     pub loss: OfBatch,
@@ -75,6 +77,7 @@ impl FakeRun {
             batches: 4,
             validation_batches: 1,
             check_val_every_n_epoch: 1,
+            val_check_interval: None,
             accumulate: 1,
             audited: true,
             loss: Box::new(|_| 1.0),
@@ -144,6 +147,14 @@ impl FakeRun {
     #[must_use]
     pub fn check_val_every_n_epoch(mut self, epochs: usize) -> Self {
         self.setup.check_val_every_n_epoch = epochs.max(1);
+        self
+    }
+
+    /// Batches from one validation to the next, in an epoch that validates: it then validates at its end only
+    /// where its last batch is due.
+    #[must_use]
+    pub fn val_check_interval(mut self, batches: usize) -> Self {
+        self.setup.val_check_interval = Some(batches.max(1));
         self
     }
 

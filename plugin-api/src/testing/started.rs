@@ -199,8 +199,21 @@ impl Training for Started<'_> {
         Ok(())
     }
 
+    fn validates_batch(&self) -> bool {
+        let interval = self.setup.val_check_interval;
+        let is_due = interval.is_some_and(|batches| self.host.progress.batch_index.is_multiple_of(batches));
+        is_due && self.is_validating_epoch()
+    }
+
     fn validates_epoch(&self) -> bool {
-        (self.host.progress.epoch + 1).is_multiple_of(self.setup.check_val_every_n_epoch)
+        let Progress { batch_index, num_training_batches, .. } = self.host.progress;
+        let is_whole = batch_index >= num_training_batches;
+        let is_due = match self.setup.val_check_interval {
+            // Where an epoch stops inside, what is due there is done already, and else comes now.
+            Some(batches) => batch_index.is_multiple_of(batches) == is_whole,
+            None => true,
+        };
+        is_due && self.is_validating_epoch()
     }
 
     fn epoch_ended(&mut self) -> Result<()> {
@@ -219,6 +232,10 @@ impl Training for Started<'_> {
 }
 
 impl Started<'_> {
+    fn is_validating_epoch(&self) -> bool {
+        (self.host.progress.epoch + 1).is_multiple_of(self.setup.check_val_every_n_epoch)
+    }
+
     fn checkpoint(&mut self) -> Result<()> {
         self.host.checkpoints.insert("last".to_owned());
         drive::hook(self, Hook::SaveCheckpoint)

@@ -41,7 +41,8 @@ pub struct EarlyStopping {
     /// Ends the run as soon as the metric is worse than this.
     pub divergence_threshold: Option<f64>,
     /// Looks at the metric after each epoch; where false, after each validation. Default: after each epoch
-    /// that validates, and after each epoch of a run without validation.
+    /// that validates at its end, after each validation inside an epoch, and after each epoch of a run
+    /// without validation.
     pub check_on_train_epoch_end: Option<bool>,
     /// What was seen of it.
     #[config(state)]
@@ -49,6 +50,10 @@ pub struct EarlyStopping {
     /// Whether the present epoch has validated.
     #[config(state)]
     validated: bool,
+    /// Whether the present epoch has a validation at its end that was not looked at; no checkpoint lies
+    /// there.
+    #[config(skip)]
+    is_new: bool,
     /// Whether a validation is that before training.
     #[config(skip)]
     sanity_checking: bool,
@@ -154,13 +159,19 @@ impl Callback for EarlyStopping {
     }
 
     fn on_train_epoch_start(&mut self, _: &mut Context) -> Result<()> {
-        self.validated = false;
+        (self.validated, self.is_new) = (false, false);
         Ok(())
     }
 
     fn on_validation_end(&mut self, context: &mut Context) -> Result<()> {
+        if self.sanity_checking {
+            return Ok(());
+        }
         self.validated = true;
-        if self.check_on_train_epoch_end == Some(false) && !self.sanity_checking {
+        let progress = context.progress();
+        let is_inside = progress.batch_index < progress.num_training_batches;
+        self.is_new = !is_inside;
+        if self.check_on_train_epoch_end.map_or(is_inside, |at_end| !at_end) {
             self.check(context)
         } else {
             Ok(())
@@ -169,7 +180,7 @@ impl Callback for EarlyStopping {
 
     fn on_train_epoch_end(&mut self, context: &mut Context) -> Result<()> {
         let validates = context.progress().num_validation_batches > 0;
-        if self.check_on_train_epoch_end.unwrap_or(self.validated || !validates) {
+        if self.check_on_train_epoch_end.unwrap_or(self.is_new || !validates) {
             self.check(context)
         } else {
             Ok(())

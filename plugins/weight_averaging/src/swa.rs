@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
 pub use start::Start;
-use thaw_plugin_api::config::ByGroup;
+use thaw_plugin_api::config::{ByGroup, above};
 use thaw_plugin_api::context::Stage;
 use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::serde_json::json;
@@ -46,7 +46,7 @@ impl Anneal {
 #[config(check = Swa::check)]
 pub struct Swa {
     /// The rate to anneal to: one for all groups, or a list by group.
-    #[config(range = 0.0..)]
+    #[config(range = above(0.0))]
     pub swa_lrs: ByGroup,
     /// The epoch to begin with: below 1 a share of the run's epochs, else its number, from 1.
     #[config(default = Start(0.8), range = 0.0..)]
@@ -74,11 +74,7 @@ pub struct Swa {
 
 impl Swa {
     fn check(&mut self) -> Result<()> {
-        ensure!(
-            self.swa_lrs.values().iter().all(|lr| *lr > 0.0) && !self.swa_lrs.values().is_empty(),
-            "`swa_lrs` is {:?}, expected rates above 0",
-            self.swa_lrs.values()
-        );
+        ensure!(!self.swa_lrs.values().is_empty(), "`swa_lrs` is an empty list, expected rates above 0");
         self.swa_epoch_start.check()
     }
 
@@ -144,6 +140,11 @@ impl Callback for Swa {
     const DESCRIPTION: &'static str = "Stochastic weight averaging: Lightning's StochasticWeightAveraging";
 
     const METRICS: Option<&'static [&'static str]> = Some(&[]);
+
+    /// Not after hours of training; what tracks statistics only then is refused then.
+    fn on_fit_start(&mut self, context: &mut Context) -> Result<()> {
+        if context.progress().stage == Stage::Fit { self.check_statistics(context) } else { Ok(()) }
+    }
 
     fn on_train_epoch_start(&mut self, context: &mut Context) -> Result<()> {
         let epoch = context.epoch();

@@ -38,6 +38,9 @@ fn guess(property: &Value) -> Option<Value> {
     if let Some(first) = property.get("enum").and_then(Value::as_array).and_then(|words| words.first()) {
         return Some(first.clone());
     }
+    if let Some(forms) = forms(property) {
+        return forms.iter().find_map(guess);
+    }
     let range = Range::of(property);
     match kind(property) {
         "integer" => Some(json!(range.low_integer().max(1))),
@@ -101,6 +104,9 @@ fn value(schema: &Value, numbers: &mut CounterRng, sizes: Sizes) -> Value {
     }
     if let Some(words) = schema.get("enum").and_then(Value::as_array).filter(|words| !words.is_empty()) {
         return words[numbers.below(words.len() as u64) as usize].clone();
+    }
+    if let Some(forms) = forms(schema) {
+        return value(&forms[numbers.below(forms.len() as u64) as usize], numbers, sizes);
     }
     match kind(schema) {
         "boolean" => json!(numbers.below(2) == 1),
@@ -189,6 +195,11 @@ pub fn wrong_values(property: &Value) -> Vec<Value> {
     wrong
 }
 
+/// The forms that a value may have, where it may have several.
+fn forms(schema: &Value) -> Option<&Vec<Value>> {
+    schema.get("anyOf").and_then(Value::as_array).filter(|forms| !forms.is_empty())
+}
+
 /// The first type that a schema names: the others are further ways to write it.
 fn kind(schema: &Value) -> &str {
     let kind = schema.get("type");
@@ -266,6 +277,12 @@ mod tests {
     #[test]
     fn required_keys_are_guessed_where_the_schema_says_enough() {
         assert_eq!(complete(&schema(), Map::new()), Err(vec!["`path`".to_owned()]));
+        let rates = json!({ "anyOf": [
+            { "type": "object" },
+            { "type": "number", "exclusiveMinimum": 0.0 },
+        ] });
+        let rates = json!({ "required": ["rates"], "properties": { "rates": rates } });
+        assert_eq!(complete(&rates, Map::new()).unwrap().get("rates"), Some(&json!(0.5)));
         let given = Map::from_iter([("path".to_owned(), json!("here"))]);
         assert_eq!(complete(&schema(), given).unwrap().get("size"), Some(&json!(1)));
     }

@@ -11,6 +11,7 @@ mod table;
 
 use table::DataTable;
 
+pub(crate) use kinds::LABEL_SEPARATOR;
 pub use kinds::{Cifar10Config, ImageFolderConfig, ListConfig, Padding, Target, TensorsConfig, TextConfig};
 pub use pictures::{
     AugmentConfig, ColorJitter, ImageConfig, Interpolation, OnError, RandomResizedCrop, ResizeMode,
@@ -139,8 +140,8 @@ impl DataConfig {
     pub fn with_classes(&self, names: &[String]) -> DataConfig {
         let mut config = self.clone();
         let classes = match &mut config.source {
-            Source::List(list) if list.target == Target::Class => &mut list.classes,
-            Source::Text(text) if text.target == Target::Class => &mut text.classes,
+            Source::List(list) if list.target != Target::Value => &mut list.classes,
+            Source::Text(text) if text.target != Target::Value => &mut text.classes,
             Source::Tensors(tensors) => &mut tensors.classes,
             Source::Plugin(plugin) => &mut plugin.order,
             _ => return config,

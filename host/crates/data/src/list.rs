@@ -1,7 +1,7 @@
 //! A list file of pictures and labels.
 
 use super::DataError;
-use super::config::{ImageConfig, ListConfig, OnError};
+use super::config::{ImageConfig, LABEL_SEPARATOR, ListConfig, OnError};
 use super::dataset::Dataset;
 use super::defaults::InputDefaults;
 use super::folder::require_file;
@@ -63,7 +63,8 @@ pub(crate) fn open_list(
     }
     let targets = if labels {
         let known = Known::of(configured_classes(&config.classes)?, classes);
-        let labels = Labels { path, texts: &texts, lines: &lines };
+        let separator = config.label_separator.as_deref().unwrap_or(LABEL_SEPARATOR);
+        let labels = Labels { path, texts: &texts, lines: &lines, separator };
         Targets::parse(&labels, config.target, known)?
     } else {
         Targets::None

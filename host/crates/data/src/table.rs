@@ -18,15 +18,22 @@ pub(crate) struct Column<'a> {
     /// The config's key that names the column.
     key: &'a str,
     required: bool,
+    /// Whether a cell may be a JSON array, which is then read as its JSON text.
+    lists: bool,
 }
 
 impl<'a> Column<'a> {
     pub(crate) fn required(name: &'a str, key: &'a str) -> Column<'a> {
-        Column { name, key, required: true }
+        Column { name, key, required: true, lists: false }
     }
 
     pub(crate) fn optional(name: &'a str, key: &'a str) -> Column<'a> {
-        Column { name, key, required: false }
+        Column { name, key, required: false, lists: false }
+    }
+
+    /// The same, of which a cell may be a JSON array.
+    pub(crate) fn of_lists(self) -> Column<'a> {
+        Column { lists: true, ..self }
     }
 }
 
@@ -178,7 +185,7 @@ fn read_jsonl(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
         };
         for column in wanted {
             let found = match row.get(column.name) {
-                Some(serde_json::Value::Array(_)) => "a list",
+                Some(serde_json::Value::Array(_)) if !column.lists => "a list",
                 Some(serde_json::Value::Object(_)) => "an object",
                 _ => continue,
             };
@@ -201,7 +208,9 @@ fn read_jsonl(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataError> {
         }
         builder.push(line, |i| match row.get(wanted[i].name)? {
             serde_json::Value::String(text) => Some(text.clone()),
-            value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => Some(value.to_string()),
+            value @ (serde_json::Value::Number(_)
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Array(_)) => Some(value.to_string()),
             _ => None,
         })?;
     }

@@ -10,6 +10,8 @@ use std::path::Path;
 use tch::Tensor;
 use thaw_terminal::escape::shorten;
 
+mod several;
+
 /// Largest class index that a table may have without a `classes` list: beyond, it is a slip.
 const MAX_CLASS_INDEX: usize = 65_535;
 
@@ -20,6 +22,8 @@ pub(crate) enum Targets {
     Classes(Vec<usize>, Vec<String>),
     /// A number per sample.
     Values(Vec<f32>),
+    /// Class indices of each sample, and the names.
+    Labels(Vec<Vec<usize>>, Vec<String>),
     /// Nothing is known.
     None,
 }
@@ -29,6 +33,8 @@ pub(crate) struct Labels<'a> {
     pub(crate) path: &'a Path,
     pub(crate) texts: &'a [String],
     pub(crate) lines: &'a [u64],
+    /// What stands between the labels of a sample.
+    pub(crate) separator: &'a str,
 }
 
 impl Labels<'_> {
@@ -59,25 +65,17 @@ impl Targets {
                 Ok(Targets::Values(values?))
             }
             Target::Class => {
-                let (names, by_index) = match known {
-                    Known::Nothing => own_names(labels)?,
-                    Known::Training(names) => (names.to_vec(), false),
-                    Known::Config(names) => (names.to_vec(), are_indices(labels, names)),
-                };
-                let indices = class_indices(labels, &names, by_index)?;
-                if matches!(known, Known::Nothing) {
-                    warn_of_empty(labels.path, &names, indices.iter().copied());
-                    warn_of_fractions(labels.path, &names);
-                }
+                let (indices, names) = of_classes(labels, known)?;
                 Ok(Targets::Classes(indices, names))
             }
+            Target::Labels => several::parse(labels, known),
         }
     }
 
     /// Class names, empty without classes.
     pub(crate) fn names(&self) -> &[String] {
         match self {
-            Targets::Classes(_, names) => names,
+            Targets::Classes(_, names) | Targets::Labels(_, names) => names,
             _ => &[],
         }
     }
@@ -101,9 +99,28 @@ impl Targets {
                 let values: Vec<f32> = samples.iter().map(|&i| values[i]).collect();
                 Ok(Some(Tensor::f_from_slice(&values)?))
             }
+            Targets::Labels(of_samples, names) => {
+                let chosen: Vec<&[usize]> = samples.iter().map(|&i| of_samples[i].as_slice()).collect();
+                Ok(Some(several::tensor(&chosen, names.len())?))
+            }
             Targets::None => Ok(None),
         }
     }
+}
+
+/// The class of each label, and the names of all.
+fn of_classes(labels: &Labels<'_>, known: Known<'_>) -> Result<(Vec<usize>, Vec<String>), DataError> {
+    let (names, by_index) = match known {
+        Known::Nothing => own_names(labels)?,
+        Known::Training(names) => (names.to_vec(), false),
+        Known::Config(names) => (names.to_vec(), are_indices(labels, names)),
+    };
+    let indices = class_indices(labels, &names, by_index)?;
+    if matches!(known, Known::Nothing) {
+        warn_of_empty(labels.path, &names, indices.iter().copied());
+        warn_of_fractions(labels.path, &names);
+    }
+    Ok((indices, names))
 }
 
 /// Class names that are known before labels are read.

@@ -154,6 +154,16 @@ pub(crate) fn open_tensors(
             let known = configured_classes(&config.classes)?.or(classes);
             class_names(&target.raw, known, file.path(), &full_key)?
         }
+        Some(target) if target.raw.shape.len() == 2 => {
+            let known = configured_classes(&config.classes)?.or(classes).unwrap_or_default();
+            let width = target.raw.shape[1];
+            if !known.is_empty() && known.len() != width {
+                let found = format!("{width} columns");
+                let expected = format!("{}, one for each of `classes` in [data]", known.len());
+                return Err(file.error(&full_key, found, expected));
+            }
+            known.to_vec()
+        }
         _ => Vec::new(),
     };
     let rows = rows.map_or(0, |(_, n)| n);
@@ -204,10 +214,11 @@ impl Dataset for TensorDataset {
         &self.classes
     }
     fn class_of(&self, index: usize) -> Option<usize> {
+        // A target of two dimensions has a column per class.
+        let target = self.target.as_ref().filter(|target| target.raw.shape.len() == 1)?;
         if self.classes.is_empty() {
             return None;
         }
-        let target = self.target.as_ref()?;
         target.raw.whole_number(index).map(|class| class as usize)
     }
     fn id(&self, index: usize) -> String {

@@ -2,7 +2,7 @@
 
 use super::DataError;
 use super::batch::{Batch, i64_tensor};
-use super::config::{Padding, TextConfig};
+use super::config::{LABEL_SEPARATOR, Padding, Target, TextConfig};
 use super::dataset::{Dataset, Pass};
 use super::folder::require_file;
 use super::stamps::FileStamps;
@@ -148,7 +148,8 @@ pub(crate) fn open_texts(
     };
     let mut columns = vec![Column::required(&config.text, "text"), pair];
     if labels {
-        columns.push(Column::required(&config.label, "label"));
+        let label = Column::required(&config.label, "label");
+        columns.push(if config.target == Target::Labels { label.of_lists() } else { label });
     }
     let table = Table::read(path, &columns)?;
     let kept: Vec<usize> = (0..table.lines.len())
@@ -162,7 +163,8 @@ pub(crate) fn open_texts(
     let lines: Vec<u64> = kept.iter().map(|&row| table.lines[row]).collect();
     let targets = if labels {
         let known = Known::of(configured_classes(&config.classes)?, classes);
-        let labels = Labels { path, texts: &column(2), lines: &lines };
+        let separator = config.label_separator.as_deref().unwrap_or(LABEL_SEPARATOR);
+        let labels = Labels { path, texts: &column(2), lines: &lines, separator };
         Targets::parse(&labels, config.target, known)?
     } else {
         Targets::None

@@ -19,7 +19,7 @@ pub use batch_limit::BatchLimit;
 pub use dev_run::DevRun;
 pub use error::ConfigError;
 pub use lock::{Pin, PinnedConfig};
-pub use loss::{ClassWeights, LossConfig, LossKind};
+pub use loss::{ClassWeights, LossConfig, LossKind, PosWeight};
 pub use max_time::MaxTime;
 pub use overrides::{apply as apply_override, sets};
 pub use paths::{NamedPath, make_absolute};
@@ -27,7 +27,7 @@ use serde_json::{Map, Value, json};
 use table::RunTable;
 pub use table::{CallbackTable, ModelTable, PluginEntry, PluginOrigin};
 use thaw_plugin_api::config::{Config, Key, drop_nulls};
-pub use trainer::{Audit, CheckpointConfig, ClipAlgorithm, FrozenCache, TrainerConfig, Weighting};
+pub use trainer::{Audit, CheckpointConfig, ClipAlgorithm, FrozenCache, Profiler, TrainerConfig, Weighting};
 
 use thaw_data::DataConfig;
 use thaw_loggers::LoggerConfig;

@@ -25,6 +25,7 @@ mod metrics;
 mod monitors;
 mod plugin_data;
 mod prefix;
+mod profile;
 mod random;
 mod readings;
 mod resume;
@@ -39,6 +40,7 @@ mod stop;
 mod swap;
 mod tell;
 mod training;
+mod val_check;
 
 pub use build::{FitOptions, batch_limits, input_defaults, open_data};
 pub use classes::take_count;
@@ -86,6 +88,10 @@ struct Now {
     validation_loss: Option<f64>,
     /// Waits for the device in the present epoch, where they are counted.
     waits: Option<epoch::CountedWaits>,
+    /// Whether the epoch whose batches are done ends with a validation.
+    validates_epoch: bool,
+    /// How long the last batch was waited for, where the run is profiled.
+    waited: profile::Waited,
     /// Why the run stops after the epoch that has ended.
     stopped: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! A plugin's model as the host holds it: tensors by name, freeze state, modes, forward and step.
 
+mod labels;
 mod loss;
 mod sample_losses;
 mod state;
@@ -18,6 +19,8 @@ use thaw_plugin_api::context::number_from_json;
 use thaw_plugin_api::model::{Batch, Description, Stage, Task, Tensors};
 use thaw_plugin_api::module_tree::ModuleTree;
 
+pub use labels::LabelCounts;
+use loss::ClassLoss;
 pub use loss::Loss;
 pub use weights::load_weights;
 
@@ -133,6 +136,8 @@ pub struct HostModel {
 pub struct GivenLoss {
     /// How much each class counts, in the order of the outputs.
     pub class_weights: Option<Vec<f64>>,
+    /// How much the presence of each label counts, in the order of the outputs.
+    pub pos_weight: Option<Vec<f64>>,
 }
 
 impl HostModel {
@@ -312,23 +317,49 @@ impl HostModel {
     ///
     /// # Errors
     /// The weights cannot be brought to the model's device.
-    pub fn set_loss(
-        &mut self,
-        config: &LossConfig,
-        class_weights: Option<Vec<f64>>,
-    ) -> Result<(), ModelError> {
+    pub fn set_loss(&mut self, config: &LossConfig, given: GivenLoss) -> Result<(), ModelError> {
         let to_tensor = |weights: &Vec<f64>| {
             Tensor::f_from_slice(weights)?.f_to_kind(tch::Kind::Float)?.f_to_device(self.device)
         };
-        let weight = class_weights.as_ref().map(to_tensor).transpose();
-        self.loss = Loss::new(config, weight.map_err(self.torch_error("class weights"))?);
-        self.given_loss = Some(GivenLoss { class_weights });
+        let weight = given.class_weights.as_ref().map(to_tensor).transpose();
+        let weight = weight.map_err(self.torch_error("class weights"))?;
+        let pos_weight = given.pos_weight.as_ref().map(to_tensor).transpose();
+        let pos_weight = pos_weight.map_err(self.torch_error("weights of labels"))?;
+        self.loss = Loss::new(config, weight, pos_weight);
+        self.given_loss = Some(given);
         Ok(())
+    }
+
+    /// Whether samples may have several labels, each of which the model says for itself.
+    pub fn is_multi_label(&self) -> bool {
+        matches!(self.loss.classes, ClassLoss::Bce { .. })
     }
 
     /// How much each class counts in the loss; None where all count alike.
     pub fn class_weights(&self) -> Option<&[f64]> {
         self.given_loss.as_ref()?.class_weights.as_deref()
+    }
+
+    /// Refuses the target of a batch, on the CPU as the data gave it, that says of a label neither that it is
+    /// there nor that it is not, nor a share between.
+    ///
+    /// # Errors
+    /// The loss is of several labels, and a number of the target is not from 0 to 1.
+    pub fn check_labels(&self, target: Option<&Tensor>) -> Result<(), ModelError> {
+        // One of another shape is refused for that.
+        let is_of_labels = |target: &&Tensor| self.is_multi_label() && target.dim() == 2;
+        let Some(target) = target.filter(is_of_labels) else { return Ok(()) };
+        let refused = labels::outside(target).map_err(self.torch_error("labels"))?;
+        match refused {
+            None => Ok(()),
+            Some(number) => Err(ModelError::Data {
+                model: self.id.clone(),
+                reason: format!(
+                    "`kind = \"bce\"` in [loss] needs targets from 0 to 1, of which 1 says that a label is \
+                     there, found {number}"
+                ),
+            }),
+        }
     }
 
     /// Says how many classes the data has: fewer outputs than that are refused before a label meets a kernel.

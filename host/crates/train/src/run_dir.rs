@@ -29,6 +29,10 @@ pub const CONFUSION: &str = "confusion.jsonl";
 pub const HISTORY: &str = "history.jsonl";
 /// The run to look at, in a browser.
 pub const REPORT: &str = "report.html";
+/// What the run's time went into, as a table.
+pub const PROFILE: &str = "profile.txt";
+/// The same over time, as Chrome's trace viewer and Perfetto read it.
+pub const TRACE: &str = "profile.json";
 /// The resolved run config.
 pub const CONFIG: &str = "config.toml";
 /// What was loaded.

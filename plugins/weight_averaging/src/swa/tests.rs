@@ -36,7 +36,7 @@ fn a_start_is_a_share_or_a_number() {
 #[test]
 fn what_makes_no_sense_is_refused() {
     for (config, words) in [
-        (json!({ "swa_lrs": 0.0 }), "above 0"),
+        (json!({ "swa_lrs": 0.0 }), "`swa_lrs` is 0"),
         (json!({ "swa_lrs": [] }), "above 0"),
         (json!({ "swa_lrs": 0.1, "swa_epoch_start": 1.5 }), "a whole number"),
         (json!({ "swa_lrs": [0.1, 0.2], "swa_epoch_start": 1 }), "2 rates"),

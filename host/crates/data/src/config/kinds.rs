@@ -39,6 +39,8 @@ pub struct ListConfig {
     /// What labels are.
     #[config(default = Target::Class)]
     pub target: Target,
+    /// What stands between the labels of a sample, beside `target = "labels"`. Default: `|`.
+    pub label_separator: Option<String>,
     /// Class names in the order of their indices. Default: the labels themselves, see [`Target::Class`].
     pub classes: Option<Vec<String>>,
 }
@@ -52,7 +54,13 @@ pub enum Target {
     Class,
     /// Numbers: a regression target.
     Value,
+    /// Several classes per sample, or none: separated texts, or a JSON array. Names and indices are as for
+    /// `class`. The target has a number per class: 1 for those of the sample, else 0.
+    Labels,
 }
+
+/// What stands between the labels of a sample, where the run config does not say.
+pub(crate) const LABEL_SEPARATOR: &str = "|";
 
 /// `kind = "cifar10"`: training pictures from `data_batch_*.bin`, validation pictures from
 /// `test_batch.bin` (unless `val_split` is set), class names from `batches.meta.txt` where it is there.
@@ -68,7 +76,7 @@ pub struct Cifar10Config {
 /// The first dimension of every tensor is the sample. Tensors stay in memory, or on the disk, as the file has
 /// them; each batch makes floats f32, whole numbers and bools i64, and inputs of uint8 with two or more
 /// dimensions beside the sample (pictures) f32 from 0 to 1. A target of whole numbers with one dimension is a
-/// class index.
+/// class index; one of two dimensions has a column per class, for `[loss] kind = "bce"`, or per number.
 #[derive(Debug, Clone, PartialEq, Config)]
 #[config(default)]
 pub struct TensorsConfig {
@@ -85,7 +93,8 @@ pub struct TensorsConfig {
     /// What stands before the keys of the validation tensors.
     #[config(default = "val_")]
     pub val_prefix: String,
-    /// Class names in the order of their indices. Default: the indices.
+    /// Class names in the order of their indices, or of a target's columns. Default: the indices; columns
+    /// then have no names.
     pub classes: Option<Vec<String>>,
     /// Most MiB that the arrays of a `.npz` may unpack to, looked at before they are. A `.safetensors` file
     /// is read as it is needed and has no limit.
@@ -115,6 +124,8 @@ pub struct TextConfig {
     /// What labels are.
     #[config(default = Target::Class)]
     pub target: Target,
+    /// What stands between the labels of a sample, beside `target = "labels"`. Default: `|`.
+    pub label_separator: Option<String>,
     /// Class names in the order of their indices. Default: the labels themselves, see [`Target::Class`].
     pub classes: Option<Vec<String>>,
     /// Rows with one of these labels are left out, such as MNLI's `-`.

@@ -6,7 +6,7 @@ use thaw_plugin_api::config::{Config, ConfigError};
 
 use super::{
     Cifar10Config, DataConfig, ImageConfig, ImageFolderConfig, ListConfig, LoadingConfig, PluginConfig,
-    Source, TensorsConfig, TextConfig,
+    Source, Target, TensorsConfig, TextConfig,
 };
 
 /// Where samples come from, and how they are split, ordered and batched.
@@ -75,7 +75,19 @@ impl DataTable {
             let found = "there beside `val_path`";
             return Err(ConfigError::value("val_split", found, "only one of them"));
         }
-        Ok(())
+        let (target, separator) = match &config.source {
+            Source::List(list) => (list.target, &list.label_separator),
+            Source::Text(text) => (text.target, &text.label_separator),
+            _ => return Ok(()),
+        };
+        match separator.as_deref() {
+            Some("") => Err(ConfigError::value("label_separator", "empty", "a text, such as `|`")),
+            Some(_) if target != Target::Labels => {
+                let expected = "beside `target = \"labels\"` alone";
+                Err(ConfigError::value("label_separator", "given", expected))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

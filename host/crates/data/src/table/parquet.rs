@@ -31,6 +31,7 @@ pub(super) fn read(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataErro
         builder.push(line, |i| {
             let (_, field) = row.get_column_iter().find(|(name, _)| *name == wanted[i].name)?;
             match field {
+                Field::ListInternal(list) if wanted[i].lists => json_of(list.elements()),
                 Field::Null | Field::Group(_) | Field::ListInternal(_) | Field::MapInternal(_) => None,
                 Field::Str(text) => Some(text.clone()),
                 Field::Bytes(bytes) => bytes.as_utf8().ok().map(str::to_string),
@@ -39,6 +40,15 @@ pub(super) fn read(path: &Path, wanted: &[Column<'_>]) -> Result<Table, DataErro
         })?;
     }
     Ok(builder.finish())
+}
+
+/// A list as the text of a JSON array of texts.
+fn json_of(elements: &[Field]) -> Option<String> {
+    let text = |field: &Field| match field {
+        Field::Str(text) => text.clone(),
+        other => other.to_string(),
+    };
+    serde_json::to_string(&elements.iter().map(text).collect::<Vec<_>>()).ok()
 }
 
 #[cfg(test)]

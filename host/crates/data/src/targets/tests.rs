@@ -4,7 +4,7 @@ use super::*;
 fn parse(texts: &[&str], target: Target, classes: Option<&[&str]>) -> Result<Targets, DataError> {
     let texts: Vec<String> = texts.iter().map(|s| s.to_string()).collect();
     let lines: Vec<u64> = (2..).take(texts.len()).collect();
-    let labels = Labels { path: Path::new("list.csv"), texts: &texts, lines: &lines };
+    let labels = Labels { path: Path::new("list.csv"), texts: &texts, lines: &lines, separator: "|" };
     let classes: Option<Vec<String>> = classes.map(|c| c.iter().map(|s| s.to_string()).collect());
     Targets::parse(&labels, target, Known::of(classes.as_deref(), None))
 }
@@ -59,7 +59,7 @@ fn a_number_is_never_taken_for_a_place_in_a_list_of_numbers() {
         assert!(text.contains(line) && text.contains("3, 4, 5") && !text.contains("index"), "{text}");
     }
     let grades = ["1", "2", "4", "K"].map(str::to_string);
-    let labels = |texts| Labels { path: Path::new("v.csv"), texts, lines: &[2] };
+    let labels = |texts| Labels { path: Path::new("v.csv"), texts, lines: &[2], separator: "|" };
     let texts = ["3".to_string()];
     let text = Targets::parse(&labels(&texts), Target::Class, Known::Training(&grades));
     assert!(text.expect_err("no grade").to_string().contains("1, 2, 4, K"));
@@ -102,4 +102,33 @@ fn a_giant_index_is_taken_for_a_slip() {
     let error = parse(&["0", "1000000000"], Target::Class, None).expect_err("giant");
     assert!(error.to_string().contains("line 3"), "{error}");
     assert!(parse(&[" "], Target::Class, None).is_err());
+}
+
+#[test]
+fn samples_have_several_labels_or_none() {
+    let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+    let found = parse(&["dog| cat", "", "[\"dog\", \"a|b\"]", "[]"], Target::Labels, None).expect("valid");
+    let expected = vec![vec![2, 1], vec![], vec![2, 0], vec![]];
+    assert_eq!(found, Targets::Labels(expected, names(&["a|b", "cat", "dog"])));
+    let tensor = found.tensor(&[2, 1, 0]).expect("made").expect("there");
+    let rows = Vec::<Vec<f32>>::try_from(tensor).expect("f32");
+    assert_eq!(rows, [[1.0, 0.0, 1.0], [0.0; 3], [0.0, 1.0, 1.0]]);
+    let by_index = parse(&["0|2", "[1]"], Target::Labels, None).expect("valid");
+    assert_eq!(by_index, Targets::Labels(vec![vec![0, 2], vec![1]], names(&["0", "1", "2"])));
+    let listed = parse(&["b", ""], Target::Labels, Some(&["b", "a", "c"])).expect("valid");
+    assert_eq!(listed, Targets::Labels(vec![vec![0], vec![]], names(&["b", "a", "c"])));
+}
+
+#[test]
+fn labels_that_cannot_be_meant_are_refused_with_their_line() {
+    let refused =
+        |texts: &[&str], classes| parse(texts, Target::Labels, classes).expect_err("wrong").to_string();
+    for (cell, expected) in [("a||b", "a class"), ("a|b|a", "each label once"), ("[{}]", "texts or numbers")]
+    {
+        let text = refused(&["a", cell], None);
+        assert!(text.contains("line 3") && text.contains(expected), "{text}");
+    }
+    let text = refused(&["a", "a|x"], Some(&["a", "b"]));
+    assert!(text.contains("line 3") && text.contains("\"x\"") && text.contains("a, b"), "{text}");
+    assert!(refused(&["", "[]"], None).contains("no sample has a label"));
 }

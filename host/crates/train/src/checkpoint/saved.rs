@@ -202,6 +202,9 @@ pub struct SavedRequests {
     /// Why the run is to stop once `min_epochs` and `min_steps` are reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_stop: Option<String>,
+    /// Whether a validation inside an epoch was interrupted, and comes before the next batch.
+    #[serde(default)]
+    pub validate_first: bool,
 }
 
 /// What passes start from instead of the samples.

@@ -36,6 +36,24 @@ impl BatchLimit {
     }
 }
 
+impl BatchLimit {
+    /// The batches of training from one validation to the next, of so many in an epoch; a share is rounded
+    /// down, to 1 at least.
+    ///
+    /// # Errors
+    /// A number of batches that no epoch has.
+    pub fn interval(self, batches: usize, key: &str) -> Result<usize, ConfigError> {
+        match self {
+            Self::Batches(interval) if interval > batches => {
+                let expected = format!("at most {batches}, the batches of training in an epoch");
+                Err(ConfigError::value(key, interval, expected))
+            }
+            Self::Batches(interval) => Ok(interval),
+            Self::Share(share) => Ok(((share * batches as f64) as usize).max(1)),
+        }
+    }
+}
+
 impl Config for BatchLimit {
     fn schema() -> Value {
         json!({ "anyOf": [

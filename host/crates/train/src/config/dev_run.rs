@@ -29,6 +29,7 @@ impl DevRun {
         trainer.max_steps = Some(batches);
         trainer.num_sanity_val_steps = 0;
         trainer.check_val_every_n_epoch = 1;
+        trainer.val_check_interval = None;
         (trainer.limit_train_batches, trainer.limit_val_batches) = (limit, limit);
         trainer.limit_test_batches = limit;
         checkpoint.enabled = false;

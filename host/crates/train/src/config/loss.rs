@@ -1,8 +1,10 @@
 //! `[loss]`: what is minimised, by PyTorch's names.
 
 mod class_weights;
+mod pos_weight;
 
 pub use class_weights::ClassWeights;
+pub use pos_weight::PosWeight;
 use thaw_plugin_api::config::{Config, ConfigError, above};
 use thaw_plugin_api::model::Task;
 
@@ -17,6 +19,9 @@ pub struct LossConfig {
     pub label_smoothing: f64,
     /// How much each class counts: `balanced`, one number per class, or numbers by class.
     pub class_weights: Option<ClassWeights>,
+    /// How much the presence of each label counts in `bce`, its absence counting 1: one number per class, or
+    /// numbers by class.
+    pub pos_weight: Option<PosWeight>,
     /// Where `smooth-l1` goes from squares to lines. Default: 1, PyTorch's.
     #[config(range = 0.0..)]
     pub beta: Option<f64>,
@@ -30,6 +35,8 @@ pub struct LossConfig {
 pub enum LossKind {
     /// `torch.nn.CrossEntropyLoss`, of one label per sample.
     CrossEntropy,
+    /// `torch.nn.BCEWithLogitsLoss`, of any number of labels per sample.
+    Bce,
     /// `torch.nn.MSELoss`.
     Mse,
     /// `torch.nn.L1Loss`.
@@ -45,6 +52,7 @@ impl LossKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::CrossEntropy => "cross-entropy",
+            Self::Bce => "bce",
             Self::Mse => "mse",
             Self::L1 => "l1",
             Self::SmoothL1 => "smooth-l1",
@@ -67,6 +75,7 @@ impl LossConfig {
         let keys = [
             ("label_smoothing", LossKind::CrossEntropy, self.label_smoothing != 0.0),
             ("class_weights", LossKind::CrossEntropy, self.class_weights.is_some()),
+            ("pos_weight", LossKind::Bce, self.pos_weight.is_some()),
             ("beta", LossKind::SmoothL1, self.beta.is_some()),
             ("delta", LossKind::Huber, self.delta.is_some()),
         ];
@@ -94,6 +103,11 @@ impl LossConfig {
         }
     }
 
+    /// Whether a sample may have several labels, each of which the model says for itself.
+    pub fn is_multi_label(&self) -> bool {
+        self.kind == Some(LossKind::Bce)
+    }
+
     /// Refuses what a model of this task cannot be trained by.
     ///
     /// # Errors
@@ -101,11 +115,12 @@ impl LossConfig {
     pub fn check_task(&self, task: Task, model: &str) -> Result<(), ConfigError> {
         let is_of_classes = task == Task::Classification;
         let (what, kinds) = match is_of_classes {
-            true => ("tells classes apart", "cross-entropy"),
+            true => ("tells classes apart", "cross-entropy or bce"),
             false => ("gives numbers", "mse, l1, smooth-l1 or huber"),
         };
         let expected = || format!("{kinds}: model `{model}` {what}");
-        if let Some(kind) = self.kind.filter(|kind| (*kind == LossKind::CrossEntropy) != is_of_classes) {
+        let has_classes = |kind| matches!(kind, LossKind::CrossEntropy | LossKind::Bce);
+        if let Some(kind) = self.kind.filter(|kind| has_classes(*kind) != is_of_classes) {
             return Err(ConfigError::value("loss.kind", format!("\"{}\"", kind.name()), expected()));
         }
         let of_classes = [

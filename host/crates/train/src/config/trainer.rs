@@ -55,6 +55,9 @@ pub struct TrainerConfig {
     /// Epochs between validations.
     #[config(default = 1, range = 1..)]
     pub check_val_every_n_epoch: usize,
+    /// Batches of training between validations in an epoch that validates, or a share of the epoch. Default:
+    /// `1.0`, one validation at its end.
+    pub val_check_interval: Option<BatchLimit>,
     /// Batches of validation before training starts, to find errors early; -1 for all.
     #[config(default = 2, range = -1..)]
     pub num_sanity_val_steps: i64,
@@ -70,6 +73,8 @@ pub struct TrainerConfig {
     /// Batches between records of single batches in `metrics.jsonl`; 0 for none.
     #[config(default = 50)]
     pub log_every_n_steps: usize,
+    /// Whether the run says at its end what its time went into, in `profile.txt` and `profile.json`.
+    pub profiler: Option<Profiler>,
     /// What happens when a trainable parameter is in no group or gets no gradient, or a frozen one moves.
     #[config(default = Audit::Error)]
     pub audit: Audit,
@@ -101,6 +106,13 @@ pub struct TrainerConfig {
     /// GiB on disk that such a file may take.
     #[config(default = 16)]
     pub cache_disk_gib: usize,
+}
+
+/// How a run is profiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum Profiler {
+    /// By hooks and sections of the loop, as the program sees them: nothing waits for a GPU.
+    Simple,
 }
 
 /// Whether the frozen prefix is computed once.

@@ -12,7 +12,8 @@ pub use data::{batch_limits, input_defaults, open_data};
 use self::data::start_of;
 use super::classes;
 use super::events::{
-    Ending, EventKind, EventRecords, HistoryRecords, Observer, Observers, RecordsError, RunLogger, Warnings,
+    Ending, EventKind, EventRecords, HistoryRecords, Observer, Observers, Profile, RecordsError, RunLogger,
+    Warnings,
 };
 use super::hub_directory::name_files;
 use super::kept_paths::KeptPaths;
@@ -26,7 +27,7 @@ use super::training::Resume;
 use super::{Fit, FitError, Now, RunState, StopHandle};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore, EarlierData};
-use crate::config::RunConfig;
+use crate::config::{Profiler, RunConfig};
 use crate::model::HostModel;
 use crate::parts::{build_model, create_callbacks, place, prepare_torch, start_from_weights, storages};
 use crate::run_dir::{self, Place, RunDir, RunDirError};
@@ -228,7 +229,10 @@ fn with_records(
         Ok(records) => {
             let loggers = config.loggers.iter().cloned().map(RunLogger::new);
             let loggers = loggers.map(|logger| -> Box<dyn Observer> { Box::new(logger) });
-            Ok(Observers::new(records.into_iter().chain(loggers).chain(own).collect(), warnings))
+            let profile = config.trainer.profiler.map(|Profiler::Simple| Profile::new(run_dir.path()));
+            let profile = profile.map(|profile| -> Box<dyn Observer> { Box::new(profile) });
+            let all = records.into_iter().chain(loggers).chain(profile).chain(own);
+            Ok(Observers::new(all.collect(), warnings))
         }
         Err(error) => {
             run_dir.discard();

@@ -19,6 +19,20 @@ impl Fit {
         if !config.enabled || (!(epoch + 1).is_multiple_of(config.every_n_epochs) && !is_last) {
             return Ok(());
         }
+        self.save_ranked(epoch)
+    }
+
+    /// The checkpoint after a validation inside an epoch: `last`, and `best` where it is.
+    pub(super) fn checkpoint_validated(&mut self) -> Result<(), Error> {
+        let (config, epoch) = (&self.state.config.checkpoint, self.state.progress().epoch);
+        if !config.enabled || !(epoch + 1).is_multiple_of(config.every_n_epochs) {
+            return Ok(());
+        }
+        self.save_ranked(epoch)
+    }
+
+    /// Writes a checkpoint as `last`, ranks it, and removes those that are kept no more.
+    fn save_ranked(&mut self, epoch: usize) -> Result<(), Error> {
         let name = format!("epoch={epoch}-step={}", self.state.progress().global_step);
         let ranked = self.rank(&name, epoch)?;
         let mode = self.ranking_mode()?;
@@ -184,6 +198,10 @@ impl Fit {
 
     /// Writes a checkpoint as `last`; false where the disk did not take it.
     fn save(&mut self, name: &str, is_best: bool) -> Result<bool, Error> {
+        self.timed("save_checkpoint", |fit| fit.save_last(name, is_best))
+    }
+
+    fn save_last(&mut self, name: &str, is_best: bool) -> Result<bool, Error> {
         let previous = self.state.kept.store.target_of(LAST);
         let snapshot = self.snapshot()?;
         let store = &self.state.kept.store;

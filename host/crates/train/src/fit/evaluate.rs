@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use thaw_metrics::{Calibration, Confusion, Metric};
 use thaw_plugin_api::drive::{Pass, Training, Validating, ValidationData};
-use thaw_plugin_api::model::{Batch, Precision};
+use thaw_plugin_api::model::{Batch, Precision, Tensors};
 
 use super::events::{Asked, EventKind, Validated};
 use super::gathered::{Found, Gathered, Keep, Samples};
@@ -13,7 +13,8 @@ use super::step::{Fed, Loaded};
 use super::training::by_position;
 use super::{Fit, Meter};
 use crate::Error;
-use crate::model::{HostModel, Phase};
+use crate::error::torch;
+use crate::model::{HostModel, LabelCounts, Phase};
 use thaw_data::Split;
 use thaw_torch::Autocast;
 use thaw_torch::reading::{Reading, Reads};
@@ -38,13 +39,19 @@ pub struct Evaluator {
     metrics: Meter,
     readings: Readings,
     gathered: Gathered,
+    /// What was right of several labels per sample.
+    labels: LabelCounts,
 }
 
 impl Evaluator {
     /// A pass that has seen nothing yet, for these metrics of the whole of it.
     pub fn new(reads: Reads, metrics: &[Metric], keep: Keep) -> Self {
-        let gathered = Gathered::new(metrics, keep);
-        Self { metrics: Meter::default(), readings: Readings::new(reads), gathered }
+        Self {
+            metrics: Meter::default(),
+            readings: Readings::new(reads),
+            gathered: Gathered::new(metrics, keep),
+            labels: LabelCounts::default(),
+        }
     }
 
     /// Loss and metrics of one batch.
@@ -76,6 +83,9 @@ impl Evaluator {
         let _autocast = Autocast::of(precision, model.device())?;
         let output = model.step_from(start, batch)?;
         self.gathered.take(model, batch, &output.outputs)?;
+        if model.is_multi_label() {
+            self.add_labels(&output.outputs, batch)?;
+        }
         let metrics = output.metrics.into_iter().map(|(name, value)| (val_metric(&name), value));
         let loss = ("val_loss".into(), Reading::of(&output.loss)?);
         let (names, values) = std::iter::once(loss).chain(metrics).unzip();
@@ -85,12 +95,20 @@ impl Evaluator {
         Ok(())
     }
 
+    fn add_labels(&mut self, outputs: &Tensors, batch: &Batch) -> Result<(), Error> {
+        let (Some((_, logits)), Some(target)) = (outputs.iter().next(), &batch.target) else { return Ok(()) };
+        Ok(self.labels.add(logits, target).map_err(torch("predicted labels"))?)
+    }
+
     /// Means and hits over everything seen; waits for the device.
     ///
     /// # Errors
     /// The device failed at what came before.
     pub fn finish(mut self) -> Result<Evaluation, Error> {
         self.readings.all()?.iter().for_each(|row| row.add_to(&mut self.metrics));
+        for (name, score) in self.labels.scores().map_err(torch("scores of labels"))? {
+            self.metrics.add(&val_metric(name), score, 1);
+        }
         let Found { confusion, calibration, values, samples } = self.gathered.finish()?;
         for (metric, value) in values {
             self.metrics.set(format!("val_{metric}"), value);
@@ -115,7 +133,8 @@ impl Validating for Fit {
     type Evaluation = Evaluator;
 
     fn load(&mut self, fed: Fed) -> Result<Loaded, Error> {
-        self.load_fed(fed)
+        self.tell_wait()?;
+        self.timed("to_device", |fit| fit.load_fed(fed))
     }
 
     fn begin_validation(&mut self, pass: Pass, batches: usize) -> Result<(), Error> {
@@ -134,10 +153,10 @@ impl Validating for Fit {
         let stand_in = if self.state.watched.laid_out { self.stand_in(Split::Val)? } else { None };
         if let Some((start, features)) = stand_in {
             let loader = self.state.data.first_of_validation_of(&features, epoch, batches)?;
-            return Ok((by_position(Some(loader), start), evaluator));
+            return Ok((self.noting_waits(by_position(Some(loader), start)), evaluator));
         }
         let loader = self.state.data.first_of_validation(epoch, batches)?;
-        Ok((by_position(loader, 0), evaluator))
+        Ok((self.noting_waits(by_position(loader, 0)), evaluator))
     }
 
     /// Gradients of an unfinished window are in no checkpoint: it is finished first.
@@ -149,15 +168,8 @@ impl Validating for Fit {
     }
 
     fn validation_step(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
-        let _guard = tch::no_grad_guard();
-        let precision = self.state.config.trainer.precision;
-        let anew = self.read_anew(Split::Val, loaded)?;
-        let (start, batch) = anew.as_ref().map_or((loaded.start, &loaded.batch), |batch| (0, batch));
-        let model = &mut self.state.trained.model;
-        let seen = evaluator.batch_from(start, model, batch, loaded.samples, precision);
-        seen.map_err(|error| self.state.explain_memory(error, loaded.samples))
+        self.timed("validation_step", |fit| fit.validate_batch(evaluator, loaded))
     }
-
     fn validation_batch_ended(&mut self, loaded: Loaded) -> Result<(), Error> {
         self.tell(EventKind::ValidationBatchDone { samples: loaded.samples })
     }
@@ -191,11 +203,25 @@ impl Validating for Fit {
     /// A resumed run validates anew.
     fn validation_failed(&mut self, error: Error, pass: Pass) -> Error {
         match (error, pass) {
-            (Error::Interrupted, Pass::Epoch | Pass::Requested) => {
+            (Error::Interrupted, Pass::Epoch | Pass::Requested | Pass::Scheduled) => {
+                // One after the last batch comes of itself.
+                self.state.requests.validate_first = pass != Pass::Epoch;
                 self.leave().err().unwrap_or(Error::Interrupted)
             }
             (error, _) => error,
         }
+    }
+}
+
+impl Fit {
+    fn validate_batch(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
+        let _guard = tch::no_grad_guard();
+        let precision = self.state.config.trainer.precision;
+        let anew = self.read_anew(Split::Val, loaded)?;
+        let (start, batch) = anew.as_ref().map_or((loaded.start, &loaded.batch), |batch| (0, batch));
+        let model = &mut self.state.trained.model;
+        let seen = evaluator.batch_from(start, model, batch, loaded.samples, precision);
+        seen.map_err(|error| self.state.explain_memory(error, loaded.samples))
     }
 }
 
@@ -204,5 +230,6 @@ fn asked(pass: Pass) -> Asked {
         Pass::SanityCheck(_) => Asked::BySanityCheck,
         Pass::Epoch => Asked::ByEpoch,
         Pass::Requested => Asked::ByHook,
+        Pass::Scheduled => Asked::ByInterval,
     }
 }

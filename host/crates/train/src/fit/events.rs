@@ -41,7 +41,7 @@
 //!   FrozenCache ?                                             also before the batches of a validation
 //!     StepDone
 //!     Logged                                                  every log_every_n_steps batches
-//!     ValidationStarted …, Validated, Logged                  where a hook asked for a validation
+//!     ValidationStarted …, Validated, Logged                  where one is due, or a hook asked for it
 //!     CheckpointWritten, CheckpointLost                       by a hook or every_n_train_steps
 //!   ValidationStarted …, Validated ?                          in an epoch that validates
 //!   Logged
@@ -50,16 +50,18 @@
 //! RunEnded
 //! ```
 //!
-//! [`Warned`](EventKind::Warned) comes anywhere. A run that goes on inside an epoch has no `GroupsChanged`
-//! before the first `StepDone`: they are as its checkpoint has them. One that stops inside an epoch for
-//! another reason than an interrupt writes `last` first, then ends the epoch. `RunEnded` is the last event,
-//! however the run ends; of a run that cannot be built there are no events.
+//! [`Warned`](EventKind::Warned) comes anywhere, and [`Timed`](EventKind::Timed) in a run that is profiled. A
+//! run that goes on inside an epoch has no `GroupsChanged` before the first `StepDone`: they are as its
+//! checkpoint has them. One that stops inside an epoch for another reason than an interrupt writes `last`
+//! first, then ends the epoch. `RunEnded` is the last event, however the run ends; of a run that cannot be
+//! built there are no events.
 
 mod clock;
 mod error;
 mod kinds;
 mod loggers;
 mod observers;
+mod profile;
 mod records;
 mod warnings;
 
@@ -67,10 +69,11 @@ pub use clock::Clock;
 pub use error::ObserverError;
 pub use kinds::{
     Asked, BatchNormState, CacheStart, Ending, EventKind, GroupsChanged, LateValues, LostCheckpoint, Rates,
-    Record, RunStarted, StepDone, Validated, WrittenCheckpoint,
+    Record, RunStarted, StepDone, Timed, Validated, WrittenCheckpoint,
 };
 pub use loggers::RunLogger;
 pub use observers::Observers;
+pub use profile::Profile;
 pub use records::{EventRecords, HistoryRecords, RecordsError};
 use serde_json::Value;
 use thaw_plugin_api::context::Progress;

@@ -94,6 +94,10 @@ impl Gathered {
             return Err(does_not_fit(*metric, outputs, target.as_ref()).into());
         }
         if self.keep == Keep::Samples {
+            if model.is_multi_label() {
+                let reason = "rows of samples and intervals are not made of several labels per sample";
+                return Err(FitError::Config(reason.to_owned()).into());
+            }
             self.losses.push(model.sample_losses(batch, outputs)?);
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! How hooks reach the strategies and callbacks of a run.
 
 use std::fmt::Display;
+use std::time::Instant;
 
 use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::context::Progress;
@@ -35,7 +36,12 @@ impl Instances for Fit {
             return Ok(());
         }
         let progress = self.state.progress();
-        Ok(callback.run(call, &progress, &mut self.state)?)
+        let start = self.state.is_profiled().then(Instant::now);
+        callback.run(call, &progress, &mut self.state)?;
+        match start {
+            Some(start) => self.tell_timed(call.name(), Some(index), start.elapsed()),
+            None => Ok(()),
+        }
     }
 
     /// Freeze state or groups may have changed outside the start of an epoch.

@@ -6,11 +6,11 @@ use thaw_plugin_api::config::ConfigError as KeyError;
 use thaw_plugin_api::hint;
 
 use crate::Error;
-use crate::config::{ClassWeights, ConfigError, RunConfig};
-use crate::model::HostModel;
+use crate::config::{ClassWeights, ConfigError, PosWeight, RunConfig};
+use crate::model::{GivenLoss, HostModel};
 use thaw_data::{DataModule, first_names};
 
-/// The key, in messages.
+/// The key of weights that may come from the data, in messages.
 const KEY: &str = "loss.class_weights";
 
 /// Where the weights of `balanced` come from.
@@ -35,13 +35,26 @@ pub fn set_loss(
     let Some(loss) = &config.loss else { return Ok(()) };
     let outputs = model.description().num_classes.and_then(|outputs| usize::try_from(outputs).ok());
     let outputs = outputs.unwrap_or(classes.len());
+    let wrong = |error| ConfigError::Key { path: config.path.clone(), error };
     let weights = loss.class_weights.as_ref().map(|weights| in_numbers(weights, classes, outputs, labels));
-    let weights =
-        weights.transpose().map_err(|error| ConfigError::Key { path: config.path.clone(), error })?;
+    let weights = weights.transpose().map_err(wrong)?;
     if let Some(weights) = &weights {
-        tell(weights, classes);
+        tell("classes count in the loss", weights, classes);
     }
-    Ok(model.set_loss(loss, weights)?)
+    let positive = |given: &PosWeight| {
+        let key = "loss.pos_weight";
+        let weights = match given.weights() {
+            ClassWeights::Each(weights) => weights.clone(),
+            ClassWeights::Named(named) => by_class(key, named, classes, outputs)?,
+            ClassWeights::Balanced => vec![1.0; outputs],
+        };
+        one_each(key, weights, outputs)
+    };
+    let positive = loss.pos_weight.as_ref().map(positive).transpose().map_err(wrong)?;
+    if let Some(weights) = &positive {
+        tell("labels count in the loss where they are there", weights, classes);
+    }
+    Ok(model.set_loss(loss, GivenLoss { class_weights: weights, pos_weight: positive })?)
 }
 
 fn in_numbers(
@@ -52,7 +65,7 @@ fn in_numbers(
 ) -> Result<Vec<f64>, KeyError> {
     let weights = match (weights, labels) {
         (ClassWeights::Each(weights), _) => weights.clone(),
-        (ClassWeights::Named(weights), _) => by_class(weights, classes, outputs)?,
+        (ClassWeights::Named(weights), _) => by_class(KEY, weights, classes, outputs)?,
         (ClassWeights::Balanced, Labels::Of(data)) => balanced(&counts(data)?, classes)?,
         (ClassWeights::Balanced, Labels::Weighted(weights)) => {
             weights.map(<[f64]>::to_vec).ok_or_else(|| {
@@ -62,27 +75,42 @@ fn in_numbers(
             })?
         }
     };
+    one_each(KEY, weights, outputs)
+}
+
+/// Refuses more or fewer weights than the model has outputs.
+fn one_each(key: &str, weights: Vec<f64>, outputs: usize) -> Result<Vec<f64>, KeyError> {
     if outputs > 0 && weights.len() != outputs {
         let found = match weights.len() {
             1 => "1 number".to_owned(),
             several => format!("{several} numbers"),
         };
-        return Err(KeyError::value(KEY, found, format!("{outputs}, one for each output of the model")));
+        return Err(KeyError::value(key, found, format!("{outputs}, one for each output of the model")));
     }
     Ok(weights)
 }
 
 /// Weights by name or index; 1 for the rest.
-fn by_class(named: &BTreeMap<String, f64>, classes: &[String], outputs: usize) -> Result<Vec<f64>, KeyError> {
+fn by_class(
+    key: &str,
+    named: &BTreeMap<String, f64>,
+    classes: &[String],
+    outputs: usize,
+) -> Result<Vec<f64>, KeyError> {
     let mut weights = vec![1.0; outputs];
     for (name, weight) in named {
         let by_name = classes.iter().position(|class| class == name);
         let index = by_name.or_else(|| name.parse().ok()).filter(|index| *index < outputs);
         let Some(index) = index else {
             let found = format!("of `{name}`, which is no class");
+            if outputs == 0 {
+                let expected =
+                    "a list: the data names no classes, and the model does not say how many it has";
+                return Err(KeyError::value(key, found, expected));
+            }
             let hint = hint(name, classes.iter().map(String::as_str));
             let expected = format!("names or indices of the classes {}{hint}", first_names(classes, 12));
-            return Err(KeyError::value(KEY, found, expected));
+            return Err(KeyError::value(key, found, expected));
         };
         weights[index] = *weight;
     }
@@ -113,9 +141,9 @@ fn balanced(counts: &[usize], classes: &[String]) -> Result<Vec<f64>, KeyError> 
 }
 
 /// What counts how much, in the log: it is not what the run config shows.
-fn tell(weights: &[f64], classes: &[String]) {
+fn tell(what: &str, weights: &[f64], classes: &[String]) {
     let name = |index: usize| classes.get(index).cloned().unwrap_or_else(|| index.to_string());
     let shown: Vec<String> =
         weights.iter().enumerate().map(|(index, weight)| format!("{} {weight:.4}", name(index))).collect();
-    tracing::info!("classes count in the loss: {}", first_names(&shown, 12));
+    tracing::info!("{what}: {}", first_names(&shown, 12));
 }

@@ -145,6 +145,7 @@ impl Fit {
         let Fed { batch, start } = fed;
         let samples = batch.len();
         let indices = if start > 0 { batch.indices.clone() } else { Vec::new() };
+        self.state.trained.model.check_labels(batch.targets.as_ref())?;
         let loaded = to_device(batch, self.state.trained.model.device());
         let (batch, _) = loaded.map_err(|error| self.state.explain_memory(error, samples))?;
         Ok(Loaded { batch, samples, loss: None, rates: None, start, indices })

@@ -1,6 +1,6 @@
 //! What each step of the driver is to a run of the program.
 
-use thaw_plugin_api::drive::{Batches, Next, Step, Training};
+use thaw_plugin_api::drive::{self, Batches, Next, Step, Training};
 
 use super::events::EventKind;
 use super::resume::Resumed;
@@ -91,7 +91,13 @@ impl Training for Fit {
     }
 
     fn epoch_resumed(&mut self) -> Result<(), Error> {
-        self.state.audit()
+        self.state.audit()?;
+        if std::mem::take(&mut self.state.requests.validate_first) {
+            drive::validation(self, drive::Pass::Scheduled)?;
+            self.validated_inside_epoch()?;
+            self.checkpoint_after_step()?;
+        }
+        Ok(())
     }
 
     fn training_data(&mut self) -> Result<Batches<Fed, Error>, Error> {
@@ -100,13 +106,13 @@ impl Training for Fit {
         let (epoch, batch) = (progress.epoch as u64, progress.batch_index);
         if let Some((start, features)) = self.stand_in(Split::Train)? {
             let loader = self.state.data.loader_of(&features, Split::Train, epoch, batch)?;
-            return Ok(by_position(Some(loader), start));
+            return Ok(self.noting_waits(by_position(Some(loader), start)));
         }
         let loader = self.state.data.loader(Split::Train, epoch, batch)?;
         if loader.is_none() {
             return Err(FitError::NoBatches("there are no samples".to_owned()).into());
         }
-        Ok(by_position(loader, 0))
+        Ok(self.noting_waits(by_position(loader, 0)))
     }
 
     fn accumulate_grad_batches(&self) -> usize {
@@ -119,15 +125,15 @@ impl Training for Fit {
         loaded.rates = self.rates_of_record(self.state.progress().batch_index);
         self.note_rates();
         self.now.grad_norm = None;
-        self.training_loss(loaded)
+        self.timed("forward", |fit| fit.training_loss(loaded))
     }
 
     fn zero_grad(&mut self) -> Result<(), Error> {
-        self.clear_gradients()
+        self.timed("zero_grad", Self::clear_gradients)
     }
 
     fn backward(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
-        self.add_gradients(loaded)
+        self.timed("backward", |fit| fit.add_gradients(loaded))
     }
 
     fn unscale(&mut self) -> Result<(), Error> {
@@ -138,7 +144,7 @@ impl Training for Fit {
     }
 
     fn optimizer_step(&mut self) -> Result<(), Error> {
-        self.clip_and_step()
+        self.timed("optimizer_step", Self::clip_and_step)
     }
 
     fn step_schedulers(&mut self) -> Result<(), Error> {
@@ -177,6 +183,10 @@ impl Training for Fit {
         std::mem::take(&mut self.state.requests.validate)
     }
 
+    fn validates_batch(&self) -> bool {
+        self.state.validates_here()
+    }
+
     fn validated_inside_epoch(&mut self) -> Result<(), Error> {
         self.log_validation()
     }
@@ -184,6 +194,10 @@ impl Training for Fit {
     fn checkpoint_after_step(&mut self) -> Result<(), Error> {
         self.requested_checkpoints()?;
         let step = self.state.progress().global_step;
+        // Weights of a whole step have the validation's metrics.
+        if self.state.validates_here() && self.state.measured.validated_at == Some(step) {
+            return self.checkpoint_validated();
+        }
         let every = self.state.config.checkpoint.every_n_train_steps;
         if every.is_some_and(|every| step.is_multiple_of(every)) {
             self.checkpoint_inside_epoch()?;
@@ -214,12 +228,12 @@ impl Training for Fit {
 
     fn batches_ended(&mut self) -> Result<(), Error> {
         self.log_waits();
+        self.now.validates_epoch = self.state.validates_at_end();
         self.gather_metrics()
     }
 
     fn validates_epoch(&self) -> bool {
-        let every = self.state.config.trainer.check_val_every_n_epoch;
-        (self.state.progress().epoch + 1).is_multiple_of(every)
+        self.now.validates_epoch
     }
 
     fn before_epoch_end(&mut self) -> Result<(), Error> {
@@ -229,7 +243,8 @@ impl Training for Fit {
 
     fn epoch_ended(&mut self) -> Result<(), Error> {
         let validates = self.validates_epoch();
-        let has_validated = validates || self.state.progress().num_validation_batches == 0;
+        let has_validated =
+            self.state.is_validating_epoch() || self.state.progress().num_validation_batches == 0;
         self.check_monitors(if has_validated { Seen::ValidatedEpoch } else { Seen::Epoch })?;
         self.close_epoch(validates)
     }

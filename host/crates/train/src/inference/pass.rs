@@ -53,6 +53,7 @@ impl Validating for Inference {
     type Evaluation = Evaluator;
 
     fn load(&mut self, batch: Batch) -> Result<(OnDevice, usize), Error> {
+        self.model.check_labels(batch.targets.as_ref())?;
         self.order.extend(&batch.indices);
         to_device(batch, self.model.device())
     }

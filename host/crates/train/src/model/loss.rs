@@ -13,14 +13,28 @@ pub struct Loss {
     pub(super) numbers: NumberLoss,
 }
 
-/// `torch.nn.CrossEntropyLoss(weight, label_smoothing)`: with weights, the sum over the batch is divided by
-/// the sum of the weights of its labels.
-#[derive(Debug, Default)]
-pub struct ClassLoss {
-    /// One weight per class, in float32 on the model's device.
-    weight: Option<Tensor>,
-    /// Share of the target that is spread over all classes, 0 to 1.
-    label_smoothing: f64,
+/// A loss of logits per class. Weights are one number per class, in float32 on the model's device.
+#[derive(Debug)]
+pub enum ClassLoss {
+    /// `torch.nn.CrossEntropyLoss(weight, label_smoothing)`, of one class per sample: with weights, the sum
+    /// over the batch is divided by the sum of the weights of its labels.
+    CrossEntropy {
+        /// How much each class counts.
+        weight: Option<Tensor>,
+        /// Share of the target that is spread over all classes, 0 to 1.
+        label_smoothing: f64,
+    },
+    /// `torch.nn.BCEWithLogitsLoss(pos_weight)`, of any number of labels per sample.
+    Bce {
+        /// How much the presence of each label counts.
+        pos_weight: Option<Tensor>,
+    },
+}
+
+impl Default for ClassLoss {
+    fn default() -> Self {
+        Self::CrossEntropy { weight: None, label_smoothing: 0.0 }
+    }
 }
 
 /// A loss of numbers.
@@ -38,15 +52,19 @@ pub enum NumberLoss {
 }
 
 impl Loss {
-    /// What `[loss]` says, with its class weights as a tensor.
-    pub fn new(config: &LossConfig, weight: Option<Tensor>) -> Self {
+    /// What `[loss]` says, with its weights as tensors.
+    pub fn new(config: &LossConfig, weight: Option<Tensor>, pos_weight: Option<Tensor>) -> Self {
         let numbers = match config.kind {
-            None | Some(LossKind::CrossEntropy | LossKind::Mse) => NumberLoss::Mse,
+            None | Some(LossKind::CrossEntropy | LossKind::Bce | LossKind::Mse) => NumberLoss::Mse,
             Some(LossKind::L1) => NumberLoss::L1,
             Some(LossKind::SmoothL1) => NumberLoss::SmoothL1(config.beta.unwrap_or(1.0)),
             Some(LossKind::Huber) => NumberLoss::Huber(config.delta.unwrap_or(1.0)),
         };
-        Self { classes: ClassLoss { weight, label_smoothing: config.label_smoothing }, numbers }
+        let classes = match config.is_multi_label() {
+            true => ClassLoss::Bce { pos_weight },
+            false => ClassLoss::CrossEntropy { weight, label_smoothing: config.label_smoothing },
+        };
+        Self { classes, numbers }
     }
 }
 
@@ -66,18 +84,31 @@ impl NumberLoss {
 }
 
 impl ClassLoss {
-    /// How many classes it has weights for; None without weights.
-    pub(super) fn weighted_classes(&self) -> Option<usize> {
-        self.weight.as_ref().map(Tensor::numel)
+    /// The key of its weights and for how many classes they are; None without weights.
+    pub(super) fn weighted_classes(&self) -> Option<(&'static str, usize)> {
+        let (key, weights) = match self {
+            Self::CrossEntropy { weight, .. } => ("class_weights", weight),
+            Self::Bce { pos_weight } => ("pos_weight", pos_weight),
+        };
+        weights.as_ref().map(|weights| (key, weights.numel()))
     }
 
-    /// Of logits `[batch, classes]` in float32 and labels `[batch]`. PyTorch's `ignore_index`, -100, counts
-    /// for nothing.
+    /// Of logits `[batch, classes]` in float32. Of one class per sample, the target is labels `[batch]`, of
+    /// which PyTorch's `ignore_index`, -100, counts for nothing; of several it is float32 of the logits'
+    /// shape.
     ///
     /// # Errors
     /// libtorch's.
-    pub(super) fn of(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor, TchError> {
-        let weight = self.weight.as_ref();
-        logits.f_cross_entropy_loss(labels, weight, Reduction::Mean, -100, self.label_smoothing)
+    pub(super) fn of(&self, logits: &Tensor, target: &Tensor) -> Result<Tensor, TchError> {
+        match self {
+            Self::CrossEntropy { weight, label_smoothing } => {
+                logits.f_cross_entropy_loss(target, weight.as_ref(), Reduction::Mean, -100, *label_smoothing)
+            }
+            Self::Bce { pos_weight } => {
+                let weight = None::<&Tensor>;
+                let pos_weight = pos_weight.as_ref();
+                logits.f_binary_cross_entropy_with_logits(target, weight, pos_weight, Reduction::Mean)
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use tch::{Device, Kind, Reduction, Tensor};
 use thaw_plugin_api::model::{Batch, Task, Tensors};
 
 use super::loss::{ClassLoss, Loss, NumberLoss};
-use super::{Metric, StepResult};
+use super::{Metric, StepResult, labels};
 use thaw_torch::reading::Reading;
 
 /// Loss and metrics of a batch for a model without a step of its own; the error says what does not fit.
@@ -16,14 +16,17 @@ pub fn step(task: Task, loss: &Loss, batch: &Batch, outputs: Tensors) -> Result<
     };
     let output = outputs.first().map_err(text)?;
     let (loss, metrics) = match task {
-        Task::Classification => classification(&loss.classes, output, target)?,
+        Task::Classification => match loss.classes {
+            ClassLoss::CrossEntropy { .. } => classification(&loss.classes, output, target)?,
+            ClassLoss::Bce { .. } => labels::step(&loss.classes, output, target)?,
+        },
         Task::Regression => regression(loss.numbers, output, target)?,
         Task::Reconstruction => (loss_of_numbers(loss.numbers, output, target)?, Vec::new()),
     };
     Ok(StepResult { loss, outputs, metrics })
 }
 
-fn torch(error: tch::TchError) -> String {
+pub(super) fn torch(error: tch::TchError) -> String {
     thaw_torch::short_message(&error.to_string()).to_owned()
 }
 
@@ -32,15 +35,10 @@ fn classification(
     logits: &Tensor,
     labels: &Tensor,
 ) -> Result<(Tensor, Vec<Metric>), String> {
-    let shape = logits.size();
-    let (batch, classes) = match shape.as_slice() {
-        [batch, classes] => (*batch, *classes),
-        other => {
-            return Err(format!("classification needs logits of shape [batch, classes], found {other:?}"));
-        }
-    };
+    let (batch, classes) = batch_and_classes(logits)?;
     if labels.kind() != Kind::Int64 || labels.size() != [batch] {
         let remedy = match labels.kind() {
+            _ if labels.dim() == 2 => "; several labels per sample need `kind = \"bce\"` in [loss]",
             Kind::Float | Kind::Double | Kind::Half => {
                 "; labels that are numbers are a regression, with `num_classes = 1` in [model] for models \
                  that have the key; labels that are classes need `target = \"class\"` in [data]"
@@ -54,12 +52,7 @@ fn classification(
         ));
     }
     let logits = logits.f_to_kind(Kind::Float).map_err(torch)?;
-    if let Some(weights) = loss.weighted_classes().filter(|weights| i64::try_from(*weights) != Ok(classes)) {
-        return Err(format!(
-            "the model has {classes} outputs, and `class_weights` in [loss] are {weights}: one is needed for \
-             each"
-        ));
-    }
+    check_weights(loss, classes)?;
     let loss = loss.of(&logits, labels).map_err(|error| {
         let message = torch(error);
         if message.contains("out of bounds") {
@@ -72,6 +65,24 @@ fn classification(
         }
     })?;
     Ok((loss, vec![("acc".into(), accuracy(&logits, labels, batch)?)]))
+}
+
+/// The shape of logits.
+pub(super) fn batch_and_classes(logits: &Tensor) -> Result<(i64, i64), String> {
+    match logits.size().as_slice() {
+        [batch, classes] => Ok((*batch, *classes)),
+        other => Err(format!("classification needs logits of shape [batch, classes], found {other:?}")),
+    }
+}
+
+/// Refuses a loss whose weights are not one for each output.
+pub(super) fn check_weights(loss: &ClassLoss, classes: i64) -> Result<(), String> {
+    match loss.weighted_classes().filter(|(_, weights)| i64::try_from(*weights) != Ok(classes)) {
+        None => Ok(()),
+        Some((key, weights)) => Err(format!(
+            "the model has {classes} outputs, and `{key}` in [loss] are {weights}: one is needed for each"
+        )),
+    }
 }
 
 /// So many logits on the CPU are looked through here: the kernels for it would cost a small model more than

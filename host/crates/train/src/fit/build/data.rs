@@ -7,6 +7,7 @@ use thaw_plugin_api::context::{Progress, Stage};
 use crate::Error;
 use crate::checkpoint::EarlierData;
 use crate::config::{BatchLimit, ConfigError, RunConfig};
+use crate::fit::val_check::val_check_batch;
 use crate::fit::{FitError, PluginData, classes};
 use crate::model::HostModel;
 use thaw_data::{DataConfig, DataModule, InputDefaults, Interpolation, Limits, Split};
@@ -111,5 +112,7 @@ pub(super) fn start_of(config: &RunConfig, data: &DataModule) -> Result<Progress
     if progress.num_training_batches == 0 {
         return Err(FitError::NoBatches("use a smaller batch_size, or drop_last = false".to_owned()).into());
     }
+    val_check_batch(&config.trainer, progress.num_training_batches)
+        .map_err(|error| ConfigError::Key { path: config.path.clone(), error })?;
     Ok(progress)
 }

@@ -72,6 +72,8 @@ pub enum EventKind<'r> {
     Swapped(&'r Swap),
     /// The log has a warning of the run, or of an observer that failed.
     Warned(&'r str),
+    /// The loop has done something, or called a hook: only of a run that is profiled (`trainer.profiler`).
+    Timed(Timed<'r>),
     /// Nothing follows.
     RunEnded(Ending<'r>),
 }
@@ -293,6 +295,8 @@ pub enum Asked {
     BySanityCheck,
     /// A hook wants it.
     ByHook,
+    /// It is due inside the epoch, by `trainer.val_check_interval`.
+    ByInterval,
     /// The epoch is over.
     ByEpoch,
 }
@@ -310,6 +314,17 @@ pub struct Validated<'r> {
     pub confusion: &'r Confusion,
     /// Predictions by their probability, for classification.
     pub calibration: &'r Calibration,
+}
+
+/// What something took that has just ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timed<'r> {
+    /// What it was: `forward`, `backward`, `on_train_batch_end`, ….
+    pub what: &'r str,
+    /// Id of the strategy or callback, where it was a hook of one.
+    pub of: Option<&'r str>,
+    /// Seconds. What a GPU does meanwhile is in them only where it is waited for.
+    pub seconds: f64,
 }
 
 /// A checkpoint that is on disk.

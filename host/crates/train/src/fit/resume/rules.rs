@@ -72,6 +72,7 @@ pub const ROWS: &[Row] = &[
             "data.text",
             "data.text_pair",
             "data.label",
+            "data.label_separator",
             "data.classes",
             "data.ignore_labels",
         ],
@@ -190,6 +191,11 @@ pub const ROWS: &[Row] = &[
         note: "schedules as for `trainer.max_epochs`",
     },
     Row {
+        keys: &["trainer.val_check_interval"],
+        rule: AtOnce,
+        note: "inside an epoch, from its next batch on",
+    },
+    Row {
         keys: &["trainer.precision"],
         rule: AtOnce,
         note: "the loss scale of `fp16-mixed` is the checkpoint's, or begins anew",
@@ -212,6 +218,7 @@ pub const ROWS: &[Row] = &[
             "trainer.min_epochs",
             "trainer.min_steps",
             "trainer.log_every_n_steps",
+            "trainer.profiler",
             "trainer.audit",
             "trainer.detect_anomaly",
             "trainer.channels_last",

@@ -152,6 +152,7 @@ fn change_everything(state: &mut RunState) {
     measured.used_rates = vec![0.125];
     measured.validated_at = Some(6);
     requests.logged.insert("mine".to_owned(), 3.0);
+    requests.validate_first = true;
     requests.stop = Some("enough".to_owned());
     for name in ["epoch=0-step=3", "epoch=1-step=6", "mine"] {
         std::fs::create_dir_all(kept.store.folder().join(name)).unwrap();

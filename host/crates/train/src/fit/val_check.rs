@@ -1,0 +1,52 @@
+//! When an epoch validates: `check_val_every_n_epoch` and `val_check_interval`.
+
+use thaw_plugin_api::config::ConfigError;
+
+use super::RunState;
+use crate::config::TrainerConfig;
+
+/// Every how many of an epoch's batches a validation is due, of so many; all of them where the run config
+/// says nothing.
+///
+/// # Errors
+/// More batches than there are.
+pub(super) fn val_check_batch(trainer: &TrainerConfig, batches: usize) -> Result<usize, ConfigError> {
+    match trainer.val_check_interval {
+        Some(interval) => interval.interval(batches, "trainer.val_check_interval"),
+        None => Ok(batches),
+    }
+}
+
+impl RunState {
+    /// Whether the present epoch is one of those that validate.
+    pub(super) fn is_validating_epoch(&self) -> bool {
+        (self.progress().epoch + 1).is_multiple_of(self.config.trainer.check_val_every_n_epoch)
+    }
+
+    /// Whether a validation is due between two batches, where the run stands.
+    pub(super) fn validates_here(&self) -> bool {
+        let progress = self.progress();
+        progress.num_validation_batches > 0
+            && progress.batch_index < progress.num_training_batches
+            && self.is_due_by_batches()
+            && self.is_validating_epoch()
+    }
+
+    /// Whether the epoch ends with a validation: at its last batch where one is due, and where it stops
+    /// before, so that what the run ends with is validated, once.
+    pub(super) fn validates_at_end(&self) -> bool {
+        let progress = self.progress();
+        let is_due = match progress.batch_index < progress.num_training_batches {
+            true => !self.is_due_by_batches() || self.measured.validated_at != Some(progress.global_step),
+            false => self.is_due_by_batches(),
+        };
+        is_due && self.is_validating_epoch()
+    }
+
+    fn is_due_by_batches(&self) -> bool {
+        let progress = self.progress();
+        // What cannot be an interval was refused when the run was built.
+        let every = val_check_batch(&self.config.trainer, progress.num_training_batches);
+        progress.batch_index.is_multiple_of(every.unwrap_or(progress.num_training_batches))
+    }
+}
