@@ -54,7 +54,7 @@ impl PhasedFinetuning {
         for (index, phase) in self.phases().iter().enumerate() {
             let laid_out = self
                 .freeze(&mut model, index)
-                .and_then(|()| layout::regroup(&model, &mut optimizer, phase, index == 0));
+                .and_then(|()| layout::regroup(&model, &mut optimizer, phase, self.before(index)));
             laid_out.map_err(|error| self.wrong(index, "modules", &error))?;
             if optimizer.groups().is_empty() {
                 return Err(self.wrong(index, "freeze", &Error::new("nothing is left that trains")));
