@@ -31,6 +31,7 @@ mod position;
 mod rate;
 mod rehearsal;
 mod schedule;
+mod waits;
 
 use std::path::PathBuf;
 
@@ -45,6 +46,7 @@ use thaw_plugin_api::monitor;
 pub use thaw_plugin_api::monitor::Mode;
 use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::serde_json::json;
+use waits::Waited;
 
 /// Trains in phases: each one thaws more of a frozen model, in a parameter group of its own, until an epoch,
 /// a step, or a metric that stops improving.
@@ -296,15 +298,11 @@ impl Strategy for PhasedFinetuning {
     }
 
     fn on_fit_start(&mut self, context: &mut Context) -> Result<()> {
-        for (index, phase) in self.phases().iter().enumerate() {
-            let Some(monitor) = phase.end.as_ref().and_then(|end| end.monitor.as_ref()) else { continue };
-            if let Some(text) = monitor::contradiction(&monitor.metric, monitor.mode) {
-                warn!("phase `{}`: {text}", phase.name);
+        for Waited { phase, key, metric, mode } in self.waits() {
+            if let Some(text) = monitor::contradiction(&metric, mode) {
+                warn!("phase `{}`: {text}", self.phases()[phase].name);
             }
-            context.monitor(
-                &monitor.metric,
-                &format!("phased-finetuning: phases[{index}].end.monitor.metric"),
-            )?;
+            context.monitor(&metric, &format!("phased-finetuning: phases[{phase}].{key}"))?;
         }
         Ok(())
     }
