@@ -185,7 +185,7 @@ impl PhasedFinetuning {
                 monitor.words()
             ))?;
         }
-        info!("phase `{}` begins in epoch {epoch}, after {step} steps", phase.name);
+        info!("phase `{}` begins in epoch {}, after {step} steps", phase.name, epoch + 1);
         self.position = Position {
             phase: Some(phase.name.clone()),
             since_epoch: epoch,
