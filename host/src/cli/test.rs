@@ -49,11 +49,8 @@ pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
         )));
     }
     let class_names = &trained.checkpoint.state.given.class_names;
-    let (mut evaluation, data) = trained.inference.test(input, class_names)?;
+    let (mut evaluation, _) = trained.inference.test(input, class_names)?;
     evaluation.metrics.rename(|name| name.strip_prefix("val_").map(|name| format!("test_{name}")));
-    for id in data.skipped() {
-        tracing::warn!("{id}: could not be read, not part of the test");
-    }
     let shown = Shown { checkpoint: trained.checkpoint.shown(), evaluation: &evaluation, names: class_names };
     if args.json { print(shown.json()) } else { shown.lines().try_for_each(print) }
 }

@@ -83,8 +83,9 @@ impl RunState {
     fn scheduler_key(&self, metric: &str) -> String {
         let key = "scheduler.monitor";
         let is_strategys = self.trained.scheduler.as_ref().is_some_and(Scheduler::is_a_strategys);
-        let of_hook =
-            |monitored: &&Monitored| monitored.metric == metric && monitored.key.ends_with(&format!(".{key}"));
+        let of_hook = |monitored: &&Monitored| {
+            monitored.metric == metric && monitored.key.ends_with(&format!(".{key}"))
+        };
         let named = self.watched.monitored.iter().find(|monitored| is_strategys && of_hook(monitored));
         named.map_or_else(|| key.to_owned(), |monitored| monitored.key.clone())
     }
