@@ -60,8 +60,9 @@ impl Terminal {
         match &event.kind {
             EventKind::RunStarted(run) => print(head::of(run)),
             EventKind::Resumed { .. } => {
-                let Progress { epoch, batch_index, global_step, .. } = progress;
-                print(format_args!("resumed at epoch {epoch}, batch {batch_index}, step {global_step}"))
+                // Both from 1, as all that is shown: the batch that comes next.
+                let (epoch, batch) = (progress.epoch + 1, progress.batch_index + 1);
+                print(format_args!("resumed at epoch {epoch}, batch {batch}, step {}", progress.global_step))
             }
             EventKind::EpochStarted => {
                 self.line = Some(Line::new(progress));

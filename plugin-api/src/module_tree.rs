@@ -9,6 +9,7 @@ mod select;
 mod stage;
 mod targets;
 mod train_only;
+mod trunk;
 
 use std::collections::HashMap;
 
@@ -190,10 +191,17 @@ impl ModuleTree {
     }
 
     pub(crate) fn index_of(&self, path: &str) -> Result<usize> {
-        self.modules
-            .iter()
-            .position(|module| module.path == path)
-            .ok_or_else(|| not_found("module", path, self.modules.iter().map(|module| module.path.as_str())))
+        let paths = self.modules.iter().map(|module| module.path.as_str());
+        paths.clone().position(|found| found == path).ok_or_else(|| {
+            let trunk = self.trunk().filter(|_| path == BACKBONE);
+            match (not_found("module", path, paths), trunk) {
+                (error, Some(trunk)) => error.help(format_args!(
+                    "the layers of this model are in `{trunk}`: set `module = \"{trunk}\"` beside the \
+                     strategy's `id`, or use `phased-finetuning`, which thaws any modules"
+                )),
+                (error, None) => error,
+            }
+        })
     }
 }
 

@@ -171,7 +171,7 @@ fn a_run_that_fails_says_so_last() {
         .unwrap_err();
     let lines = lines.take();
     let last = lines.last().unwrap();
-    assert!(last.starts_with("Failed { error: \"the loss is NaN at epoch 0"), "{last}");
+    assert!(last.starts_with("Failed { error: \"the loss is NaN at epoch 1"), "{last}");
 }
 
 #[test]

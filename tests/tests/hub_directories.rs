@@ -66,6 +66,69 @@ fn a_trained_classifier_predicts_as_transformers_with_nothing_but_its_folder_nam
 }
 
 #[test]
+fn a_trained_classifier_thaws_layer_by_layer_under_the_name_that_the_error_gives() {
+    for (family, id) in FAMILIES {
+        let run = run(family, id, "", "");
+        let set = [
+            "--plugin",
+            "layerwise_finetuning",
+            "--set",
+            "callbacks=[{ id = \"layerwise-finetuning\", unfreeze_at_epoch = 1, layers_per_epoch = 1 }]",
+            "--set",
+            "trainer.max_epochs=3",
+        ];
+        let module = format!("module = \"{family}\"");
+        run.fit(&set).failed(3, &["the model has no module `backbone`", &module]);
+        run.fit(&[&set[..], &["--set", &format!("callbacks.0.module={family}")]].concat()).succeeded();
+        let groups: Vec<Vec<String>> = run
+            .groups()
+            .iter()
+            .map(|record| record["groups"].as_array().unwrap().iter())
+            .map(|groups| groups.map(|group| group["name"].as_str().unwrap().to_owned()).collect())
+            .collect();
+        let stack = if family == "distilbert" { "transformer" } else { "encoder" };
+        let (layer, embeddings) = (format!("{family}.{stack}.layer.0"), format!("{family}.embeddings"));
+        let pooler = format!("{family}.pooler");
+        let mut layers = if family == "bert" { vec![pooler] } else { Vec::new() };
+        layers.extend([layer, embeddings]);
+        for (epoch, groups) in groups.iter().enumerate() {
+            assert_eq!(groups[1..], layers[..epoch], "{family}");
+        }
+    }
+}
+
+/// A file of data-parallel training, whose names all begin with `module.`, beside sizes that name no class.
+#[test]
+fn what_is_said_of_a_data_parallel_models_head_can_be_followed() {
+    use thaw_plugin_api::tch::Tensor;
+    for (family, id) in FAMILIES {
+        let run = run(family, id, "", "");
+        let tensors = Tensor::read_safetensors(folder(family).join("model.safetensors")).unwrap();
+        let wrapped: Vec<_> =
+            tensors.into_iter().map(|(name, tensor)| (format!("module.{name}"), tensor)).collect();
+        Tensor::write_safetensors(&wrapped, run.folder().join("ddp.safetensors")).unwrap();
+        let text = std::fs::read_to_string(folder(family).join("config.json")).unwrap();
+        let mut config: Value = serde_json::from_str(&text).unwrap();
+        config.as_object_mut().unwrap().remove("architectures");
+        run.write("config.json", config.to_string());
+        let fit = |ignore: &str, more: &[&str]| {
+            let _ = std::fs::remove_dir_all(run.run_dir());
+            let weights = format!("model.weights={{ path = \"ddp.safetensors\", ignore = {ignore} }}");
+            run.fit(&[&["--set", &weights, "--set", "model.config=config.json"], more].concat())
+        };
+        let words = ["layout = \"sequence-classification\"", "in the file module.classifier"];
+        let failed = fit("[]", &[]).failed(1, &words);
+        let pattern = "add `ignore = ";
+        let start = failed.stderr.find(pattern).unwrap_or_else(|| panic!("{failed}")) + pattern.len();
+        let ignore = failed.stderr[start..].split('`').next().unwrap();
+        assert!(!ignore.contains("\"module"), "{failed}");
+        fit(ignore, &[]).succeeded().says("keep their initial values");
+        fit("[]", &["--set", "model.layout=sequence-classification"]).succeeded();
+        agrees(&run, family);
+    }
+}
+
+#[test]
 fn classes_in_another_order_than_the_heads_are_told_with_both_orders() {
     let run = run("bert", "bert-classifier", "", "classes = [\"negative\", \"neutral\", \"positive\"]");
     let stderr = run.fit(&[]).succeeded().stderr;

@@ -99,12 +99,17 @@ fn a_metric_that_the_run_does_not_have_ends_it_before_it_trains() {
     let early = "callbacks=[{ id = \"early-stopping\", monitor = \"val_accuracy\" }]";
     let phase = "{ name = \"a\", modules = [\"*\"], end = { monitor = { metric = \"val_f1\" } } }";
     let phased = format!("callbacks=[{{ id = \"phased-finetuning\", phases = [{phase}] }}]");
+    // That of a phase which begins only later.
+    let second = "{ name = \"a\", modules = [\"head\"], end = { epoch = 1 } }, { name = \"b\", modules = \
+                  [\"*\"], scheduler = { id = \"reduce-on-plateau\", monitor = \"val_f1\" } }";
+    let scheduled = format!("callbacks=[{{ id = \"phased-finetuning\", phases = [{second}] }}]");
     let plugins = ["--plugin", "early_stopping", "--plugin", "phased_finetuning"];
     for (set, key) in [
         ("checkpoint.monitor=val_f1", "checkpoint.monitor = \"val_f1\""),
         (plateau, "scheduler.monitor = \"val_f1\""),
         (early, "early-stopping = \"val_accuracy\""),
         (&phased, "phases[0].end.monitor.metric = \"val_f1\""),
+        (&scheduled, "phased-finetuning: phases[1].scheduler.monitor = \"val_f1\""),
     ] {
         let finished = run.fit(&[&plugins[..], &["--set", set]].concat());
         finished.failed(2, &[key, "is no metric of this run", "val_acc, val_loss"]);
@@ -120,6 +125,12 @@ fn a_metric_that_the_run_does_not_have_ends_it_before_it_trains() {
 fn a_metric_that_a_callback_logs_later_is_waited_for_until_an_epoch_has_validated() {
     let run = run_with_metric("[3.0, 1.0, 4.0, 2.0]", "[checkpoint]\nmonitor = \"val_f1\"\n");
     run.fit(&[]).failed(2, &["checkpoint.monitor = \"val_f1\"", "there are: metric, train_acc"]);
+    std::fs::remove_dir_all(run.run_dir()).unwrap();
+    let phase = "{ id = \"phased-finetuning\", phases = [{ name = \"a\", modules = [\"*\"], scheduler = { id = \
+                 \"reduce-on-plateau\", monitor = \"val_f1\" } }] }";
+    let callbacks = format!("callbacks=[{{ id = \"case-metric\", values = [3.0, 1.0] }}, {phase}]");
+    let set = ["--set", "checkpoint.monitor=val_loss", "--set", &callbacks, "--plugin", "phased_finetuning"];
+    run.fit(&set).failed(2, &["phases[0].scheduler.monitor = \"val_f1\"", "there are: metric, train_acc"]);
 }
 
 #[test]

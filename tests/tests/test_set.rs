@@ -67,6 +67,18 @@ fn a_test_set_counts_whole_and_by_the_names_of_its_classes() {
 }
 
 #[test]
+fn of_a_folder_of_splits_the_test_is_taken() {
+    let run = trained("kind = \"image-folder\"\npath = \"pictures\"\nval_split = 0.2");
+    pictures(&run, "root/train", "cat", 3);
+    pictures(&run, "root/valid", "dog", 3);
+    let test = ["test", "--checkpoint", "run", "--input", "root"];
+    run.host(test).failed(1, &["train/, valid/", "none that is called test/", "--input"]);
+    pictures(&run, "root/Testing", "owl", 5);
+    assert_eq!(samples(&tested(&run, "root")), [("owl", 5)]);
+    run.host(test).succeeded().says("Testing/ is taken");
+}
+
+#[test]
 fn what_a_test_cannot_count_is_refused_by_name() {
     let run = trained("kind = \"image-folder\"\npath = \"pictures\"\nval_split = 0.2");
     pictures(&run, "test", "cat", 2);

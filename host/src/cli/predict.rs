@@ -43,7 +43,7 @@ pub struct PredictArgs {
     #[arg(long, value_name = "NAME")]
     outputs: Vec<String>,
     /// Writes every layer's attention weights: `attentions.0`, …, each [samples, heads, tokens, tokens]. Sets
-    /// the model's `output_attentions`.
+    /// `output_attentions` of a model that has it.
     #[arg(long, value_name = "FILE.safetensors")]
     attentions: Option<PathBuf>,
     /// Stops after this many batches.
@@ -58,7 +58,7 @@ pub struct PredictArgs {
 pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
     Format::of(&args.output)?;
     if args.attentions.is_some() {
-        args.trained.set("model.output_attentions=true");
+        args.trained.ask_for_attentions();
     }
     let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Predict)?;
     let inference = &mut trained.inference;
@@ -109,9 +109,6 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
     for sample in order.rest() {
         file.write(data.id(sample.index), &sample, &predictions)?;
     }
-    for id in data.skipped() {
-        tracing::warn!("{id}: could not be read, no prediction");
-    }
     let rows = file.finish(&predictions)?;
     if let Some(attentions) = attentions {
         attentions.write()?;
@@ -119,7 +116,12 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
     if options.quiet {
         return Ok(());
     }
-    print(format_args!("{}: {rows} predictions", args.output.display()))
+    let left_out = match data.skipped().len() {
+        0 => String::new(),
+        1 => ", 1 picture left out".to_owned(),
+        count => format!(", {count} pictures left out"),
+    };
+    print(format_args!("{}: {rows} predictions{left_out}", args.output.display()))
 }
 
 /// A probability that can be passed.

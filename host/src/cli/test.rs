@@ -50,8 +50,5 @@ pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
     let class_names = &trained.checkpoint.state.given.class_names;
     let (mut evaluation, data) = trained.inference.test(input, class_names)?;
     evaluation.metrics.rename(|name| name.strip_prefix("val_").map(|name| format!("test_{name}")));
-    for id in data.skipped() {
-        tracing::warn!("{id}: could not be read, not part of the test");
-    }
     args.told.tell(&trained, &evaluation, class_names, |index| data.id(index))
 }

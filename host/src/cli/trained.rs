@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tch::Device;
+use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::context::Stage;
 
 use super::run_plugins::{self, Needs};
@@ -23,7 +24,13 @@ pub struct TrainedArgs {
     /// Sets a key of the run config.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Whether the model is to give its attention weights.
+    #[arg(skip)]
+    attentions: bool,
 }
+
+/// The key of models that give attention weights only when they are asked to.
+const ATTENTIONS: &str = "output_attentions";
 
 /// A model ready to be used.
 pub struct Trained {
@@ -34,9 +41,10 @@ pub struct Trained {
 }
 
 impl TrainedArgs {
-    /// One more `--set`.
-    pub fn set(&mut self, text: &str) {
-        self.set.push(text.to_owned());
+    /// Asks a model that has a key for it to give its attention weights; any other gives them unasked, or has
+    /// none.
+    pub fn ask_for_attentions(&mut self) {
+        self.attentions = true;
     }
 
     /// The first of these dotted keys that a `--set` sets.
@@ -52,12 +60,16 @@ impl TrainedArgs {
     /// No checkpoint, plugins that are not found, a config or model that does not fit.
     pub fn open(&self, options: &Options, config: Option<&Path>, stage: Stage) -> Result<Trained, Error> {
         let checkpoint = Checkpoint::open(&locate(&self.checkpoint, BEST)?)?;
-        let config = match config {
+        let mut config = match config {
             Some(path) => RunConfig::read(path, &self.set)?,
             None => checkpoint.config(&self.set)?,
         };
         let device = self.device(&config)?;
         let plugins = run_plugins::load(options, &config, Some(&checkpoint), Needs::ModelAndData)?;
+        let has_key = |id| !plugins.schema(&[Kind::Model], id)["properties"][ATTENTIONS].is_null();
+        if self.attentions && has_key(&config.model.id) {
+            config.set_model_key(ATTENTIONS, true.into());
+        }
         let inference = Inference::new(config, &plugins, device, &checkpoint, stage)?;
         Ok(Trained { inference, checkpoint })
     }

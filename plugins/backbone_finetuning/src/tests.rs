@@ -161,6 +161,22 @@ fn of_a_model_without_a_backbone_the_error_says_how_to_get_one() -> Result<()> {
 }
 
 #[test]
+fn of_a_model_with_its_librarys_names_the_error_names_the_part_with_the_layers() -> Result<()> {
+    let model = FakeModel::new().module("bert", "BertModel", |bert| {
+        bert.module("layer", "ModuleList", |layers| layers.linear("0", 8, 8).linear("1", 8, 8))
+    });
+    let build = |config: Value| {
+        let mut run = FakeRun::new(model.clone().linear("classifier", 8, 4)).max_epochs(1);
+        run.add_strategy::<BackboneFinetuning>(config)?;
+        run.fit()
+    };
+    let error = build(json!({})).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(error.contains("the layers of this model are in `bert`: set `module = \"bert\"`"), "{error}");
+    build(json!({ "module": "bert" }))?.epoch(0).assert_trainable(["classifier"]);
+    Ok(())
+}
+
+#[test]
 fn a_factor_that_is_no_rate_is_refused() -> Result<()> {
     let error = run(json!({ "unfreeze_backbone_at_epoch": 0, "lambda_func": "2 - epoch" }))?.fit().err();
     let error = error.map(|error| error.to_string()).unwrap_or_default();

@@ -2,20 +2,24 @@
 //!
 #![doc = concat!("```\n", include_str!("../tests/as_a_library.rs"), "```")]
 
+mod layers;
+
 use thaw_plugin_api::prelude::*;
 
 /// Trains the head on a frozen backbone; from one epoch on, every epoch thaws the next layers of the
 /// backbone, the last one first.
 ///
-/// Layers are the backbone's direct children that have parameters, or those named under `layers`. Children
-/// without parameters go with the layer below them; what the backbone itself owns goes with its first layer.
-/// Every layer has a group of its own, named after it.
+/// Layers are the backbone's direct children that have parameters, or those named under `layers`. Where all
+/// blocks stand in one list below the backbone, as those of a transformer do (`backbone.encoder.layer`), each
+/// of them is a layer; several lists, such as the stages of a ResNet, are a layer each. Modules without
+/// parameters go with the layer below them; what the backbone itself owns, or what holds the list, goes with
+/// its first layer. Every layer has a group of its own, named after it.
 #[derive(Config, Debug)]
 pub struct LayerwiseFinetuning {
     /// Path of the backbone.
     #[config(default = "backbone")]
     pub module: String,
-    /// Paths of the layers, the first one of the forward first; empty for the backbone's children.
+    /// Paths of the layers, the first one of the forward first; empty for the backbone's children or blocks.
     #[config(default = Vec::new())]
     pub layers: Vec<String>,
     /// Epoch, from 0, at which the last layers thaw.
@@ -45,7 +49,8 @@ pub struct LayerwiseFinetuning {
 impl LayerwiseFinetuning {
     /// The layers, the last one first.
     fn layers(&self, model: &ModuleTree) -> Result<Vec<String>> {
-        let layers = if self.layers.is_empty() { model.children(&self.module)? } else { self.layers.clone() };
+        let layers =
+            if self.layers.is_empty() { layers::of(model, &self.module)? } else { self.layers.clone() };
         let mut owners = Vec::new();
         for layer in layers.into_iter().rev() {
             if model.parameters_of(&layer)?.next().is_some() {
@@ -88,9 +93,13 @@ impl LayerwiseFinetuning {
         Ok(())
     }
 
-    /// Children without parameters that follow the layer: their mode goes with it.
+    /// Modules without parameters that follow the layer: their mode goes with it.
     fn thaw_followers(&self, model: &mut ModuleTree, layer: &str) -> Result<()> {
-        let siblings = model.children(&self.module)?;
+        let siblings = if self.layers.is_empty() {
+            layers::of(model, &self.module)?
+        } else {
+            model.children(&self.module)?
+        };
         for sibling in siblings.iter().skip_while(|sibling| *sibling != layer).skip(1) {
             if model.parameters_of(sibling)?.next().is_some() {
                 break;

@@ -81,6 +81,75 @@ fn batch_norms_stay_frozen_where_they_are_not_to_train() -> Result<()> {
     Ok(())
 }
 
+/// As transformers' BERT and torchvision's vision transformers name theirs: blocks in a list below an encoder
+/// that has more than the list.
+fn transformer() -> FakeModel {
+    FakeModel::new()
+        .module("backbone", "BertModel", |bert| {
+            let bert = bert.module("embeddings", "BertEmbeddings", |embeddings| {
+                embeddings.linear("word", 8, 8).linear("position", 8, 8)
+            });
+            bert.module("encoder", "BertEncoder", |encoder| {
+                let encoder = encoder.parameter("pos_embedding", &[8]).dropout("dropout");
+                let encoder = encoder.module("layer", "ModuleList", |layers| {
+                    (0..3).fold(layers, |layers, index| {
+                        layers.module(&index.to_string(), "BertLayer", |layer| {
+                            layer.sequential("mlp", |mlp| mlp.linear("0", 8, 8).relu("1").linear("2", 8, 8))
+                        })
+                    })
+                });
+                encoder.linear("ln", 8, 8)
+            })
+        })
+        .linear("head", 8, 4)
+}
+
+#[test]
+fn blocks_of_a_transformer_thaw_one_by_one() -> Result<()> {
+    let mut run = FakeRun::new(transformer()).max_epochs(6);
+    run.add_strategy::<LayerwiseFinetuning>(json!({ "unfreeze_at_epoch": 1, "layers_per_epoch": 1 }))?;
+    let report = run.fit()?;
+    let layer = |index: usize| format!("backbone.encoder.layer.{index}");
+    let (first, second, third) = (layer(0), layer(1), layer(2));
+    report.epoch(0).assert_trainable(["head"]);
+    report.epoch(1).assert_trainable(["head", "backbone.encoder.ln"]);
+    report.epoch(2).assert_trainable(["head", "backbone.encoder.ln", &third]);
+    report.epoch(3).assert_trainable(["head", "backbone.encoder.ln", &third, &second]);
+    assert!(!report.epoch(4).tree.get("backbone.encoder.dropout")?.training, "it goes with what is below it");
+    report.epoch(4).assert_trainable(["head", "backbone.encoder.ln", &third, &second, &first]);
+    report.epoch(5).assert_trainable([""]).assert_groups([
+        "default",
+        "backbone.encoder.ln",
+        &third,
+        &second,
+        &first,
+        "backbone.embeddings",
+        "backbone",
+    ]);
+    assert!(report.epoch(5).tree.modules().iter().all(|module| module.training));
+    Ok(())
+}
+
+#[test]
+fn stages_of_several_blocks_stay_whole() -> Result<()> {
+    let stage = |model: FakeModel, name: &str| {
+        model.sequential(name, |blocks| {
+            (0..2).fold(blocks, |blocks, index| {
+                blocks.module(&index.to_string(), "BasicBlock", |block| block.conv2d("conv1", 8, 8, 3))
+            })
+        })
+    };
+    let model = FakeModel::new().module("backbone", "Backbone", |backbone| {
+        ["layer1", "layer2"].into_iter().fold(backbone.conv2d("conv1", 3, 8, 3), stage)
+    });
+    let mut run = FakeRun::new(model.linear("head", 8, 4)).max_epochs(3);
+    run.add_strategy::<LayerwiseFinetuning>(json!({ "unfreeze_at_epoch": 1, "layers_per_epoch": 1 }))?;
+    let report = run.fit()?;
+    report.epoch(1).assert_trainable(["head", "backbone.layer2"]);
+    report.epoch(2).assert_trainable(["head", "backbone.layer2", "backbone.layer1"]);
+    Ok(())
+}
+
 #[test]
 fn layers_can_be_named() -> Result<()> {
     let report = run(

@@ -41,18 +41,20 @@ pub(crate) fn warn_of_parameters(model: &ModuleTree, optimizer: &Optimizer) {
 }
 
 /// Puts what trains and has no group yet into a group of the phase; what is frozen leaves its group, and a
-/// group without parameters goes.
+/// group without parameters goes. Groups go back to the rate that they began with where a scheduler starts
+/// anew, or that of the phase before ends.
 pub(crate) fn regroup(
     model: &ModuleTree,
     optimizer: &mut Optimizer,
     phase: &Phase,
-    is_first: bool,
+    before: Option<&Phase>,
 ) -> Result<()> {
     let trainable = model.trainable();
-    let mut groups = if is_first { Vec::new() } else { optimizer.groups().to_vec() };
+    let mut groups = if before.is_none() { Vec::new() } else { optimizer.groups().to_vec() };
+    let is_over = before.is_some_and(|before| before.scheduler.is_some());
     for group in &mut groups {
         group.parameters.retain(|name| trainable.contains(&name.as_str()));
-        if phase.scheduler.is_some() {
+        if phase.scheduler.is_some() || is_over {
             group.lr = group.initial_lr;
         }
         if let Some(lr) = phase.group_lr.get(&group.name) {

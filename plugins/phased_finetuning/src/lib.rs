@@ -31,6 +31,7 @@ mod position;
 mod rate;
 mod rehearsal;
 mod schedule;
+mod waits;
 
 use std::path::PathBuf;
 
@@ -44,6 +45,8 @@ use thaw_plugin_api::context::Stage;
 use thaw_plugin_api::monitor;
 pub use thaw_plugin_api::monitor::Mode;
 use thaw_plugin_api::prelude::*;
+use thaw_plugin_api::serde_json::json;
+use waits::Waited;
 
 /// Trains in phases: each one thaws more of a frozen model, in a parameter group of its own, until an epoch,
 /// a step, or a metric that stops improving.
@@ -168,15 +171,9 @@ impl PhasedFinetuning {
         if is_first && step == 0 {
             layout::warn_of_parameters(model, optimizer);
         }
-        layout::regroup(model, optimizer, phase, is_first)
+        layout::regroup(model, optimizer, phase, self.before(index))
             .map_err(|error| self.wrong(index, "modules", &error))?;
-        if phase.scheduler.is_some() || (is_first && step == 0) {
-            let (until_epoch, until_step) = match &phase.end {
-                Some(end) if phase.scheduler.is_some() => (end.epoch_from(epoch), end.step_from(step)),
-                _ => (None, None),
-            };
-            context.restart_scheduler(phase.scheduler.as_ref(), until_epoch, until_step)?;
-        }
+        self.reschedule(context, index, epoch)?;
         if let Some(monitor) = phase.end.as_ref().and_then(|end| end.monitor.as_ref()) {
             let then = self
                 .phases()
@@ -188,7 +185,7 @@ impl PhasedFinetuning {
                 monitor.words()
             ))?;
         }
-        info!("phase `{}` begins in epoch {epoch}, after {step} steps", phase.name);
+        info!("phase `{}` begins in epoch {}, after {step} steps", phase.name, epoch + 1);
         self.position = Position {
             phase: Some(phase.name.clone()),
             since_epoch: epoch,
@@ -196,6 +193,29 @@ impl PhasedFinetuning {
             ..Position::default()
         };
         Ok(())
+    }
+
+    /// Begins a phase's scheduler. That of the phase before ends with it: rates stay constant then.
+    fn reschedule(&self, context: &mut Context, index: usize, epoch: usize) -> Result<()> {
+        let step = context.global_step();
+        let phase = &self.phases()[index];
+        if phase.scheduler.is_some() {
+            let end = phase.end.as_ref();
+            let until_epoch = end.and_then(|end| end.epoch_from(epoch));
+            let until_step = end.and_then(|end| end.step_from(step));
+            context.restart_scheduler(phase.scheduler.as_ref(), until_epoch, until_step)
+        } else if self.before(index).is_some_and(|before| before.scheduler.is_some()) {
+            context.restart_scheduler(Some(&json!({ "id": "constant" })), None, None)
+        } else if self.position.phase.is_none() && step == 0 {
+            context.restart_scheduler(None, None, None)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The phase before this one.
+    fn before(&self, index: usize) -> Option<&Phase> {
+        self.phases()[..index].last()
     }
 
     /// The freeze state of a phase.
@@ -278,15 +298,11 @@ impl Strategy for PhasedFinetuning {
     }
 
     fn on_fit_start(&mut self, context: &mut Context) -> Result<()> {
-        for (index, phase) in self.phases().iter().enumerate() {
-            let Some(monitor) = phase.end.as_ref().and_then(|end| end.monitor.as_ref()) else { continue };
-            if let Some(text) = monitor::contradiction(&monitor.metric, monitor.mode) {
-                warn!("phase `{}`: {text}", phase.name);
+        for Waited { phase, key, metric, mode } in self.waits() {
+            if let Some(text) = monitor::contradiction(&metric, mode) {
+                warn!("phase `{}`: {text}", self.phases()[phase].name);
             }
-            context.monitor(
-                &monitor.metric,
-                &format!("phased-finetuning: phases[{index}].end.monitor.metric"),
-            )?;
+            context.monitor(&metric, &format!("phased-finetuning: phases[{phase}].{key}"))?;
         }
         Ok(())
     }

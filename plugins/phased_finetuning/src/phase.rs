@@ -36,9 +36,11 @@ pub struct Phase {
     /// its state starts empty.
     #[config(default = Options::default())]
     pub optimizer: Options,
-    /// A `[scheduler]` table: from here on this schedule acts on all groups, each one starting anew at the
-    /// rate that it began with. What spans the run there spans the phase here, as far as its end is known.
-    /// Without it the scheduler goes on, and what thaws follows it from its own rate.
+    /// A `[scheduler]` table: in this phase this schedule acts on all groups, each one starting anew at the
+    /// rate that it began with. What spans the run there spans the phase here, as far as its end is known. It
+    /// ends with the phase: in a next one without a scheduler all groups keep the rate that they began with,
+    /// or that `group_lr` gives. Before the first phase that has one, the run config's acts on all phases,
+    /// and what thaws follows it from its own rate.
     pub scheduler: Option<Value>,
     /// Whether batch norms train with what thaws; if not, they stay as `frozen_bn` says.
     #[config(default = true)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use thaw_plugin_api::context::Stage;
 use thaw_plugin_api::prelude::*;
 
-use super::{Options, PhasedFinetuning, layout};
+use super::{Options, PhasedFinetuning, Waited, layout};
 
 impl PhasedFinetuning {
     /// Checks every phase against model, optimizer and data.
@@ -14,8 +14,6 @@ impl PhasedFinetuning {
     /// The first phase that cannot be, with its key.
     pub(crate) fn rehearse(&self, context: &mut Context) -> Result<()> {
         let mut replacement: Option<(&String, &BTreeMap<String, f64>)> = None;
-        let validates =
-            context.progress().stage == Stage::Plan || context.progress().num_validation_batches > 0;
         for (index, phase) in self.phases().iter().enumerate() {
             for (key, patterns) in [("modules", &phase.modules), ("freeze", &phase.freeze)] {
                 context.model()?.select(patterns).map_err(|error| self.wrong(index, key, &error))?;
@@ -36,14 +34,15 @@ impl PhasedFinetuning {
                 ),
             };
             checked.map_err(|error| self.wrong(index, "optimizer", &error))?;
-            let monitor = phase.end.as_ref().and_then(|end| end.monitor.as_ref());
-            if let Some(monitor) = monitor.filter(|monitor| monitor.needs_validation() && !validates) {
-                let error = Error::new(format_args!(
-                    "`{}` comes from validation, but the run has no validation data",
-                    monitor.metric
-                ));
-                return Err(self.wrong(index, "end.monitor.metric", &error));
-            }
+        }
+        let progress = context.progress();
+        let validates = progress.stage == Stage::Plan || progress.num_validation_batches > 0;
+        if let Some(waited) = self.waits().iter().find(|waited| waited.needs_validation() && !validates) {
+            let Waited { phase, key, metric, .. } = waited;
+            let error = Error::new(format_args!(
+                "`{metric}` comes from validation, but the run has no validation data"
+            ));
+            return Err(self.wrong(*phase, key, &error));
         }
         self.lay_out(context.model()?)
     }
@@ -54,7 +53,7 @@ impl PhasedFinetuning {
         for (index, phase) in self.phases().iter().enumerate() {
             let laid_out = self
                 .freeze(&mut model, index)
-                .and_then(|()| layout::regroup(&model, &mut optimizer, phase, index == 0));
+                .and_then(|()| layout::regroup(&model, &mut optimizer, phase, self.before(index)));
             laid_out.map_err(|error| self.wrong(index, "modules", &error))?;
             if optimizer.groups().is_empty() {
                 return Err(self.wrong(index, "freeze", &Error::new("nothing is left that trains")));

@@ -199,16 +199,16 @@ fn the_best_weights_are_saved_and_put_back_before_the_next_phase() -> Result<()>
 
 #[test]
 fn a_metric_of_validation_needs_validation_data() -> Result<()> {
-    let error = with_losses(monitored(false))?
-        .validation_batches(0)
-        .fit()
-        .err()
-        .map(|error| error.to_string())
-        .unwrap_or_default();
-    assert!(
-        error.contains("phase `a`: `phases[0].end.monitor.metric`: `val_loss` comes from validation, but"),
-        "{error}"
-    );
+    let scheduler = json!({ "phases": [{ "name": "a", "modules": ["head"], "end": { "epoch": 1 } },
+        { "name": "b", "modules": ["*"], "scheduler": { "id": "reduce-on-plateau" } }] });
+    for (config, key) in [
+        (monitored(false), "phase `a`: `phases[0].end.monitor.metric`"),
+        (scheduler, "phase `b`: `phases[1].scheduler.monitor`"),
+    ] {
+        let failed = with_losses(config)?.validation_batches(0).fit();
+        let error = failed.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains(&format!("{key}: `val_loss` comes from validation, but")), "{error}");
+    }
     Ok(())
 }
 

@@ -172,7 +172,10 @@ impl Callback for Swa {
     fn on_train_end(&mut self, context: &mut Context) -> Result<()> {
         let mut average = context.tensor_set(SET)?;
         if average.is_empty()? {
-            warn!("the run has ended before epoch {}: there is no average", self.swa_epoch_start.0);
+            warn!(
+                "the run has ended before `swa_epoch_start` ({}): there is no average",
+                self.swa_epoch_start.0
+            );
             return Ok(());
         }
         // The weights that train stay in the checkpoint, beside their average.

@@ -69,6 +69,37 @@ fn a_folder_of_pictures_is_predicted_file_by_file() {
 }
 
 #[test]
+fn pictures_that_are_left_out_of_a_prediction_are_told_once_and_are_not_all() {
+    let run = run();
+    run.fit(&["--set", "trainer.max_epochs=1"]).succeeded();
+    let predict = |input: &str| {
+        let skip = ["--set", "data.on_error=skip", "--input", input];
+        run.host(["predict", "--checkpoint", "run", "--output", "out.csv"].iter().chain(&skip))
+    };
+    run.write("pictures/red/3.png", b"\x89PNG\r\n\x1a\nno picture");
+    let left_out = predict("pictures/red").succeeded();
+    assert!(left_out.stdout.contains("7 predictions, 1 picture left out"), "{left_out}");
+    assert_eq!(left_out.stderr.matches("pictures/red/3.png").count(), 1, "{left_out}");
+    assert!(!left_out.stderr.contains("on_error"), "it is set already: {left_out}");
+    std::fs::remove_file(run.folder().join("out.csv")).unwrap();
+    let none =
+        predict("pictures/red/3.png").failed(1, &["all 1 pictures were left out", "pictures/red/3.png"]);
+    assert!(!run.folder().join("out.csv").exists(), "{none}");
+}
+
+#[test]
+fn attentions_of_a_model_that_has_none_are_told_with_what_it_gives() {
+    let run = run();
+    run.fit(&["--set", "trainer.max_epochs=1"]).succeeded();
+    let files = ["--output", "out.csv", "--attentions", "attentions.safetensors"];
+    let predict = ["predict", "--checkpoint", "run", "--input", "pictures"];
+    let failed = run.host(predict.iter().chain(&files));
+    let failed = failed.failed(1, &["the model gave no attention weights", "it gave: "]);
+    assert!(!failed.stderr.contains("output_attentions"), "{failed}");
+    assert!(!run.folder().join("out.csv").exists());
+}
+
+#[test]
 fn an_empty_class_folder_is_named() {
     let run = run();
     std::fs::create_dir(run.folder().join("pictures/yellow")).unwrap();

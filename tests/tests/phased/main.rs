@@ -272,6 +272,35 @@ fn the_runs_scheduler_goes_on_over_phases_without_one() {
     }
 }
 
+/// A phase's rates are its own: a cosine that went on past its end would rise again, with what thaws.
+#[test]
+fn a_phases_scheduler_ends_with_it() {
+    for (scheduler, end) in [
+        ("{ id = \"cosine\", interval = \"step\" }", "{ after_epochs = 2 }"),
+        ("{ id = \"cosine\" }", "{ after_epochs = 2 }"),
+        ("{ id = \"one-cycle\", interval = \"step\", max_lr = 0.1 }", "{ after_steps = 4 }"),
+        ("{ id = \"exponential\", gamma = 0.1 }", "{ monitor = { metric = \"val_loss\", patience = 0 } }"),
+    ] {
+        let schedule = format!(
+            "[[phases]]\nname = \"a\"\nmodules = [\"head\"]\nlr = 0.02\nscheduler = {scheduler}\nend = \
+             {end}\n\
+             [[phases]]\nname = \"b\"\nmodules = [\"backbone.4\"]\nlr = {{ ratio = 0.5 }}\nend = {{ \
+             after_epochs = 1 }}\n\
+             [[phases]]\nname = \"c\"\nmodules = [\"*\"]\nlr = 5e-5\n"
+        );
+        let schedule = schedule.replace("\"val_loss\",", "\"val_loss\", min_delta = 1000.0,");
+        let run = run(&schedule, "");
+        run.fit(&[]).succeeded();
+        let records = records(&run);
+        let own = [("a".to_owned(), 0.02), ("b".to_owned(), 0.01), ("c".to_owned(), 5e-5)];
+        let later: Vec<_> = records.iter().filter(|(_, _, groups)| groups.len() > 1).collect();
+        assert!(later.len() > 3, "{records:?}");
+        for (_, _, groups) in later {
+            assert_eq!(groups[..], own[..groups.len()], "{scheduler}: {records:?}");
+        }
+    }
+}
+
 #[test]
 fn epochs_that_do_not_validate_do_not_count() {
     // What comes after the first value is no improvement.

@@ -18,3 +18,10 @@ pub struct InputDefaults {
     /// Most tokens that a text may have. Default: any number.
     pub max_length: Option<usize>,
 }
+
+impl InputDefaults {
+    /// Whether the model takes pictures: it says of which size.
+    pub(crate) fn are_of_pictures(&self) -> bool {
+        self.image_size.is_some()
+    }
+}

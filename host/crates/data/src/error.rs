@@ -168,6 +168,17 @@ pub enum DataError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Pictures of which not one can be read, though those that cannot may be left out.
+    #[error(
+        "all {count} pictures were left out, {} among them: none can be read, so that nothing remains",
+        shown(one)
+    )]
+    NoneReadable {
+        /// How many there are.
+        count: usize,
+        /// One of them.
+        one: PathBuf,
+    },
     /// The threads that load data could not be started, or one broke down.
     #[error("a data loading thread failed: {0}")]
     Worker(String),
@@ -182,6 +193,16 @@ impl DataError {
     /// Whether a picture cannot be read, and nothing worse: `on_error = "skip"` leaves it out.
     pub(crate) fn is_of_picture(&self) -> bool {
         !matches!(self, DataError::Sample { .. } | DataError::Samples { .. })
+    }
+
+    /// What is said of a picture that is left out: no remedy, as one was chosen.
+    pub(crate) fn of_left_out(&self) -> String {
+        match self {
+            DataError::Picture { path, found } => {
+                format!("{}: not a readable picture: {}", shown(path), escape(found))
+            }
+            other => other.to_string(),
+        }
     }
 
     /// A folder or file with unusable contents.

@@ -69,6 +69,33 @@ pub(crate) fn split_folders(
     }
 }
 
+/// The folder of class folders to test on: `path`, or the `test/` of a folder of splits.
+///
+/// # Errors
+/// Folders of splits of which none is for a test, or several are.
+pub(crate) fn test_folder(path: &Path, classes: &[String]) -> Result<PathBuf, DataError> {
+    let splits = Splits::of(path)?;
+    let mut names = splits.names.iter().map(|(_, name)| name).chain(&splits.others);
+    if splits.names.is_empty() || names.any(|name| classes.contains(name)) {
+        return Ok(path.to_path_buf());
+    }
+    let Some(test) = splits.one(Role::Test)? else {
+        let (found, one) = (splits.shown(), shown(Path::new(&splits.names[0].1)));
+        return Err(DataError::layout(
+            path,
+            format!("it has {found}, but none that is called test/"),
+            format!("name the folder of class folders to test on, such as {one}, with --input"),
+        ));
+    };
+    tracing::info!(
+        "{}: of {}, {} is taken",
+        thaw_terminal::escape::path(path),
+        splits.shown(),
+        shown(Path::new(test))
+    );
+    Ok(path.join(test))
+}
+
 /// The folders inside a folder, by what they are for.
 struct Splits {
     root: PathBuf,
@@ -211,6 +238,35 @@ mod tests {
         assert!(text.contains("no train/") && text.contains("valid/"), "{text}");
         let text = refusal(folders(&["train", "val", "valid"]).path(), CONFIG);
         assert!(text.contains("val, valid") && text.contains("val_path"), "{text}");
+    }
+
+    #[test]
+    fn a_test_takes_the_test_folder_of_a_root() {
+        let classes = ["cat", "dog"].map(str::to_owned);
+        for (names, test) in [(&["train", "val", "test"][..], "test"), (&["Training", "Testing"], "Testing")]
+        {
+            let dir = folders(names);
+            assert_eq!(test_folder(dir.path(), &classes).expect("is there"), dir.path().join(test));
+        }
+        let dir = folders(&["train", "valid"]);
+        let text = test_folder(dir.path(), &classes).expect_err("has no test").to_string();
+        assert!(
+            text.contains("train/, valid/") && text.contains("test/") && text.contains("--input"),
+            "{text}"
+        );
+        // Class folders, also where one is called like a split.
+        let dir = folders(&["test"]);
+        assert_eq!(test_folder(dir.path(), &["test".to_owned()]).expect("is one"), dir.path());
+        let dir = dir.path().join("test");
+        assert_eq!(test_folder(&dir, &classes).expect("is one"), dir);
+    }
+
+    #[test]
+    fn the_guide_lists_all_names() {
+        let guide = include_str!("../../../../docs/src/config.md");
+        for name in TRAIN.iter().chain(&VAL).chain(&TEST).chain(&NEUTRAL) {
+            assert!(guide.contains(&format!("`{name}`")), "{name}");
+        }
     }
 
     #[test]

@@ -31,12 +31,14 @@ pub(crate) struct Walk {
 /// Iterates over the batches of one epoch of a split.
 ///
 /// Threads make up to two batches each ahead of the one that is asked for; dropping the loader ends them. A
-/// batch in which every picture was skipped is passed over (its position stays taken). After an error the
-/// loader yields nothing more.
+/// batch in which every picture was skipped is passed over (its position stays taken); it is an error where
+/// that is so of all. After an error the loader yields nothing more.
 pub struct Loader {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     next: usize,
+    /// Whether all batches so far were passed over, from the epoch's first one on.
+    all_skipped: bool,
 }
 
 struct Shared {
@@ -84,7 +86,12 @@ impl Loader {
             made: Condvar::new(),
             taken: Condvar::new(),
         });
-        let mut loader = Loader { shared: Arc::clone(&shared), threads: Vec::new(), next: walk.start_batch };
+        let mut loader = Loader {
+            shared: Arc::clone(&shared),
+            threads: Vec::new(),
+            next: walk.start_batch,
+            all_skipped: walk.start_batch == 0 && batches > 0,
+        };
         for number in 0..workers {
             let shared = Arc::clone(&shared);
             let thread = std::thread::Builder::new()
@@ -134,10 +141,13 @@ impl Iterator for Loader {
             };
             match result {
                 Ok(batch) if batch.is_empty() => {}
-                result => return Some(result),
+                result => {
+                    self.all_skipped = false;
+                    return Some(result);
+                }
             }
         }
-        None
+        std::mem::take(&mut self.all_skipped).then(|| Err(self.shared.none_readable()))
     }
 }
 
@@ -155,6 +165,11 @@ impl Drop for Loader {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn none_readable(&self) -> DataError {
+        let one = self.order.first().map(|index| self.dataset.id(*index)).unwrap_or_default();
+        DataError::NoneReadable { count: self.order.len(), one: one.into() }
     }
 
     /// Makes batches until there are none left or the loader is gone.

@@ -418,7 +418,8 @@ fn open_splits(config: &DataConfig, defaults: &InputDefaults) -> Result<Splits, 
         Source::Tensors(source) => {
             super::folder::require_file(&source.path, "path")?;
             let file = TensorFile::open(&source.path, source.max_mib)?;
-            let keys = |prefix| Keys { config: source, prefix, target: true };
+            let keys =
+                |prefix| Keys { config: source, prefix, target: true, pictures: defaults.are_of_pictures() };
             let train = open_tensors(&file, keys(""), None)?;
             let classes = known(&train);
             let first = format!("{}{}", source.val_prefix, source.inputs[0]);

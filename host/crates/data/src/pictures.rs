@@ -94,7 +94,7 @@ impl PictureDataset {
     fn skip(&self, index: usize, error: &DataError) {
         let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
         if skipped.insert(index) {
-            tracing::warn!("left out: {error}");
+            tracing::warn!("left out: {}", error.of_left_out());
         }
     }
 }

@@ -48,7 +48,8 @@ impl PredictData {
         }
         let dataset = match &config.source {
             Source::Tensors(source) => {
-                let keys = Keys { config: source, prefix: "", target: false };
+                let keys =
+                    Keys { config: source, prefix: "", target: false, pictures: defaults.are_of_pictures() };
                 open_tensors(&TensorFile::open(input, source.max_mib)?, keys, None)?
             }
             Source::Text(source) => {

@@ -191,7 +191,12 @@ impl<'a> Preparation<'a> {
     ) -> Result<Arc<dyn Dataset>, DataError> {
         let source = Source::open(samples, split, self.config.classes.as_deref(), with_targets)?;
         Ok(match (samples.form(), &self.encoder) {
-            (Form::Arrays(forms), _) => Arc::new(arrays::ArrayDataset::new(source, forms)),
+            (Form::Arrays(forms), _) => {
+                if self.defaults.are_of_pictures() {
+                    arrays::check_pictures(&samples.name(), &forms)?;
+                }
+                Arc::new(arrays::ArrayDataset::new(source, forms))
+            }
             (Form::Pictures, _) => {
                 Arc::new(pictures::PictureSamples::new(source, &self.config.images, self.defaults))
             }

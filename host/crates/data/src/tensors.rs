@@ -25,6 +25,8 @@ pub(crate) struct Keys<'a> {
     pub(crate) prefix: &'a str,
     /// False leaves the target unread.
     pub(crate) target: bool,
+    /// Whether the model takes pictures: whole numbers of a picture's dimensions are refused then.
+    pub(crate) pictures: bool,
 }
 
 struct TensorDataset {
@@ -64,6 +66,22 @@ impl Becomes {
     /// Of an input of this type, of so many dimensions beside the sample: bytes of two or more are pictures.
     pub(super) fn of_input(kind: Kind, dimensions: usize) -> Becomes {
         if kind == Kind::Uint8 && dimensions >= 2 { Becomes::Levels } else { Becomes::of_target(kind) }
+    }
+
+    /// Why a model of pictures cannot take an input of this type and so many dimensions beside the sample:
+    /// what was found, and what is expected.
+    pub(super) fn refusal(kind: Kind, dimensions: usize) -> Option<(String, &'static str)> {
+        let is_wrong = dimensions >= 2 && Becomes::of_input(kind, dimensions) == Becomes::WholeNumbers;
+        let name = match kind {
+            Kind::Int8 => "int8",
+            Kind::Int16 => "int16",
+            Kind::Int => "int32",
+            Kind::Bool => "bool",
+            _ => "int64",
+        };
+        let expected = "pictures as uint8 from 0 to 255, or as float32 (levels of 0 to 255 divided by 255); \
+                        convert the array and write it again";
+        is_wrong.then(|| (format!("values of {name}"), expected))
     }
 
     /// Samples as the model gets them.
@@ -143,7 +161,12 @@ pub(crate) fn open_tensors(
     };
     let mut inputs = Vec::new();
     for key in &config.inputs {
-        inputs.push((key.clone(), Stored::input(load(key)?)));
+        let input = load(key)?;
+        let dimensions = input.shape.len() - 1;
+        if let Some((found, expected)) = Becomes::refusal(input.kind, dimensions).filter(|_| keys.pictures) {
+            return Err(file.error(&format!("{}{key}", keys.prefix), found, expected));
+        }
+        inputs.push((key.clone(), Stored::input(input)));
     }
     let target_key = config.target.as_deref().unwrap_or(DEFAULT_TARGET);
     let full_key = format!("{}{target_key}", keys.prefix);

@@ -7,6 +7,7 @@ use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
 use super::folder::open_folder;
+use super::layout::test_folder;
 use super::list::open_list;
 use super::loader::{Loader, Walk};
 use super::module::workers;
@@ -30,9 +31,9 @@ impl TestData {
     /// the tokenizer is read, and no share is split off. `classes` are the model's, in the order of its
     /// outputs: labels are looked up by name, and the input need not have all of them.
     ///
-    /// Pictures: a folder of class folders, a `.csv` or `.tsv` list with the config's columns (or `path` and
-    /// `label`), or CIFAR-10's files. Texts: a table with the config's columns. Tensors: a file with the
-    /// config's keys.
+    /// Pictures: a folder of class folders, or one whose `test/` is such a folder, a `.csv` or `.tsv` list
+    /// with the config's columns (or `path` and `label`), or CIFAR-10's files. Texts: a table with the
+    /// config's columns. Tensors: a file with the config's keys.
     ///
     /// # Errors
     /// The input cannot be read, or has a class that is none of `classes`.
@@ -53,7 +54,8 @@ impl TestData {
         let known = Some(classes).filter(|classes| !classes.is_empty());
         let dataset = match &config.source {
             Source::Tensors(source) => {
-                let keys = Keys { config: source, prefix: "", target: true };
+                let keys =
+                    Keys { config: source, prefix: "", target: true, pictures: defaults.are_of_pictures() };
                 open_tensors(&TensorFile::open(input, source.max_mib)?, keys, known)?
             }
             Source::Text(source) => {
@@ -177,7 +179,7 @@ fn open_pictures(
         return open_list(input, &list, known, true, (images, defaults));
     }
     if input.is_dir() {
-        return open_folder(input, known, images, defaults);
+        return open_folder(&test_folder(input, known.unwrap_or_default())?, known, images, defaults);
     }
     Err(DataError::layout(
         input,

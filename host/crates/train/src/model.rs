@@ -251,13 +251,15 @@ impl HostModel {
     /// # Errors
     /// The model refuses the inputs.
     pub fn run_stages(&mut self, from: usize, to: usize, inputs: Tensors) -> Result<Tensors, ModelError> {
+        let whole = whole_numbers::names(&inputs);
         let inputs = RVec::from(inputs);
         let raw = &mut self.raw;
         let outputs = {
             let _entered = self.caller.enter("forward");
             contain(|| Ok(raw.run_stages(from, to, inputs).into_result()?))
         };
-        Ok(outputs.map_err(|error| self.failure("forward", error))?.into())
+        let explained = |error| self.failure("forward", whole_numbers::explain(error, &whole));
+        Ok(outputs.map_err(explained)?.into())
     }
 
     /// Inputs to outputs in the present phase.
@@ -282,18 +284,6 @@ impl HostModel {
     /// # Errors
     /// As [`HostModel::step`].
     pub fn step_from(&mut self, start: usize, batch: &Batch) -> Result<StepResult, ModelError> {
-        self.step_of(start, batch).map_err(|error| whole_numbers::explain(error, batch))
-    }
-
-    /// Whether the model has a step of its own for batches such as this one, in the present phase.
-    ///
-    /// # Errors
-    /// It fails at the batch.
-    pub fn has_own_step(&mut self, batch: &Batch) -> Result<bool, ModelError> {
-        Ok(self.own_step(batch)?.is_some())
-    }
-
-    fn step_of(&mut self, start: usize, batch: &Batch) -> Result<StepResult, ModelError> {
         let own = if start == 0 { self.own_step(batch)? } else { None };
         if let Some(output) = own {
             return match self.given_loss {
@@ -310,6 +300,14 @@ impl HostModel {
         self.check_classes(&outputs)?;
         task::step(self.task(), &self.loss, batch, outputs)
             .map_err(|reason| ModelError::Data { model: self.id.clone(), reason })
+    }
+
+    /// Whether the model has a step of its own for batches such as this one, in the present phase.
+    ///
+    /// # Errors
+    /// It fails at the batch.
+    pub fn has_own_step(&mut self, batch: &Batch) -> Result<bool, ModelError> {
+        Ok(self.own_step(batch)?.is_some())
     }
 
     /// Takes the loss that the run config asks for in place of the task's own. A model with a step of its own
@@ -394,6 +392,7 @@ impl HostModel {
         if !self.own_step[phase] {
             return Ok(None);
         }
+        let whole = whole_numbers::names(&batch.inputs);
         let inputs = RVec::from(shared(&batch.inputs));
         let target = batch.target.as_ref().map(|target| RawTensor::from(target.shallow_clone()));
         let hook = self.step_name();
@@ -402,7 +401,8 @@ impl HostModel {
             let _entered = self.caller.enter(hook);
             contain(|| Ok(raw.step(phase as u32, inputs, ROption::from(target)).into_result()?))
         };
-        let Some(step) = step.map_err(|error| self.failure(hook, error))?.into_option() else {
+        let explained = |error| self.failure(hook, whole_numbers::explain(error, &whole));
+        let Some(step) = step.map_err(explained)?.into_option() else {
             self.own_step[phase] = false;
             return Ok(None);
         };

@@ -59,14 +59,26 @@ impl TextClassifier {
         let config = self.encoder.config();
         let (base, pooling) = (self.base, self.pooling);
         let mut notes = Vec::new();
-        if base == "backbone" && config.kind == EncoderKind::Bert && pooling != Pooling::Pooler {
-            notes.push((
-                "classifier".to_owned(),
+        let head = match config.kind {
+            EncoderKind::Bert if pooling != Pooling::Pooler => Some((
+                "classifier",
                 "`classifier` was trained on BERT's pooler: `layout = \"sequence-classification\"` in \
-                 [model] takes both from the file"
-                    .to_owned(),
-            ));
-        }
+                 [model] takes both from the file",
+            )),
+            EncoderKind::Bert => None,
+            EncoderKind::DistilBert => Some((
+                "pre_classifier",
+                "`pre_classifier` and `classifier` are a trained head: `layout = \
+                 \"sequence-classification\"` in [model] takes it from the file",
+            )),
+            EncoderKind::Roberta => Some((
+                "classifier",
+                "`classifier` is a trained head of two layers: `layout = \"sequence-classification\"` in \
+                 [model] takes it from the file",
+            )),
+        };
+        let head = head.filter(|_| base == "backbone");
+        notes.extend(head.map(|(path, note)| (path.to_owned(), note.to_owned())));
         if config.pooler {
             let remedy = if pooling == Pooling::Pooler {
                 "`layout = \"backbone-head\"` with `pooling = \"cls\"` or \"mean\" in [model] needs none"

@@ -1,8 +1,8 @@
 //! Any picture file as plain RGB.
 
 use super::jpeg;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
-use std::io::Cursor;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use std::io::{Cursor, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -13,6 +13,9 @@ pub(crate) struct Picture {
     pub(crate) height: u32,
     pub(crate) pixels: Vec<u8>,
 }
+
+/// Of a file that ends before its picture does.
+pub(super) const CUT_OFF: &str = "it is cut off: the file ends before its picture does";
 
 const EXTENSIONS: [&str; 14] =
     ["png", "jpg", "jpeg", "jpe", "jfif", "gif", "bmp", "webp", "tif", "tiff", "ppm", "pgm", "pbm", "pnm"];
@@ -60,7 +63,7 @@ fn decode_upright(bytes: &[u8], max_pixels: u64) -> Result<DynamicImage, String>
     // What is beside the pixels (palettes, profiles, texts) has room for as much as any camera writes.
     limits.max_alloc = Some(max_pixels.saturating_mul(BYTES_PER_PIXEL).saturating_add(64 << 20));
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
+    let mut decoder = reader.into_decoder().map_err(|error| reason(&error, bytes))?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
     if pixels > max_pixels {
@@ -69,13 +72,33 @@ fn decode_upright(bytes: &[u8], max_pixels: u64) -> Result<DynamicImage, String>
              [data] if it is meant to be so large"
         ));
     }
-    let orientation = decoder.orientation().map_err(|e| e.to_string())?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;
+    let orientation = decoder.orientation().map_err(|error| reason(&error, bytes))?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| reason(&error, bytes))?;
     picture.apply_orientation(orientation);
     if picture.width() == 0 || picture.height() == 0 {
         return Err("it has no pixels".to_string());
     }
     Ok(picture)
+}
+
+/// What the decoder says, in one way for all formats where the file ends too early.
+fn reason(error: &ImageError, bytes: &[u8]) -> String {
+    let is_end = matches!(error, ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof);
+    let text = error.to_string();
+    // The decoder of PPM has errors of its own for it, which only their words tell.
+    let is_short = ["not enough data", "unexpected end", "unexpected eof"];
+    let says_so = is_short.iter().any(|words| text.to_lowercase().contains(words));
+    if is_end || says_so || is_short_riff(bytes) { CUT_OFF.to_owned() } else { text }
+}
+
+/// Whether a WebP file is shorter than its head says: its decoder calls that a corrupt bitstream.
+fn is_short_riff(bytes: &[u8]) -> bool {
+    match bytes {
+        [b'R', b'I', b'F', b'F', a, b, c, d, ..] => {
+            bytes.len() as u64 - 8 < u64::from(u32::from_le_bytes([*a, *b, *c, *d]))
+        }
+        _ => false,
+    }
 }
 
 fn over_white(picture: DynamicImage) -> Picture {

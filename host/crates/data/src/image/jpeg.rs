@@ -3,13 +3,15 @@
 //! Decoders fill the missing rest of a sequential JPEG with grey and call it done. The markers of the file
 //! tell: the picture's data end with the marker EOI, or the file is cut off.
 
+use super::decode::CUT_OFF;
+
 const START_OF_SCAN: u8 = 0xDA;
 const END_OF_IMAGE: u8 = 0xD9;
 
 /// Refuses a file that ends before its picture does, by its markers alone. What has no markers in the right
 /// places is left to the decoder.
 pub(super) fn ends(bytes: &[u8]) -> Result<(), String> {
-    let cut = || Err("it is cut off: the file ends before its picture does".to_string());
+    let cut = || Err(CUT_OFF.to_string());
     let mut at = 2;
     loop {
         // Between segments stand markers: any number of 0xFF, then the code.

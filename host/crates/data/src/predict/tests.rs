@@ -73,6 +73,13 @@ fn unreadable_pictures_can_be_skipped_and_are_told() {
     let data = open(&format!("{PICTURES}on_error = \"skip\""), dir.path()).expect("opens");
     assert_eq!(batches(&data)[0].indices, [0]);
     assert_eq!(data.skipped(), [bad.display().to_string()]);
+    // Where nothing else is there, nothing can be predicted.
+    std::fs::remove_file(dir.path().join("a.png")).expect("removed");
+    let data = open(&format!("{PICTURES}on_error = \"skip\""), dir.path()).expect("opens");
+    let mut loader = data.loader().expect("starts");
+    let error = loader.next().and_then(Result::err).expect("fails").to_string();
+    assert!(error.contains("all 1 pictures were left out") && error.contains("b.png"), "{error}");
+    assert!(loader.next().is_none());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tch::{Kind, Tensor};
+use thaw_plugin_api::Error;
 use thaw_plugin_api::dataset::{Array, ArrayForm, Dtype, Input};
 
 use super::{Source, of_source};
@@ -21,6 +22,17 @@ impl ArrayDataset {
     pub(super) fn new(source: Arc<Source>, forms: Vec<ArrayForm>) -> Self {
         Self { source, forms }
     }
+}
+
+/// Refuses arrays that a model of pictures cannot take.
+pub(super) fn check_pictures(name: &str, forms: &[ArrayForm]) -> Result<(), DataError> {
+    for form in forms {
+        if let Some((found, expected)) = Becomes::refusal(kind_of(form.dtype), form.shape.len()) {
+            let text = format_args!("input `{}`: {found}, expected {expected}", shorten(&form.name));
+            return Err(DataError::Samples { name: name.to_owned(), error: Error::new(text) });
+        }
+    }
+    Ok(())
 }
 
 impl Dataset for ArrayDataset {

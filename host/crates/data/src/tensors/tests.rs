@@ -1,4 +1,4 @@
-use crate::testing::{open, refusal};
+use crate::testing::{config, open, refusal};
 use crate::{Batch, DataModule, Split};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use std::path::Path;
@@ -194,4 +194,34 @@ fn tensors_that_do_not_fit_are_named() {
     assert!(refusal(path, PLAIN).contains("not readable as safetensors"));
     let text = refusal(path, "kind = \"tensors\"\npath = \"{dir}/gone.npz\"");
     assert!(text.contains("gone.npz"), "{text}");
+}
+
+#[test]
+fn whole_numbers_are_no_pictures_for_a_model_that_takes_pictures() {
+    let dir = tempfile::tempdir().expect("folder");
+    let types = [
+        (Dtype::I64, 8, "int64"),
+        (Dtype::I32, 4, "int32"),
+        (Dtype::I16, 2, "int16"),
+        (Dtype::BOOL, 1, "bool"),
+    ];
+    for (dtype, width, name) in types {
+        let pictures = vec![0; 2 * 3 * 2 * 2 * width];
+        write(dir.path(), &[("x", dtype, vec![2, 3, 2, 2], pictures), integers("y", &[0, 1])]);
+        open(dir.path(), PLAIN).expect("another model may take them");
+        let path = dir.path().join("d.safetensors");
+        let config = config(dir.path(), PLAIN);
+        let defaults = crate::InputDefaults { image_size: Some(2), ..Default::default() };
+        let opened = [
+            crate::DataModule::open(&config, 0, &defaults).map(drop),
+            crate::PredictData::open(&config, &path, &defaults).map(drop),
+            crate::TestData::open(&config, &path, &[], &defaults).map(drop),
+        ];
+        for refused in opened {
+            let text = refused.expect_err("is refused").to_string();
+            for part in ["d.safetensors", "`x`", name, "uint8", "float32"] {
+                assert!(text.contains(part), "{text}");
+            }
+        }
+    }
 }

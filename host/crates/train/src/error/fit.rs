@@ -17,8 +17,9 @@ pub enum FitError {
     Config(String),
     /// The loss is not finite.
     #[error(
-        "the loss is {loss} at epoch {epoch}, batch {batch}: lower the learning rate, clip gradients \
-         (gradient_clip_val), or set trainer.detect_anomaly = false"
+        "the loss is {loss} at epoch {}, batch {}: lower the learning rate, clip gradients \
+         (gradient_clip_val), or set trainer.detect_anomaly = false",
+        .epoch + 1, .batch + 1
     )]
     NotFinite {
         /// The loss.
@@ -42,8 +43,9 @@ pub enum FitError {
     },
     /// Gradients are not finite.
     #[error(
-        "the norm of the gradients is {norm} at epoch {epoch}, batch {batch}: lower the learning rate, or \
-         set trainer.detect_anomaly = false"
+        "the norm of the gradients is {norm} at epoch {}, batch {}: lower the learning rate, or set \
+         trainer.detect_anomaly = false",
+        .epoch + 1, .batch + 1
     )]
     NotFiniteGradient {
         /// The norm.

@@ -7,7 +7,10 @@ pub enum FindLrError {
     #[error("range test: {0}")]
     Settings(String),
     /// The epoch is over, or beyond the run's end.
-    #[error("range test: epoch {epoch} is none of those to come, {next} to {}", *end as i64 - 1)]
+    #[error(
+        "range test: epoch {epoch} is none of those to come, {next} to {} (counted from 0)",
+        *end as i64 - 1
+    )]
     Epoch {
         /// As asked for.
         epoch: usize,
@@ -17,7 +20,9 @@ pub enum FindLrError {
         end: usize,
     },
     /// A strategy ends the run before.
-    #[error("range test: epoch {epoch} is not reached, the run stops before epoch {at}: {reason}")]
+    #[error(
+        "range test: epoch {epoch} is not reached, the run stops before epoch {at} (counted from 0): {reason}"
+    )]
     Stops {
         /// As asked for.
         epoch: usize,

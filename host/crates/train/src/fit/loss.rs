@@ -9,6 +9,7 @@ use crate::Error;
 use crate::config::{ClassWeights, ConfigError, PosWeight, RunConfig};
 use crate::model::{GivenLoss, HostModel};
 use thaw_data::{DataModule, first_names};
+use thaw_terminal::escape::shorten;
 
 /// The key of weights that may come from the data, in messages.
 const KEY: &str = "loss.class_weights";
@@ -140,10 +141,15 @@ fn balanced(counts: &[usize], classes: &[String]) -> Result<Vec<f64>, KeyError> 
     Ok(counts.iter().map(|count| samples as f64 / (counts.len() * count) as f64).collect())
 }
 
+/// Classes that the log has.
+const SHOWN: usize = 12;
+
 /// What counts how much, in the log: it is not what the run config shows.
 fn tell(what: &str, weights: &[f64], classes: &[String]) {
-    let name = |index: usize| classes.get(index).cloned().unwrap_or_else(|| index.to_string());
+    let name =
+        |index: usize| classes.get(index).map_or_else(|| index.to_string(), |name| shorten(name).into());
     let shown: Vec<String> =
         weights.iter().enumerate().map(|(index, weight)| format!("{} {weight:.4}", name(index))).collect();
-    tracing::info!("{what}: {}", first_names(&shown, 12));
+    let more = if shown.len() > SHOWN { format!(", … {} in all", shown.len()) } else { String::new() };
+    tracing::info!("{what}: {}{more}", shown[..shown.len().min(SHOWN)].join(", "));
 }

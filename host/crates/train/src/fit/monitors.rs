@@ -9,6 +9,7 @@ use thaw_plugin_api::monitor::{contradiction, is_of_validation, mode_of};
 
 use super::{Fit, FitError, RunState};
 use crate::Error;
+use thaw_optim::scheduler::Scheduler;
 
 /// A metric that is waited for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,18 +65,34 @@ impl RunState {
         self.config.checkpoint.monitor.clone().unwrap_or_else(|| default.to_owned())
     }
 
-    /// Metrics that the run config itself names, and that hooks wait for.
-    fn monitored(&self) -> BTreeSet<Monitored> {
-        let mut monitored = self.watched.monitored.clone();
+    /// Metrics that the loop itself waits for: to rank checkpoints, and for the scheduler at work.
+    fn own_monitored(&self) -> BTreeSet<Monitored> {
+        let mut monitored = BTreeSet::new();
         let checkpoint = &self.config.checkpoint;
         if checkpoint.enabled && checkpoint.save_top_k != 0 {
             monitored
                 .insert(Monitored { metric: self.ranking_metric(), key: "checkpoint.monitor".to_owned() });
         }
         if let Some((metric, _)) = self.trained.scheduler.as_ref().and_then(|scheduler| scheduler.monitor()) {
-            monitored.insert(Monitored { metric: metric.to_owned(), key: "scheduler.monitor".to_owned() });
+            monitored.insert(Monitored { metric: metric.to_owned(), key: self.scheduler_key(metric) });
         }
         monitored
+    }
+
+    /// The key that names the metric of the scheduler at work: a strategy may have begun it.
+    fn scheduler_key(&self, metric: &str) -> String {
+        let key = "scheduler.monitor";
+        let is_strategys = self.trained.scheduler.as_ref().is_some_and(Scheduler::is_a_strategys);
+        let of_hook = |monitored: &&Monitored| {
+            monitored.metric == metric && monitored.key.ends_with(&format!(".{key}"))
+        };
+        let named = self.watched.monitored.iter().find(|monitored| is_strategys && of_hook(monitored));
+        named.map_or_else(|| key.to_owned(), |monitored| monitored.key.clone())
+    }
+
+    /// Those, and what hooks wait for.
+    fn monitored(&self) -> BTreeSet<Monitored> {
+        self.own_monitored().union(&self.watched.monitored).cloned().collect()
     }
 
     /// No metric of this name; the names there are.
@@ -115,12 +132,11 @@ impl Fit {
     /// The key, the metric, and the metrics that there are.
     pub(super) fn check_monitors(&mut self, seen: Seen) -> Result<(), FitError> {
         // After an epoch callbacks see for themselves what they wait for.
-        let monitored = self.state.monitored();
-        let is_own = |monitored: &&Monitored| !self.state.watched.monitored.contains(monitored);
+        let monitored = if seen.is_early() { self.state.monitored() } else { self.state.own_monitored() };
         let Some(declared) = self.declared_metrics().or((!seen.is_early()).then(Vec::new)) else {
             return Ok(());
         };
-        for monitored in monitored.iter().filter(|monitored| seen.is_early() || is_own(monitored)) {
+        for monitored in &monitored {
             let Monitored { metric, key } = monitored;
             let is_known =
                 self.state.measured.known_metrics.contains(metric) || declared.contains(&metric.as_str());

@@ -13,6 +13,11 @@ use crate::error::WeightsError;
 const HEADS: [&str; 8] =
     ["fc", "head", "heads", "classifier", "head_dist", "last_linear", "_fc", "linear_classifier"];
 
+/// A name without what trainers put into it.
+fn bare(name: &str) -> String {
+    unwrapped(name).map_or_else(|| name.to_owned(), |(bare, _)| bare)
+}
+
 /// A plan in the making, with everything that stands in its way.
 pub(super) struct Matching<'p, 'a> {
     places: &'p Places<'a>,
@@ -32,7 +37,6 @@ impl<'p, 'a> Matching<'p, 'a> {
             part: found.part.clone(),
             ..LoadPlan::default()
         };
-        let bare = |name: &str| unwrapped(name).map_or_else(|| name.to_owned(), |(bare, _)| bare);
         let is_there = |name: &str| found.tensors.values().any(|place| bare(&place.name) == name);
         let notes = places.pretrained.notes.iter().filter(|(name, _)| is_there(name));
         plan.notes = notes.map(|(_, note)| note.clone()).collect();
@@ -43,14 +47,18 @@ impl<'p, 'a> Matching<'p, 'a> {
         matching
     }
 
-    /// A file's tensor may be ignored by its name there, before any renaming; so is then the model's that it
-    /// would have gone to.
+    /// A file's tensor may be ignored by its name there, before any renaming and with or without what
+    /// trainers put into it; so is then the model's that it would have gone to.
     fn is_ignored(&self, name: &str) -> bool {
         let ignored = &self.places.ignored;
         let in_file = |at: usize| self.places.file.all()[at].name();
         let place = self.found.tensors.get(name);
         ignored.matches(name)
-            || place.is_some_and(|place| ignored.matches(&place.name) || ignored.matches(in_file(place.at)))
+            || place.is_some_and(|place| {
+                ignored.matches(&place.name)
+                    || ignored.matches(in_file(place.at))
+                    || ignored.matches(&bare(&place.name))
+            })
     }
 
     fn take(&mut self, tensor: &TensorSpec) {
@@ -110,6 +118,9 @@ impl<'p, 'a> Matching<'p, 'a> {
             } else if !target.is_empty() && is_whole && is_head(&place.name) {
                 self.plan.outside.push(Outside { file: in_file.to_owned(), model: None });
             } else {
+                // A hint to ignore `module` would be one to ignore all.
+                let bare = Some(bare(name)).filter(|bare| !own.contains(bare.as_str()));
+                let name = bare.as_ref().unwrap_or(name);
                 self.report.unexpected.push(Unmatched::renamed(name, in_file, entry.shape()));
             }
         }
