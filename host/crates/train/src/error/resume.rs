@@ -97,7 +97,24 @@ fn refused_text(refused: &[Refused]) -> String {
     lines.collect::<Vec<_>>().join("\n  ")
 }
 
-/// A value of a run config in a line of text.
+/// A value of a run config in a line of text; a long one is cut.
 pub fn shown(value: &Value) -> String {
-    if value.is_null() { "not given".to_owned() } else { value.to_string() }
+    match value {
+        Value::Null => "not given".to_owned(),
+        value => thaw_terminal::escape::excerpt(&value.to_string()).into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_long_value_is_cut_and_others_stay() {
+        assert_eq!(shown(&json!({ "text": "title" })), "{\"text\":\"title\"}");
+        let long = shown(&json!("c".repeat(66_000)));
+        assert!(long.chars().count() < 600 && long.starts_with("\"ccc"), "{long}");
+    }
 }
