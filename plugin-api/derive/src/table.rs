@@ -29,7 +29,7 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
     });
     let (idents, locals): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row.ident, &row.local)).unzip();
     let short = Short::of(&attributes, &rows)?;
-    let (from_value, shorten) = (short.from_value(&api), short.schema(&api));
+    let (from_value, shorten) = (short.reading(&api), short.schema(&api));
     let schema = definition::functions(&attributes, rows.iter(), &api);
     let state = state::functions(&rows, &api);
     let (default, default_value) = default(name, &attributes, &rows, &api);
@@ -86,7 +86,7 @@ impl<'r, 'f> Short<'r, 'f> {
         row.map(|row| Self(Some(row))).ok_or_else(|| syn::Error::new_spanned(short, "there is no such field"))
     }
 
-    fn from_value(&self, api: &TokenStream) -> TokenStream {
+    fn reading(&self, api: &TokenStream) -> TokenStream {
         let lengthen = self.lengthen(api);
         hygienic! {
             fn from_value(value: &#api::serde_json::Value,
