@@ -8,8 +8,8 @@ use thaw_metrics::{Calibration, Confusion, Metric, Of, Outcomes};
 use thaw_plugin_api::model::{Batch, Task, Tensors};
 
 use super::FitError;
-use crate::error::torch;
 use crate::Error;
+use crate::error::torch;
 use crate::model::HostModel;
 use classes::ClassBatches;
 use numbers::{ErrorBatches, NumberBatches};
