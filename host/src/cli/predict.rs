@@ -13,7 +13,7 @@ use crate::Error;
 use crate::cli::print;
 use crate::predict::{Attentions, Format, InputOrder, PredictionFile, Predictions};
 use thaw_data::PredictData;
-use thaw_train::config::LossConfig;
+use thaw_train::config::{LossConfig, RunConfig};
 use thaw_train::fit::input_defaults;
 use thaw_train::inference::{PredictOptions, UsedOn};
 
@@ -81,18 +81,9 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
             ("sample", PredictData::of_samples(&given.samples, split, &given.config, &defaults)?)
         }
     };
-    let class_names = trained.checkpoint.state.given.class_names.clone();
-    let predictions = Predictions::new(inference.model().task(), class_names, args.outputs);
-    let several = inference.config().loss.as_ref().is_some_and(LossConfig::is_multi_label);
-    let predictions = match args.threshold {
-        threshold if several => predictions.several_labels(threshold.unwrap_or(0.5)),
-        Some(_) => {
-            let reason =
-                "--threshold is for models whose samples have several labels: the run's loss is not `bce`";
-            return Err(Error::Usage(reason.to_owned()));
-        }
-        None => predictions,
-    };
+    let classes = trained.checkpoint.state.given.class_names.clone();
+    let predictions = Predictions::new(inference.model().task(), classes, args.outputs);
+    let predictions = of_labels(predictions, args.threshold, inference.config())?;
     let limits = PredictOptions { limit_batches: args.limit_batches };
     let mut attentions = args.attentions.as_deref().map(Attentions::create).transpose()?;
     let mut file = PredictionFile::create(&args.output, sample, args.all)?;
@@ -116,12 +107,34 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
     if options.quiet {
         return Ok(());
     }
-    let left_out = match data.skipped().len() {
+    let left_out = left_out(data.skipped().len());
+    print(format_args!("{}: {rows} predictions{left_out}", args.output.display()))
+}
+
+/// Predictions of several labels per sample, where the run's loss is of such.
+fn of_labels(
+    predictions: Predictions,
+    threshold: Option<f32>,
+    config: &RunConfig,
+) -> Result<Predictions, Error> {
+    let has_several = config.loss.as_ref().is_some_and(LossConfig::is_multi_label);
+    match threshold {
+        threshold if has_several => Ok(predictions.several_labels(threshold.unwrap_or(0.5))),
+        None => Ok(predictions),
+        Some(_) => {
+            let reason =
+                "--threshold is for models whose samples have several labels: the run's loss is not `bce`";
+            Err(Error::Usage(reason.to_owned()))
+        }
+    }
+}
+
+fn left_out(pictures: usize) -> String {
+    match pictures {
         0 => String::new(),
         1 => ", 1 picture left out".to_owned(),
         count => format!(", {count} pictures left out"),
-    };
-    print(format_args!("{}: {rows} predictions{left_out}", args.output.display()))
+    }
 }
 
 /// A probability that can be passed.
