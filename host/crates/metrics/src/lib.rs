@@ -1,5 +1,18 @@
 //! Metrics over a whole pass over data, as torchmetrics defines them, in float64.
 //!
+//! ```
+//! use thaw_metrics::{Labelled, Metric, Outcomes};
+//!
+//! let samples = Labelled {
+//!     classes: 2,
+//!     labels: vec![0, 0, 1, 1],
+//!     predicted: vec![0, 1, 1, 1],
+//!     ..Labelled::default()
+//! };
+//! let outcomes = Outcomes::Labelled(samples);
+//! assert_eq!(outcomes.value(Metric::Accuracy), Some(0.75));
+//! ```
+//!
 //! A pass gives [`Outcomes`]: what was predicted and what was right, sample by sample. A [`Metric`] is one
 //! number of them, and [`Intervals`] say how far it would have moved with other samples of the same kind.
 

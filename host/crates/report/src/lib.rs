@@ -1,5 +1,19 @@
 //! A run to look at: its records as one HTML file, which needs neither network nor scripts.
 //!
+//! ```no_run
+//! use thaw_report::Run;
+//!
+//! # fn main() -> Result<(), thaw_report::ReportError> {
+//! let run = Run::read("runs/first".as_ref())?;
+//! if let Some((epoch, value)) = run.best() {
+//!     println!("{}: {value} in epoch {} of {}", run.name, epoch + 1, run.epochs());
+//! }
+//! let page = thaw_report::write("runs/first".as_ref(), None)?;
+//! println!("{}", page.display());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`Run::read`] reads what a run directory holds, of a live run, a run that is over, or one of an earlier
 //! version; [`page::render`] makes the page of it, and of nothing else, so that it can be made again at any
 //! time. [`Reporter`] observes a run and writes `report.html` after each epoch.

@@ -1,4 +1,18 @@
 //! Training: run configs, the model with its freeze state, the loop, checkpoints, run directories.
+//!
+//! ```no_run
+//! use thaw_train::checkpoint::{Checkpoint, locate};
+//!
+//! # fn main() -> Result<(), thaw_train::Error> {
+//! let checkpoint = Checkpoint::open(&locate("runs/first".as_ref(), "best")?)?;
+//! let position = &checkpoint.state.position;
+//! println!("{} epochs, {} steps", position.epoch, position.global_step);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`trainer`] trains from a Rust program, [`inference`] validates and predicts with a checkpoint, [`plan`] says
+//! what will train. What happens in a run, its [events](fit::events) say.
 
 pub mod audit;
 pub mod checkpoint;
