@@ -63,6 +63,14 @@ impl EvaluationArgs {
         if let (Some(path), Some(samples)) = (&self.per_sample, &evaluation.samples) {
             samples::write(path, samples, names, id)?;
         }
+        let mut without_number =
+            evaluation.metrics.means().filter(|(_, mean)| mean.is_nan()).map(|(name, _)| name);
+        if let Some(name) = without_number.next() {
+            tracing::warn!(
+                "`{name}` is NaN: inputs, targets or the model's weights have values that are no numbers, and other \
+                 metrics count what came of them"
+            );
+        }
         let uncertainty =
             self.bootstrap.map(|resamples| Uncertainty::of(evaluation, &trained.inference, resamples));
         let shown = Shown { checkpoint: trained.checkpoint.shown(), evaluation, names, uncertainty };

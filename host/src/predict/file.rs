@@ -48,6 +48,8 @@ pub struct PredictionFile {
     all: bool,
     file: RowFile,
     rows: usize,
+    /// Rows with NaN in them.
+    without_number: usize,
 }
 
 impl PredictionFile {
@@ -56,7 +58,7 @@ impl PredictionFile {
     /// # Errors
     /// The ending, or a folder that cannot be written.
     pub fn create(path: &Path, sample: &'static str, all: bool) -> Result<Self, PredictError> {
-        Ok(Self { sample, all, file: RowFile::create(path)?, rows: 0 })
+        Ok(Self { sample, all, file: RowFile::create(path)?, rows: 0, without_number: 0 })
     }
 
     /// Writes the row of the sample that is called `id`.
@@ -68,11 +70,12 @@ impl PredictionFile {
             self.header(of, sample.row.width())?;
         }
         self.rows += 1;
+        self.without_number += usize::from(sample.row.has_nan());
         let fields = || record(id.clone(), sample, of, self.all);
         self.file.row(fields, || object(self.sample, id.clone(), sample, of, self.all))
     }
 
-    /// Gives the file its name; gives the number of rows.
+    /// Gives the file its name; gives the number of rows. Warns of those that are no predictions: NaN.
     ///
     /// # Errors
     /// The disk is full; an earlier file of that name is as it was.
@@ -81,6 +84,14 @@ impl PredictionFile {
             self.header(of, 0)?;
         }
         self.file.finish()?;
+        if self.without_number > 0 {
+            tracing::warn!(
+                "{} of {} predictions are NaN, and their classes mean nothing: the inputs or the model's weights \
+                 have values that are no numbers",
+                self.without_number,
+                self.rows
+            );
+        }
         Ok(self.rows)
     }
 

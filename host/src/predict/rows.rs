@@ -129,6 +129,16 @@ impl Row {
             Self::Error(_) => 1,
         }
     }
+
+    /// Whether a number of it is NaN.
+    pub fn has_nan(&self) -> bool {
+        match self {
+            Self::Classes { probabilities: values, .. }
+            | Self::Labels { probabilities: values, .. }
+            | Self::Values(values) => values.iter().any(|value| value.is_nan()),
+            Self::Error(error) => error.is_nan(),
+        }
+    }
 }
 
 /// Rows of the tensor, flattened.

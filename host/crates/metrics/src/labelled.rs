@@ -1,11 +1,13 @@
 //! What was predicted of samples of classes.
 
+mod curves;
+
 use super::agreement::{kappa, matthews};
 use super::calibration::Calibration;
 use super::confusion::Confusion;
-use super::curves::{auroc, average_precision};
 use super::metric::Metric;
 use super::scores::Scores;
+use curves::{auroc, average_precision};
 
 /// Samples with one label each, in the order in which they were seen.
 #[derive(Clone, Debug, Default, PartialEq)]

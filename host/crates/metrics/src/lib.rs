@@ -22,7 +22,6 @@ mod bootstrap;
 mod calibration;
 mod confusion;
 mod correlation;
-mod curves;
 mod labelled;
 mod metric;
 mod names;

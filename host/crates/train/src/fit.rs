@@ -117,6 +117,7 @@ impl Fit {
     /// What ended the run.
     pub fn run(&mut self) -> Result<Outcome, Error> {
         self.warn_of_modes();
+        self.warn_of_windows();
         // A run that goes on may have used up its time.
         self.look_at_clock();
         let result = drive::fit(self).map(|()| self.outcome());

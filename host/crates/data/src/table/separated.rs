@@ -72,8 +72,33 @@ pub(super) fn read(
 struct Records<'t> {
     path: &'t Path,
     records: csv::StringRecordsIntoIter<&'t [u8]>,
-    /// Lines before the first record.
-    skipped: u64,
+    lines: Lines<'t>,
+}
+
+/// Numbers of lines, whichever way they end. The reader's own are too low where `\r\n` ends them, and behind blank
+/// ones.
+struct Lines<'t> {
+    text: &'t [u8],
+    /// Counted up to here.
+    at: usize,
+    /// The line there.
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of the record that the reader found from `from` on, which is not before the one that was asked for
+    /// last. It may find half of a line's end and blank lines first.
+    fn of_record(&mut self, from: usize) -> u64 {
+        let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        let rest = self.text.get(from..).unwrap_or_default();
+        let start = from.min(self.text.len()) + rest.iter().take_while(is_end).count();
+        while self.at < start {
+            let is_half = self.text[self.at] == b'\r' && self.text.get(self.at + 1) == Some(&b'\n');
+            self.line += u64::from(is_end(&&self.text[self.at]) && !is_half);
+            self.at += 1;
+        }
+        self.line
+    }
 }
 
 impl<'t> Records<'t> {
@@ -83,7 +108,8 @@ impl<'t> Records<'t> {
             .quoting(dialect.quotes == Quotes::Enclose)
             .has_headers(false)
             .from_reader(body.as_bytes());
-        Records { path, records: reader.into_records(), skipped: dialect.skipped_lines }
+        let lines = Lines { text: body.as_bytes(), at: 0, line: 1 + dialect.skipped_lines };
+        Records { path, records: reader.into_records(), lines }
     }
 }
 
@@ -92,11 +118,13 @@ impl Iterator for Records<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let record = self.records.next()?;
-        let line = |position: Option<&csv::Position>| position.map_or(0, csv::Position::line) + self.skipped;
+        let start = |position: Option<&csv::Position>| {
+            position.map_or(0, |position| usize::try_from(position.byte()).unwrap_or(usize::MAX))
+        };
         Some(match record {
-            Ok(record) => Ok((line(record.position()), record)),
+            Ok(record) => Ok((self.lines.of_record(start(record.position())), record)),
             Err(error) => {
-                let at = line(error.position());
+                let at = self.lines.of_record(start(error.position()));
                 let (found, expected) = match error.kind() {
                     csv::ErrorKind::UnequalLengths { expected_len, len, .. } => (
                         format!("{len} fields"),

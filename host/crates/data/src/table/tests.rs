@@ -54,6 +54,9 @@ fn a_bad_row_is_named_by_its_line() {
     for (name, content, line) in [
         ("a.csv", &b"text,label\na,1\nb,1,2\n"[..], "line 3"),
         ("a.csv", b"text,label\na,1\nb,\xff\n", "line 3"),
+        ("a.csv", b"text,label\r\na,1\r\nb,1,2\r\n", "line 3"),
+        ("a.csv", b"text,label\r\n\r\na,1\r\n\"two\r\nlines\",1\r\nb,1,2\r\n", "line 6"),
+        ("a.csv", b"text,label\ra,1\r\rb,1,2\r", "line 4"),
         ("a.jsonl", b"{\"text\": \"a\", \"label\": 1}\n{\"text\": null, \"label\": 1}\n", "line 2"),
         (
             "a.jsonl",

@@ -130,12 +130,16 @@ impl Fit {
             let Some(cut) = self.state.prefix.entries(split).map(|entries| entries.cut) else { continue };
             let hindrance = match self.state.available_cut(split) {
                 Ok(available) if available >= cut => continue,
-                Ok(_) => Hindrance::Before,
-                Err(hindrance) => hindrance,
+                // The next validation starts from a boundary before that one.
+                Ok(_) if split == Split::Val => None,
+                Ok(_) => Some(Hindrance::Before),
+                Err(hindrance) => Some(hindrance),
             };
             self.state.prefix.forget(split);
             self.state.prefix.decided.of_mut(split).cut = None;
-            self.tell_without(split, &hindrance, true)?;
+            if let Some(hindrance) = hindrance {
+                self.tell_without(split, &hindrance, true)?;
+            }
         }
         Ok(())
     }

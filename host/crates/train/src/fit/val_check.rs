@@ -2,7 +2,7 @@
 
 use thaw_plugin_api::config::ConfigError;
 
-use super::RunState;
+use super::{Fit, RunState};
 use crate::config::TrainerConfig;
 
 /// Every how many of an epoch's batches a validation is due, of so many; all of them where the run config
@@ -14,6 +14,25 @@ pub(super) fn val_check_batch(trainer: &TrainerConfig, batches: usize) -> Result
     match trainer.val_check_interval {
         Some(interval) => interval.interval(batches, "trainer.val_check_interval"),
         None => Ok(batches),
+    }
+}
+
+impl Fit {
+    /// Says that validations inside windows of accumulation rank no checkpoint: `best` may be an older one, or none.
+    pub(super) fn warn_of_windows(&self) {
+        let (trainer, checkpoint) = (&self.state.config.trainer, &self.state.config.checkpoint);
+        let progress = self.state.progress();
+        let is_ranked =
+            checkpoint.enabled && checkpoint.save_top_k != 0 && progress.num_validation_batches > 0;
+        let window = trainer.accumulate_grad_batches;
+        let Ok(every) = val_check_batch(trainer, progress.num_training_batches) else { return };
+        if is_ranked && trainer.val_check_interval.is_some() && !every.is_multiple_of(window) {
+            self.state.warnings.warn(format_args!(
+                "validations after every {every} batches that fall inside a window of \
+                 `trainer.accumulate_grad_batches = {window}` rank no checkpoint; with a multiple of {window} as \
+                 `trainer.val_check_interval` none does"
+            ));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use thaw_plugin_api::abi::Kind;
 
 use super::changes::changes;
@@ -101,6 +102,7 @@ impl Fit {
     fn fits(&self, change: &Change, saved: &SavedState, position: &EpochPosition) -> Fits {
         match change.key.as_str() {
             "callbacks" => self.callbacks_fit(change),
+            "trainer.metrics" => metrics_fit(change, &saved.given.config),
             "data.batch_size" | "trainer.accumulate_grad_batches" => self.position_fits(position),
             _ if saved.trained.optimizer.is_some() => {
                 Fits::No("a strategy has put another optimizer in the place of the run config's".to_owned())
@@ -117,7 +119,7 @@ impl Fit {
 
     /// Further callbacks begin anew; nothing else about the list may change but its order.
     fn callbacks_fit(&self, change: &Change) -> Fits {
-        let ids = |value: &serde_json::Value| -> Vec<String> {
+        let ids = |value: &Value| -> Vec<String> {
             value.as_array().into_iter().flatten().filter_map(|id| id.as_str().map(str::to_owned)).collect()
         };
         let mut left = ids(&change.from);
@@ -202,6 +204,32 @@ impl Fit {
                 ));
             }
         }
+    }
+}
+
+/// A metric that somebody waits for has to stay: without it the best checkpoint and a stop would be those of
+/// before, for good.
+fn metrics_fit(change: &Change, config: &Value) -> Fits {
+    let names = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+    };
+    let (before, now) = (names(&change.from), names(&change.to));
+    let gone = before.iter().filter(|name| !now.contains(name)).map(|name| format!("val_{name}"));
+    let missed = gone.into_iter().find(|metric| is_monitored(config, metric));
+    match missed {
+        Some(metric) => Fits::No(format!("`monitor = \"{metric}\"` waits for it")),
+        None => Fits::Yes,
+    }
+}
+
+/// Whether a `monitor` anywhere in the run config names a metric.
+fn is_monitored(config: &Value, metric: &str) -> bool {
+    match config {
+        Value::Object(table) => table.iter().any(|(key, value)| {
+            (key == "monitor" && value.as_str() == Some(metric)) || is_monitored(value, metric)
+        }),
+        Value::Array(values) => values.iter().any(|value| is_monitored(value, metric)),
+        _ => false,
     }
 }
 

@@ -205,6 +205,7 @@ pub const ROWS: &[Row] = &[
         rule: Refused,
         note: "a resumed run makes no sanity check",
     },
+    Row { keys: &["trainer.metrics"], rule: WhereItFits, note: "one that a `monitor` names has to stay" },
     Row {
         keys: &[
             "trainer.device",
@@ -214,7 +215,6 @@ pub const ROWS: &[Row] = &[
             "trainer.check_val_every_n_epoch",
             "trainer.limit_val_batches",
             "trainer.limit_test_batches",
-            "trainer.metrics",
             "trainer.min_epochs",
             "trainer.min_steps",
             "trainer.log_every_n_steps",

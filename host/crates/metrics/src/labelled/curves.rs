@@ -1,7 +1,7 @@
 //! Areas under curves of a score against a class: over thresholds, equal scores counting together.
 
-use super::average::{Average, weighted_mean};
-use super::labelled::Labelled;
+use super::Labelled;
+use crate::average::{Average, weighted_mean};
 
 /// A threshold's counts: samples of the class and of others whose score is at least that.
 #[derive(Clone, Copy, Default)]
