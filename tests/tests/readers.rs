@@ -35,9 +35,10 @@ fn read(run: &Run, name: &str, arguments: &[&str]) -> Finished {
 fn tensorboard_reads_every_value_of_a_run_and_of_one_that_goes_on() {
     let run = logged("\n[[loggers]]\nkind = \"tensorboard\"\n");
     run.fit(&[]).succeeded();
-    read(&run, "read_tensorboard.py", &["run"]).says("an end");
+    let reads = || read(&run, "read_tensorboard.py", &["run"]).stdout;
+    assert!(reads().contains("an end"));
     run.resume(&["--set", "trainer.max_epochs=3"]).succeeded();
-    read(&run, "read_tensorboard.py", &["run"]).says("an end");
+    assert!(reads().contains("an end"));
 }
 
 /// A MLflow server in a folder, with all that it starts.

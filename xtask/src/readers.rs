@@ -3,6 +3,7 @@
 //! TensorBoard, a MLflow server and a browser read runs; torch.export writes architectures of torchvision, timm and
 //! transformers, which are compared. Their Python packages lie in a virtual environment of their own.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -41,7 +42,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
         succeed(Command::new(&python).arg(script).arg(&exported))
     });
     stages.run("Comparing exported architectures with PyTorch", || {
-        succeed(&mut References::Exported.comparison(workspace, &exported))
+        succeed(&mut References::Exported.comparison(workspace, &exported))?;
+        // Some 6 GB.
+        Ok(fs::remove_dir_all(&exported)?)
     });
     stages.finish()?;
     Ok(ExitCode::SUCCESS)
