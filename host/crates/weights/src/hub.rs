@@ -92,7 +92,7 @@ impl Hub {
         let mut outcome = Err("it has no weights".to_owned());
         for file in address.candidates() {
             outcome = match get(file) {
-                Err(error) if address.file.is_none() && error.to_string().contains("404") => continue,
+                Err(error) if address.file.is_none() && is_missing(&error) => continue,
                 other => other.map_err(|error| failed(&error)),
             };
             break;
@@ -107,6 +107,14 @@ impl Hub {
             }
         }
         Ok(found)
+    }
+}
+
+/// Whether the repository answers that it has no such file.
+fn is_missing(error: &ApiError) -> bool {
+    match error {
+        ApiError::RequestError(error) => matches!(**error, ureq::Error::StatusCode(404)),
+        _ => false,
     }
 }
 
