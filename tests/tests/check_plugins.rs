@@ -154,11 +154,11 @@ faults! {
             "finds-classes" => "dataset-described", "\"class_names\":[\"even\",\"odd\"]";
         }
         "faults" on "dataset-described" {
-            "gives-another-form" => "samples-sound", "train sample 5: found `x` of float32 [2], expected float32 [1]";
+            "gives-another-form" => "samples-sound", "found `x` of float32 [2], expected float32 [1]";
             "gives-an-unknown-class" => "samples-sound", "train sample 2: class 2";
             "draws-as-it-goes" => "samples-repeat", "is another one when it is read again";
             "differs-by-instance" => "samples-repeat", "train sample 0 is another one in a second instance";
-            "tells-another-target" => "targets-agree", "train sample 1: `target` gives Class(0), `get` Some(Class(1))";
+            "tells-another-target" => "targets-agree", "`target` gives Class(0), `get` Some(Class(1))";
         }
         "faults" on "samples-repeat" {
             "reads-on-one-thread" => "samples-on-threads", "is another one on 8 threads";

@@ -126,8 +126,9 @@ fn a_metric_that_a_callback_logs_later_is_waited_for_until_an_epoch_has_validate
     let run = run_with_metric("[3.0, 1.0, 4.0, 2.0]", "[checkpoint]\nmonitor = \"val_f1\"\n");
     run.fit(&[]).failed(2, &["checkpoint.monitor = \"val_f1\"", "there are: metric, train_acc"]);
     std::fs::remove_dir_all(run.run_dir()).unwrap();
-    let phase = "{ id = \"phased-finetuning\", phases = [{ name = \"a\", modules = [\"*\"], scheduler = { id = \
-                 \"reduce-on-plateau\", monitor = \"val_f1\" } }] }";
+    let scheduler = "{ id = \"reduce-on-plateau\", monitor = \"val_f1\" }";
+    let phase = format!("{{ name = \"a\", modules = [\"*\"], scheduler = {scheduler} }}");
+    let phase = format!("{{ id = \"phased-finetuning\", phases = [{phase}] }}");
     let callbacks = format!("callbacks=[{{ id = \"case-metric\", values = [3.0, 1.0] }}, {phase}]");
     let set = ["--set", "checkpoint.monitor=val_loss", "--set", &callbacks, "--plugin", "phased_finetuning"];
     run.fit(&set).failed(2, &["phases[0].scheduler.monitor = \"val_f1\"", "there are: metric, train_acc"]);

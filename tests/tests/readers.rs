@@ -1,5 +1,5 @@
-//! What other programs make of a run: TensorBoard, a MLflow server, a browser. `cargo xtask readers` installs them
-//! and runs these tests; `cargo xtask test` needs none of them.
+//! What other programs make of a run: TensorBoard, a MLflow server, a browser. `cargo xtask readers` installs
+//! the first two and runs these tests; `cargo xtask test` needs none of them.
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;

@@ -1,5 +1,7 @@
 //! `cargo xtask lint`: format, lints and documentation, of the workspace and of what is built outside of it.
 
+mod width;
+
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -12,6 +14,7 @@ use crate::workspace::{Workspace, succeed};
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     let mut stages = Stages::default();
     stages.run("Format", || succeed(workspace.cargo().args(["fmt", "--all", "--check"])));
+    stages.run("Width of lines", || width::check(&workspace.path("")));
     stages.run("Clippy", || {
         succeed(workspace.cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     });

@@ -76,8 +76,8 @@ enum Command {
         /// A folder of pairs [default: $THAW_EXPORTED_FIXTURES, else tests/fixtures/exported]
         dir: Option<PathBuf>,
     },
-    /// Let TensorBoard, MLflow and a browser (Chromium) read runs, and compare architectures that torch.export
-    /// writes
+    /// Let TensorBoard, MLflow and a browser (Chromium) read runs, and compare architectures that
+    /// torch.export writes
     Readers(readers::Args),
     /// Kill runs, let system calls fail, damage checkpoints and mutate files: the program has to come through
     Torture(torture::Args),

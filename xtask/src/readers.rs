@@ -1,7 +1,8 @@
 //! `cargo xtask readers`: what other programs make of Thaw's files, and Thaw of theirs.
 //!
-//! TensorBoard, a MLflow server and a browser read runs; torch.export writes architectures of torchvision, timm and
-//! transformers, which are compared. Their Python packages lie in a virtual environment of their own.
+//! TensorBoard, a MLflow server and a browser read runs; torch.export writes architectures of torchvision,
+//! timm and transformers, which are compared. Their Python packages lie in a virtual environment of their
+//! own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ use crate::workspace::{Profile, Workspace, succeed};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A Python that has the packages of tests/readers/requirements.txt [default: one in target/readers, which gets
-    /// them: a download of some 3 GB, once]
+    /// A Python that has the packages of tests/readers/requirements.txt [default: one in target/readers,
+    /// which gets them: a download of some 3 GB, once]
     #[arg(long, value_name = "FILE")]
     python: Option<PathBuf>,
 }

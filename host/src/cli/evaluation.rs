@@ -36,7 +36,7 @@ impl EvaluationArgs {
     /// Has samples kept where they are asked for.
     ///
     /// # Errors
-    /// A file that says no format, or is one of those that are read.
+    /// A file that says no format, or is one of those that are read; samples with several labels.
     pub fn prepare(&self, trained: &mut Trained) -> Result<(), Error> {
         if let Some(path) = &self.per_sample {
             Format::of(path)?;
@@ -44,6 +44,11 @@ impl EvaluationArgs {
             inputs.refuse("--per-sample", path)?;
         }
         if self.per_sample.is_some() || self.bootstrap.is_some() {
+            if trained.inference.config().is_multi_label() {
+                let reason = "--per-sample and --bootstrap are for samples with one label or with numbers: \
+                              the run's loss is `bce`";
+                return Err(Error::Usage(reason.to_owned()));
+            }
             trained.inference.keep_samples();
         }
         Ok(())
@@ -63,12 +68,10 @@ impl EvaluationArgs {
         if let (Some(path), Some(samples)) = (&self.per_sample, &evaluation.samples) {
             samples::write(path, samples, names, id)?;
         }
-        let mut without_number =
-            evaluation.metrics.means().filter(|(_, mean)| mean.is_nan()).map(|(name, _)| name);
-        if let Some(name) = without_number.next() {
+        if let Some((name, _)) = evaluation.metrics.means().find(|(_, mean)| mean.is_nan()) {
             tracing::warn!(
-                "`{name}` is NaN: inputs, targets or the model's weights have values that are no numbers, and other \
-                 metrics count what came of them"
+                "`{name}` is NaN: inputs, targets or the model's weights have values that are no numbers, \
+                 and other metrics count what came of them"
             );
         }
         let uncertainty =

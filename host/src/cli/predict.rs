@@ -13,7 +13,7 @@ use crate::Error;
 use crate::cli::print;
 use crate::predict::{Attentions, Format, InputOrder, PredictionFile, Predictions};
 use thaw_data::PredictData;
-use thaw_train::config::{LossConfig, RunConfig};
+use thaw_train::config::RunConfig;
 use thaw_train::fit::input_defaults;
 use thaw_train::inference::{PredictOptions, UsedOn};
 
@@ -117,9 +117,8 @@ fn of_labels(
     threshold: Option<f32>,
     config: &RunConfig,
 ) -> Result<Predictions, Error> {
-    let has_several = config.loss.as_ref().is_some_and(LossConfig::is_multi_label);
     match threshold {
-        threshold if has_several => Ok(predictions.several_labels(threshold.unwrap_or(0.5))),
+        threshold if config.is_multi_label() => Ok(predictions.several_labels(threshold.unwrap_or(0.5))),
         None => Ok(predictions),
         Some(_) => {
             let reason =

@@ -86,8 +86,8 @@ impl PredictionFile {
         self.file.finish()?;
         if self.without_number > 0 {
             tracing::warn!(
-                "{} of {} predictions are NaN, and their classes mean nothing: the inputs or the model's weights \
-                 have values that are no numbers",
+                "{} of {} predictions are NaN, and mean nothing: the inputs or the model's weights have \
+                 values that are no numbers",
                 self.without_number,
                 self.rows
             );

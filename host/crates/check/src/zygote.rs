@@ -97,7 +97,8 @@ fn gone() -> io::Error {
     io::Error::other("the process that makes those of the checks is gone")
 }
 
-/// The zygote's side: forks for every job on standard input, to do `check` there; tells the copy's number, then how it ended.
+/// The zygote's side: forks for every job on standard input, to do `check` there; tells the copy's number,
+/// then how it ended.
 ///
 /// # Errors
 /// Standard input or output, or a system that makes no more processes.

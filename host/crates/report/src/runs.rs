@@ -58,8 +58,8 @@ pub fn mode_among(runs: &[Found], metric: &str) -> Option<Mode> {
     of_run.map_or_else(|| mode_of(metric, None).ok(), |(_, mode)| mode)
 }
 
-/// The runs of a folder, by name: itself where it is a run directory, else those of its folders that are. What
-/// cannot be read is told beside them.
+/// The runs of a folder, by name: itself where it is a run directory, else those of its folders that are.
+/// What cannot be read is told beside them.
 ///
 /// # Errors
 /// The folder cannot be read.

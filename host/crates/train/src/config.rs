@@ -66,6 +66,11 @@ pub struct RunConfig {
 }
 
 impl RunConfig {
+    /// Whether a sample may have several labels.
+    pub fn is_multi_label(&self) -> bool {
+        self.loss.as_ref().is_some_and(LossConfig::is_multi_label)
+    }
+
     /// Reads a file and applies `--set` overrides.
     ///
     /// # Errors

@@ -11,8 +11,8 @@
 //! # }
 //! ```
 //!
-//! [`trainer`] trains from a Rust program, [`inference`] validates and predicts with a checkpoint, [`plan`] says
-//! what will train. What happens in a run, its [events](fit::events) say.
+//! [`trainer`] trains from a Rust program, [`inference`] validates and predicts with a checkpoint, [`plan`]
+//! says what will train. What happens in a run, its [events](fit::events) say.
 
 pub mod audit;
 pub mod checkpoint;

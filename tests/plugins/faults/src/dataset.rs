@@ -1,5 +1,5 @@
-//! Data sets: eight numbers and whether they are odd, each wrong in one way. None gives samples that there are
-//! not: plugin-api refuses such an index before an author's code has it.
+//! Data sets: eight numbers and whether they are odd, each wrong in one way. None gives samples that there
+//! are not: plugin-api refuses such an index before an author's code has it.
 
 use std::marker::PhantomData;
 use std::sync::OnceLock;

@@ -1,4 +1,5 @@
-//! Strategies, callbacks and data sets, each wrong in one way, for the checks that find it. The id says what is wrong.
+//! Strategies, callbacks and data sets, each wrong in one way, for the checks that find it. The id says what
+//! is wrong.
 
 mod config;
 mod dataset;

@@ -16,8 +16,8 @@ impl RunConfig {
     /// The schema of a run config: every key with its help, type, default and range.
     ///
     /// `items` are what plugins offer. Where there is a model among them, `[model]` is to be one of these;
-    /// where there is a strategy or callback, so is each of `[[callbacks]]`; and where there is a data set, so
-    /// is `[data]` of `kind = "plugin"`. Else any id and any keys go: which a plugin has, only it says. Of
+    /// where there is a strategy or callback, so is each of `[[callbacks]]`; and where there is a data set,
+    /// so is `[data]` of `kind = "plugin"`. Else any id and any keys go: which a plugin has, only it says. Of
     /// several with one id the first counts.
     pub fn schema(items: &[Item]) -> Value {
         let mut schema = document::<RunTable>();

@@ -44,25 +44,20 @@ pub(super) struct Found {
     pub(super) samples: Option<Samples>,
 }
 
-/// The batches so far.
+/// The batches so far: of one kind, by what the model's outputs are.
 pub(super) struct Gathered {
     metrics: Vec<Metric>,
     keep: Keep,
-    batches: Batches,
+    classes: Option<ClassBatches>,
+    numbers: NumberBatches,
+    errors: ErrorBatches,
     losses: Vec<Tensor>,
-}
-
-/// By what the model's outputs are.
-enum Batches {
-    None,
-    Classes(ClassBatches),
-    Numbers(NumberBatches),
-    Errors(ErrorBatches),
 }
 
 impl Gathered {
     pub(super) fn new(metrics: &[Metric], keep: Keep) -> Self {
-        Self { metrics: metrics.to_vec(), keep, batches: Batches::None, losses: Vec::new() }
+        let (numbers, errors) = (NumberBatches::default(), ErrorBatches::default());
+        Self { metrics: metrics.to_vec(), keep, classes: None, numbers, errors, losses: Vec::new() }
     }
 
     /// Takes a batch. Nothing waits for the device.
@@ -75,18 +70,25 @@ impl Gathered {
         let needs_numbers = !self.metrics.is_empty() || self.keep == Keep::Samples;
         let (output, target) = (outputs.iter().next().map(|(_, output)| output), &batch.target);
         let input = batch.inputs.iter().next().map(|(_, input)| input);
+        let go_together = |one: &Tensor, other: &Tensor| one.dim() > 0 && one.numel() == other.numel();
         let taken = match (model.task(), output, target, input) {
             (Task::Classification, Some(logits), Some(labels), _)
                 if logits.dim() == 2 && labels.dim() == 1 =>
             {
-                self.classes(logits, labels)?;
+                self.add_classes(logits, labels)?;
                 true
             }
-            (Task::Regression, Some(output), Some(target), _) if needs_numbers => {
-                self.numbers(output, target).map_err(torch("predicted numbers"))?
+            (Task::Regression, Some(output), Some(target), _)
+                if needs_numbers && go_together(output, target) =>
+            {
+                self.numbers.push(output, target).map_err(torch("predicted numbers"))?;
+                true
             }
-            (Task::Reconstruction, Some(output), _, Some(input)) if needs_numbers => {
-                self.errors(output, input).map_err(torch("errors of a reconstruction"))?
+            (Task::Reconstruction, Some(output), _, Some(input))
+                if needs_numbers && go_together(output, input) =>
+            {
+                self.errors.push(output, input).map_err(torch("errors of a reconstruction"))?;
+                true
             }
             _ => false,
         };
@@ -94,72 +96,43 @@ impl Gathered {
             return Err(does_not_fit(*metric, outputs, target.as_ref()).into());
         }
         if self.keep == Keep::Samples {
-            if model.is_multi_label() {
-                let reason = "rows of samples and intervals are not made of several labels per sample";
-                return Err(FitError::Config(reason.to_owned()).into());
-            }
             self.losses.push(model.sample_losses(batch, outputs)?);
         }
         Ok(())
     }
 
-    fn classes(&mut self, logits: &Tensor, labels: &Tensor) -> Result<(), FitError> {
-        let classes = usize::try_from(logits.size()[1]).unwrap_or(0);
-        if !matches!(self.batches, Batches::Classes(_)) {
-            for metric in &self.metrics {
-                let checked = metric.check(Of::Classes(Some(classes)));
-                checked.map_err(|misfit| FitError::Config(format!("trainer.metrics: {}", misfit.0)))?;
+    fn add_classes(&mut self, logits: &Tensor, labels: &Tensor) -> Result<(), FitError> {
+        let batches = match &mut self.classes {
+            Some(batches) => batches,
+            none => {
+                let classes = usize::try_from(logits.size()[1]).unwrap_or(0);
+                for metric in &self.metrics {
+                    let checked = metric.check(Of::Classes(Some(classes)));
+                    checked.map_err(|misfit| FitError::Config(format!("trainer.metrics: {}", misfit.0)))?;
+                }
+                none.insert(ClassBatches::new(classes, &self.metrics))
             }
-            self.batches = Batches::Classes(ClassBatches::new(classes, &self.metrics));
-        }
-        match &mut self.batches {
-            Batches::Classes(batches) => batches.push(logits, labels).map_err(torch("predicted classes")),
-            _ => Ok(()),
-        }
+        };
+        batches.push(logits, labels).map_err(torch("predicted classes"))
     }
 
-    /// Gives whether output and target go together.
-    fn numbers(&mut self, output: &Tensor, target: &Tensor) -> Result<bool, TchError> {
-        if output.numel() != target.numel() || output.dim() == 0 {
-            return Ok(false);
+    /// What they are of, and where samples with a class stand in the pass.
+    fn outcomes(&self) -> Result<(Outcomes, Option<Vec<usize>>), FitError> {
+        if let Some(batches) = &self.classes {
+            let (samples, positions) = batches.finish().map_err(torch("predicted classes"))?;
+            return Ok((Outcomes::Labelled(samples), Some(positions)));
         }
-        if !matches!(self.batches, Batches::Numbers(_)) {
-            self.batches = Batches::Numbers(NumberBatches::default());
+        let numbers = self.numbers.finish().map_err(torch("predicted numbers"))?;
+        if !numbers.is_empty() {
+            return Ok((Outcomes::Numbers(numbers), None));
         }
-        if let Batches::Numbers(batches) = &mut self.batches {
-            batches.push(output, target)?;
-        }
-        Ok(true)
-    }
-
-    fn errors(&mut self, output: &Tensor, input: &Tensor) -> Result<bool, TchError> {
-        if output.numel() != input.numel() {
-            return Ok(false);
-        }
-        if !matches!(self.batches, Batches::Errors(_)) {
-            self.batches = Batches::Errors(ErrorBatches::default());
-        }
-        if let Batches::Errors(batches) = &mut self.batches {
-            batches.push(output, input)?;
-        }
-        Ok(true)
+        let sums = self.errors.finish().map_err(torch("errors of a reconstruction"))?;
+        Ok((if sums.count > 0.0 { Outcomes::Sums(sums) } else { Outcomes::None }, None))
     }
 
     /// All of them together; waits for the device.
     pub(super) fn finish(self) -> Result<Found, FitError> {
-        let (outcomes, positions) = match &self.batches {
-            Batches::None => (Outcomes::None, None),
-            Batches::Classes(batches) => {
-                let (samples, positions) = batches.finish().map_err(torch("predicted classes"))?;
-                (Outcomes::Labelled(samples), Some(positions))
-            }
-            Batches::Numbers(batches) => {
-                (Outcomes::Numbers(batches.finish().map_err(torch("predicted numbers"))?), None)
-            }
-            Batches::Errors(batches) => {
-                (Outcomes::Sums(batches.finish().map_err(torch("errors of a reconstruction"))?), None)
-            }
-        };
+        let (outcomes, positions) = self.outcomes()?;
         let (confusion, calibration) = match &outcomes {
             Outcomes::Labelled(samples) => (samples.confusion(), samples.calibration()),
             _ => (Confusion::default(), Calibration::default()),

@@ -4,7 +4,7 @@ use thaw_metrics::Of;
 use thaw_plugin_api::config::ConfigError as KeyError;
 use thaw_plugin_api::model::Task;
 
-use crate::config::{ConfigError, LossConfig, RunConfig};
+use crate::config::{ConfigError, RunConfig};
 use crate::model::HostModel;
 
 /// The key, in messages.
@@ -15,11 +15,11 @@ const KEY: &str = "trainer.metrics";
 /// # Errors
 /// One is not.
 pub fn check_metrics(config: &RunConfig, model: &HostModel) -> Result<(), ConfigError> {
-    if config.loss.as_ref().is_some_and(LossConfig::is_multi_label)
+    if config.is_multi_label()
         && let Some(metric) = config.trainer.metrics.first()
     {
-        let expected = "none with `kind = \"bce\"` in [loss]: of several labels per sample there are always `acc`, \
-                        `exact_match`, `f1_micro` and `f1_macro`";
+        let expected = "none with `kind = \"bce\"` in [loss]: of several labels per sample there are always \
+                        `acc`, `exact_match`, `f1_micro` and `f1_macro`";
         let error = KeyError::value(KEY, format!("\"{metric}\""), expected.to_owned());
         return Err(ConfigError::Key { path: config.path.clone(), error });
     }

@@ -18,7 +18,8 @@ pub(super) fn val_check_batch(trainer: &TrainerConfig, batches: usize) -> Result
 }
 
 impl Fit {
-    /// Says that validations inside windows of accumulation rank no checkpoint: `best` may be an older one, or none.
+    /// Says that validations inside windows of accumulation rank no checkpoint: `best` may be an older one,
+    /// or none.
     pub(super) fn warn_of_windows(&self) {
         let (trainer, checkpoint) = (&self.state.config.trainer, &self.state.config.checkpoint);
         let progress = self.state.progress();
@@ -29,8 +30,8 @@ impl Fit {
         if is_ranked && trainer.val_check_interval.is_some() && !every.is_multiple_of(window) {
             self.state.warnings.warn(format_args!(
                 "validations after every {every} batches that fall inside a window of \
-                 `trainer.accumulate_grad_batches = {window}` rank no checkpoint; with a multiple of {window} as \
-                 `trainer.val_check_interval` none does"
+                 `trainer.accumulate_grad_batches = {window}` rank no checkpoint; with a multiple of \
+                 {window} as `trainer.val_check_interval` none does"
             ));
         }
     }

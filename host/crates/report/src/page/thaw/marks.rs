@@ -1,5 +1,5 @@
-//! Moments in the thaw chart: something else trains, passes start from what frozen stages gave, a strategy takes
-//! over, the run goes on.
+//! Moments in the thaw chart: something else trains, passes start from what frozen stages gave, a strategy
+//! takes over, the run goes on.
 
 use std::collections::BTreeSet;
 
@@ -33,8 +33,8 @@ pub(super) fn of(run: &Run, columns: &Columns<'_>) -> Vec<Mark> {
     marks
 }
 
-/// Epochs from which on passes start elsewhere. What a resume took back does not count, and what it computed anew
-/// is no other start.
+/// Epochs from which on passes start elsewhere. What a resume took back does not count, and what it computed
+/// anew is no other start.
 fn starts(history: &[HistoryRecord]) -> Vec<Mark> {
     let mut marks: Vec<(&str, Mark)> = Vec::new();
     for record in history {

@@ -119,12 +119,9 @@ impl Fit {
 
     /// Further callbacks begin anew; nothing else about the list may change but its order.
     fn callbacks_fit(&self, change: &Change) -> Fits {
-        let ids = |value: &Value| -> Vec<String> {
-            value.as_array().into_iter().flatten().filter_map(|id| id.as_str().map(str::to_owned)).collect()
-        };
-        let mut left = ids(&change.from);
+        let mut left = texts(&change.from);
         for callback in &self.callbacks {
-            if let Some(same) = left.iter().position(|id| id == callback.id()) {
+            if let Some(same) = left.iter().position(|id| *id == callback.id()) {
                 left.remove(same);
             } else if callback.kind() == Kind::Strategy {
                 return Fits::No(format!(
@@ -210,16 +207,18 @@ impl Fit {
 /// A metric that somebody waits for has to stay: without it the best checkpoint and a stop would be those of
 /// before, for good.
 fn metrics_fit(change: &Change, config: &Value) -> Fits {
-    let names = |value: &Value| -> Vec<String> {
-        value.as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
-    };
-    let (before, now) = (names(&change.from), names(&change.to));
+    let (before, now) = (texts(&change.from), texts(&change.to));
     let gone = before.iter().filter(|name| !now.contains(name)).map(|name| format!("val_{name}"));
     let missed = gone.into_iter().find(|metric| is_monitored(config, metric));
     match missed {
         Some(metric) => Fits::No(format!("`monitor = \"{metric}\"` waits for it")),
         None => Fits::Yes,
     }
+}
+
+/// The texts of a list.
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 /// Whether a `monitor` anywhere in the run config names a metric.

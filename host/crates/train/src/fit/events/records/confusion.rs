@@ -11,8 +11,9 @@ use crate::run_dir::CONFUSION;
 
 impl EventRecords {
     /// A record for every validation of a classification, those of the sanity check left out: `classes`, how
-    /// many there are, `counts` of every pair that there is: class, predicted class, samples; and `calibration`
-    /// by bins of the prediction's probability: samples, how many of them are right, their mean probability.
+    /// many there are, `counts` of every pair that there is: class, predicted class, samples; and
+    /// `calibration` by bins of the prediction's probability: samples, how many of them are right, their mean
+    /// probability.
     ///
     /// # Errors
     /// The file cannot be opened.

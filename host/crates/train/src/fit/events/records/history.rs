@@ -19,7 +19,8 @@ use crate::fit::events::{CacheStart, Ending, Event, EventKind, Observer, Observe
 use crate::run_dir::HISTORY;
 
 /// Writes a record for each start of a run's process (`started`), for what an epoch took (`epoch_ended`), for
-/// where passes start from once frozen stages are computed ahead, checkpoints, warnings, and the end. Unlike other records they are not cut where a checkpoint goes on.
+/// where passes start from once frozen stages are computed ahead, checkpoints, warnings, and the end. Unlike
+/// other records they are not cut where a checkpoint goes on.
 pub struct HistoryRecords {
     file: RecordFile,
     /// Records of a run that may still be refused.
