@@ -255,6 +255,23 @@ fn each_family_of_pictures_agrees_with_and_without() {
 }
 
 #[test]
+fn a_validation_that_starts_deeper_as_layers_thaw_is_not_said_to_start_from_the_samples() {
+    let run = head("vision", "resnet18", "num_classes = 2");
+    tensors(&run, &[3, 32, 32], 12);
+    let layerwise =
+        "callbacks=[{ id = \"layerwise-finetuning\", unfreeze_at_epoch = 1, layers_per_epoch = 1 }]";
+    let set = ["--plugin", "layerwise_finetuning", "--set", layerwise, "--set", "trainer.max_epochs=3"];
+    let finished = run.fit(&set).succeeded();
+    let starts: Vec<Option<u64>> = left_out(&run, "run").into_iter().map(|(_, val)| val).collect();
+    assert!(
+        starts.is_sorted_by(|before, now| before > now) && starts.iter().all(Option::is_some),
+        "{starts:?}"
+    );
+    let shown = format!("{}{}", finished.stdout, finished.error());
+    assert!(!shown.contains("validation starts from the samples"), "{shown}");
+}
+
+#[test]
 fn texts_are_served_where_they_are_padded_alike() {
     let run = Run::new(
         "seed = 1\nplugins = [\"text\"]\n[model]\nid = \"bert-classifier\"\nconfig = \

@@ -183,6 +183,12 @@ fn several_labels_need_a_target_of_as_many_numbers_from_0_to_1() {
     let labels = |loss: &str| run("labels", "classification", loss, &json!(1));
     labels("").fit(&[]).failed(1, &["several labels per sample need `kind = \"bce\"` in [loss]"]);
     let bce = labels("[loss]\nkind = \"bce\"");
+    bce.fit(&[]).succeeded();
+    for asked in [&["--bootstrap", "10"][..], &["--per-sample", "rows.csv"]] {
+        let validate = [&["validate", "--checkpoint", "run"], asked].concat();
+        bce.host(validate).failed(2, &["--per-sample and --bootstrap", "the run's loss is `bce`"]);
+    }
+    std::fs::remove_dir_all(bce.run_dir()).unwrap();
     let values: Vec<f32> = (0..16 * 9).map(|number| if number == 16 * 9 - 1 { 2.0 } else { 0.0 }).collect();
     let found = ["found a target of shape [8, 3]", "num_classes = 3"];
     for (columns, found) in [(3, found), (4, ["targets from 0 to 1", "found 2"])] {

@@ -2,7 +2,7 @@
 //! numbers that are none end the run.
 
 use thaw_plugin_api::tch::Tensor;
-use thaw_tests::{Run, case, fixtures};
+use thaw_tests::{Run, Values, case, fixtures, write_tensors};
 
 /// 32 samples and a model with batch norms over `[N, C]`, so that a batch of one has one value per channel.
 fn run(batch_size: usize, more: &str) -> Run {
@@ -159,4 +159,30 @@ fn a_norm_of_gradients_that_is_no_number_ends_the_run_before_its_step() {
     let more = ["--set", "callbacks.0.tensor=head.bias", "--set", "callbacks.0.gradient=true"];
     let finished = run.fit(&[&["--plugin", "case_strategies"], &more[..]].concat());
     finished.failed(1, &["the norm of the gradients is NaN", "epoch 1, batch 1"]);
+}
+
+#[test]
+fn predictions_and_tests_on_inputs_that_are_no_numbers_say_so() {
+    let run = run(8, TRAIN);
+    run.fit(&[]).succeeded();
+    let predict = ["predict", "--checkpoint", "run", "--output", "predictions.csv", "--input"];
+    let test = ["test", "--checkpoint", "run", "--input"];
+    let mut x = vec![0.5_f32; 4 * 16];
+    for (input, is_number) in [("whole.safetensors", true), ("nan.safetensors", false)] {
+        if !is_number {
+            x[16] = f32::NAN;
+        }
+        let tensors: [(&str, &[usize], Values); 2] =
+            [("x", &[4, 16], Values::F32(&x)), ("y", &[4], Values::I64(&[0, 1, 2, 3]))];
+        write_tensors(&run.folder().join(input), &tensors).unwrap();
+        let predicted = run.host(predict.iter().chain(&[input])).succeeded();
+        let tested = run.host(test.iter().chain(&[input])).succeeded();
+        if is_number {
+            predicted.does_not_say("NaN");
+            tested.does_not_say("NaN");
+        } else {
+            predicted.says("1 of 4 predictions are NaN");
+            tested.says("`test_loss` is NaN");
+        }
+    }
 }

@@ -34,6 +34,7 @@ pub(crate) fn open_list(
         None => path.parent().map(Path::to_path_buf).unwrap_or_default(),
     };
     let (mut files, mut lines, mut texts) = (PictureFiles::below(&root), Vec::new(), Vec::new());
+    let mut left_out = Vec::new();
     for (row, &line) in table.lines.iter().enumerate() {
         let file = root.join(table.cell(0, row));
         let metadata = std::fs::metadata(&file);
@@ -46,6 +47,7 @@ pub(crate) fn open_list(
                     expected: "a picture (or set on_error = \"skip\" in [data])".to_string(),
                 });
             }
+            left_out.push(file.display().to_string());
             let (list, file) = (thaw_terminal::escape::path(path), thaw_terminal::escape::path(&file));
             tracing::warn!("left out: {list}, line {line}: {file} {found}");
             continue;
@@ -69,7 +71,7 @@ pub(crate) fn open_list(
     } else {
         Targets::None
     };
-    Ok(Arc::new(PictureDataset::new(Box::new(files), targets, images, defaults)))
+    Ok(Arc::new(PictureDataset::new(Box::new(files), targets, images, defaults).without(left_out)))
 }
 
 fn missing(metadata: &std::io::Result<Metadata>) -> Option<&'static str> {

@@ -46,6 +46,8 @@ pub(crate) struct PictureDataset {
     max_pixels: u64,
     cache: Cache,
     skipped: Mutex<BTreeSet<usize>>,
+    /// Paths of those that were left out when the data was opened, and have no number.
+    left_out: Vec<String>,
 }
 
 impl PictureDataset {
@@ -64,7 +66,13 @@ impl PictureDataset {
             on_error: config.on_error,
             max_pixels: config.max_pixels,
             skipped: Mutex::default(),
+            left_out: Vec::new(),
         }
+    }
+
+    /// The same, that tells of these paths among its skipped ones.
+    pub(crate) fn without(self, left_out: Vec<String>) -> PictureDataset {
+        PictureDataset { left_out, ..self }
     }
 
     /// The input pixels of a picture, from the cache where they or the decoded picture are in it.
@@ -155,6 +163,7 @@ impl Dataset for PictureDataset {
     }
     fn skipped(&self) -> Vec<String> {
         let skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
-        skipped.iter().map(|&index| self.id(index)).collect()
+        let read = skipped.iter().map(|&index| self.id(index));
+        self.left_out.iter().cloned().chain(read).collect()
     }
 }

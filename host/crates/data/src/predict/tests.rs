@@ -73,6 +73,13 @@ fn unreadable_pictures_can_be_skipped_and_are_told() {
     let data = open(&format!("{PICTURES}on_error = \"skip\""), dir.path()).expect("opens");
     assert_eq!(batches(&data)[0].indices, [0]);
     assert_eq!(data.skipped(), [bad.display().to_string()]);
+    // One that is not there at all counts as well.
+    std::fs::write(dir.path().join("l.csv"), "path\na.png\ngone.png\nb.png\n").expect("written");
+    let data = open(&format!("{PICTURES}on_error = \"skip\""), &dir.path().join("l.csv")).expect("opens");
+    assert_eq!(batches(&data)[0].indices, [0]);
+    let gone = dir.path().join("gone.png");
+    assert_eq!(data.skipped(), [gone.display().to_string(), bad.display().to_string()]);
+    std::fs::remove_file(dir.path().join("l.csv")).expect("removed");
     // Where nothing else is there, nothing can be predicted.
     std::fs::remove_file(dir.path().join("a.png")).expect("removed");
     let data = open(&format!("{PICTURES}on_error = \"skip\""), dir.path()).expect("opens");

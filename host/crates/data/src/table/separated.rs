@@ -75,8 +75,8 @@ struct Records<'t> {
     lines: Lines<'t>,
 }
 
-/// Numbers of lines, whichever way they end. The reader's own are too low where `\r\n` ends them, and behind blank
-/// ones.
+/// Numbers of lines, whichever way they end. The reader's own are too low where `\r\n` ends them, and behind
+/// blank ones.
 struct Lines<'t> {
     text: &'t [u8],
     /// Counted up to here.
@@ -86,8 +86,8 @@ struct Lines<'t> {
 }
 
 impl Lines<'_> {
-    /// The line of the record that the reader found from `from` on, which is not before the one that was asked for
-    /// last. It may find half of a line's end and blank lines first.
+    /// The line of the record that the reader found from `from` on, which is not before the one that was asked
+    /// for last. It may find half of a line's end and blank lines first.
     fn of_record(&mut self, from: usize) -> u64 {
         let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
         let rest = self.text.get(from..).unwrap_or_default();
