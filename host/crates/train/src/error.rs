@@ -97,7 +97,9 @@ impl Error {
             Self::Data(DataError::Sample { .. } | DataError::Samples { .. }) => 3,
             Self::Data(DataError::NoSplit { .. }) => 2,
             Self::Model(ModelError::Plugin(_)) => 3,
-            Self::Model(ModelError::OwnLoss { .. }) => 2,
+            Self::Model(
+                ModelError::OwnLoss { .. } | ModelError::OwnStep { .. } | ModelError::Stages { .. },
+            ) => 2,
             Self::Fit(FitError::Plugin(_)) => 3,
             Self::Fit(FitError::Config(_) | FitError::Resume(_) | FitError::LeftoverBatch { .. }) => 2,
             Self::Fit(FitError::LeftoverValidation { .. }) => 2,

@@ -26,7 +26,6 @@ mod monitors;
 mod plugin_data;
 mod prefix;
 mod profile;
-mod random;
 mod readings;
 mod resume;
 mod same_data;

@@ -24,6 +24,7 @@ pub mod inference;
 pub mod model;
 pub mod parts;
 pub mod plan;
+mod random;
 pub mod run_dir;
 pub mod swap;
 pub mod trainer;

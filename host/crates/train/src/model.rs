@@ -2,6 +2,7 @@
 
 mod labels;
 mod loss;
+mod recompute;
 mod sample_losses;
 mod state;
 mod task;
@@ -22,6 +23,7 @@ use thaw_plugin_api::module_tree::ModuleTree;
 pub use labels::LabelCounts;
 use loss::ClassLoss;
 pub use loss::Loss;
+pub use recompute::Tape;
 pub use weights::load_weights;
 
 use crate::config::LossConfig;
@@ -72,6 +74,26 @@ pub enum ModelError {
         /// The method.
         step: &'static str,
     },
+    /// Stages that are to be computed again, of a model that the host does not run stage by stage.
+    #[error(
+        "model `{model}` computes its loss in a `training_step` of its own, which has no stages: take \
+         `activation_checkpointing` out of [trainer]"
+    )]
+    OwnStep {
+        /// The model's id.
+        model: String,
+    },
+    /// Stages are chosen that the model does not have.
+    #[error("`activation_checkpointing` in [trainer], of model `{model}`: {reason}")]
+    Stages {
+        /// The model's id.
+        model: String,
+        /// What it has.
+        reason: String,
+    },
+    /// The generators of random numbers cannot be read or set.
+    #[error(transparent)]
+    Random(#[from] thaw_torch::TorchError),
     /// Data and model do not go together.
     #[error("model `{model}`: {reason}")]
     Data {
@@ -102,6 +124,8 @@ pub struct StepResult {
     pub outputs: Tensors,
     /// Metrics besides the loss. The tasks' stay on the device until they are read.
     pub metrics: Vec<Metric>,
+    /// What [`HostModel::backward`] needs where activations are computed again.
+    pub tape: Option<Tape>,
 }
 
 /// A model of a plugin.
@@ -129,6 +153,10 @@ pub struct HostModel {
     loss: Loss,
     /// What the run config says of the loss, for checkpoints.
     given_loss: Option<GivenLoss>,
+    /// Which stages are computed again in the backward pass.
+    recomputed: Vec<bool>,
+    /// How often freeze state and modes changed.
+    changes: u64,
 }
 
 /// A loss that the run config asks for.
@@ -194,6 +222,8 @@ impl HostModel {
             classes: None,
             loss: Loss::default(),
             given_loss: None,
+            recomputed: Vec::new(),
+            changes: 0,
         };
         model.push_modes();
         Ok(model)
@@ -286,20 +316,32 @@ impl HostModel {
     pub fn step_from(&mut self, start: usize, batch: &Batch) -> Result<StepResult, ModelError> {
         let own = if start == 0 { self.own_step(batch)? } else { None };
         if let Some(output) = own {
-            return match self.given_loss {
-                Some(_) => Err(ModelError::OwnLoss { model: self.id.clone(), step: self.step_name() }),
-                None => Ok(output),
-            };
+            return self.only_its_own(output);
         }
         let inputs = shared(&batch.inputs);
-        let outputs = if start > 0 {
-            self.run_stages(start, self.stages().len(), inputs)?
+        let (outputs, tape) = if self.is_recomputing() {
+            let (outputs, tape) = self.forward_in_parts(start, inputs)?;
+            (outputs, Some(tape))
+        } else if start > 0 {
+            (self.run_stages(start, self.stages().len(), inputs)?, None)
         } else {
-            self.forward(inputs)?
+            (self.forward(inputs)?, None)
         };
         self.check_classes(&outputs)?;
-        task::step(self.task(), &self.loss, batch, outputs)
-            .map_err(|reason| ModelError::Data { model: self.id.clone(), reason })
+        let step = task::step(self.task(), &self.loss, batch, outputs)
+            .map_err(|reason| ModelError::Data { model: self.id.clone(), reason })?;
+        Ok(StepResult { tape, ..step })
+    }
+
+    /// What a step of the model's own gave, where the run config asks nothing that it does not know.
+    fn only_its_own(&self, output: StepResult) -> Result<StepResult, ModelError> {
+        if self.given_loss.is_some() {
+            return Err(ModelError::OwnLoss { model: self.id.clone(), step: self.step_name() });
+        }
+        if self.is_recomputing() {
+            return Err(ModelError::OwnStep { model: self.id.clone() });
+        }
+        Ok(output)
     }
 
     /// Whether the model has a step of its own for batches such as this one, in the present phase.
@@ -413,7 +455,7 @@ impl HostModel {
             .into_iter()
             .map(|(name, value)| (name.into(), Reading::Known(number_from_json(&value).unwrap_or(f64::NAN))))
             .collect();
-        Ok(Some(StepResult { loss: step.loss.into(), outputs: step.outputs.into(), metrics }))
+        Ok(Some(StepResult { loss: step.loss.into(), outputs: step.outputs.into(), metrics, tape: None }))
     }
 
     fn failure(&self, hook: &str, error: thaw_plugin_api::Error) -> Failure {

@@ -4,7 +4,7 @@ use thaw_plugin_api::config::{Config, ConfigError};
 use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::monitor::Mode;
 
-use super::{BatchLimit, DevRun, MaxTime};
+use super::{ActivationCheckpointing, BatchLimit, DevRun, MaxTime};
 use thaw_metrics::Metric;
 use thaw_torch::MatmulPrecision;
 
@@ -96,6 +96,10 @@ pub struct TrainerConfig {
     /// Threads of libtorch on the CPU. Default: libtorch's own choice.
     #[config(range = 1..)]
     pub threads: Option<usize>,
+    /// Stages of the model whose activations are not kept for the backward pass but computed again in it:
+    /// less memory for one more forward pass of these; `true` for all.
+    #[config(default = ActivationCheckpointing::default())]
+    pub activation_checkpointing: ActivationCheckpointing,
     /// Whether what frozen stages of the model give for a sample is computed once, and epochs start from it.
     #[config(default = FrozenCache::Auto)]
     pub frozen_cache: FrozenCache,

@@ -206,6 +206,7 @@ fn model_and_data(
     let labels = kept.map_or(Labels::Of(&data), |kept| Labels::Weighted(Some(kept)));
     set_loss(config, &mut model, data.class_names(), labels)?;
     check_metrics(config, &model)?;
+    model.set_recomputed(&config.trainer.activation_checkpointing)?;
     Ok((model, data))
 }
 

@@ -1,10 +1,10 @@
 //! A run's whole state in memory, to be put back exactly.
 
 use super::RunState;
-use super::random::RandomStates;
 use super::state::{HeldTrained, Measured, Position, Requests, Watched};
 use crate::Error;
 use crate::checkpoint::SavedPrefix;
+use crate::random::RandomStates;
 
 /// What training and hooks change of a run. What lies on disk is not put back.
 pub(super) struct Held {

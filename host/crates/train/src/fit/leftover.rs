@@ -9,7 +9,6 @@ use tch::Tensor;
 use thaw_plugin_api::model::Batch;
 use thaw_plugin_api::module_tree::{Module, ModuleTree};
 
-use super::random::RandomStates;
 use super::step::to_device;
 use super::{Fit, FitError, RunState};
 use crate::Error;
@@ -17,6 +16,7 @@ use crate::error::torch;
 use crate::model::Phase;
 use crate::parts::run_length;
 use crate::plan::plan;
+use crate::random::RandomStates;
 use thaw_data::Split;
 use thaw_torch::Autocast;
 

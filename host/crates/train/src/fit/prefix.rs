@@ -152,7 +152,7 @@ impl Fit {
         self.state.trained.model.check_labels(batch.targets.as_ref())?;
         let loaded = to_device(batch, self.state.trained.model.device());
         let (batch, _) = loaded.map_err(|error| self.state.explain_memory(error, samples))?;
-        Ok(Loaded { batch, samples, loss: None, rates: None, start, indices })
+        Ok(Loaded { batch, samples, loss: None, tape: None, rates: None, start, indices })
     }
 
     /// The samples of a batch whose features count no more; none where they do.

@@ -13,10 +13,10 @@ pub(super) use check::Resumed;
 pub(super) use position::EpochPosition;
 
 use super::events::EventKind;
-use super::random::RandomStates;
 use super::{Fit, FitError, RunState};
 use crate::Error;
 use crate::checkpoint::{BEST, Checkpoint, CheckpointError, LAST, STATE, SavedCallback, SavedState};
+use crate::random::RandomStates;
 use thaw_data::Split;
 use thaw_optim::scheduler::RunLength;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::RunState;
-use super::random::RandomStates;
 use crate::Error;
 use crate::checkpoint::{SavedCallback, SavedGiven, SavedModel, SavedObserved, SavedState, Snapshot};
+use crate::random::RandomStates;
 
 impl RunState {
     /// A checkpoint of the present state, with that of strategies, callbacks and observers.

@@ -11,7 +11,7 @@ use super::{Fit, FitError, LossScaler};
 use crate::Error;
 use crate::config::{ClipAlgorithm, Weighting};
 use crate::error::torch;
-use crate::model::StepResult;
+use crate::model::{StepResult, Tape};
 use thaw_data::Split;
 use thaw_optim::optimizer::Clip;
 use thaw_torch::reading::Reading;
@@ -31,6 +31,8 @@ pub struct Loaded {
     pub(super) samples: usize,
     /// Its loss, between forward and backward.
     pub(super) loss: Option<Tensor>,
+    /// What its backward pass needs besides the loss, then, too.
+    pub(super) tape: Option<Tape>,
     /// The rates that its step uses, where the batch is logged.
     pub(super) rates: Option<Vec<(String, f64)>>,
     /// The model's stages that its inputs have passed already.
@@ -68,8 +70,9 @@ impl Fit {
         if let Some(batch) = self.read_anew(Split::Train, loaded)? {
             (loaded.batch, loaded.start) = (batch, 0);
         }
-        let output = self.model_step(loaded.start, &loaded.batch)?;
+        let mut output = self.model_step(loaded.start, &loaded.batch)?;
         loaded.loss = Some(output.loss.shallow_clone());
+        loaded.tape = output.tape.take();
         self.record(output, loaded.samples)
     }
 
@@ -128,7 +131,8 @@ impl Fit {
         let Some(loss) = loaded.loss.take() else { return Ok(()) };
         let samples = loaded.samples;
         self.state.position.window_samples += samples;
-        let trainer = &self.state.config.trainer;
+        let state = &mut self.state;
+        let trainer = &state.config.trainer;
         let factor = match trainer.weighting {
             Weighting::Batches => 1.0 / trainer.accumulate_grad_batches as f64,
             // Divided by the window's samples before the step.
@@ -136,13 +140,15 @@ impl Fit {
         };
         let scaled = || {
             let loss = if factor == 1.0 { loss.shallow_clone() } else { loss.f_mul_scalar(factor)? };
-            self.state
+            state
                 .trained
                 .scaler
                 .as_ref()
                 .map_or_else(|| Ok(loss.shallow_clone()), |scaler| scaler.scale(&loss))
         };
-        Ok(scaled().and_then(|loss| loss.f_backward()).map_err(torch("backward"))?)
+        let loss = scaled().map_err(torch("backward"))?;
+        let precision = trainer.precision;
+        Ok(state.trained.model.backward(&loss, loaded.tape.take(), precision)?)
     }
 
     /// Clips the gradients and steps.

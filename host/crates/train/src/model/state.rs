@@ -79,6 +79,7 @@ impl HostModel {
         self.tell_fixed(held);
         self.tree = tree;
         self.tree.mark_unchanged();
+        self.changes += 1;
         self.push_requires_grad()?;
         self.push_modes();
         Ok(())

@@ -23,7 +23,7 @@ pub fn step(task: Task, loss: &Loss, batch: &Batch, outputs: Tensors) -> Result<
         Task::Regression => regression(loss.numbers, output, target)?,
         Task::Reconstruction => (loss_of_numbers(loss.numbers, output, target)?, Vec::new()),
     };
-    Ok(StepResult { loss, outputs, metrics })
+    Ok(StepResult { loss, outputs, metrics, tape: None })
 }
 
 pub(super) fn torch(error: tch::TchError) -> String {

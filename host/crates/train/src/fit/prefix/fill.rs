@@ -12,8 +12,8 @@ use crate::Error;
 use crate::config::Audit;
 use crate::fit::Fit;
 use crate::fit::events::{CacheStart, EventKind};
-use crate::fit::random::RandomStates;
 use crate::fit::step::to_device;
+use crate::random::RandomStates;
 use thaw_data::{DataError, FeatureRoom, Features, FeaturesBuilder, Split};
 use thaw_torch::Autocast;
 

@@ -226,6 +226,7 @@ pub const ROWS: &[Row] = &[
             "trainer.matmul_precision",
             "trainer.cudnn_benchmark",
             "trainer.threads",
+            "trainer.activation_checkpointing",
             "trainer.cache_mib",
             "trainer.cache_disk_gib",
         ],

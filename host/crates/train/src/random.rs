@@ -10,19 +10,19 @@ const CPU: &str = "random_state/cpu";
 const CUDA: &str = "random_state/cuda";
 
 /// Whether a tensor of a checkpoint is the state of a generator, and none of the optimizer's.
-pub(super) fn is_random_state(name: &str) -> bool {
+pub(crate) fn is_random_state(name: &str) -> bool {
     [CPU, CUDA].contains(&name)
 }
 
 /// States of the CPU's generator and, on a GPU, of the device's.
-pub(super) struct RandomStates(Vec<(Device, Tensor)>);
+pub(crate) struct RandomStates(Vec<(Device, Tensor)>);
 
 impl RandomStates {
     /// The present states of what a run on `device` draws from.
     ///
     /// # Errors
     /// libtorch refuses.
-    pub(super) fn of(device: Device) -> Result<Self, TorchError> {
+    pub(crate) fn of(device: Device) -> Result<Self, TorchError> {
         let of_device = device.is_cuda().then_some(device);
         let devices = std::iter::once(Device::Cpu).chain(of_device);
         let states = devices.map(|device| Ok((device, random::get_state(device)?)));
@@ -30,7 +30,7 @@ impl RandomStates {
     }
 
     /// Those of a checkpoint's tensors that a run on `device` draws from.
-    pub(super) fn of_checkpoint(tensors: &[(String, Tensor)], device: Device) -> Self {
+    pub(crate) fn of_checkpoint(tensors: &[(String, Tensor)], device: Device) -> Self {
         let of_device = |name: &str| match name {
             CPU => Some(Device::Cpu),
             CUDA if device.is_cuda() => Some(device),
@@ -45,7 +45,7 @@ impl RandomStates {
     ///
     /// # Errors
     /// libtorch refuses.
-    pub(super) fn are_present(&self) -> Result<bool, TorchError> {
+    pub(crate) fn are_present(&self) -> Result<bool, TorchError> {
         for (device, state) in &self.0 {
             if !random::get_state(*device)?.f_equal(state)? {
                 return Ok(false);
@@ -55,7 +55,7 @@ impl RandomStates {
     }
 
     /// By their names in a checkpoint.
-    pub(super) fn into_named(self) -> impl Iterator<Item = (String, Tensor)> {
+    pub(crate) fn into_named(self) -> impl Iterator<Item = (String, Tensor)> {
         self.0
             .into_iter()
             .map(|(device, state)| (if device.is_cuda() { CUDA } else { CPU }.to_owned(), state))
@@ -65,7 +65,7 @@ impl RandomStates {
     ///
     /// # Errors
     /// A state that is none of its generator's.
-    pub(super) fn put_back(&self) -> Result<(), TorchError> {
+    pub(crate) fn put_back(&self) -> Result<(), TorchError> {
         self.0.iter().try_for_each(|(device, state)| random::set_state(*device, state))
     }
 }
