@@ -4,6 +4,7 @@ mod classes;
 mod completions;
 mod evaluation;
 mod export;
+mod find_batch_size;
 mod find_lr;
 mod fit;
 mod log;

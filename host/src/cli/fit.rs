@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::find_batch_size::FindBatchSizeArgs;
 use super::run_plugins::{self, Needs};
 use super::start::StartArgs;
 use super::{Options, find_lr, session, tell};
@@ -28,6 +29,8 @@ pub struct FitArgs {
     /// Runs a range test first, and trains with the optimizer.lr that it suggests.
     #[arg(long, conflicts_with = "resume")]
     find_lr: bool,
+    #[command(flatten)]
+    find_batch_size: FindBatchSizeArgs,
     /// Prints the run config with its overrides and the defaults of [trainer] and [checkpoint], and ends.
     #[arg(long, alias = "print_config")]
     print_config: bool,
@@ -47,6 +50,7 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     let device = session::device(&config.trainer.device)?;
     let plugins = run_plugins::load(options, &config, resume.as_ref(), Needs::Everything)?;
     let stop = session::watch_interrupts();
+    config = args.find_batch_size.apply(config, &plugins, device, &stop)?;
     if args.find_lr {
         config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet, &stop)?;
     }

@@ -3,6 +3,7 @@
 mod fit;
 mod records;
 mod resume;
+mod trial;
 
 use std::path::PathBuf;
 
@@ -11,9 +12,11 @@ pub(crate) use fit::{tensor_sets, torch};
 pub use records::RecordsError;
 pub(crate) use resume::shown;
 pub use resume::{Change, Refused, ResumeError};
+pub use trial::{Trial, TrialError};
 
 use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
+use crate::find_batch_size::FindBatchSizeError;
 use crate::find_lr::FindLrError;
 use crate::model::ModelError;
 use crate::run_dir::RunDirError;
@@ -47,6 +50,12 @@ pub enum Error {
     /// A range test of learning rates.
     #[error(transparent)]
     FindLr(#[from] FindLrError),
+    /// A search for the largest batch.
+    #[error(transparent)]
+    FindBatchSize(#[from] FindBatchSizeError),
+    /// An epoch in whose state nothing can be tried.
+    #[error(transparent)]
+    Trial(#[from] TrialError),
     /// A checkpoint that cannot be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -105,6 +114,8 @@ impl Error {
             Self::Fit(FitError::LeftoverValidation { .. }) => 2,
             Self::Torch(TorchError::Device { .. }) => 2,
             Self::FindLr(error) => error.exit_code(),
+            Self::FindBatchSize(error) => error.exit_code(),
+            Self::Trial(_) => 2,
             Self::Swap(error) => error.exit_code(),
             Self::Interrupted => 130,
             _ => 1,

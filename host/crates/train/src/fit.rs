@@ -10,6 +10,7 @@ mod classes;
 mod epoch;
 mod evaluate;
 pub mod events;
+mod find_batch_size;
 mod find_lr;
 mod gathered;
 mod held;
@@ -39,6 +40,7 @@ mod stop;
 mod swap;
 mod tell;
 mod training;
+mod trial;
 mod val_check;
 
 pub use build::{FitOptions, batch_limits, input_defaults, open_data};

@@ -18,6 +18,7 @@ pub mod audit;
 pub mod checkpoint;
 pub mod config;
 pub mod error;
+pub mod find_batch_size;
 pub mod find_lr;
 pub mod fit;
 pub mod inference;

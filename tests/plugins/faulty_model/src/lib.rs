@@ -1,7 +1,7 @@
 //! A perceptron that panics, returns an error or ends the program where its configuration says.
 
 use thaw_plugin_api::prelude::*;
-use thaw_plugin_api::tch::{Reduction, Tensor};
+use thaw_plugin_api::tch::{Device, Kind, Reduction, Tensor};
 
 /// How to fail.
 #[derive(Config, Clone, Copy)]
@@ -37,6 +37,9 @@ struct FaultyConfig {
     /// number.
     #[config(default = false)]
     own_step: bool,
+    /// Samples that there is memory for; half of them where the backbone trains.
+    #[config(range = 1..)]
+    memory: Option<i64>,
 }
 
 struct FaultyModel {
@@ -65,6 +68,15 @@ impl FaultyConfig {
 }
 
 impl FaultyModel {
+    /// Asks libtorch for more than any machine has, where a batch is too large.
+    fn take_memory(&self, samples: i64) -> Result<()> {
+        let needed = if self.backbone.weight().requires_grad() { 2 * samples } else { samples };
+        if self.config.memory.is_some_and(|memory| needed > memory) {
+            let _ = Tensor::f_zeros([1 << 52], (Kind::Float, Device::Cpu))?;
+        }
+        Ok(())
+    }
+
     fn own_step(&self, batch: &Batch) -> Result<Option<StepOutput>> {
         let (true, Some(target)) = (self.config.own_step, &batch.target) else { return Ok(None) };
         let outputs = self.forward(Tensors::one("x", batch.inputs.first()?.shallow_clone()))?;
@@ -106,6 +118,7 @@ impl Model for FaultyModel {
 
     fn run_stage(&self, stage: &str, inputs: Tensors) -> Result<Tensors> {
         self.config.fail_in("run_stage")?;
+        self.take_memory(inputs.first()?.size()[0])?;
         inputs.map_first(|x| match stage {
             "backbone" => Ok(nn::Module::forward(&self.backbone, x)?.f_relu()?),
             _ => nn::Module::forward(&self.head, x),

@@ -1,24 +1,18 @@
 //! The learning-rate range test on a run, which is afterwards as it was.
 
-mod advance;
-
-use serde_json::Value;
-use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::drive::{self, Step, Validating, Window};
 
 use super::step::Fed;
 use super::{Fit, FitError};
 use crate::Error;
+use crate::error::Trial;
 use crate::find_lr::{Curve, FindLr, FindLrError, FoundLr, Group};
 use thaw_data::{Batch, Loader, Split};
-use thaw_plugins::Instance;
 
 impl Fit {
-    /// Runs a range test from where the run stands, between two epochs. Weights, optimizer, random numbers,
-    /// freeze state, schedulers and callbacks are afterwards as before, also after a failure: nothing of the
-    /// run's own strategies and callbacks is called but `state`. What trains in a later epoch, twins of the
-    /// strategies say, as in a plan: no batch comes between, and what waits for a metric goes on waiting.
-    /// Schedulers do not act within the test. `on_step` is told how many steps of how many are done.
+    /// Runs a range test from where the run stands, between two epochs, in the state of an epoch to come
+    /// (`try_in`). Schedulers do not act within the test. `on_step` is told how many steps of how many are
+    /// done.
     ///
     /// # Errors
     /// Settings that make no sense, an epoch that is not to come, a strategy or a model that fails.
@@ -28,43 +22,16 @@ impl Fit {
         on_step: &mut dyn FnMut(usize, usize),
     ) -> Result<FoundLr, Error> {
         settings.check()?;
-        let (next, end, batch) = (
-            self.state.progress().epoch,
-            self.state.config.trainer.max_epochs,
-            self.state.progress().batch_index,
-        );
-        let epoch = settings.epoch.unwrap_or(next);
-        if batch != 0 {
-            return Err(FindLrError::InsideEpoch { batch }.into());
-        }
-        if !(next..end).contains(&epoch) {
-            return Err(FindLrError::Epoch { epoch, next, end }.into());
-        }
-        let held = self.state.hold()?;
-        let detect_anomaly = std::mem::replace(&mut self.state.config.trainer.detect_anomaly, false);
-        let mut callbacks = std::mem::take(&mut self.callbacks);
-        let found =
-            self.twins(&mut callbacks).and_then(|twins| self.measure(settings, epoch, twins, on_step));
-        self.callbacks = callbacks;
-        self.state.config.trainer.detect_anomaly = detect_anomaly;
-        self.state.put_back(&held)?;
-        found
-    }
-
-    /// Strategies as the run's are, for others to act in their place, with the state of those.
-    fn twins(&mut self, callbacks: &mut [Instance]) -> Result<Vec<(Instance, Value)>, Error> {
-        let strategies = callbacks.iter_mut().filter(|callback| callback.kind() == Kind::Strategy);
-        strategies.map(|strategy| Ok((self.plugins.twin(strategy)?, strategy.state()?))).collect()
+        let epoch = settings.epoch.unwrap_or(self.state.progress().epoch);
+        self.try_in(Trial::RangeTest, epoch, |fit| fit.measure(settings, epoch, on_step))
     }
 
     fn measure(
         &mut self,
         settings: &FindLr,
         epoch: usize,
-        twins: Vec<(Instance, Value)>,
         on_step: &mut dyn FnMut(usize, usize),
     ) -> Result<FoundLr, Error> {
-        self.advance_to(epoch, twins)?;
         let groups = self.state.optimizer()?.groups().iter();
         let groups: Vec<Group> = groups
             .map(|group| Group { name: group.name.clone(), lr: group.lr, initial_lr: group.initial_lr })

@@ -1,4 +1,4 @@
-//! The way to the epoch of a range test, as a plan goes it.
+//! The way to the epoch of a trial, as a plan goes it.
 
 use std::fmt::Display;
 
@@ -11,17 +11,22 @@ use thaw_plugin_api::drive::{
 
 use crate::Error;
 use crate::audit;
-use crate::find_lr::FindLrError;
+use crate::error::{Trial, TrialError};
 use crate::fit::Fit;
 use thaw_plugins::Instance;
 
 impl Fit {
     /// Brings freeze state, groups and rates to where an epoch starts, without training: as `host plan` does.
     /// Twins of the strategies say what trains.
-    pub(super) fn advance_to(&mut self, epoch: usize, twins: Vec<(Instance, Value)>) -> Result<(), Error> {
+    pub(super) fn advance_to(
+        &mut self,
+        trial: Trial,
+        epoch: usize,
+        twins: Vec<(Instance, Value)>,
+    ) -> Result<(), Error> {
         let stage = std::mem::replace(&mut self.state.position.progress.stage, Stage::Plan);
         let (twins, states): (Vec<Instance>, Vec<Value>) = twins.into_iter().unzip();
-        let mut way = Advance { fit: self, twins, epoch };
+        let mut way = Advance { fit: self, twins, trial, epoch };
         drive::setup(&mut way, Some(&states))?;
         drive::start(&mut way)?;
         while way.progress().epoch < epoch {
@@ -41,6 +46,7 @@ impl Fit {
 struct Advance<'f> {
     fit: &'f mut Fit,
     twins: Vec<Instance>,
+    trial: Trial,
     epoch: usize,
 }
 
@@ -116,8 +122,8 @@ impl Training for Advance<'_> {
         self.fit.adopt_groups()?;
         match self.fit.state.requests.stop.take() {
             Some(reason) => {
-                let (epoch, at) = (self.epoch, self.progress().epoch);
-                Err(FindLrError::Stops { epoch, at, reason }.into())
+                let (trial, epoch, at) = (self.trial, self.epoch, self.progress().epoch);
+                Err(TrialError::Stops { trial, epoch, at, reason }.into())
             }
             None => Ok(()),
         }
