@@ -82,7 +82,9 @@ fn autoencoder(id: &str, config: &Value, keys: &[&str]) -> Target {
 fn text_model(config: &Value, layout: &str) -> Result<Target, String> {
     let family = config["model_type"].as_str().unwrap_or_default();
     let id = match family {
-        "bert" | "distilbert" | "roberta" => format!("{family}-classifier"),
+        "bert" | "distilbert" | "roberta" | "electra" | "albert" | "mpnet" | "deberta-v2" => {
+            format!("{family}-classifier")
+        }
         other => return Err(format!("no model is known for the encoder `{other}`")),
     };
     let mut own = sizes(config);

@@ -3,16 +3,22 @@
 mod forward;
 mod head;
 mod pretrained;
+pub(crate) mod usual;
 
 use head::Head;
 use thaw_plugin_api::model::InputDefaults;
 use thaw_plugin_api::nn;
 use thaw_plugin_api::prelude::*;
 
-use crate::config::{BertSizes, ClassifierConfig, DistilBertSizes, HubConfig, Layout, Pooling, SizeError};
-use crate::encoder::{Encoder, EncoderConfig, EncoderKind, HiddenActivation};
+use usual::{ALBERT, ALBERT_XXLARGE, BERT, DEBERTA, DISTIL_BERT, ELECTRA, MINILM, MPNET, ROBERTA};
 
-/// An encoder with a pooling and a head: what all four models are.
+use crate::config::{
+    AlbertSizes, BertSizes, ClassifierConfig, DebertaSizes, DistilBertSizes, ElectraSizes, HubConfig, Layout,
+    MpnetSizes, Pooling, SizeError,
+};
+use crate::encoder::{Encoder, EncoderConfig, EncoderKind};
+
+/// An encoder with a pooling and a head: what all models here are.
 pub struct TextClassifier {
     encoder: Encoder,
     /// Path of the encoder.
@@ -50,51 +56,62 @@ pub struct DistilBertConfig {
     pub sizes: DistilBertSizes,
 }
 
+/// Configuration of `electra-classifier`.
+#[derive(Config, Clone, Debug)]
+pub struct ElectraConfig {
+    /// Keys of all models.
+    #[config(flatten)]
+    pub classifier: ClassifierConfig,
+    /// Sizes and rates.
+    #[config(flatten)]
+    pub sizes: ElectraSizes,
+}
+
+/// Configuration of `albert-classifier`.
+#[derive(Config, Clone, Debug)]
+pub struct AlbertConfig {
+    /// Keys of all models.
+    #[config(flatten)]
+    pub classifier: ClassifierConfig,
+    /// Sizes and rates.
+    #[config(flatten)]
+    pub sizes: AlbertSizes,
+}
+
+/// Configuration of `mpnet-classifier`.
+#[derive(Config, Clone, Debug)]
+pub struct MpnetConfig {
+    /// Keys of all models.
+    #[config(flatten)]
+    pub classifier: ClassifierConfig,
+    /// Sizes and rates.
+    #[config(flatten)]
+    pub sizes: MpnetSizes,
+}
+
+/// Configuration of `deberta-v2-classifier`.
+#[derive(Config, Clone, Debug)]
+pub struct DebertaConfig {
+    /// Keys of all models.
+    #[config(flatten)]
+    pub classifier: ClassifierConfig,
+    /// Sizes and rates.
+    #[config(flatten)]
+    pub sizes: DebertaSizes,
+}
+
 /// What `model_type` of a `config.json` goes with which model.
-const IDS: [(&str, &str); 5] = [
+const IDS: [(&str, &str); 9] = [
     ("bert", "bert-classifier"),
     ("distilbert", "distilbert-classifier"),
     ("roberta", "roberta-classifier"),
     ("xlm-roberta", "roberta-classifier"),
     ("camembert", "roberta-classifier"),
+    ("electra", "electra-classifier"),
+    ("albert", "albert-classifier"),
+    ("mpnet", "mpnet-classifier"),
+    ("deberta-v2", "deberta-v2-classifier"),
 ];
-
-/// bert-base-uncased.
-const BERT: EncoderConfig = EncoderConfig {
-    kind: EncoderKind::Bert,
-    vocab_size: 30522,
-    hidden_size: 768,
-    layers: 12,
-    heads: 12,
-    intermediate_size: 3072,
-    activation: HiddenActivation::GELU,
-    max_positions: 512,
-    token_types: 2,
-    layer_norm_eps: 1e-12,
-    pad_token_id: 0,
-    hidden_dropout: 0.1,
-    attention_dropout: 0.1,
-    initializer_range: 0.02,
-    pooler: false,
-};
-
-/// all-MiniLM-L6-v2.
-const MINILM: EncoderConfig = EncoderConfig { hidden_size: 384, layers: 6, intermediate_size: 1536, ..BERT };
-
-/// roberta-base.
-const ROBERTA: EncoderConfig = EncoderConfig {
-    kind: EncoderKind::Roberta,
-    vocab_size: 50265,
-    max_positions: 514,
-    token_types: 1,
-    layer_norm_eps: 1e-5,
-    pad_token_id: 1,
-    ..BERT
-};
-
-/// distilbert-base-uncased.
-const DISTIL_BERT: EncoderConfig =
-    EncoderConfig { kind: EncoderKind::DistilBert, layers: 6, token_types: 0, ..BERT };
 
 impl TextClassifier {
     fn new(
@@ -167,6 +184,42 @@ impl TextClassifier {
         })
     }
 
+    fn of_electra(root: &nn::Path, config: &ElectraConfig) -> Result<Self> {
+        Self::new(root, &config.classifier, &["electra"], Pooling::Cls, |hub| {
+            let sizes = config.sizes.resolve(hub, &ELECTRA)?;
+            let given = config.classifier.classifier_dropout;
+            let dropout = hub.fraction("classifier_dropout", given, sizes.hidden_dropout)?;
+            Ok((sizes, dropout))
+        })
+    }
+
+    fn of_albert(root: &nn::Path, config: &AlbertConfig) -> Result<Self> {
+        Self::new(root, &config.classifier, &["albert"], Pooling::Cls, |hub| {
+            // What a file leaves out is what transformers' class has.
+            let usual = if hub.is_given() { &ALBERT_XXLARGE } else { &ALBERT };
+            let given = config.classifier.classifier_dropout;
+            let dropout = hub.fraction("classifier_dropout_prob", given, 0.1)?;
+            Ok((config.sizes.resolve(hub, usual)?, dropout))
+        })
+    }
+
+    fn of_mpnet(root: &nn::Path, config: &MpnetConfig) -> Result<Self> {
+        Self::new(root, &config.classifier, &["mpnet"], Pooling::Cls, |hub| {
+            let sizes = config.sizes.resolve(hub, &MPNET)?;
+            let dropout = config.classifier.classifier_dropout.unwrap_or(sizes.hidden_dropout);
+            Ok((sizes, dropout))
+        })
+    }
+
+    fn of_deberta(root: &nn::Path, config: &DebertaConfig) -> Result<Self> {
+        Self::new(root, &config.classifier, &["deberta-v2"], Pooling::Cls, |hub| {
+            let sizes = config.sizes.resolve(hub, &DEBERTA)?;
+            let given = config.classifier.classifier_dropout;
+            let dropout = hub.fraction("cls_dropout", given, sizes.hidden_dropout)?;
+            Ok((sizes, dropout))
+        })
+    }
+
     fn task(&self) -> Task {
         if self.num_classes == 1 { Task::Regression } else { Task::Classification }
     }
@@ -222,7 +275,9 @@ fn pooling_of(
 ) -> Result<Pooling, SizeError> {
     let own = match layout {
         Layout::BackboneHead => return Ok(config.pooling.unwrap_or(usual)),
-        Layout::SequenceClassification if kind == EncoderKind::Bert => Pooling::Pooler,
+        Layout::SequenceClassification if matches!(kind, EncoderKind::Bert | EncoderKind::Albert) => {
+            Pooling::Pooler
+        }
         Layout::SequenceClassification | Layout::Mnli => Pooling::Cls,
     };
     match config.pooling {
@@ -246,12 +301,13 @@ fn has_pooler(
     pooling: Pooling,
 ) -> Result<bool, SizeError> {
     let runs = pooling == Pooling::Pooler;
-    let can = kind != EncoderKind::DistilBert;
+    let can = kind.can_pool();
     let usual = runs || (layout == Layout::Mnli && can);
     match config.add_pooling_layer.unwrap_or(usual) {
-        true if !can => Err(SizeError::Sizes(
-            "DistilBERT has no pooler: expected `pooling` cls or mean, `add_pooling_layer` false".to_owned(),
-        )),
+        true if !can => Err(SizeError::Sizes(format!(
+            "{} has no pooler: expected `pooling` cls or mean, `add_pooling_layer` false",
+            kind.family()
+        ))),
         false if runs => {
             Err(SizeError::Sizes("`add_pooling_layer` is false, but the pooling is `pooler`".to_owned()))
         }
@@ -260,13 +316,14 @@ fn has_pooler(
 }
 
 macro_rules! classifiers {
-    ($($(#[$doc:meta])* $name:ident, $id:literal, $config:ty, $description:literal, $new:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, $id:literal, $types:expr, $config:ty, $description:literal, $new:expr;)*) => {$(
         $(#[$doc])*
         pub struct $name(TextClassifier);
 
         impl Model for $name {
             const ID: &'static str = $id;
             const DESCRIPTION: &'static str = $description;
+            const OTHER_NAMES: &'static [&'static str] = &$types;
             type Config = $config;
 
             fn new(config: $config, root: &nn::Path) -> Result<Self> {
@@ -315,21 +372,33 @@ macro_rules! classifiers {
 
 classifiers! {
     /// BERT (Devlin et al. 2018).
-    BertClassifier, "bert-classifier", BertConfig, "BERT for text classification and sentence pairs",
+    BertClassifier, "bert-classifier", ["bert"], BertConfig, "BERT for text classification and sentence pairs",
         |root, config| TextClassifier::of_bert(root, config, &["bert"], Pooling::Cls, &BERT);
     /// MiniLM (Wang et al. 2020): a small BERT, by default the one for sentence embeddings, pooled by the
     /// mean.
-    MiniLmClassifier, "minilm-classifier", BertConfig, "MiniLM (all-MiniLM-L6-v2's sizes) for text \
-                                                        classification and sentence pairs",
+    MiniLmClassifier, "minilm-classifier", [], BertConfig, "MiniLM (all-MiniLM-L6-v2's sizes) for text \
+                                                            classification and sentence pairs",
         |root, config| TextClassifier::of_bert(root, config, &["bert"], Pooling::Mean, &MINILM);
     /// RoBERTa (Liu et al. 2019); XLM-RoBERTa and CamemBERT are the same with other vocabularies.
-    RobertaClassifier, "roberta-classifier", BertConfig, "RoBERTa for text classification and sentence pairs",
+    RobertaClassifier, "roberta-classifier", ["roberta", "xlm-roberta", "camembert"], BertConfig,
+        "RoBERTa for text classification and sentence pairs",
         |root, config| TextClassifier::of_bert(root, config, &["roberta", "xlm-roberta", "camembert"],
             Pooling::Cls, &ROBERTA);
     /// DistilBERT (Sanh et al. 2019).
-    DistilBertClassifier, "distilbert-classifier", DistilBertConfig, "DistilBERT for text classification and \
-                                                                      sentence pairs",
-        TextClassifier::of_distil_bert;
+    DistilBertClassifier, "distilbert-classifier", ["distilbert"], DistilBertConfig,
+        "DistilBERT for text classification and sentence pairs", TextClassifier::of_distil_bert;
+    /// ELECTRA (Clark et al. 2020), its discriminator.
+    ElectraClassifier, "electra-classifier", ["electra"], ElectraConfig,
+        "ELECTRA for text classification and sentence pairs", TextClassifier::of_electra;
+    /// ALBERT (Lan et al. 2019).
+    AlbertClassifier, "albert-classifier", ["albert"], AlbertConfig,
+        "ALBERT for text classification and sentence pairs", TextClassifier::of_albert;
+    /// MPNet (Song et al. 2020).
+    MpnetClassifier, "mpnet-classifier", ["mpnet"], MpnetConfig,
+        "MPNet for text classification and sentence pairs", TextClassifier::of_mpnet;
+    /// DeBERTa-v2 and -v3 (He et al. 2020, 2021), which are one architecture.
+    DebertaClassifier, "deberta-v2-classifier", ["deberta-v2", "deberta-v3"], DebertaConfig,
+        "DeBERTa-v2 and -v3 for text classification and sentence pairs", TextClassifier::of_deberta;
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! The models' keys in the run config, and how a `config.json` of Hugging Face fills in what they leave open.
 
 mod error;
+mod further;
 mod hub;
 mod sizes;
 
 use std::path::PathBuf;
 
 pub use error::SizeError;
+pub use further::{AlbertSizes, DebertaSizes, ElectraSizes, MpnetSizes};
 pub use hub::HubConfig;
 pub use sizes::{BertSizes, DistilBertSizes};
 use thaw_plugin_api::prelude::*;
@@ -16,8 +18,8 @@ use thaw_plugin_api::prelude::*;
 pub enum Layout {
     /// `backbone` and `head`: one linear layer after dropout.
     BackboneHead,
-    /// As transformers' `…ForSequenceClassification`: `bert`, `distilbert` or `roberta`, and its own head
-    /// over the pooler (BERT) or the first token.
+    /// As transformers' `…ForSequenceClassification`: `bert`, `distilbert`, … and its own head over the
+    /// pooler (BERT, ALBERT) or the first token.
     SequenceClassification,
     /// `bert` and `W`: one linear layer on the first token, without dropout, whatever the encoder.
     Mnli,
@@ -51,7 +53,7 @@ pub struct ClassifierConfig {
     /// How the tokens become one vector; only with layout `backbone-head`, the others have their own.
     /// Default: `cls`, for MiniLM `mean`.
     pub pooling: Option<Pooling>,
-    /// Whether the encoder has a pooler (BERT alone has one). Default: where something runs it, and with
+    /// Whether the encoder has a pooler (those of BERT, RoBERTa, ALBERT and MPNet may). Default: where something runs it, and with
     /// layout `mnli`.
     pub add_pooling_layer: Option<bool>,
     /// Dropout before the head. Default: that of `config`, else the hidden layers'.

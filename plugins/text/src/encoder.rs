@@ -1,16 +1,26 @@
-//! BERT, RoBERTa and DistilBERT encoders, under Hugging Face's module names.
+//! Encoders of BERT's kin, under Hugging Face's module names.
 
 mod activation;
 mod attention;
+mod block;
+mod context;
+mod disentangled;
+mod distances;
 mod embeddings;
 mod kind;
 mod layer;
+mod pooler;
 
 pub use activation::HiddenActivation;
+pub use block::{Block, SharedLayers};
+pub use context::{Context, Places};
+pub use disentangled::{Disentangled, PlaceProjection, PositionTerm};
+use distances::Distances;
 pub use embeddings::Embeddings;
 pub use kind::EncoderKind;
 pub use layer::Layer;
-use thaw_plugin_api::nn::{self, Activation, ActivationKind, Linear, Module, init};
+use pooler::Pooler;
+use thaw_plugin_api::nn::{self, Linear, Module, init};
 use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::tch::{Kind, Tensor};
 
@@ -23,6 +33,8 @@ pub struct EncoderConfig {
     pub kind: EncoderKind,
     /// Rows of the token table.
     pub vocab_size: i64,
+    /// Features per token of the embeddings; other families than ELECTRA and ALBERT have `hidden_size`.
+    pub embedding_size: i64,
     /// Features per token.
     pub hidden_size: i64,
     /// Number of layers.
@@ -47,8 +59,18 @@ pub struct EncoderConfig {
     pub attention_dropout: f64,
     /// Standard deviation of the initial weights.
     pub initializer_range: f64,
-    /// Whether there is a pooler (BERT and RoBERTa).
+    /// Whether there is a pooler (see [`EncoderKind::can_pool`]).
     pub pooler: bool,
+    /// ALBERT's layers that run several times.
+    pub shared: Option<SharedLayers>,
+    /// Rows of MPNet's table of distances; 0 for the others.
+    pub relative_buckets: i64,
+    /// DeBERTa's attention.
+    pub disentangled: Option<Disentangled>,
+    /// Activation of DeBERTa's pooler, which is part of its head.
+    pub pooler_activation: HiddenActivation,
+    /// Dropout before DeBERTa's pooler.
+    pub pooler_dropout: f64,
 }
 
 impl EncoderConfig {
@@ -70,11 +92,12 @@ impl EncoderConfig {
                 self.pad_token_id, self.vocab_size
             ));
         }
-        if self.kind == EncoderKind::Roberta && self.longest() < 1 {
+        if self.kind.counts_from_padding() && self.longest() < 1 {
             let rows = self.max_positions;
             return wrong(format!(
-                "{rows} position embeddings leave none after the padding id {} (RoBERTa)",
-                self.pad_token_id
+                "{rows} position embeddings leave none after the padding id {} ({})",
+                self.pad_token_id,
+                self.kind.family()
             ));
         }
         Ok(self)
@@ -82,11 +105,10 @@ impl EncoderConfig {
 
     /// Longest text in tokens.
     pub fn longest(&self) -> i64 {
-        match self.kind {
-            // Positions start behind the padding id.
-            EncoderKind::Roberta => self.max_positions - self.pad_token_id - 1,
-            EncoderKind::Bert | EncoderKind::DistilBert => self.max_positions,
+        if self.kind.counts_from_padding() {
+            return self.max_positions - self.pad_token_id - 1;
         }
+        self.max_positions
     }
 }
 
@@ -94,8 +116,35 @@ impl EncoderConfig {
 pub struct Encoder {
     config: EncoderConfig,
     embeddings: Embeddings,
-    layers: Vec<Layer>,
+    /// From `embedding_size` to `hidden_size`, where the family has it.
+    projection: Option<Projection>,
+    blocks: Vec<Block>,
+    distances: Distances,
     pooler: Option<Pooler>,
+}
+
+/// What widens embeddings, and its path within the encoder.
+struct Projection {
+    linear: Linear,
+    place: &'static str,
+}
+
+impl Projection {
+    const ELECTRA: &'static str = "embeddings_project";
+    const ALBERT: &'static str = "encoder.embedding_hidden_mapping_in";
+
+    fn new(path: &nn::Path, config: &EncoderConfig, place: &'static str) -> Result<Option<Self>> {
+        let has = match config.kind {
+            EncoderKind::Electra => place == Self::ELECTRA && config.embedding_size != config.hidden_size,
+            EncoderKind::Albert => place == Self::ALBERT,
+            _ => false,
+        };
+        if !has {
+            return Ok(None);
+        }
+        let (from, to) = (config.embedding_size, config.hidden_size);
+        Ok(Some(Self { linear: linear(&path.child(place), from, to, config.initializer_range)?, place }))
+    }
 }
 
 impl Encoder {
@@ -105,16 +154,19 @@ impl Encoder {
     /// Sizes that libtorch refuses.
     pub fn new(path: &nn::Path, config: &EncoderConfig) -> Result<Self> {
         let kind = config.kind;
-        path.module(kind.model_class())?;
+        path.module(&kind.class("Model"))?;
         let embeddings = Embeddings::new(&(path / "embeddings"), config)?;
+        let projection = Projection::new(path, config, Projection::ELECTRA)?;
         let stack = path / kind.stack();
-        stack.module(kind.stack_class())?;
-        (&stack / "layer").module("ModuleList")?;
-        let layers = (0..config.layers)
-            .map(|index| Layer::new(&(&stack / "layer" / index), config))
-            .collect::<Result<_>>()?;
-        let pooler = if config.pooler { Some(Pooler::new(&(path / "pooler"), config)?) } else { None };
-        Ok(Self { config: config.clone(), embeddings, layers, pooler })
+        stack.module(&kind.stack_class())?;
+        let projection = match projection {
+            None => Projection::new(path, config, Projection::ALBERT)?,
+            found => found,
+        };
+        let blocks = Block::all(&(&stack / kind.list()), config)?;
+        let distances = Distances::new(&stack, config)?;
+        let pooler = if config.pooler { Some(Pooler::new(path, config)?) } else { None };
+        Ok(Self { config: config.clone(), embeddings, projection, blocks, distances, pooler })
     }
 
     /// Sizes and rates.
@@ -122,17 +174,44 @@ impl Encoder {
         &self.config
     }
 
-    /// The layers, first to last.
-    pub fn layers(&self) -> &[Layer] {
-        &self.layers
+    /// Layers that run together, first to last: one each but for ALBERT, which has one block per group.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
     }
 
-    /// Ids (i64, `[N, L]`) to vectors; `token_types` are 0 where there are none.
+    /// Paths within the encoder of what makes the first block's input, tables of distances included.
+    pub fn first_modules(&self) -> Vec<String> {
+        let stack = self.config.kind.stack();
+        let mut modules = vec!["embeddings".to_owned()];
+        modules.extend(self.projection.as_ref().map(|projection| projection.place.to_owned()));
+        modules.extend(self.distances.modules().iter().map(|name| format!("{stack}.{name}")));
+        modules
+    }
+
+    /// Ids (i64, `[N, L]`) to vectors; `token_types` are 0 where there are none; `mask` is true for tokens.
     ///
     /// # Errors
     /// A text that is too long, ids outside of the tables.
-    pub fn embed(&self, input_ids: &Tensor, token_types: Option<&Tensor>) -> Result<Tensor> {
-        self.embeddings.forward(input_ids, token_types)
+    pub fn embed(
+        &self,
+        input_ids: &Tensor,
+        token_types: Option<&Tensor>,
+        mask: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let embedded = self.embeddings.forward(input_ids, token_types, mask)?;
+        match &self.projection {
+            Some(projection) => projection.linear.forward(&embedded),
+            None => Ok(embedded),
+        }
+    }
+
+    /// What layers are told of hidden states `[N, L, H]` whose tokens `mask`, `[N, L]`, is true for.
+    ///
+    /// # Errors
+    /// libtorch refuses the shapes.
+    pub fn context(&self, hidden: &Tensor, mask: Option<Tensor>) -> Result<Context> {
+        let (_, length, _) = hidden.size3()?;
+        self.distances.context(mask, length, hidden.device())
     }
 
     /// The first token's vector through the pooler.
@@ -144,27 +223,6 @@ impl Encoder {
             Some(pooler) => pooler.forward(&hidden.f_select(1, 0)?),
             None => bail!("this encoder has no pooler; set `add_pooling_layer = true`"),
         }
-    }
-}
-
-/// A linear layer and tanh over the first token.
-struct Pooler {
-    dense: Linear,
-    activation: Activation,
-}
-
-impl Pooler {
-    fn new(path: &nn::Path, config: &EncoderConfig) -> Result<Self> {
-        path.module(&config.kind.class("Pooler"))?;
-        let dense =
-            linear(&(path / "dense"), config.hidden_size, config.hidden_size, config.initializer_range)?;
-        Ok(Self { dense, activation: Activation::new(&(path / "activation"), ActivationKind::Tanh)? })
-    }
-}
-
-impl Module for Pooler {
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        self.activation.forward(&self.dense.forward(input)?)
     }
 }
 

@@ -1,14 +1,15 @@
-//! BERT, DistilBERT, RoBERTa and MiniLM for text classification and sentence pairs.
+//! BERT and its kin for text classification and sentence pairs.
 //!
-//! Modules and parameters have Hugging Face's names, so that its weight files load as they are. Four models:
-//! [`BertClassifier`], [`DistilBertClassifier`], [`RobertaClassifier`], [`MiniLmClassifier`]. Each is an
+//! Modules and parameters have Hugging Face's names, so that its weight files load as they are:
+//! [`BertClassifier`], [`DistilBertClassifier`], [`RobertaClassifier`], [`MiniLmClassifier`],
+//! [`ElectraClassifier`], [`AlbertClassifier`], [`MpnetClassifier`], [`DebertaClassifier`]. Each is an
 //! [`Encoder`], a [`Pooling`] that makes one vector of a text, and a head; [`Layout`] says under which names.
 //!
 //! | input | shape | |
 //! |---|---|---|
 //! | `input_ids` | `[N, L]`, i64 | required |
 //! | `attention_mask` | `[N, L]`, 1 for a token, 0 for padding | default: all tokens |
-//! | `token_type_ids` | `[N, L]`, i64: which text of a pair | default: 0; RoBERTa and DistilBERT have none |
+//! | `token_type_ids` | `[N, L]`, i64: which text of a pair | default: 0; RoBERTa, DistilBERT and MPNet have none |
 //!
 //! | output | shape | |
 //! |---|---|---|
@@ -20,10 +21,13 @@ pub mod classifier;
 pub mod config;
 pub mod encoder;
 
-pub use classifier::{BertClassifier, DistilBertClassifier, MiniLmClassifier, RobertaClassifier};
+pub use classifier::{
+    AlbertClassifier, BertClassifier, DebertaClassifier, DistilBertClassifier, ElectraClassifier,
+    MiniLmClassifier, MpnetClassifier, RobertaClassifier,
+};
 pub use config::{Layout, Pooling};
 pub use encoder::{Encoder, EncoderConfig};
 
 #[cfg(feature = "export")]
 thaw_plugin_api::export_plugin!(models: [BertClassifier, DistilBertClassifier, RobertaClassifier,
-    MiniLmClassifier]);
+    MiniLmClassifier, ElectraClassifier, AlbertClassifier, MpnetClassifier, DebertaClassifier]);

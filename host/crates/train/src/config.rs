@@ -4,6 +4,7 @@ mod activation_checkpointing;
 mod batch_limit;
 mod dev_run;
 mod error;
+mod hub_model;
 mod lock;
 mod loss;
 mod max_time;
@@ -20,6 +21,7 @@ pub use activation_checkpointing::ActivationCheckpointing;
 pub use batch_limit::BatchLimit;
 pub use dev_run::DevRun;
 pub use error::ConfigError;
+pub use hub_model::{HubHead, HubModel};
 pub use lock::{Pin, PinnedConfig};
 pub use loss::{ClassWeights, LossConfig, LossKind, PosWeight};
 pub use max_time::MaxTime;
@@ -65,6 +67,8 @@ pub struct RunConfig {
     pub loggers: Vec<LoggerConfig>,
     /// The loss; where it is missing, the model's own or its task's.
     pub loss: Option<LossConfig>,
+    /// The directory of Hugging Face that `[model] path` named.
+    pub hub: Option<HubModel>,
 }
 
 impl RunConfig {
@@ -98,8 +102,9 @@ impl RunConfig {
         }
         let wrong = |error| ConfigError::Key { path: path.to_path_buf(), error };
         LISTS.iter().try_for_each(|list| refuse_single(&table, list)).map_err(wrong)?;
+        let hub = hub_model::expand(&mut table).map_err(wrong)?;
         let read = RunTable::from_value(&without_nulls(&table), &Key::root()).map_err(wrong)?;
-        Ok(read.into_config(path, table))
+        Ok(RunConfig { hub, ..read.into_config(path, table) })
     }
 
     /// Name of the run: the file's, without its ending.
@@ -125,6 +130,18 @@ impl RunConfig {
             if let Some(table) = table.as_object_mut() {
                 table.insert(key.to_owned(), value.clone());
             }
+        }
+    }
+
+    /// Leaves these modules of the model out of the weights that it starts from.
+    pub fn ignore_weights(&mut self, modules: &[String]) {
+        let Some(weights) = self.model.weights.as_mut().filter(|_| !modules.is_empty()) else { return };
+        weights.ignore.extend(modules.iter().cloned());
+        if let Some(given) = self.table.pointer_mut("/model/weights") {
+            let mut table = given.as_object().cloned().unwrap_or_default();
+            table.insert("path".to_owned(), json!(weights.path));
+            table.insert("ignore".to_owned(), json!(weights.ignore));
+            *given = Value::Object(table);
         }
     }
 

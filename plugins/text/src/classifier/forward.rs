@@ -18,14 +18,14 @@ const HEAD: &str = "head";
 impl TextClassifier {
     pub(super) fn stages(&self) -> Vec<Stage> {
         let base = self.base;
-        let stack = self.encoder.config().kind.stack();
-        let mut stages = vec![Stage::new(EMBEDDINGS, [format!("{base}.embeddings")])];
-        let layers = 0..self.encoder.layers().len();
-        stages.extend(
-            layers.map(|index| {
-                Stage::new(format!("{LAYER}{index}"), [format!("{base}.{stack}.layer.{index}")])
-            }),
-        );
+        let kind = self.encoder.config().kind;
+        let first = self.encoder.first_modules().into_iter().map(|module| format!("{base}.{module}"));
+        let mut stages = vec![Stage::new(EMBEDDINGS, first.collect::<Vec<_>>())];
+        let blocks = 0..self.encoder.blocks().len();
+        stages.extend(blocks.map(|index| {
+            let module = format!("{base}.{}.{}.{index}", kind.stack(), kind.list());
+            Stage::new(format!("{LAYER}{index}"), [module])
+        }));
         let pooler = (self.pooling == Pooling::Pooler).then(|| format!("{base}.pooler"));
         stages.push(Stage::new(POOL, pooler));
         stages.extend(self.head.as_ref().map(|head| Stage::new(HEAD, head.modules().iter().copied())));
@@ -40,7 +40,7 @@ impl TextClassifier {
             _ => {
                 let index = stage.strip_prefix(LAYER).and_then(|index| index.parse::<usize>().ok());
                 match index {
-                    Some(index) if index < self.encoder.layers().len() => self.run_layer(index, inputs),
+                    Some(index) if index < self.encoder.blocks().len() => self.run_block(index, inputs),
                     _ => bail!("there is no stage `{stage}`"),
                 }
             }
@@ -51,27 +51,27 @@ impl TextClassifier {
         let ids = inputs
             .get("input_ids")
             .map_err(|error| error.help("this model reads texts: [data] kind = \"text\""))?;
-        let hidden = self.encoder.embed(ids, inputs.find("token_type_ids"))?;
+        let mask = inputs.find("attention_mask").map(|mask| token_mask(mask, ids)).transpose()?;
+        let hidden = self.encoder.embed(ids, inputs.find("token_type_ids"), mask.as_ref())?;
         let outputs = Tensors::one("hidden_state", hidden);
-        match inputs.find("attention_mask") {
-            Some(mask) => Ok(outputs.with(MASK, token_mask(mask, ids)?)),
-            None => Ok(outputs),
-        }
+        Ok(match mask {
+            Some(mask) => outputs.with(MASK, mask),
+            None => outputs,
+        })
     }
 
-    fn run_layer(&self, index: usize, inputs: Tensors) -> Result<Tensors> {
+    fn run_block(&self, index: usize, inputs: Tensors) -> Result<Tensors> {
         let mask = inputs.find(MASK).map(Tensor::shallow_clone);
-        let mut weights = None;
+        let context = self.encoder.context(inputs.first()?, mask)?;
+        let mut weights = Vec::new();
         let outputs = inputs.map_first(|hidden| {
-            let (hidden, made) =
-                self.encoder.layers()[index].forward(hidden, mask.as_ref(), self.output_attentions)?;
+            let block = &self.encoder.blocks()[index];
+            let (hidden, made) = block.forward(hidden, &context, self.output_attentions)?;
             weights = made;
             Ok(hidden)
         })?;
-        Ok(match weights {
-            Some(weights) => outputs.with(format!("attentions.{index}"), weights),
-            None => outputs,
-        })
+        let named = weights.into_iter().map(|(number, made)| (format!("attentions.{number}"), made));
+        Ok(named.fold(outputs, |outputs, (name, made)| outputs.with(name, made)))
     }
 
     /// The pooled vector first, then what was asked for besides; the mask has done its part.

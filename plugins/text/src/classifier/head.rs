@@ -5,7 +5,7 @@ use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::tch::Tensor;
 
 use crate::config::Layout;
-use crate::encoder::{EncoderConfig, EncoderKind, linear};
+use crate::encoder::{EncoderConfig, EncoderKind, HiddenActivation, linear};
 
 /// A head: `[N, hidden]` to `[N, classes]`.
 pub(super) struct Head {
@@ -17,8 +17,16 @@ pub(super) struct Head {
 enum Layers {
     /// One linear layer, in most layouts after dropout.
     Linear { dropout: Option<Dropout>, linear: Linear },
-    /// RoBERTa's: dropout, a layer with tanh, dropout, a layer.
-    Dense { dropout: Dropout, dense: Linear, out_proj: Linear },
+    /// RoBERTa's and its kin's: dropout, a layer with an activation, dropout, a layer.
+    Dense { dropout: Dropout, dense: Linear, activation: HiddenActivation, out_proj: Linear },
+    /// DeBERTa's: dropout, a layer with an activation, another dropout, a layer.
+    ContextPooler {
+        pooler_dropout: Dropout,
+        dense: Linear,
+        activation: HiddenActivation,
+        dropout: Dropout,
+        classifier: Linear,
+    },
     /// DistilBERT's: a layer with ReLU, dropout, a layer.
     PreClassifier { pre_classifier: Linear, dropout: Dropout, classifier: Linear },
 }
@@ -48,22 +56,42 @@ impl Head {
                 },
                 modules: &["W"],
             },
-            (Layout::SequenceClassification, EncoderKind::Bert) => Self {
+            (Layout::SequenceClassification, EncoderKind::Bert | EncoderKind::Albert) => Self {
                 layers: Layers::Linear {
                     dropout: Some(dropout(root)?),
                     linear: to_logits(root / "classifier")?,
                 },
                 modules: &["dropout", "classifier"],
             },
-            (Layout::SequenceClassification, EncoderKind::Roberta) => {
+            (
+                Layout::SequenceClassification,
+                kind @ (EncoderKind::Roberta | EncoderKind::Electra | EncoderKind::Mpnet),
+            ) => {
                 let path = root / "classifier";
-                path.module("RobertaClassificationHead")?;
+                path.module(&kind.class("ClassificationHead"))?;
                 let dense = linear(&(&path / "dense"), hidden_size, hidden_size, std)?;
+                let activation = if kind == EncoderKind::Electra {
+                    HiddenActivation::GELU.register(&(&path / "activation"))?;
+                    HiddenActivation::GELU
+                } else {
+                    HiddenActivation::TANH
+                };
                 let dropout = dropout(&path)?;
+                let out_proj = to_logits(&path / "out_proj")?;
                 Self {
-                    layers: Layers::Dense { dropout, dense, out_proj: to_logits(&path / "out_proj")? },
+                    layers: Layers::Dense { dropout, dense, activation, out_proj },
                     modules: &["classifier"],
                 }
+            }
+            (Layout::SequenceClassification, EncoderKind::DebertaV2) => {
+                let path = root / "pooler";
+                path.module("ContextPooler")?;
+                let dense = linear(&(&path / "dense"), hidden_size, hidden_size, std)?;
+                let pooler_dropout = Dropout::new(&(&path / "dropout"), sizes.pooler_dropout)?;
+                let classifier = to_logits(root / "classifier")?;
+                let (activation, dropout) = (sizes.pooler_activation, dropout(root)?);
+                let layers = Layers::ContextPooler { pooler_dropout, dense, activation, dropout, classifier };
+                Self { layers, modules: &["pooler", "classifier", "dropout"] }
             }
             (Layout::SequenceClassification, EncoderKind::DistilBert) => {
                 let pre_classifier = linear(&(root / "pre_classifier"), hidden_size, hidden_size, std)?;
@@ -85,9 +113,13 @@ impl Module for Head {
         match &self.layers {
             Layers::Linear { dropout: None, linear } => linear.forward(pooled),
             Layers::Linear { dropout: Some(dropout), linear } => linear.forward(&dropout.forward(pooled)?),
-            Layers::Dense { dropout, dense, out_proj } => {
-                let between = dense.forward(&dropout.forward(pooled)?)?.f_tanh()?;
+            Layers::Dense { dropout, dense, activation, out_proj } => {
+                let between = activation.apply(&dense.forward(&dropout.forward(pooled)?)?)?;
                 out_proj.forward(&dropout.forward(&between)?)
+            }
+            Layers::ContextPooler { pooler_dropout, dense, activation, dropout, classifier } => {
+                let between = activation.apply(&dense.forward(&pooler_dropout.forward(pooled)?)?)?;
+                classifier.forward(&dropout.forward(&between)?)
             }
             Layers::PreClassifier { pre_classifier, dropout, classifier } => {
                 let between = pre_classifier.forward(pooled)?.f_relu()?;

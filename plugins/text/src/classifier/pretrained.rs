@@ -28,7 +28,7 @@ impl TextClassifier {
         }
         // BERT's `classifier` was trained on its pooler, and goes over nothing else; `W` on the first token.
         let heads: &[&str] = match (self.base, config.kind, self.pooling) {
-            ("backbone", EncoderKind::Bert, Pooling::Pooler) => &["classifier"],
+            ("backbone", EncoderKind::Bert | EncoderKind::Albert, Pooling::Pooler) => &["classifier"],
             ("backbone", _, Pooling::Cls) => &["W"],
             _ => &[],
         };
@@ -42,14 +42,20 @@ impl TextClassifier {
         let config = self.encoder.config();
         let heads: &[&str] = match config.kind {
             EncoderKind::Bert => &["cls"],
-            EncoderKind::Roberta => &["lm_head"],
+            EncoderKind::Roberta | EncoderKind::Mpnet => &["lm_head"],
+            EncoderKind::Electra => {
+                &["discriminator_predictions", "generator_predictions", "generator_lm_head"]
+            }
+            EncoderKind::Albert => &["predictions", "sop_classifier"],
+            EncoderKind::DebertaV2 => &["cls", "lm_predictions", "mask_predictions"],
             EncoderKind::DistilBert => &["vocab_transform", "vocab_layer_norm", "vocab_projector"],
         };
         let mut parts = vec!["embeddings.position_ids", "embeddings.token_type_ids"];
         if !config.pooler {
             parts.push("pooler");
         }
-        let places = ["", "backbone.", "bert.", "roberta.", "distilbert."];
+        let own = format!("{}.", config.kind.base());
+        let places = ["", "backbone.", "bert.", &own];
         let parts = places.iter().flat_map(|place| parts.iter().map(move |part| format!("{place}{part}")));
         heads.iter().map(|head| (*head).to_owned()).chain(parts).collect()
     }
@@ -60,18 +66,23 @@ impl TextClassifier {
         let (base, pooling) = (self.base, self.pooling);
         let mut notes = Vec::new();
         let head = match config.kind {
-            EncoderKind::Bert if pooling != Pooling::Pooler => Some((
+            EncoderKind::Bert | EncoderKind::Albert if pooling != Pooling::Pooler => Some((
                 "classifier",
-                "`classifier` was trained on BERT's pooler: `layout = \"sequence-classification\"` in \
+                "`classifier` was trained on the encoder's pooler: `layout = \"sequence-classification\"` in \
                  [model] takes both from the file",
             )),
-            EncoderKind::Bert => None,
+            EncoderKind::Bert | EncoderKind::Albert => None,
             EncoderKind::DistilBert => Some((
                 "pre_classifier",
                 "`pre_classifier` and `classifier` are a trained head: `layout = \
                  \"sequence-classification\"` in [model] takes it from the file",
             )),
-            EncoderKind::Roberta => Some((
+            EncoderKind::DebertaV2 => Some((
+                "classifier",
+                "`pooler` and `classifier` are a trained head: `layout = \"sequence-classification\"` in \
+                 [model] takes it from the file",
+            )),
+            EncoderKind::Roberta | EncoderKind::Electra | EncoderKind::Mpnet => Some((
                 "classifier",
                 "`classifier` is a trained head of two layers: `layout = \"sequence-classification\"` in \
                  [model] takes it from the file",
@@ -93,7 +104,7 @@ impl TextClassifier {
 
     fn encoder_parts(&self) -> Vec<&'static str> {
         let config = self.encoder.config();
-        let mut parts = vec!["embeddings", config.kind.stack()];
+        let mut parts = vec!["embeddings", "embeddings_project", config.kind.stack()];
         if config.pooler {
             parts.push("pooler");
         }
@@ -102,7 +113,7 @@ impl TextClassifier {
 
     /// Paths of BERT's layer norms within the encoder.
     fn layer_norms(&self) -> Vec<String> {
-        let layers = 0..self.encoder.layers().len();
+        let layers = 0..self.encoder.blocks().len();
         let within = |index| {
             ["attention.output", "output"].map(|part| format!("encoder.layer.{index}.{part}.LayerNorm"))
         };

@@ -70,6 +70,24 @@ impl HubConfig {
         self.pick(key, given, default, found, "a number in 0..=1")
     }
 
+    /// Whether there is a file.
+    pub fn is_given(&self) -> bool {
+        !self.values.is_empty()
+    }
+
+    /// What the file has under a key, null excepted.
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        self.values.get(key).filter(|value| !value.is_null())
+    }
+
+    /// Yes or no.
+    ///
+    /// # Errors
+    /// The file has something else.
+    pub fn flag(&self, key: &str, given: Option<bool>, default: bool) -> Result<bool, SizeError> {
+        self.pick(key, given, default, Value::as_bool, "true or false")
+    }
+
     /// A text.
     ///
     /// # Errors

@@ -30,8 +30,8 @@ pub struct BertSizes {
     /// Rows of the position table: the longest text in tokens (RoBERTa: plus 2).
     #[config(range = 1..)]
     pub max_position_embeddings: Option<i64>,
-    /// Kinds of tokens: which text of a pair.
-    #[config(range = 1..)]
+    /// Kinds of tokens: which text of a pair. 0, for DeBERTa alone, is no difference between them.
+    #[config(range = 0..)]
     pub type_vocab_size: Option<i64>,
     /// Added to the variance by layer norms.
     #[config(range = 0.0..=1.0)]
@@ -96,13 +96,24 @@ impl BertSizes {
     /// # Errors
     /// Values of the file that cannot be used, or sizes that do not go together.
     pub fn resolve(&self, hub: &HubConfig, usual: &EncoderConfig) -> Result<EncoderConfig, SizeError> {
+        self.read(hub, usual)?.checked()
+    }
+
+    /// The same, before a family adds its own to it.
+    pub(super) fn read(&self, hub: &HubConfig, usual: &EncoderConfig) -> Result<EncoderConfig, SizeError> {
         hub.require("position_embedding_type", &json!("absolute"))?;
         hub.require("is_decoder", &json!(false))?;
         let activation = hub.text("hidden_act", self.hidden_act.as_deref(), usual.activation.name())?;
-        let config = EncoderConfig {
+        let hidden_size = hub.integer("hidden_size", self.hidden_size, usual.hidden_size, 1)?;
+        if self.type_vocab_size.is_some_and(|types| types < usual.token_types.min(1)) {
+            let expected = "`type_vocab_size` is 0, expected a number of at least 1";
+            return Err(SizeError::Sizes(expected.to_owned()));
+        }
+        Ok(EncoderConfig {
             kind: usual.kind,
             vocab_size: hub.integer("vocab_size", self.vocab_size, usual.vocab_size, 1)?,
-            hidden_size: hub.integer("hidden_size", self.hidden_size, usual.hidden_size, 1)?,
+            embedding_size: hidden_size,
+            hidden_size,
             layers: hub.integer("num_hidden_layers", self.num_hidden_layers, usual.layers, 0)?,
             heads: hub.integer("num_attention_heads", self.num_attention_heads, usual.heads, 1)?,
             intermediate_size: hub.integer(
@@ -118,7 +129,12 @@ impl BertSizes {
                 usual.max_positions,
                 1,
             )?,
-            token_types: hub.integer("type_vocab_size", self.type_vocab_size, usual.token_types, 1)?,
+            token_types: hub.integer(
+                "type_vocab_size",
+                self.type_vocab_size,
+                usual.token_types,
+                usual.token_types.min(1),
+            )?,
             layer_norm_eps: hub.fraction("layer_norm_eps", self.layer_norm_eps, usual.layer_norm_eps)?,
             pad_token_id: hub.integer("pad_token_id", self.pad_token_id, usual.pad_token_id, 0)?,
             hidden_dropout: hub.fraction(
@@ -136,9 +152,8 @@ impl BertSizes {
                 self.initializer_range,
                 usual.initializer_range,
             )?,
-            pooler: usual.pooler,
-        };
-        config.checked()
+            ..usual.clone()
+        })
     }
 }
 
@@ -150,10 +165,12 @@ impl DistilBertSizes {
     pub fn resolve(&self, hub: &HubConfig, usual: &EncoderConfig) -> Result<EncoderConfig, SizeError> {
         hub.require("sinusoidal_pos_embds", &json!(false))?;
         let activation = hub.text("activation", self.activation.as_deref(), usual.activation.name())?;
+        let hidden_size = hub.integer("dim", self.dim, usual.hidden_size, 1)?;
         let config = EncoderConfig {
             kind: EncoderKind::DistilBert,
             vocab_size: hub.integer("vocab_size", self.vocab_size, usual.vocab_size, 1)?,
-            hidden_size: hub.integer("dim", self.dim, usual.hidden_size, 1)?,
+            embedding_size: hidden_size,
+            hidden_size,
             layers: hub.integer("n_layers", self.n_layers, usual.layers, 0)?,
             heads: hub.integer("n_heads", self.n_heads, usual.heads, 1)?,
             intermediate_size: hub.integer("hidden_dim", self.hidden_dim, usual.intermediate_size, 1)?,
@@ -165,7 +182,6 @@ impl DistilBertSizes {
                 1,
             )?,
             token_types: 0,
-            layer_norm_eps: usual.layer_norm_eps,
             pad_token_id: hub.integer("pad_token_id", self.pad_token_id, usual.pad_token_id, 0)?,
             hidden_dropout: hub.fraction("dropout", self.dropout, usual.hidden_dropout)?,
             attention_dropout: hub.fraction(
@@ -178,7 +194,7 @@ impl DistilBertSizes {
                 self.initializer_range,
                 usual.initializer_range,
             )?,
-            pooler: false,
+            ..usual.clone()
         };
         config.checked()
     }

@@ -48,6 +48,10 @@ fn laplace(x: &Tensor) -> Result<Tensor, TchError> {
 impl HiddenActivation {
     /// Exact GELU.
     pub const GELU: Self = Self(0);
+    /// GELU by its approximation with tanh, as the first BERT had it.
+    pub const GELU_NEW: Self = Self(2);
+    /// Hyperbolic tangent.
+    pub const TANH: Self = Self(18);
 
     /// The activation of a name; `key` says where the name stands.
     ///
@@ -67,7 +71,7 @@ impl HiddenActivation {
     }
 
     /// Gives it a place in the module tree, under transformers' class name.
-    pub(super) fn register(self, path: &nn::Path) -> Result<()> {
+    pub(crate) fn register(self, path: &nn::Path) -> Result<()> {
         path.module(TABLE[self.0].1).map(drop)
     }
 
@@ -109,6 +113,12 @@ mod tests {
         ("laplace", [0.0, 0.0, 0.0, 0.000346, 0.006094, 0.231421, 0.999998, 1.0]),
         ("linear", [-12.0, -3.0, -1.0, -0.25, 0.0, 0.5, 2.0, 12.0]),
     ];
+
+    #[test]
+    fn constants_are_the_rows_of_their_names() {
+        let names = [HiddenActivation::GELU, HiddenActivation::GELU_NEW, HiddenActivation::TANH];
+        assert_eq!(names.map(HiddenActivation::name), ["gelu", "gelu_new", "tanh"]);
+    }
 
     #[test]
     fn every_activation_is_transformers() {

@@ -9,7 +9,8 @@ use super::{EncoderConfig, EncoderKind};
 /// The embeddings of an encoder.
 pub struct Embeddings {
     words: Embedding,
-    positions: Embedding,
+    /// None where attention alone knows of places.
+    positions: Option<Embedding>,
     types: Option<Embedding>,
     norm: LayerNorm,
     dropout: Dropout,
@@ -27,26 +28,36 @@ impl Embeddings {
             EncoderKind::DistilBert => "Embeddings".to_owned(),
             kind => kind.class("Embeddings"),
         })?;
-        let words = table(&(path / "word_embeddings"), config.vocab_size, padding, config)?;
-        let build_positions =
-            |padding| table(&(path / "position_embeddings"), config.max_positions, padding, config);
+        let rows = |rows| [rows, config.embedding_size];
+        let words = table(&(path / "word_embeddings"), rows(config.vocab_size), padding, config)?;
+        let build_positions = |padding| {
+            table(&(path / "position_embeddings"), rows(config.max_positions), padding, config).map(Some)
+        };
+        let adds_positions = config.disentangled.as_ref().is_none_or(|own| own.adds_positions);
         // RoBERTa registers its positions last.
-        let early = if config.kind == EncoderKind::Roberta { None } else { Some(build_positions(None)?) };
+        let late = config.kind == EncoderKind::Roberta;
+        let own_padding = padding.filter(|_| config.kind == EncoderKind::Mpnet);
+        let early = if late || !adds_positions { None } else { build_positions(own_padding)? };
         let types = match config.token_types {
             0 => None,
-            types => Some(table(&(path / "token_type_embeddings"), types, None, config)?),
+            types => Some(table(&(path / "token_type_embeddings"), rows(types), None, config)?),
         };
-        let norm = LayerNorm::new(&(path / "LayerNorm"), config.hidden_size, config.layer_norm_eps)?;
+        let norm = LayerNorm::new(&(path / "LayerNorm"), config.embedding_size, config.layer_norm_eps)?;
         let dropout = Dropout::new(&(path / "dropout"), config.hidden_dropout)?;
-        let positions = early.map_or_else(|| build_positions(padding), Ok)?;
+        let positions = if late { build_positions(padding)? } else { early };
         Ok(Self { words, positions, types, norm, dropout, config: config.clone() })
     }
 
-    /// Ids `[N, L]` to vectors `[N, L, H]`.
+    /// Ids `[N, L]` to vectors `[N, L, H]`. `mask`, true for tokens, sets DeBERTa's padding to zero.
     ///
     /// # Errors
     /// A text that is too long, ids or types outside of their tables.
-    pub fn forward(&self, input_ids: &Tensor, token_types: Option<&Tensor>) -> Result<Tensor> {
+    pub fn forward(
+        &self,
+        input_ids: &Tensor,
+        token_types: Option<&Tensor>,
+        mask: Option<&Tensor>,
+    ) -> Result<Tensor> {
         let &[_, length] = input_ids.size().as_slice() else {
             bail!("input_ids has shape {:?}, expected [batch, tokens]", input_ids.size());
         };
@@ -63,7 +74,10 @@ impl Embeddings {
                 self.config.vocab_size
             ))
         })?;
-        let mut sum = words.f_add(&self.positions.forward(&self.position_ids(input_ids)?)?)?;
+        let mut sum = match &self.positions {
+            Some(positions) => words.f_add(&positions.forward(&self.position_ids(input_ids)?)?)?,
+            None => words,
+        };
         if let Some(table) = &self.types {
             // A single type is everybody's: RoBERTa's tokenizer may still number the texts of a pair.
             let given = token_types.filter(|_| self.config.token_types > 1);
@@ -76,14 +90,18 @@ impl Embeddings {
             })?;
             sum = sum.f_add(&vectors)?;
         }
-        self.dropout.forward(&self.norm.forward(&sum)?)
+        let mut normal = self.norm.forward(&sum)?;
+        if let Some(mask) = mask.filter(|_| self.config.kind == EncoderKind::DebertaV2) {
+            normal = normal.f_mul(&mask.f_unsqueeze(2)?.f_to_kind(normal.kind())?)?;
+        }
+        self.dropout.forward(&normal)
     }
 
-    /// 0, 1, …; RoBERTa counts the tokens that are no padding, from behind the padding id, which padding
+    /// 0, 1, …; RoBERTa and MPNet count the tokens that are no padding, from behind the padding id, which padding
     /// itself keeps.
     fn position_ids(&self, input_ids: &Tensor) -> Result<Tensor> {
         let length = input_ids.size().get(1).copied().unwrap_or_default();
-        if self.config.kind != EncoderKind::Roberta {
+        if !self.config.kind.counts_from_padding() {
             return Ok(Tensor::f_arange(length, (Kind::Int64, input_ids.device()))?.f_unsqueeze(0)?);
         }
         let tokens = input_ids.f_ne(self.config.pad_token_id)?.f_to_kind(Kind::Int64)?;
@@ -92,8 +110,14 @@ impl Embeddings {
     }
 }
 
-fn table(path: &nn::Path, rows: i64, padding: Option<i64>, config: &EncoderConfig) -> Result<Embedding> {
-    let table = Embedding::new(path, rows, config.hidden_size, padding)?;
+/// A table of this shape with transformers' initial values.
+pub(super) fn table(
+    path: &nn::Path,
+    [rows, features]: [i64; 2],
+    padding: Option<i64>,
+    config: &EncoderConfig,
+) -> Result<Embedding> {
+    let table = Embedding::new(path, rows, features, padding)?;
     // `Embedding` starts with a standard deviation of 1 and a row of zeros for padding.
     let _ = no_grad(|| table.weight().shallow_clone().f_mul_scalar_(config.initializer_range))?;
     Ok(table)

@@ -79,6 +79,7 @@ impl RunTable {
             checkpoint,
             loggers,
             loss,
+            hub: None,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::events::{
     Ending, EventKind, EventRecords, HistoryRecords, Observer, Observers, Profile, RecordsError, RunLogger,
     Warnings,
 };
-use super::hub_directory::name_files;
+use super::hub_directory::{name_files, settle_head, take_weights};
 use super::kept_paths::KeptPaths;
 use super::loss::{Labels, set_loss};
 use super::metrics::check_metrics;
@@ -188,11 +188,17 @@ fn model_and_data(
     let (mut model, outputs, earlier) = match resume {
         Some(checkpoint) => {
             classes::take_count(config, checkpoint);
+            take_weights(config, checkpoint);
             let model = build_model(config, plugins, device)?;
             (model, checkpoint.state.given.class_names.clone(), checkpoint.data())
         }
         None => {
             let mut model = classes::create_counted(config, plugins, device)?;
+            if config.hub.is_some() {
+                let outputs = &model.description().class_names;
+                let data = open_data(config, &model, plugins, &EarlierData::default(), outputs)?;
+                settle_head(config, &model, data.class_names())?;
+            }
             start_from_weights(config, &mut model)?;
             place(config, &mut model, device)?;
             let outputs = classes::outputs_of(config, &model);

@@ -68,3 +68,24 @@ fn roberta_is_pytorchs_in_both_layouts() {
     check::<RobertaClassifier>("roberta_mnli_tiny", "mnli");
     check::<RobertaClassifier>("roberta_sequence_tiny", "sequence-classification");
 }
+
+/// Stages of their own kinds are compared as a whole: their modules give more than one tensor.
+fn check_head_and_steps<M: Model>(arch: &str) {
+    let reference = Reference::arch(arch);
+    let mut built = built::<M>(&reference, "sequence-classification");
+    let outcome = built
+        .check_names(&reference)
+        .and_then(|_| built.check_stages(&reference, |_| None))
+        .and_then(|_| built.check_eval(&reference))
+        .and_then(|_| built.check_train(&reference));
+    outcome.unwrap_or_else(|difference| panic!("{arch}: {difference}"));
+}
+
+#[test]
+fn electra_albert_mpnet_and_deberta_are_pytorchs() {
+    check_head_and_steps::<ElectraClassifier>("electra_sequence_tiny");
+    check_head_and_steps::<AlbertClassifier>("albert_sequence_tiny");
+    check_head_and_steps::<MpnetClassifier>("mpnet_sequence_tiny");
+    check_head_and_steps::<DebertaClassifier>("deberta_v3_sequence_tiny");
+    check_head_and_steps::<DebertaClassifier>("deberta_v2_sequence_tiny");
+}

@@ -1,0 +1,137 @@
+//! `[model] path`: a directory that transformers wrote is the whole of a model.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use thaw_tests::{Run, fixtures};
+
+/// Folder of the recorded classifier, and the module that holds its encoder.
+const FAMILIES: [(&str, &str); 7] = [
+    ("bert", "bert"),
+    ("distilbert", "distilbert"),
+    ("roberta", "roberta"),
+    ("electra", "electra"),
+    ("albert", "albert"),
+    ("mpnet", "mpnet"),
+    ("deberta", "deberta"),
+];
+
+fn folder(family: &str) -> PathBuf {
+    fixtures().join("hub").join(family)
+}
+
+fn recorded(family: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(fixtures().join("hub/expected.json")).unwrap();
+    let mut expected: Value = serde_json::from_str(&text).unwrap();
+    expected[family].as_array_mut().unwrap().drain(..).collect()
+}
+
+/// A run on the recorded texts with these labels, for which the directory is named and nothing else.
+fn labelled(family: &str, labels: [&str; 4], more: &str) -> Run {
+    let run = Run::new(&format!(
+        "plugins = [\"text\"]\n[model]\npath = {:?}\n[data]\nkind = \"text\"\npath = \"train.csv\"\n\
+         val_path = \"train.csv\"\n[optimizer]\nid = \"sgd\"\nlr = 0.0\n[trainer]\nmax_epochs = 1\n{more}",
+        folder(family)
+    ));
+    let rows = recorded(family).into_iter().zip(labels);
+    let rows = rows.map(|(row, label)| format!("{},{label}\n", row["text"].as_str().unwrap()));
+    run.write("train.csv", format!("text,label\n{}", rows.collect::<String>()));
+    run
+}
+
+const LABELS: [&str; 4] = ["negative", "positive", "neutral", "negative"];
+
+/// Predictions on the recorded texts are transformers'.
+fn agrees(run: &Run, family: &str) {
+    run.host(["predict", "--checkpoint", "run", "--input", "train.csv", "--output", "out.jsonl", "--all"])
+        .succeeded();
+    let text = std::fs::read_to_string(run.folder().join("out.jsonl")).unwrap();
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let expected = recorded(family);
+    assert_eq!(rows.len(), expected.len());
+    for (found, expected) in rows.iter().zip(expected) {
+        for (class, probability) in expected["probabilities"].as_object().unwrap() {
+            let found = found["probabilities"][class].as_f64().unwrap_or_else(|| panic!("{family}: {found}"));
+            let expected = probability.as_f64().unwrap();
+            assert!((found - expected).abs() < 1e-5, "{family}, {class}: {found}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn every_family_predicts_as_transformers_with_nothing_but_its_directory_named() {
+    for (family, _) in FAMILIES {
+        let run = labelled(family, LABELS, "");
+        let fitted = run.fit(&[]).succeeded();
+        assert!(fitted.stderr.contains("model.path"), "{fitted}");
+        // The rate is 0, and the run says so.
+        let warnings =
+            fitted.stderr.lines().filter(|line| line.contains("WARN") && !line.contains("rate is 0"));
+        assert_eq!(warnings.count(), 0, "{fitted}");
+        agrees(&run, family);
+    }
+}
+
+#[test]
+fn a_run_of_a_directory_is_resumed_and_repeated() {
+    for (family, _) in FAMILIES {
+        let run = labelled(family, LABELS, "");
+        run.fit(&["--set", "optimizer.lr=0.01"]).succeeded();
+        run.resume(&["--set", "trainer.max_epochs=2", "--set", "optimizer.lr=0.01"]).succeeded();
+        let set = ["--set", "trainer.max_epochs=2", "--set", "optimizer.lr=0.01"];
+        let again = [&["fit", "run.toml", "--run-dir", "again"][..], &set].concat();
+        run.host(again).succeeded();
+        let last = |folder: &str| {
+            let path = run.folder().join(folder).join("checkpoints/last/model.safetensors");
+            std::fs::read(path).unwrap()
+        };
+        assert!(last("run") == last("again"), "{family}");
+    }
+}
+
+#[test]
+fn a_head_with_other_classes_is_said_and_trained_anew() {
+    for (family, _) in FAMILIES {
+        let run = labelled(family, ["cat", "dog", "cat", "dog"], "");
+        let fitted = run.fit(&[]).succeeded();
+        for expected in ["neutral, positive, negative", "cat, dog", "a new head is trained"] {
+            assert!(fitted.stderr.contains(expected), "{family}: {fitted}");
+        }
+        run.resume(&["--set", "trainer.max_epochs=2"]).succeeded();
+        // The run's own config has all that it takes to do the same again.
+        run.host(["fit", "run/config.toml", "--run-dir", "again"]).succeeded();
+    }
+}
+
+#[test]
+fn as_many_classes_of_other_names_are_no_reason_to_keep_a_head() {
+    let run = labelled("bert", ["cat", "dog", "owl", "cat"], "");
+    run.fit(&[]).succeeded().says("a new head is trained");
+    let numbers = labelled("bert", ["0", "1", "2", "0"], "");
+    numbers.fit(&[]).succeeded().does_not_say("a new head is trained");
+    let fewer = labelled("bert", ["negative", "positive", "negative", "positive"], "");
+    fewer.fit(&[]).succeeded().does_not_say("a new head is trained");
+    agrees(&fewer, "bert");
+}
+
+#[test]
+fn layers_of_every_family_thaw() {
+    for (family, module) in FAMILIES {
+        let callbacks = format!(
+            "[[callbacks]]\nid = \"layerwise-finetuning\"\nmodule = \"{module}\"\nunfreeze_at_epoch = 1\n\
+             layers_per_epoch = 1\n"
+        );
+        let run = labelled(family, LABELS, &callbacks);
+        run.fit(&["--plugin", "layerwise_finetuning", "--set", "trainer.max_epochs=4"]).succeeded();
+        let last = run.groups().last().unwrap()["groups"].as_array().unwrap().len();
+        assert!(last > 2, "{family}: {last} groups");
+    }
+}
+
+#[test]
+fn a_directory_that_is_none_is_refused_before_anything_runs() {
+    let run = labelled("bert", LABELS, "");
+    run.fit(&["--set", "model.path=nowhere"]).failed(2, &["model.path", "nowhere", "save_pretrained"]);
+    run.write("gpt/config.json", "{\"model_type\": \"gpt2\"}");
+    run.fit(&["--set", "model.path=gpt"]).failed(2, &["`gpt2`"]);
+}
