@@ -1,5 +1,6 @@
 //! The run config: one TOML file that describes a run.
 
+mod accumulation;
 mod batch_limit;
 mod dev_run;
 mod error;
@@ -15,6 +16,7 @@ mod trainer;
 
 use std::path::{Path, PathBuf};
 
+pub use accumulation::Accumulation;
 pub use batch_limit::BatchLimit;
 pub use dev_run::DevRun;
 pub use error::ConfigError;

@@ -128,9 +128,8 @@ impl Fit {
         let Some(loss) = loaded.loss.take() else { return Ok(()) };
         let samples = loaded.samples;
         self.state.position.window_samples += samples;
-        let trainer = &self.state.config.trainer;
-        let factor = match trainer.weighting {
-            Weighting::Batches => 1.0 / trainer.accumulate_grad_batches as f64,
+        let factor = match self.state.config.trainer.weighting {
+            Weighting::Batches => 1.0 / self.state.window() as f64,
             // Divided by the window's samples before the step.
             Weighting::Samples => samples as f64,
         };

@@ -116,7 +116,7 @@ impl Training for Fit {
     }
 
     fn accumulate_grad_batches(&self) -> usize {
-        self.state.config.trainer.accumulate_grad_batches
+        self.state.window()
     }
 
     fn forward(&mut self, loaded: &mut Loaded) -> Result<(), Error> {

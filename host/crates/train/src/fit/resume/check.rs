@@ -57,7 +57,7 @@ impl Fit {
         for change in &changes {
             tell(change);
         }
-        let steps = position.batch_then().div_ceil(saved.trainer.accumulate_grad_batches);
+        let steps = position.steps(&saved);
         let length = run_length(&saved, &self.state.progress());
         Ok(Resumed { changes, position, steps, length })
     }
@@ -142,7 +142,7 @@ impl Fit {
             return Fits::Yes;
         }
         let size = self.state.data.batch_size(Split::Train);
-        let window = self.state.config.trainer.accumulate_grad_batches;
+        let window = position.window(&self.state.config);
         if size != position.batch_size && self.state.config.data.as_ref().is_some_and(is_bucketed) {
             return Fits::No(
                 "the checkpoint lies inside an epoch, whose order `bucket` makes by batches".to_owned(),
