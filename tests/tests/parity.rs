@@ -55,7 +55,7 @@ fn every_recorded_run_is_repeated() {
 
 #[test]
 fn runs_with_other_options_are_repeated() {
-    repeats("parity_more", 74);
+    repeats("parity_more", 75);
 }
 
 #[test]

@@ -56,6 +56,33 @@ fn layers_and_a_schedule_of_steps_go_as_planned() {
 }
 
 #[test]
+fn accumulation_by_epochs_goes_as_planned() {
+    // Four batches: 1, 2, 2, 4 and 4 steps, which the cycle spans.
+    let config = "[optimizer]\nid = \"sgd\"\nlr = 0.1\n[scheduler]\nid = \"one-cycle\"\nmax_lr = 0.1\n\
+                  [trainer]\nmax_epochs = 5\naccumulate_grad_batches = { 0 = 4, 1 = 2, 3 = 1 }\n";
+    assert_plan_is_kept(config, &[]);
+    let run = Run::new(&(case("bb_steplr") + config));
+    let epochs = plan(&run, &[]);
+    let told = |key: &str| -> Vec<Value> {
+        epochs["epochs"].as_array().unwrap().iter().map(|epoch| epoch[key].clone()).collect()
+    };
+    assert_eq!(told("step"), [0, 1, 3, 5, 9]);
+    assert_eq!(told("accumulate_grad_batches"), [4, 2, 2, 1, 1]);
+    let lowest = run.fit(&[]).succeeded();
+    let last = run.groups().last().unwrap()["groups"][0]["lr"].as_f64().unwrap();
+    assert!(last > 1e-3, "four steps before the end of a cycle of 13: {last} {lowest}");
+    let text = run.host(["plan", "run.toml"]).succeeded().stdout;
+    for part in [
+        "epochs 2 to 3\n",
+        "  optimizer   sgd, a step after every 2 batches\n",
+        "  optimizer   sgd, a step after each batch\n",
+        "rates follow steps, with 1 in the first epoch",
+    ] {
+        assert!(text.contains(part), "expected\n{part}in\n{text}");
+    }
+}
+
+#[test]
 fn a_plan_needs_no_data() {
     let config = case("bb_steplr")
         + "[optimizer]\nid = \"sgd\"\nlr = 0.1\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 3\n\

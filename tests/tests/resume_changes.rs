@@ -170,6 +170,26 @@ fn another_batch_size_inside_an_epoch_neither_repeats_nor_leaves_out_samples() {
 }
 
 #[test]
+fn a_schedule_spans_the_steps_of_epochs_with_other_windows() {
+    let run = run("[scheduler]\nid = \"cosine\"\ninterval = \"step\"\n");
+    run.fit(&["--set", "trainer.accumulate_grad_batches={ 0 = 4, 1 = 2 }"]).succeeded();
+    assert_eq!(run.json("checkpoints/last/state.json")["global_step"], 3, "one step, then two");
+    let more = ["--set", "trainer.max_epochs=4", "--set"];
+    let finished =
+        run.resume(&[&more[..], &["trainer.accumulate_grad_batches={ 0 = 4, 1 = 2, 2 = 1 }"]].concat());
+    finished
+        .succeeded()
+        .says("trainer.accumulate_grad_batches is {\"0\":4,\"1\":2,\"2\":1} from here on")
+        .says("spans the run, which has 4 epochs and 11 steps now, and had 2 and 3");
+    // From step 3 on: each batch has its step.
+    for (index, rate) in rates(&run)[8..].iter().enumerate() {
+        let done = (index + 3) as f64 / 11.0;
+        let expected = 0.01 * (1.0 + (std::f64::consts::PI * done).cos()) / 2.0;
+        assert!((rate - expected).abs() < 1e-12, "batch {index}: {rate}, {expected}");
+    }
+}
+
+#[test]
 fn callbacks_may_change_and_come_and_strategies_may_not_come() {
     let run = run("[[callbacks]]\nid = \"case-stop\"\n");
     run.fit(&[]).succeeded();

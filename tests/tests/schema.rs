@@ -189,6 +189,7 @@ fn what_the_program_refuses_does_not_fit() {
         ("/trainer/max_epoch", json!(3), None),
         ("/trainer/max_epochs", json!("many"), Some(json!(3))),
         ("/trainer/accumulate_grad_batches", json!(0), Some(json!(1))),
+        ("/trainer/accumulate_grad_batches", json!({ "first": 8 }), Some(json!({ "0": 8, "4": 4 }))),
         ("/trainer/precision", json!("fp64"), Some(json!("bf16-mixed"))),
         ("/checkpoint/save_top_k", json!(-2), Some(json!(-1))),
         ("/data/kind", json!("folder"), Some(json!("list"))),
@@ -228,7 +229,7 @@ fn keys_have_help_defaults_and_ranges() {
     let trainer = &properties["trainer"]["properties"];
     assert_eq!(trainer["max_epochs"]["default"], 10);
     assert_eq!(trainer["max_epochs"]["description"], "Epochs to train.");
-    assert_eq!(trainer["accumulate_grad_batches"]["minimum"], 1);
+    assert_eq!(trainer["accumulate_grad_batches"]["anyOf"][0]["minimum"], 1);
     let adamw = &properties["optimizer"]["oneOf"][2];
     assert_eq!(
         (&adamw["title"], &adamw["properties"]["weight_decay"]["default"]),

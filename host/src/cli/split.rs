@@ -28,7 +28,20 @@ impl SplitArgs {
     /// # Errors
     /// It names neither, or what the run's data does not have; or the data set cannot be opened.
     pub fn used_on<'p>(&self, inference: &Inference, input: Option<&'p Path>) -> Result<UsedOn<'p>, Error> {
-        match (inference.plugin_data()?, input) {
+        self.used_on_either(inference, input, None)
+    }
+
+    /// The same of a command that takes the path `otherwise` where the command line names nothing.
+    ///
+    /// # Errors
+    /// As [`SplitArgs::used_on`].
+    pub fn used_on_either<'p>(
+        &self,
+        inference: &Inference,
+        input: Option<&'p Path>,
+        otherwise: Option<&'p Path>,
+    ) -> Result<UsedOn<'p>, Error> {
+        match (inference.plugin_data()?, input.or(otherwise)) {
             (Some(data), None) => Ok(UsedOn::Split(self.split.unwrap_or(Split::Test), Box::new(data))),
             (Some(data), Some(_)) => Err(Error::Usage(format!(
                 "--input: the run's data is {}, whose samples come in splits: name one with --split, and \
@@ -37,7 +50,9 @@ impl SplitArgs {
             ))),
             (None, Some(input)) if self.split.is_none() => Ok(UsedOn::Path(input)),
             (None, _) => Err(Error::Usage(
-                "name samples with --input PATH; only the data set of a plugin has a --split".to_owned(),
+                "name samples with --input PATH (those of a test also as test_path in [data]); only the data set \
+                 of a plugin has a --split"
+                    .to_owned(),
             )),
         }
     }

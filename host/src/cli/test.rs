@@ -21,7 +21,8 @@ pub struct TestArgs {
     #[command(flatten)]
     trained: TrainedArgs,
     /// What to test on, of the kind that the run trained on, with labels: a folder of class folders, a table,
-    /// a tensor file. All of its samples count; classes go by their names, and not all need be there.
+    /// a tensor file. All of its samples count; classes go by their names, and not all need be there. Default:
+    /// `test_path` of [data], or the test split that its `path` holds.
     #[arg(long, value_name = "PATH")]
     input: Option<PathBuf>,
     #[command(flatten)]
@@ -32,7 +33,9 @@ pub struct TestArgs {
 
 /// Keys that choose or limit what a run validates on: a test takes all of its input.
 const WITHOUT_EFFECT: [&str; 4] =
-    ["data.path", "data.val_path", "data.val_split", "trainer.limit_val_batches"];
+    ["data.val_path", "data.val_split", "data.validation", "trainer.limit_val_batches"];
+/// Those that say what is tested where `--input` does not.
+const OF_TEST: [&str; 2] = ["data.path", "data.test_path"];
 
 /// Evaluates a checkpoint on all samples of an input.
 ///
@@ -40,8 +43,14 @@ const WITHOUT_EFFECT: [&str; 4] =
 /// What ended the test.
 pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
     let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Validate)?;
-    let input = args.split.used_on(&trained.inference, args.input.as_deref())?;
-    if let (UsedOn::Path(_), Some(key)) = (&input, args.trained.sets_any(&WITHOUT_EFFECT)) {
+    let own = trained.inference.data_config()?.test_input();
+    let input = args.split.used_on_either(&trained.inference, args.input.as_deref(), own.as_deref())?;
+    if let (UsedOn::Path(path), None) = (&input, &args.input) {
+        tracing::info!("{} is tested, as [data] says", thaw_terminal::escape::path(path));
+    }
+    let of_test: &[&str] = if args.input.is_some() { &OF_TEST } else { &[] };
+    let ignored = args.trained.sets_any(&WITHOUT_EFFECT).or_else(|| args.trained.sets_any(of_test));
+    if let (UsedOn::Path(_), Some(key)) = (&input, ignored) {
         return Err(Error::Usage(format!(
             "--set {key}: `host test` takes all samples of --input; name there what to test on"
         )));

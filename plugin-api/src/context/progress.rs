@@ -33,6 +33,9 @@ pub struct Progress {
     pub num_training_batches: usize,
     /// Batches of validation; 0 without validation data.
     pub num_validation_batches: usize,
+    /// In a validation the set whose batches are gone through, Lightning's `dataloader_idx`: 0 for the main one,
+    /// then those of `[data.validation]` in the order of their names.
+    pub validation_set: usize,
 }
 
 const NONE: u64 = u64::MAX;
@@ -44,7 +47,7 @@ impl Progress {
     }
 
     /// As it crosses the boundary: numbers by position. Positions are part of the ABI: append, never move.
-    pub fn to_numbers(self) -> [u64; 8] {
+    pub fn to_numbers(self) -> [u64; 9] {
         [
             self.stage as u64,
             self.epoch as u64,
@@ -54,6 +57,7 @@ impl Progress {
             self.max_steps.map_or(NONE, |steps| steps as u64),
             self.num_training_batches as u64,
             self.num_validation_batches as u64,
+            self.validation_set as u64,
         ]
     }
 
@@ -75,6 +79,7 @@ impl Progress {
             max_steps: (at(5) != NONE && numbers.len() > 5).then(|| number(5)),
             num_training_batches: number(6),
             num_validation_batches: number(7),
+            validation_set: number(8),
         }
     }
 }

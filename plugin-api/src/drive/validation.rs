@@ -53,6 +53,24 @@ pub trait Validating: Instances {
     /// It cannot be read.
     fn validation_data(&mut self, batches: usize) -> Result<ValidationData<Self>, Self::Error>;
 
+    /// Opens a validation set beside the main one, from 0; none where there are no more.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn further_data(&mut self, set: usize, pass: Pass) -> Result<Option<ValidationData<Self>>, Self::Error> {
+        let _ = (set, pass);
+        Ok(None)
+    }
+
+    /// Every batch of such a set was seen.
+    ///
+    /// # Errors
+    /// The device failed at what came before.
+    fn further_validated(&mut self, set: usize, evaluation: Self::Evaluation) -> Result<(), Self::Error> {
+        let _ = (set, evaluation);
+        Ok(())
+    }
+
     /// Whether the pass is to go on, asked before each batch.
     ///
     /// # Errors
@@ -129,7 +147,7 @@ pub fn validation<R: Validating>(run: &mut R, pass: Pass) -> Result<(), R::Error
     run.enter_evaluation();
     let result = validation_epoch(run, pass, batches);
     run.leave_evaluation();
-    run.progress_mut().batch_index = batch_index;
+    (run.progress_mut().batch_index, run.progress_mut().validation_set) = (batch_index, 0);
     if let Err(error) = result {
         return Err(run.validation_failed(error, pass));
     }
@@ -139,17 +157,35 @@ pub fn validation<R: Validating>(run: &mut R, pass: Pass) -> Result<(), R::Error
 fn validation_epoch<R: Validating>(run: &mut R, pass: Pass, count: usize) -> Result<(), R::Error> {
     hook(run, Hook::ValidationEpochStart)?;
     let (batches, mut evaluation) = run.validation_data(count)?;
-    for (index, batch) in batches.take(count).enumerate() {
+    go_through(run, batches.take(count), &mut evaluation)?;
+    let mut set = 0;
+    while let Some((batches, mut further)) = run.further_data(set, pass)? {
+        run.progress_mut().validation_set = set + 1;
+        go_through(run, batches, &mut further)?;
+        run.further_validated(set, further)?;
+        set += 1;
+    }
+    run.progress_mut().validation_set = 0;
+    run.validated(evaluation, pass)?;
+    hook(run, Hook::ValidationEpochEnd)?;
+    run.check_validation()
+}
+
+/// The batches of a validation set, between their hooks.
+fn go_through<R: Validating>(
+    run: &mut R,
+    batches: impl Iterator<Item = Result<(usize, R::Batch), R::Error>>,
+    evaluation: &mut R::Evaluation,
+) -> Result<(), R::Error> {
+    for (index, batch) in batches.enumerate() {
         run.check_interrupted()?;
         let (_, batch) = batch?;
         let batch = run.load(batch)?;
         run.progress_mut().batch_index = index;
         hook(run, Hook::ValidationBatchStart)?;
-        run.validation_step(&mut evaluation, &batch)?;
+        run.validation_step(evaluation, &batch)?;
         hook(run, Hook::ValidationBatchEnd)?;
         run.validation_batch_ended(batch)?;
     }
-    run.validated(evaluation, pass)?;
-    hook(run, Hook::ValidationEpochEnd)?;
-    run.check_validation()
+    Ok(())
 }

@@ -28,6 +28,11 @@ pub(crate) fn files_folder(path: &Path) -> PathBuf {
     if inner.is_dir() { inner } else { path.to_path_buf() }
 }
 
+/// Whether there is a file of test pictures.
+pub(crate) fn has_test_file(path: &Path) -> bool {
+    files_folder(path).join("test_batch.bin").is_file()
+}
+
 /// The training files that are there, sorted.
 pub(crate) fn training_files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let mut files = Vec::new();

@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::path::{Path, PathBuf};
 use thaw_plugin_api::config::{self, Config, between};
 
+mod held_out;
 mod kinds;
 mod pictures;
 mod plugin;
@@ -11,6 +12,10 @@ mod table;
 
 use table::DataTable;
 
+use super::cifar10::has_test_file;
+use super::layout::has_test_folder;
+
+pub use held_out::{HeldOutConfig, ValidationSet, ValidationSets};
 pub(crate) use kinds::LABEL_SEPARATOR;
 pub use kinds::{Cifar10Config, ImageFolderConfig, ListConfig, Padding, Target, TensorsConfig, TextConfig};
 pub use pictures::{
@@ -38,6 +43,8 @@ pub struct DataConfig {
     pub loading: LoadingConfig,
     /// How pictures are decoded; at its defaults and unused for the other kinds.
     pub images: ImageConfig,
+    /// Further validation sets and the test set; none of them for `plugin`.
+    pub held_out: HeldOutConfig,
 }
 
 /// Where samples come from; `kind` in the table.
@@ -100,12 +107,13 @@ impl DataConfig {
         matches!(self.source, Source::ImageFolder(_) | Source::List(_) | Source::Cifar10(_))
     }
 
-    /// The files and folders that the table names, by key; of a plugin's data set its own are not known here.
-    pub fn paths(&self) -> Vec<(&'static str, &Path)> {
+    /// The files and folders that the table names, by their places in it: `path`, `validation/night`; of a
+    /// plugin's data set its own are not known here.
+    pub fn paths(&self) -> Vec<(String, &Path)> {
         let (path, others) = match &self.source {
             Source::Plugin(c) => {
                 let tokenizer = c.keys.get("tokenizer").and_then(serde_json::Value::as_str);
-                return tokenizer.map(|path| ("tokenizer", Path::new(path))).into_iter().collect();
+                return tokenizer.map(|path| ("tokenizer".to_owned(), Path::new(path))).into_iter().collect();
             }
             Source::ImageFolder(c) => (&c.path, vec![("val_path", c.val_path.as_deref())]),
             Source::List(c) => {
@@ -118,8 +126,9 @@ impl DataConfig {
                 vec![("val_path", c.val_path.as_deref()), ("tokenizer", Some(c.tokenizer.as_path()))],
             ),
         };
-        let others = others.into_iter().filter_map(|(key, path)| Some((key, path?)));
-        [("path", path.as_path())].into_iter().chain(others).collect()
+        let others = others.into_iter().filter_map(|(key, path)| Some((key.to_owned(), path?)));
+        let own = [("path".to_owned(), path.as_path())].into_iter().chain(others);
+        own.chain(self.held_out.paths()).collect()
     }
 
     /// Where the paths of pictures start, as written; None where samples are rows.
@@ -171,6 +180,17 @@ impl DataConfig {
             Source::Plugin(plugin) => plugin.keys.contains_key("classes"),
             Source::ImageFolder(_) | Source::Cifar10(_) => false,
         }
+    }
+
+    /// What a test takes where nobody names anything: `test_path`, or the test split that `path` holds, of
+    /// folders of pictures and of CIFAR-10's files.
+    pub fn test_input(&self) -> Option<PathBuf> {
+        let own = match &self.source {
+            Source::ImageFolder(source) => Some(&source.path).filter(|path| has_test_folder(path)),
+            Source::Cifar10(source) => Some(&source.path).filter(|path| has_test_file(path)),
+            _ => None,
+        };
+        self.held_out.test_path.as_ref().or(own).cloned()
     }
 
     pub(crate) fn val_path(&self) -> Option<&Path> {

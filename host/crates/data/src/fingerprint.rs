@@ -5,6 +5,7 @@ use super::dataset::Dataset;
 use super::random::stable_hash;
 use super::stamps::FileStamps;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A few numbers that stand for the samples of a dataset. Checkpoints keep them.
@@ -112,12 +113,15 @@ impl fmt::Display for DataChange {
 }
 
 /// The samples of a run, before a `val_split`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprints {
     /// Training samples.
     pub train: Fingerprint,
     /// Validation samples that come from elsewhere.
     pub val: Option<Fingerprint>,
+    /// Those of further validation sets, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sets: BTreeMap<String, Fingerprint>,
 }
 
 #[cfg(test)]

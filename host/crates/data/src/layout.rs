@@ -96,6 +96,15 @@ pub(crate) fn test_folder(path: &Path, classes: &[String]) -> Result<PathBuf, Da
     Ok(path.join(test))
 }
 
+/// Whether a folder of splits has one to test on.
+pub(crate) fn has_test_folder(path: &Path) -> bool {
+    Splits::of(path).is_ok_and(|splits| {
+        splits.others.is_empty()
+            && matches!(splits.one(Role::Train), Ok(Some(_)))
+            && matches!(splits.one(Role::Test), Ok(Some(_)))
+    })
+}
+
 /// The folders inside a folder, by what they are for.
 struct Splits {
     root: PathBuf,

@@ -64,12 +64,13 @@ mod test;
 mod testing;
 mod text;
 mod tokenizer;
+mod validation;
 
 pub use batch::{Batch, PICTURE_INPUT};
 pub use config::{
-    AugmentConfig, Cifar10Config, ColorJitter, DataConfig, ImageConfig, ImageFolderConfig, Interpolation,
-    ListConfig, LoadingConfig, OnError, Padding, PluginConfig, RandomResizedCrop, ResizeMode, SamplesConfig,
-    Source, Target, TensorsConfig, TextConfig,
+    AugmentConfig, Cifar10Config, ColorJitter, DataConfig, HeldOutConfig, ImageConfig, ImageFolderConfig,
+    Interpolation, ListConfig, LoadingConfig, OnError, Padding, PluginConfig, RandomResizedCrop, ResizeMode,
+    SamplesConfig, Source, Target, TensorsConfig, TextConfig, ValidationSet, ValidationSets,
 };
 pub use dataset::{Dataset, Pass};
 pub use defaults::InputDefaults;
@@ -86,3 +87,4 @@ pub use samples::Samples;
 pub use split::SplitBy;
 pub use stamps::FileStamps;
 pub use test::TestData;
+pub use validation::FurtherSet;

@@ -15,7 +15,9 @@ use super::split::{SplitBy, split};
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
 use super::text::{TextEncoder, open_texts};
+use super::validation::FurtherSet;
 use super::{Batch, DataError};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use thaw_terminal::escape::shorten;
@@ -57,6 +59,8 @@ pub struct DataModule {
     fingerprints: Fingerprints,
     train: Arc<dyn Dataset>,
     val: Option<Arc<dyn Dataset>>,
+    /// Validation sets beside `val`.
+    further: Vec<Arc<FurtherSet>>,
     /// Where the samples come from, if not from here.
     samples: Option<Arc<dyn Samples>>,
 }
@@ -83,7 +87,19 @@ impl DataModule {
         split_by: SplitBy,
     ) -> Result<DataModule, DataError> {
         let splits = open_splits(config, defaults)?;
-        DataModule::of_splits(config.kind().to_owned(), splits, &config.loading, seed, split_by)
+        let mut module =
+            DataModule::of_splits(config.kind().to_owned(), splits, &config.loading, seed, split_by)?;
+        module.further = FurtherSet::open_all(config, module.class_names(), defaults)?;
+        let named = module.further.iter().map(|set| (set.name().to_owned(), set.fingerprint()));
+        module.fingerprints.sets = named.collect();
+        if module.val.is_none()
+            && let Some(set) = module.further.first()
+        {
+            let (key, found) =
+                (format!("validation.{}", set.name()), "there without validation data beside it");
+            return Err(DataError::value(&key, found, "the first set as `val_path`, or a `val_split`"));
+        }
+        Ok(module)
     }
 
     /// Opens data from elsewhere: its first samples are looked at now, the others when they are met.
@@ -123,8 +139,11 @@ impl DataModule {
         seed: u64,
         split_by: SplitBy,
     ) -> Result<DataModule, DataError> {
-        let fingerprints =
-            Fingerprints { train: Fingerprint::of(train.as_ref()), val: val.as_deref().map(Fingerprint::of) };
+        let fingerprints = Fingerprints {
+            train: Fingerprint::of(train.as_ref()),
+            val: val.as_deref().map(Fingerprint::of),
+            sets: BTreeMap::new(),
+        };
         let (train, val) = match loading.val_split {
             Some(share) => {
                 let (train, val) = split(train, share, loading.split_seed, &split_by)?;
@@ -141,7 +160,18 @@ impl DataModule {
             ));
         }
         let limits = Limits::default();
-        Ok(DataModule { kind, loading, seed, split_by, limits, fingerprints, train, val, samples: None })
+        Ok(DataModule {
+            kind,
+            loading,
+            seed,
+            split_by,
+            limits,
+            fingerprints,
+            train,
+            val,
+            further: Vec::new(),
+            samples: None,
+        })
     }
 
     /// What data from elsewhere wants to have in checkpoints; null for nothing.
@@ -159,6 +189,11 @@ impl DataModule {
             Split::Train => Some(&self.train),
             Split::Val => self.val.as_ref(),
         }
+    }
+
+    /// Validation sets beside the main one, in the order of their names.
+    pub fn further_sets(&self) -> &[Arc<FurtherSet>] {
+        &self.further
     }
 
     /// Sets how many batches of each split will be asked for. A split that is not shuffled then gives those
@@ -255,6 +290,7 @@ impl DataModule {
     pub fn skipped(&self) -> Vec<String> {
         let mut skipped = self.train.skipped();
         skipped.extend(self.val.iter().flat_map(|val| val.skipped()));
+        skipped.extend(self.further.iter().flat_map(|set| set.data().skipped()));
         skipped.sort();
         skipped.dedup();
         skipped
@@ -373,6 +409,7 @@ impl DataModule {
             classes: self.class_names().to_vec(),
             train: count(&self.train),
             val: self.val.as_ref().map(count),
+            further: self.further.iter().map(|set| (set.name().to_owned(), set.data().len())).collect(),
         }
     }
 }
@@ -463,6 +500,8 @@ pub struct Summary {
     pub train: SplitSummary,
     /// The validation split.
     pub val: Option<SplitSummary>,
+    /// Further validation sets with their samples.
+    pub further: Vec<(String, usize)>,
 }
 
 /// Counts of a split.
@@ -481,6 +520,9 @@ impl fmt::Display for Summary {
         match &self.val {
             Some(val) => write!(f, " and {} validation samples", val.samples)?,
             None => write!(f, " samples, no validation")?,
+        }
+        for (name, samples) in &self.further {
+            write!(f, ", {name} {samples}")?;
         }
         write!(f, " ({})", self.input)?;
         if self.classes.is_empty() {

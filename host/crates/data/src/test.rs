@@ -6,6 +6,7 @@ use super::config::{DataConfig, ListConfig, LoadingConfig, SamplesConfig, Source
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
+use super::fingerprint::Fingerprint;
 use super::folder::open_folder;
 use super::layout::test_folder;
 use super::list::open_list;
@@ -109,6 +110,10 @@ impl TestData {
     /// What a sample is called: its file, or its row.
     pub fn id(&self, index: usize) -> String {
         self.dataset.id(index)
+    }
+
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.dataset.as_ref())
     }
 
     /// Number of batches of one pass.

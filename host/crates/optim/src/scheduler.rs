@@ -16,6 +16,7 @@ mod config;
 mod cyclic;
 mod error;
 mod expression;
+mod length;
 mod one_cycle;
 mod plateau;
 mod restart;
@@ -39,36 +40,13 @@ pub use config::{
     ThresholdMode, Warmup,
 };
 pub use error::SchedulerError;
+pub use length::RunLength;
 use plateau::Plateau;
 pub use restart::Restart;
 use rule::{At, Rule};
 
 /// Result of everything in [`crate::scheduler`].
 pub type Result<T> = std::result::Result<T, SchedulerError>;
-
-/// How long the run is, for schedules that span it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunLength {
-    /// Epochs of the run.
-    pub max_epochs: usize,
-    /// Optimizer steps of an epoch: batches over the accumulation window, rounded up.
-    pub steps_per_epoch: usize,
-    /// Optimizer steps, where they are fewer than the epochs have.
-    pub max_steps: Option<usize>,
-    /// Optimizer steps that the epochs of a resumed run had more than `steps_per_epoch`, before its batches
-    /// changed.
-    #[serde(default)]
-    pub extra_steps: i64,
-}
-
-impl RunLength {
-    /// Optimizer steps of the run.
-    pub fn steps(&self) -> usize {
-        let epochs = self.max_epochs.saturating_mul(self.steps_per_epoch);
-        let extra = isize::try_from(self.extra_steps).unwrap_or_default();
-        epochs.saturating_add_signed(extra).min(self.max_steps.unwrap_or(usize::MAX))
-    }
-}
 
 /// A schedule at work on the groups of an optimizer.
 #[derive(Clone, Debug)]
@@ -123,7 +101,7 @@ impl Scheduler {
     /// A value out of range, or an expression that cannot be read.
     pub fn new(config: SchedulerConfig, length: RunLength, optimizer: &OptimizerConfig) -> Result<Scheduler> {
         config.check()?;
-        let rule = Rule::new(&config, length)?;
+        let rule = Rule::new(&config, &length)?;
         let plateau = match &config.schedule {
             Schedule::ReduceOnPlateau(settings) => Some(Plateau::new(settings.clone())),
             _ => None,
@@ -292,7 +270,7 @@ impl Scheduler {
             plateau: self.plateau.as_ref().map(Plateau::counters),
             settings: self
                 .replaces_the_runs
-                .then(|| Settings { scheduler: self.config.clone(), length: self.length }),
+                .then(|| Settings { scheduler: self.config.clone(), length: self.length.clone() }),
         };
         serde_json::to_value(state).map_err(|error| SchedulerError::State(error.to_string()))
     }

@@ -1,6 +1,7 @@
 //! The run config: one TOML file that describes a run.
 
 mod activation_checkpointing;
+mod accumulation;
 mod batch_limit;
 mod dev_run;
 mod error;
@@ -18,6 +19,7 @@ mod trainer;
 use std::path::{Path, PathBuf};
 
 pub use activation_checkpointing::ActivationCheckpointing;
+pub use accumulation::Accumulation;
 pub use batch_limit::BatchLimit;
 pub use dev_run::DevRun;
 pub use error::ConfigError;

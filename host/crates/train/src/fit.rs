@@ -43,7 +43,7 @@ mod training;
 mod trial;
 mod val_check;
 
-pub use build::{FitOptions, batch_limits, input_defaults, open_data};
+pub use build::{FitOptions, batch_limits, input_defaults, open_data, set_batches};
 pub use classes::take_count;
 pub use evaluate::{Evaluation, Evaluator};
 use events::{Ending, EventKind, Observers};
@@ -85,8 +85,10 @@ pub struct Fit {
 struct Now {
     /// Norm of the gradients of the last step, where clipping computed it.
     grad_norm: Option<Reading>,
-    /// The loss of the validation that has just ended.
+    /// The loss of the validation that has just ended; one that is not finite, where a set has one.
     validation_loss: Option<f64>,
+    /// What validation sets beside the main one gave in the validation that goes on.
+    further: Meter,
     /// Waits for the device in the present epoch, where they are counted.
     waits: Option<epoch::CountedWaits>,
     /// Whether the epoch whose batches are done ends with a validation.

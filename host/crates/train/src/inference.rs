@@ -8,6 +8,7 @@ mod validate;
 
 use std::fmt::Display;
 use std::path::Path;
+use std::sync::Arc;
 
 use thaw_plugin_api::abi::Kind;
 use thaw_plugin_api::context::{Progress, Stage};
@@ -19,12 +20,12 @@ pub use predict::{BatchOutputs, PredictOptions};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, EarlierData, SavedCallback};
 use crate::config::{ConfigError, RunConfig};
-use crate::fit::{Keep, Labels, PluginData, check_metrics, name_files, set_loss, take_count};
+use crate::fit::{Keep, Labels, Meter, PluginData, check_metrics, name_files, set_loss, take_count};
 use crate::model::{HostModel, Phase};
 use crate::parts::{build_model, load_checkpoint, precision_on, prepare_torch};
 use pass::Pass;
 use services::View;
-use thaw_data::DataConfig;
+use thaw_data::{DataConfig, FurtherSet};
 use thaw_plugins::{Instance, PluginSet};
 
 /// What a trained model is used on.
@@ -51,6 +52,9 @@ pub struct Inference {
     keep: Keep,
     /// The samples in the order in which the pass meets them.
     order: Vec<usize>,
+    /// Validation sets beside the main one, and what they gave.
+    sets: Vec<Arc<FurtherSet>>,
+    further: Meter,
     /// What the run's data was.
     earlier: EarlierData,
 }
@@ -120,6 +124,8 @@ impl Inference {
             pass: Pass::default(),
             keep: Keep::Nothing,
             order: Vec::new(),
+            sets: Vec::new(),
+            further: Meter::default(),
             earlier,
         };
         let saved = checkpoint.state.callbacks.clone();

@@ -41,6 +41,8 @@ pub struct PlannedState {
     pub inside_epoch: bool,
     /// Freeze state and modes.
     pub tree: ModuleTree,
+    /// Batches whose gradients are added before a step.
+    pub accumulate_grad_batches: usize,
     /// Id of the optimizer.
     pub optimizer: &'static str,
     /// Groups and rates.
@@ -56,10 +58,12 @@ pub struct PlannedState {
 pub struct Plan {
     /// The state at the start of every epoch, and after each change inside one.
     pub states: Vec<PlannedState>,
-    /// Steps that each epoch was taken to have.
+    /// Steps that each epoch was taken to have; the first one, where the accumulation of the others is another.
     pub steps_per_epoch: usize,
     /// Whether rates depend on that number.
     pub rates_follow_steps: bool,
+    /// Whether an epoch has another number of steps than the one before it.
+    pub steps_change: bool,
     /// Why the run ends before its last epoch, if a strategy stops it.
     pub stopped: Option<String>,
 }
@@ -78,7 +82,7 @@ struct Simulation<'c> {
     stop: Option<String>,
 }
 
-/// Plans a run of `steps_per_epoch` optimizer steps per epoch.
+/// Plans a run of `steps_per_epoch` optimizer steps per epoch, in the first one where accumulation changes.
 ///
 /// # Errors
 /// Anything of the run config that cannot be had, or a strategy that fails.
@@ -87,7 +91,7 @@ pub fn plan(config: &RunConfig, plugins: &PluginSet, steps_per_epoch: usize) -> 
         stage: Stage::Plan,
         max_epochs: config.trainer.max_epochs,
         max_steps: config.trainer.max_steps,
-        num_training_batches: steps_per_epoch.saturating_mul(config.trainer.accumulate_grad_batches),
+        num_training_batches: steps_per_epoch.saturating_mul(config.trainer.accumulate_grad_batches.at(0)),
         ..Progress::default()
     };
     let callbacks = create_callbacks(config, plugins)?;
@@ -111,7 +115,8 @@ pub fn plan(config: &RunConfig, plugins: &PluginSet, steps_per_epoch: usize) -> 
     let stopped = run.stop.clone().filter(|_| run.is_stopped());
     let rates_follow_steps =
         run.scheduler.is_some_and(|scheduler| scheduler.config().interval == Interval::Step);
-    Ok(Plan { states: run.states, steps_per_epoch, rates_follow_steps, stopped })
+    let steps_change = config.trainer.accumulate_grad_batches.changes();
+    Ok(Plan { states: run.states, steps_per_epoch, rates_follow_steps, steps_change, stopped })
 }
 
 impl Simulation<'_> {
@@ -140,6 +145,7 @@ impl Simulation<'_> {
             step,
             inside_epoch,
             tree,
+            accumulate_grad_batches: self.config.trainer.accumulate_grad_batches.at(epoch),
             optimizer,
             groups,
             notes,

@@ -5,8 +5,8 @@ use std::path::Path;
 use thaw_plugin_api::config::{Config, ConfigError};
 
 use super::{
-    Cifar10Config, DataConfig, ImageConfig, ImageFolderConfig, ListConfig, LoadingConfig, PluginConfig,
-    Source, Target, TensorsConfig, TextConfig,
+    Cifar10Config, DataConfig, HeldOutConfig, ImageConfig, ImageFolderConfig, ListConfig, LoadingConfig,
+    PluginConfig, Source, Target, TensorsConfig, TextConfig,
 };
 
 /// Where samples come from, and how they are split, ordered and batched.
@@ -21,6 +21,8 @@ pub(super) enum DataTable {
         loading: LoadingConfig,
         #[config(flatten)]
         images: ImageConfig,
+        #[config(flatten)]
+        held_out: HeldOutConfig,
     },
     /// A CSV or TSV file that names pictures and their labels.
     List {
@@ -30,6 +32,8 @@ pub(super) enum DataTable {
         loading: LoadingConfig,
         #[config(flatten)]
         images: ImageConfig,
+        #[config(flatten)]
+        held_out: HeldOutConfig,
     },
     /// The files of CIFAR-10's binary distribution.
     Cifar10 {
@@ -39,6 +43,8 @@ pub(super) enum DataTable {
         loading: LoadingConfig,
         #[config(flatten)]
         images: ImageConfig,
+        #[config(flatten)]
+        held_out: HeldOutConfig,
     },
     /// A `.safetensors` or `.npz` file.
     Tensors {
@@ -46,6 +52,8 @@ pub(super) enum DataTable {
         source: TensorsConfig,
         #[config(flatten)]
         loading: LoadingConfig,
+        #[config(flatten)]
+        held_out: HeldOutConfig,
     },
     /// Rows of a CSV, TSV, JSONL or Parquet file.
     Text {
@@ -53,6 +61,8 @@ pub(super) enum DataTable {
         source: TextConfig,
         #[config(flatten)]
         loading: LoadingConfig,
+        #[config(flatten)]
+        held_out: HeldOutConfig,
     },
     /// The data set of a loaded plugin, which says what keys it has of its own.
     Plugin {
@@ -68,8 +78,11 @@ impl DataTable {
     /// What single keys do not exclude.
     fn check(&mut self) -> Result<(), ConfigError> {
         let config = DataConfig::from(self.clone());
-        if let Some((key, _)) = config.paths().iter().find(|(_, path)| *path == Path::new("")) {
-            return Err(ConfigError::value(key, "empty", "a path"));
+        if let Some((place, _)) = config.paths().iter().find(|(_, path)| *path == Path::new("")) {
+            return Err(ConfigError::value(&place.replace('/', "."), "empty", "a path"));
+        }
+        for set in config.held_out.sets() {
+            set.config(&config)?;
         }
         if config.loading.val_split.is_some() && config.val_path().is_some() {
             let found = "there beside `val_path`";
@@ -93,33 +106,38 @@ impl DataTable {
 
 impl From<DataTable> for DataConfig {
     fn from(table: DataTable) -> Self {
-        let (source, loading, images) = match table {
-            DataTable::ImageFolder { source, loading, images } => {
-                (Source::ImageFolder(source), loading, images)
+        let of_rows =
+            |source, loading, held_out| Self { source, loading, images: ImageConfig::default(), held_out };
+        match table {
+            DataTable::ImageFolder { source, loading, images, held_out } => {
+                Self { source: Source::ImageFolder(source), loading, images, held_out }
             }
-            DataTable::List { source, loading, images } => (Source::List(source), loading, images),
-            DataTable::Cifar10 { source, loading, images } => (Source::Cifar10(source), loading, images),
-            DataTable::Tensors { source, loading } => {
-                (Source::Tensors(source), loading, ImageConfig::default())
+            DataTable::List { source, loading, images, held_out } => {
+                Self { source: Source::List(source), loading, images, held_out }
             }
-            DataTable::Text { source, loading } => (Source::Text(source), loading, ImageConfig::default()),
+            DataTable::Cifar10 { source, loading, images, held_out } => {
+                Self { source: Source::Cifar10(source), loading, images, held_out }
+            }
+            DataTable::Tensors { source, loading, held_out } => {
+                of_rows(Source::Tensors(source), loading, held_out)
+            }
+            DataTable::Text { source, loading, held_out } => of_rows(Source::Text(source), loading, held_out),
             DataTable::Plugin { loading, source } => {
-                (Source::Plugin(source), loading, ImageConfig::default())
+                of_rows(Source::Plugin(source), loading, HeldOutConfig::default())
             }
-        };
-        Self { source, loading, images }
+        }
     }
 }
 
 impl From<DataConfig> for DataTable {
     fn from(config: DataConfig) -> Self {
-        let DataConfig { source, loading, images } = config;
+        let DataConfig { source, loading, images, held_out } = config;
         match source {
-            Source::ImageFolder(source) => Self::ImageFolder { source, loading, images },
-            Source::List(source) => Self::List { source, loading, images },
-            Source::Cifar10(source) => Self::Cifar10 { source, loading, images },
-            Source::Tensors(source) => Self::Tensors { source, loading },
-            Source::Text(source) => Self::Text { source, loading },
+            Source::ImageFolder(source) => Self::ImageFolder { source, loading, images, held_out },
+            Source::List(source) => Self::List { source, loading, images, held_out },
+            Source::Cifar10(source) => Self::Cifar10 { source, loading, images, held_out },
+            Source::Tensors(source) => Self::Tensors { source, loading, held_out },
+            Source::Text(source) => Self::Text { source, loading, held_out },
             Source::Plugin(source) => Self::Plugin { loading, source },
         }
     }

@@ -91,5 +91,47 @@ fn a_config_written_out_reads_back_as_itself() {
 #[test]
 fn paths_come_with_their_keys() {
     let config = parse("kind = \"text\"\npath = \"t.csv\"\ntokenizer = \"/m/t.json\"").expect("valid");
-    assert_eq!(config.paths(), [("path", Path::new("t.csv")), ("tokenizer", Path::new("/m/t.json"))]);
+    let paths = [("path", "t.csv"), ("tokenizer", "/m/t.json")];
+    assert_eq!(config.paths(), paths.map(|(key, path)| (key.to_owned(), Path::new(path))));
+}
+
+const LIST: &str = "kind = \"list\"\npath = \"t.csv\"\nval_path = \"v.csv\"\nlabel_column = \"y\"\n";
+
+#[test]
+fn a_validation_set_has_the_keys_of_data_but_its_own() {
+    let config = parse(&format!(
+        "{LIST}test_path = \"e.csv\"\n[validation]\nfield = \"f.csv\"\nnight = {{ path = \"n.csv\", label_column = \
+         \"z\" }}\n"
+    ))
+    .expect("valid");
+    let places: Vec<String> = config.paths().into_iter().map(|(place, _)| place).collect();
+    let expected = ["path", "val_path", "validation/field", "validation/night/path", "test_path"];
+    assert_eq!(places, expected);
+    let sets = config.held_out.sets();
+    let columns = sets.iter().map(|set| match set.config(&config).expect("valid").source {
+        Source::List(list) => (list.path, list.val_path, list.label_column),
+        other => panic!("{other:?}"),
+    });
+    let of = |path: &str, column: &str| (PathBuf::from(path), None, column.to_owned());
+    assert_eq!(columns.collect::<Vec<_>>(), [of("f.csv", "y"), of("n.csv", "z")]);
+    let again = DataConfig::from_value(&config.to_value(), &Key::root()).expect("valid");
+    assert_eq!(again, config);
+}
+
+#[test]
+fn a_validation_set_that_is_none_is_refused_by_its_key() {
+    for (set, says) in [
+        ("night = 3", "`data.validation.night` is 3, expected a path, or a table"),
+        ("night = { label_column = \"z\" }", "missing key `data.validation.night.path`"),
+        ("night = { path = \"n\", label_colum = \"z\" }", "did you mean `label_column`?"),
+        ("night = { path = \"n\", text = \"z\" }", "unknown key `data.validation.night.text`"),
+        ("night = { path = \"n\", val_split = 0.5 }", "unknown key `data.validation.night.val_split`"),
+        ("night = \"\"", "`data.validation.night` is empty"),
+        ("\"a.b\" = \"n\"", "letters, digits"),
+    ] {
+        let text = message(&format!("{LIST}[validation]\n{set}\n"));
+        assert!(text.contains(says), "{says}: {text}");
+    }
+    let text = message("kind = \"list\"\npath = \"t.csv\"\nvalidation = \"v.csv\"");
+    assert!(text.contains("a table of names"), "{text}");
 }

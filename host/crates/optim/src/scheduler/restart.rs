@@ -34,8 +34,8 @@ impl Restart {
     /// # Errors
     /// A value out of range, or an expression that cannot be read.
     pub fn check(self, optimizer: &OptimizerConfig) -> Result<()> {
-        let length = RunLength { max_epochs: 1, steps_per_epoch: 1, max_steps: None, extra_steps: 0 };
-        self.settings.map_or(Ok(()), |settings| Scheduler::new(settings, length, optimizer).map(drop))
+        let one = RunLength::even(1, 1);
+        self.settings.map_or(Ok(()), |settings| Scheduler::new(settings, one, optimizer).map(drop))
     }
 
     /// The new scheduler, started over the optimizer's groups; none where neither this nor the run config has
@@ -51,7 +51,7 @@ impl Restart {
         optimizer: &mut Optimizer,
     ) -> Result<Option<Scheduler>> {
         let is_own = self.settings.is_none() && progress.global_step == 0;
-        let left = self.length(length, progress);
+        let left = self.length(&length, progress);
         let Some(config) = self.settings.or_else(|| run.cloned()) else { return Ok(None) };
         let mut scheduler = Scheduler::new(config, if is_own { length } else { left }, optimizer.config())?;
         scheduler.replaces_the_runs = !is_own;
@@ -60,14 +60,13 @@ impl Restart {
     }
 
     /// What is left from here to the end of the schedule.
-    fn length(&self, run: RunLength, progress: &Progress) -> RunLength {
-        let RunLength { max_epochs, steps_per_epoch, max_steps, extra_steps } = run;
-        let end = self.until_epoch.map_or(max_epochs, |epoch| epoch.min(max_epochs));
-        let limits = [self.until_step, max_steps].into_iter().flatten();
-        let extra = isize::try_from(extra_steps).unwrap_or_default();
-        let last = limits.fold(end.saturating_mul(steps_per_epoch).saturating_add_signed(extra), usize::min);
+    fn length(&self, run: &RunLength, progress: &Progress) -> RunLength {
+        let end = self.until_epoch.map_or(run.max_epochs, |epoch| epoch.min(run.max_epochs));
+        let limits = [self.until_step, run.max_steps].into_iter().flatten();
+        let last = limits.fold(run.steps_before(end).saturating_add_signed(run.extra()), usize::min);
         let steps = last.saturating_sub(progress.global_step).max(1);
-        let epochs = end.saturating_sub(progress.epoch).min(steps.div_ceil(steps_per_epoch.max(1))).max(1);
-        RunLength { max_epochs: epochs, steps_per_epoch, max_steps: Some(steps), extra_steps: 0 }
+        let left = run.from_epoch(progress.epoch);
+        let epochs = end.saturating_sub(progress.epoch).min(left.epochs_for(steps)).max(1);
+        RunLength { max_epochs: epochs, max_steps: Some(steps), ..left }
     }
 }

@@ -6,6 +6,7 @@ mod build;
 use std::f64::consts::PI;
 
 use super::Result;
+use super::RunLength;
 use super::config::{CosineWarmRestarts, Interval, Linear, MultiStep, Polynomial, Step};
 use super::cyclic::Cycles;
 use super::expression::Expression;
@@ -36,11 +37,10 @@ pub(super) enum Rule {
     Lambda {
         factor: Box<Expression>,
         interval: Interval,
-        /// Optimizer steps of an epoch over how many of them make one advance.
-        steps: f64,
-        /// Optimizer steps (or advances, where these are steps) that epochs had more before their length
-        /// changed.
-        extra: f64,
+        /// How many intervals make one advance.
+        frequency: usize,
+        /// Which steps are in which epoch.
+        length: RunLength,
     },
     OneCycle(Box<Curve>),
     Cyclic(Box<Cycles>),
@@ -186,11 +186,17 @@ impl Rule {
             Rule::Polynomial(Polynomial { total_iters, power }) => {
                 base * (1.0 - t.min(*total_iters) as f64 / *total_iters as f64).powf(*power)
             }
-            Rule::Lambda { factor, interval, steps, extra } => {
-                let count = t as f64;
+            Rule::Lambda { factor, interval, frequency, length } => {
+                let at = t.saturating_mul(*frequency);
                 base * match interval {
-                    Interval::Epoch => factor.eval(count, count * steps + extra)?,
-                    Interval::Step => factor.eval(((count - extra) / steps).floor(), count)?,
+                    Interval::Epoch => {
+                        let step = length.steps_before(at).saturating_add_signed(length.extra());
+                        factor.eval(t as f64, step as f64)?
+                    }
+                    Interval::Step => {
+                        let counted = at.saturating_add_signed(-length.extra());
+                        factor.eval(length.epoch_of(counted) as f64, t as f64)?
+                    }
                 }
             }
             Rule::OneCycle(curve) => curve.lr(t, base),

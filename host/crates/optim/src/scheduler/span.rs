@@ -26,10 +26,11 @@ impl Scheduler {
     /// # Errors
     /// A rate that is no number of 0 or more.
     pub fn set_length(&mut self, was: RunLength, now: RunLength, groups: &mut [ParamGroup]) -> Result<bool> {
-        let before = Rule::new(&self.config, was)?;
+        let before = Rule::new(&self.config, &was)?;
+        self.rule = Rule::new(&self.config, &now)?;
+        let is_same = was == now;
         self.length = now;
-        self.rule = Rule::new(&self.config, now)?;
-        if was == now || !self.spans_the_run() {
+        if is_same || !self.spans_the_run() {
             return Ok(false);
         }
         for group in groups {

@@ -18,7 +18,7 @@ pub(super) fn group(name: &str, lr: f64) -> ParamGroup {
     ParamGroup { lr, initial_lr: lr, ..sgd().group(name, Vec::new()) }
 }
 
-const LENGTH: RunLength = RunLength { max_epochs: 10, steps_per_epoch: 5, max_steps: None, extra_steps: 0 };
+const LENGTH: RunLength = RunLength::even(10, 5);
 
 /// Rates of one group in epochs 0, 1, ….
 fn rates(toml: &str, lr: f64, epochs: usize) -> Vec<f64> {
@@ -63,7 +63,7 @@ fn milestones_multiply_once_each_time_they_are_named() {
 fn a_schedule_spans_what_max_steps_leaves_of_the_run() {
     let length = RunLength { max_steps: Some(20), ..LENGTH };
     let half_way = |toml: &str, half: usize| {
-        let mut scheduler = Scheduler::new(config(toml), length, &sgd()).unwrap();
+        let mut scheduler = Scheduler::new(config(toml), length.clone(), &sgd()).unwrap();
         let mut groups = [group("all", 1.0)];
         scheduler.start(&mut groups).unwrap();
         for count in 0..half {

@@ -70,6 +70,11 @@ impl Meter {
         self.sums.iter().map(|(name, (sum, count))| (name.as_str(), sum / *count as f64))
     }
 
+    /// Takes the values of another one, of other names.
+    pub fn join(&mut self, other: Self) {
+        self.sums.extend(other.sums);
+    }
+
     /// One mean.
     pub fn mean(&self, name: &str) -> Option<f64> {
         self.sums.get(name).map(|(sum, count)| sum / *count as f64)

@@ -4,7 +4,7 @@ use thaw_plugin_api::config::{Config, ConfigError};
 use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::monitor::Mode;
 
-use super::{ActivationCheckpointing, BatchLimit, DevRun, MaxTime};
+use super::{Accumulation, ActivationCheckpointing, BatchLimit, DevRun, MaxTime};
 use thaw_metrics::Metric;
 use thaw_torch::MatmulPrecision;
 
@@ -40,9 +40,10 @@ pub struct TrainerConfig {
     /// Number format of forward and backward.
     #[config(default = Precision::Fp32)]
     pub precision: Precision,
-    /// Batches whose gradients are added before a step.
-    #[config(default = 1, range = 1..)]
-    pub accumulate_grad_batches: usize,
+    /// Batches whose gradients are added before a step; or a table of epochs, from 0, and their number from each
+    /// on.
+    #[config(default = Accumulation::of(1))]
+    pub accumulate_grad_batches: Accumulation,
     /// How batches of unequal size count in an accumulation.
     #[config(default = Weighting::Batches)]
     pub weighting: Weighting,

@@ -7,7 +7,7 @@ use thaw_plugin_api::drive;
 use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::tensor_sets::TensorSets;
 
-pub use data::{batch_limits, input_defaults, open_data};
+pub use data::{batch_limits, input_defaults, open_data, set_batches};
 
 use self::data::start_of;
 use super::classes;

@@ -11,11 +11,11 @@ use super::gathered::{Found, Gathered, Keep, Samples};
 use super::readings::{Readings, Row, What};
 use super::step::{Fed, Loaded};
 use super::training::by_position;
-use super::{Fit, Meter};
+use super::{Fit, Meter, set_batches};
 use crate::Error;
 use crate::error::torch;
 use crate::model::{HostModel, LabelCounts, Phase};
-use thaw_data::Split;
+use thaw_data::{FurtherSet, Split};
 use thaw_torch::Autocast;
 use thaw_torch::reading::{Reading, Reads};
 
@@ -100,6 +100,16 @@ impl Evaluator {
         Ok(self.labels.add(logits, target).map_err(torch("predicted labels"))?)
     }
 
+    /// Means over a validation set beside the main one, by the names of its metrics; waits for the device.
+    ///
+    /// # Errors
+    /// As [`Evaluator::finish`].
+    pub fn of_set(self, set: &FurtherSet) -> Result<Meter, Error> {
+        let mut metrics = self.finish()?.metrics;
+        metrics.rename(|name| Some(set.metric(name)));
+        Ok(metrics)
+    }
+
     /// Means and hits over everything seen; waits for the device.
     ///
     /// # Errors
@@ -138,6 +148,8 @@ impl Validating for Fit {
     }
 
     fn begin_validation(&mut self, pass: Pass, batches: usize) -> Result<(), Error> {
+        (self.now.validation_loss, self.now.further) = (None, Meter::default());
+        let batches = batches + self.further_batches(pass)?;
         self.tell(EventKind::ValidationStarted { asked: asked(pass), batches })
     }
 
@@ -159,6 +171,26 @@ impl Validating for Fit {
         Ok((self.noting_waits(by_position(loader, 0)), evaluator))
     }
 
+    fn further_data(&mut self, set: usize, pass: Pass) -> Result<Option<ValidationData<Self>>, Error> {
+        let state = &self.state;
+        let Some(further) = state.data.further_sets().get(set) else { return Ok(None) };
+        let batches = self.batches_of(further, pass)?;
+        let reads = state.measured.readings.reads();
+        let evaluator = Evaluator::new(reads, &state.config.trainer.metrics, Keep::Nothing);
+        let loader = further.data().first(batches)?;
+        let taken = self.noting_waits(by_position(Some(loader), 0)).take(batches);
+        Ok(Some((Box::new(taken), evaluator)))
+    }
+
+    fn further_validated(&mut self, set: usize, evaluator: Evaluator) -> Result<(), Error> {
+        let Some(further) = self.state.data.further_sets().get(set) else { return Ok(()) };
+        let metrics = evaluator.of_set(further)?;
+        let loss = metrics.mean(&further.metric("val_loss"));
+        self.now.validation_loss = self.now.validation_loss.or(loss.filter(|loss| !loss.is_finite()));
+        self.now.further.join(metrics);
+        Ok(())
+    }
+
     /// Gradients of an unfinished window are in no checkpoint: it is finished first.
     fn check_interrupted(&self) -> Result<(), Error> {
         if self.state.position.window_samples == 0 && self.is_interrupted() {
@@ -175,8 +207,9 @@ impl Validating for Fit {
     }
 
     fn validated(&mut self, evaluator: Evaluator, pass: Pass) -> Result<(), Error> {
-        let evaluation = evaluator.finish()?;
-        self.now.validation_loss = evaluation.metrics.mean("val_loss");
+        let mut evaluation = evaluator.finish()?;
+        self.now.validation_loss = self.now.validation_loss.or_else(|| evaluation.metrics.mean("val_loss"));
+        evaluation.metrics.join(std::mem::take(&mut self.now.further));
         self.state.measured.known_metrics.extend(evaluation.metrics.means().map(|(name, _)| name.to_owned()));
         let (metrics, classes) = (&evaluation.metrics, &evaluation.classes);
         let (confusion, calibration) = (&evaluation.confusion, &evaluation.calibration);
@@ -214,6 +247,19 @@ impl Validating for Fit {
 }
 
 impl Fit {
+    /// Batches of a validation set beside the main one in such a pass.
+    fn batches_of(&self, set: &FurtherSet, pass: Pass) -> Result<usize, Error> {
+        let all = set_batches(&self.state.config, set.data().batches())?;
+        Ok(match pass {
+            Pass::SanityCheck(_) => self.sanity_batches_of(all),
+            Pass::Epoch | Pass::Requested | Pass::Scheduled => all,
+        })
+    }
+
+    fn further_batches(&self, pass: Pass) -> Result<usize, Error> {
+        self.state.data.further_sets().iter().map(|set| self.batches_of(set, pass)).sum()
+    }
+
     fn validate_batch(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
         let _guard = tch::no_grad_guard();
         let precision = self.state.config.trainer.precision;

@@ -106,7 +106,7 @@ impl Fit {
 
     /// One accumulation window and its step; gives its loss.
     fn window(&mut self, batches: &mut Endless) -> Result<f64, Error> {
-        let window = self.state.config.trainer.accumulate_grad_batches;
+        let window = self.state.window();
         let (mut sum, mut count, mut open) = (0.0, 0, Window::default());
         for index in 0..window {
             let batch = self.next_of(batches)?;

@@ -114,7 +114,7 @@ impl RunState {
             self.data.samples(Split::Train).checked_sub(last * self.data.batch_size(Split::Train))?;
         let is_single = samples == 1 || self.data.batch_size(Split::Train) == 1;
         let is_reached = self.progress().epoch < trainer.max_epochs
-            && trainer.max_steps.is_none_or(|steps| steps > last / trainer.accumulate_grad_batches);
+            && trainer.max_steps.is_none_or(|steps| steps > last / self.window());
         (is_single && is_reached).then_some(last)
     }
 

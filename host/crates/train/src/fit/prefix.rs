@@ -211,8 +211,7 @@ impl RunState {
         let (progress, trainer) = (self.progress(), &self.config.trainer);
         let batches = match split {
             Split::Train => {
-                let of_run =
-                    trainer.max_steps.map(|steps| steps.saturating_mul(trainer.accumulate_grad_batches));
+                let of_run = trainer.max_steps.map(|steps| steps.saturating_mul(self.window()));
                 progress.num_training_batches.min(of_run.unwrap_or(usize::MAX))
             }
             Split::Val => progress.num_validation_batches,

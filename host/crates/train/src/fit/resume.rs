@@ -98,7 +98,7 @@ impl RunState {
             observed: _,
         } = &checkpoint.state;
         self.position.restore(position, resumed.position, self.data.batch_size(Split::Train));
-        self.follow_length(position.length.unwrap_or(resumed.length), resumed)?;
+        self.follow_length(position.length.clone().unwrap_or_else(|| resumed.length.clone()), resumed)?;
         self.measured.restore(measured);
         self.requests.restore(requests);
         self.kept.restore(kept, checkpoint.folder())?;
@@ -109,12 +109,12 @@ impl RunState {
 
     /// The run may have another length now, and its epochs other numbers of steps.
     fn follow_length(&mut self, was: RunLength, resumed: &Resumed) -> Result<(), FitError> {
-        let (epoch, window) = (self.position.progress.epoch, self.config.trainer.accumulate_grad_batches);
+        let (epoch, window) = (self.position.progress.epoch, self.window());
         self.position.extra_steps = was.extra_steps;
-        let steps_per_epoch = self.run_length().steps_per_epoch;
-        if was.steps_per_epoch != steps_per_epoch {
-            let before = epoch * was.steps_per_epoch + resumed.steps;
-            let as_of_now = epoch * steps_per_epoch + self.position.progress.batch_index.div_ceil(window);
+        let now = self.run_length();
+        if (was.steps_per_epoch, &was.later) != (now.steps_per_epoch, &now.later) {
+            let before = was.steps_before(epoch) + resumed.steps;
+            let as_of_now = now.steps_before(epoch) + self.position.progress.batch_index.div_ceil(window);
             self.position.extra_steps += before as i64 - as_of_now as i64;
         }
         let now = self.run_length();
@@ -130,7 +130,7 @@ impl RunState {
                      it"
                 ));
             }
-        } else if scheduler.set_length(was, now, optimizer.groups_mut())? {
+        } else if scheduler.set_length(was.clone(), now.clone(), optimizer.groups_mut())? {
             let rates = optimizer.groups().iter().map(|group| format!("{} {:.3e}", group.name, group.lr));
             tracing::info!(
                 "schedule `{id}` spans the run, which has {} epochs and {} steps now, and had {} and {}: it \

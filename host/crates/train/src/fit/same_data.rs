@@ -8,19 +8,21 @@ use crate::config::RunConfig;
 use thaw_data::{DataChange, DataModule, Fingerprints, Place, Split};
 
 /// What changed since a checkpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataChanges {
     /// In the training data, before a `val_split`.
     pub train: Option<DataChange>,
     /// In validation data that comes from elsewhere.
     pub val: Option<DataChange>,
+    /// In further validation sets, by name.
+    pub sets: Vec<(String, DataChange)>,
 }
 
 impl DataChanges {
     /// Since the checkpoint with this state; of older versions nothing is known.
     pub fn since(saved: &SavedState, config: &RunConfig, data: &DataModule) -> Self {
         let Some(earlier) = &saved.given.data else { return Self::default() };
-        let Fingerprints { train, val } = data.fingerprints();
+        let Fingerprints { train, val, sets } = data.fingerprints();
         let train = train.change_since(&earlier.train, place(saved, config, "path"));
         // Without a file of its own, validation data lies in that of the training data.
         let of_val = ["val_path", "path"].map(|key| place(saved, config, key));
@@ -28,7 +30,12 @@ impl DataChanges {
             let place = if of_val.contains(&Place::Other) { Place::Other } else { Place::Same };
             now.change_since(&earlier, place)
         });
-        Self { train, val }
+        let sets = sets.iter().filter_map(|(name, now)| {
+            let places = ["", "/path"].map(|end| place(saved, config, &format!("validation/{name}{end}")));
+            let place = if places.contains(&Place::Other) { Place::Other } else { Place::Same };
+            Some((name.clone(), now.change_since(earlier.sets.get(name)?, place)?))
+        });
+        Self { train, val, sets: sets.collect() }
     }
 
     /// Says so, in a run that goes on.
@@ -40,13 +47,23 @@ impl DataChanges {
                 );
             }
         }
+        self.tell_sets();
+    }
+
+    /// Says so of further validation sets.
+    fn tell_sets(&self) {
+        for (name, change) in &self.sets {
+            tracing::warn!(
+                "validation set `{name}` is not what it was when the checkpoint was written: {change}"
+            );
+        }
     }
 }
 
 /// Whether a path of `[data]` leads where it led in the run; one that neither has does.
 fn place(saved: &SavedState, config: &RunConfig, key: &str) -> Place {
     let paths = config.data.iter().flat_map(|data| data.paths());
-    let now = paths.into_iter().find(|(known, _)| *known == key);
+    let now = paths.into_iter().find(|(known, _)| known == key);
     let now = now.and_then(|(_, path)| std::path::absolute(path).ok());
     let before = saved.given.paths.get(&format!("/data/{key}"));
     if now.as_deref() == before.map(Path::new) { Place::Same } else { Place::Other }
@@ -56,6 +73,7 @@ fn place(saved: &SavedState, config: &RunConfig, key: &str) -> Place {
 pub fn tell_validated(checkpoint: &Checkpoint, config: &RunConfig, data: &DataModule) {
     let saved = &checkpoint.state;
     let changes = DataChanges::since(saved, config, data);
+    changes.tell_sets();
     let share = config.data.as_ref().and_then(|table| table.loading.val_split);
     let is_other = match (&saved.given.data, share) {
         (None, _) => place(saved, config, "path") == Place::Other && !saved.given.paths.is_empty(),

@@ -58,7 +58,7 @@ impl RunState {
         Ok(SavedGiven {
             model: SavedModel { id: self.config.model.id.clone(), config: self.config.given_model() },
             class_names: self.data.class_names().to_vec(),
-            data: Some(*self.data.fingerprints()),
+            data: Some(self.data.fingerprints().clone()),
             split_by: Some(self.data.split_by().clone()),
             dataset: Some(self.data.state()?).filter(|state| !state.is_null()),
             class_weights: self.trained.model.class_weights().map(<[f64]>::to_vec),

@@ -68,6 +68,11 @@ impl RunState {
         self.position.progress
     }
 
+    /// Batches whose gradients are added before a step of the present epoch.
+    pub fn window(&self) -> usize {
+        self.config.trainer.accumulate_grad_batches.at(self.progress().epoch)
+    }
+
     /// How long the run is, for schedules that span it.
     pub fn run_length(&self) -> RunLength {
         RunLength { extra_steps: self.position.extra_steps, ..run_length(&self.config, &self.progress()) }

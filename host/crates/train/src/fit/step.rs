@@ -131,10 +131,11 @@ impl Fit {
         let Some(loss) = loaded.loss.take() else { return Ok(()) };
         let samples = loaded.samples;
         self.state.position.window_samples += samples;
+        let window = self.state.window();
         let state = &mut self.state;
         let trainer = &state.config.trainer;
         let factor = match trainer.weighting {
-            Weighting::Batches => 1.0 / trainer.accumulate_grad_batches as f64,
+            Weighting::Batches => 1.0 / window as f64,
             // Divided by the window's samples before the step.
             Weighting::Samples => samples as f64,
         };

@@ -48,9 +48,7 @@ impl Training for Fit {
     }
 
     fn sanity_batches(&self) -> usize {
-        let batches = self.state.progress().num_validation_batches;
-        usize::try_from(self.state.config.trainer.num_sanity_val_steps)
-            .map_or(batches, |steps| steps.min(batches))
+        self.sanity_batches_of(self.state.progress().num_validation_batches)
     }
 
     fn sanity_checked(&mut self) -> Result<(), Error> {
@@ -116,7 +114,7 @@ impl Training for Fit {
     }
 
     fn accumulate_grad_batches(&self) -> usize {
-        self.state.config.trainer.accumulate_grad_batches
+        self.state.window()
     }
 
     fn forward(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
@@ -307,4 +305,12 @@ pub(super) fn by_position(loader: Option<Loader>, start: usize) -> Batches<Fed, 
         let batch = batch?;
         Ok((batch.position, Fed { batch, start }))
     }))
+}
+
+impl Fit {
+    /// Batches of a validation set that a sanity check takes, of so many.
+    pub(super) fn sanity_batches_of(&self, batches: usize) -> usize {
+        usize::try_from(self.state.config.trainer.num_sanity_val_steps)
+            .map_or(batches, |steps| steps.min(batches))
+    }
 }

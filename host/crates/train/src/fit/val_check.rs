@@ -25,9 +25,13 @@ impl Fit {
         let progress = self.state.progress();
         let is_ranked =
             checkpoint.enabled && checkpoint.save_top_k != 0 && progress.num_validation_batches > 0;
-        let window = trainer.accumulate_grad_batches;
         let Ok(every) = val_check_batch(trainer, progress.num_training_batches) else { return };
-        if is_ranked && trainer.val_check_interval.is_some() && !every.is_multiple_of(window) {
+        let to_come = progress.epoch + 1..progress.max_epochs;
+        let later = trainer.accumulate_grad_batches.later().iter();
+        let later = later.filter(|(epoch, _)| to_come.contains(epoch)).map(|(_, window)| *window);
+        let mut windows = std::iter::once(self.state.window()).chain(later);
+        let window = windows.find(|window| !every.is_multiple_of(*window));
+        if let Some(window) = window.filter(|_| is_ranked && trainer.val_check_interval.is_some()) {
             self.state.warnings.warn(format_args!(
                 "validations after every {every} batches that fall inside a window of \
                  `trainer.accumulate_grad_batches = {window}` rank no checkpoint; with a multiple of \

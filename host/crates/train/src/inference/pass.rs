@@ -7,7 +7,7 @@ use thaw_plugin_api::model::Batch as OnDevice;
 
 use super::Inference;
 use crate::Error;
-use crate::fit::{Evaluation, Evaluator, to_device};
+use crate::fit::{Evaluation, Evaluator, Keep, set_batches, to_device};
 use thaw_data::{Batch, DataError};
 use thaw_torch::reading::Reads;
 
@@ -29,11 +29,7 @@ impl Inference {
         &mut self,
         batches: impl Iterator<Item = Result<Batch, DataError>> + 'static,
     ) -> Result<Evaluation, Error> {
-        let by_position = batches.map(|batch| {
-            let batch = batch?;
-            Ok((batch.position, batch))
-        });
-        self.pass = Pass::Over(Box::new(by_position));
+        self.pass = Pass::Over(by_position(batches));
         drive::validation(self, drive::Pass::Epoch)?;
         match take(&mut self.pass) {
             Pass::Gave(evaluation) => Ok(*evaluation),
@@ -43,8 +39,19 @@ impl Inference {
     }
 
     fn evaluator(&self) -> Evaluator {
-        Evaluator::new(Reads::on(self.model.device()), &self.config.trainer.metrics, self.keep)
+        self.evaluator_of(self.keep)
     }
+
+    fn evaluator_of(&self, keep: Keep) -> Evaluator {
+        Evaluator::new(Reads::on(self.model.device()), &self.config.trainer.metrics, keep)
+    }
+}
+
+fn by_position(batches: impl Iterator<Item = Result<Batch, DataError>> + 'static) -> Batches<Batch, Error> {
+    Box::new(batches.map(|batch| {
+        let batch = batch?;
+        Ok((batch.position, batch))
+    }))
 }
 
 impl Validating for Inference {
@@ -66,6 +73,21 @@ impl Validating for Inference {
         Ok((batches, self.evaluator()))
     }
 
+    fn further_data(&mut self, set: usize, _: drive::Pass) -> Result<Option<ValidationData<Self>>, Error> {
+        let Some(further) = self.sets.get(set) else { return Ok(None) };
+        let data = further.data();
+        let taken = set_batches(&self.config, data.batches())?;
+        let batches = by_position(data.first(taken)?.take(taken));
+        Ok(Some((batches, self.evaluator_of(Keep::Nothing))))
+    }
+
+    fn further_validated(&mut self, set: usize, evaluator: Evaluator) -> Result<(), Error> {
+        if let Some(further) = self.sets.get(set) {
+            self.further.join(evaluator.of_set(further)?);
+        }
+        Ok(())
+    }
+
     fn validation_step(
         &mut self,
         evaluator: &mut Evaluator,
@@ -81,6 +103,7 @@ impl Validating for Inference {
         for sample in evaluation.samples.iter_mut().flat_map(|samples| &mut samples.positions) {
             *sample = order.get(*sample).copied().unwrap_or(*sample);
         }
+        evaluation.metrics.join(take(&mut self.further));
         self.metrics.extend(evaluation.metrics.means().map(|(name, mean)| (name.to_owned(), mean)));
         self.pass = Pass::Gave(Box::new(evaluation));
         Ok(())

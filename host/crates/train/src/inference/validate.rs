@@ -38,6 +38,7 @@ impl Inference {
         tell_validated(checkpoint, &self.config, &data);
         let limit = batch_limits(&self.config, &data)?.val;
         self.progress.num_validation_batches = limit.map_or(batches, |limit| batches.min(limit));
+        self.sets = data.further_sets().to_vec();
         let evaluation = self.with_teardown(|inference| {
             let loader = data.loader(Split::Val, inference.progress.epoch as u64, 0)?;
             inference.evaluate(loader.into_iter().flatten())

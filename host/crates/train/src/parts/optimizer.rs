@@ -70,7 +70,9 @@ pub fn optimizer_config(config: &RunConfig, model: &HostModel) -> Result<Optimiz
 
 /// The run's length for schedulers.
 pub fn run_length(config: &RunConfig, progress: &Progress) -> RunLength {
-    let steps_per_epoch = progress.num_training_batches.div_ceil(config.trainer.accumulate_grad_batches);
+    let (batches, windows) = (progress.num_training_batches, &config.trainer.accumulate_grad_batches);
+    let later = windows.later().iter().map(|(epoch, window)| (*epoch, batches.div_ceil(*window)));
     let (max_epochs, max_steps) = (config.trainer.max_epochs, config.trainer.max_steps);
-    RunLength { max_epochs, steps_per_epoch, max_steps, extra_steps: 0 }
+    let steps_per_epoch = batches.div_ceil(windows.at(0));
+    RunLength { max_epochs, steps_per_epoch, later: later.collect(), max_steps, extra_steps: 0 }
 }

@@ -35,6 +35,7 @@ fn of_phase(phase: &PlannedPhase<'_>) -> Value {
         "trainable_modules": phase.trainable_modules(),
         "parameters": { "trainable": trainable, "frozen": frozen },
         "batch_norm": batch_norms(&first.tree),
+        "accumulate_grad_batches": first.accumulate_grad_batches,
         "optimizer": first.optimizer,
         "groups": groups.collect::<Vec<_>>(),
         "notes": phase.notes().collect::<Vec<_>>(),
@@ -44,7 +45,8 @@ fn of_phase(phase: &PlannedPhase<'_>) -> Value {
 
 fn of_state(state: &PlannedState) -> Value {
     json!({
-        "epoch": state.epoch, "step": state.step, "optimizer": state.optimizer, "groups": state.groups,
+        "epoch": state.epoch, "step": state.step,
+        "accumulate_grad_batches": state.accumulate_grad_batches, "optimizer": state.optimizer, "groups": state.groups,
         "trainable": state.tree.trainable(),
         "batch_norm": batch_norms(&state.tree), "notes": state.notes, "findings": state.findings,
     })

@@ -5,8 +5,8 @@ use thaw_plugin_api::optimizer::ParamGroup;
 
 use super::{Plan, PlannedState};
 
-/// Part of a run in which the same parameters train in the same groups and modes, under the same optimizer.
-/// Rates may differ inside.
+/// Part of a run in which the same parameters train in the same groups and modes, under the same optimizer, in
+/// steps of as many batches. Rates may differ inside.
 pub struct PlannedPhase<'p> {
     /// Its states, at least one.
     states: &'p [PlannedState],
@@ -17,7 +17,10 @@ impl Plan {
     /// The run in phases.
     pub fn phases(&self) -> impl Iterator<Item = PlannedPhase<'_>> {
         let chunks = self.states.chunk_by(|a, b| {
-            a.tree == b.tree && a.optimizer == b.optimizer && same_groups(&a.groups, &b.groups)
+            a.tree == b.tree
+                && a.optimizer == b.optimizer
+                && a.accumulate_grad_batches == b.accumulate_grad_batches
+                && same_groups(&a.groups, &b.groups)
         });
         chunks.filter_map(|states| Some(PlannedPhase { states, first: states.first()? }))
     }

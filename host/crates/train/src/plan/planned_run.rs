@@ -114,7 +114,8 @@ impl Training for PlannedRun<'_> {
     }
 
     fn accumulate_grad_batches(&self) -> usize {
-        self.simulation.config.trainer.accumulate_grad_batches
+        let epoch = self.simulation.progress.epoch;
+        self.simulation.config.trainer.accumulate_grad_batches.at(epoch)
     }
 
     fn step_schedulers(&mut self) -> Result<(), Error> {

@@ -14,7 +14,7 @@ impl Plan {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for phase in self.phases() {
-            write_phase(&mut text, &phase);
+            write_phase(&mut text, &phase, self.steps_change);
             text.push('\n');
         }
         if let Some(reason) = &self.stopped {
@@ -23,15 +23,16 @@ impl Plan {
         if self.rates_follow_steps {
             let _ = writeln!(
                 text,
-                "rates follow steps, with {} an epoch; --steps-per-epoch takes the real number",
-                self.steps_per_epoch
+                "rates follow steps, with {} {} epoch; --steps-per-epoch takes the real number",
+                self.steps_per_epoch,
+                if self.steps_change { "in the first" } else { "an" }
             );
         }
         text
     }
 }
 
-fn write_phase(text: &mut String, phase: &PlannedPhase<'_>) {
+fn write_phase(text: &mut String, phase: &PlannedPhase<'_>, steps_change: bool) {
     let first = phase.first();
     let (from, to) = phase.epochs();
     let inside = if first.inside_epoch { format!(" from step {}", first.step) } else { String::new() };
@@ -47,7 +48,13 @@ fn write_phase(text: &mut String, phase: &PlannedPhase<'_>) {
     if !norms.is_empty() {
         let _ = writeln!(text, "  batch norm  {norms}");
     }
-    let _ = writeln!(text, "  optimizer   {}", first.optimizer);
+    let _ = match (steps_change, first.accumulate_grad_batches) {
+        (false, _) => writeln!(text, "  optimizer   {}", first.optimizer),
+        (true, 1) => writeln!(text, "  optimizer   {}, a step after each batch", first.optimizer),
+        (true, window) => {
+            writeln!(text, "  optimizer   {}, a step after every {window} batches", first.optimizer)
+        }
+    };
     let width = aligned::widest(first.groups.iter().map(|group| aligned::name(&group.name)));
     for (index, group) in first.groups.iter().enumerate() {
         let name = aligned::left(&aligned::name(&group.name), width);

@@ -9,40 +9,30 @@ use crate::scheduler::{Result, RunLength};
 
 /// What a schedule may span: how often it advances, and how.
 #[derive(Clone, Copy)]
-struct Span {
+struct Span<'l> {
     advances: usize,
     interval: Interval,
-    /// Optimizer steps of an epoch over how many of them make one advance.
-    steps: f64,
-    /// As in [`Rule::Lambda`].
-    extra: f64,
+    frequency: usize,
+    length: &'l RunLength,
 }
 
 impl Rule {
     /// With all defaults, in a run of this length.
-    pub(in crate::scheduler) fn new(config: &SchedulerConfig, length: RunLength) -> Result<Rule> {
-        let RunLength { max_epochs, steps_per_epoch, extra_steps, .. } = length;
+    pub(in crate::scheduler) fn new(config: &SchedulerConfig, length: &RunLength) -> Result<Rule> {
         let steps = length.steps();
         let events = match config.interval {
             Interval::Epoch => {
-                let counted = steps.saturating_add_signed(-isize::try_from(extra_steps).unwrap_or_default());
-                max_epochs.min(counted.div_ceil(steps_per_epoch.max(1)))
+                let counted = steps.saturating_add_signed(-length.extra());
+                length.max_epochs.min(length.epochs_for(counted))
             }
             Interval::Step => steps,
         };
         let advances = (events / config.frequency).max(1);
-        let steps = match config.interval {
-            Interval::Epoch => steps_per_epoch.saturating_mul(config.frequency) as f64,
-            Interval::Step => steps_per_epoch.max(1) as f64 / config.frequency as f64,
-        };
-        let extra = match config.interval {
-            Interval::Epoch => extra_steps as f64,
-            Interval::Step => extra_steps as f64 / config.frequency as f64,
-        };
-        Rule::of(&config.schedule, Span { advances, interval: config.interval, steps, extra })
+        let (interval, frequency) = (config.interval, config.frequency);
+        Rule::of(&config.schedule, Span { advances, interval, frequency, length })
     }
 
-    fn of(schedule: &Schedule, span: Span) -> Result<Rule> {
+    fn of(schedule: &Schedule, span: Span<'_>) -> Result<Rule> {
         Ok(match schedule {
             Schedule::Constant { factor, total_iters } => {
                 Rule::Constant { factor: *factor, total_iters: *total_iters }
@@ -59,8 +49,8 @@ impl Rule {
             Schedule::Lambda(lambda) => Rule::Lambda {
                 factor: Box::new(Expression::parse(&lambda.text())?),
                 interval: span.interval,
-                steps: span.steps,
-                extra: span.extra,
+                frequency: span.frequency,
+                length: span.length.clone(),
             },
             Schedule::OneCycle(cycle) => {
                 Rule::OneCycle(Box::new(Curve::new(cycle.clone(), cycle.length().unwrap_or(span.advances))))
@@ -87,7 +77,7 @@ impl Rule {
         })
     }
 
-    fn sequence<'a>(children: impl Iterator<Item = (usize, &'a Schedule)>, span: Span) -> Result<Rule> {
+    fn sequence<'a>(children: impl Iterator<Item = (usize, &'a Schedule)>, span: Span<'_>) -> Result<Rule> {
         let children: Vec<_> = children.collect();
         let ends = children.iter().skip(1).map(|(start, _)| *start).chain([span.advances]);
         let rules = children.iter().zip(ends).map(|((start, schedule), end)| {

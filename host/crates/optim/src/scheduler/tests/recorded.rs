@@ -63,12 +63,7 @@ fn run(case: &Value, epochs: &Value, join: Option<usize>) {
     let id = case["optimizer"]["name"].as_str().unwrap().to_lowercase();
     let optimizer = OptimizerConfig::default_for(&id).unwrap();
     let (batches, window) = (5_usize, case["accumulate_grad_batches"].as_u64().unwrap() as usize);
-    let length = RunLength {
-        max_epochs: 10,
-        steps_per_epoch: batches.div_ceil(window),
-        max_steps: None,
-        extra_steps: 0,
-    };
+    let length = RunLength::even(10, batches.div_ceil(window));
     let config: SchedulerConfig = serde_json::from_value(table(&case["scheduler"])).unwrap();
     let mut scheduler = Scheduler::new(config, length, &optimizer).unwrap();
     let mut groups = vec![group("first", case["optimizer"]["lr"].as_f64().unwrap())];

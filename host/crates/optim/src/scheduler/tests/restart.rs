@@ -44,7 +44,8 @@ fn restarted(toml: &str, run: RunLength, epoch: usize, until_epoch: Option<usize
     let steps = run.steps_per_epoch;
     let mut optimizer = Optimizer::new(sgd(), vec![group("all", lr)]).unwrap();
     let restart = Restart::read(Some(settings), until_epoch, None).unwrap();
-    let mut scheduler = restart.start(None, run, &at(epoch, epoch * steps), &mut optimizer).unwrap().unwrap();
+    let mut scheduler =
+        restart.start(None, run.clone(), &at(epoch, epoch * steps), &mut optimizer).unwrap().unwrap();
     let epochs = (epoch..until_epoch.unwrap_or(run.max_epochs)).map(|epoch| {
         let rates = (0..steps).map(|batch| {
             let lr = optimizer.groups()[0].lr;
@@ -82,7 +83,7 @@ fn a_schedule_over_a_phase_runs_as_pytorchs_over_a_run_of_that_length() {
     for (name, toml, lr) in cases {
         let expected = rates(name);
         for (epoch, until_epoch, max_epochs) in [(3, Some(13), 20), (7, None, 17), (0, Some(10), 12)] {
-            let run = RunLength { max_epochs, steps_per_epoch: 5, max_steps: None, extra_steps: 0 };
+            let run = RunLength::even(max_epochs, 5);
             let found = restarted(toml, run, epoch, until_epoch, lr);
             assert_eq!(found.len(), 10);
             for (epoch, found) in found.iter().enumerate() {
@@ -104,7 +105,7 @@ fn settings_left_out_are_the_runs_own_and_nothing_without_them() {
     let own = config("id='cosine'");
     let first = start(Some(&own), at(0, 0)).unwrap();
     assert_eq!(
-        (first.length, first.replaces_the_runs),
+        (first.length.clone(), first.replaces_the_runs),
         (LENGTH, false),
         "at the beginning it is the run's scheduler itself"
     );
@@ -112,8 +113,8 @@ fn settings_left_out_are_the_runs_own_and_nothing_without_them() {
     assert_eq!((later.length.max_epochs, later.replaces_the_runs), (6, true));
     let again = Scheduler::replacement(&later.state().unwrap(), &sgd()).unwrap().unwrap();
     assert_eq!(
-        (again.length, again.config()),
-        (later.length, later.config()),
+        (again.length.clone(), again.config()),
+        (later.length.clone(), later.config()),
         "a checkpoint keeps settings and length"
     );
 }

@@ -75,6 +75,20 @@ pub fn batch_limits(config: &RunConfig, data: &DataModule) -> Result<Limits, Con
     })
 }
 
+/// How many batches of a validation set beside the main one the run config takes, of so many.
+///
+/// # Errors
+/// A share of them that is less than one batch.
+pub fn set_batches(config: &RunConfig, batches: usize) -> Result<usize, ConfigError> {
+    let trainer = &config.trainer;
+    let (limit, key) = match trainer.overfit_batches {
+        Some(limit) => (Some(limit), "trainer.overfit_batches"),
+        None => (trainer.limit_val_batches, "trainer.limit_val_batches"),
+    };
+    let number = limit.map_or(Ok(batches), |limit| limit.of(batches, key));
+    number.map_err(|error| ConfigError::Key { path: config.path.clone(), error })
+}
+
 /// What the model says of its inputs, as the data side takes it.
 pub fn input_defaults(model: &HostModel) -> InputDefaults {
     let input = &model.description().input;
@@ -111,6 +125,9 @@ pub(super) fn start_of(config: &RunConfig, data: &DataModule) -> Result<Progress
     };
     if progress.num_training_batches == 0 {
         return Err(FitError::NoBatches("use a smaller batch_size, or drop_last = false".to_owned()).into());
+    }
+    for set in data.further_sets() {
+        set_batches(config, set.data().batches())?;
     }
     val_check_batch(&config.trainer, progress.num_training_batches)
         .map_err(|error| ConfigError::Key { path: config.path.clone(), error })?;

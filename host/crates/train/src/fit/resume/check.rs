@@ -57,7 +57,7 @@ impl Fit {
         for change in &changes {
             tell(change);
         }
-        let steps = position.batch_then().div_ceil(saved.trainer.accumulate_grad_batches);
+        let steps = position.steps(&saved);
         let length = run_length(&saved, &self.state.progress());
         Ok(Resumed { changes, position, steps, length })
     }
@@ -103,6 +103,7 @@ impl Fit {
         match change.key.as_str() {
             "callbacks" => self.callbacks_fit(change),
             "trainer.metrics" => metrics_fit(change, &saved.given.config),
+            "data.validation" => sets_fit(change, &saved.given.config),
             "data.batch_size" | "trainer.accumulate_grad_batches" => self.position_fits(position),
             _ if saved.trained.optimizer.is_some() => {
                 Fits::No("a strategy has put another optimizer in the place of the run config's".to_owned())
@@ -142,7 +143,7 @@ impl Fit {
             return Fits::Yes;
         }
         let size = self.state.data.batch_size(Split::Train);
-        let window = self.state.config.trainer.accumulate_grad_batches;
+        let window = position.window(&self.state.config);
         if size != position.batch_size && self.state.config.data.as_ref().is_some_and(is_bucketed) {
             return Fits::No(
                 "the checkpoint lies inside an epoch, whose order `bucket` makes by batches".to_owned(),
@@ -209,7 +210,23 @@ impl Fit {
 fn metrics_fit(change: &Change, config: &Value) -> Fits {
     let (before, now) = (texts(&change.from), texts(&change.to));
     let gone = before.iter().filter(|name| !now.contains(name)).map(|name| format!("val_{name}"));
-    let missed = gone.into_iter().find(|metric| is_monitored(config, metric));
+    let missed = gone.into_iter().find(|metric| monitor(config, &|monitor| monitor == metric).is_some());
+    match missed {
+        Some(metric) => Fits::No(format!("`monitor = \"{metric}\"` waits for it")),
+        None => Fits::Yes,
+    }
+}
+
+/// As for metrics: a set whose metric somebody waits for has to stay.
+fn sets_fit(change: &Change, config: &Value) -> Fits {
+    let names = |sets: &Value| -> Vec<String> {
+        sets.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
+    };
+    let now = names(&change.to);
+    let gone = names(&change.from).into_iter().filter(|name| !now.contains(name));
+    let missed = gone
+        .map(|name| format!("val_{name}_"))
+        .find_map(|start| monitor(config, &|metric| metric.starts_with(&start)));
     match missed {
         Some(metric) => Fits::No(format!("`monitor = \"{metric}\"` waits for it")),
         None => Fits::Yes,
@@ -221,14 +238,15 @@ fn texts(list: &Value) -> Vec<&str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// Whether a `monitor` anywhere in the run config names a metric.
-fn is_monitored(config: &Value, metric: &str) -> bool {
+/// The first metric of this kind that a `monitor` anywhere in the run config names.
+fn monitor(config: &Value, is_meant: &impl Fn(&str) -> bool) -> Option<String> {
     match config {
-        Value::Object(table) => table.iter().any(|(key, value)| {
-            (key == "monitor" && value.as_str() == Some(metric)) || is_monitored(value, metric)
+        Value::Object(table) => table.iter().find_map(|(key, value)| match value {
+            Value::String(metric) if key == "monitor" && is_meant(metric) => Some(metric.clone()),
+            other => monitor(other, is_meant),
         }),
-        Value::Array(values) => values.iter().any(|value| is_monitored(value, metric)),
-        _ => false,
+        Value::Array(values) => values.iter().find_map(|value| monitor(value, is_meant)),
+        _ => None,
     }
 }
 

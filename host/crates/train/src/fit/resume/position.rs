@@ -36,6 +36,16 @@ impl EpochPosition {
         self.batch_of(self.batch_size)
     }
 
+    /// Optimizer steps of the epoch until here, as the run of this run config took them.
+    pub fn steps(&self, config: &RunConfig) -> usize {
+        self.batch_then().div_ceil(self.window(config))
+    }
+
+    /// Batches of an accumulation window of the epoch.
+    pub fn window(&self, config: &RunConfig) -> usize {
+        config.trainer.accumulate_grad_batches.at(self.epoch)
+    }
+
     /// Why the epoch cannot go on in batches of this size, accumulated in windows of so many; none where it
     /// can.
     pub fn fits(&self, batch_size: usize, window: usize, batches: usize) -> Option<String> {

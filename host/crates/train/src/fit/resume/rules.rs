@@ -75,10 +75,16 @@ pub const ROWS: &[Row] = &[
             "data.label_separator",
             "data.classes",
             "data.ignore_labels",
+            "data.test_path",
         ],
         rule: AtOnce,
         note: "the classes have to be the same, in the same order; another number of training samples is \
                warned of, and refused inside an epoch",
+    },
+    Row {
+        keys: &["data.validation"],
+        rule: WhereItFits,
+        note: "a set whose metric a `monitor` names has to stay; one that is added begins where the run goes on",
     },
     Row {
         keys: &["data.kind", "data.target", "data.inputs", "data.tokenizer", "data.pad_token_id"],

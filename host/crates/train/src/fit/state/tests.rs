@@ -97,7 +97,7 @@ fn fresh(folder: &Path, name: &str) -> RunState {
     let optimizer_config = config.optimizer.clone().unwrap();
     let group = optimizer_config.group("default", vec!["head.weight".to_owned()]);
     let optimizer = Optimizer::new(optimizer_config.clone(), vec![group]).unwrap();
-    let length = RunLength { max_epochs: 9, steps_per_epoch: 3, max_steps: None, extra_steps: 0 };
+    let length = RunLength::even(9, 3);
     let scheduler = Scheduler::new(config.scheduler.clone().unwrap(), length, &optimizer_config).unwrap();
     let parameters = Parameters::new(storages(&model)).unwrap();
     let scaler = Some(LossScaler::new(Device::Cpu).unwrap());

@@ -135,7 +135,7 @@ impl Training for Advance<'_> {
     }
 
     fn accumulate_grad_batches(&self) -> usize {
-        self.fit.state.config.trainer.accumulate_grad_batches
+        self.fit.state.window()
     }
 
     fn step_schedulers(&mut self) -> Result<(), Error> {
