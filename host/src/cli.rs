@@ -1,5 +1,6 @@
 //! The command line: options, commands, exit codes.
 
+mod cache;
 mod classes;
 mod completions;
 mod evaluation;
@@ -98,6 +99,8 @@ enum Command {
     Swap(swap::SwapArgs),
     /// Writes, checks, pins, lists and shows plugins.
     Plugin(plugin::PluginArgs),
+    /// Lists or clears what frozen stages of models gave, which runs share.
+    Cache(cache::CacheArgs),
     /// Prints what a shell completes commands and options with.
     Completions(completions::CompletionsArgs),
     /// Writes manual pages.
@@ -128,6 +131,7 @@ pub fn main() -> u8 {
         Some(Command::Runs(args)) => runs::run(&cli.options, &args),
         Some(Command::Log(args)) => log::run(args),
         Some(Command::Swap(args)) => swap::run(&cli.options, args),
+        Some(Command::Cache(args)) => cache::run(&args),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => man::run(&cli.options, &args),
         Some(Command::Plugin(args)) => plugin::run(&cli.options, args),

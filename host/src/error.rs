@@ -6,6 +6,7 @@ use thaw_data::DataError;
 use thaw_loggers::LoggerError;
 use thaw_plugins::{Failure, PluginError};
 use thaw_report::ReportError;
+use thaw_terminal::escape;
 use thaw_terminal::stdout::OutputError;
 use thaw_torch::TorchError;
 use thaw_train::checkpoint::CheckpointError;
@@ -40,6 +41,12 @@ pub enum Error {
     /// The answer is lost.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// A key that nothing in the cache has.
+    #[error("nothing in the cache has a key that starts with `{}`; `host cache list` shows them", escape(key))]
+    CacheKey {
+        /// As given.
+        key: String,
+    },
     /// A command line that cannot be meant.
     #[error("{0}")]
     Usage(String),
@@ -75,7 +82,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Train(error) => error.exit_code(),
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::CacheKey { .. } => 2,
             Self::Predict(PredictError::Format { .. } | PredictError::NoOutput { .. }) => 2,
             Self::Report(ReportError::NoRun { .. }) => 2,
             Self::Predict(_)

@@ -106,6 +106,7 @@ impl Run {
         command
             .args(arguments)
             .current_dir(self.folder())
+            .env("THAW_CACHE", self.folder().join(".thaw-cache"))
             .env_remove("THAW_LOG")
             .env_remove("THAW_PLUGIN_PATH");
         command.env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");

@@ -162,7 +162,8 @@ fn features_on_disk_are_those_in_memory() {
     assert!(shown.contains("frozen cache  training starts from the samples"), "{shown}");
     let (disk, run, shown) = fit(&["--set", "trainer.cache_mib=0"]);
     assert!(shown.contains("MiB on disk"), "{shown}");
-    assert_eq!(std::fs::read_dir(run.folder().join("cache")).unwrap().count(), 0, "the file has no name");
+    let kept = || std::fs::read_dir(run.folder().join("cache/frozen")).unwrap().count();
+    assert_eq!(kept(), 2, "of training and of validation, for runs to come");
     assert_eq!(disk, memory);
     let nowhere = ["--set", "trainer.cache_mib=0", "--set", "trainer.cache_disk_gib=0"];
     perceptron("").fit(&nowhere).succeeded().says("0 MiB of memory");
@@ -310,6 +311,18 @@ fn models_that_are_not_what_their_stages_say_are_found_out() {
     }
 }
 
+/// Two folders of six pictures.
+fn pictures(run: &Run) {
+    for class in 0..2_u8 {
+        for index in 0..6_u8 {
+            let pixel = |x: u32, y: u32| image::Rgb([x as u8 * 8, y as u8 * 8 + index, class * 200]);
+            let picture = image::RgbImage::from_fn(32, 32, pixel);
+            let path = run.write(&format!("pictures/{class}/{index}.png"), []);
+            picture.save(path).unwrap();
+        }
+    }
+}
+
 #[test]
 fn augmented_pictures_are_not_computed_once_and_validation_is() {
     let run = head("vision", "resnet18", "num_classes = 2");
@@ -319,17 +332,194 @@ fn augmented_pictures_are_not_computed_once_and_validation_is() {
         "data.image_size=32",
         "data.augment.horizontal_flip=0.5",
     ];
-    for class in 0..2_u8 {
-        for index in 0..6_u8 {
-            let pixel = |x: u32, y: u32| image::Rgb([x as u8 * 8, y as u8 * 8 + index, class * 200]);
-            let picture = image::RgbImage::from_fn(32, 32, pixel);
-            let path = run.write(&format!("pictures/{class}/{index}.png"), []);
-            picture.save(path).unwrap();
-        }
-    }
+    pictures(&run);
     let more: Vec<&str> = data.iter().flat_map(|key| ["--set", key]).collect();
     let epochs = with_and_without(&run, &more);
     assert!(epochs.iter().all(|(train, val)| train.is_none() && val.is_some()), "{epochs:?}");
     let on = [&more[..], &["--set", "trainer.frozen_cache=on"]].concat();
     run.fit(&on).failed(1, &["[data] augment"]);
+}
+
+/// The entries of the run's cache, by `host cache list`.
+fn entries(run: &Run) -> Vec<Value> {
+    let listed = run.host(["cache", "list", "--json"]).succeeded();
+    serde_json::from_str::<Vec<Value>>(&listed.stdout).unwrap()
+}
+
+/// Whether the first epoch of a run took training, and validation, from an earlier one.
+fn taken(run: &Run, run_dir: &str) -> (bool, bool) {
+    let history = run.records_of(run_dir, "history.jsonl");
+    let of = |split: &str| {
+        let mut starts = history.iter().filter(|record| record["event"] == "frozen_cache");
+        let start = starts.find(|record| record["split"] == split).unwrap();
+        start["taken"].as_bool().unwrap()
+    };
+    (of("train"), of("val"))
+}
+
+/// `host fit` into a run directory.
+#[track_caller]
+fn fit_into(run: &Run, run_dir: &str, more: &[&str]) -> String {
+    let finished = run.host(["fit", "run.toml", "--run-dir", run_dir].iter().chain(more)).succeeded();
+    format!("{}{}", finished.stdout, finished.stderr)
+}
+
+#[test]
+fn a_second_run_takes_what_the_first_computed_and_has_its_bits() {
+    for place in [&[][..], &["--set", "trainer.cache_mib=0"]] {
+        let run = perceptron("");
+        fit_into(&run, "first", place);
+        assert_eq!(taken(&run, "first"), (false, false));
+        assert_eq!(entries(&run).len(), 2);
+        let shown = fit_into(&run, "second", place);
+        assert!(shown.contains("taken from an earlier run in"), "{shown}");
+        assert_eq!(taken(&run, "second"), (true, true));
+        Outcome::of(&run.folder().join("first")).assert_same(&run.folder().join("second"), "from the cache");
+        // Another rate, another order of the samples, no shuffle: a sweep.
+        let sweep = ["optimizer.lr=0.003", "data.shuffle=false", "trainer.max_epochs=1"];
+        let sweep: Vec<&str> = sweep.iter().flat_map(|key| ["--set", key]).collect();
+        fit_into(&run, "third", &[place, &sweep[..]].concat());
+        assert_eq!(taken(&run, "third"), (true, true));
+    }
+}
+
+#[test]
+fn what_a_prefix_depends_on_is_not_taken_where_it_is_another() {
+    let run = perceptron("").env("THAW_CACHE", "cache");
+    let run_of = |run_dir: &str, more: &[&str]| {
+        fit_into(&run, run_dir, more);
+        taken(&run, run_dir)
+    };
+    assert_eq!(run_of("first", &[]), (false, false));
+    // Other initial weights of the backbone.
+    assert_eq!(run_of("seed", &["--set", "seed=4"]), (false, false));
+    assert_eq!(run_of("batch", &["--set", "data.batch_size=6"]), (false, true));
+    assert_eq!(run_of("precision", &["--set", "trainer.precision=bf16-mixed"]), (false, false));
+    assert_eq!(run_of("kept", &["--set", "trainer.cache_dtype=bf16"]), (false, false));
+    assert_eq!(run_of("again", &[]), (true, true));
+    // The same bytes, written again.
+    let data = fixtures().join("parity/bb_accumulate2_clip/data.safetensors");
+    let copy = run.write("data.safetensors", std::fs::read(&data).unwrap());
+    let at = format!("data.path={}", copy.display());
+    assert_eq!(run_of("copy", &["--set", &at]), (false, false), "it has another time");
+    let content = ["--set", "trainer.cache_files=content"];
+    assert_eq!(run_of("content", &content), (false, false));
+    assert_eq!(run_of("content-copy", &[&content[..], &["--set", &at]].concat()), (true, true));
+    let mut tensors: Vec<u8> = std::fs::read(&data).unwrap();
+    let last = tensors.len() - 1;
+    tensors[last] ^= 1;
+    run.write("data.safetensors", &tensors);
+    for (run_dir, more) in [("changed", &[][..]), ("content-changed", &content[..])] {
+        assert_eq!(run_of(run_dir, &[more, &["--set", &at]].concat()), (false, false), "{run_dir}");
+    }
+}
+
+#[test]
+fn a_torn_or_foreign_file_of_the_cache_is_computed_anew() {
+    let run = perceptron("");
+    fit_into(&run, "first", &[]);
+    let straight = Outcome::of(&run.folder().join("first"));
+    let folder = run.folder().join(".thaw-cache/frozen");
+    let files = || -> Vec<std::path::PathBuf> {
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    type Harm = fn(Vec<u8>) -> Vec<u8>;
+    let harms: [(&str, Harm); 4] = [
+        ("cut", |bytes| bytes[..bytes.len() / 2].to_vec()),
+        ("flipped", |mut bytes| {
+            bytes[5] ^= 1;
+            bytes
+        }),
+        ("foreign", |_| b"features of somebody else".to_vec()),
+        ("empty", |_| Vec::new()),
+    ];
+    for (harm, damage) in harms {
+        for path in files() {
+            let whole = std::fs::read(&path).unwrap();
+            std::fs::write(&path, damage(whole)).unwrap();
+        }
+        let shown = fit_into(&run, harm, &[]);
+        assert!(shown.contains("it is computed again"), "{harm}: {shown}");
+        assert_eq!(taken(&run, harm), (false, false), "{harm}");
+        straight.assert_same(&run.folder().join(harm), harm);
+        let healed = format!("{harm}-healed");
+        fit_into(&run, &healed, &[]);
+        assert_eq!(taken(&run, &healed), (true, true), "{harm}");
+    }
+    // One of another key, under this one's name.
+    let [one, other] = &files()[..] else { panic!("two entries") };
+    std::fs::copy(one, other).unwrap();
+    fit_into(&run, "exchanged", &[]);
+    straight.assert_same(&run.folder().join("exchanged"), "exchanged");
+}
+
+#[test]
+fn the_cache_is_listed_and_cleared() {
+    let run = perceptron("");
+    let list = || run.host(["cache", "list"]).succeeded().stdout;
+    assert!(list().ends_with("frozen: nothing\n"));
+    fit_into(&run, "first", &[]);
+    assert!(list().contains("case-model"));
+    let listed = entries(&run);
+    assert_eq!(listed[0]["about"]["after"], "backbone");
+    let key = listed[0]["key"].as_str().unwrap();
+    run.host(["cache", "clear", "zz"]).failed(2, &["`zz`", "host cache list"]);
+    let cleared = run.host(["cache", "clear", &key[..12]]).succeeded().stdout;
+    assert!(cleared.starts_with("removed 1 of 2"), "{cleared}");
+    assert_eq!(entries(&run).len(), 1);
+    // What is not the cache's stays.
+    run.write(".thaw-cache/frozen/notes.txt", "mine");
+    run.host(["cache", "clear"]).succeeded();
+    assert_eq!(entries(&run).len(), 0);
+    assert!(run.folder().join(".thaw-cache/frozen/notes.txt").exists());
+    fit_into(&run, "nothing-kept", &["--set", "trainer.cache_disk_gib=0"]);
+    assert_eq!(entries(&run).len(), 0);
+}
+
+#[test]
+fn features_in_half_precision_come_close() {
+    let run = perceptron("");
+    let epochs = ["--set", "trainer.max_epochs=2"];
+    fit_into(&run, "fp32", &epochs);
+    let loss = |run_dir: &str| {
+        let records = run.records_of(run_dir, "metrics.jsonl");
+        records.iter().filter_map(|record| record["val_loss"].as_f64()).next_back().unwrap()
+    };
+    let exact = loss("fp32");
+    for (dtype, tolerance) in [("bf16", 1e-2), ("fp16", 1e-3)] {
+        fit_into(&run, dtype, &[&epochs[..], &["--set", &format!("trainer.cache_dtype={dtype}")]].concat());
+        let found = loss(dtype);
+        assert!(found != exact && (found - exact).abs() < tolerance * exact.abs(), "{dtype}: {found}, {exact}");
+    }
+}
+
+#[test]
+fn views_of_augmented_pictures_are_computed_once_each() {
+    let run = head("vision", "resnet18", "num_classes = 2");
+    let data = [
+        "data.kind=image-folder",
+        "data.path=pictures",
+        "data.image_size=32",
+        "data.augment.horizontal_flip=0.5",
+        "data.augment.views=2",
+        "trainer.max_epochs=4",
+    ];
+    pictures(&run);
+    let more: Vec<&str> = data.iter().flat_map(|key| ["--set", key]).collect();
+    let epochs = with_and_without(&run, &more);
+    assert!(epochs.iter().all(|(train, val)| train.is_some() && val.is_some()), "{epochs:?}");
+    let starts = run.records_of("on", "history.jsonl").into_iter();
+    let views: Vec<Value> = starts
+        .filter(|record| record["event"] == "frozen_cache" && record["split"] == "train")
+        .map(|record| record["view"].clone())
+        .collect();
+    assert_eq!(views, [json!(0), json!(1)], "computed in the first two epochs, and never again");
+    // In the middle of the second view.
+    let set = [&more[..], &["--set", "trainer.max_steps=4"]].concat();
+    run.host(["fit", "run.toml", "--run-dir", "cut"].iter().chain(&set)).succeeded();
+    run.host(["fit", "run.toml", "--run-dir", "straight"].iter().chain(&more)).succeeded();
+    run.host(["fit", "run.toml", "--resume", "cut"].iter().chain(&more)).succeeded();
+    Outcome::of(&run.folder().join("straight")).assert_same(&run.folder().join("cut"), "resumed in a view");
+    let nothing = ["--set", "data.augment={ views = 3 }"];
+    run.fit(&[&more[..6], &nothing[..]].concat()).failed(2, &["data.augment.views", "changes pictures"]);
 }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::Options;
 use crate::Error;
 use filter::Filter;
+pub(super) use list::lines;
 use order::Order;
 use thaw_report::runs::{Found, in_folder};
 

@@ -2,7 +2,7 @@
 
 use thaw_data::Split;
 use thaw_plugin_api::context::Progress;
-use thaw_train::fit::events::CacheStart;
+use thaw_train::fit::events::{CacheOrigin, CacheStart};
 
 /// Which splits were shown to start from a cache.
 #[derive(Default)]
@@ -28,11 +28,17 @@ impl Shown {
             return None;
         }
         let text = match start {
-            CacheStart::Stage { after, cut, stages, bytes, is_on_disk, seconds } => {
+            CacheStart::Stage { after, cut, stages, bytes, is_on_disk, seconds, origin, view } => {
                 let (mib, place) = (*bytes as f64 / f64::from(1 << 20), place(*is_on_disk));
+                let how = match origin {
+                    CacheOrigin::Computed => "computed",
+                    CacheOrigin::Taken => "taken from an earlier run",
+                };
+                let view = view.map(|(view, views)| format!(" in view {} of {views}", view + 1));
+                let view = view.unwrap_or_default();
                 format!(
-                    "{what} starts after `{after}` ({cut} of {stages} stages): {mib:.1} MiB {place}, \
-                     computed in {seconds:.1} s"
+                    "{what} starts after `{after}` ({cut} of {stages} stages){view}: {mib:.1} MiB {place}, \
+                     {how} in {seconds:.1} s"
                 )
             }
             CacheStart::Samples { reason } => format!("{what} starts from the samples: {reason}"),
@@ -55,7 +61,9 @@ mod tests {
         let samples = CacheStart::Samples { reason: "`layer4` trains" };
         assert_eq!(shown.line(&progress, Split::Train, &samples), None);
         let (after, cut, stages, bytes) = ("layer4", 5, 7, 3 << 20);
-        let stage = CacheStart::Stage { after, cut, stages, bytes, is_on_disk: false, seconds: 1.25 };
+        let (origin, view) = (CacheOrigin::Computed, None);
+        let stage =
+            CacheStart::Stage { after, cut, stages, bytes, is_on_disk: false, seconds: 1.25, origin, view };
         assert_eq!(
             shown.line(&progress, Split::Train, &stage).as_deref(),
             Some(

@@ -172,6 +172,9 @@ impl PictureStore for Records {
     fn stamps(&self) -> FileStamps {
         self.stamps
     }
+    fn files(&self) -> Vec<PathBuf> {
+        self.files.iter().map(|(_, path, _)| path.clone()).collect()
+    }
     fn is_decoded(&self) -> bool {
         true
     }
@@ -182,7 +185,7 @@ mod tests {
     use super::*;
     use crate::Pass;
 
-    const PASS: Pass = Pass { seed: 0, epoch: 0, augment: false };
+    const PASS: Pass = Pass { seed: 0, epoch: 0, view: 0, augment: false };
 
     fn record(label: u8, [r, g, b]: [u8; 3]) -> Vec<u8> {
         let mut bytes = vec![label];

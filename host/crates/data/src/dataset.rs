@@ -3,7 +3,7 @@
 use super::random::{CounterRng, Stream};
 use super::stamps::FileStamps;
 use super::{Batch, DataError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// For which pass over the data a batch is made.
@@ -13,6 +13,8 @@ pub struct Pass {
     pub seed: u64,
     /// Epoch, from 0.
     pub epoch: u64,
+    /// What augmentation is drawn for: the epoch, or which of a fixed number of views.
+    pub view: u64,
     /// True in training: random augmentation. False: the same input for a sample every time.
     pub augment: bool,
 }
@@ -20,7 +22,7 @@ pub struct Pass {
 impl Pass {
     /// The random numbers that augment a sample in this pass.
     pub(crate) fn sample_rng(&self, sample: usize) -> CounterRng {
-        CounterRng::new(&[self.seed, Stream::Augment as u64, self.epoch, sample as u64])
+        CounterRng::new(&[self.seed, Stream::Augment as u64, self.view, sample as u64])
     }
 }
 
@@ -70,6 +72,16 @@ pub trait Dataset: Send + Sync {
     /// True if a sample has the same input in every pass, augmentation included: what is computed from it
     /// alone may be kept.
     fn fixed_inputs(&self, pass: &Pass) -> bool;
+
+    /// How many augmented views of a sample there are, where that is a fixed number.
+    fn views(&self) -> Option<u64> {
+        None
+    }
+
+    /// The files that the samples come from, as far as they are known one by one.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
 
     /// True if a batch is made so quickly that threads would only add to it.
     fn in_memory(&self) -> bool {
@@ -133,6 +145,12 @@ impl Dataset for Subset {
     }
     fn fixed_inputs(&self, pass: &Pass) -> bool {
         self.inner.fixed_inputs(pass)
+    }
+    fn views(&self) -> Option<u64> {
+        self.inner.views()
+    }
+    fn files(&self) -> Vec<PathBuf> {
+        self.inner.files()
     }
     fn in_memory(&self) -> bool {
         self.inner.in_memory()

@@ -10,11 +10,20 @@ use super::stamps::FileStamps;
 use super::{Batch, DataError};
 use columns::Columns;
 use rows::{Rows, RowsWriter};
+use store::Writing;
 
 mod columns;
+mod entry;
+mod folder;
 mod rows;
+mod store;
 #[cfg(test)]
 mod tests;
+
+pub use columns::FeatureKind;
+pub use entry::About;
+pub use folder::cache_folder;
+pub use store::{FeatureStore, Found, StoredFeatures};
 
 /// How much room features may take, and where.
 #[derive(Debug, Clone)]
@@ -34,12 +43,16 @@ pub struct Features {
     columns: Columns,
     rows: Rows,
     present: Vec<bool>,
+    /// The file that the rows lie in, where a store is to keep it.
+    writing: Option<Writing>,
 }
 
 /// Gathers features, in the order of the samples.
 pub struct FeaturesBuilder {
     of: Arc<dyn Dataset>,
     room: FeatureRoom,
+    kept: FeatureKind,
+    store: Option<FeatureStore>,
     begun: Option<(Columns, RowsWriter)>,
     present: Vec<bool>,
 }
@@ -47,7 +60,20 @@ pub struct FeaturesBuilder {
 impl FeaturesBuilder {
     /// Features of the samples of a dataset, none of them computed yet.
     pub fn new(of: Arc<dyn Dataset>, room: FeatureRoom) -> FeaturesBuilder {
-        FeaturesBuilder { of, room, begun: None, present: Vec::new() }
+        let kept = FeatureKind::Full;
+        FeaturesBuilder { of, room, kept, store: None, begun: None, present: Vec::new() }
+    }
+
+    /// Keeps them in these numbers.
+    #[must_use]
+    pub fn kept_as(self, kept: FeatureKind) -> FeaturesBuilder {
+        FeaturesBuilder { kept, ..self }
+    }
+
+    /// What memory has no room for is written where this store will keep it.
+    #[must_use]
+    pub fn for_store(self, store: Option<FeatureStore>) -> FeaturesBuilder {
+        FeaturesBuilder { store, ..self }
     }
 
     /// Takes the features of further samples; the first dimension of every tensor is the sample.
@@ -67,9 +93,10 @@ impl FeaturesBuilder {
         {
             return Err(DataError::Features("samples come out of their order".to_owned()));
         }
-        let columns = Columns::of(features, targets, indices.len())?;
+        let columns = Columns::of(features, targets, indices.len(), self.kept)?;
         if self.begun.is_none() {
-            let writer = RowsWriter::new(columns.row_bytes(), self.of.len(), &self.room)?;
+            let store = self.store.as_ref();
+            let writer = RowsWriter::new(columns.row_bytes(), self.of.len(), &self.room, store)?;
             self.begun = Some((columns.clone(), writer));
         }
         let Some((known, writer)) = &mut self.begun else { return Ok(()) };
@@ -98,7 +125,8 @@ impl FeaturesBuilder {
             writer.skip()?;
             self.present.push(false);
         }
-        Ok(Features { of: self.of, columns, rows: writer.finish()?, present: self.present })
+        let (rows, writing) = writer.finish()?;
+        Ok(Features { of: self.of, columns, rows, present: self.present, writing })
     }
 }
 

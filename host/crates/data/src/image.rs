@@ -70,6 +70,11 @@ impl Transform {
         !self.augment.is_none()
     }
 
+    /// How many augmented views of a picture there are, where that is a fixed number.
+    pub(crate) fn views(&self) -> Option<u64> {
+        self.augment.views.filter(|_| self.augments()).map(|views| views as u64)
+    }
+
     /// The pixels of the model's input, `size * size` times red, green, blue. With random numbers: augmented.
     pub(crate) fn pixels(&self, picture: &Picture, rng: Option<&mut CounterRng>) -> Result<Vec<u8>, String> {
         let (width, height) = (picture.width, picture.height);

@@ -76,7 +76,10 @@ pub use dataset::{Dataset, Pass};
 pub use defaults::InputDefaults;
 pub use error::DataError;
 pub use error::first_names;
-pub use features::{FeatureRoom, Features, FeaturesBuilder};
+pub use features::{
+    About, FeatureKind, FeatureRoom, FeatureStore, Features, FeaturesBuilder, Found, StoredFeatures,
+    cache_folder,
+};
 pub use fingerprint::{DataChange, Fingerprint, Fingerprints, Place};
 pub use image::picture_size;
 pub use loader::Loader;

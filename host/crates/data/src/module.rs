@@ -217,6 +217,11 @@ impl DataModule {
         &self.fingerprints
     }
 
+    /// The run's seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Number of samples; 0 without validation data.
     pub fn samples(&self, split: Split) -> usize {
         self.dataset(split).map_or(0, |dataset| dataset.len())
@@ -278,12 +283,18 @@ impl DataModule {
 
     /// Why a sample of the split has other inputs from epoch to epoch; None where it has not.
     pub fn varies(&self, split: Split) -> Option<Varies> {
-        if self.fixed_inputs(split) {
+        if self.fixed_inputs(split) || self.views(split).is_some() {
             return None;
         }
         let still = Pass { augment: false, ..self.pass(split, 0) };
         let is_fixed_so = self.dataset(split).is_some_and(|dataset| dataset.fixed_inputs(&still));
         Some(if is_fixed_so { Varies::Augmented } else { Varies::Padded })
+    }
+
+    /// How many augmented views of a sample the epochs of a split take turns with; None where a sample has
+    /// the same input in all of them, or another one in each.
+    pub fn views(&self, split: Split) -> Option<u64> {
+        self.dataset(split).filter(|_| split == Split::Train).and_then(|dataset| dataset.views())
     }
 
     /// Pictures that could not be read so far, by id (`on_error = "skip"`).
@@ -318,14 +329,15 @@ impl DataModule {
         self.limited_loader(stand_in, split, (epoch, start_batch), limit)
     }
 
-    /// Walks once through all samples of a split by their numbers, without augmentation.
+    /// Walks once through all samples of a split by their numbers; without augmentation, or in one of its
+    /// [`views`](Self::views).
     ///
     /// # Errors
     /// As [`loader`](Self::loader).
-    pub fn in_order(&self, split: Split) -> Result<Option<Loader>, DataError> {
+    pub fn in_order(&self, split: Split, view: Option<u64>) -> Result<Option<Loader>, DataError> {
         let Some(dataset) = self.dataset(split) else { return Ok(None) };
         let walk = Walk {
-            pass: Pass { augment: false, ..self.pass(split, 0) },
+            pass: Pass { view: view.unwrap_or(0), augment: view.is_some(), ..self.pass(split, 0) },
             batch_size: self.batch_size(split),
             shuffle: false,
             by_length: false,
@@ -388,7 +400,8 @@ impl DataModule {
     }
 
     fn pass(&self, split: Split, epoch: u64) -> Pass {
-        Pass { seed: self.seed, epoch, augment: split == Split::Train }
+        let view = self.views(split).map_or(epoch, |views| epoch % views);
+        Pass { seed: self.seed, epoch, view, augment: split == Split::Train }
     }
 
     /// What there is, for the head of a run.

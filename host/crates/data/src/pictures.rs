@@ -33,6 +33,8 @@ pub(crate) trait PictureStore: Send + Sync {
     fn spelled(&self, index: usize, root: &Path) -> String;
     /// See [`Dataset::stamps`].
     fn stamps(&self) -> FileStamps;
+    /// See [`Dataset::files`].
+    fn files(&self) -> Vec<PathBuf>;
     /// True if a decoded picture is not worth keeping.
     fn is_decoded(&self) -> bool;
 }
@@ -158,8 +160,14 @@ impl Dataset for PictureDataset {
     fn fixed_inputs(&self, pass: &Pass) -> bool {
         !(pass.augment && self.transform.augments())
     }
+    fn views(&self) -> Option<u64> {
+        self.transform.views()
+    }
     fn stamps(&self) -> FileStamps {
         self.store.stamps()
+    }
+    fn files(&self) -> Vec<PathBuf> {
+        self.store.files()
     }
     fn skipped(&self) -> Vec<String> {
         let skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);

@@ -116,7 +116,7 @@ impl PredictData {
     /// predictions can be held back; `indices` tells which rows they are.
     pub fn loader(&self) -> Result<Loader, DataError> {
         let walk = Walk {
-            pass: Pass { seed: 0, epoch: 0, augment: false },
+            pass: Pass { seed: 0, epoch: 0, view: 0, augment: false },
             batch_size: self.batch_size,
             shuffle: false,
             by_length: true,

@@ -144,7 +144,7 @@ impl TestData {
 
     fn limited_loader(&self, limit: Option<usize>) -> Result<Loader, DataError> {
         let walk = Walk {
-            pass: Pass { seed: 0, epoch: 0, augment: false },
+            pass: Pass { seed: 0, epoch: 0, view: 0, augment: false },
             batch_size: self.batch_size,
             shuffle: false,
             by_length: true,

@@ -54,6 +54,27 @@ impl<W: Write> Write for Sha256Writer<W> {
     }
 }
 
+/// The SHA-256 of bytes that come one after the other.
+#[derive(Default)]
+pub struct Sha256Bytes(Sha256);
+
+impl Sha256Bytes {
+    /// Some more.
+    pub fn take(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Of all of them.
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+
+    /// The same in lower-case hexadecimal.
+    pub fn finish_hex(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -54,7 +54,7 @@ fn row(found: &Found, metric: Option<&str>, settings: &BTreeMap<String, String>)
 }
 
 /// Columns under each other.
-pub(super) fn lines<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
+pub(in crate::cli) fn lines<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
     let widths: Vec<usize> =
         (0..COLUMNS).map(|column| aligned::widest(rows.iter().map(|row| &row[column]))).collect();
     let line = |row: &[String; COLUMNS]| {

@@ -73,7 +73,7 @@ pub enum OnError {
 
 /// Random changes of training pictures, each drawn from (seed, epoch, sample).
 #[derive(Debug, Clone, PartialEq, Config)]
-#[config(default)]
+#[config(default, check = AugmentConfig::check)]
 pub struct AugmentConfig {
     /// A random part of the picture instead of its centre.
     pub random_resized_crop: Option<RandomResizedCrop>,
@@ -82,12 +82,26 @@ pub struct AugmentConfig {
     pub horizontal_flip: f64,
     /// Random brightness, contrast and saturation, in random order.
     pub color_jitter: Option<ColorJitter>,
+    /// How many augmented views of a picture there are: an epoch sees the one of its number modulo this, so
+    /// that what frozen stages give for each can be computed once. Default: another one in every epoch.
+    #[config(range = 1..=1000)]
+    pub views: Option<usize>,
 }
 
 impl AugmentConfig {
+    /// Views of pictures that are not changed.
+    fn check(&mut self) -> Result<(), ConfigError> {
+        match self.views {
+            Some(views) if self.is_none() => {
+                Err(ConfigError::value("views", views, "something beside it that changes pictures"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// True if training pictures are not changed at all.
     pub fn is_none(&self) -> bool {
-        *self == AugmentConfig::default()
+        AugmentConfig { views: None, ..self.clone() } == AugmentConfig::default()
     }
 }
 

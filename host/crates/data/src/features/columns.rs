@@ -2,16 +2,41 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::rows::Rows;
 use crate::DataError;
 
+/// In which numbers features are kept that are computed in 32 bits or more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeatureKind {
+    /// As they are computed.
+    Full,
+    /// bfloat16: half of the room, three digits.
+    Bf16,
+    /// float16: half of the room, four digits, up to 65504.
+    Fp16,
+}
+
+impl FeatureKind {
+    fn stored(self, kind: Kind) -> Kind {
+        match (self, kind) {
+            (FeatureKind::Bf16, Kind::Float | Kind::Double) => Kind::BFloat16,
+            (FeatureKind::Fp16, Kind::Float | Kind::Double) => Kind::Half,
+            (_, kind) => kind,
+        }
+    }
+}
+
 /// One tensor of each row.
 #[derive(Debug, Clone, PartialEq)]
 struct Column {
     name: String,
+    /// What a batch has.
     kind: Kind,
+    /// What the rows have.
+    stored: Kind,
     /// Without the sample.
     shape: Vec<i64>,
     /// Bytes of a row.
@@ -29,7 +54,7 @@ pub(super) struct Columns {
 type Gathered = (Vec<(String, Tensor)>, Option<Tensor>);
 
 impl Column {
-    fn of(name: &str, tensor: &Tensor, samples: usize) -> Result<Column, DataError> {
+    fn of(name: &str, tensor: &Tensor, samples: usize, kept: FeatureKind) -> Result<Column, DataError> {
         let size = tensor.size();
         let Some((&first, shape)) = size.split_first().filter(|(first, _)| **first == samples as i64) else {
             return Err(DataError::Features(format!(
@@ -37,19 +62,26 @@ impl Column {
             )));
         };
         let elements = if first == 0 { 0 } else { tensor.numel() / samples };
-        let kind = tensor.kind();
-        Ok(Column {
-            name: name.to_owned(),
-            kind,
-            shape: shape.to_vec(),
-            width: elements * kind.elt_size_in_bytes(),
-        })
+        let (kind, stored) = (tensor.kind(), kept.stored(tensor.kind()));
+        let width = elements * stored.elt_size_in_bytes();
+        Ok(Column { name: name.to_owned(), kind, stored, shape: shape.to_vec(), width })
     }
 
     /// The bytes of a whole batch.
     fn bytes(&self, tensor: &Tensor) -> Result<Vec<u8>, DataError> {
-        let tensor = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_contiguous()?;
-        let mut bytes = vec![0; tensor.numel() * self.kind.elt_size_in_bytes()];
+        let given = tensor.f_detach()?;
+        let narrow = given.f_to_kind(self.stored)?;
+        if self.stored == Kind::Half
+            && self.kind != Kind::Half
+            && bool::try_from(given.f_isfinite()?.f_logical_and(&narrow.f_isinf()?)?.f_any()?)?
+        {
+            return Err(DataError::Features(format!(
+                "`{}` has values beyond 65504, which fp16 does not have; set trainer.cache_dtype to \"bf16\"",
+                self.name
+            )));
+        }
+        let tensor = narrow.f_to_device(tch::Device::Cpu)?.f_contiguous()?;
+        let mut bytes = vec![0; tensor.numel() * self.stored.elt_size_in_bytes()];
         tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
         Ok(bytes)
     }
@@ -62,7 +94,7 @@ impl Column {
         }
         let shape: Vec<i64> =
             std::iter::once(indices.len() as i64).chain(self.shape.iter().copied()).collect();
-        Ok(Tensor::f_from_data_size(&bytes, &shape, self.kind)?)
+        Ok(Tensor::f_from_data_size(&bytes, &shape, self.stored)?.f_to_kind(self.kind)?)
     }
 }
 
@@ -71,10 +103,43 @@ impl Columns {
         features: &[(String, Tensor)],
         target: Option<&Tensor>,
         samples: usize,
+        kept: FeatureKind,
     ) -> Result<Columns, DataError> {
-        let columns = features.iter().map(|(name, tensor)| Column::of(name, tensor, samples));
-        let target = target.map(|target| Column::of("target", target, samples)).transpose()?;
+        let columns = features.iter().map(|(name, tensor)| Column::of(name, tensor, samples, kept));
+        let exact = FeatureKind::Full;
+        let target = target.map(|target| Column::of("target", target, samples, exact)).transpose()?;
         Ok(Columns { features: columns.collect::<Result<_, _>>()?, target })
+    }
+
+    /// What a file says of them; None where a type of theirs has no name there.
+    pub(super) fn saved(&self) -> Option<SavedColumns> {
+        let saved = |column: &Column| {
+            let (kind, stored) = (name_of(column.kind)?, name_of(column.stored)?);
+            let (name, shape) = (column.name.clone(), column.shape.clone());
+            Some(SavedColumn { name, kind: kind.to_owned(), stored: stored.to_owned(), shape })
+        };
+        let features = self.features.iter().map(saved).collect::<Option<_>>()?;
+        let target = self.target.as_ref().map(saved);
+        if target.as_ref().is_some_and(Option::is_none) {
+            return None;
+        }
+        Some(SavedColumns { features, target: target.flatten() })
+    }
+
+    /// What a file says; None where it makes no sense.
+    pub(super) fn of_saved(saved: &SavedColumns) -> Option<Columns> {
+        let column = |saved: &SavedColumn| {
+            let (kind, stored) = (kind_of(&saved.kind)?, kind_of(&saved.stored)?);
+            let sizes = saved.shape.iter().map(|size| usize::try_from(*size).ok());
+            let width = sizes.fold(Some(stored.elt_size_in_bytes()), |all, size| all?.checked_mul(size?))?;
+            Some(Column { name: saved.name.clone(), kind, stored, shape: saved.shape.clone(), width })
+        };
+        let features = saved.features.iter().map(column).collect::<Option<_>>()?;
+        let target = match &saved.target {
+            Some(target) => Some(column(target)?),
+            None => None,
+        };
+        Some(Columns { features, target })
     }
 
     /// Bytes of a sample.
@@ -113,6 +178,43 @@ impl Columns {
         let target = self.target.as_ref().map(next).transpose()?;
         Ok((features, target.map(|(_, target)| target)))
     }
+}
+
+/// Columns as a file describes them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SavedColumns {
+    features: Vec<SavedColumn>,
+    target: Option<SavedColumn>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedColumn {
+    name: String,
+    kind: String,
+    stored: String,
+    shape: Vec<i64>,
+}
+
+/// Types by PyTorch's names.
+const KINDS: [(Kind, &str); 10] = [
+    (Kind::Uint8, "uint8"),
+    (Kind::Int8, "int8"),
+    (Kind::Int16, "int16"),
+    (Kind::Int, "int32"),
+    (Kind::Int64, "int64"),
+    (Kind::Half, "float16"),
+    (Kind::BFloat16, "bfloat16"),
+    (Kind::Float, "float32"),
+    (Kind::Double, "float64"),
+    (Kind::Bool, "bool"),
+];
+
+fn name_of(kind: Kind) -> Option<&'static str> {
+    KINDS.iter().find(|(known, _)| *known == kind).map(|(_, name)| *name)
+}
+
+fn kind_of(name: &str) -> Option<Kind> {
+    KINDS.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
 }
 
 impl fmt::Display for Columns {

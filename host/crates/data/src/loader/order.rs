@@ -82,7 +82,7 @@ mod tests {
 
     fn walk(epoch: u64) -> Walk {
         Walk {
-            pass: Pass { seed: 1, epoch, augment: false },
+            pass: Pass { seed: 1, epoch, view: epoch, augment: false },
             batch_size: 4,
             shuffle: true,
             by_length: true,

@@ -207,7 +207,7 @@ impl Dataset for Breaks {
 #[test]
 fn a_thread_that_panics_is_an_error_not_a_wait_for_ever() {
     let walk = Walk {
-        pass: Pass { seed: 0, epoch: 0, augment: false },
+        pass: Pass { seed: 0, epoch: 0, view: 0, augment: false },
         batch_size: 2,
         shuffle: false,
         by_length: true,

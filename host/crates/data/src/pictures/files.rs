@@ -92,6 +92,9 @@ impl PictureStore for PictureFiles {
     fn stamps(&self) -> FileStamps {
         self.stamps
     }
+    fn files(&self) -> Vec<PathBuf> {
+        self.written.iter().map(|written| self.folder.join(written)).collect()
+    }
     fn is_decoded(&self) -> bool {
         false
     }

@@ -1,6 +1,6 @@
 //! Samples that are pictures.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thaw_plugin_api::Error;
@@ -91,6 +91,10 @@ impl PictureStore for Store {
     fn stamps(&self) -> FileStamps {
         // Where samples come from, only their author knows.
         FileStamps::default()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 
     fn is_decoded(&self) -> bool {

@@ -104,13 +104,40 @@ pub struct TrainerConfig {
     /// Whether what frozen stages of the model give for a sample is computed once, and epochs start from it.
     #[config(default = FrozenCache::Auto)]
     pub frozen_cache: FrozenCache,
-    /// MiB of memory that this may take for training, and as many for validation; what needs more goes into
-    /// a file as a whole.
+    /// MiB of memory that this may take for training, and as many for validation; what needs more is read
+    /// from its file as it is needed.
     #[config(default = 1024)]
     pub cache_mib: usize,
-    /// GiB on disk that such a file may take.
+    /// GiB on disk for what runs of this user have computed so, together: runs to come take it from there. 0
+    /// keeps nothing.
     #[config(default = 16)]
     pub cache_disk_gib: usize,
+    /// In which numbers it is kept.
+    #[config(default = CacheDtype::Fp32)]
+    pub cache_dtype: CacheDtype,
+    /// By what a run to come knows that the data's files are the same.
+    #[config(default = CacheFiles::Stamps)]
+    pub cache_files: CacheFiles,
+}
+
+/// In which numbers the frozen prefix is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum CacheDtype {
+    /// As it is computed.
+    Fp32,
+    /// bfloat16: half of the room; results differ in the third digit.
+    Bf16,
+    /// float16: half of the room; results differ in the fourth digit, and values beyond 65504 are refused.
+    Fp16,
+}
+
+/// By what files are known to be the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum CacheFiles {
+    /// Their names relative to the data, sizes, and times of the last change.
+    Stamps,
+    /// Their names relative to the data, and all of their bytes, which are read for it.
+    Content,
 }
 
 /// How a run is profiled.

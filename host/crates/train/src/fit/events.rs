@@ -68,7 +68,7 @@ mod warnings;
 pub use clock::Clock;
 pub use error::ObserverError;
 pub use kinds::{
-    Asked, BatchNormState, CacheStart, Ending, EventKind, GroupsChanged, LateValues, LostCheckpoint, Rates,
+    Asked, BatchNormState, CacheOrigin, CacheStart, Ending, EventKind, GroupsChanged, LateValues, LostCheckpoint, Rates,
     Record, RunStarted, StepDone, Timed, Validated, WrittenCheckpoint,
 };
 pub use loggers::RunLogger;

@@ -12,11 +12,13 @@
 
 mod boundary;
 mod fill;
-mod folder;
 mod hindrance;
+mod key;
 mod probe;
+mod shared;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use hindrance::Hindrance;
@@ -35,9 +37,10 @@ use thaw_plugin_api::model::{Batch, Task};
 pub struct Entries {
     /// How many stages that are.
     pub cut: usize,
-    /// None in a resumed run until the next pass begins: its checkpoint says that there were some, and
-    /// whoever writes into the prefix meanwhile does so as in a run that was not interrupted.
-    pub(super) features: Option<Arc<dyn Dataset>>,
+    /// By the augmented view of the samples; 0 where there is one input of each. None in a resumed run until
+    /// the next pass begins: its checkpoint says that there were some, and whoever writes into the prefix
+    /// meanwhile does so as in a run that was not interrupted.
+    pub(super) features: BTreeMap<u64, Arc<dyn Dataset>>,
     pub(super) watch: Watch,
 }
 
@@ -61,11 +64,17 @@ impl Fit {
             Err(hindrance) => return self.without(split, &hindrance).map(|()| None),
         };
         let epoch = self.state.progress().epoch;
-        let is_there = |entries: &Entries| entries.cut == cut && entries.features.is_some();
+        let view = self.state.data.views(split).map(|views| (epoch as u64 % views, views));
+        let number = view.map_or(0, |(view, _)| view);
+        let is_there = |entries: &Entries| entries.cut == cut && entries.features.contains_key(&number);
         if !self.state.prefix.entries(split).is_some_and(is_there) {
-            self.state.prefix.forget(split);
-            match self.fill(split, cut)? {
-                Ok(entries) => self.state.prefix.keep(split, entries),
+            let others = self.state.prefix.take(split).filter(|entries| entries.cut == cut);
+            match self.fill(split, cut, view)? {
+                Ok(mut entries) => {
+                    let others = others.map(|entries| entries.features).unwrap_or_default();
+                    entries.features.extend(others);
+                    self.state.prefix.keep(split, entries);
+                }
                 Err(hindrance) => {
                     self.state.prefix.refused.insert((split == Split::Train, cut), hindrance.clone());
                     return self.without(split, &hindrance).map(|()| None);
@@ -74,7 +83,7 @@ impl Fit {
         }
         self.state.prefix.decided.of_mut(split).serve(epoch, cut);
         let entries = self.state.prefix.entries(split);
-        Ok(entries.and_then(|entries| entries.features.clone()).map(|features| (cut, features)))
+        Ok(entries.and_then(|entries| entries.features.get(&number).cloned()).map(|features| (cut, features)))
     }
 
     /// How many stages are left out.
@@ -225,7 +234,7 @@ impl RunState {
             let Some(cut) = self.prefix.decided.of(split).cut else { continue };
             if self.prefix.entries(split).is_none() && cut < self.trained.model.stages().len() {
                 let watch = self.watch_before(cut);
-                self.prefix.keep(split, Entries { cut, features: None, watch });
+                self.prefix.keep(split, Entries { cut, features: BTreeMap::new(), watch });
             }
         }
     }

@@ -93,14 +93,27 @@ pub enum CacheStart<'r> {
         bytes: u64,
         /// Whether it lies in a file, and not in memory.
         is_on_disk: bool,
-        /// What computing it took.
+        /// What computing it took, or taking it from an earlier run.
         seconds: f64,
+        /// Where it comes from.
+        origin: CacheOrigin,
+        /// Which augmented view of the samples it is of, from 0, and how many there are.
+        view: Option<(u64, u64)>,
     },
     /// The samples.
     Samples {
         /// Why.
         reason: &'r str,
     },
+}
+
+/// Who computed what frozen stages give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheOrigin {
+    /// This run, now.
+    Computed,
+    /// An earlier run, of the same samples with the same weights.
+    Taken,
 }
 
 /// What a run is.

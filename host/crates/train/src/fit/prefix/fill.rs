@@ -1,37 +1,41 @@
 //! The pass that computes a prefix.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tch::Tensor;
 
 use super::boundary::tensors_before;
-use super::folder::cache_folder;
+use super::shared::Sharing;
 use super::{Entries, Hindrance, Watch};
 use crate::Error;
-use crate::config::Audit;
+use crate::config::{Audit, CacheDtype};
 use crate::fit::Fit;
-use crate::fit::events::{CacheStart, EventKind};
+use crate::fit::events::{CacheOrigin, CacheStart, EventKind};
 use crate::fit::step::to_device;
 use crate::random::RandomStates;
-use thaw_data::{DataError, FeatureRoom, Features, FeaturesBuilder, Split};
+use thaw_data::{DataError, FeatureKind, FeatureRoom, Features, FeaturesBuilder, Split, cache_folder};
 use thaw_torch::Autocast;
 
 /// What came of an attempt: what is to go on with, or why not.
 pub(super) type Tried<T> = Result<T, Hindrance>;
 
+/// An augmented view of the samples, and how many there are; none where a sample has one input.
+pub(super) type View = Option<(u64, u64)>;
+
 impl Fit {
-    /// Computes what the stages before `cut` give for every sample of a split. Random numbers are afterwards
-    /// as before.
+    /// Computes what the stages before `cut` give for every sample of a split, or takes it from an earlier
+    /// run. Random numbers are afterwards as before.
     ///
     /// # Errors
     /// The data, the model or an observer fails, or the user ends the run.
-    pub(super) fn fill(&mut self, split: Split, cut: usize) -> Result<Tried<Entries>, Error> {
+    pub(super) fn fill(&mut self, split: Split, cut: usize, view: View) -> Result<Tried<Entries>, Error> {
         let start = Instant::now();
         let random = RandomStates::of(self.state.trained.model.device())?;
-        let features = self.features(split, cut);
+        let features = self.taken_or_computed(split, cut, view);
         random.put_back()?;
-        let features = match features? {
+        let (features, origin) = match features? {
             Ok(features) => features,
             Err(hindrance) => return Ok(Err(hindrance)),
         };
@@ -41,17 +45,50 @@ impl Fit {
         let (stages, seconds) = (stages.len(), start.elapsed().as_secs_f64());
         let (bytes, is_on_disk) = (features.bytes(), features.is_on_disk());
         self.state.prefix.told_of_mut(split).clear();
-        let start = CacheStart::Stage { after: &after, cut, stages, bytes, is_on_disk, seconds };
+        let start = CacheStart::Stage { after: &after, cut, stages, bytes, is_on_disk, seconds, origin, view };
         self.tell(EventKind::FrozenCache { split, start })?;
-        Ok(Ok(Entries { cut, features: Some(Arc::new(features)), watch }))
+        let features: Arc<dyn thaw_data::Dataset> = Arc::new(features);
+        let features = BTreeMap::from([(view.map_or(0, |(view, _)| view), features)]);
+        Ok(Ok(Entries { cut, features, watch }))
     }
 
-    fn features(&mut self, split: Split, cut: usize) -> Result<Tried<Features>, Error> {
+    fn taken_or_computed(
+        &mut self,
+        split: Split,
+        cut: usize,
+        view: View,
+    ) -> Result<Tried<(Features, CacheOrigin)>, Error> {
+        let sharing = self.sharing(split, cut, view)?;
+        if let Some(sharing) = &sharing
+            && let Some(taken) = self.taken(sharing, split, cut, view)?
+        {
+            return Ok(taken.map(|features| (features, CacheOrigin::Taken)));
+        }
+        let mut features = match self.computed(split, cut, view, sharing.as_ref())? {
+            Ok(features) => features,
+            Err(hindrance) => return Ok(Err(hindrance)),
+        };
+        if let Some(sharing) = sharing {
+            sharing.keep(&mut features);
+        }
+        Ok(Ok((features, CacheOrigin::Computed)))
+    }
+
+    fn computed(
+        &mut self,
+        split: Split,
+        cut: usize,
+        view: View,
+        sharing: Option<&Sharing>,
+    ) -> Result<Tried<Features>, Error> {
         let data = &self.state.data;
-        let (Some(dataset), Some(loader)) = (data.dataset(split).cloned(), data.in_order(split)?) else {
+        let loader = data.in_order(split, view.map(|(view, _)| view))?;
+        let (Some(dataset), Some(loader)) = (data.dataset(split).cloned(), loader) else {
             return Ok(Err(Hindrance::Kept("there are no samples".to_owned())));
         };
-        let mut builder = FeaturesBuilder::new(dataset, self.state.room());
+        let mut builder = FeaturesBuilder::new(dataset, self.state.room(view))
+            .kept_as(self.state.feature_kind())
+            .for_store(sharing.map(Sharing::store));
         let mut is_probed = false;
         for batch in loader {
             self.check_interrupted_fill()?;
@@ -64,11 +101,7 @@ impl Fit {
             {
                 return Ok(Err(hindrance));
             }
-            let model = &mut self.state.trained.model;
-            let _guard = tch::no_grad_guard();
-            let _autocast = Autocast::of(self.state.config.trainer.precision, model.device())?;
-            let outputs: Vec<(String, Tensor)> =
-                model.run_stages(0, cut, batch.inputs)?.into_iter().collect();
+            let outputs = self.state.outputs_before(cut, batch.inputs)?;
             if let Err(hindrance) = kept(builder.push(&indices, &outputs, targets.as_ref()))? {
                 return Ok(Err(hindrance));
             }
@@ -89,6 +122,18 @@ impl Fit {
 }
 
 impl crate::fit::RunState {
+    /// What the stages before `cut` give for a batch.
+    pub(super) fn outputs_before(
+        &mut self,
+        cut: usize,
+        inputs: thaw_plugin_api::model::Tensors,
+    ) -> Result<Vec<(String, Tensor)>, Error> {
+        let _guard = tch::no_grad_guard();
+        let model = &mut self.trained.model;
+        let _autocast = Autocast::of(self.config.trainer.precision, model.device())?;
+        Ok(model.run_stages(0, cut, inputs)?.into_iter().collect())
+    }
+
     /// Watches what the stages before `cut` may read.
     pub(super) fn watch_before(&self, cut: usize) -> Watch {
         let model = &self.trained.model;
@@ -104,12 +149,26 @@ impl crate::fit::RunState {
         move |name| !(is_strict && parameters.contains(name))
     }
 
-    fn room(&self) -> FeatureRoom {
+    /// Each of several views has its share.
+    pub(super) fn room(&self, view: View) -> FeatureRoom {
         let trainer = &self.config.trainer;
+        let views = view.map_or(1, |(_, views)| views);
         FeatureRoom {
-            memory: (trainer.cache_mib as u64).saturating_mul(1 << 20),
-            disk: (trainer.cache_disk_gib as u64).saturating_mul(1 << 30),
+            memory: (trainer.cache_mib as u64).saturating_mul(1 << 20) / views,
+            disk: self.disk() / views,
             folder: cache_folder(),
+        }
+    }
+
+    pub(super) fn disk(&self) -> u64 {
+        (self.config.trainer.cache_disk_gib as u64).saturating_mul(1 << 30)
+    }
+
+    fn feature_kind(&self) -> FeatureKind {
+        match self.config.trainer.cache_dtype {
+            CacheDtype::Fp32 => FeatureKind::Full,
+            CacheDtype::Bf16 => FeatureKind::Bf16,
+            CacheDtype::Fp16 => FeatureKind::Fp16,
         }
     }
 }

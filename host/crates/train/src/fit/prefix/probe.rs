@@ -100,7 +100,7 @@ impl RunState {
 }
 
 /// How far apart results may lie that differ by rounding, as a share of their largest value.
-fn tolerance(precision: Precision, device: tch::Device) -> f64 {
+pub(super) fn tolerance(precision: Precision, device: tch::Device) -> f64 {
     match precision {
         Precision::Fp32 if device == tch::Device::Cpu => 1e-4,
         // TensorFloat-32.
@@ -118,7 +118,7 @@ fn first(tensors: &Tensors, samples: usize) -> Result<Tensors, Error> {
 }
 
 /// Whether tensors of the same names and shapes differ by rounding alone.
-fn are_close(found: &Tensors, expected: &Tensors, tolerance: f64) -> Result<bool, Error> {
+pub(super) fn are_close(found: &Tensors, expected: &Tensors, tolerance: f64) -> Result<bool, Error> {
     if found.len() != expected.len() {
         return Ok(false);
     }

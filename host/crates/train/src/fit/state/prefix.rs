@@ -41,6 +41,11 @@ impl Prefix {
         *self.entries_mut(split) = Some(entries);
     }
 
+    /// Takes what was computed of a split away.
+    pub(in crate::fit) fn take(&mut self, split: Split) -> Option<Entries> {
+        self.entries_mut(split).take()
+    }
+
     /// Drops what was computed of a split.
     pub(in crate::fit) fn forget(&mut self, split: Split) {
         *self.entries_mut(split) = None;

@@ -15,7 +15,7 @@ use self::machine::Machine;
 use self::timing::Timing;
 use super::file::RecordFile;
 use super::{RecordsError, stamped};
-use crate::fit::events::{CacheStart, Ending, Event, EventKind, Observer, ObserverError, RunStarted};
+use crate::fit::events::{CacheOrigin, CacheStart, Ending, Event, EventKind, Observer, ObserverError, RunStarted};
 use crate::run_dir::HISTORY;
 
 /// Writes a record for each start of a run's process (`started`), for what an epoch took (`epoch_ended`), for
@@ -148,10 +148,17 @@ fn modules(tree: &ModuleTree) -> Vec<Value> {
 fn frozen_cache(split: Split, start: &CacheStart<'_>) -> Value {
     let split = if split == Split::Train { "train" } else { "val" };
     match start {
-        CacheStart::Stage { after, cut, stages, bytes, is_on_disk, seconds } => json!({
-            "split": split, "after": after, "cut": cut, "stages": stages, "bytes": bytes,
-            "on_disk": is_on_disk, "took": seconds,
-        }),
+        CacheStart::Stage { after, cut, stages, bytes, is_on_disk, seconds, origin, view } => {
+            let mut value = json!({
+                "split": split, "after": after, "cut": cut, "stages": stages, "bytes": bytes,
+                "on_disk": is_on_disk, "took": seconds, "taken": *origin == CacheOrigin::Taken,
+            });
+            if let Some((view, views)) = view {
+                value["view"] = json!(view);
+                value["views"] = json!(views);
+            }
+            value
+        }
         CacheStart::Samples { reason } => json!({ "split": split, "reason": reason }),
     }
 }
