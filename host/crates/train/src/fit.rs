@@ -4,6 +4,7 @@
 //! stands, and tells [`events`] of it.
 
 mod anomaly;
+mod asks;
 mod build;
 mod checkpoints;
 mod classes;
@@ -75,6 +76,7 @@ pub struct Fit {
     plugins: PluginSet,
     observers: Observers,
     swapping: swap::Swapping,
+    asking: asks::Asking,
     now: Now,
     stop: StopHandle,
 }
