@@ -1,5 +1,6 @@
 //! The command line: options, commands, exit codes.
 
+mod ask;
 mod cache;
 mod classes;
 mod completions;
@@ -23,15 +24,18 @@ mod session;
 mod split;
 mod start;
 mod swap;
+mod sweep;
 mod test;
 mod trained;
 #[cfg(unix)]
 mod unexpected_end;
 mod validate;
+mod watch;
 
 use std::fmt::Display;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -95,6 +99,12 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Does what loggers of a run left undone.
     Log(log::LogArgs),
+    /// Shows a run, live or over, on the terminal; keys ask it to stop, for a checkpoint, for a validation.
+    Watch(watch::WatchArgs),
+    /// Asks a live run to stop after its epoch, to write a checkpoint, or to validate.
+    Ask(ask::AskArgs),
+    /// Trains a run config with other values of some keys, and compares the runs.
+    Sweep(sweep::SweepArgs),
     /// Replaces the strategy of a live run at its next epoch.
     Swap(swap::SwapArgs),
     /// Writes, checks, pins, lists and shows plugins.
@@ -130,6 +140,9 @@ pub fn main() -> u8 {
         Some(Command::Report(args)) => report::run(&cli.options, &args),
         Some(Command::Runs(args)) => runs::run(&cli.options, &args),
         Some(Command::Log(args)) => log::run(args),
+        Some(Command::Watch(args)) => watch::run(&args),
+        Some(Command::Ask(args)) => ask::run(&cli.options, args),
+        Some(Command::Sweep(args)) => sweep::run(&cli.options, args),
         Some(Command::Swap(args)) => swap::run(&cli.options, args),
         Some(Command::Cache(args)) => cache::run(&args),
         Some(Command::Completions(args)) => completions::run(&args),
@@ -170,6 +183,19 @@ fn tell_error(error: &Error, options: &Options) {
 /// The answer is lost.
 pub(crate) fn print(text: impl Display) -> Result<(), Error> {
     Ok(thaw_terminal::stdout::print(text)?)
+}
+
+/// This program as it was called, for commands to be copied.
+fn program() -> String {
+    std::env::args_os()
+        .next()
+        .map_or_else(|| "host".to_owned(), |called| called.to_string_lossy().into_owned())
+}
+
+/// Seconds of an option.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 /// Says something on standard error; where nobody reads it, nobody is told.

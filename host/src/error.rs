@@ -9,6 +9,7 @@ use thaw_report::ReportError;
 use thaw_terminal::escape;
 use thaw_terminal::stdout::OutputError;
 use thaw_torch::TorchError;
+use thaw_train::ask::AskError;
 use thaw_train::checkpoint::CheckpointError;
 use thaw_train::config::ConfigError;
 use thaw_train::find_lr::FindLrError;
@@ -19,6 +20,8 @@ use thaw_weights::WeightsError;
 
 use crate::predict::PredictError;
 use crate::scaffold::ScaffoldError;
+use crate::sweep::SweepError;
+use crate::watch::WatchError;
 
 /// Everything that can end a command.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,15 @@ pub enum Error {
     /// What a run logged cannot be sent.
     #[error(transparent)]
     Logger(#[from] LoggerError),
+    /// A sweep that is none, or whose trials failed.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// A live run does not do what it is asked for.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// The terminal that was to show a run.
+    #[error(transparent)]
+    Watch(WatchError),
     /// The answer is lost.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -50,6 +62,15 @@ pub enum Error {
     /// A command line that cannot be meant.
     #[error("{0}")]
     Usage(String),
+}
+
+impl From<WatchError> for Error {
+    fn from(error: WatchError) -> Self {
+        match error {
+            WatchError::Report(error) => Self::Report(error),
+            other => Self::Watch(other),
+        }
+    }
 }
 
 /// What training builds on ends a command as it ends a run.
@@ -83,12 +104,15 @@ impl Error {
         match self {
             Self::Train(error) => error.exit_code(),
             Self::Usage(_) | Self::CacheKey { .. } => 2,
+            Self::Sweep(error) => error.exit_code(),
+            Self::Ask(error) => error.exit_code(),
             Self::Predict(PredictError::Format { .. } | PredictError::NoOutput { .. }) => 2,
             Self::Report(ReportError::NoRun { .. }) => 2,
             Self::Predict(_)
             | Self::Report(_)
             | Self::Output(_)
             | Self::Logger(_)
+            | Self::Watch(_)
             | Self::Scaffold(ScaffoldError::Write { .. }) => 1,
             Self::Scaffold(_) => 2,
         }
@@ -96,7 +120,7 @@ impl Error {
 
     /// Whether the user ended it.
     pub fn is_interrupt(&self) -> bool {
-        matches!(self, Self::Train(thaw_train::Error::Interrupted))
+        matches!(self, Self::Train(thaw_train::Error::Interrupted) | Self::Ask(AskError::Interrupted))
     }
 }
 

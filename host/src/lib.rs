@@ -7,5 +7,7 @@ pub mod inspect;
 pub mod predict;
 pub mod progress;
 pub mod scaffold;
+pub mod sweep;
+pub mod watch;
 
 pub use error::Error;

@@ -83,8 +83,25 @@ fn runs_are_sorted_best_first_and_filtered() {
     assert_eq!(names(&listed(&run, &["--filter", "optimizer.lr=5e-1"])), ["b"]);
     assert!(listed(&run, &["--filter", "state=done", "--filter", "optimizer.lr=0.05"]).is_empty());
     run.host(["runs", "--sort", "val_los"]).failed(2, &["--sort val_los", "did you mean `val_loss`?"]);
+    run.host(["runs", "--filter", "optimizer.lrr=1"])
+        .failed(2, &["optimizer.lrr", "did you mean `optimizer.lr`?"]);
+    run.host(["runs", "--filter", "state=doen"])
+        .failed(2, &["expected one of running", "did you mean `done`?"]);
     run.host(["runs", "--filter", "done"]).failed(2, &["--filter", "KEY=VALUE"]);
     run.host(["runs", "runs/notes"]).failed(2, &["runs/notes", "no run"]);
+}
+
+#[test]
+fn all_that_differs_is_listed_however_long_it_is() {
+    let run = sweep();
+    let more =
+        ["--set", "optimizer.momentum=0.125", "--set", "trainer.log_every_n_steps=3", "--set", "seed=77"];
+    let words = ["fit", "run.toml", "--run-dir", "runs/d", "--set", "optimizer.weight_decay=0.0625"];
+    run.host(words.iter().chain(&more)).succeeded();
+    let text = run.host(["runs"]).succeeded().stdout;
+    for key in ["optimizer.momentum=0.125", "trainer.log_every_n_steps=3", "seed=77", "weight_decay=0.0625"] {
+        assert!(text.contains(key), "{key} in {text}");
+    }
 }
 
 #[test]

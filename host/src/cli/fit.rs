@@ -7,7 +7,7 @@ use clap::Args;
 use super::find_batch_size::FindBatchSizeArgs;
 use super::run_plugins::{self, Needs};
 use super::start::StartArgs;
-use super::{Options, find_lr, session, tell};
+use super::{Options, find_lr, program, session, tell};
 use crate::Error;
 use crate::cli::print;
 use crate::progress::Terminal;
@@ -121,11 +121,4 @@ fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
 /// A number with its noun: `1 epoch`, `2 epochs`.
 fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
-/// This program as it was called, for commands to be copied.
-fn program() -> String {
-    std::env::args_os()
-        .next()
-        .map_or_else(|| "host".to_owned(), |called| called.to_string_lossy().into_owned())
 }

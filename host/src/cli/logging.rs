@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 use super::Options;
+use crate::progress::AboveFoot;
 
 /// Whose events are shown below the level of a warning: the program's crates and the plugins.
 const TARGETS: [&str; 9] = [
@@ -40,14 +41,19 @@ pub fn init(options: &Options) {
     };
     let format = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(AboveFoot)
         // It would tell them on stderr, and panic where nobody reads that any more.
         .log_internal_errors(false)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && !no_colour())
         .without_time();
     // Set already when the program runs inside a test.
     let _ = if options.verbose > 0 { format.try_init() } else { format.with_target(false).try_init() };
     if let Some(error) = wrong {
         tracing::warn!("THAW_LOG is left out of account: {error}");
     }
+}
+
+/// Whether the user wants no colours, as https://no-color.org has it.
+fn no_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty())
 }

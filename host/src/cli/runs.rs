@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::Options;
 use crate::Error;
 use filter::Filter;
-pub(super) use list::lines;
+pub(super) use list::{lines, print_all};
 use order::Order;
 use thaw_report::runs::{Found, in_folder};
 
@@ -53,6 +53,7 @@ pub fn run(options: &Options, args: &RunsArgs) -> Result<(), Error> {
         return compare::run(options, args);
     }
     let mut runs = read(&args.dir)?;
+    args.filters.iter().try_for_each(|filter| filter.check(&runs))?;
     runs.retain(|found| args.filters.iter().all(|filter| filter.takes(found)));
     args.sort.sort(&mut runs)?;
     list::print_all(&runs, args.sort.metric(), args.json)
@@ -75,10 +76,10 @@ fn read(folder: &Path) -> Result<Vec<Found>, Error> {
 
 /// A run as JSON: where it is, how far it is, its best epoch by `metric` or what ranks its checkpoints, and
 /// `settings` that are its own.
-fn object(found: &Found, metric: Option<&str>, settings: Map<String, Value>) -> Value {
+pub(super) fn object(found: &Found, metric: Option<&str>, settings: Map<String, Value>) -> Value {
     let (ranking, _) = found.run.ranking();
     let metric = metric.unwrap_or(&ranking);
-    let best = found.best_of(metric).map(|(epoch, value)| json!({ "epoch": epoch + 1, "value": value }));
+    let best = found.run.best_of(metric).map(|(epoch, value)| json!({ "epoch": epoch + 1, "value": value }));
     json!({
         "name": found.run.name,
         "path": found.path.to_string_lossy(),

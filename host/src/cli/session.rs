@@ -1,7 +1,7 @@
 //! What every command starts with: device, interrupts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tch::Device;
 
@@ -62,10 +62,42 @@ pub fn watch_interrupts() -> StopHandle {
     stop
 }
 
+/// Counts what asks this process for its end, for one that passes it on to others: Ctrl-C, SIGTERM, and a
+/// terminal that goes away, once. Once in a process.
+pub fn count_interrupts() -> Arc<AtomicUsize> {
+    let count = Arc::new(AtomicUsize::new(0));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let count = Arc::clone(&count);
+        // SAFETY: the handler adds to an atomic, which a signal handler may do.
+        let registered = unsafe {
+            signal_hook::low_level::register(signal, move || {
+                count.fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        if let Err(error) = registered {
+            tracing::warn!("cannot watch for interrupts: {error}");
+        }
+    }
+    #[cfg(unix)]
+    {
+        let count = Arc::clone(&count);
+        on_hangup(move || {
+            count.fetch_max(1, Ordering::Relaxed);
+        });
+    }
+    count
+}
+
 /// A terminal that is gone ends the run as a first Ctrl-C does, however often it says so; under `nohup` it is
 /// not listened to.
 #[cfg(unix)]
 fn watch_hangup(stop: StopHandle) {
+    on_hangup(move || stop.stop());
+}
+
+/// Does something that a signal handler may do when the terminal goes away, but under `nohup`.
+#[cfg(unix)]
+fn on_hangup(act: impl Fn() + Send + Sync + 'static) {
     let hangup = signal_hook::consts::SIGHUP;
     // SAFETY: zeroes are a valid `sigaction`, and with a null action the call only fills it in.
     let ignored = unsafe {
@@ -75,8 +107,8 @@ fn watch_hangup(stop: StopHandle) {
     if ignored {
         return;
     }
-    // SAFETY: the handler sets an atomic, which a signal handler may do.
-    let registered = unsafe { signal_hook::low_level::register(hangup, move || stop.stop()) };
+    // SAFETY: the handlers above touch an atomic, which a signal handler may do.
+    let registered = unsafe { signal_hook::low_level::register(hangup, act) };
     if let Err(error) = registered {
         tracing::warn!("cannot watch for a hang-up: {error}");
     }

@@ -10,6 +10,7 @@ use crate::Error;
 use crate::cli::print;
 use crate::error::io;
 use thaw_plugins::{LoadedPlugin, SearchPath};
+use thaw_train::mailbox::token;
 use thaw_train::swap::{SwapError, SwapRequest, ask};
 
 /// Arguments of `host swap`.
@@ -27,7 +28,7 @@ pub struct SwapArgs {
     replace: Option<String>,
     /// Withdraws the request where the run does not come to its next epoch in this time. Default: waits for
     /// it.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
     timeout: Option<Duration>,
 }
 
@@ -45,10 +46,8 @@ pub fn run(options: &Options, args: SwapArgs) -> Result<(), Error> {
     // wrong with it the run says.
     drop(LoadedPlugin::open(&plugin));
     let stop = session::watch_interrupts();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let token = format!("{}-{}", std::process::id(), now.as_nanos());
     let folder = std::env::current_dir().map_err(io("the working directory"))?;
-    let request = SwapRequest { token, plugin, set: args.set, folder, replace: args.replace };
+    let request = SwapRequest { token: token(), plugin, set: args.set, folder, replace: args.replace };
     let asked = |process: &str| {
         if !options.quiet {
             tell(format_args!("asked process {process}; it answers at its next epoch"));
@@ -63,9 +62,4 @@ pub fn run(options: &Options, args: SwapArgs) -> Result<(), Error> {
         swap.version,
         swap.replaced
     ))
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -1,15 +1,16 @@
-//! The line of an epoch: while it is under way, and when it is over.
+//! An epoch: while it is under way, and when it is over.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use thaw_plugin_api::context::Progress;
 
-use super::table;
+use super::screen::{Colours, View};
+use super::{Shown, foot, table};
 use thaw_train::fit::events::StepDone;
 
-/// Time between two refreshes of the line.
+/// Time between two refreshes of the lines.
 const REFRESH: Duration = Duration::from_millis(100);
 
 /// Metrics that are shown at the end of an epoch.
@@ -18,26 +19,48 @@ const SHOWN: [&str; 4] = ["train_loss", "train_acc", "val_loss", "val_acc"];
 /// An epoch that is under way. Dropped, it leaves nothing on the terminal.
 pub struct Line {
     bar: ProgressBar,
+    view: View,
+    colours: Colours,
     /// Samples and batches of the epoch so far, as this process has trained them.
     samples: usize,
     batches: usize,
     started: Instant,
-    shown: Instant,
+    refreshed: Instant,
+    /// Seconds that something took which comes once: computing what frozen stages give.
+    once: f64,
+    /// Seconds of validations in this epoch, and when the present one began.
+    validation: f64,
+    validating: Option<Instant>,
 }
 
 impl Line {
     /// An epoch that begins, or goes on.
-    pub fn new(progress: &Progress) -> Self {
-        let bar = ProgressBar::with_draw_target(
-            Some(progress.num_training_batches as u64),
-            ProgressDrawTarget::stderr_with_hz(10),
-        );
-        let style = ProgressStyle::with_template("epoch {prefix} {bar:24} {pos}/{len} {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
+    pub fn new(progress: &Progress, shown: &Shown) -> Self {
+        let bar = foot::bar();
+        let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
-        bar.set_prefix(format!("{}/{}", progress.epoch + 1, progress.max_epochs));
         let now = Instant::now();
-        Self { bar, samples: 0, batches: 0, started: now, shown: now }
+        let view = View {
+            epoch: progress.epoch + 1,
+            max_epochs: progress.max_epochs,
+            batch: progress.batch_index,
+            batches: progress.num_training_batches,
+            step: progress.global_step,
+            validated: shown.validated.clone(),
+            ..View::default()
+        };
+        Self {
+            bar,
+            view,
+            colours: Colours::of_environment(),
+            samples: 0,
+            batches: 0,
+            started: now,
+            refreshed: now,
+            once: 0.0,
+            validation: 0.0,
+            validating: None,
+        }
     }
 
     /// Lets something else write to the terminal.
@@ -45,53 +68,110 @@ impl Line {
         self.bar.suspend(write)
     }
 
-    /// A batch was trained. Between two refreshes nothing is asked of the run.
-    pub fn step(&mut self, progress: &Progress, step: &StepDone<'_>) {
-        self.samples += step.samples;
-        self.batches += 1;
-        if self.shown.elapsed() < REFRESH {
-            return;
+    /// Something took so many seconds that will not come again: no measure for what is left.
+    pub fn took_once(&mut self, seconds: f64) {
+        self.once += seconds;
+        // Neither is it of the validation that it came with.
+        if let (Some(began), Ok(took)) = (&mut self.validating, Duration::try_from_secs_f64(seconds)) {
+            *began += took;
         }
-        self.shown = Instant::now();
-        let seconds = self.started.elapsed().as_secs_f64();
-        let done = progress.batch_index + 1;
-        let left_in_epoch = progress.num_training_batches.saturating_sub(done) as f64;
-        let epochs_left = progress.max_epochs.saturating_sub(progress.epoch + 1) as f64;
-        let per_batch = seconds / self.batches as f64;
-        let left = per_batch * (left_in_epoch + epochs_left * progress.num_training_batches as f64);
-        let accuracy = step.latest_mean("train_acc").map(|mean| format!(" acc {mean:.3}"));
-        self.bar.set_message(format!(
-            "step {} loss {:.4}{} {:.0}/s, {} left",
-            progress.global_step,
-            step.latest_loss().unwrap_or(f64::NAN),
-            accuracy.unwrap_or_default(),
-            self.rate(seconds),
-            table::duration(left)
-        ));
-        self.bar.set_position(done as u64);
     }
 
-    /// What is written of the epoch when it is over.
-    pub fn end(self, progress: &Progress, metrics: &BTreeMap<String, f64>) -> String {
+    /// A batch was trained. Between two refreshes nothing is asked of the run.
+    pub fn step(&mut self, progress: &Progress, step: &StepDone<'_>, shown: &mut Shown) {
+        self.samples += step.samples;
+        self.batches += 1;
+        let done = progress.batch_index + 1;
+        (self.view.batch, self.view.step) = (done, progress.global_step);
+        if self.bar.is_hidden() || self.refreshed.elapsed() < REFRESH {
+            return;
+        }
+        self.refreshed = Instant::now();
+        self.view.lose(step.latest_loss().unwrap_or(f64::NAN));
+        self.view.accuracy = step.latest_mean("train_acc");
+        let (in_epoch, left) = self.left(progress, done, shown);
+        (self.view.left_in_epoch, self.view.left) = (Some(in_epoch), Some(left));
+        self.refresh(shown);
+    }
+
+    /// A validation begins, of so many batches.
+    pub fn validates(&mut self, batches: usize, shown: &mut Shown) {
+        self.validating = Some(Instant::now());
+        self.view.validation = Some((0, batches));
+        self.refresh(shown);
+    }
+
+    /// So many batches of a validation are done.
+    pub fn validated_batches(&mut self, done: usize, shown: &mut Shown) {
+        if let Some((_, all)) = self.view.validation
+            && !self.bar.is_hidden()
+            && self.refreshed.elapsed() >= REFRESH
+        {
+            self.refreshed = Instant::now();
+            self.view.validation = Some((done, all));
+            self.refresh(shown);
+        }
+    }
+
+    /// A validation is over.
+    pub fn validated(&mut self, shown: &mut Shown) {
+        self.validation += self.validating.take().map_or(0.0, |began| began.elapsed().as_secs_f64());
+        self.view.validation = None;
+        self.view.validated.clone_from(&shown.validated);
+        self.refresh(shown);
+    }
+
+    fn refresh(&mut self, shown: &mut Shown) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        self.view.samples_per_second = self.rate();
+        self.view.trains.clone_from(&shown.trains);
+        self.view.memory = shown.memory.as_mut().map(|memory| memory.text().to_owned()).unwrap_or_default();
+        (self.view.warnings, self.view.last_warning) = (shown.warnings, shown.last_warning.clone());
+        self.bar.set_message(self.view.lines(foot::columns(), self.colours).join("\n"));
+    }
+
+    /// Seconds to the epoch's end and to the run's, as the last epoch, or else this one, lets expect.
+    fn left(&self, progress: &Progress, done: usize, shown: &Shown) -> (f64, f64) {
+        let per_batch = self.training() / self.batches.max(1) as f64;
+        let batches = progress.num_training_batches as f64;
+        let validation = shown.last_validation.unwrap_or(0.0);
+        let in_epoch = per_batch * (batches - done as f64).max(0.0) + (validation - self.validation).max(0.0);
+        let epochs = progress.max_epochs.saturating_sub(progress.epoch + 1) as f64;
+        (in_epoch, in_epoch + epochs * (per_batch * batches + validation))
+    }
+
+    /// Seconds of training so far.
+    fn training(&self) -> f64 {
+        (self.started.elapsed().as_secs_f64() - self.once - self.validation).max(0.0)
+    }
+
+    /// What is written of the epoch when it is over; the next one starts from what it took.
+    pub fn end(self, progress: &Progress, metrics: &BTreeMap<String, f64>, state: &mut Shown) -> String {
         let seconds = self.started.elapsed().as_secs_f64();
         let shown = metrics.iter().filter(|(name, _)| SHOWN.contains(&name.as_str()));
         let values: Vec<String> = shown.map(|(name, value)| format!("{name} {value:.4}")).collect();
         let epochs_left = progress.max_epochs.saturating_sub(progress.epoch + 1) as f64;
+        if self.validation > 0.0 {
+            state.last_validation = Some(self.validation);
+        }
         format!(
             "epoch {:>3}/{}  step {:>5}  {}  {:.0} samples/s  {}, {} left",
             progress.epoch + 1,
             progress.max_epochs,
             progress.global_step,
             values.join("  "),
-            self.rate(seconds),
+            self.samples as f64 / seconds.max(1e-9),
             table::duration(seconds),
-            // The last epoch is the best guide: what thaws makes the next ones slower.
-            table::duration(seconds * epochs_left)
+            // The last epoch is the best guide: what thaws makes the next ones slower. What it did once, they
+            // will not.
+            table::duration((seconds - self.once).max(0.0) * epochs_left)
         )
     }
 
-    fn rate(&self, seconds: f64) -> f64 {
-        self.samples as f64 / seconds.max(1e-9)
+    fn rate(&self) -> f64 {
+        self.samples as f64 / self.training().max(1e-9)
     }
 }
 

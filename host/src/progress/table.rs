@@ -57,6 +57,13 @@ pub fn rates(groups: &[ParamGroup]) -> String {
         .join(", ")
 }
 
+/// What trains in one line: `trains 2 of 161 tensors: head 1.000e-3`.
+pub fn trains(tree: &ModuleTree, rates: &str) -> String {
+    let firsts: Vec<_> = tree.parameters().filter(|parameter| parameter.tied_to.is_none()).collect();
+    let trainable = firsts.iter().filter(|parameter| parameter.requires_grad).count();
+    format!("trains {trainable} of {} tensors: {rates}", firsts.len())
+}
+
 fn aligned(rows: &[[String; 5]]) -> String {
     let width = |column: usize| aligned::widest(rows.iter().map(|row| &row[column]));
     let widths: [usize; 5] = std::array::from_fn(width);

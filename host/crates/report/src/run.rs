@@ -151,12 +151,23 @@ impl Run {
         (metric, mode)
     }
 
-    /// The best epoch, from 0, by the metric that ranks checkpoints, and its value.
+    /// The best epoch, from 0, by the metric that ranks checkpoints, and its value; none where its name does
+    /// not say which way it improves.
     pub fn best(&self) -> Option<(usize, f64)> {
         let (metric, mode) = self.ranking();
-        let mode = mode?;
-        let values = self.of_epochs(&metric).into_iter().filter(|(_, value)| value.is_finite());
-        values.reduce(|best, next| if mode.is_better(next.1, best.1) { next } else { best })
+        mode.and_then(|_| self.best_of(&metric))
+    }
+
+    /// The best value of a metric over epochs, with its epoch, from 0: the last one where its name does not
+    /// say which way it improves.
+    pub fn best_of(&self, metric: &str) -> Option<(usize, f64)> {
+        let (ranking, mode) = self.ranking();
+        let mode = if ranking == metric { mode } else { mode_of(metric, None).ok() };
+        let values = self.of_epochs(metric).into_iter().filter(|(_, value)| value.is_finite());
+        values.reduce(|best, next| match mode {
+            Some(mode) if !mode.is_better(next.1, best.1) => best,
+            _ => next,
+        })
     }
 
     /// Epochs that it is to have, where its config says so.

@@ -38,18 +38,6 @@ impl Found {
         let is_over = matches!(self.run.state, RunState::Running | RunState::Done(_));
         !is_over && self.path.join(CHECKPOINTS).join(LAST).exists()
     }
-
-    /// The best value of a metric over epochs, with its epoch, from 0: the last one where its name does not
-    /// say which way it improves.
-    pub fn best_of(&self, metric: &str) -> Option<(usize, f64)> {
-        let (ranking, mode) = self.run.ranking();
-        let mode = if ranking == metric { mode } else { mode_of(metric, None).ok() };
-        let values = self.run.of_epochs(metric).into_iter().filter(|(_, value)| value.is_finite());
-        values.reduce(|best, next| match mode {
-            Some(mode) if !mode.is_better(next.1, best.1) => best,
-            _ => next,
-        })
-    }
 }
 
 /// The way that a metric improves, as the first run that ranks by it has it, else as its name says.

@@ -34,6 +34,28 @@ pub fn right(cell: &str, columns: usize) -> String {
     format!("{}{cell}", " ".repeat(columns.saturating_sub(width(cell))))
 }
 
+/// As much of a text as fits into so many columns; where something is left out, `…` ends it.
+pub fn fit(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut fitting = String::new();
+    let mut taken = 0;
+    for character in text.chars() {
+        let mut buffer = [0; 4];
+        let wide = width(character.encode_utf8(&mut buffer));
+        if taken + wide + 1 > columns {
+            break;
+        }
+        taken += wide;
+        fitting.push(character);
+    }
+    if columns > 0 {
+        fitting.push('…');
+    }
+    fitting
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +66,14 @@ mod tests {
         assert_eq!([right("ab", 4), right("日", 3), right("abc", 2)], ["  ab", " 日", "abc"]);
         assert_eq!(widest(["a", "日本", "abc"]), 4);
         assert_eq!(widest([] as [&str; 0]), 0);
+    }
+
+    #[test]
+    fn a_text_is_cut_where_it_does_not_fit() {
+        assert_eq!(
+            [fit("abc", 3), fit("abcd", 3), fit("日本語", 5), fit("ab", 0)],
+            ["abc", "ab…", "日本…", ""]
+        );
     }
 
     #[test]

@@ -9,6 +9,8 @@
 
 pub mod aligned;
 pub mod escape;
+mod sparkline;
 pub mod stdout;
 
 pub use escape::escape;
+pub use sparkline::sparkline;

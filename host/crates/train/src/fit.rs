@@ -4,6 +4,7 @@
 //! stands, and tells [`events`] of it.
 
 mod anomaly;
+mod asks;
 mod build;
 mod checkpoints;
 mod classes;
@@ -76,6 +77,7 @@ pub struct Fit {
     plugins: PluginSet,
     observers: Observers,
     swapping: swap::Swapping,
+    asking: asks::Asking,
     now: Now,
     stop: StopHandle,
 }

@@ -14,6 +14,7 @@
 //! [`trainer`] trains from a Rust program, [`inference`] validates and predicts with a checkpoint, [`plan`]
 //! says what will train. What happens in a run, its [events](fit::events) say.
 
+pub mod ask;
 pub mod audit;
 pub mod checkpoint;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod find_batch_size;
 pub mod find_lr;
 pub mod fit;
 pub mod inference;
+pub mod mailbox;
 pub mod model;
 pub mod parts;
 pub mod plan;

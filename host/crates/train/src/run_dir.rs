@@ -3,6 +3,7 @@
 mod earlier;
 mod error;
 mod left;
+pub mod letters;
 mod lock;
 mod private;
 

@@ -9,11 +9,10 @@
 //!        swap-answer-<token>.json  ◄── either way says so; what ran since when is in swaps.json
 //! ```
 //!
-//! Each file appears whole. Whether the run is live tells the lock of its run directory.
+//! The files are those of a [mailbox](crate::mailbox).
 
 mod ask;
 mod error;
-mod mailbox;
 
 use std::path::PathBuf;
 
@@ -22,12 +21,21 @@ use serde_json::Value;
 
 pub use ask::ask;
 pub use error::SwapError;
-pub use mailbox::Mailbox;
 
-const REQUEST: &str = "swap-request.json";
+use crate::mailbox::Topic;
+use crate::run_dir::letters;
 
-fn answer_file(token: &str) -> String {
-    format!("swap-answer-{token}.json")
+/// Requests for swaps.
+pub struct Swaps;
+
+impl Topic for Swaps {
+    const NAME: &'static str = letters::SWAP;
+    type Request = SwapRequest;
+    type Answer = SwapAnswer;
+
+    fn token(request: &SwapRequest) -> Option<&str> {
+        Some(&request.token)
+    }
 }
 
 /// What an asker wants.

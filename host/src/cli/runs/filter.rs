@@ -1,8 +1,14 @@
 //! Which runs are listed.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
+use crate::Error;
+use thaw_plugin_api::hint;
 use thaw_report::runs::{Found, settings};
+
+/// States, and `resumable`.
+const STATES: [&str; 6] = ["running", "done", "interrupted", "failed", "gone", "resumable"];
 
 /// A key with the value that a run is to have there.
 #[derive(Clone, Debug)]
@@ -21,6 +27,29 @@ impl FromStr for Filter {
 }
 
 impl Filter {
+    /// Refuses a key that no run has, and a state that there is not: nothing would be listed.
+    ///
+    /// # Errors
+    /// With the nearest one that there is.
+    pub(super) fn check(&self, runs: &[Found]) -> Result<(), Error> {
+        let (key, value) = (&self.key, &self.value);
+        if key == "state" {
+            let hint = hint(value, STATES);
+            let all = STATES.join(", ");
+            return match STATES.contains(&value.as_str()) {
+                true => Ok(()),
+                false => Err(Error::Usage(format!("--filter {key}={value}: expected one of {all}{hint}"))),
+            };
+        }
+        let keys: BTreeSet<String> =
+            runs.iter().flat_map(|found| settings(&found.run.table).into_keys()).collect();
+        if keys.contains(key) {
+            return Ok(());
+        }
+        let hint = hint(key, keys.iter().map(String::as_str).chain(["state"]));
+        Err(Error::Usage(format!("--filter {key}={value}: no run's config has this key{hint}")))
+    }
+
     /// Whether a run has it. Numbers are compared as numbers; `state=resumable` takes every run that can go
     /// on.
     pub(super) fn takes(&self, found: &Found) -> bool {

@@ -16,7 +16,7 @@ use thaw_terminal::aligned;
 ///
 /// # Errors
 /// The answer is lost.
-pub(super) fn print_all(runs: &[Found], metric: Option<&str>, json: bool) -> Result<(), Error> {
+pub(in crate::cli) fn print_all(runs: &[Found], metric: Option<&str>, json: bool) -> Result<(), Error> {
     let settings = differing(runs);
     if json {
         let of_run = |(found, settings): (&Found, &BTreeMap<String, String>)| {
@@ -37,19 +37,20 @@ fn row(found: &Found, metric: Option<&str>, settings: &BTreeMap<String, String>)
     let run = &found.run;
     let (ranking, _) = run.ranking();
     let metric = metric.unwrap_or(&ranking);
-    let best = found.best_of(metric);
+    let best = found.run.best_of(metric);
     let best = best.map(|(epoch, value)| format!("{metric} {} in epoch {}", number(value), epoch + 1));
     let state = run.state.word();
     let state = if found.is_resumable() { format!("{state}, resumable") } else { state.to_owned() };
     let of = run.max_epochs().map(|all| format!("/{all}")).unwrap_or_default();
-    let settings = settings.iter().map(|(key, value)| format!("{key}={value}"));
+    // All of them: a row that ends in the middle of what was asked for says nothing.
+    let settings = settings.iter().map(|(key, value)| aligned::name(&format!("{key}={value}")).into_owned());
     [
         aligned::name(&run.name).into_owned(),
         state,
         format!("{}{of}", run.epochs()),
         run.seconds().map(seconds).unwrap_or_default(),
         aligned::name(&best.unwrap_or_default()).into_owned(),
-        aligned::name(&settings.collect::<Vec<_>>().join(" ")).into_owned(),
+        settings.collect::<Vec<_>>().join(" "),
     ]
 }
 

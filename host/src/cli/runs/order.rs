@@ -67,7 +67,7 @@ impl Order {
 }
 
 fn by_metric(runs: &mut [Found], metric: &str) -> Result<(), Error> {
-    if !runs.is_empty() && runs.iter().all(|found| found.best_of(metric).is_none()) {
+    if !runs.is_empty() && runs.iter().all(|found| found.run.best_of(metric).is_none()) {
         let mut names: Vec<&str> = runs.iter().flat_map(|found| found.run.epoch_metrics()).collect();
         names.sort_unstable();
         names.dedup();
@@ -78,7 +78,7 @@ fn by_metric(runs: &mut [Found], metric: &str) -> Result<(), Error> {
         )));
     }
     let mode = mode_among(runs, metric);
-    let value = |found: &Found| found.best_of(metric).map(|(_, value)| value);
+    let value = |found: &Found| found.run.best_of(metric).map(|(_, value)| value);
     runs.sort_by(|one, other| match (value(one), value(other)) {
         (Some(one), Some(other)) if mode == Some(Mode::Max) => other.total_cmp(&one),
         (Some(one), Some(other)) => one.total_cmp(&other),

@@ -76,6 +76,12 @@ pub enum What {
         /// Why.
         reason: String,
     },
+    /// Somebody asked the live run for something.
+    Asked {
+        /// `stop`, `checkpoint`, `validate`.
+        #[serde(rename = "for")]
+        what: String,
+    },
     /// The run warned.
     Warned {
         /// Of what.

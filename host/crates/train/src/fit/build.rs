@@ -10,6 +10,7 @@ use thaw_plugin_api::tensor_sets::TensorSets;
 pub use data::{batch_limits, input_defaults, open_data, set_batches};
 
 use self::data::start_of;
+use super::asks::Asking;
 use super::classes;
 use super::events::{
     Ending, EventKind, EventRecords, HistoryRecords, Observer, Observers, Profile, RecordsError, RunLogger,
@@ -94,8 +95,9 @@ impl Fit {
             warnings,
         };
         let swapping = Swapping::new(state.kept.run_dir.path());
+        let asking = Asking::new(state.kept.run_dir.path());
         let now = Now::default();
-        let mut fit = Self { state, callbacks, plugins, observers, swapping, now, stop };
+        let mut fit = Self { state, callbacks, plugins, observers, swapping, asking, now, stop };
         if let Err(error) = fit.prepare_and_start(resume) {
             drive::fail(&mut fit, &error);
             let Self { state, observers, .. } = fit;

@@ -50,7 +50,8 @@
 //! RunEnded
 //! ```
 //!
-//! [`Warned`](EventKind::Warned) comes anywhere, and [`Timed`](EventKind::Timed) in a run that is profiled. A
+//! [`AskedFor`](EventKind::AskedFor) comes after a batch or at the end of an epoch,
+//! [`Warned`](EventKind::Warned) anywhere, and [`Timed`](EventKind::Timed) in a run that is profiled. A
 //! run that goes on inside an epoch has no `GroupsChanged` before the first `StepDone`: they are as its
 //! checkpoint has them. One that stops inside an epoch for another reason than an interrupt writes `last`
 //! first, then ends the epoch. `RunEnded` is the last event, however the run ends; of a run that cannot be

@@ -14,13 +14,14 @@ use super::events::EventKind;
 use crate::Error;
 use crate::audit;
 use crate::config::CallbackTable;
+use crate::mailbox::Mailbox;
 use crate::run_dir::PrivateCopy;
-use crate::swap::{Mailbox, Swap, SwapAnswer, SwapError, SwapRequest};
+use crate::swap::{Swap, SwapAnswer, SwapError, SwapRequest, Swaps};
 use thaw_plugins::{Instance, LoadedPlugin};
 
 /// Swaps that a run was asked for, and those that it repeats.
 pub struct Swapping {
-    mailbox: Mailbox,
+    mailbox: Mailbox<Swaps>,
     /// Made, and waiting for the next epoch.
     prepared: Option<Incoming>,
     /// Takes over in the epoch that starts.
@@ -33,7 +34,7 @@ pub struct Swapping {
 
 /// How often a run looks for a request inside an epoch: opening a file after each batch costs a small model
 /// some of its speed.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A strategy that is to take over.
 pub(super) struct Incoming {

@@ -174,6 +174,7 @@ impl Training for Fit {
 
     fn after_batch(&mut self) {
         self.look_for_swap_request();
+        self.look_for_asks();
         self.look_at_clock();
     }
 
@@ -244,6 +245,7 @@ impl Training for Fit {
         let has_validated =
             self.state.is_validating_epoch() || self.state.progress().num_validation_batches == 0;
         self.check_monitors(if has_validated { Seen::ValidatedEpoch } else { Seen::Epoch })?;
+        self.stop_as_asked();
         self.close_epoch(validates)
     }
 
@@ -280,6 +282,7 @@ impl Training for Fit {
 
     fn ended(&mut self) {
         self.close_swaps();
+        self.close_asks();
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::error::at;
+use super::letters::is_letter;
 use super::lock::LOCK;
 use super::{CHECKPOINTS, CONFIG, FILES, PLUGIN_FILES, RECORDS, REPORT, RunDirError, SWAPS, earlier};
 
@@ -27,6 +28,7 @@ pub(super) fn without_checkpoint(folder: &Path) -> bool {
         records.chain(&others).chain(of_loggers).any(|known| name == Path::new(known))
             || earlier::is_config_or_plugins(name)
             || is_temporary(name)
+            || name.to_str().is_some_and(is_letter)
     };
     let mut names = entries.map(|entry| entry.map(|entry| entry.file_name()));
     folder.join(LOCK).is_file()

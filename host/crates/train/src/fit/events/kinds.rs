@@ -9,6 +9,7 @@ use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::ParamGroup;
 
 use super::ObserverError;
+use crate::ask::Ask;
 use crate::checkpoint::Meter;
 use crate::config::RunConfig;
 use crate::model::HostModel;
@@ -70,6 +71,8 @@ pub enum EventKind<'r> {
     CheckpointLost(LostCheckpoint<'r>),
     /// A strategy has taken over from another, by `host swap` or as the journal of a resumed run says.
     Swapped(&'r Swap),
+    /// Somebody has asked the live run for something, which it does as soon as it may.
+    AskedFor(&'r Ask),
     /// The log has a warning of the run, or of an observer that failed.
     Warned(&'r str),
     /// The loop has done something, or called a hook: only of a run that is profiled (`trainer.profiler`).

@@ -15,6 +15,7 @@ use self::machine::Machine;
 use self::timing::Timing;
 use super::file::RecordFile;
 use super::{RecordsError, stamped};
+use crate::ask::Ask;
 use crate::fit::events::{CacheOrigin, CacheStart, Ending, Event, EventKind, Observer, ObserverError, RunStarted};
 use crate::run_dir::HISTORY;
 
@@ -97,6 +98,7 @@ impl Observer for HistoryRecords {
                 let values = json!({ "name": lost.name, "reason": lost.reason });
                 self.append(event, "checkpoint_lost", values)
             }
+            EventKind::AskedFor(ask) => self.append(event, "asked", asked(ask)),
             EventKind::Warned(text) => self.append(event, "warned", json!({ "text": text })),
             EventKind::RunEnded(ending) => {
                 self.append(event, "ended", ended(*ending))?;
@@ -161,6 +163,19 @@ fn frozen_cache(split: Split, start: &CacheStart<'_>) -> Value {
         }
         CacheStart::Samples { reason } => json!({ "split": split, "reason": reason }),
     }
+}
+
+fn asked(ask: &Ask) -> Value {
+    let (name, reason) = match ask {
+        Ask::Stop { reason } => (None, Some(reason)),
+        Ask::Checkpoint { name } => (name.as_ref(), None),
+        Ask::Validate => (None, None),
+    };
+    let mut values = Map::new();
+    values.insert("for".to_owned(), json!(ask.word()));
+    name.into_iter().for_each(|name| drop(values.insert("name".to_owned(), json!(name))));
+    reason.into_iter().for_each(|reason| drop(values.insert("reason".to_owned(), json!(reason))));
+    Value::Object(values)
 }
 
 fn ended(ending: Ending<'_>) -> Value {

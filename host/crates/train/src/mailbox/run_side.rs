@@ -3,35 +3,37 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::{REQUEST, SwapAnswer, SwapRequest, answer_file};
+use super::{Topic, answer_file, request_file};
+use crate::run_dir::letters::answer_prefix;
 use thaw_files::durable;
 
-/// Where a run finds requests and leaves answers.
-pub struct Mailbox {
+/// Where a run finds requests of a topic and leaves answers.
+pub struct Mailbox<T: Topic> {
     run_dir: PathBuf,
     request: PathBuf,
     /// A request that can be neither taken nor answered.
-    stuck: Option<SwapRequest>,
+    stuck: Option<T::Request>,
 }
 
-impl Mailbox {
+impl<T: Topic> Mailbox<T> {
     /// The mailbox of a run that starts: what an earlier process left unread is gone.
     pub fn open(run_dir: &Path) -> Self {
+        let (request, answers) = (request_file::<T>(), answer_prefix(T::NAME));
         let entries = std::fs::read_dir(run_dir).into_iter().flatten().flatten();
         let left = entries.filter(|entry| {
             let name = entry.file_name();
-            name == REQUEST || name.to_str().is_some_and(|name| name.starts_with("swap-answer-"))
+            name == *request || name.to_str().is_some_and(|name| name.starts_with(&answers))
         });
         for entry in left {
             if let Err(error) = std::fs::remove_file(entry.path()) {
                 tracing::warn!("{}: {error}", entry.path().display());
             }
         }
-        Self { run_dir: run_dir.to_path_buf(), request: run_dir.join(REQUEST), stuck: None }
+        Self { run_dir: run_dir.to_path_buf(), request: run_dir.join(request), stuck: None }
     }
 
     /// The request that waits, if there is one. It stays: until it is taken the asker may withdraw it.
-    pub fn read(&self) -> Option<SwapRequest> {
+    pub fn read(&self) -> Option<T::Request> {
         let text = match std::fs::read(&self.request) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return None,
@@ -42,7 +44,7 @@ impl Mailbox {
         };
         serde_json::from_slice(&text)
             .inspect_err(|error| {
-                tracing::warn!("{}: no request for a swap: {error}", self.request.display());
+                tracing::warn!("{}: no request for a {}: {error}", self.request.display(), T::NAME);
                 let _ = std::fs::remove_file(&self.request);
             })
             .ok()
@@ -51,15 +53,12 @@ impl Mailbox {
 
     /// Takes the request away; false where the asker has withdrawn it, or where it cannot be: it is not read
     /// again then.
-    pub fn take(&mut self, request: &SwapRequest) -> bool {
+    pub fn take(&mut self, request: &T::Request) -> bool {
         match std::fs::remove_file(&self.request) {
             Ok(()) => true,
             Err(error) => {
                 if error.kind() != ErrorKind::NotFound {
-                    tracing::warn!(
-                        "{}: {error}; this request for a swap is left alone",
-                        self.request.display()
-                    );
+                    tracing::warn!("{}: {error}; this request is left alone", self.request.display());
                     self.stuck = Some(request.clone());
                 }
                 false
@@ -67,9 +66,10 @@ impl Mailbox {
         }
     }
 
-    /// Answers a request that was taken. An asker that is not told reads it from the log and the journal.
-    pub fn answer(&self, request: &SwapRequest, answer: &SwapAnswer) {
-        let path = self.run_dir.join(answer_file(&request.token));
+    /// Answers a request that was taken. An asker that is not told reads it from the log and the records.
+    pub fn answer(&self, request: &T::Request, answer: &T::Answer) {
+        let Some(token) = T::token(request) else { return };
+        let path = self.run_dir.join(answer_file::<T>(token));
         let text = serde_json::to_vec(answer).map_err(std::io::Error::from);
         if let Err(error) = text.and_then(|text| durable::write(&path, &text)) {
             tracing::error!("{}: {error}", path.display());

@@ -1,0 +1,270 @@
+//! A run on the whole terminal.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::symbols::Marker;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph, Wrap};
+
+use super::text::{progress, rate, share};
+use super::{Curve, Snapshot};
+use thaw_report::number;
+
+/// Keys, in a line.
+const KEYS: &str = "←→ metric   s stop after this epoch   c checkpoint   v validate   q leave";
+/// Below this width there is one column.
+const WIDE: u16 = 70;
+
+/// What the terminal shows.
+pub(super) struct Screen {
+    snapshot: Snapshot,
+    /// Which curve is drawn.
+    curve: usize,
+    /// What is said below.
+    said: String,
+    /// Whether a stop waits for a `y`.
+    asks_back: bool,
+}
+
+impl Screen {
+    pub(super) fn of(snapshot: Snapshot) -> Self {
+        Self { snapshot, curve: 0, said: String::new(), asks_back: false }
+    }
+
+    /// The run as it is now.
+    pub(super) fn update(&mut self, snapshot: Snapshot) {
+        self.snapshot = snapshot;
+    }
+
+    /// Says something below.
+    pub(super) fn say(&mut self, text: String) {
+        (self.said, self.asks_back) = (text, false);
+    }
+
+    /// Asks whether the run is to stop.
+    pub(super) fn ask_back(&mut self) {
+        self.said = "end the run after this epoch? y for yes, any other key for no".to_owned();
+        self.asks_back = true;
+    }
+
+    pub(super) fn asks_back(&self) -> bool {
+        self.asks_back
+    }
+
+    /// Goes to the next curve, or the one before.
+    pub(super) fn turn(&mut self, by: isize) {
+        let count = self.snapshot.curves.len().max(1) as isize;
+        self.curve = (self.curve as isize + by).rem_euclid(count) as usize;
+    }
+
+    /// Draws everything.
+    pub(super) fn draw(&self, frame: &mut Frame<'_>) {
+        let warnings = self.snapshot.events.len() + self.snapshot.warnings.len();
+        let below = (warnings.min(4) as u16) + if warnings > 0 { 2 } else { 0 };
+        let [head, middle, events, foot] = Layout::vertical([
+            Constraint::Length(2),
+            Constraint::Min(6),
+            Constraint::Length(below),
+            Constraint::Length(2),
+        ])
+        .areas(frame.area());
+        self.head(frame, head);
+        if middle.width >= WIDE {
+            let [left, right] =
+                Layout::horizontal([Constraint::Min(30), Constraint::Length(34)]).areas(middle);
+            self.chart(frame, left);
+            self.thaw(frame, right);
+        } else {
+            let [upper, lower] =
+                Layout::vertical([Constraint::Percentage(60), Constraint::Percentage(40)]).areas(middle);
+            self.chart(frame, upper);
+            self.thaw(frame, lower);
+        }
+        self.events(frame, events);
+        let said = Line::styled(self.said.as_str(), Style::new().add_modifier(Modifier::BOLD));
+        frame.render_widget(Paragraph::new(vec![said, Line::from(KEYS)]), foot);
+    }
+
+    fn head(&self, frame: &mut Frame<'_>, area: Rect) {
+        let best = self.snapshot.best.as_ref().map_or_else(String::new, |(metric, epoch, value)| {
+            format!("   best {metric} {} in epoch {epoch}", number(*value))
+        });
+        let name = Span::styled(self.snapshot.name.as_str(), Style::new().add_modifier(Modifier::BOLD));
+        let state = Span::raw(format!("   {}{best}", self.snapshot.state));
+        let lines = vec![Line::from(vec![name, state]), Line::from(progress(&self.snapshot))];
+        frame.render_widget(Paragraph::new(lines), area);
+    }
+
+    fn chart(&self, frame: &mut Frame<'_>, area: Rect) {
+        let Some(curve) = self.snapshot.curves.get(self.curve) else {
+            let text = "no epoch is over yet: curves come with the first one";
+            let waits = Paragraph::new(text).wrap(Wrap { trim: true }).block(Block::bordered());
+            return frame.render_widget(waits, area);
+        };
+        let (train, val) = (finite(&curve.train), finite(&curve.val));
+        let title = format!(" {} ", title(curve));
+        let (x, y) =
+            (ends(train.iter().chain(&val), |point| point.0), ends(train.iter().chain(&val), |p| p.1));
+        let [x, y] = [x, y].map(|(low, high)| match high > low {
+            true => [low, high],
+            false => [low - 0.5, high + 0.5],
+        });
+        let side = |name, points, colour| {
+            Dataset::default()
+                .name(name)
+                .marker(Marker::Braille)
+                .graph_type(GraphType::Line)
+                .style(Style::new().fg(colour))
+                .data(points)
+        };
+        let mut sides = vec![side("training", &train[..], Color::Blue)];
+        if !val.is_empty() {
+            sides.push(side("validation", &val[..], Color::Yellow));
+        }
+        let labels = |ends: [f64; 2]| ends.map(number);
+        let chart = Chart::new(sides)
+            .block(Block::bordered().title(title))
+            .x_axis(Axis::default().title(curve.by).bounds(x).labels(labels(x)))
+            .y_axis(Axis::default().bounds(y).labels(labels(y)));
+        frame.render_widget(chart, area);
+    }
+
+    fn thaw(&self, frame: &mut Frame<'_>, area: Rect) {
+        let group = |(name, lr): &(String, Option<f64>)| Line::from(format!("{name}  {}", rate(*lr)));
+        let mut lines: Vec<Line<'_>> = self.snapshot.groups.iter().map(group).collect();
+        if !lines.is_empty() {
+            lines.push(Line::default());
+        }
+        // From the top, as the report has it.
+        for part in self.snapshot.parts.iter().rev() {
+            let (mark, colour) = match part.trains {
+                (0, _) => ("░", Color::DarkGray),
+                (trains, all) if trains == all => ("█", Color::Blue),
+                _ => ("▒", Color::Blue),
+            };
+            let mark = Span::styled(format!("{mark} "), Style::new().fg(colour));
+            lines.push(Line::from(vec![mark, Span::raw(format!("{}  {}", part.path, share(part)))]));
+        }
+        frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(" what trains ")), area);
+    }
+
+    fn events(&self, frame: &mut Frame<'_>, area: Rect) {
+        if area.height < 3 {
+            return;
+        }
+        let warnings = self.snapshot.warnings.iter().map(|text| Line::styled(text.as_str(), Color::Yellow));
+        let all: Vec<Line<'_>> =
+            self.snapshot.events.iter().map(|text| Line::from(text.as_str())).chain(warnings).collect();
+        let room = usize::from(area.height) - 2;
+        let newest = all[all.len().saturating_sub(room)..].to_vec();
+        let title = format!(" {} warnings ", self.snapshot.warnings.len());
+        frame.render_widget(Paragraph::new(newest).block(Block::bordered().title(title)), area);
+    }
+}
+
+/// A curve with its last values.
+fn title(curve: &Curve) -> String {
+    let last = |name: &str, points: &[(f64, f64)]| {
+        points.last().map(|(_, value)| format!("  {name} {}", number(*value))).unwrap_or_default()
+    };
+    format!("{}{}{}", curve.name, last("training", &curve.train), last("validation", &curve.val))
+}
+
+fn finite(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    points.iter().copied().filter(|(_, value)| value.is_finite()).collect()
+}
+
+fn ends<'p>(points: impl Iterator<Item = &'p (f64, f64)>, of: fn(&(f64, f64)) -> f64) -> (f64, f64) {
+    points
+        .map(of)
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    use super::*;
+    use crate::watch::Part;
+
+    fn snapshot() -> Snapshot {
+        let points = |values: &[f64]| -> Vec<(f64, f64)> {
+            values.iter().enumerate().map(|(epoch, value)| (epoch as f64 + 1.0, *value)).collect()
+        };
+        let curve = |name: &str, train: &[f64], val: &[f64]| Curve {
+            name: name.to_owned(),
+            by: "epoch",
+            train: points(train),
+            val: points(val),
+        };
+        Snapshot {
+            name: "first".to_owned(),
+            state: "running".to_owned(),
+            is_live: true,
+            epochs: (3, Some(20)),
+            step: 120,
+            seconds: Some(80.0),
+            best: Some(("val_loss".to_owned(), 2, 0.25)),
+            curves: vec![
+                curve("loss", &[0.9, f64::NAN, 0.3], &[0.8, 0.25, 0.35]),
+                curve("acc", &[0.5, 0.7, 0.8], &[]),
+            ],
+            groups: vec![("head".to_owned(), Some(1e-3))],
+            parts: vec![
+                Part { path: "backbone".to_owned(), trains: (0, 10) },
+                Part { path: "head".to_owned(), trains: (2, 2) },
+            ],
+            events: vec!["epoch 2: asked for: validate".to_owned()],
+            warnings: vec!["epoch 1: something is odd".to_owned()],
+        }
+    }
+
+    fn drawn(screen: &Screen, width: u16, height: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| screen.draw(frame)).unwrap();
+        terminal.backend().to_string()
+    }
+
+    #[test]
+    fn everything_there_is_to_see_is_on_a_screen_of_80_columns() {
+        let mut screen = Screen::of(snapshot());
+        let text = drawn(&screen, 80, 24);
+        for expected in [
+            "first   running   best val_loss 0.25 in epoch 2",
+            "3 of 20 epochs, step 120, 1 min 20 s",
+            "loss  training 0.3  validation 0.35",
+            "head  1.000e-3",
+            "█ head  all",
+            "░ backbone  frozen",
+            "epoch 2: asked for: validate",
+            "epoch 1: something is odd",
+            "s stop after this epoch",
+        ] {
+            assert!(text.contains(expected), "{expected} in\n{text}");
+        }
+        screen.turn(1);
+        assert!(drawn(&screen, 80, 24).contains("acc  training 0.8"));
+        screen.turn(1);
+        assert!(drawn(&screen, 80, 24).contains("loss  training"));
+        screen.ask_back();
+        assert!(screen.asks_back() && drawn(&screen, 80, 24).contains("y for yes"));
+        screen.say("the run ends after epoch 4".to_owned());
+        assert!(!screen.asks_back() && drawn(&screen, 80, 24).contains("the run ends after epoch 4"));
+    }
+
+    #[test]
+    fn any_size_and_a_run_that_has_just_begun_can_be_drawn() {
+        for (width, height) in [(40, 20), (20, 8), (1, 1), (200, 60)] {
+            drawn(&Screen::of(snapshot()), width, height);
+            let text = drawn(&Screen::of(Snapshot::default()), width, height);
+            assert!(width < 40 || text.contains("curves come"), "{text}");
+        }
+        let one = Snapshot {
+            curves: vec![Curve { train: vec![(1.0, 0.5)], by: "epoch", ..Curve::default() }],
+            ..snapshot()
+        };
+        drawn(&Screen::of(one), 80, 24);
+    }
+}
