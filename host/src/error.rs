@@ -87,6 +87,16 @@ impl Error {
         }
     }
 
+    /// Whether the cause lies in another process of the run.
+    pub fn is_of_another_process(&self) -> bool {
+        matches!(self, Self::Train(thaw_train::Error::World(error)) if error.is_of_another())
+    }
+
+    /// Whether the first process of the run has said it for this one.
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::Train(thaw_train::Error::World(thaw_train::world::WorldError::Told { .. })))
+    }
+
     /// Whether the user ended it.
     pub fn is_interrupt(&self) -> bool {
         matches!(self, Self::Train(thaw_train::Error::Interrupted))

@@ -15,7 +15,7 @@ pub enum Stage {
 }
 
 /// Where a run stands and how far it goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// What the run is doing.
     pub stage: Stage,
@@ -33,6 +33,27 @@ pub struct Progress {
     pub num_training_batches: usize,
     /// Batches of validation; 0 without validation data.
     pub num_validation_batches: usize,
+    /// Which of the run's processes this is, from 0. Hooks run in each of them and have to decide alike.
+    pub rank: usize,
+    /// Processes that train together; 1 where the run has no others, and under an older host.
+    pub world_size: usize,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            stage: Stage::Fit,
+            epoch: 0,
+            global_step: 0,
+            batch_index: 0,
+            max_epochs: 0,
+            max_steps: None,
+            num_training_batches: 0,
+            num_validation_batches: 0,
+            rank: 0,
+            world_size: 1,
+        }
+    }
 }
 
 const NONE: u64 = u64::MAX;
@@ -44,7 +65,7 @@ impl Progress {
     }
 
     /// As it crosses the boundary: numbers by position. Positions are part of the ABI: append, never move.
-    pub fn to_numbers(self) -> [u64; 8] {
+    pub fn to_numbers(self) -> [u64; 10] {
         [
             self.stage as u64,
             self.epoch as u64,
@@ -54,6 +75,8 @@ impl Progress {
             self.max_steps.map_or(NONE, |steps| steps as u64),
             self.num_training_batches as u64,
             self.num_validation_batches as u64,
+            self.rank as u64,
+            self.world_size as u64,
         ]
     }
 
@@ -75,6 +98,8 @@ impl Progress {
             max_steps: (at(5) != NONE && numbers.len() > 5).then(|| number(5)),
             num_training_batches: number(6),
             num_validation_batches: number(7),
+            rank: number(8),
+            world_size: number(9).max(1),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::layout::split_folders;
 use super::list::open_list;
 use super::loader::{Loader, Walk};
 use super::samples::{self, Opened, Samples};
+use super::share::Share;
 use super::split::{SplitBy, split};
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
@@ -54,6 +55,7 @@ pub struct DataModule {
     seed: u64,
     split_by: SplitBy,
     limits: Limits,
+    share: Share,
     fingerprints: Fingerprints,
     train: Arc<dyn Dataset>,
     val: Option<Arc<dyn Dataset>>,
@@ -133,15 +135,20 @@ impl DataModule {
             None => (train, val),
         };
         let loading = loading.clone();
-        if loading.drop_last && train.len() < loading.batch_size {
-            return Err(DataError::value(
-                "drop_last",
-                format!("{} training samples", train.len()),
-                format!("at least one batch of {} (lower batch_size)", loading.batch_size),
-            ));
-        }
-        let limits = Limits::default();
-        Ok(DataModule { kind, loading, seed, split_by, limits, fingerprints, train, val, samples: None })
+        check_whole_batch(&loading, train.len(), loading.batch_size)?;
+        let (limits, share) = (Limits::default(), Share::WHOLE);
+        Ok(DataModule {
+            kind,
+            loading,
+            seed,
+            split_by,
+            limits,
+            share,
+            fingerprints,
+            train,
+            val,
+            samples: None,
+        })
     }
 
     /// What data from elsewhere wants to have in checkpoints; null for nothing.
@@ -167,6 +174,21 @@ impl DataModule {
         self.limits = limits;
     }
 
+    /// Gives this process a share of each batch from here on. Batches are those of all processes together: as many
+    /// times larger as there are processes.
+    ///
+    /// # Errors
+    /// `drop_last` leaves no batch of that size.
+    pub fn share(&mut self, share: Share) -> Result<(), DataError> {
+        self.share = share;
+        check_whole_batch(&self.loading, self.train.len(), self.batch_size(Split::Train))
+    }
+
+    /// The share of each batch that this process makes.
+    pub fn shared(&self) -> Share {
+        self.share
+    }
+
     /// Gives the training samples in their own order from here on, in every epoch.
     pub fn keep_order(&mut self) {
         self.loading.shuffle = false;
@@ -187,12 +209,13 @@ impl DataModule {
         self.dataset(split).map_or(0, |dataset| dataset.len())
     }
 
-    /// Samples per batch.
+    /// Samples per batch, those of all processes together.
     pub fn batch_size(&self, split: Split) -> usize {
-        match split {
+        let of_process = match split {
             Split::Train => self.loading.batch_size,
             Split::Val => self.loading.val_batch_size.unwrap_or(self.loading.batch_size),
-        }
+        };
+        of_process * self.share.processes()
     }
 
     /// Batches per epoch.
@@ -348,7 +371,7 @@ impl DataModule {
             start_batch,
             limit,
         };
-        Loader::new(Arc::clone(dataset), walk)
+        Loader::of_share(Arc::clone(dataset), walk, self.share)
     }
 
     fn pass(&self, split: Split, epoch: u64) -> Pass {
@@ -375,6 +398,18 @@ impl DataModule {
             val: self.val.as_ref().map(count),
         }
     }
+}
+
+/// Refuses `drop_last` where it would leave nothing.
+fn check_whole_batch(loading: &LoadingConfig, samples: usize, batch_size: usize) -> Result<(), DataError> {
+    if !loading.drop_last || samples >= batch_size {
+        return Ok(());
+    }
+    Err(DataError::value(
+        "drop_last",
+        format!("{samples} training samples"),
+        format!("at least one batch of {batch_size} (lower batch_size)"),
+    ))
 }
 
 /// Threads for a dataset if the config leaves it open.

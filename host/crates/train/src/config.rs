@@ -27,7 +27,10 @@ use serde_json::{Map, Value, json};
 use table::RunTable;
 pub use table::{CallbackTable, ModelTable, PluginEntry, PluginOrigin};
 use thaw_plugin_api::config::{Config, Key, drop_nulls};
-pub use trainer::{Audit, CheckpointConfig, ClipAlgorithm, FrozenCache, Profiler, TrainerConfig, Weighting};
+pub use trainer::{
+    Audit, Backend, CheckpointConfig, ClipAlgorithm, FrozenCache, GradientCompression, Profiler, Strategy,
+    TrainerConfig, Weighting,
+};
 
 use thaw_data::DataConfig;
 use thaw_loggers::LoggerConfig;

@@ -18,6 +18,7 @@ use crate::find_lr::FindLrError;
 use crate::model::ModelError;
 use crate::run_dir::RunDirError;
 use crate::swap::SwapError;
+use crate::world::WorldError;
 use thaw_data::DataError;
 use thaw_plugins::{Failure, PluginError};
 use thaw_torch::TorchError;
@@ -59,6 +60,9 @@ pub enum Error {
     /// libtorch.
     #[error(transparent)]
     Torch(#[from] TorchError),
+    /// The run's other processes.
+    #[error(transparent)]
+    World(#[from] WorldError),
     /// A file.
     #[error("{}: {source}", path.display())]
     Io {
@@ -104,6 +108,7 @@ impl Error {
             Self::Torch(TorchError::Device { .. }) => 2,
             Self::FindLr(error) => error.exit_code(),
             Self::Swap(error) => error.exit_code(),
+            Self::World(error) => error.exit_code(),
             Self::Interrupted => 130,
             _ => 1,
         }

@@ -26,6 +26,8 @@ pub mod parts;
 pub mod plan;
 pub mod run_dir;
 pub mod swap;
+pub mod together;
 pub mod trainer;
+pub mod world;
 
 pub use error::Error;
