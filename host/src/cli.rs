@@ -16,6 +16,7 @@ mod outputs;
 mod plan;
 mod plugin;
 mod predict;
+mod ranks;
 mod report;
 mod run_plugins;
 mod runs;
@@ -128,6 +129,10 @@ pub fn main() -> u8 {
     if cli.options.strict_plugins {
         thaw_plugins::be_strict();
     }
+    if let Err(error) = refuse_several(cli.command.as_ref()) {
+        tell_error(&error, &cli.options);
+        return error.exit_code();
+    }
     let result = match cli.command {
         Some(Command::Fit(args)) => fit::run(&cli.options, args),
         Some(Command::FindLr(args)) => find_lr::run(&cli.options, args),
@@ -156,9 +161,34 @@ pub fn main() -> u8 {
         // What there is to say of it is said: it is no error.
         Err(error) if error.is_interrupt() => error.exit_code(),
         Err(error) => {
-            tell_error(&error, &cli.options);
+            ranks::write_error_file(&error);
+            if error.is_told() {
+                tracing::error!("{error}");
+            } else {
+                logging::say_what_waits();
+                tell_error(&error, &cli.options);
+            }
             error.exit_code()
         }
+    }
+}
+
+/// What works on data or a model for itself is not to be done by each of several processes.
+fn refuse_several(command: Option<&Command>) -> Result<(), Error> {
+    let name = match command {
+        Some(Command::Validate(_)) => "validate",
+        Some(Command::Test(_)) => "test",
+        Some(Command::Predict(_)) => "predict",
+        Some(Command::FindLr(_)) => "find-lr",
+        Some(Command::Export(_)) => "export",
+        _ => return Ok(()),
+    };
+    match ranks::processes() {
+        0 | 1 => Ok(()),
+        several => Err(Error::Usage(format!(
+            "host {name} works in one process, and WORLD_SIZE={several} says that there are several: start it \
+             without the launcher"
+        ))),
     }
 }
 

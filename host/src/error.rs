@@ -54,7 +54,10 @@ pub enum Error {
     #[error(transparent)]
     Output(#[from] OutputError),
     /// A key that nothing in the cache has.
-    #[error("nothing in the cache has a key that starts with `{}`; `host cache list` shows them", escape(key))]
+    #[error(
+        "nothing in the cache has a key that starts with `{}`; `host cache list` shows them",
+        escape(key)
+    )]
     CacheKey {
         /// As given.
         key: String,
@@ -116,6 +119,16 @@ impl Error {
             | Self::Scaffold(ScaffoldError::Write { .. }) => 1,
             Self::Scaffold(_) => 2,
         }
+    }
+
+    /// Whether the cause lies in another process of the run.
+    pub fn is_of_another_process(&self) -> bool {
+        matches!(self, Self::Train(thaw_train::Error::World(error)) if error.is_of_another())
+    }
+
+    /// Whether the first process of the run has said it for this one.
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::Train(thaw_train::Error::World(thaw_train::world::WorldError::Told { .. })))
     }
 
     /// Whether the user ended it.

@@ -61,6 +61,17 @@ impl<'a> Context<'a> {
         self.progress.batch_index
     }
 
+    /// Which of the run's processes this is, from 0. Hooks run in each of them, on metrics of all of them together,
+    /// and have to decide alike: files, for one, are best written by process 0 alone.
+    pub fn rank(&self) -> usize {
+        self.progress.rank
+    }
+
+    /// Processes that train together; 1 where the run has no others, and under an older host.
+    pub fn world_size(&self) -> usize {
+        self.progress.world_size
+    }
+
     /// The model's modules, with their freeze state, to read and to change.
     ///
     /// # Errors

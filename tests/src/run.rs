@@ -86,6 +86,13 @@ impl Run {
         Live::start(self.command(arguments))
     }
 
+    /// The same with more variables in its environment.
+    pub fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Live {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        Live::start(command)
+    }
+
     /// The same in a folder inside of this one.
     pub fn start_in(&self, folder: &str, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Live {
         let mut command = self.command(arguments);

@@ -27,6 +27,11 @@ pub struct FindBatchSizeArgs {
 }
 
 impl FindBatchSizeArgs {
+    /// Whether a search is asked for.
+    pub fn is_asked(&self) -> bool {
+        self.find_batch_size
+    }
+
     /// The run config with the batch size that a search finds, where one is asked for.
     ///
     /// # Errors

@@ -65,7 +65,7 @@ pub struct FindLrArgs {
 /// # Errors
 /// What ended the test.
 pub fn run(options: &Options, args: FindLrArgs) -> Result<(), Error> {
-    let (config, resume) = args.start.read()?;
+    let (config, resume) = args.start.read(None)?;
     let output = args.output.unwrap_or_else(|| PathBuf::from(format!("lr-{}", config.name())));
     let settings = FindLr {
         epoch: args.epoch,

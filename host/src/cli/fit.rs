@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::find_batch_size::FindBatchSizeArgs;
+use super::ranks::{self, RankLog};
 use super::run_plugins::{self, Needs};
 use super::start::StartArgs;
 use super::{Options, find_lr, program, session, tell};
@@ -17,6 +18,8 @@ use thaw_train::checkpoint::{Checkpoint, LAST, locate};
 use thaw_train::fit::events::Observer;
 use thaw_train::fit::{Fit, FitOptions, Outcome};
 use thaw_train::run_dir::{Place, RunDir};
+use thaw_train::together;
+use thaw_train::world::World;
 
 /// Arguments of `host fit`.
 #[derive(Args)]
@@ -41,35 +44,65 @@ pub struct FitArgs {
 /// # Errors
 /// What ended the run.
 pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
-    let (mut config, resume) = args.start.read()?;
+    let (mut config, resume) = args.start.read(args.run_dir.as_deref())?;
     if args.print_config {
         return print(config.resolved().map_err(thaw_train::Error::from)?.trim_end());
     }
     let given = args.run_dir.or_else(|| resume.as_ref().and_then(Checkpoint::run_dir));
     let run_dir = given.map_or_else(|| Place::New(config.name()), Place::Given);
-    let device = session::device(&config.trainer.device)?;
+    let launch = together::launch_of(&config)?;
+    let processes = launch.as_ref().map_or(1, |launch| launch.world_size);
+    if args.find_batch_size.is_asked() && processes > 1 {
+        return Err(Error::Usage(
+            "--find-batch-size tries batches in one process: search without the launcher, and give what it \
+             finds as data.batch_size, which is that of each process"
+                .to_owned(),
+        ));
+    }
+    if args.find_lr && processes > 1 {
+        return Err(Error::Usage(
+            "--find-lr tests rates in one process: run `host find-lr` by itself, and give what it suggests as \
+             optimizer.lr"
+                .to_owned(),
+        ));
+    }
+    let device = session::device(&together::device_of(&config, launch.as_ref()))?;
+    ranks::check_device(launch.as_ref(), device)?;
     let plugins = run_plugins::load(options, &config, resume.as_ref(), Needs::Everything)?;
     let stop = session::watch_interrupts();
     config = args.find_batch_size.apply(config, &plugins, device, &stop)?;
     if args.find_lr {
         config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet, &stop)?;
     }
+    let world = together::join(&config, launch)?;
+    let observers = observers(&world, options);
+    let settings = FitOptions { resume, observers, stop, world: world.clone(), ..FitOptions::new(run_dir) };
+    together::run(&world, || train(options, Fit::build(config, plugins, device, settings)?))?;
+    Ok(())
+}
+
+/// Who is told of the run: of several processes, the first one speaks for all.
+fn observers(world: &World, options: &Options) -> Vec<Box<dyn Observer>> {
+    if !world.is_first() {
+        return vec![Box::new(RankLog::new(world.rank()))];
+    }
     let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(Reporter::new())];
     if !options.quiet {
         observers.push(Box::new(Terminal::new()));
     }
-    let mut fit = Fit::build(
-        config,
-        plugins,
-        device,
-        FitOptions { resume, observers, stop, ..FitOptions::new(run_dir) },
-    )?;
+    observers
+}
+
+fn train(options: &Options, mut fit: Fit) -> Result<(), thaw_train::Error> {
     let result = fit.run();
-    if let Err(error) = &result {
+    let is_first = fit.state().world.is_first();
+    if let Err(error) = &result
+        && is_first
+    {
         tell_last_checkpoint(&fit.state().kept.run_dir, error);
     }
     let outcome = result?;
-    if !options.quiet {
+    if !options.quiet && is_first {
         // The run is done all the same.
         summary(&fit, &outcome).unwrap_or_else(|error| tracing::error!("{error}"));
     }

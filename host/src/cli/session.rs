@@ -28,12 +28,19 @@ pub fn device(name: &str) -> Result<Device, Error> {
     Ok(device)
 }
 
+/// What asks a run to end: Ctrl-C, whoever ends processes, and Slurm before it takes a job's machines away.
+#[cfg(unix)]
+const STOPS: [std::ffi::c_int; 3] =
+    [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGUSR1];
+#[cfg(not(unix))]
+const STOPS: [std::ffi::c_int; 2] = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+
 /// The first Ctrl-C ends the run that has the handle after its step, with a checkpoint; the second ends the
 /// program. Once in a process.
 pub fn watch_interrupts() -> StopHandle {
     let stop = StopHandle::default();
     let again = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in STOPS {
         let (second, stop) = (Arc::clone(&again), stop.clone());
         // SAFETY: the handler touches atomics and ends the process, both of which a signal handler may do.
         let registered = unsafe {
@@ -52,10 +59,7 @@ pub fn watch_interrupts() -> StopHandle {
     #[cfg(unix)]
     {
         watch_hangup(stop.clone());
-        if let Err(error) = super::unexpected_end::tell_who_runs_after(&[
-            signal_hook::consts::SIGINT,
-            signal_hook::consts::SIGTERM,
-        ]) {
+        if let Err(error) = super::unexpected_end::tell_who_runs_after(&STOPS) {
             tracing::warn!("cannot watch for interrupts: {error}");
         }
     }

@@ -13,8 +13,12 @@ pub fn of(run: &RunStarted<'_>) -> String {
         let batches = if batches == 1 { "1 batch".to_owned() } else { format!("{batches} batches") };
         format!("\ntrial      fast_dev_run: {batches} of training and validation, no checkpoints")
     });
+    let processes = match (run.processes, run.batch_size) {
+        (1, _) => String::new(),
+        (several, batch) => format!("\nprocesses  {several}, batches of {batch} samples in all"),
+    };
     format!(
-        "model      {} ({parameters} parameters) on {}\ndata       {}\nplugins    {}\nrun        {}{trial}",
+        "model      {} ({parameters} parameters) on {}\ndata       {}\nplugins    {}\nrun        {}{processes}{trial}",
         run.model,
         device_name(run.device),
         run.data,

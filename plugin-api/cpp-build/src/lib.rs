@@ -34,6 +34,10 @@ pub enum CppBuildError {
     Compiler(#[from] cc::Error),
 }
 
+/// A folder of the crate's for headers that libtorch's own include and its wheel does not bring. With it, headers of
+/// PyTorch's C++ API are found, too.
+const STUBS: &str = "cpp/stubs";
+
 /// Compiles and links the crate's C++; gives libtorch's folder of libraries, where programs and tests of the
 /// crate will look for it.
 ///
@@ -49,11 +53,12 @@ pub fn compile(shim: Shim) -> Result<PathBuf, CppBuildError> {
         return Err(CppBuildError::NoHeader(header));
     }
     let cxx11_abi = std::env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".to_owned());
-    cc::Build::new()
-        .cpp(true)
-        .std("c++17")
-        .flag("-isystem")
-        .flag(include.as_os_str())
+    let mut build = cc::Build::new();
+    build.cpp(true).std("c++17").flag("-isystem").flag(include.as_os_str());
+    if Path::new(STUBS).is_dir() {
+        build.flag("-isystem").flag(include.join("torch/csrc/api/include").as_os_str()).include(STUBS);
+    }
+    build
         .flag_if_supported("-fvisibility=hidden")
         .define("_GLIBCXX_USE_CXX11_ABI", cxx11_abi.as_str())
         .opt_level(shim.opt_level)

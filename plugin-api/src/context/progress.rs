@@ -15,7 +15,7 @@ pub enum Stage {
 }
 
 /// Where a run stands and how far it goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// What the run is doing.
     pub stage: Stage,
@@ -36,6 +36,28 @@ pub struct Progress {
     /// In a validation the set whose batches are gone through, Lightning's `dataloader_idx`: 0 for the main one,
     /// then those of `[data.validation]` in the order of their names.
     pub validation_set: usize,
+    /// Which of the run's processes this is, from 0. Hooks run in each of them and have to decide alike.
+    pub rank: usize,
+    /// Processes that train together; 1 where the run has no others, and under an older host.
+    pub world_size: usize,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            stage: Stage::Fit,
+            epoch: 0,
+            global_step: 0,
+            batch_index: 0,
+            max_epochs: 0,
+            max_steps: None,
+            num_training_batches: 0,
+            num_validation_batches: 0,
+            validation_set: 0,
+            rank: 0,
+            world_size: 1,
+        }
+    }
 }
 
 const NONE: u64 = u64::MAX;
@@ -47,7 +69,7 @@ impl Progress {
     }
 
     /// As it crosses the boundary: numbers by position. Positions are part of the ABI: append, never move.
-    pub fn to_numbers(self) -> [u64; 9] {
+    pub fn to_numbers(self) -> [u64; 11] {
         [
             self.stage as u64,
             self.epoch as u64,
@@ -58,6 +80,8 @@ impl Progress {
             self.num_training_batches as u64,
             self.num_validation_batches as u64,
             self.validation_set as u64,
+            self.rank as u64,
+            self.world_size as u64,
         ]
     }
 
@@ -80,6 +104,8 @@ impl Progress {
             num_training_batches: number(6),
             num_validation_batches: number(7),
             validation_set: number(8),
+            rank: number(9),
+            world_size: number(10).max(1),
         }
     }
 }

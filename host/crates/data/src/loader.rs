@@ -3,6 +3,7 @@
 use super::DataError;
 use super::batch::Batch;
 use super::dataset::{Dataset, Pass};
+use super::share::Share;
 use order::order;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,7 +33,8 @@ pub(crate) struct Walk {
 ///
 /// Threads make up to two batches each ahead of the one that is asked for; dropping the loader ends them. A
 /// batch in which every picture was skipped is passed over (its position stays taken); it is an error where
-/// that is so of all. After an error the loader yields nothing more.
+/// that is so of all. Where others have shares of each batch, too, an empty one is yielded like any other: all have
+/// as many batches. After an error the loader yields nothing more.
 pub struct Loader {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -46,6 +48,8 @@ struct Shared {
     pass: Pass,
     order: Vec<usize>,
     batch_size: usize,
+    /// The part of each batch that is made.
+    share: Share,
     batches: usize,
     ahead: usize,
     state: Mutex<State>,
@@ -66,6 +70,11 @@ struct State {
 
 impl Loader {
     pub(crate) fn new(dataset: Arc<dyn Dataset>, walk: Walk) -> Result<Loader, DataError> {
+        Self::of_share(dataset, walk, Share::WHOLE)
+    }
+
+    /// The same of a share of each batch, which may be empty.
+    pub(crate) fn of_share(dataset: Arc<dyn Dataset>, walk: Walk, share: Share) -> Result<Loader, DataError> {
         let order = order(dataset.as_ref(), &walk);
         let full = order.len() / walk.batch_size;
         let batches = if walk.drop_last { full } else { order.len().div_ceil(walk.batch_size) };
@@ -75,6 +84,7 @@ impl Loader {
             pass: walk.pass,
             order,
             batch_size: walk.batch_size,
+            share,
             batches,
             ahead: workers * 2,
             state: Mutex::new(State {
@@ -140,7 +150,7 @@ impl Iterator for Loader {
                 Err(_) => self.shared.batches,
             };
             match result {
-                Ok(batch) if batch.is_empty() => {}
+                Ok(batch) if batch.is_empty() && !self.shared.share.is_part() => {}
                 result => {
                     self.all_skipped = false;
                     return Some(result);
@@ -196,7 +206,11 @@ impl Shared {
     fn make(&self, position: usize) -> Result<Batch, DataError> {
         let start = position * self.batch_size;
         let end = (start + self.batch_size).min(self.order.len());
-        let mut batch = self.dataset.batch(&self.order[start..end], &self.pass)?;
+        let own = self.share.of(start..end);
+        if own.is_empty() {
+            return Ok(Batch { inputs: Vec::new(), targets: None, indices: Vec::new(), position });
+        }
+        let mut batch = self.dataset.batch(&self.order[own], &self.pass)?;
         batch.position = position;
         Ok(batch)
     }

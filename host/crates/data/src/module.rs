@@ -11,6 +11,7 @@ use super::layout::split_folders;
 use super::list::open_list;
 use super::loader::{Loader, Walk};
 use super::samples::{self, Opened, Samples};
+use super::share::Share;
 use super::split::{SplitBy, split};
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
@@ -56,6 +57,7 @@ pub struct DataModule {
     seed: u64,
     split_by: SplitBy,
     limits: Limits,
+    share: Share,
     fingerprints: Fingerprints,
     train: Arc<dyn Dataset>,
     val: Option<Arc<dyn Dataset>>,
@@ -152,20 +154,15 @@ impl DataModule {
             None => (train, val),
         };
         let loading = loading.clone();
-        if loading.drop_last && train.len() < loading.batch_size {
-            return Err(DataError::value(
-                "drop_last",
-                format!("{} training samples", train.len()),
-                format!("at least one batch of {} (lower batch_size)", loading.batch_size),
-            ));
-        }
-        let limits = Limits::default();
+        check_whole_batch(&loading, train.len(), loading.batch_size)?;
+        let (limits, share) = (Limits::default(), Share::WHOLE);
         Ok(DataModule {
             kind,
             loading,
             seed,
             split_by,
             limits,
+            share,
             fingerprints,
             train,
             val,
@@ -202,6 +199,21 @@ impl DataModule {
         self.limits = limits;
     }
 
+    /// Gives this process a share of each batch from here on. Batches are those of all processes together: as many
+    /// times larger as there are processes.
+    ///
+    /// # Errors
+    /// `drop_last` leaves no batch of that size.
+    pub fn share(&mut self, share: Share) -> Result<(), DataError> {
+        self.share = share;
+        check_whole_batch(&self.loading, self.train.len(), self.batch_size(Split::Train))
+    }
+
+    /// The share of each batch that this process makes.
+    pub fn shared(&self) -> Share {
+        self.share
+    }
+
     /// Gives the training samples in their own order from here on, in every epoch.
     pub fn keep_order(&mut self) {
         self.loading.shuffle = false;
@@ -227,12 +239,13 @@ impl DataModule {
         self.dataset(split).map_or(0, |dataset| dataset.len())
     }
 
-    /// Samples per batch.
+    /// Samples per batch, those of all processes together.
     pub fn batch_size(&self, split: Split) -> usize {
-        match split {
+        let of_process = match split {
             Split::Train => self.loading.batch_size,
             Split::Val => self.loading.val_batch_size.unwrap_or(self.loading.batch_size),
-        }
+        };
+        of_process * self.share.processes()
     }
 
     /// Batches per epoch.
@@ -396,7 +409,7 @@ impl DataModule {
             start_batch,
             limit,
         };
-        Loader::new(Arc::clone(dataset), walk)
+        Loader::of_share(Arc::clone(dataset), walk, self.share)
     }
 
     fn pass(&self, split: Split, epoch: u64) -> Pass {
@@ -425,6 +438,18 @@ impl DataModule {
             further: self.further.iter().map(|set| (set.name().to_owned(), set.data().len())).collect(),
         }
     }
+}
+
+/// Refuses `drop_last` where it would leave nothing.
+fn check_whole_batch(loading: &LoadingConfig, samples: usize, batch_size: usize) -> Result<(), DataError> {
+    if !loading.drop_last || samples >= batch_size {
+        return Ok(());
+    }
+    Err(DataError::value(
+        "drop_last",
+        format!("{samples} training samples"),
+        format!("at least one batch of {batch_size} (lower batch_size)"),
+    ))
 }
 
 /// Threads for a dataset if the config leaves it open.

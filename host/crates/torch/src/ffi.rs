@@ -16,6 +16,18 @@ pub struct Event {
     _opaque: [u8; 0],
 }
 
+/// Where the processes of a run meet.
+#[repr(C)]
+pub struct Meeting {
+    _opaque: [u8; 0],
+}
+
+/// Processes that compute together.
+#[repr(C)]
+pub struct Group {
+    _opaque: [u8; 0],
+}
+
 /// Where the shim puts the text of an error; freed with [`thaw_free_text`].
 pub type ErrorOut = *mut *mut c_char;
 
@@ -118,6 +130,69 @@ unsafe extern "C" {
         n: usize,
         options: *const AdamOptions,
         found_inf: *const C_tensor,
+        error: ErrorOut,
+    ) -> c_int;
+
+    pub fn thaw_meeting_open(
+        host: *const c_char,
+        port: u16,
+        hosts: bool,
+        processes: usize,
+        timeout_ms: i64,
+        prefix: *const c_char,
+        meeting: *mut *mut Meeting,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_meeting_free(meeting: *mut Meeting);
+    pub fn thaw_meeting_set(
+        meeting: *mut Meeting,
+        key: *const c_char,
+        bytes: *const u8,
+        n: usize,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_meeting_has(
+        meeting: *mut Meeting,
+        key: *const c_char,
+        has: *mut bool,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_meeting_get(
+        meeting: *mut Meeting,
+        key: *const c_char,
+        text: *mut *mut c_char,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_group_join(
+        meeting: *mut Meeting,
+        rank: c_int,
+        size: c_int,
+        timeout_ms: i64,
+        on_this_machine: bool,
+        group: *mut *mut Group,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_group_free(group: *mut Group);
+    pub fn thaw_group_all_gather(
+        group: *mut Group,
+        own: *const u8,
+        n: usize,
+        all: *mut u8,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_group_broadcast(
+        group: *mut Group,
+        tensors: *const *const C_tensor,
+        n: usize,
+        root: c_int,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_group_sum_gradients(
+        group: *mut Group,
+        parameters: *const *const C_tensor,
+        n: usize,
+        bucket_bytes: usize,
+        wire: c_int,
         error: ErrorOut,
     ) -> c_int;
 }

@@ -28,6 +28,7 @@ use torch_sys::C_tensor;
 pub mod autocast;
 pub mod cuda;
 pub mod device;
+pub mod distributed;
 mod ffi;
 pub mod fused;
 pub mod gradients;

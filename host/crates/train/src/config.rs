@@ -1,7 +1,7 @@
 //! The run config: one TOML file that describes a run.
 
-mod activation_checkpointing;
 mod accumulation;
+mod activation_checkpointing;
 mod batch_limit;
 mod dev_run;
 mod error;
@@ -18,8 +18,8 @@ mod trainer;
 
 use std::path::{Path, PathBuf};
 
-pub use activation_checkpointing::ActivationCheckpointing;
 pub use accumulation::Accumulation;
+pub use activation_checkpointing::ActivationCheckpointing;
 pub use batch_limit::BatchLimit;
 pub use dev_run::DevRun;
 pub use error::ConfigError;
@@ -34,8 +34,8 @@ use table::RunTable;
 pub use table::{CallbackTable, ModelTable, PluginEntry, PluginOrigin};
 use thaw_plugin_api::config::{Config, Key, drop_nulls};
 pub use trainer::{
-    Audit, CacheDtype, CacheFiles, CheckpointConfig, ClipAlgorithm, FrozenCache, Profiler, TrainerConfig,
-    Weighting,
+    Audit, Backend, CacheDtype, CacheFiles, CheckpointConfig, ClipAlgorithm, FrozenCache,
+    GradientCompression, Profiler, Strategy, TrainerConfig, Weighting,
 };
 
 use thaw_data::DataConfig;

@@ -21,6 +21,7 @@ use crate::find_lr::FindLrError;
 use crate::model::ModelError;
 use crate::run_dir::RunDirError;
 use crate::swap::SwapError;
+use crate::world::WorldError;
 use thaw_data::DataError;
 use thaw_plugins::{Failure, PluginError};
 use thaw_torch::TorchError;
@@ -68,6 +69,9 @@ pub enum Error {
     /// libtorch.
     #[error(transparent)]
     Torch(#[from] TorchError),
+    /// The run's other processes.
+    #[error(transparent)]
+    World(#[from] WorldError),
     /// A file.
     #[error("{}: {source}", path.display())]
     Io {
@@ -117,6 +121,7 @@ impl Error {
             Self::FindBatchSize(error) => error.exit_code(),
             Self::Trial(_) => 2,
             Self::Swap(error) => error.exit_code(),
+            Self::World(error) => error.exit_code(),
             Self::Interrupted => 130,
             _ => 1,
         }

@@ -3,6 +3,7 @@
 //! [`Fit`] holds a run: its state and its strategies and callbacks. [`Fit::run`] trains it from where it
 //! stands, and tells [`events`] of it.
 
+mod agreement;
 mod anomaly;
 mod asks;
 mod build;
@@ -99,6 +100,8 @@ struct Now {
     waited: profile::Waited,
     /// Why the run stops after the epoch that has ended.
     stopped: Option<String>,
+    /// Whether the processes of the run have heard that the user ends it.
+    leaves: bool,
 }
 
 /// How a run ended.
@@ -154,15 +157,21 @@ impl Fit {
         &self.state
     }
 
-    /// Asks for a stop where the run has taken as long as it may.
+    /// Asks for a stop where the run has taken as long as it may. Where it has several processes, the first one's
+    /// clock counts, and all hear of it with the next batch.
     fn look_at_clock(&mut self) {
-        let Some(time) = self.state.config.trainer.max_time else { return };
-        if time.is_reached(self.observers.seconds()) {
-            self.state.ask_to_stop(format!("max_time = {time} is reached"));
+        if self.state.world.is_single() && self.is_late() {
+            self.state.ask_to_stop_for_time();
         }
     }
 
+    fn is_late(&self) -> bool {
+        let seconds = self.observers.seconds();
+        self.state.config.trainer.max_time.is_some_and(|time| time.is_reached(seconds))
+    }
+
+    /// Whether the user ends the run: of several processes, where all have heard of it.
     fn is_interrupted(&self) -> bool {
-        self.stop.is_stopped()
+        if self.state.world.is_single() { self.stop.is_stopped() } else { self.now.leaves }
     }
 }

@@ -30,6 +30,8 @@ pub mod plan;
 mod random;
 pub mod run_dir;
 pub mod swap;
+pub mod together;
 pub mod trainer;
+pub mod world;
 
 pub use error::Error;

@@ -344,6 +344,20 @@ impl HostModel {
         Ok(output)
     }
 
+    /// How much a batch counts in the mean that its loss is: its samples, or the weights of its labels. Of losses over
+    /// parts of a batch, the mean by these weights is the loss over all of it. A model with a step of its own is
+    /// taken to have a mean over samples.
+    ///
+    /// # Errors
+    /// libtorch refuses.
+    pub fn loss_weight(&self, batch: &Batch, samples: usize) -> Result<f64, ModelError> {
+        let is_own = self.own_step[usize::from(self.phase == Phase::Validate)];
+        let labels = batch.target.as_ref().filter(|_| !is_own && self.task() == Task::Classification);
+        let weight = labels.map(|labels| self.loss.classes.weight_of(labels)).transpose();
+        let weight = weight.map_err(self.torch_error("weights of labels"))?;
+        Ok(weight.flatten().unwrap_or(samples as f64))
+    }
+
     /// Whether the model has a step of its own for batches such as this one, in the present phase.
     ///
     /// # Errors

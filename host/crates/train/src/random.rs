@@ -9,9 +9,20 @@ const CPU: &str = "random_state/cpu";
 /// The device's own, on a GPU.
 const CUDA: &str = "random_state/cuda";
 
+/// How the names of both begin, and those of the run's other processes: `random_state/rank-1/cpu`.
+const ALL: &str = "random_state/";
+
 /// Whether a tensor of a checkpoint is the state of a generator, and none of the optimizer's.
 pub(crate) fn is_random_state(name: &str) -> bool {
-    [CPU, CUDA].contains(&name)
+    name.starts_with(ALL)
+}
+
+/// The name that a state of process `rank` has in checkpoints, by the one that the first process has for its own.
+fn name_of_rank(name: &str, rank: usize) -> String {
+    match rank {
+        0 => name.to_owned(),
+        rank => format!("{ALL}rank-{rank}/{}", name.strip_prefix(ALL).unwrap_or(name)),
+    }
 }
 
 /// States of the CPU's generator and, on a GPU, of the device's.
@@ -29,16 +40,22 @@ impl RandomStates {
         Ok(Self(states.collect::<Result<_, TorchError>>()?))
     }
 
-    /// Those of a checkpoint's tensors that a run on `device` draws from.
-    pub(crate) fn of_checkpoint(tensors: &[(String, Tensor)], device: Device) -> Self {
+    /// Those of a checkpoint's tensors that process `rank` of a run on `device` draws from.
+    pub(crate) fn of_checkpoint(tensors: &[(String, Tensor)], device: Device, rank: usize) -> Self {
+        let (cpu, cuda) = (name_of_rank(CPU, rank), name_of_rank(CUDA, rank));
         let of_device = |name: &str| match name {
-            CPU => Some(Device::Cpu),
-            CUDA if device.is_cuda() => Some(device),
+            name if name == cpu => Some(Device::Cpu),
+            name if name == cuda && device.is_cuda() => Some(device),
             _ => None,
         };
         let states =
             tensors.iter().filter_map(|(name, tensor)| Some((of_device(name)?, tensor.shallow_clone())));
         Self(states.collect())
+    }
+
+    /// Whether there are none: a checkpoint has no states of this process.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether the generators are in these states.
@@ -54,11 +71,11 @@ impl RandomStates {
         Ok(true)
     }
 
-    /// By their names in a checkpoint.
-    pub(crate) fn into_named(self) -> impl Iterator<Item = (String, Tensor)> {
-        self.0
-            .into_iter()
-            .map(|(device, state)| (if device.is_cuda() { CUDA } else { CPU }.to_owned(), state))
+    /// By the names that those of process `rank` have in a checkpoint.
+    pub(crate) fn into_named(self, rank: usize) -> impl Iterator<Item = (String, Tensor)> {
+        self.0.into_iter().map(move |(device, state)| {
+            (name_of_rank(if device.is_cuda() { CUDA } else { CPU }, rank), state)
+        })
     }
 
     /// Makes the generators go on from these states.

@@ -70,16 +70,19 @@ enum Begun {
     InEmptyFolder,
     /// That of the run that goes on.
     GoesOn,
+    /// Another process of the run writes it.
+    ByAnother,
 }
 
-/// A run directory, open for writing by this process alone.
+/// A run directory, open for writing by this process alone; or by another one of the run, for which this one writes
+/// nothing.
 pub struct RunDir {
     /// Absolute: a plugin may change the working directory.
     path: PathBuf,
     /// As the user names it.
     shown: PathBuf,
     begun: Begun,
-    _lock: RunLock,
+    _lock: Option<RunLock>,
 }
 
 impl RunDir {
@@ -145,7 +148,17 @@ impl RunDir {
         if let Some(resumed) = resumed.filter(|_| is_new) {
             copy_records(resumed, path).inspect_err(|_| clear(path, begun))?;
         }
-        Ok(Self { path: path.clone(), shown, begun, _lock: lock })
+        Ok(Self { path: path.clone(), shown, begun, _lock: Some(lock) })
+    }
+
+    /// The run directory that another process of the run has opened: nothing is written through this one.
+    pub fn of_another(path: PathBuf, shown: PathBuf) -> Self {
+        Self { path, shown, begun: Begun::ByAnother, _lock: None }
+    }
+
+    /// Whether another process writes it.
+    pub fn is_of_another(&self) -> bool {
+        self.begun == Begun::ByAnother
     }
 
     /// Removes what a run has written that could not start, unless it was to go on here. A folder that the
@@ -169,6 +182,9 @@ impl RunDir {
     /// # Errors
     /// Somebody removed the folder, and its records with it.
     pub fn check_there(&self) -> Result<(), RunDirError> {
+        if self.is_of_another() {
+            return Ok(());
+        }
         // Unlike records it is always there.
         let lock = self.path.join(lock::LOCK);
         lock.symlink_metadata().map(drop).map_err(|_| RunDirError::Removed(self.path.clone()))
@@ -184,6 +200,9 @@ impl RunDir {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, name: &str, text: &str) -> Result<(), RunDirError> {
+        if self.is_of_another() {
+            return Ok(());
+        }
         let path = self.path.join(name);
         durable::write(&path, text.as_bytes()).map_err(at(&path))
     }
@@ -210,7 +229,12 @@ impl RunDir {
     /// # Errors
     /// It cannot be read, or the disk is full.
     pub fn keep(&self, file: &Path) -> Result<PrivateCopy, RunDirError> {
-        PrivateCopy::make(file, &self.path.join(FILES))
+        let folder = self.path.join(FILES);
+        if self.is_of_another() {
+            PrivateCopy::of_another(file, &folder)
+        } else {
+            PrivateCopy::make(file, &folder)
+        }
     }
 }
 
@@ -252,7 +276,7 @@ fn clear(folder: &Path, begun: Begun) {
             let lock = folder.join(lock::LOCK);
             std::fs::remove_file(&lock).map_err(at(lock))
         }),
-        Begun::GoesOn => Ok(()),
+        Begun::GoesOn | Begun::ByAnother => Ok(()),
     };
     if let Err(error) = cleared {
         tracing::warn!("{error}");

@@ -48,6 +48,7 @@ use crate::config::RunConfig;
 use crate::fit::events::Observer;
 use crate::fit::{Fit, FitOptions, Outcome, StopHandle};
 use crate::run_dir::Place;
+use crate::together;
 
 /// A run that is being set up.
 pub struct Trainer {
@@ -115,18 +116,22 @@ impl Trainer {
         self.stop.clone()
     }
 
-    /// Trains to the end.
+    /// Trains to the end; started by a launcher such as torchrun, together with the program's other processes, as
+    /// `[trainer] strategy` says.
     ///
     /// # Errors
     /// What ended the run; [`Error::Interrupted`] where a [`StopHandle`] asked for it.
     pub fn fit(self) -> Result<Outcome, Error> {
         let Self { config, plugins, run_dir, resume, observers, stop } = self;
-        let (device, note) = thaw_torch::device::select(&config.trainer.device)?;
+        let launch = together::launch_of(&config)?;
+        let (device, note) = thaw_torch::device::select(&together::device_of(&config, launch.as_ref()))?;
         if let Some(note) = note {
             tracing::debug!("using the CPU: {note}");
         }
         thaw_torch::init()?;
-        let options = FitOptions { resume, observers, stop, ..FitOptions::new(run_dir) };
-        Fit::build(config, plugins, device, options)?.run()
+        let world = together::join(&config, launch)?;
+        let options =
+            FitOptions { resume, observers, stop, world: world.clone(), ..FitOptions::new(run_dir) };
+        together::run(&world, || Fit::build(config, plugins, device, options)?.run())
     }
 }

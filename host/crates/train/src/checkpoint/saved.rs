@@ -76,6 +76,9 @@ pub struct SavedPosition {
     /// Samples that were trained on since the run was started, see [`SavedPosition::samples_of_run`].
     #[serde(default)]
     pub samples: Option<u64>,
+    /// Processes that trained together, where there were several: batches were as many times larger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<usize>,
 }
 
 impl SavedPosition {

@@ -1,5 +1,6 @@
 //! Writing checkpoints: into a folder beside, which is then renamed.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
@@ -49,6 +50,16 @@ fn temporary() -> tempfile::Builder<'static, 'static> {
 #[derive(Clone, Debug)]
 pub struct CheckpointStore {
     folder: PathBuf,
+    writer: Writer,
+}
+
+/// Who writes checkpoints.
+#[derive(Clone, Debug)]
+enum Writer {
+    /// This process.
+    Own,
+    /// Another process of the run. What its aliases stand for is known without a look at its disk.
+    Another(RefCell<BTreeMap<String, String>>),
 }
 
 impl CheckpointStore {
@@ -69,7 +80,16 @@ impl CheckpointStore {
             })
         });
         swept.map_err(|source| CheckpointError::Write { path: folder.clone(), source })?;
-        Ok(Self { folder })
+        Ok(Self { folder, writer: Writer::Own })
+    }
+
+    /// The store that another process of the run writes: everything is taken for done here.
+    pub fn of_another(folder: PathBuf) -> Self {
+        Self { folder, writer: Writer::Another(RefCell::default()) }
+    }
+
+    fn is_of_another(&self) -> bool {
+        matches!(self.writer, Writer::Another(_))
     }
 
     /// Removes checkpoints of ends of epochs and of steps that a killed process left, which nothing refers
@@ -78,6 +98,9 @@ impl CheckpointStore {
     /// # Errors
     /// The folder cannot be read, or one of them not removed.
     pub fn sweep(&self, is_kept: impl Fn(&str) -> bool) -> Result<(), CheckpointError> {
+        if self.is_of_another() {
+            return Ok(());
+        }
         let unreadable = |source| CheckpointError::Read { path: self.folder.clone(), source };
         for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
@@ -107,6 +130,9 @@ impl CheckpointStore {
             move |source| CheckpointError::Write { path, source }
         };
         let target = self.folder.join(name);
+        if self.is_of_another() {
+            return Ok(target);
+        }
         let folder = self.writing().map_err(written(&self.folder))?;
         let sets = Some((TENSOR_SETS, &snapshot.sets)).filter(|(_, sets)| !sets.is_empty());
         let always = [(MODEL, &snapshot.model), (OPTIMIZER, &snapshot.optimizer)];
@@ -145,7 +171,7 @@ impl CheckpointStore {
     /// It cannot be read, or the disk is full.
     pub fn copy(&self, from: &Path) -> Result<(), CheckpointError> {
         let target = self.folder.join(from.file_name().unwrap_or_default());
-        if target.exists() || !from.is_dir() {
+        if self.is_of_another() || target.exists() || !from.is_dir() {
             return Ok(());
         }
         let copied = self.writing().and_then(|folder| {
@@ -168,6 +194,10 @@ impl CheckpointStore {
     /// # Errors
     /// The folder cannot be written.
     pub fn alias(&self, alias: &str, name: &str) -> Result<(), CheckpointError> {
+        if let Writer::Another(aliases) = &self.writer {
+            aliases.borrow_mut().insert(alias.to_owned(), name.to_owned());
+            return Ok(());
+        }
         let link = self.folder.join(alias);
         let beside = temporary().make_in(&self.folder, |beside| symlink(Path::new(name), beside));
         let result =
@@ -180,6 +210,10 @@ impl CheckpointStore {
     /// # Errors
     /// It cannot be removed.
     pub fn remove_alias(&self, alias: &str) -> Result<(), CheckpointError> {
+        if let Writer::Another(aliases) = &self.writer {
+            aliases.borrow_mut().remove(alias);
+            return Ok(());
+        }
         let link = self.folder.join(alias);
         match fs::remove_file(&link) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -191,6 +225,9 @@ impl CheckpointStore {
 
     /// What an alias stands for.
     pub fn target_of(&self, alias: &str) -> Option<String> {
+        if let Writer::Another(aliases) = &self.writer {
+            return aliases.borrow().get(alias).cloned();
+        }
         let target = fs::read_link(self.folder.join(alias)).ok()?;
         target.file_name().map(|name| name.to_string_lossy().into_owned())
     }
@@ -208,6 +245,9 @@ impl CheckpointStore {
     /// # Errors
     /// It cannot be removed.
     pub fn remove(&self, name: &str) -> Result<(), CheckpointError> {
+        if self.is_of_another() {
+            return Ok(());
+        }
         let is_used = [LAST, super::BEST].iter().any(|alias| self.target_of(alias).as_deref() == Some(name));
         let path = self.folder.join(name);
         if is_used || !path.is_dir() {

@@ -118,6 +118,21 @@ pub struct TrainerConfig {
     /// By what a run to come knows that the data's files are the same.
     #[config(default = CacheFiles::Stamps)]
     pub cache_files: CacheFiles,
+    /// Whether the processes that a launcher started (torchrun, srun) train one model together.
+    #[config(default = Strategy::Auto)]
+    pub strategy: Strategy,
+    /// What processes talk to each other over.
+    #[config(default = Backend::Auto)]
+    pub backend: Backend,
+    /// Seconds that a process waits for another one before the run ends.
+    #[config(default = 1800, range = 1..)]
+    pub timeout: u64,
+    /// MiB of gradients that processes send as one.
+    #[config(default = 25, range = 1..)]
+    pub bucket_mib: usize,
+    /// Number format in which processes send gradients.
+    #[config(default = GradientCompression::None)]
+    pub gradient_compression: GradientCompression,
 }
 
 /// In which numbers the frozen prefix is kept.
@@ -138,6 +153,39 @@ pub enum CacheFiles {
     Stamps,
     /// Their names relative to the data, and all of their bytes, which are read for it.
     Content,
+}
+
+/// Whether several processes train together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum Strategy {
+    /// Where a launcher's variables say that there are several.
+    Auto,
+    /// An error without a launcher.
+    Ddp,
+    /// Never: the launcher's variables do not count.
+    Single,
+}
+
+/// What processes talk to each other over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum Backend {
+    /// What there is for the device: Gloo.
+    Auto,
+    /// Gloo, over the CPU: gradients of a GPU are copied there and back.
+    Gloo,
+    /// NCCL, which this version does not have: an error.
+    Nccl,
+}
+
+/// Number format in which processes send gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum GradientCompression {
+    /// Their own.
+    None,
+    /// Half the bytes with float32's range, and 8 bits of precision.
+    Bf16,
+    /// Half the bytes with 11 bits of precision; what is above 65504 is infinite.
+    Fp16,
 }
 
 /// How a run is profiled.

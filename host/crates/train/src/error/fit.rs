@@ -86,12 +86,14 @@ pub enum FitError {
         tensors: String,
     },
     /// The last batch of an epoch is too small for the model.
-    #[error("{}", leftover_text(*.samples, *.batch_size, *.epoch, .reason, .remedy))]
+    #[error("{}", leftover_text(*.samples, [*.batch_size, *.processes], *.epoch, .reason, .remedy))]
     LeftoverBatch {
         /// Samples of training.
         samples: usize,
         /// Samples of a batch.
         batch_size: usize,
+        /// Processes that have a share of it.
+        processes: usize,
         /// The first epoch that would fail, from 1.
         epoch: usize,
         /// The model's words.
@@ -185,8 +187,18 @@ pub enum FitError {
     },
 }
 
-fn leftover_text(samples: usize, batch_size: usize, epoch: usize, reason: &str, remedy: &str) -> String {
+fn leftover_text(
+    samples: usize,
+    [batch_size, processes]: [usize; 2],
+    epoch: usize,
+    reason: &str,
+    remedy: &str,
+) -> String {
     let what = match batch_size {
+        _ if processes > 1 => format!(
+            "the last batch of every epoch leaves one of {processes} processes a single sample ({samples} in \
+             batches of {batch_size})"
+        ),
         1 => "every batch has a single sample (batch_size = 1)".to_owned(),
         _ => format!(
             "the last batch of every epoch has a single sample ({samples} in batches of {batch_size})"

@@ -2,7 +2,10 @@
 
 mod data;
 
+use std::path::Path;
+
 use tch::Device;
+use thaw_plugin_api::context::Progress;
 use thaw_plugin_api::drive;
 use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::tensor_sets::TensorSets;
@@ -32,7 +35,8 @@ use crate::config::{Profiler, RunConfig};
 use crate::model::HostModel;
 use crate::parts::{build_model, create_callbacks, place, prepare_torch, start_from_weights, storages};
 use crate::run_dir::{self, Place, RunDir, RunDirError};
-use thaw_data::DataModule;
+use crate::world::World;
+use thaw_data::{DataModule, Share};
 use thaw_optim::optimizer::Parameters;
 use thaw_plugins::{PluginSet, self_contained};
 use thaw_torch::reading::Reads;
@@ -49,12 +53,15 @@ pub struct FitOptions {
     pub reads: Option<Reads>,
     /// Who can ask the run to end.
     pub stop: StopHandle,
+    /// The processes that train together.
+    pub world: World,
 }
 
 impl FitOptions {
     /// A new run in this place, of which nobody else is told.
     pub fn new(run_dir: Place) -> Self {
-        Self { run_dir, resume: None, observers: Vec::new(), reads: None, stop: StopHandle::default() }
+        let (stop, world) = (StopHandle::default(), World::single());
+        Self { run_dir, resume: None, observers: Vec::new(), reads: None, stop, world }
     }
 }
 
@@ -73,26 +80,37 @@ impl Fit {
         prepare_torch(&config, device)?;
         let callbacks = create_callbacks(&config, &plugins)?;
         name_files(&mut config, &plugins);
-        let FitOptions { run_dir, resume, observers, reads, stop } = options;
-        let (model, data) = model_and_data(&mut config, &plugins, device, resume.as_ref())?;
-        let progress = start_of(&config, &data)?;
+        let FitOptions { run_dir, resume, observers, reads, stop, world } = options;
+        let (model, mut data) = model_and_data(&mut config, &plugins, device, resume.as_ref())?;
+        if !world.is_single() {
+            data.share(Share::new(world.rank(), world.size()))?;
+            data.limit(batch_limits(&config, &data)?);
+        }
+        let start = start_of(&config, &data)?;
+        let progress = Progress { rank: world.rank(), world_size: world.size(), ..start };
         let trained = untrained(&config, model)?;
         // Last: what fails before leaves no run directory behind.
-        let run_dir = RunDir::open(&run_dir, resume.as_ref().and_then(Checkpoint::run_dir).as_deref())?;
-        let store = CheckpointStore::open(run_dir.checkpoints())?;
+        let resumed = resume.as_ref().and_then(Checkpoint::run_dir);
+        let (run_dir, store) = open_run_dir(&world, &run_dir, resumed.as_deref())?;
         let warnings = Warnings::default();
-        let observers = with_records(observers, &run_dir, &config, warnings.clone())?;
+        let observers = match run_dir.is_of_another() {
+            true => Observers::new(observers, warnings.clone()),
+            false => with_records(observers, &run_dir, &config, warnings.clone())?,
+        };
+        // Losses of several processes are put together at each batch.
+        let reads = if world.is_single() { reads.unwrap_or(Reads::on(device)) } else { Reads::AtOnce };
         let state = RunState {
             config,
             data,
             trained,
             position: Position { progress, ..Position::default() },
-            measured: Measured::new(Readings::new(reads.unwrap_or(Reads::on(device)))),
+            measured: Measured::new(Readings::new(reads)),
             requests: Requests::default(),
             kept: Kept::new(run_dir, store),
             watched: Watched::default(),
             prefix: Prefix::default(),
             warnings,
+            world,
         };
         let swapping = Swapping::new(state.kept.run_dir.path());
         let asking = Asking::new(state.kept.run_dir.path());
@@ -118,6 +136,7 @@ impl Fit {
                 None
             }
         };
+        self.share_model()?;
         self.tell_start()?;
         // Not before is anything of an earlier run written over.
         let written = match resumed {
@@ -134,6 +153,7 @@ impl Fit {
     fn prepare_new(&mut self) -> Result<(), Error> {
         self.keep_paths()?;
         drive::setup(self, None)?;
+        self.state.draw_own_numbers(0)?;
         self.check_leftover_batch()
     }
 
@@ -217,6 +237,28 @@ fn model_and_data(
     model.set_recomputed(&config.trainer.activation_checkpointing)?;
     Ok((model, data))
 }
+
+/// The run directory and its checkpoints, which the first process opens for all.
+fn open_run_dir(
+    world: &World,
+    place: &Place,
+    resumed: Option<&Path>,
+) -> Result<(RunDir, CheckpointStore), Error> {
+    if world.is_first() {
+        let run_dir = RunDir::open(place, resumed)?;
+        let store = CheckpointStore::open(run_dir.checkpoints())?;
+        let paths = (run_dir.path().to_path_buf(), run_dir.shown().to_path_buf());
+        world.hear_first(RUN_DIRECTORY, paths).inspect_err(|_| run_dir.discard())?;
+        return Ok((run_dir, store));
+    }
+    let (path, shown) = world.hear_first(RUN_DIRECTORY, Default::default())?;
+    let run_dir = RunDir::of_another(path, shown);
+    let store = CheckpointStore::of_another(run_dir.checkpoints());
+    Ok((run_dir, store))
+}
+
+/// The place of a run where its directory is told.
+const RUN_DIRECTORY: &str = "the run directory";
 
 /// Those that every run has, the run config's loggers, then the caller's own.
 fn with_records(

@@ -244,8 +244,8 @@ impl Fit {
         result: Result<(), CheckpointError>,
     ) -> Result<bool, Error> {
         self.state.kept.lost.remove(kind);
-        let Err(error) = result else { return Ok(true) };
-        let reason = error.to_string();
+        let reason = result.err().map(|error| error.to_string());
+        let Some(reason) = self.hear_of_checkpoint(name, reason)? else { return Ok(true) };
         let last = self.state.kept.store.target_of(LAST);
         let previous = match &last {
             Some(name) => format!("the previous one, `{name}`, is intact"),
@@ -280,6 +280,7 @@ impl Fit {
     fn snapshot(&mut self) -> Result<Snapshot, Error> {
         // Of a loss that is not finite no checkpoint is to be written.
         self.state.settle()?;
+        self.state.share_buffers("a checkpoint")?;
         self.state.check_weights()?;
         drive::hook(self, Hook::SaveCheckpoint)?;
         let observed = self.observers.save(&self.state.position.progress)?;

@@ -6,6 +6,7 @@ use thaw_metrics::{Calibration, Confusion, Metric};
 use thaw_plugin_api::drive::{Pass, Training, Validating, ValidationData};
 use thaw_plugin_api::model::{Batch, Precision, Tensors};
 
+use super::agreement::OfProcess;
 use super::events::{Asked, EventKind, Validated};
 use super::gathered::{Found, Gathered, Keep, Samples};
 use super::readings::{Readings, Row, What};
@@ -15,6 +16,7 @@ use super::{Fit, Meter, set_batches};
 use crate::Error;
 use crate::error::torch;
 use crate::model::{HostModel, LabelCounts, Phase};
+use crate::world::World;
 use thaw_data::{FurtherSet, Split};
 use thaw_torch::Autocast;
 use thaw_torch::reading::{Reading, Reads};
@@ -80,6 +82,21 @@ impl Evaluator {
         samples: usize,
         precision: Precision,
     ) -> Result<(), Error> {
+        let (names, values) = self.look_at(start, model, batch, precision)?;
+        self.add(names, values, samples)
+    }
+
+    /// What a batch gives, which is not added to the means yet.
+    ///
+    /// # Errors
+    /// As [`Evaluator::batch`].
+    fn look_at(
+        &mut self,
+        start: usize,
+        model: &mut HostModel,
+        batch: &Batch,
+        precision: Precision,
+    ) -> Result<(Vec<Cow<'static, str>>, Vec<Reading>), Error> {
         let _autocast = Autocast::of(precision, model.device())?;
         let output = model.step_from(start, batch)?;
         self.gathered.take(model, batch, &output.outputs)?;
@@ -88,7 +105,16 @@ impl Evaluator {
         }
         let metrics = output.metrics.into_iter().map(|(name, value)| (val_metric(&name), value));
         let loss = ("val_loss".into(), Reading::of(&output.loss)?);
-        let (names, values) = std::iter::once(loss).chain(metrics).unzip();
+        Ok(std::iter::once(loss).chain(metrics).unzip())
+    }
+
+    /// Adds means over so many samples.
+    fn add(
+        &mut self,
+        names: Vec<Cow<'static, str>>,
+        values: Vec<Reading>,
+        samples: usize,
+    ) -> Result<(), Error> {
         let rows =
             self.readings.push(Row { what: What::Batch, epoch: 0, batch: 0, samples, names, values })?;
         rows.iter().for_each(|row| row.add_to(&mut self.metrics));
@@ -114,12 +140,25 @@ impl Evaluator {
     ///
     /// # Errors
     /// The device failed at what came before.
-    pub fn finish(mut self) -> Result<Evaluation, Error> {
+    pub fn finish(self) -> Result<Evaluation, Error> {
+        self.finish_with(&World::single())
+    }
+
+    /// The same over what all processes have seen.
+    ///
+    /// # Errors
+    /// As [`Evaluator::finish`]; or a process is gone, elsewhere, or does not come.
+    fn finish_with(mut self, world: &World) -> Result<Evaluation, Error> {
         self.readings.all()?.iter().for_each(|row| row.add_to(&mut self.metrics));
+        if !world.is_single() {
+            let counts = self.labels.counts().map_err(torch("scores of labels"))?;
+            let all = world.exchange("the labels of a validation", counts)?;
+            self.labels.set(all.iter().flatten()).map_err(torch("scores of labels"))?;
+        }
         for (name, score) in self.labels.scores().map_err(torch("scores of labels"))? {
             self.metrics.add(&val_metric(name), score, 1);
         }
-        let Found { confusion, calibration, values, samples } = self.gathered.finish()?;
+        let Found { confusion, calibration, values, samples } = self.gathered.finish(world)?;
         for (metric, value) in values {
             self.metrics.set(format!("val_{metric}"), value);
         }
@@ -158,6 +197,7 @@ impl Validating for Fit {
     }
 
     fn validation_data(&mut self, batches: usize) -> Result<ValidationData<Self>, Error> {
+        self.state.share_buffers("a validation")?;
         let epoch = self.state.progress().epoch as u64;
         let reads = self.state.measured.readings.reads();
         let evaluator = Evaluator::new(reads, &self.state.config.trainer.metrics, Keep::Nothing);
@@ -203,11 +243,11 @@ impl Validating for Fit {
         self.timed("validation_step", |fit| fit.validate_batch(evaluator, loaded))
     }
     fn validation_batch_ended(&mut self, loaded: Loaded) -> Result<(), Error> {
-        self.tell(EventKind::ValidationBatchDone { samples: loaded.samples })
+        self.tell(EventKind::ValidationBatchDone { samples: loaded.of_all })
     }
 
     fn validated(&mut self, evaluator: Evaluator, pass: Pass) -> Result<(), Error> {
-        let mut evaluation = evaluator.finish()?;
+        let mut evaluation = evaluator.finish_with(&self.state.world)?;
         self.now.validation_loss = self.now.validation_loss.or_else(|| evaluation.metrics.mean("val_loss"));
         evaluation.metrics.join(std::mem::take(&mut self.now.further));
         self.state.measured.known_metrics.extend(evaluation.metrics.means().map(|(name, _)| name.to_owned()));
@@ -262,12 +302,34 @@ impl Fit {
 
     fn validate_batch(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
         let _guard = tch::no_grad_guard();
+        if !self.state.world.is_single() {
+            return self.validate_batch_of_all(evaluator, loaded);
+        }
         let precision = self.state.config.trainer.precision;
         let anew = self.read_anew(Split::Val, loaded)?;
         let (start, batch) = anew.as_ref().map_or((loaded.start, &loaded.batch), |batch| (0, batch));
         let model = &mut self.state.trained.model;
         let seen = evaluator.batch_from(start, model, batch, loaded.samples, precision);
         seen.map_err(|error| self.state.explain_memory(error, loaded.samples))
+    }
+}
+
+impl Fit {
+    /// The same where each process has a share of the batch, which may be empty.
+    fn validate_batch_of_all(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
+        let precision = self.state.config.trainer.precision;
+        let (samples, batch) = (loaded.samples, &loaded.batch);
+        let mut own = OfProcess { samples, weight: 0.0, names: Vec::new(), values: Vec::new() };
+        if samples > 0 {
+            let model = &mut self.state.trained.model;
+            let seen = evaluator.look_at(loaded.start, model, batch, precision);
+            let (names, values) = seen.map_err(|error| self.state.explain_memory(error, samples))?;
+            own.weight = self.state.trained.model.loss_weight(batch, samples)?;
+            own.names = names;
+            own.values = values.iter().map(Reading::read).collect::<Result<_, _>>()?;
+        }
+        let all = self.agree_on_batch("validation", own)?;
+        evaluator.add(all.names, all.values, all.samples)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod classes;
 mod numbers;
+mod shared;
 
 use tch::{Device, Kind, TchError, Tensor};
 use thaw_metrics::{Calibration, Confusion, Metric, Of, Outcomes};
@@ -11,6 +12,7 @@ use super::FitError;
 use crate::Error;
 use crate::error::torch;
 use crate::model::HostModel;
+use crate::world::World;
 use classes::ClassBatches;
 use numbers::{ErrorBatches, NumberBatches};
 
@@ -130,9 +132,10 @@ impl Gathered {
         Ok((if sums.count > 0.0 { Outcomes::Sums(sums) } else { Outcomes::None }, None))
     }
 
-    /// All of them together; waits for the device.
-    pub(super) fn finish(self) -> Result<Found, FitError> {
-        let (outcomes, positions) = self.outcomes()?;
+    /// All of them together, of all processes; waits for the device.
+    pub(super) fn finish(self, world: &World) -> Result<Found, Error> {
+        let (own, positions) = self.outcomes()?;
+        let outcomes = shared::of_all(world, own)?;
         let (confusion, calibration) = match &outcomes {
             Outcomes::Labelled(samples) => (samples.confusion(), samples.calibration()),
             _ => (Confusion::default(), Calibration::default()),

@@ -35,6 +35,7 @@ impl RunState {
             watched,
             prefix,
             warnings: _,
+            world: _,
         } = self;
         Ok(Held {
             trained: trained.hold()?,

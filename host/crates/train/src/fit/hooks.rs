@@ -55,6 +55,7 @@ impl Instances for Fit {
             // What was frozen until now, before it may be so no more.
             self.state.report_moved()?;
             self.adopt_groups()?;
+            self.agree_on_groups()?;
             self.state.audit()?;
             self.report_groups()?;
             self.follow_freeze_state(&[Split::Train, Split::Val])?;

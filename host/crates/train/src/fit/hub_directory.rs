@@ -54,8 +54,10 @@ pub fn name_files(config: &mut RunConfig, plugins: &PluginSet) {
 /// A directory that is the model has transformers' names of modules, where nothing else is asked for.
 fn take_layout(config: &mut RunConfig, schema: &Value) {
     let has = |key: &str| config.model.config.get(key).is_some();
-    let is_free = !has("layout") && !has("pooling") && config.model.config.get("num_classes") != Some(&json!(0));
-    let offers = schema.pointer("/properties/layout").is_some_and(|layout| layout.to_string().contains(LAYOUT));
+    let is_free =
+        !has("layout") && !has("pooling") && config.model.config.get("num_classes") != Some(&json!(0));
+    let offers =
+        schema.pointer("/properties/layout").is_some_and(|layout| layout.to_string().contains(LAYOUT));
     if config.hub.is_some() && is_free && offers {
         config.set_model_key("layout", json!(LAYOUT));
     }
@@ -125,8 +127,8 @@ fn misfit(hub: &HubModel, classes: &[String]) -> Option<Misfit> {
         return Some(Misfit::NoHead);
     }
     let theirs = &hub.classes;
-    let is_same = theirs.len() == classes.len()
-        && (by_number(classes) || in_order_of(theirs, classes).is_some());
+    let is_same =
+        theirs.len() == classes.len() && (by_number(classes) || in_order_of(theirs, classes).is_some());
     (!classes.is_empty() && !is_same).then(|| Misfit::Classes(theirs.clone()))
 }
 

@@ -36,7 +36,7 @@ impl Fit {
     pub(super) fn check_leftover_batch(&mut self) -> Result<(), Error> {
         self.check_leftover_validation()?;
         let Some(position) = self.state.single_sample() else { return Ok(()) };
-        let Some(batch) = self.state.batch(Split::Train, position)? else { return Ok(()) };
+        let Some(batch) = self.state.leftover_batch(Split::Train, position)? else { return Ok(()) };
         let built = self.state.trained.model.tree().clone();
         if let Probe::Takes = self.state.probe(&all_training(&built)?, &batch)? {
             return Ok(());
@@ -61,10 +61,12 @@ impl Fit {
         }
         let (samples, batch_size) = (state.data.samples(Split::Val), state.data.batch_size(Split::Val));
         let last = state.progress().num_validation_batches.checked_sub(1);
-        let Some(last) = last.filter(|last| samples.checked_sub(last * batch_size) == Some(1)) else {
-            return Ok(());
+        let is_single = |last: &usize| {
+            let left = samples.checked_sub(last * batch_size);
+            left.is_some_and(|left| state.data.shared().smallest(left.min(batch_size)) == 1)
         };
-        let Some(batch) = state.batch(Split::Val, last)? else { return Ok(()) };
+        let Some(last) = last.filter(is_single) else { return Ok(()) };
+        let Some(batch) = state.leftover_batch(Split::Val, last)? else { return Ok(()) };
         state.trained.model.set_phase(Phase::Validate);
         let answer = state.probe(&tree, &batch);
         state.trained.model.set_phase(Phase::Train);
@@ -110,12 +112,22 @@ impl RunState {
     fn single_sample(&self) -> Option<usize> {
         let trainer = &self.config.trainer;
         let last = self.progress().num_training_batches.checked_sub(1)?;
-        let samples =
-            self.data.samples(Split::Train).checked_sub(last * self.data.batch_size(Split::Train))?;
-        let is_single = samples == 1 || self.data.batch_size(Split::Train) == 1;
+        let batch_size = self.data.batch_size(Split::Train);
+        let samples = self.data.samples(Split::Train).checked_sub(last * batch_size)?;
+        // Of the smallest share, where several processes have one.
+        let is_single = self.data.shared().smallest(samples.min(batch_size)) == 1;
         let is_reached = self.progress().epoch < trainer.max_epochs
             && trainer.max_steps.is_none_or(|steps| steps > last / self.window());
         (is_single && is_reached).then_some(last)
+    }
+
+    /// The last batch of an epoch; where several processes share it, a single sample as one of them has it.
+    fn leftover_batch(&self, split: Split, position: usize) -> Result<Option<Batch>, Error> {
+        if self.world.is_single() {
+            return self.batch(split, position);
+        }
+        let one = self.data.batch(split, self.progress().epoch as u64, &[0])?;
+        Ok(Some(to_device(one, self.trained.model.device())?.0))
     }
 
     fn batch(&self, split: Split, position: usize) -> Result<Option<Batch>, Error> {
@@ -129,7 +141,7 @@ impl RunState {
 
     /// Whether the first batch passes in these modes; assumed of one that is a single sample itself.
     fn takes_whole_batches(&mut self, tree: &ModuleTree) -> Result<bool, Error> {
-        if self.data.batch_size(Split::Train) == 1 {
+        if self.data.shared().smallest(self.data.batch_size(Split::Train)) == 1 {
             return Ok(true);
         }
         let Some(first) = self.batch(Split::Train, 0)? else { return Ok(true) };
@@ -179,12 +191,17 @@ impl RunState {
 
     fn leftover(&self, epoch: usize, reason: String) -> FitError {
         let (samples, batch_size) = (self.data.samples(Split::Train), self.data.batch_size(Split::Train));
-        FitError::LeftoverBatch { samples, batch_size, epoch: epoch + 1, reason, remedy: self.remedy() }
+        let processes = self.world.size();
+        let remedy = self.remedy();
+        FitError::LeftoverBatch { samples, batch_size, processes, epoch: epoch + 1, reason, remedy }
     }
 
     /// What to write instead.
     fn remedy(&self) -> String {
         let (samples, batch_size) = (self.data.samples(Split::Train), self.data.batch_size(Split::Train));
+        if !self.world.is_single() {
+            return "set drop_last = true in [data], or another batch_size".to_owned();
+        }
         let fits = |size: &usize| *size > 1 && samples % size != 1;
         let near = (batch_size + 1..=samples).find(fits).or((2..batch_size).rev().find(fits));
         let other = near

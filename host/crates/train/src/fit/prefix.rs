@@ -93,6 +93,9 @@ impl Fit {
         if mode == FrozenCache::Off {
             return Err(Hindrance::Off);
         }
+        if !state.world.is_single() {
+            return Err(Hindrance::Processes);
+        }
         let available = state.available_cut(split)?;
         let before = state.prefix.decided.of(split);
         if split == Split::Train && before.epoch == Some(state.progress().epoch) {
@@ -161,7 +164,8 @@ impl Fit {
         self.state.trained.model.check_labels(batch.targets.as_ref())?;
         let loaded = to_device(batch, self.state.trained.model.device());
         let (batch, _) = loaded.map_err(|error| self.state.explain_memory(error, samples))?;
-        Ok(Loaded { batch, samples, loss: None, tape: None, rates: None, start, indices })
+        let (of_all, share) = (samples, 1.0);
+        Ok(Loaded { batch, samples, of_all, share, loss: None, tape: None, rates: None, start, indices })
     }
 
     /// The samples of a batch whose features count no more; none where they do.

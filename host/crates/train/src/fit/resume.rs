@@ -75,8 +75,12 @@ impl RunState {
     /// What is trained, and the random numbers that training goes on with.
     pub(super) fn restore_trained(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let tensors = checkpoint.optimizer()?;
-        let random = RandomStates::of_checkpoint(&tensors, self.trained.model.device());
+        let random = RandomStates::of_checkpoint(&tensors, self.trained.model.device(), self.world.rank());
         self.trained.restore(checkpoint, tensors)?;
+        // A checkpoint of fewer processes has none for this one.
+        if random.is_empty() {
+            return self.draw_own_numbers(checkpoint.state.position.global_step);
+        }
         Ok(random.put_back()?)
     }
 
@@ -102,6 +106,10 @@ impl RunState {
         self.measured.restore(measured);
         self.requests.restore(requests);
         self.kept.restore(kept, checkpoint.folder())?;
+        // What is still there, the first process has looked at.
+        let (best, ranked) = (self.kept.best.take(), std::mem::take(&mut self.kept.ranked));
+        (self.kept.best, self.kept.ranked) =
+            self.world.hear_first("the checkpoints of the run", (best, ranked))?;
         self.watched.begin_anew();
         self.prefix.restore(prefix);
         Ok(())

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use tch::Tensor;
+
 use super::RunState;
 use crate::Error;
 use crate::checkpoint::{SavedCallback, SavedGiven, SavedModel, SavedObserved, SavedState, Snapshot};
+use crate::error::torch;
 use crate::random::RandomStates;
+use crate::world::World;
 
 impl RunState {
     /// A checkpoint of the present state, with that of strategies, callbacks and observers.
@@ -28,9 +32,10 @@ impl RunState {
             watched: _,
             prefix,
             warnings: _,
+            world,
         } = self;
         let mut saved = trained.save(&self.config)?;
-        saved.optimizer.extend(RandomStates::of(trained.model.device())?.into_named());
+        saved.optimizer.extend(self.random_states(world)?);
         let state = SavedState {
             format: 1,
             thaw: env!("CARGO_PKG_VERSION").to_owned(),
@@ -48,6 +53,19 @@ impl RunState {
         };
         let files = kept.paths.files().to_vec();
         Ok(Snapshot { model: saved.model, optimizer: saved.optimizer, sets: saved.sets, files, state })
+    }
+
+    /// States of the generators of all processes, by their names in a checkpoint.
+    fn random_states(&self, world: &World) -> Result<Vec<(String, Tensor)>, Error> {
+        let own = RandomStates::of(self.trained.model.device())?.into_named(world.rank());
+        let own = own.map(|(name, state)| {
+            let bytes = Vec::<u8>::try_from(&state).map_err(torch("reading random states"))?;
+            Ok((name, bytes))
+        });
+        let own = own.collect::<Result<Vec<_>, Error>>()?;
+        let all = world.exchange("the random numbers of a checkpoint", own)?;
+        let named = all.into_iter().flatten();
+        Ok(named.map(|(name, bytes)| (name, Tensor::from_slice(&bytes))).collect())
     }
 
     /// What the run was started with.

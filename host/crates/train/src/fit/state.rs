@@ -34,6 +34,7 @@ use crate::Error;
 use crate::audit::Frozen;
 use crate::config::{Audit, RunConfig};
 use crate::parts::run_length;
+use crate::world::World;
 use thaw_data::DataModule;
 use thaw_optim::optimizer::Optimizer;
 use thaw_optim::scheduler::RunLength;
@@ -60,6 +61,8 @@ pub struct RunState {
     pub prefix: Prefix,
     /// Where warnings of the run go.
     pub warnings: Warnings,
+    /// The processes of the run.
+    pub world: World,
 }
 
 impl RunState {
@@ -127,6 +130,13 @@ impl RunState {
                 tracing::info!("stopping ({reason}) waits until `min_epochs` and `min_steps` are reached");
             }
             self.requests.stop = Some(reason);
+        }
+    }
+
+    /// The same, of a run that has taken as long as it may.
+    pub(super) fn ask_to_stop_for_time(&mut self) {
+        if let Some(time) = self.config.trainer.max_time {
+            self.ask_to_stop(format!("max_time = {time} is reached"));
         }
     }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use tch::Tensor;
 use thaw_plugin_api::model::Batch;
 
+use super::agreement::OfProcess;
 use super::readings::{Row, What};
 use super::state::Trained;
 use super::{Fit, FitError, LossScaler};
@@ -28,7 +29,12 @@ pub struct BatchResult {
 /// A batch on the run's device.
 pub struct Loaded {
     pub(super) batch: Batch,
+    /// Its samples, in this process.
     pub(super) samples: usize,
+    /// Those of all processes together.
+    pub(super) of_all: usize,
+    /// This process' share in the loss over all of them.
+    pub(super) share: f64,
     /// Its loss, between forward and backward.
     pub(super) loss: Option<Tensor>,
     /// What its backward pass needs besides the loss, then, too.
@@ -70,10 +76,31 @@ impl Fit {
         if let Some(batch) = self.read_anew(Split::Train, loaded)? {
             (loaded.batch, loaded.start) = (batch, 0);
         }
+        if !self.state.world.is_single() {
+            return self.training_loss_of_all(loaded);
+        }
         let mut output = self.model_step(loaded.start, &loaded.batch)?;
         loaded.loss = Some(output.loss.shallow_clone());
         loaded.tape = output.tape.take();
         self.record(output, loaded.samples)
+    }
+
+    /// The same where each process has a share of the batch, which may be empty.
+    fn training_loss_of_all(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
+        let mut output =
+            if loaded.samples > 0 { Some(self.model_step(loaded.start, &loaded.batch)?) } else { None };
+        loaded.tape = output.as_mut().and_then(|output| output.tape.take());
+        let weight = match &output {
+            Some(_) => self.state.trained.model.loss_weight(&loaded.batch, loaded.samples)?,
+            None => 0.0,
+        };
+        loaded.loss = output.as_ref().filter(|_| weight != 0.0).map(|output| output.loss.shallow_clone());
+        let (names, values) = output.map(named).transpose()?.unwrap_or_default();
+        let values = values.iter().map(Reading::read).collect::<Result<_, _>>()?;
+        let own = OfProcess { samples: loaded.samples, weight, names, values };
+        let all = self.agree_on_batch("training", own)?;
+        (loaded.of_all, loaded.share) = (all.samples, all.share);
+        self.read_later(What::Batch, all.samples, all.names, all.values)
     }
 
     fn model_step(&mut self, start: usize, batch: &Batch) -> Result<StepResult, Error> {
@@ -83,9 +110,7 @@ impl Fit {
     }
 
     fn record(&mut self, output: StepResult, samples: usize) -> Result<(), Error> {
-        let loss = Reading::of(&output.loss)?;
-        let metrics = output.metrics.into_iter().map(|(name, value)| (train_metric(&name), value));
-        let (names, values) = std::iter::once(("train_loss".into(), loss)).chain(metrics).unzip();
+        let (names, values) = named(output)?;
         self.read_later(What::Batch, samples, names, values)
     }
 
@@ -128,17 +153,18 @@ impl Fit {
 
     /// The backward pass of a batch, in its window.
     pub(super) fn add_gradients(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
+        self.state.position.window_samples += loaded.of_all;
         let Some(loss) = loaded.loss.take() else { return Ok(()) };
-        let samples = loaded.samples;
-        self.state.position.window_samples += samples;
         let window = self.state.window();
         let state = &mut self.state;
         let trainer = &state.config.trainer;
-        let factor = match trainer.weighting {
+        let of_batch = match trainer.weighting {
             Weighting::Batches => 1.0 / window as f64,
             // Divided by the window's samples before the step.
-            Weighting::Samples => samples as f64,
+            Weighting::Samples => loaded.of_all as f64,
         };
+        // Summed over the processes, shares make the loss of the whole batch.
+        let factor = of_batch * loaded.share;
         let scaled = || {
             let loss = if factor == 1.0 { loss.shallow_clone() } else { loss.f_mul_scalar(factor)? };
             state
@@ -216,6 +242,13 @@ impl Fit {
         let findings = crate::audit::gradients(gradients);
         state.report_findings(findings)
     }
+}
+
+/// What a step of training gave, by Lightning's names.
+fn named(output: StepResult) -> Result<(Vec<Cow<'static, str>>, Vec<Reading>), Error> {
+    let loss = Reading::of(&output.loss)?;
+    let metrics = output.metrics.into_iter().map(|(name, value)| (train_metric(&name), value));
+    Ok(std::iter::once(("train_loss".into(), loss)).chain(metrics).unzip())
 }
 
 /// Lightning's names; those of the tasks are there already, so that no text is made for each batch.

@@ -84,10 +84,17 @@ impl Fit {
 
     /// Looks for a request and makes its strategy, or refuses it.
     fn read_swap_request(&mut self) {
-        if self.swapping.prepared.is_some() {
+        // The first process answers for all.
+        if self.swapping.prepared.is_some() || !self.state.world.is_first() {
             return;
         }
         let Some(request) = self.swapping.mailbox.read() else { return };
+        if !self.state.world.is_single() {
+            if self.swapping.mailbox.take(&request) {
+                self.refuse(&request, &SwapError::Processes(self.state.world.size()).into());
+            }
+            return;
+        }
         match self.prepare_swap(&request) {
             Ok(incoming) => {
                 tracing::info!(

@@ -33,6 +33,8 @@ impl Fit {
             val_samples: state.data.samples(Split::Val),
             class_names: state.data.class_names(),
             plugins: &plugins,
+            processes: state.world.size(),
+            batch_size: state.data.batch_size(Split::Train),
         };
         Ok(self.observers.tell(&state.position.progress, EventKind::RunStarted(run))?)
     }

@@ -82,6 +82,7 @@ impl Training for Fit {
         // The epoch before is over: what it gave counts no more.
         self.state.measured.metrics.clear();
         self.adopt_groups()?;
+        self.agree_on_groups()?;
         self.state.audit()?;
         self.state.check_something_trains()?;
         self.warn_of_rates_of_0();
@@ -135,6 +136,7 @@ impl Training for Fit {
     }
 
     fn unscale(&mut self) -> Result<(), Error> {
+        self.timed("sum_gradients", Self::sum_gradients)?;
         if self.state.watched.audit_gradients {
             self.audit_gradients()?;
         }
@@ -158,14 +160,14 @@ impl Training for Fit {
     }
 
     fn batch_ended(&mut self, loaded: Loaded, step: Step) -> Result<(), Error> {
-        self.state.position.samples += loaded.samples as u64;
+        self.state.position.samples += loaded.of_all as u64;
         if !std::mem::replace(&mut self.state.watched.monitors_checked, true) {
             // Which metrics there are, the first batch says.
             self.state.settle()?;
             self.check_training_monitors()?;
         }
         let result = BatchResult { grad_norm: self.now.grad_norm.take(), stepped: step == Step::Now };
-        self.tell_step(loaded.samples, &result)?;
+        self.tell_step(loaded.of_all, &result)?;
         match loaded.rates {
             Some(rates) => self.log_batch(self.state.progress().batch_index, &result, rates),
             None => Ok(()),

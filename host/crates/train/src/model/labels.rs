@@ -99,6 +99,31 @@ impl LabelCounts {
         Ok(())
     }
 
+    /// Hits, false alarms and misses by label; None where no batch was added.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn counts(&self) -> Result<Option<Vec<Vec<i64>>>, TchError> {
+        self.sums.as_ref().map(Vec::<Vec<i64>>::try_from).transpose()
+    }
+
+    /// Takes the sum of such counts in place of its own.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn set<'c>(&mut self, counts: impl Iterator<Item = &'c Vec<Vec<i64>>>) -> Result<(), TchError> {
+        self.sums = None;
+        for counts in counts {
+            let classes = counts.first().map_or(0, Vec::len) as i64;
+            let counts = Tensor::f_from_slice(&counts.concat())?.f_view([-1, classes])?;
+            self.sums = Some(match self.sums.take() {
+                Some(sums) => sums.f_add(&counts)?,
+                None => counts,
+            });
+        }
+        Ok(())
+    }
+
     /// `f1_micro` and `f1_macro`, as torchmetrics' `MultilabelF1Score` has them: a label that neither was
     /// there nor was predicted scores 0. Waits for the device; nothing where no batch was added.
     ///

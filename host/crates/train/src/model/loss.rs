@@ -1,8 +1,11 @@
 //! The losses of the tasks, as PyTorch defines them. Each is a mean over the batch.
 
-use tch::{Reduction, TchError, Tensor};
+use tch::{Kind, Reduction, TchError, Tensor};
 
 use crate::config::{LossConfig, LossKind};
+
+/// PyTorch's `ignore_index`: a sample with this label counts for nothing.
+const IGNORED: i64 = -100;
 
 /// What a step of a task computes its loss by: one part for tasks of classes, one for those of numbers.
 #[derive(Debug, Default)]
@@ -93,6 +96,23 @@ impl ClassLoss {
         weights.as_ref().map(|weights| (key, weights.numel()))
     }
 
+    /// What the mean over a batch with these labels is divided by; None where that is its samples.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub(super) fn weight_of(&self, labels: &Tensor) -> Result<Option<f64>, TchError> {
+        let Self::CrossEntropy { weight, .. } = self else { return Ok(None) };
+        if labels.kind() != Kind::Int64 {
+            return Ok(None);
+        }
+        let counted = labels.f_ne(IGNORED)?.f_to_kind(Kind::Double)?;
+        let weights = match weight {
+            Some(weight) => weight.f_index_select(0, &labels.f_clamp_min(0)?)?.f_mul(&counted)?,
+            None => counted,
+        };
+        weights.f_sum(Kind::Double)?.f_double_value(&[]).map(Some)
+    }
+
     /// Of logits `[batch, classes]` in float32. Of one class per sample, the target is labels `[batch]`, of
     /// which PyTorch's `ignore_index`, -100, counts for nothing; of several it is float32 of the logits'
     /// shape.
@@ -101,9 +121,13 @@ impl ClassLoss {
     /// libtorch's.
     pub(super) fn of(&self, logits: &Tensor, target: &Tensor) -> Result<Tensor, TchError> {
         match self {
-            Self::CrossEntropy { weight, label_smoothing } => {
-                logits.f_cross_entropy_loss(target, weight.as_ref(), Reduction::Mean, -100, *label_smoothing)
-            }
+            Self::CrossEntropy { weight, label_smoothing } => logits.f_cross_entropy_loss(
+                target,
+                weight.as_ref(),
+                Reduction::Mean,
+                IGNORED,
+                *label_smoothing,
+            ),
             Self::Bce { pos_weight } => {
                 let weight = None::<&Tensor>;
                 let pos_weight = pos_weight.as_ref();

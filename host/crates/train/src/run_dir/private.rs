@@ -36,15 +36,21 @@ impl PrivateCopy {
         std::io::copy(&mut file, &mut beside).map_err(at(folder))?;
         // Of the copy: the file may be written to while it is read.
         let sha256 = sha256_file(beside.path()).map_err(at(folder))?;
-        let text = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned());
-        let (stem, mark) = (text(from.file_stem()).unwrap_or_default(), format!("-{}", &sha256[..16]));
-        let ending = text(from.extension()).map(|ending| format!(".{ending}")).unwrap_or_default();
-        let path = folder.join(format!("{}{mark}{ending}", stem.strip_suffix(&mark).unwrap_or(&stem)));
+        let path = folder.join(name_of(from, &sha256));
         let is_new = !path.exists();
         if is_new {
             durable::persist(beside, &path).map_err(at(&path))?;
         }
         Ok(Self { path, sha256, is_new })
+    }
+
+    /// The copy that another process of the run makes.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn of_another(from: &Path, folder: &Path) -> Result<Self, RunDirError> {
+        let sha256 = sha256_file(from).map_err(at(from))?;
+        Ok(Self { path: folder.join(name_of(from, &sha256)), sha256, is_new: false })
     }
 
     /// Removes a copy that nobody needs.
@@ -55,4 +61,12 @@ impl PrivateCopy {
             tracing::warn!("{}: {error}", self.path.display());
         }
     }
+}
+
+/// What a copy is called.
+fn name_of(from: &Path, sha256: &str) -> String {
+    let text = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+    let (stem, mark) = (text(from.file_stem()).unwrap_or_default(), format!("-{}", &sha256[..16]));
+    let ending = text(from.extension()).map(|ending| format!(".{ending}")).unwrap_or_default();
+    format!("{}{mark}{ending}", stem.strip_suffix(&mark).unwrap_or(&stem))
 }

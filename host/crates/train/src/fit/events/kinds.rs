@@ -144,6 +144,10 @@ pub struct RunStarted<'r> {
     pub class_names: &'r [String],
     /// Names of the plugins.
     pub plugins: &'r [&'r str],
+    /// Processes that train together.
+    pub processes: usize,
+    /// Samples of a batch of training, those of all processes together.
+    pub batch_size: usize,
 }
 
 /// What trains at which rate.

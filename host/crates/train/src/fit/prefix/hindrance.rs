@@ -43,7 +43,9 @@ pub enum Hindrance {
         hook: &'static str,
     },
     /// Inputs are drawn anew in each epoch.
-    #[error("[data] augment draws other inputs of a sample in each epoch; augment.views = K takes turns with K")]
+    #[error(
+        "[data] augment draws other inputs of a sample in each epoch; augment.views = K takes turns with K"
+    )]
     Augmented,
     /// Inputs depend on the batch.
     #[error("texts are padded to the longest of their batch; [data] padding = \"max-length\" is not")]
@@ -68,6 +70,9 @@ pub enum Hindrance {
     /// Most of what is computed would not be used.
     #[error("limited batches or max_steps pass less than half of the samples in an epoch")]
     TooFew,
+    /// Each process would have to compute and keep it for all samples.
+    #[error("several processes train together")]
+    Processes,
     /// The epoch began from the samples, or changed inside.
     #[error("this epoch goes on from the samples")]
     Before,

@@ -42,12 +42,7 @@ impl Sharing {
 impl Fit {
     /// Where this prefix may lie; none where nothing is to be kept on disk, or where nobody can say what the
     /// samples are.
-    pub(super) fn sharing(
-        &mut self,
-        split: Split,
-        cut: usize,
-        view: View,
-    ) -> Result<Option<Sharing>, Error> {
+    pub(super) fn sharing(&mut self, split: Split, cut: usize, view: View) -> Result<Option<Sharing>, Error> {
         let disk = self.state.disk();
         if disk == 0 {
             return Ok(None);

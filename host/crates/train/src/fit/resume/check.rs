@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use thaw_plugin_api::abi::Kind;
 
 use super::changes::changes;
@@ -49,6 +49,8 @@ impl Fit {
         let position = EpochPosition::of(&checkpoint.state.position, &saved);
         let refused: Vec<Refused> =
             changes.iter().filter_map(|change| self.refused(change, &checkpoint.state, &position)).collect();
+        let processes = self.other_processes(&checkpoint.state, &position);
+        let refused: Vec<Refused> = refused.into_iter().chain(processes).collect();
         if !refused.is_empty() {
             let weights = checkpoint.run_dir().unwrap_or_else(|| checkpoint.folder().to_path_buf());
             return Err(ResumeError::Changed { refused, weights }.into());
@@ -60,6 +62,24 @@ impl Fit {
         let steps = position.steps(&saved);
         let length = run_length(&saved, &self.state.progress());
         Ok(Resumed { changes, position, steps, length })
+    }
+
+    /// Why another number of processes than before cannot go on here; none where it can.
+    fn other_processes(&self, saved: &SavedState, position: &EpochPosition) -> Option<Refused> {
+        let (before, now) = (saved.position.processes.unwrap_or(1), self.state.world.size());
+        if before == now {
+            return None;
+        }
+        match self.position_fits(position) {
+            Fits::Yes => {
+                tracing::info!("the run has {now} processes from here on, and had {before}");
+                None
+            }
+            Fits::No(reason) => {
+                let (key, from, to) = ("the number of processes".to_owned(), json!(before), json!(now));
+                Some(Refused { change: Change { key, from, to }, reason })
+            }
+        }
     }
 
     /// Why a key is refused, if it is.

@@ -16,7 +16,8 @@ pub struct EpochPosition {
 impl EpochPosition {
     /// Of a checkpoint that this run config wrote.
     pub fn of(saved: &SavedPosition, config: &RunConfig) -> Self {
-        let batch_size = config.data.as_ref().map_or(1, |data| data.loading.batch_size);
+        let of_process = config.data.as_ref().map_or(1, |data| data.loading.batch_size);
+        let batch_size = of_process * saved.processes.unwrap_or(1);
         Self { sample: saved.sample_of_epoch(batch_size), batch_size, epoch: saved.epoch }
     }
 

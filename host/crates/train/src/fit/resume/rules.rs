@@ -236,6 +236,10 @@ pub const ROWS: &[Row] = &[
             "trainer.cache_mib",
             "trainer.cache_disk_gib",
             "trainer.cache_files",
+            "trainer.backend",
+            "trainer.timeout",
+            "trainer.bucket_mib",
+            "trainer.gradient_compression",
         ],
         rule: AtOnce,
         note: "",
@@ -244,6 +248,11 @@ pub const ROWS: &[Row] = &[
         keys: &["trainer.frozen_cache", "trainer.cache_dtype"],
         rule: AtOnce,
         note: "what frozen stages give is computed anew; results differ by rounding from those without",
+    },
+    Row {
+        keys: &["trainer.strategy"],
+        rule: AtOnce,
+        note: "another number of processes goes on from the same sample, as another `data.batch_size`",
     },
     Row {
         keys: &["checkpoint.monitor", "checkpoint.mode"],

@@ -42,6 +42,7 @@ impl Position {
             global_step: progress.global_step,
             length: Some(length),
             samples: Some(*samples),
+            processes: Some(data.shared().processes()).filter(|processes| *processes > 1),
         }
     }
 
@@ -56,6 +57,7 @@ impl Position {
             global_step,
             length: _,
             samples: _,
+            processes: _,
         } = saved;
         let Self { progress, samples, window_samples, extra_steps: _, exception: _ } = self;
         *samples = saved.samples_of_run();

@@ -122,6 +122,7 @@ fn fresh(folder: &Path, name: &str) -> RunState {
         watched: Watched::default(),
         prefix: Prefix::default(),
         warnings: Warnings::default(),
+        world: World::single(),
     }
 }
 

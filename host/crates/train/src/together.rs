@@ -1,0 +1,96 @@
+//! A run in several processes: from the launcher's variables and the run config to a [`World`], and what becomes of
+//! a run in it that fails.
+
+use std::time::Duration;
+
+use thaw_plugin_api::config::ConfigError as KeyError;
+
+use crate::Error;
+use crate::config::{Backend, ConfigError, GradientCompression, RunConfig, Strategy};
+use crate::world::{Failed, Launch, LaunchError, Terms, World, WorldError, find_launch};
+use thaw_torch::distributed::Wire;
+
+/// Which process of several this is, where the run config lets a launcher start several. Nobody is waited for yet.
+///
+/// # Errors
+/// The launcher's variables are missing or make no sense, or the run config asks for what there is not.
+pub fn launch_of(config: &RunConfig) -> Result<Option<Launch>, Error> {
+    let trainer = &config.trainer;
+    if trainer.backend == Backend::Nccl {
+        let expected = "\"auto\" or \"gloo\", which copies the gradients of a GPU over the CPU: this version of the \
+                        program has no NCCL";
+        let error = KeyError::value("trainer.backend", "\"nccl\"", expected);
+        return Err(ConfigError::Key { path: config.path.clone(), error }.into());
+    }
+    let variable = |name: &str| std::env::var(name).ok();
+    match trainer.strategy {
+        Strategy::Single => Ok(None),
+        Strategy::Auto => Ok(find_launch(variable).map_err(WorldError::from)?),
+        Strategy::Ddp => {
+            let launch = find_launch(variable).map_err(WorldError::from)?;
+            launch.map(Some).ok_or_else(|| WorldError::from(LaunchError::None).into())
+        }
+    }
+}
+
+/// The device of a process: where GPUs are asked for without a number, each process of a machine has its own.
+pub fn device_of(config: &RunConfig, launch: Option<&Launch>) -> String {
+    let device = config.trainer.device.as_str();
+    match launch {
+        Some(launch) if device == "cuda" && launch.world_size > 1 => format!("cuda:{}", launch.local_rank),
+        _ => device.to_owned(),
+    }
+}
+
+/// Meets the other processes.
+///
+/// # Errors
+/// They did not come.
+pub fn join(config: &RunConfig, launch: Option<Launch>) -> Result<World, Error> {
+    let Some(launch) = launch else { return Ok(World::single()) };
+    let trainer = &config.trainer;
+    let terms = Terms {
+        timeout: Duration::from_secs(trainer.timeout),
+        bucket_bytes: trainer.bucket_mib.saturating_mul(1 << 20),
+        wire: match trainer.gradient_compression {
+            GradientCompression::None => Wire::Exact,
+            GradientCompression::Bf16 => Wire::Bf16,
+            GradientCompression::Fp16 => Wire::Fp16,
+        },
+    };
+    Ok(World::join(launch, terms)?)
+}
+
+/// Does this process' part of a run. Where it fails the others are told, and the first process says so for all.
+///
+/// # Errors
+/// What ended the run; in another process than the first, [`WorldError::Told`] where that has said why.
+pub fn run<T>(world: &World, body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let panicking = Panicking(world);
+    let result = body();
+    drop(panicking);
+    let failure = result.as_ref().err().filter(|error| !matches!(error, Error::Interrupted));
+    let failure = failure.map(|error| Failed { message: error.to_string(), code: error.exit_code() });
+    let is_own = !matches!(&result, Err(Error::World(error)) if error.is_of_another());
+    if let Some(failed) = failure.as_ref().filter(|_| is_own) {
+        world.tell_failure(failed);
+    }
+    match (world.leave(failure.is_some()), failure) {
+        (true, Some(Failed { message, code })) => Err(WorldError::Told { message, code }.into()),
+        _ => result,
+    }
+}
+
+/// Tells the others of a panic.
+struct Panicking<'w>(&'w World);
+
+impl Drop for Panicking<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.tell_failure(&Failed {
+                message: "it panicked, which is a fault of the program".to_owned(),
+                code: 101,
+            });
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The processes that train together, and how they agree.
+//!
+//! ```text
+//! launch      what the launcher's variables say of this process
+//! World       this process alone, or one of several that met
+//! exchange    what each says at a place of the run, and hears of the others
+//! failure     who ended the run, told to all
+//! ```
+//!
+//! Whatever several processes do together begins with an exchange that names the place of the run: one that is
+//! somewhere else is named, with both places, before anybody waits for what does not come.
+
+mod error;
+mod exchange;
+mod failure;
+mod launch;
+
+use std::fmt::Display;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tch::Tensor;
+
+pub use error::WorldError;
+pub use failure::Failed;
+pub use launch::{Launch, LaunchError, find_launch};
+use thaw_torch::distributed::{Address, Group, Meeting, Wire};
+use thaw_torch::gradients::TensorList;
+
+/// How processes work together.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How long one waits for another.
+    pub timeout: Duration,
+    /// Bytes of gradients that are sent as one.
+    pub bucket_bytes: usize,
+    /// The number format in which they are.
+    pub wire: Wire,
+}
+
+/// The processes of a run: this one alone, or those that met. Clones are the same.
+#[derive(Clone, Default)]
+pub struct World(Option<Rc<Joined>>);
+
+/// One of several processes.
+struct Joined {
+    launch: Launch,
+    terms: Terms,
+    group: Group,
+    meeting: Meeting,
+}
+
+/// What keys in the launcher's store begin with.
+const PREFIX: &str = "thaw";
+
+impl World {
+    /// This process alone.
+    pub fn single() -> Self {
+        Self::default()
+    }
+
+    /// Meets the other processes of a launch. Returns when all are there.
+    ///
+    /// # Errors
+    /// One did not come in time, or the place is taken.
+    pub fn join(launch: Launch, terms: Terms) -> Result<Self, WorldError> {
+        if launch.world_size == 1 {
+            return Ok(Self::single());
+        }
+        let address = Address {
+            host: launch.master_addr.clone(),
+            port: launch.master_port,
+            hosts: launch.hosts_store(),
+            processes: launch.world_size,
+        };
+        let missing = |error: thaw_torch::TorchError| WorldError::NotMet {
+            place: launch.place(),
+            waited: terms.timeout,
+            reason: error.to_string(),
+        };
+        let meeting = Meeting::open(&address, PREFIX, terms.timeout).map_err(missing)?;
+        let (rank, size) = (launch.rank, launch.world_size);
+        let group =
+            Group::join(&meeting, rank, size, terms.timeout, launch.is_one_machine()).map_err(missing)?;
+        Ok(Self(Some(Rc::new(Joined { launch, terms, meeting, group }))))
+    }
+
+    /// Whether there are no others.
+    pub fn is_single(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Which process this is, from 0.
+    pub fn rank(&self) -> usize {
+        self.0.as_ref().map_or(0, |joined| joined.launch.rank)
+    }
+
+    /// How many there are.
+    pub fn size(&self) -> usize {
+        self.0.as_ref().map_or(1, |joined| joined.launch.world_size)
+    }
+
+    /// Whether this is the process that speaks and writes for all.
+    pub fn is_first(&self) -> bool {
+        self.rank() == 0
+    }
+
+    /// What every process says at this place of the run, by rank.
+    ///
+    /// # Errors
+    /// One is elsewhere, has failed, is gone, or does not come.
+    pub fn exchange<T: Serialize + DeserializeOwned>(
+        &self,
+        place: impl Display,
+        own: T,
+    ) -> Result<Vec<T>, WorldError> {
+        match &self.0 {
+            None => Ok(vec![own]),
+            Some(joined) => joined.exchange(&place.to_string(), &own),
+        }
+    }
+
+    /// What the first process says.
+    ///
+    /// # Errors
+    /// As [`World::exchange`].
+    pub fn hear_first<T: Serialize + DeserializeOwned>(
+        &self,
+        place: impl Display,
+        own: T,
+    ) -> Result<T, WorldError> {
+        let mut all = self.exchange(place, own)?.into_iter();
+        all.next().ok_or(WorldError::Silent)
+    }
+
+    /// The bytes of every process, by rank; alone, its own. An [`exchange`](Self::exchange) comes before.
+    ///
+    /// # Errors
+    /// As [`World::exchange`].
+    pub fn gather(&self, what: &str, own: Vec<u8>) -> Result<Vec<Vec<u8>>, WorldError> {
+        match &self.0 {
+            None => Ok(vec![own]),
+            Some(joined) => joined.gather(what, &own),
+        }
+    }
+
+    /// Gives every process the values that these tensors have in the first one. An exchange comes before.
+    ///
+    /// # Errors
+    /// As [`World::exchange`].
+    pub fn share<'t>(
+        &self,
+        what: &str,
+        tensors: impl IntoIterator<Item = &'t Tensor>,
+    ) -> Result<(), WorldError> {
+        let Some(joined) = &self.0 else { return Ok(()) };
+        let tensors = tensors.into_iter().collect();
+        joined.group.broadcast(&tensors, 0).map_err(|error| joined.explain(what, &error))
+    }
+
+    /// Sums the gradients of these parameters over all processes. An exchange comes before.
+    ///
+    /// # Errors
+    /// As [`World::exchange`].
+    pub fn sum_gradients(&self, what: &str, parameters: &TensorList) -> Result<(), WorldError> {
+        let Some(joined) = &self.0 else { return Ok(()) };
+        let Terms { bucket_bytes, wire, .. } = joined.terms;
+        let summed = joined.group.sum_gradients(parameters, bucket_bytes, wire);
+        summed.map_err(|error| joined.explain(what, &error))
+    }
+}

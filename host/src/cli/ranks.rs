@@ -1,0 +1,93 @@
+//! Several processes of a run, as each is seen: the first one speaks for all, the others write a log.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+use tch::{Cuda, Device};
+use time::OffsetDateTime;
+
+use super::logging;
+use crate::Error;
+use thaw_train::fit::events::{Event, EventKind, Observer, ObserverError};
+use thaw_train::world::Launch;
+
+/// Folder of the logs of processes other than the first one.
+const LOGS: &str = "logs";
+
+/// torchrun's variable: the file in which it looks why a process failed.
+const ERROR_FILE: &str = "TORCHELASTIC_ERROR_FILE";
+
+/// Sends the log of a process that is not the first one into the run directory: `logs/rank-N.log`.
+pub struct RankLog(usize);
+
+impl RankLog {
+    /// Of this process.
+    pub fn new(rank: usize) -> Self {
+        Self(rank)
+    }
+}
+
+impl Observer for RankLog {
+    fn name(&self) -> &str {
+        "rank-log"
+    }
+
+    fn on_event(&mut self, event: &Event<'_>) -> Result<(), ObserverError> {
+        let EventKind::RunStarted(run) = &event.kind else { return Ok(()) };
+        let folder = run.run_dir.join(LOGS);
+        let open = || {
+            std::fs::create_dir_all(&folder)?;
+            let file = folder.join(format!("rank-{}.log", self.0));
+            std::fs::OpenOptions::new().create(true).append(true).open(file)
+        };
+        logging::go_on_in(open().map_err(|error| ObserverError::Failed(error.into()))?);
+        Ok(())
+    }
+}
+
+/// Refuses processes that would share a GPU, or take the CPU beside others on a GPU.
+///
+/// # Errors
+/// There are fewer GPUs than processes on this machine.
+pub fn check_device(launch: Option<&Launch>, device: Device) -> Result<(), Error> {
+    let Some(launch) = launch.filter(|launch| launch.world_size > 1 && device.is_cuda()) else {
+        return Ok(());
+    };
+    let (gpus, processes) = (Cuda::device_count(), launch.local_world_size.unwrap_or(1));
+    if usize::try_from(gpus).is_ok_and(|gpus| gpus >= processes) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "{processes} processes on a machine with {gpus} GPUs: start as many as there are GPUs \
+         (--nproc-per-node={gpus}), or train on the CPU with trainer.device = \"cpu\""
+    )))
+}
+
+/// Whether this is one of several processes, and not the first one: what it says, it says in its log.
+pub fn is_quiet() -> bool {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.trim().parse::<usize>().ok());
+    let rank = number("RANK").or_else(|| number("SLURM_PROCID").filter(|_| number("SLURM_NTASKS") > Some(1)));
+    rank.is_some_and(|rank| rank > 0)
+}
+
+/// How many processes a launcher started, this one among them.
+pub fn processes() -> usize {
+    std::env::var("WORLD_SIZE").ok().and_then(|value| value.trim().parse().ok()).unwrap_or(1)
+}
+
+/// Tells torchrun why this process failed, where it is a process of torchrun's and the cause is its own.
+pub fn write_error_file(error: &Error) {
+    let Some(path) = std::env::var_os(ERROR_FILE).map(PathBuf::from) else { return };
+    if error.is_of_another_process() {
+        return;
+    }
+    // One without its time would count as the first of all.
+    let time = OffsetDateTime::now_utc().unix_timestamp();
+    let message = json!({ "message": {
+        "message": error.to_string(),
+        "extraInfo": { "timestamp": time.to_string(), "py_callstack": "" },
+    } });
+    if let Err(error) = std::fs::write(&path, message.to_string()) {
+        tracing::warn!("{}: {error}; torchrun does not learn why this process failed", path.display());
+    }
+}
