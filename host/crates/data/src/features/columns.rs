@@ -130,8 +130,8 @@ impl Columns {
     pub(super) fn of_saved(saved: &SavedColumns) -> Option<Columns> {
         let column = |saved: &SavedColumn| {
             let (kind, stored) = (kind_of(&saved.kind)?, kind_of(&saved.stored)?);
-            let sizes = saved.shape.iter().map(|size| usize::try_from(*size).ok());
-            let width = sizes.fold(Some(stored.elt_size_in_bytes()), |all, size| all?.checked_mul(size?))?;
+            let mut sizes = saved.shape.iter().map(|size| usize::try_from(*size).ok());
+            let width = sizes.try_fold(stored.elt_size_in_bytes(), |all, size| all.checked_mul(size?))?;
             Some(Column { name: saved.name.clone(), kind, stored, shape: saved.shape.clone(), width })
         };
         let features = saved.features.iter().map(column).collect::<Option<_>>()?;
