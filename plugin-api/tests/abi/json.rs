@@ -26,8 +26,9 @@ pub fn numbers() -> Vec<Section> {
         max_steps: Some(105),
         num_training_batches: 106,
         num_validation_batches: 107,
-        rank: 108,
-        world_size: 109,
+        validation_set: 108,
+        rank: 109,
+        world_size: 110,
     };
     let meaning = |number: u64| match number {
         2 => "stage: 0 fit, 1 validate, 2 predict",
@@ -38,8 +39,9 @@ pub fn numbers() -> Vec<Section> {
         105 => "max_steps",
         106 => "num_training_batches",
         107 => "num_validation_batches",
-        108 => "rank",
-        109 => "world_size",
+        108 => "validation_set",
+        109 => "rank",
+        110 => "world_size",
         _ => "not recorded: name it in this test",
     };
     let positions = progress
@@ -56,7 +58,7 @@ pub fn numbers() -> Vec<Section> {
 }
 
 fn read_positions() -> Vec<String> {
-    let numbers: Vec<u64> = (100..110).collect();
+    let numbers: Vec<u64> = (100..111).collect();
     let read = Progress::from_numbers(&numbers);
     let mut positions = [
         (read.epoch, "epoch"),
@@ -66,6 +68,7 @@ fn read_positions() -> Vec<String> {
         (read.max_steps.unwrap_or_default(), "max_steps"),
         (read.num_training_batches, "num_training_batches"),
         (read.num_validation_batches, "num_validation_batches"),
+        (read.validation_set, "validation_set"),
         (read.rank, "rank"),
         (read.world_size, "world_size"),
     ];
