@@ -75,7 +75,7 @@ pub fn find_launch(get: impl Fn(&str) -> Option<String>) -> Result<Option<Launch
     let get = |name: &str| get(name).filter(|value| !value.is_empty());
     let is_there = |name: &&'static str| get(name).is_some();
     // The place to meet is often set for a whole job, and processes come from Slurm.
-    if ["RANK", "WORLD_SIZE"].iter().any(|name| is_there(name)) {
+    if ["RANK", "WORLD_SIZE"].iter().any(is_there) {
         let (found, missing): (Vec<_>, Vec<_>) = NAMES.iter().partition(|name| is_there(name));
         if !missing.is_empty() {
             return Err(LaunchError::Missing { found, missing });
