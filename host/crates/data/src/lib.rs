@@ -77,7 +77,7 @@ pub use error::DataError;
 pub use error::first_names;
 pub use features::{FeatureRoom, Features, FeaturesBuilder};
 pub use fingerprint::{DataChange, Fingerprint, Fingerprints, Place};
-pub use image::picture_size;
+pub use image::{PictureInput, picture_size};
 pub use loader::Loader;
 pub use module::{DataModule, Limits, Split, SplitSummary, Summary, Varies};
 pub use predict::PredictData;
