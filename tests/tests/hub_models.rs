@@ -115,6 +115,19 @@ fn as_many_classes_of_other_names_are_no_reason_to_keep_a_head() {
 }
 
 #[test]
+fn a_head_follows_the_order_of_classes_that_the_run_config_lists() {
+    for (family, _) in FAMILIES {
+        let run = labelled(family, LABELS, "");
+        let classes = "data.classes=[\"negative\", \"neutral\", \"positive\"]";
+        let fitted = run.fit(&["--set", classes]).succeeded();
+        assert!(fitted.stderr.contains("in the order of the data's classes"), "{fitted}");
+        agrees(&run, family);
+        run.resume(&["--set", "trainer.max_epochs=2", "--set", classes]).succeeded();
+        agrees(&run, family);
+    }
+}
+
+#[test]
 fn layers_of_every_family_thaw() {
     for (family, module) in FAMILIES {
         let callbacks = format!(

@@ -1,5 +1,7 @@
 //! `host export`.
 
+mod hub;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -24,8 +26,21 @@ pub struct ExportArgs {
     #[arg(long, value_name = "CHECKPOINT|RUN_DIR")]
     checkpoint: PathBuf,
     /// The file to write.
-    #[arg(long, value_name = "FILE.safetensors", value_parser = safetensors)]
-    output: PathBuf,
+    #[arg(
+        long,
+        value_name = "FILE.safetensors",
+        value_parser = safetensors,
+        required_unless_present = "hf"
+    )]
+    output: Option<PathBuf>,
+    /// Writes a directory instead that transformers' from_pretrained loads: config.json, weights, tokenizer
+    /// or preparation of pictures. For models built from a config.json. Needs the model's plugin.
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["output", "module", "keep_prefix", "layout"]
+    )]
+    hf: Option<PathBuf>,
     /// Writes this module alone, such as backbone; names lose its path.
     #[arg(long, value_name = "PATH")]
     module: Option<String>,
@@ -80,10 +95,13 @@ fn safetensors(name: &str) -> Result<PathBuf, &'static str> {
 pub fn run(options: &Options, args: ExportArgs) -> Result<(), Error> {
     thaw_torch::init()?;
     let checkpoint = Checkpoint::open(&locate(&args.checkpoint, BEST)?)?;
-    Inputs::default().checkpoint(&checkpoint).refuse("--output", &args.output)?;
-    let file = read(checkpoint.model_file())?;
-    let tensors = file.entries().iter().map(|entry| Ok((entry.name().to_owned(), entry.tensor()?)));
-    let tensors: Vec<(String, Tensor)> = tensors.collect::<Result<_, WeightsError>>()?;
+    let kind = args.dtype.map(Kind::from);
+    if let Some(folder) = &args.hf {
+        return hub::write(options, &checkpoint, folder, kind, tensors_of(&checkpoint)?);
+    }
+    let output = args.output.unwrap_or_default();
+    Inputs::default().checkpoint(&checkpoint).refuse("--output", &output)?;
+    let tensors = tensors_of(&checkpoint)?;
     let tensors = match &args.layout {
         Some(layout) => renamed(options, &checkpoint, layout, tensors)?,
         None => tensors,
@@ -92,18 +110,23 @@ pub fn run(options: &Options, args: ExportArgs) -> Result<(), Error> {
     let hyper_parameters = json!({ "model": saved.given.model, "class_names": saved.given.class_names });
     let metadata = BTreeMap::from([(HYPER_PARAMETERS.to_owned(), hyper_parameters.to_string())]);
     let write =
-        WriteOptions { kind: args.dtype.map(Kind::from), module: args.module, keep_prefix: args.keep_prefix };
-    let written = write_safetensors(&args.output, &tensors, &metadata, &write)?;
+        WriteOptions { kind, module: args.module, keep_prefix: args.keep_prefix };
+    let written = write_safetensors(&output, &tensors, &metadata, &write)?;
     if options.quiet {
         return Ok(());
     }
     print(format_args!(
         "{}: {} tensors, {} bytes, SHA-256 {}",
-        args.output.display(),
+        output.display(),
         written.tensors,
         written.bytes,
         written.sha256
     ))
+}
+
+fn tensors_of(checkpoint: &Checkpoint) -> Result<Vec<(String, Tensor)>, WeightsError> {
+    let file = read(checkpoint.model_file())?;
+    file.entries().iter().map(|entry| Ok((entry.name().to_owned(), entry.tensor()?))).collect()
 }
 
 fn renamed(

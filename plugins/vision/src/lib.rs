@@ -15,6 +15,8 @@
 //! | [`efficientnet_lite`] | `efficientnet-lite0` … `efficientnet-lite4` |
 //! | [`convnext`] | `convnext-tiny`, `convnext-small`, `convnext-base`, `convnext-large` |
 //! | [`vit`] | `vit-b-16`, `vit-b-32`, `vit-l-16`, `vit-l-32`, `vit-ti-16`, `vit-s-16` |
+//! | [`transformers`], under Hugging Face's names | `vit-classifier`, `convnext-classifier` |
+//! | | `resnet-classifier`, `swin-classifier` |
 
 pub mod classifier;
 pub mod convnext;
@@ -23,6 +25,7 @@ pub mod efficientnet_lite;
 pub mod mobilenet_v2;
 pub mod mobilenet_v3;
 pub mod resnet;
+pub mod transformers;
 pub mod vit;
 
 mod channels;
@@ -53,6 +56,9 @@ mod export {
     use crate::resnet::{
         ResNet18, ResNet34, ResNet50, ResNet101, ResNet152, ResNext50, ResNext101, ResNext101Wide,
         WideResNet50, WideResNet101,
+    };
+    use crate::transformers::{
+        ConvNextClassifier, HubClassifier, ResNetClassifier, SwinClassifier, VitClassifier,
     };
     use crate::vit::{VitB16, VitB32, VitL16, VitL32, VitS16, VitTi16};
 
@@ -95,6 +101,10 @@ mod export {
         Classifier<VitTi16>,
         Classifier<WideResNet50>,
         Classifier<WideResNet101>,
+        HubClassifier<ConvNextClassifier>,
+        HubClassifier<ResNetClassifier>,
+        HubClassifier<SwinClassifier>,
+        HubClassifier<VitClassifier>,
     ]);
 }
 

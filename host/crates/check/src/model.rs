@@ -104,7 +104,7 @@ pub(super) const MEASURE: &str = "tree-consistent";
 pub(super) const PARAMETERS: &str = "parameters.txt";
 
 /// Sizes that keep a model small, for keys that its schema has with values of this type.
-fn small_sizes() -> [(&'static str, Value); 24] {
+fn small_sizes() -> [(&'static str, Value); 26] {
     [
         ("image_size", json!(32)),
         ("num_classes", json!(5)),
@@ -126,6 +126,8 @@ fn small_sizes() -> [(&'static str, Value); 24] {
         ("layers", json!([1, 1, 1, 1])),
         ("depths", json!([1, 1, 1, 1])),
         ("dims", json!([16, 16, 32, 32])),
+        ("hidden_sizes", json!([16, 16, 32, 32])),
+        ("embed_dim", json!(12)),
         ("width_mult", json!(0.25)),
         ("depth_mult", json!(0.25)),
         ("width_coefficient", json!(0.25)),

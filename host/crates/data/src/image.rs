@@ -18,6 +18,40 @@ use geometry::CropBox;
 const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
+/// How pictures that are not augmented become the model's input, nothing left open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PictureInput {
+    /// Height and width in pixels.
+    pub size: usize,
+    /// How a picture gets to that size.
+    pub resize: ResizeMode,
+    /// Share of the resized picture's shorter side that the centre crop keeps.
+    pub crop_pct: f64,
+    /// Filter of the resizing.
+    pub interpolation: Interpolation,
+    /// Mean per channel, of pictures in 0..1.
+    pub mean: [f32; 3],
+    /// Standard deviation per channel.
+    pub std: [f32; 3],
+}
+
+impl PictureInput {
+    /// What `[data]` says, else the model, else the defaults.
+    pub fn of(config: &ImageConfig, defaults: &InputDefaults) -> PictureInput {
+        PictureInput {
+            size: config.image_size.or(defaults.image_size).unwrap_or(224),
+            resize: config.resize,
+            crop_pct: config.crop_pct.or(defaults.crop_pct).unwrap_or(0.875),
+            interpolation: config
+                .interpolation
+                .or(defaults.interpolation)
+                .unwrap_or(Interpolation::Bilinear),
+            mean: config.mean.or(defaults.mean).unwrap_or(IMAGENET_MEAN),
+            std: config.std.or(defaults.std).unwrap_or(IMAGENET_STD),
+        }
+    }
+}
+
 /// Resizes, augments and normalises.
 #[derive(Debug, Clone)]
 pub(crate) struct Transform {
@@ -37,23 +71,22 @@ thread_local! {
 
 impl Transform {
     pub(crate) fn new(config: &ImageConfig, defaults: &InputDefaults) -> Transform {
-        let mean = config.mean.or(defaults.mean).unwrap_or(IMAGENET_MEAN);
-        let std = config.std.or(defaults.std).unwrap_or(IMAGENET_STD);
+        let PictureInput { size, resize, crop_pct, interpolation, mean, std } =
+            PictureInput::of(config, defaults);
         let mut levels = Box::new([[0.0; 256]; 3]);
         for (channel, levels) in levels.iter_mut().enumerate() {
             for (level, value) in levels.iter_mut().enumerate() {
                 *value = (level as f32 / 255.0 - mean[channel]) / std[channel];
             }
         }
-        let filter = match config.interpolation.or(defaults.interpolation).unwrap_or(Interpolation::Bilinear)
-        {
+        let filter = match interpolation {
             Interpolation::Bilinear => fir::FilterType::Bilinear,
             Interpolation::Bicubic => fir::FilterType::CatmullRom,
         };
         Transform {
-            size: config.image_size.or(defaults.image_size).unwrap_or(224),
-            resize: config.resize,
-            crop_pct: config.crop_pct.or(defaults.crop_pct).unwrap_or(0.875),
+            size,
+            resize,
+            crop_pct,
             options: fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(filter)),
             augment: config.augment.clone(),
             levels,

@@ -82,7 +82,7 @@ pub use features::{
     cache_folder,
 };
 pub use fingerprint::{DataChange, Fingerprint, Fingerprints, Place};
-pub use image::picture_size;
+pub use image::{PictureInput, picture_size};
 pub use loader::Loader;
 pub use module::{DataModule, Limits, Split, SplitSummary, Summary, Varies};
 pub use predict::PredictData;

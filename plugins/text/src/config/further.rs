@@ -165,7 +165,9 @@ impl DebertaSizes {
         let usual = |of_v3: i64| if is_v3 { of_v3 } else { -1 };
         let distance = hub.integer("max_relative_positions", self.max_relative_positions, -1, i64::MIN)?;
         let max_distance = if distance < 1 { max_positions } else { distance };
-        let buckets = hub.integer("position_buckets", self.position_buckets, usual(v3.span), i64::MIN)?;
+        // DeBERTa-v3 has half as many as positions.
+        let half = v3.span.min(max_distance / 2);
+        let buckets = hub.integer("position_buckets", self.position_buckets, usual(half), i64::MIN)?;
         let buckets = (buckets > 0).then_some(buckets);
         if buckets.is_some_and(|buckets| buckets < 4 || max_distance < buckets) {
             return Err(SizeError::Sizes(format!(

@@ -215,15 +215,7 @@ fn model_and_data(
             (model, checkpoint.state.given.class_names.clone(), checkpoint.data())
         }
         None => {
-            let mut model = classes::create_counted(config, plugins, device)?;
-            if config.hub.is_some() {
-                let outputs = &model.description().class_names;
-                let data = open_data(config, &model, plugins, &EarlierData::default(), outputs)?;
-                settle_head(config, &model, data.class_names())?;
-            }
-            start_from_weights(config, &mut model)?;
-            place(config, &mut model, device)?;
-            let outputs = classes::outputs_of(config, &model);
+            let (model, outputs) = untrained_model(config, plugins, device)?;
             (model, outputs, EarlierData::default())
         }
     };
@@ -259,6 +251,29 @@ fn open_run_dir(
 
 /// The place of a run where its directory is told.
 const RUN_DIRECTORY: &str = "the run directory";
+
+/// A new run's model on its device, with the weights to start from, and what its outputs mean, where that is
+/// known.
+fn untrained_model(
+    config: &mut RunConfig,
+    plugins: &PluginSet,
+    device: Device,
+) -> Result<(HostModel, Vec<String>), Error> {
+    let mut model = classes::create_counted(config, plugins, device)?;
+    let mut ordered = None;
+    if config.hub.is_some() {
+        let outputs = &model.description().class_names;
+        let data = open_data(config, &model, plugins, &EarlierData::default(), outputs)?;
+        ordered = settle_head(config, &model, data.class_names())?;
+    }
+    start_from_weights(config, &mut model)?;
+    if let Some(head) = &ordered {
+        head.apply(&model)?;
+    }
+    place(config, &mut model, device)?;
+    let outputs = ordered.map_or_else(|| classes::outputs_of(config, &model), |head| head.classes);
+    Ok((model, outputs))
+}
 
 /// Those that every run has, the run config's loggers, then the caller's own.
 fn with_records(

@@ -1,26 +1,23 @@
-//! Folders of Hugging Face in the place of the files in them, and their heads on data of one's own.
+//! Folders of Hugging Face in the place of the files in them.
+
+mod head;
+
+pub(super) use head::settle_head;
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::Kind;
 
-use super::classes::in_order_of;
-use crate::Error;
 use crate::checkpoint::Checkpoint;
-use crate::config::{HubHead, HubModel, RunConfig};
-use crate::model::HostModel;
-use thaw_data::{Source, first_names};
+use crate::config::RunConfig;
+use thaw_data::Source;
 use thaw_plugins::PluginSet;
-use thaw_weights::read;
 
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
 /// The layout with transformers' names, and its head.
 const LAYOUT: &str = "sequence-classification";
-/// Stages that files of another task may have nothing for.
-const POOL: &str = "pool";
-const HEAD: &str = "head";
 
 /// Where a run config names a folder, the file in it is meant: `model.config` its `config.json`,
 /// `data.tokenizer` its `tokenizer.json`. Where the model takes a `config` and none is given, it is the
@@ -61,79 +58,6 @@ fn take_layout(config: &mut RunConfig, schema: &Value) {
     if config.hub.is_some() && is_free && offers {
         config.set_model_key("layout", json!(LAYOUT));
     }
-}
-
-/// Of a model that is a directory, leaves out of its weights what does not go with the data: a head of
-/// another task, or one whose classes are not the data's; and what its files have nothing of, a head or a
-/// pooler. Each is said.
-///
-/// # Errors
-/// The weights cannot be read.
-pub(super) fn settle_head(
-    config: &mut RunConfig,
-    model: &HostModel,
-    classes: &[String],
-) -> Result<(), Error> {
-    let Some(hub) = config.hub.clone().filter(|hub| hub.head != HubHead::NotAsked) else { return Ok(()) };
-    let Some(weights) = config.model.weights.as_ref() else { return Ok(()) };
-    let path = thaw_terminal::escape(&hub.path);
-    let class = hub.class.as_deref().map_or("it".into(), thaw_terminal::escape);
-    let file = read(&weights.path)?;
-    let is_there = |module: &String| {
-        let last = module.rsplit('.').next().unwrap_or_default();
-        let mut names = file.entries().iter().flat_map(|entry| entry.name().split('.'));
-        names.any(|part| part == last)
-    };
-    let mut ignored: Vec<String> = Vec::new();
-    for stage in model.stages().iter().filter(|stage| stage.name == POOL) {
-        let missing: Vec<String> = stage.modules.iter().filter(|name| !is_there(name)).cloned().collect();
-        if !missing.is_empty() {
-            tracing::warn!("{path}: {class} has no {}: it is trained anew", missing.join(", "));
-        }
-        ignored.extend(missing);
-    }
-    if let Some(head) = model.stages().last().filter(|stage| stage.name == HEAD) {
-        let names = head.modules.join(", ");
-        match misfit(&hub, classes) {
-            None => {}
-            Some(Misfit::NoHead) => {
-                tracing::info!("{path}: {class} has no trained head: a new one is trained ({names})");
-                ignored.extend(head.modules.iter().cloned());
-            }
-            Some(Misfit::Classes(theirs)) => {
-                tracing::warn!(
-                    "{path}: the head of {class} has the classes {}, the data has {}: a new head is trained \
-                     ({names})",
-                    first_names(&theirs, 12),
-                    first_names(classes, 12)
-                );
-                ignored.extend(head.modules.iter().cloned());
-            }
-        }
-    }
-    config.ignore_weights(&ignored);
-    Ok(())
-}
-
-/// Why a trained head is of no use.
-enum Misfit {
-    NoHead,
-    /// It has these.
-    Classes(Vec<String>),
-}
-
-fn misfit(hub: &HubModel, classes: &[String]) -> Option<Misfit> {
-    if hub.head == HubHead::None {
-        return Some(Misfit::NoHead);
-    }
-    let theirs = &hub.classes;
-    let is_same =
-        theirs.len() == classes.len() && (by_number(classes) || in_order_of(theirs, classes).is_some());
-    (!classes.is_empty() && !is_same).then(|| Misfit::Classes(theirs.clone()))
-}
-
-fn by_number(classes: &[String]) -> bool {
-    classes.iter().enumerate().all(|(place, name)| *name == place.to_string())
 }
 
 /// The weights that a resumed run started from, where the same directory names them: what was left out of

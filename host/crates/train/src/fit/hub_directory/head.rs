@@ -1,0 +1,176 @@
+//! The head of a model that is a directory, on data of one's own.
+
+use thaw_plugin_api::module_tree::Stage;
+
+use crate::Error;
+use crate::config::{HubHead, HubModel, RunConfig};
+use crate::error::torch;
+use crate::fit::classes::in_order_of;
+use crate::model::HostModel;
+use thaw_data::first_names;
+use thaw_weights::read;
+
+/// Stages that files of another task may have nothing for.
+const POOL: &str = "pool";
+const HEAD: &str = "head";
+
+/// A trained head whose outputs are to have the order of the data's classes.
+pub struct OrderedHead {
+    /// The data's, which the outputs then are.
+    pub classes: Vec<String>,
+    /// Which output each of them is in the files.
+    places: Vec<i64>,
+}
+
+/// Of a model that is a directory, leaves out of its weights what does not go with the data: a head of
+/// another task, or one whose classes are not the data's; and what its files have nothing of, a head or a
+/// pooler. A head with the same classes in another order is to be put in theirs. Each is said.
+///
+/// # Errors
+/// The weights cannot be read.
+pub fn settle_head(
+    config: &mut RunConfig,
+    model: &HostModel,
+    classes: &[String],
+) -> Result<Option<OrderedHead>, Error> {
+    let Some(hub) = config.hub.clone().filter(|hub| hub.head != HubHead::NotAsked) else { return Ok(None) };
+    let Some(weights) = config.model.weights.as_ref() else { return Ok(None) };
+    let path = thaw_terminal::escape(&hub.path);
+    let class = hub.class.as_deref().map_or("it".into(), thaw_terminal::escape);
+    let file = read(&weights.path)?;
+    let is_there = |module: &String| {
+        let last = module.rsplit('.').next().unwrap_or_default();
+        let mut names = file.entries().iter().flat_map(|entry| entry.name().split('.'));
+        names.any(|part| part == last)
+    };
+    let mut ignored: Vec<String> = Vec::new();
+    for stage in model.stages().iter().filter(|stage| stage.name == POOL) {
+        let has_values = |name: &&String| {
+            let within = format!("{name}.");
+            model.state_dict().iter().any(|(tensor, _)| tensor.starts_with(&within))
+        };
+        let missing: Vec<String> =
+            stage.modules.iter().filter(has_values).filter(|name| !is_there(name)).cloned().collect();
+        if !missing.is_empty() {
+            tracing::warn!("{path}: {class} has no {}: it is trained anew", missing.join(", "));
+        }
+        ignored.extend(missing);
+    }
+    let Some(head) = model.stages().last().filter(|stage| stage.name == HEAD) else { return Ok(None) };
+    let names = head.modules.join(", ");
+    let mut ordered = None;
+    match Fit::of(&hub, classes) {
+        Fit::AsItIs => {}
+        Fit::NoHead => {
+            tracing::info!("{path}: {class} has no trained head: a new one is trained ({names})");
+            ignored.extend(head.modules.iter().cloned());
+        }
+        Fit::OtherClasses => {
+            tracing::warn!(
+                "{path}: the head of {class} has the classes {}, the data has {}: a new head is trained \
+                 ({names})",
+                first_names(&hub.classes, 12),
+                first_names(classes, 12)
+            );
+            ignored.extend(head.modules.iter().cloned());
+        }
+        Fit::Ordered(places) => {
+            tracing::info!(
+                "{path}: the outputs of the head are put in the order of the data's classes: {}",
+                first_names(classes, 12)
+            );
+            ordered = Some(OrderedHead { classes: classes.to_vec(), places });
+        }
+    }
+    config.ignore_weights(&ignored);
+    Ok(ordered)
+}
+
+/// How a head goes with the classes of the data.
+#[derive(Debug, PartialEq, Eq)]
+enum Fit {
+    AsItIs,
+    NoHead,
+    OtherClasses,
+    /// With its outputs in this order.
+    Ordered(Vec<i64>),
+}
+
+impl Fit {
+    fn of(hub: &HubModel, classes: &[String]) -> Self {
+        if hub.head == HubHead::None {
+            return Self::NoHead;
+        }
+        let by_number = classes.iter().enumerate().all(|(place, name)| *name == place.to_string());
+        if classes.is_empty() || by_number && classes.len() == hub.classes.len() {
+            return Self::AsItIs;
+        }
+        let spelled = in_order_of(&hub.classes, classes).filter(|spelled| spelled.len() == classes.len());
+        let Some(spelled) = spelled else { return Self::OtherClasses };
+        if spelled == classes {
+            return Self::AsItIs;
+        }
+        let place = |class: &String| spelled.iter().position(|output| output == class);
+        let places: Option<Vec<i64>> =
+            classes.iter().map(|class| i64::try_from(place(class)?).ok()).collect();
+        places.map_or(Self::OtherClasses, Self::Ordered)
+    }
+}
+
+impl OrderedHead {
+    /// Puts the outputs of the last layer in the order of the classes.
+    ///
+    /// # Errors
+    /// libtorch refuses it.
+    pub fn apply(&self, model: &HostModel) -> Result<(), Error> {
+        let _no_grad = tch::no_grad_guard();
+        let order = tch::Tensor::f_from_slice(&self.places).map_err(torch("the order of the head"))?;
+        for tensor in last_layer(model, model.stages().last(), self.places.len()) {
+            let mut values = tensor.shallow_clone();
+            let sorted = values.f_index_select(0, &order).map_err(torch("the order of the head"))?;
+            values.f_copy_(&sorted).map_err(torch("the order of the head"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Weight and bias of the last layer of the head, which has a row for each class.
+fn last_layer<'m>(model: &'m HostModel, head: Option<&Stage>, rows: usize) -> Vec<&'m tch::Tensor> {
+    let modules = head.map(|stage| stage.modules.as_slice()).unwrap_or_default();
+    let within = |name: &str| {
+        modules.iter().any(|module| name.strip_prefix(module.as_str()).is_some_and(|rest| rest.starts_with('.')))
+    };
+    let of_head = || model.state_dict().iter().filter(|(name, _)| within(name));
+    let has_rows = |tensor: &tch::Tensor| tensor.size().first() == i64::try_from(rows).ok().as_ref();
+    let last = of_head().rfind(|(_, tensor)| tensor.dim() == 2 && has_rows(tensor));
+    let Some((module, _)) = last.and_then(|(name, _)| name.rsplit_once('.')) else { return Vec::new() };
+    let inside = |name: &str| name.rsplit_once('.').is_some_and(|(place, _)| place == module);
+    of_head().filter(|(name, tensor)| inside(name) && has_rows(tensor)).map(|(_, tensor)| tensor).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fit(theirs: &[&str], classes: &[&str]) -> Fit {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let hub = HubModel {
+            path: "bert".to_owned(),
+            class: None,
+            head: HubHead::Trained,
+            classes: names(theirs),
+        };
+        Fit::of(&hub, &names(classes))
+    }
+
+    #[test]
+    fn a_head_is_kept_where_its_classes_are_the_datas_by_name() {
+        assert_eq!(fit(&["POSITIVE", "NEGATIVE"], &["positive", "negative"]), Fit::AsItIs);
+        assert_eq!(fit(&["owl", "cat", "dog"], &["cat", "dog", "owl"]), Fit::Ordered(vec![1, 2, 0]));
+        assert_eq!(fit(&["owl", "cat"], &["cat", "dog"]), Fit::OtherClasses);
+        assert_eq!(fit(&["owl", "cat", "dog"], &["cat", "dog"]), Fit::OtherClasses);
+        assert_eq!(fit(&["LABEL_0", "LABEL_1"], &["0", "1"]), Fit::AsItIs);
+        assert_eq!(fit(&["LABEL_0", "LABEL_1", "LABEL_2"], &["0", "1"]), Fit::OtherClasses);
+        assert_eq!(fit(&["LABEL_0", "LABEL_1"], &["bad", "good"]), Fit::OtherClasses);
+    }
+}
