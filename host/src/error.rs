@@ -42,7 +42,10 @@ pub enum Error {
     #[error(transparent)]
     Output(#[from] OutputError),
     /// A key that nothing in the cache has.
-    #[error("nothing in the cache has a key that starts with `{}`; `host cache list` shows them", escape(key))]
+    #[error(
+        "nothing in the cache has a key that starts with `{}`; `host cache list` shows them",
+        escape(key)
+    )]
     CacheKey {
         /// As given.
         key: String,

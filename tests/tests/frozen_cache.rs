@@ -489,7 +489,10 @@ fn features_in_half_precision_come_close() {
     for (dtype, tolerance) in [("bf16", 1e-2), ("fp16", 1e-3)] {
         fit_into(&run, dtype, &[&epochs[..], &["--set", &format!("trainer.cache_dtype={dtype}")]].concat());
         let found = loss(dtype);
-        assert!(found != exact && (found - exact).abs() < tolerance * exact.abs(), "{dtype}: {found}, {exact}");
+        assert!(
+            found != exact && (found - exact).abs() < tolerance * exact.abs(),
+            "{dtype}: {found}, {exact}"
+        );
     }
 }
 

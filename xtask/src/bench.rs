@@ -70,7 +70,8 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     let pictures = folder.join("pictures");
     pictures::make(&pictures)?;
     let machine = Machine { workspace, profile, pictures, python };
-    let is_chosen = |bench: &&Bench| args.names.is_empty() || args.names.iter().any(|name| name == bench.name);
+    let is_chosen =
+        |bench: &&Bench| args.names.is_empty() || args.names.iter().any(|name| name == bench.name);
     let mut summaries = BTreeMap::new();
     for bench in BENCHES.iter().filter(is_chosen) {
         measure_all(bench, &machine, args, &mut summaries)?;
@@ -175,9 +176,8 @@ mod tests {
 
     #[test]
     fn a_program_that_fails_or_prints_no_number_is_named() {
-        let text = |script: &str| {
-            measure(Command::new("sh").args(["-c", script]), "step").unwrap_err().to_string()
-        };
+        let text =
+            |script: &str| measure(Command::new("sh").args(["-c", script]), "step").unwrap_err().to_string();
         let failed = text("echo why >&2; exit 3");
         assert!(failed.contains("exit 3` failed") && failed.contains("why"), "{failed}");
         assert!(text("echo fast").contains("printed `fast`"));

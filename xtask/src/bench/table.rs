@@ -28,7 +28,8 @@ pub fn table(summaries: &BTreeMap<Key, Summary>) -> String {
             for &variant in own {
                 let Some(ours) = of(variant) else { continue };
                 let is_bare = variant == "bare";
-                let what = if is_bare { format!("{}, nothing else", measure.what) } else { measure.what.into() };
+                let what =
+                    if is_bare { format!("{}, nothing else", measure.what) } else { measure.what.into() };
                 let theirs = of(lightning::VARIANT).filter(|_| !is_bare);
                 row(&what, measure.unit, Some(ours), theirs, measure.better);
             }

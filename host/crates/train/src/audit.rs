@@ -179,8 +179,7 @@ fn digests(tensors: &[&Tensor]) -> Result<Vec<Digest>, FitError> {
         Ok([wide.f_sum(Kind::Double)?, wide.f_square()?.f_sum(Kind::Double)?])
     };
     let values = tch::no_grad(|| {
-        let sums =
-            tensors.iter().map(|tensor| sums(tensor)).collect::<Result<Vec<_>, tch::TchError>>()?;
+        let sums = tensors.iter().map(|tensor| sums(tensor)).collect::<Result<Vec<_>, tch::TchError>>()?;
         let readings: Vec<Reading> =
             sums.into_iter().flatten().map(|sum| Reading::OnDevice(sum, 1.0)).collect();
         Copying::start(&readings)?.finish()

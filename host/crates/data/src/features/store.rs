@@ -153,18 +153,17 @@ impl FeatureStore {
     /// # Errors
     /// The folder cannot be read.
     pub fn list(&self) -> io::Result<Vec<StoredFeatures>> {
-        let mut found: Vec<StoredFeatures> = self.files(|path| {
-            path.extension().is_some_and(|ending| ending == ENDING)
-        })?
-        .into_iter()
-        .map(|(path, bytes, used)| {
-            let (key, about) = match about(&path) {
-                Some((key, about)) => (key, Some(about)),
-                None => (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), None),
-            };
-            StoredFeatures { key, about, bytes, used, path }
-        })
-        .collect();
+        let mut found: Vec<StoredFeatures> = self
+            .files(|path| path.extension().is_some_and(|ending| ending == ENDING))?
+            .into_iter()
+            .map(|(path, bytes, used)| {
+                let (key, about) = match about(&path) {
+                    Some((key, about)) => (key, Some(about)),
+                    None => (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), None),
+                };
+                StoredFeatures { key, about, bytes, used, path }
+            })
+            .collect();
         found.sort_by(|one, other| other.used.cmp(&one.used).then_with(|| one.path.cmp(&other.path)));
         Ok(found)
     }

@@ -68,8 +68,8 @@ mod warnings;
 pub use clock::Clock;
 pub use error::ObserverError;
 pub use kinds::{
-    Asked, BatchNormState, CacheOrigin, CacheStart, Ending, EventKind, GroupsChanged, LateValues, LostCheckpoint, Rates,
-    Record, RunStarted, StepDone, Timed, Validated, WrittenCheckpoint,
+    Asked, BatchNormState, CacheOrigin, CacheStart, Ending, EventKind, GroupsChanged, LateValues,
+    LostCheckpoint, Rates, Record, RunStarted, StepDone, Timed, Validated, WrittenCheckpoint,
 };
 pub use loggers::RunLogger;
 pub use observers::Observers;

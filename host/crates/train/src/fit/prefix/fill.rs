@@ -45,7 +45,8 @@ impl Fit {
         let (stages, seconds) = (stages.len(), start.elapsed().as_secs_f64());
         let (bytes, is_on_disk) = (features.bytes(), features.is_on_disk());
         self.state.prefix.told_of_mut(split).clear();
-        let start = CacheStart::Stage { after: &after, cut, stages, bytes, is_on_disk, seconds, origin, view };
+        let start =
+            CacheStart::Stage { after: &after, cut, stages, bytes, is_on_disk, seconds, origin, view };
         self.tell(EventKind::FrozenCache { split, start })?;
         let features: Arc<dyn thaw_data::Dataset> = Arc::new(features);
         let features = BTreeMap::from([(view.map_or(0, |(view, _)| view), features)]);

@@ -43,7 +43,9 @@ pub enum Hindrance {
         hook: &'static str,
     },
     /// Inputs are drawn anew in each epoch.
-    #[error("[data] augment draws other inputs of a sample in each epoch; augment.views = K takes turns with K")]
+    #[error(
+        "[data] augment draws other inputs of a sample in each epoch; augment.views = K takes turns with K"
+    )]
     Augmented,
     /// Inputs depend on the batch.
     #[error("texts are padded to the longest of their batch; [data] padding = \"max-length\" is not")]

@@ -22,8 +22,22 @@ const FORMAT: u32 = 1;
 /// Keys of `[data]` that the input of a sample does not depend on: paths (names relative to them count), the
 /// selection and order of samples (which are counted one by one), and how they are loaded.
 const NOT_OF_INPUTS: [&str; 16] = [
-    "path", "val_path", "root", "val_split", "split_seed", "shuffle", "bucket", "drop_last", "batch_size",
-    "val_batch_size", "workers", "prefetch_mib", "cache", "cache_mib", "on_error", "augment",
+    "path",
+    "val_path",
+    "root",
+    "val_split",
+    "split_seed",
+    "shuffle",
+    "bucket",
+    "drop_last",
+    "batch_size",
+    "val_batch_size",
+    "workers",
+    "prefetch_mib",
+    "cache",
+    "cache_mib",
+    "on_error",
+    "augment",
 ];
 
 /// Files up to this size are known by their bytes: that costs a millisecond each.

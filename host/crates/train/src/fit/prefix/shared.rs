@@ -33,7 +33,7 @@ impl Sharing {
             Ok(false) => tracing::debug!("frozen cache: not kept for other runs"),
             Err(error) => {
                 let folder = thaw_terminal::escape(&self.store.folder().display().to_string()).into_owned();
-                tracing::warn!("frozen cache: {folder}: runs to come have to compute it again: {error}");
+                tracing::info!("frozen cache: {folder}: runs to come have to compute it again: {error}");
             }
         }
     }
@@ -42,12 +42,7 @@ impl Sharing {
 impl Fit {
     /// Where this prefix may lie; none where nothing is to be kept on disk, or where nobody can say what the
     /// samples are.
-    pub(super) fn sharing(
-        &mut self,
-        split: Split,
-        cut: usize,
-        view: View,
-    ) -> Result<Option<Sharing>, Error> {
+    pub(super) fn sharing(&mut self, split: Split, cut: usize, view: View) -> Result<Option<Sharing>, Error> {
         let disk = self.state.disk();
         if disk == 0 {
             return Ok(None);
@@ -110,7 +105,8 @@ impl Fit {
             return Ok(Some(Ok(features)));
         }
         tracing::warn!(
-            "frozen cache: what an earlier run has left ({}) is not what the model gives; it is computed again",
+            "frozen cache: what an earlier run has left ({}) is not what the model gives; it is computed \
+             again",
             sharing.key
         );
         Ok(None)

@@ -15,7 +15,9 @@ use self::machine::Machine;
 use self::timing::Timing;
 use super::file::RecordFile;
 use super::{RecordsError, stamped};
-use crate::fit::events::{CacheOrigin, CacheStart, Ending, Event, EventKind, Observer, ObserverError, RunStarted};
+use crate::fit::events::{
+    CacheOrigin, CacheStart, Ending, Event, EventKind, Observer, ObserverError, RunStarted,
+};
 use crate::run_dir::HISTORY;
 
 /// Writes a record for each start of a run's process (`started`), for what an epoch took (`epoch_ended`), for
