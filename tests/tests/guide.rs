@@ -57,6 +57,7 @@ fn follow(chapter: &str) {
     shell
         .env("SHARED_TARGET", shared)
         .env_remove("THAW_PLUGIN_PATH")
+        .env("THAW_CACHE", folder.path().join(".thaw-cache"))
         .env("OMP_NUM_THREADS", "1")
         .env("CUDA_VISIBLE_DEVICES", "");
     Finished::run(shell).succeeded();

@@ -1,137 +1,164 @@
-//! `cargo xtask bench [NAME]`: measures with warm-up and repeats, prints medians as JSON lines.
+//! `cargo xtask bench [NAME…]`: measures with repeats, prints medians as JSON lines, and a table.
 //!
 //! A benchmark compares *variants* of the same work. Each is measured by a program of its own, started anew
 //! for every repeat; the variants take turns, so that a slow moment of the machine meets all of them.
 //!
-//! Lines on standard output: per variant `bench`, `variant`, `unit`, `median`, `min`, `max`, `repeats`; then,
-//! for every variant after the first, `over` (the first) and `ratio` (of the medians).
+//! Lines on standard output: per variant and measure `bench`, `variant`, `measure`, `unit`, `median`, `min`,
+//! `max`, `repeats`; then, for every variant after the first, `over` (the first) and `ratio` (of the
+//! medians). The table goes to standard error.
 
-mod training_loop;
+mod kinds;
+mod lightning;
+mod pictures;
+mod summary;
+mod table;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::builder::PossibleValuesParser;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::stage::stage;
 use crate::workspace::{Profile, Workspace, show};
-
-/// One benchmark. A file of this folder implements it; [`BENCHES`] lists it.
-pub trait Bench: Sync {
-    /// The name on the command line.
-    fn name(&self) -> &'static str;
-
-    /// What the numbers are, such as `us/step`. Lower is better.
-    fn unit(&self) -> &'static str;
-
-    /// What is compared. The others are set against the first.
-    fn variants(&self) -> &'static [&'static str];
-
-    /// The program that measures a variant once: the last line of its standard output is the number.
-    fn program(&self, workspace: &Workspace, variant: &str) -> Command;
-}
-
-/// Every benchmark, the default first.
-const BENCHES: [&dyn Bench; 1] = [&training_loop::TrainingLoop];
+use kinds::{BENCHES, Bench};
+use summary::{Key, Summary};
 
 fn names() -> PossibleValuesParser {
-    PossibleValuesParser::new(BENCHES.map(|bench| bench.name()))
+    PossibleValuesParser::new(BENCHES.map(|bench| bench.name))
 }
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Which benchmark
-    #[arg(default_value = BENCHES[0].name(), value_parser = names())]
-    name: String,
+    /// Which benchmarks [default: all]
+    #[arg(value_parser = names())]
+    names: Vec<String>,
     /// How often each variant is measured
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     repeats: u32,
     /// How often each variant runs before that, unmeasured
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 0)]
     warm_up: u32,
+    /// Measures PyTorch Lightning at the same work, in turns, and prints ratios
+    #[arg(long)]
+    lightning: bool,
+    /// A Python that has the packages of xtask/bench/requirements.txt [default: one in target/bench, which
+    /// gets them: a download of some 3 GB, once]
+    #[arg(long, value_name = "FILE", requires = "lightning")]
+    python: Option<PathBuf>,
+    /// Builds without optimisation: to see that the benchmarks run, not what they measure
+    #[arg(long)]
+    dev: bool,
 }
 
-/// Builds the workspace in release and measures.
+/// What programs are started with.
+struct Machine<'w> {
+    workspace: &'w Workspace,
+    profile: Profile,
+    pictures: PathBuf,
+    python: Option<PathBuf>,
+}
+
+/// Builds the workspace and measures.
 pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
-    let bench = BENCHES
-        .into_iter()
-        .find(|bench| bench.name() == args.name)
-        .with_context(|| format!("there is no benchmark `{}`", args.name))?;
-    stage("Building the workspace in release", || workspace.build_all(Profile::Release))?;
-    let mut samples: Vec<Vec<f64>> = vec![Vec::new(); bench.variants().len()];
-    for round in 0..args.warm_up + args.repeats {
-        for (variant, samples) in bench.variants().iter().zip(&mut samples) {
-            let value = measure(&mut bench.program(workspace, variant))?;
-            let warm = round >= args.warm_up;
-            let what = if warm { "measured" } else { "warm-up" };
-            eprintln!("{} {variant}: {what} {value:.3} {}", bench.name(), bench.unit());
-            if warm {
-                samples.push(value);
-            }
-        }
+    let profile = if args.dev { Profile::Dev } else { Profile::Release };
+    let folder = workspace.target().join("bench");
+    let python = lightning::python(workspace, &folder, args)?;
+    stage("Building the workspace", || workspace.build_all(profile))?;
+    let pictures = folder.join("pictures");
+    pictures::make(&pictures)?;
+    let machine = Machine { workspace, profile, pictures, python };
+    let is_chosen =
+        |bench: &&Bench| args.names.is_empty() || args.names.iter().any(|name| name == bench.name);
+    let mut summaries = BTreeMap::new();
+    for bench in BENCHES.iter().filter(is_chosen) {
+        measure_all(bench, &machine, args, &mut summaries)?;
     }
-    report(bench, samples);
+    eprintln!("\n{}", table::table(&summaries));
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(bench: &dyn Bench, samples: Vec<Vec<f64>>) {
-    let summaries: Vec<_> = samples.into_iter().filter_map(Summary::of).collect();
-    for (variant, summary) in bench.variants().iter().zip(&summaries) {
-        println!(
-            "{}",
-            json!({
-                "bench": bench.name(), "variant": variant, "unit": bench.unit(), "median": summary.median,
-                "min": summary.min, "max": summary.max, "repeats": summary.repeats,
-            })
-        );
+/// Measures the variants of a benchmark in turns, and prints what came of it.
+fn measure_all(
+    bench: &'static Bench,
+    machine: &Machine<'_>,
+    args: &Args,
+    summaries: &mut BTreeMap<Key, Summary>,
+) -> Result<()> {
+    let is_there = |variant: &&&str| **variant != lightning::VARIANT || machine.python.is_some();
+    let variants: Vec<&'static str> = bench.variants.iter().filter(is_there).copied().collect();
+    let mut samples: BTreeMap<Key, Vec<f64>> = BTreeMap::new();
+    for round in 0..args.warm_up + args.repeats {
+        for &variant in &variants {
+            let numbers = measure(&mut bench.program(machine, variant), bench.measures[0].name)?;
+            for measure in bench.measures {
+                let Some(value) = numbers.get(measure.name) else { continue };
+                let is_warm = round >= args.warm_up;
+                let what = if is_warm { "measured" } else { "warm-up" };
+                eprintln!("{} {variant}: {what} {} {value:.3} {}", bench.name, measure.name, measure.unit);
+                if is_warm {
+                    samples.entry((bench.name, measure.name, variant)).or_default().push(*value);
+                }
+            }
+        }
     }
-    let Some(first) = summaries.first() else {
-        return;
-    };
-    for (variant, summary) in bench.variants().iter().zip(&summaries).skip(1) {
-        println!(
-            "{}",
-            json!({
-                "bench": bench.name(), "variant": variant, "over": bench.variants()[0],
-                "ratio": summary.median / first.median,
-            })
-        );
+    let found: BTreeMap<Key, Summary> =
+        samples.into_iter().filter_map(|(key, values)| Some((key, Summary::of(values)?))).collect();
+    report(bench, &variants, &found);
+    summaries.extend(found);
+    Ok(())
+}
+
+fn report(bench: &Bench, variants: &[&'static str], found: &BTreeMap<Key, Summary>) {
+    for measure in bench.measures {
+        let of = |variant| found.get(&(bench.name, measure.name, variant));
+        let there: Vec<_> = variants.iter().filter_map(|variant| Some((*variant, of(*variant)?))).collect();
+        for (variant, summary) in &there {
+            println!(
+                "{}",
+                json!({
+                    "bench": bench.name, "variant": variant, "measure": measure.name,
+                    "unit": measure.unit, "median": summary.median, "min": summary.min,
+                    "max": summary.max, "repeats": summary.repeats,
+                })
+            );
+        }
+        let Some((first, over)) = there.first() else { continue };
+        for (variant, summary) in &there[1..] {
+            println!(
+                "{}",
+                json!({
+                    "bench": bench.name, "variant": variant, "measure": measure.name, "over": first,
+                    "ratio": summary.median / over.median,
+                })
+            );
+        }
     }
 }
 
-/// Runs a program and reads the last line that it printed as a number.
-fn measure(program: &mut Command) -> Result<f64> {
+/// Runs a program and reads the last line that it printed: a number, of the measure that is named, or an
+/// object of several.
+fn measure(program: &mut Command, only: &str) -> Result<BTreeMap<String, f64>> {
     let output =
-        program.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run {}", show(program)))?;
+        program.stderr(Stdio::piped()).output().with_context(|| format!("cannot run {}", show(program)))?;
     if !output.status.success() {
-        bail!("{} failed ({})", show(program), output.status);
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{} failed ({}):\n{said}", show(program), output.status);
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.trim_end().lines().last().unwrap_or_default();
-    match line.trim().parse() {
-        Ok(value) if f64::is_finite(value) => Ok(value),
-        _ => bail!("{} printed `{line}` at its end, expected a number", show(program)),
-    }
-}
-
-/// The values of one variant in short.
-#[derive(Debug, PartialEq)]
-struct Summary {
-    median: f64,
-    min: f64,
-    max: f64,
-    repeats: usize,
-}
-
-impl Summary {
-    /// Nothing for no values. The median of an even number of values is the mean of the middle two.
-    fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
-        let (min, max) = (*values.first()?, *values.last()?);
-        let repeats = values.len();
-        let median = (values[(repeats - 1) / 2] + values[repeats / 2]) / 2.0;
-        Some(Self { median, min, max, repeats })
+    let line = text.trim_end().lines().last().unwrap_or_default().trim();
+    let numbers: Option<BTreeMap<String, f64>> = match serde_json::from_str(line) {
+        Ok(Value::Number(number)) => number.as_f64().map(|number| [(only.to_owned(), number)].into()),
+        Ok(Value::Object(object)) => {
+            object.into_iter().map(|(name, value)| Some((name, value.as_f64()?))).collect()
+        }
+        _ => None,
+    };
+    match numbers {
+        Some(numbers) if !numbers.is_empty() => Ok(numbers),
+        _ => bail!("{} printed `{line}` at its end, expected a number or an object of them", show(program)),
     }
 }
 
@@ -140,23 +167,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_lies_in_the_middle() {
-        let odd = Summary::of(vec![9.0, 1.0, 2.0]).unwrap();
-        assert_eq!(odd, Summary { median: 2.0, min: 1.0, max: 9.0, repeats: 3 });
-        assert_eq!(Summary::of(vec![4.0, 1.0, 2.0, 9.0]).unwrap().median, 3.0);
-        assert_eq!(Summary::of(vec![]), None);
-    }
-
-    #[test]
-    fn the_last_line_is_the_number() {
-        assert_eq!(measure(Command::new("sh").args(["-c", "echo noise; echo ' 12.5 '"])).unwrap(), 12.5);
+    fn the_last_line_is_a_number_or_several() {
+        let numbers = |script: &str| measure(Command::new("sh").args(["-c", script]), "step");
+        assert_eq!(numbers("echo noise; echo ' 12.5 '").unwrap(), [("step".to_owned(), 12.5)].into());
+        let two = numbers("echo '{\"a\": 1, \"b\": 2.5}'").unwrap();
+        assert_eq!(two, [("a".to_owned(), 1.0), ("b".to_owned(), 2.5)].into());
     }
 
     #[test]
     fn a_program_that_fails_or_prints_no_number_is_named() {
-        let text = measure(Command::new("sh").args(["-c", "exit 3"])).unwrap_err().to_string();
-        assert!(text.contains("`sh -c exit 3` failed"), "{text}");
-        let text = measure(Command::new("sh").args(["-c", "echo fast"])).unwrap_err().to_string();
-        assert!(text.contains("printed `fast`"), "{text}");
+        let text =
+            |script: &str| measure(Command::new("sh").args(["-c", script]), "step").unwrap_err().to_string();
+        let failed = text("echo why >&2; exit 3");
+        assert!(failed.contains("exit 3` failed") && failed.contains("why"), "{failed}");
+        assert!(text("echo fast").contains("printed `fast`"));
+        assert!(text("echo '{\"a\": null}'").contains("expected a number"));
     }
 }

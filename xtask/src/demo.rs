@@ -7,7 +7,7 @@ mod emoji;
 mod emoji_text;
 mod emoji_vision;
 mod figures;
-mod made_data;
+pub mod made_data;
 mod resnet_cifar10;
 mod sentence_pairs;
 

@@ -28,6 +28,12 @@ impl Batch {
         self.indices.len()
     }
 
+    /// Bytes of its tensors.
+    pub(crate) fn bytes(&self) -> u64 {
+        let tensors = self.inputs.iter().map(|(_, tensor)| tensor).chain(&self.targets);
+        tensors.map(|tensor| (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64).sum()
+    }
+
     /// True if every picture of the batch was skipped. A loader never yields such a batch.
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()

@@ -84,6 +84,9 @@ pub struct LoadingConfig {
     /// `tensors`.
     #[config(range = 0..=1024)]
     pub workers: Option<usize>,
+    /// MiB of batches that threads hold ahead of the step, about; one batch is always made ahead.
+    #[config(default = 1024)]
+    pub prefetch_mib: usize,
     /// Share of each class that is kept for validation. Default: none.
     #[config(range = between(0.0, 1.0))]
     pub val_split: Option<f64>,

@@ -23,6 +23,8 @@ pub(crate) struct Walk {
     pub(crate) drop_last: bool,
     /// Threads; 0 makes each batch when it is asked for.
     pub(crate) workers: usize,
+    /// MiB of batches ahead of the one that is asked for.
+    pub(crate) prefetch_mib: usize,
     /// The first batch to yield; those before it are never made.
     pub(crate) start_batch: usize,
     /// Most batches that are asked for, where not all are.
@@ -31,10 +33,11 @@ pub(crate) struct Walk {
 
 /// Iterates over the batches of one epoch of a split.
 ///
-/// Threads make up to two batches each ahead of the one that is asked for; dropping the loader ends them. A
-/// batch in which every picture was skipped is passed over (its position stays taken); it is an error where
-/// that is so of all. Where others have shares of each batch, too, an empty one is yielded like any other: all have
-/// as many batches. After an error the loader yields nothing more.
+/// Threads make up to two batches each ahead of the one that is asked for, and no more than `prefetch_mib`
+/// takes: how large a batch is shows with the first one. Dropping the loader ends them. A batch in which
+/// every picture was skipped is passed over (its position stays taken); it is an error where that is so of
+/// all. Where others have shares of each batch, too, an empty one is yielded like any other: all have as many
+/// batches. After an error the loader yields nothing more.
 pub struct Loader {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -51,7 +54,8 @@ struct Shared {
     /// The part of each batch that is made.
     share: Share,
     batches: usize,
-    ahead: usize,
+    workers: usize,
+    prefetch: u64,
     state: Mutex<State>,
     /// A batch was made.
     made: Condvar,
@@ -65,6 +69,8 @@ struct State {
     /// The next batch that the loader will yield.
     wanted: usize,
     made: BTreeMap<usize, Result<Batch, DataError>>,
+    /// Bytes of the largest batch so far.
+    largest: u64,
     stopped: bool,
 }
 
@@ -86,11 +92,13 @@ impl Loader {
             batch_size: walk.batch_size,
             share,
             batches,
-            ahead: workers * 2,
+            workers,
+            prefetch: (walk.prefetch_mib as u64).saturating_mul(1 << 20),
             state: Mutex::new(State {
                 claim: walk.start_batch,
                 wanted: walk.start_batch,
                 made: BTreeMap::new(),
+                largest: 0,
                 stopped: false,
             }),
             made: Condvar::new(),
@@ -186,7 +194,10 @@ impl Shared {
     fn work(&self) {
         loop {
             let mut state = self.lock();
-            while !state.stopped && state.claim < self.batches && state.claim >= state.wanted + self.ahead {
+            while !state.stopped
+                && state.claim < self.batches
+                && state.claim >= state.wanted + self.ahead(&state)
+            {
                 state = wait(&self.taken, state);
             }
             if state.stopped || state.claim >= self.batches {
@@ -198,8 +209,19 @@ impl Shared {
             // Without a result for each position the loader would wait for ever.
             let result = catch_unwind(AssertUnwindSafe(|| self.make(position)))
                 .unwrap_or_else(|panic| Err(DataError::Worker(panic_text(panic.as_ref()))));
-            self.lock().made.insert(position, result);
+            let mut state = self.lock();
+            state.largest = state.largest.max(result.as_ref().map_or(0, Batch::bytes));
+            state.made.insert(position, result);
+            drop(state);
             self.made.notify_one();
+        }
+    }
+
+    /// How many batches may be made that are not taken: one for each thread until it is known what they take.
+    fn ahead(&self, state: &State) -> usize {
+        match self.prefetch.checked_div(state.largest) {
+            None => self.workers,
+            Some(fitting) => usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, self.workers * 2),
         }
     }
 

@@ -356,6 +356,7 @@ impl DataModule {
             by_length: false,
             drop_last: false,
             workers: workers(self.loading.workers, dataset.as_ref()),
+            prefetch_mib: self.loading.prefetch_mib,
             start_batch: 0,
             limit: None,
         };
@@ -406,6 +407,7 @@ impl DataModule {
             by_length: true,
             drop_last: train && self.loading.drop_last,
             workers: workers(self.loading.workers, dataset.as_ref()),
+            prefetch_mib: self.loading.prefetch_mib,
             start_batch,
             limit,
         };

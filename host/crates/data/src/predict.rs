@@ -26,6 +26,7 @@ pub struct PredictData {
     dataset: Arc<dyn Dataset>,
     batch_size: usize,
     workers: Option<usize>,
+    prefetch_mib: usize,
 }
 
 impl PredictData {
@@ -83,6 +84,7 @@ impl PredictData {
             dataset: Arc::new(Windows { dataset, samples: batch_size.saturating_mul(WINDOW_BATCHES) }),
             batch_size,
             workers: loading.workers,
+            prefetch_mib: loading.prefetch_mib,
         }
     }
 
@@ -122,6 +124,7 @@ impl PredictData {
             by_length: true,
             drop_last: false,
             workers: workers(self.workers, self.dataset.as_ref()),
+            prefetch_mib: self.prefetch_mib,
             start_batch: 0,
             limit: None,
         };

@@ -25,6 +25,7 @@ pub struct TestData {
     dataset: Arc<dyn Dataset>,
     batch_size: usize,
     workers: Option<usize>,
+    prefetch_mib: usize,
 }
 
 impl TestData {
@@ -94,7 +95,7 @@ impl TestData {
 
     fn of(dataset: Arc<dyn Dataset>, loading: &LoadingConfig) -> TestData {
         let batch_size = loading.val_batch_size.unwrap_or(loading.batch_size);
-        TestData { dataset, batch_size, workers: loading.workers }
+        TestData { dataset, batch_size, workers: loading.workers, prefetch_mib: loading.prefetch_mib }
     }
 
     /// Number of samples.
@@ -150,6 +151,7 @@ impl TestData {
             by_length: true,
             drop_last: false,
             workers: workers(self.workers, self.dataset.as_ref()),
+            prefetch_mib: self.prefetch_mib,
             start_batch: 0,
             limit,
         };

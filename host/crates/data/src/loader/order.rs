@@ -88,6 +88,7 @@ mod tests {
             by_length: true,
             drop_last: true,
             workers: 0,
+            prefetch_mib: 0,
             start_batch: 0,
             limit: None,
         }

@@ -2,6 +2,8 @@ use super::*;
 use crate::testing::{contents, open, picture_folder, write_png};
 use crate::{DataModule, Split};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tch::Tensor;
 
 const AUGMENTED: &str = r#"kind = "image-folder"
 path = "{dir}"
@@ -213,6 +215,7 @@ fn a_thread_that_panics_is_an_error_not_a_wait_for_ever() {
         by_length: true,
         drop_last: false,
         workers: 2,
+        prefetch_mib: 1,
         start_batch: 0,
         limit: None,
     };
@@ -220,4 +223,77 @@ fn a_thread_that_panics_is_an_error_not_a_wait_for_ever() {
     assert_eq!(results.len(), 3);
     let text = results[2].as_ref().expect_err("broke").to_string();
     assert!(text.contains("lost my footing"), "{text}");
+}
+
+/// Batches of half a MiB; counts those that were begun, and how far they were ahead of those taken.
+#[derive(Default)]
+struct Counted {
+    begun: AtomicUsize,
+    taken: AtomicUsize,
+    farthest: AtomicUsize,
+}
+
+impl Dataset for Counted {
+    fn len(&self) -> usize {
+        40
+    }
+    fn class_names(&self) -> &[String] {
+        &[]
+    }
+    fn class_of(&self, _index: usize) -> Option<usize> {
+        None
+    }
+    fn id(&self, index: usize) -> String {
+        index.to_string()
+    }
+    fn input_shape(&self) -> String {
+        String::new()
+    }
+    fn batch(&self, indices: &[usize], _pass: &Pass) -> Result<Batch, DataError> {
+        let begun = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let ahead = begun.saturating_sub(self.taken.load(Ordering::SeqCst));
+        self.farthest.fetch_max(ahead, Ordering::SeqCst);
+        let half = Tensor::zeros([1 << 17], (tch::Kind::Float, tch::Device::Cpu));
+        let inputs = vec![("x".to_owned(), half)];
+        Ok(Batch { inputs, targets: None, indices: indices.to_vec(), position: 0 })
+    }
+    fn fixed_inputs(&self, _pass: &Pass) -> bool {
+        true
+    }
+}
+
+fn walk_of(prefetch_mib: usize) -> Walk {
+    Walk {
+        pass: Pass { seed: 0, epoch: 0, view: 0, augment: false },
+        batch_size: 1,
+        shuffle: false,
+        by_length: false,
+        drop_last: false,
+        workers: 3,
+        prefetch_mib,
+        start_batch: 0,
+        limit: None,
+    }
+}
+
+#[test]
+fn batches_ahead_take_no_more_than_their_room() {
+    let counted = Arc::new(Counted::default());
+    let dataset: Arc<dyn Dataset> = counted.clone();
+    for batch in Loader::new(dataset, walk_of(1)).unwrap() {
+        drop(batch.unwrap());
+        counted.taken.fetch_add(1, Ordering::SeqCst);
+    }
+    // Two fit; a thread each begins before sizes are known, and one may begin between taking and counting.
+    let farthest = counted.farthest.load(Ordering::SeqCst);
+    assert!(farthest <= 3, "{farthest} ahead");
+
+    let counted = Arc::new(Counted::default());
+    let dataset: Arc<dyn Dataset> = counted.clone();
+    let mut loader = Loader::new(dataset, walk_of(1024)).unwrap();
+    loader.next().unwrap().unwrap();
+    // Two for each thread, without being asked.
+    while counted.begun.load(Ordering::SeqCst) < 7 {
+        std::thread::yield_now();
+    }
 }

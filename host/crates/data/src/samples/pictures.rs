@@ -47,6 +47,10 @@ impl Dataset for PictureSamples {
         self.pictures.fixed_inputs(pass)
     }
 
+    fn views(&self) -> Option<u64> {
+        self.pictures.views()
+    }
+
     fn skipped(&self) -> Vec<String> {
         self.pictures.skipped()
     }

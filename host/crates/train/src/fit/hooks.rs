@@ -53,7 +53,7 @@ impl Instances for Fit {
         // start reports anyway.
         if self.state.watched.laid_out && self.state.trained.optimizer.is_some() {
             // What was frozen until now, before it may be so no more.
-            self.state.report_moved()?;
+            self.state.report_moved(crate::audit::Look::Values)?;
             self.adopt_groups()?;
             self.agree_on_groups()?;
             self.state.audit()?;

@@ -185,9 +185,10 @@ impl Fit {
     /// Values that changed without a trace in the tensors' versions: batches came from what is not so.
     pub(super) fn check_prefix(&mut self) -> Result<(), Error> {
         self.state.note_writes();
+        let look = self.state.look_after_epoch();
         for split in [Split::Train, Split::Val] {
             let Some(entries) = self.state.prefix.entries(split) else { continue };
-            if let Some(tensors) = entries.watch.moved()? {
+            if let Some(tensors) = entries.watch.moved(look)? {
                 return Err(FitError::FrozenCacheStale { tensors }.into());
             }
         }

@@ -31,7 +31,7 @@ use super::FitError;
 use super::events::Warnings;
 use super::readings::ReadRow;
 use crate::Error;
-use crate::audit::Frozen;
+use crate::audit::Look;
 use crate::config::{Audit, RunConfig};
 use crate::parts::run_length;
 use crate::world::World;
@@ -200,7 +200,7 @@ impl RunState {
         let frozen = frozen.filter_map(|parameter| {
             Some((parameter.name.as_str(), self.trained.model.tensor(&parameter.name).ok()?))
         });
-        self.watched.frozen = Frozen::of(frozen)?;
+        self.watched.frozen = std::mem::take(&mut self.watched.frozen).followed_by(frozen)?;
         self.watched.frozen_in_set = self.trained.sets.in_model().is_some();
         self.watched.audit_gradients = true;
         Ok(())
@@ -210,11 +210,20 @@ impl RunState {
     ///
     /// # Errors
     /// As [`RunState::report_findings`].
-    pub(super) fn report_moved(&self) -> Result<(), Error> {
+    pub(super) fn report_moved(&self, look: Look) -> Result<(), Error> {
         if self.trained.sets.in_model().is_some() {
             return Ok(());
         }
-        self.report_findings(self.watched.frozen.moved()?)
+        self.report_findings(self.watched.frozen.moved(look)?)
+    }
+
+    /// How thoroughly what is frozen is looked at when an epoch ends.
+    pub(super) fn look_after_epoch(&self) -> Look {
+        let epoch = self.progress().epoch;
+        let is_last = epoch + 1 >= self.config.trainer.max_epochs
+            || self.reached_max_steps()
+            || self.is_asked_to_stop();
+        Look::after(epoch, is_last)
     }
 
     /// Ends a run in which nothing trains, at its first step.

@@ -238,7 +238,7 @@ impl Training for Fit {
     }
 
     fn before_epoch_end(&mut self) -> Result<(), Error> {
-        self.state.report_moved()?;
+        self.state.report_moved(self.state.look_after_epoch())?;
         self.check_prefix()
     }
 

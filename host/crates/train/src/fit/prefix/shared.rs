@@ -33,7 +33,7 @@ impl Sharing {
             Ok(false) => tracing::debug!("frozen cache: not kept for other runs"),
             Err(error) => {
                 let folder = thaw_terminal::escape(&self.store.folder().display().to_string()).into_owned();
-                tracing::warn!("frozen cache: {folder}: runs to come have to compute it again: {error}");
+                tracing::info!("frozen cache: {folder}: runs to come have to compute it again: {error}");
             }
         }
     }
@@ -105,7 +105,8 @@ impl Fit {
             return Ok(Some(Ok(features)));
         }
         tracing::warn!(
-            "frozen cache: what an earlier run has left ({}) is not what the model gives; it is computed again",
+            "frozen cache: what an earlier run has left ({}) is not what the model gives; it is computed \
+             again",
             sharing.key
         );
         Ok(None)

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::audit::Frozen;
+use crate::audit::{Frozen, Look, Seen, seen};
 use crate::fit::FitError;
 
 /// Tensors with what their versions were: libtorch counts each write into one, by whichever handle.
@@ -16,13 +16,6 @@ struct Watched {
     name: String,
     tensor: Tensor,
     seen: Seen,
-}
-
-/// Version and storage; none of a tensor that has no version.
-type Seen = Option<(i64, usize)>;
-
-fn seen(tensor: &Tensor) -> Seen {
-    Some((tensor.f_internal_version().ok()?, tensor.data_ptr() as usize))
 }
 
 impl Watch {
@@ -59,8 +52,8 @@ impl Watch {
     ///
     /// # Errors
     /// libtorch cannot read one.
-    pub(super) fn moved(&self) -> Result<Option<String>, FitError> {
-        Ok(self.values.moved()?.into_iter().next())
+    pub(super) fn moved(&self, look: Look) -> Result<Option<String>, FitError> {
+        Ok(self.values.moved(look)?.into_iter().next())
     }
 }
 
@@ -90,9 +83,10 @@ mod tests {
     fn values_that_change_past_the_versions_are_found() {
         let frozen = Tensor::zeros([3], (Kind::Float, Device::Cpu));
         let watch = Watch::over([("frozen", &frozen)].into_iter()).with_values(|_| true).unwrap();
-        assert_eq!(watch.moved().unwrap(), None);
+        assert_eq!(watch.moved(Look::Values).unwrap(), None);
         let _ = frozen.data().fill_(1.0);
         assert_eq!(watch.written(), None);
-        assert!(watch.moved().unwrap().unwrap().contains("frozen"));
+        assert_eq!(watch.moved(Look::Writes).unwrap(), None);
+        assert!(watch.moved(Look::Values).unwrap().unwrap().contains("frozen"));
     }
 }

@@ -118,6 +118,7 @@ pub const ROWS: &[Row] = &[
         keys: &[
             "data.val_batch_size",
             "data.workers",
+            "data.prefetch_mib",
             "data.image_size",
             "data.resize",
             "data.crop_pct",

@@ -1,0 +1,67 @@
+//! Checkpoints: how fast they are written, beside a plain copy of the same bytes.
+
+use std::error::Error;
+use std::fs::File;
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tch::Device;
+use thaw_plugins::{PluginSet, SearchPath};
+use thaw_train::config::RunConfig;
+use thaw_train::fit::{Fit, FitOptions};
+use thaw_train::run_dir::Place;
+
+use crate::training::table;
+
+/// Checkpoints of a run, of which the last ones count.
+const EPOCHS: usize = 4;
+
+/// Megabytes per second of a checkpoint and of a copy that is as durable, and the milliseconds that training
+/// waits for a checkpoint.
+pub(crate) fn checkpoint(data: &Path) -> Result<Value, Box<dyn Error>> {
+    thaw_torch::init()?;
+    let folder = tempfile::tempdir()?;
+    let more = [
+        "checkpoint.enabled=true".to_owned(),
+        "trainer.limit_train_batches=1".to_owned(),
+        "data.batch_size=2".to_owned(),
+        format!("trainer.max_epochs={EPOCHS}"),
+    ];
+    let config = RunConfig::from_table(Path::new("bench.toml"), table(data), &more)?;
+    let search = SearchPath::of_process(&[]);
+    let plugins =
+        PluginSet::load(config.plugins.iter().map(|entry| entry.path.as_str()), &search, Path::new(""))?;
+    let run = folder.path().join("run");
+    let mut fit = Fit::build(config, plugins, Device::Cpu, FitOptions::new(Place::Given(run.clone())))?;
+    fit.run()?;
+    let took = seconds_of_checkpoints(&run)?;
+    let seconds = took.iter().skip(1).sum::<f64>() / (took.len() - 1) as f64;
+    let last = run.join("checkpoints/last");
+    let start = Instant::now();
+    let bytes = copy(&last, &folder.path().join("copy"))?;
+    let copied = start.elapsed().as_secs_f64();
+    let megabytes = bytes as f64 / 1e6;
+    Ok(json!({ "write": megabytes / seconds, "copy": megabytes / copied, "stall": seconds * 1e3 }))
+}
+
+/// What the records say of each.
+fn seconds_of_checkpoints(run: &Path) -> Result<Vec<f64>, Box<dyn Error>> {
+    let text = std::fs::read_to_string(run.join("history.jsonl"))?;
+    let records: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let written = records.iter().filter(|record| record["event"] == "checkpoint_written");
+    let took: Vec<f64> = written.filter_map(|record| record["took"].as_f64()).collect();
+    if took.len() < 2 { Err("the run wrote fewer than two checkpoints".into()) } else { Ok(took) }
+}
+
+/// Copies the files of a folder to the disk; gives their bytes.
+fn copy(from: &Path, to: &Path) -> std::io::Result<u64> {
+    std::fs::create_dir(to)?;
+    std::fs::read_dir(from)?.try_fold(0, |sum, entry| {
+        let path = entry?.path();
+        let copy = to.join(path.file_name().unwrap_or_default());
+        let bytes = std::fs::copy(&path, &copy)?;
+        File::open(&copy)?.sync_all()?;
+        Ok(sum + bytes)
+    })
+}
