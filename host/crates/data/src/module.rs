@@ -16,6 +16,7 @@ use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
 use super::text::{TextEncoder, open_texts};
 use super::{Batch, DataError};
+use crate::Look;
 use std::fmt;
 use std::sync::Arc;
 use thaw_terminal::escape::shorten;
@@ -232,6 +233,11 @@ impl DataModule {
     /// What a sample is called: path of the picture or number of the row.
     pub fn id(&self, split: Split, index: usize) -> String {
         self.dataset(split).map_or(String::new(), |d| d.id(index))
+    }
+
+    /// A sample for people to look at; None where there is nothing to see.
+    pub fn look(&self, split: Split, index: usize) -> Option<Look> {
+        self.dataset(split).and_then(|dataset| dataset.look(index))
     }
 
     /// True if a sample of the split has the same input in every epoch, so that what is computed from it

@@ -6,8 +6,8 @@ use thaw_metrics::{Calibration, Confusion, Metric};
 use thaw_plugin_api::drive::{Pass, Training, Validating, ValidationData};
 use thaw_plugin_api::model::{Batch, Precision, Tensors};
 
-use super::events::{Asked, EventKind, Validated};
-use super::gathered::{Found, Gathered, Keep, Samples};
+use super::events::{Asked, Doubtful, EventKind, Validated};
+use super::gathered::{Doubts, Found, Gathered, Keep, Samples};
 use super::readings::{Readings, Row, What};
 use super::step::{Fed, Loaded};
 use super::training::by_position;
@@ -30,6 +30,8 @@ pub struct Evaluation {
     pub confusion: Confusion,
     /// Predictions by their probability, for classification.
     pub calibration: Calibration,
+    /// Samples to look at first, for classification.
+    pub doubts: Doubts,
     /// The samples one by one, where they are kept.
     pub samples: Option<Samples>,
 }
@@ -109,12 +111,12 @@ impl Evaluator {
         for (name, score) in self.labels.scores().map_err(torch("scores of labels"))? {
             self.metrics.add(&val_metric(name), score, 1);
         }
-        let Found { confusion, calibration, values, samples } = self.gathered.finish()?;
+        let Found { confusion, calibration, doubts, values, samples } = self.gathered.finish()?;
         for (metric, value) in values {
             self.metrics.set(format!("val_{metric}"), value);
         }
         let classes = confusion.hits();
-        Ok(Evaluation { metrics: self.metrics, classes, confusion, calibration, samples })
+        Ok(Evaluation { metrics: self.metrics, classes, confusion, calibration, doubts, samples })
     }
 }
 
@@ -134,10 +136,14 @@ impl Validating for Fit {
 
     fn load(&mut self, fed: Fed) -> Result<Loaded, Error> {
         self.tell_wait()?;
+        if let Some(order) = &mut self.now.validated {
+            order.extend(&fed.batch.indices);
+        }
         self.timed("to_device", |fit| fit.load_fed(fed))
     }
 
     fn begin_validation(&mut self, pass: Pass, batches: usize) -> Result<(), Error> {
+        self.now.validated = Some(Vec::new());
         self.tell(EventKind::ValidationStarted { asked: asked(pass), batches })
     }
 
@@ -175,12 +181,15 @@ impl Validating for Fit {
     }
 
     fn validated(&mut self, evaluator: Evaluator, pass: Pass) -> Result<(), Error> {
-        let evaluation = evaluator.finish()?;
+        let mut evaluation = evaluator.finish()?;
+        evaluation.doubts.name(&self.now.validated.take().unwrap_or_default());
         self.now.validation_loss = evaluation.metrics.mean("val_loss");
         self.state.measured.known_metrics.extend(evaluation.metrics.means().map(|(name, _)| name.to_owned()));
         let (metrics, classes) = (&evaluation.metrics, &evaluation.classes);
         let (confusion, calibration) = (&evaluation.confusion, &evaluation.calibration);
-        let validated = Validated { asked: asked(pass), metrics, classes, confusion, calibration };
+        let Doubts { wrong, unsure } = &evaluation.doubts;
+        let doubtful = Doubtful { data: &self.state.data, wrong, unsure };
+        let validated = Validated { asked: asked(pass), metrics, classes, confusion, calibration, doubtful };
         self.observers.tell(&self.state.position.progress, EventKind::Validated(validated))?;
         if !matches!(pass, Pass::SanityCheck(_)) {
             for (name, mean) in evaluation.metrics.means() {

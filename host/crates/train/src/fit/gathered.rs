@@ -1,6 +1,7 @@
 //! What metrics of a whole pass need of its batches. It stays on the device until the pass is over.
 
 mod classes;
+mod doubts;
 mod numbers;
 
 use tch::{Device, Kind, TchError, Tensor};
@@ -12,6 +13,7 @@ use crate::Error;
 use crate::error::torch;
 use crate::model::HostModel;
 use classes::ClassBatches;
+pub use doubts::{Doubt, Doubts};
 use numbers::{ErrorBatches, NumberBatches};
 
 /// What is kept of the samples one by one.
@@ -39,6 +41,7 @@ pub struct Samples {
 pub(super) struct Found {
     pub(super) confusion: Confusion,
     pub(super) calibration: Calibration,
+    pub(super) doubts: Doubts,
     /// The metrics that were asked for, those without a value left out.
     pub(super) values: Vec<(Metric, f64)>,
     pub(super) samples: Option<Samples>,
@@ -137,6 +140,10 @@ impl Gathered {
             Outcomes::Labelled(samples) => (samples.confusion(), samples.calibration()),
             _ => (Confusion::default(), Calibration::default()),
         };
+        let doubts = match (&outcomes, &positions) {
+            (Outcomes::Labelled(samples), Some(positions)) => Doubts::of(samples, positions),
+            _ => Doubts::default(),
+        };
         let values = self.metrics.iter().filter_map(|metric| Some((*metric, outcomes.value(*metric)?)));
         let values = values.collect();
         let samples = match self.keep {
@@ -148,7 +155,7 @@ impl Gathered {
                 Some(Samples { outcomes, positions, losses })
             }
         };
-        Ok(Found { confusion, calibration, values, samples })
+        Ok(Found { confusion, calibration, doubts, values, samples })
     }
 }
 
