@@ -33,10 +33,14 @@ impl Outcome {
         let mut outcome: Vec<(String, Vec<u8>)> =
             tensors.iter().map(|name| Ok(((*name).to_owned(), read(name)?))).collect::<io::Result<_>>()?;
         let mut state: Value = serde_json::from_slice(&read("checkpoints/last/state.json")?)?;
-        let confusion = "confusion.jsonl";
-        let files =
-            [(metrics, "/records/metrics"), (groups, "/records/groups"), (confusion, "/records/confusion")];
-        let is_there = |name: &str| name != confusion || run_dir.join(name).exists();
+        let (confusion, samples) = ("confusion.jsonl", "samples.jsonl");
+        let files = [
+            (metrics, "/records/metrics"),
+            (groups, "/records/groups"),
+            (confusion, "/records/confusion"),
+            (samples, "/records/samples"),
+        ];
+        let is_there = |name: &str| ![confusion, samples].contains(&name) || run_dir.join(name).exists();
         for (name, key) in files.into_iter().filter(|(name, _)| is_there(name)) {
             let records = read(name)?;
             if let Some(length) = state.pointer_mut(key) {

@@ -59,6 +59,7 @@ fn line(event: &Event<'_>) -> String {
         EventKind::ValidationBatchDone { .. } => format!("validated batch {batch}"),
         EventKind::Validated(_) => "validated".to_owned(),
         EventKind::EpochEnded { .. } => format!("end of epoch {epoch}"),
+        EventKind::EpochEnding { .. } => "time spent".to_owned(),
         EventKind::CheckpointWritten(written) => {
             let best = if written.is_best { ", best" } else { "" };
             let asked = if written.is_requested { ", asked for" } else { "" };
@@ -106,6 +107,7 @@ fn events_come_in_the_documented_order() {
         &VALIDATION,
         &[
             "logged epoch 0",
+            "time spent",
             "end of epoch 0",
             "checkpoint mine, asked for",
             "checkpoint epoch=0-step=1, best",
@@ -115,6 +117,7 @@ fn events_come_in_the_documented_order() {
         &VALIDATION,
         &[
             "logged epoch 1",
+            "time spent",
             "end of epoch 1",
             "checkpoint mine, asked for",
             "checkpoint epoch=1-step=2, best",

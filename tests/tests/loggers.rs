@@ -53,6 +53,47 @@ fn what_a_server_did_not_get_is_kept_and_told_of() {
 }
 
 #[test]
+fn histograms_and_pictures_come_where_they_are_asked_for_and_change_nothing() {
+    let tensorboard = "\n[[loggers]]\nkind = \"tensorboard\"\n";
+    let (plain, with) =
+        (logged(tensorboard), logged(&format!("{tensorboard}histograms = 2\npictures = true\n")));
+    for run in [&plain, &with] {
+        run.fit(&[]).succeeded();
+    }
+    assert_eq!(records(&plain), records(&with));
+    let bytes = |run: &Run| {
+        let entry = std::fs::read_dir(run.run_dir().join("tensorboard")).unwrap().next().unwrap().unwrap();
+        std::fs::read(entry.path()).unwrap()
+    };
+    let count = |run: &Run, text: &str| {
+        bytes(run).windows(text.len()).filter(|window| *window == text.as_bytes()).count()
+    };
+    // One of two epochs.
+    assert_eq!((count(&plain, "head.weight"), count(&with, "head.weight")), (0, 1));
+}
+
+#[test]
+fn what_a_killed_run_logged_is_on_disk() {
+    let run = Run::new(
+        &(case("bb_steplr").replace("plugins = [", "plugins = [\"case_strategies\", ")
+            + TRAINER
+            + LOGGERS
+            + "\n[[callbacks]]\nid = \"case-stop\"\nat_step = 7\nhow = \"kill\"\n"),
+    );
+    assert_eq!(run.fit(&[]).code(), None, "it is killed");
+    let records = run.records_of("run", "metrics.jsonl");
+    let text = ["unsent.jsonl", "sending.jsonl"]
+        .map(|name| std::fs::read_to_string(run.run_dir().join("mlflow").join(name)).unwrap_or_default());
+    let kept = text.concat();
+    assert!(
+        !records.is_empty() && kept.contains("\"train_loss\"") && kept.contains("trainer.max_epochs"),
+        "{kept}"
+    );
+    run.host(["log", "sync", "run"]).failed(1, &["http://127.0.0.1:9/", "is kept"]);
+    assert!(run.text("mlflow/unsent.jsonl").lines().count() >= kept.lines().count() - 1, "{kept}");
+}
+
+#[test]
 fn a_logger_that_fails_is_named_and_ends_no_run() {
     let run = logged("\n[[loggers]]\nkind = \"csv\"\npath = \"taken\"\n");
     run.write("taken/metrics.csv", "theirs");

@@ -1,6 +1,7 @@
 //! Every run leaves a report, which can be made again of its records.
 
 use image::{Rgb, RgbImage};
+use serde_json::Value;
 use thaw_tests::{Run, case};
 
 const NAMES: [&str; 3] = ["<script>alert(1)</script>", "cat & \"dog\"", "owl"];
@@ -77,6 +78,61 @@ fn confusion_matrices_have_every_sample_of_validation() {
         assert_eq!((sum(|bin| bin.0), sum(|bin| bin.1)), (all, hits));
         let accuracy = metrics["val_acc"].as_f64().unwrap();
         assert!((hits as f64 / all as f64 - accuracy).abs() < 1e-6, "{hits} of {all}, expected {accuracy}");
+    }
+}
+
+#[test]
+fn the_samples_to_look_at_are_the_surest_mistakes_and_the_least_certain() {
+    let run = run();
+    run.fit(&[]).succeeded();
+    let records = run.records_of("run", "samples.jsonl");
+    assert_eq!(records.len(), 2, "{records:?}");
+    // As the samples of the last checkpoint say, one by one.
+    let words = ["validate", "--checkpoint", "run/checkpoints/last", "--per-sample", "samples.jsonl"];
+    run.host(words).succeeded();
+    let text = std::fs::read_to_string(run.folder().join("samples.jsonl")).unwrap();
+    let mut all: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let sure = |sample: &Value| sample["probability"].as_f64().unwrap();
+    all.sort_by(|one, other| sure(one).total_cmp(&sure(other)));
+    // A checkpoint has its data's path absolute.
+    let name = |sample: &&Value| sample["sample"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let names = |samples: &[&Value]| -> Vec<String> { samples.iter().take(12).map(name).collect() };
+    let unsure: Vec<&Value> = all.iter().collect();
+    let wrong: Vec<&Value> =
+        all.iter().rev().filter(|sample| sample["target"] != sample["prediction"]).collect();
+    for (kind, expected) in [("wrong", wrong), ("unsure", unsure)] {
+        let found: Vec<&Value> = records[1][kind].as_array().unwrap().iter().collect();
+        assert_eq!(names(&found), names(&expected), "{kind}");
+        assert!(found.iter().all(|sample| sample["picture"].is_string()), "{found:?}");
+    }
+    let page = report(&run);
+    assert!(count(&page, "<img alt=") > 0 && page.contains("most confidently wrong"), "{page}");
+    let pictures = std::fs::read_dir(run.run_dir().join("samples")).unwrap().count();
+    assert!((1..=48).contains(&pictures), "{pictures}");
+
+    let none = self::run();
+    none.fit(&["--set", "trainer.report_samples=0"]).succeeded();
+    assert!(none.records_of("run", "samples.jsonl").is_empty() && !report(&none).contains("<img"));
+    assert!(!none.run_dir().join("samples").exists());
+}
+
+#[test]
+fn an_epochs_time_is_told_apart() {
+    let run = run();
+    run.fit(&[]).succeeded();
+    let history = run.records_of("run", "history.jsonl");
+    let epochs: Vec<&Value> = history.iter().filter(|record| record["event"] == "epoch_ended").collect();
+    assert_eq!(epochs.len(), 2);
+    for epoch in epochs {
+        let seconds = |key: &str| epoch[key].as_f64().unwrap_or_else(|| panic!("{key} in {epoch}"));
+        let parts = ["data", "forward", "backward", "optimizer_step"].map(seconds);
+        assert!(parts.iter().all(|part| *part >= 0.0) && parts[1] > 0.0 && parts[2] > 0.0, "{epoch}");
+        // Each is rounded to a millisecond.
+        assert!(parts.iter().sum::<f64>() <= seconds("training") + 0.003, "{epoch}");
+    }
+    let page = report(&run);
+    for part in ["data", "forward", "backward", "optimizer", "rest of training"] {
+        assert!(page.contains(&format!("</i>{part}<")), "{part} in {page}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::random::{CounterRng, Stream};
 use super::stamps::FileStamps;
-use super::{Batch, DataError};
+use super::{Batch, DataError, Look};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,6 +88,12 @@ pub trait Dataset: Send + Sync {
         false
     }
 
+    /// The sample for people to look at, without augmentation; None where there is nothing to see, or where
+    /// it cannot be read.
+    fn look(&self, _index: usize) -> Option<Look> {
+        None
+    }
+
     /// Sizes and times of the files that the samples come from; nothing where there are none.
     fn stamps(&self) -> FileStamps {
         FileStamps::default()
@@ -154,6 +160,9 @@ impl Dataset for Subset {
     }
     fn in_memory(&self) -> bool {
         self.inner.in_memory()
+    }
+    fn look(&self, index: usize) -> Option<Look> {
+        self.inner.look(self.indices[index])
     }
     fn stamps(&self) -> FileStamps {
         self.inner.stamps()

@@ -48,6 +48,7 @@ mod image;
 mod layout;
 mod list;
 mod loader;
+mod look;
 mod module;
 mod pictures;
 mod predict;
@@ -84,6 +85,7 @@ pub use features::{
 pub use fingerprint::{DataChange, Fingerprint, Fingerprints, Place};
 pub use image::{PictureInput, picture_size};
 pub use loader::Loader;
+pub use look::Look;
 pub use module::{DataModule, Limits, Split, SplitSummary, Summary, Varies};
 pub use predict::PredictData;
 pub use random::CounterRng;

@@ -18,6 +18,7 @@ use super::tensors::{Keys, open_tensors};
 use super::text::{TextEncoder, open_texts};
 use super::validation::FurtherSet;
 use super::{Batch, DataError};
+use crate::Look;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -285,6 +286,11 @@ impl DataModule {
     /// What a sample is called: path of the picture or number of the row.
     pub fn id(&self, split: Split, index: usize) -> String {
         self.dataset(split).map_or(String::new(), |d| d.id(index))
+    }
+
+    /// A sample for people to look at; None where there is nothing to see.
+    pub fn look(&self, split: Split, index: usize) -> Option<Look> {
+        self.dataset(split).and_then(|dataset| dataset.look(index))
     }
 
     /// True if a sample of the split has the same input in every epoch, so that what is computed from it

@@ -8,6 +8,7 @@ use super::defaults::InputDefaults;
 use super::image::{Picture, Transform};
 use super::stamps::FileStamps;
 use super::targets::Targets;
+use crate::Look;
 use cache::Cache;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -162,6 +163,10 @@ impl Dataset for PictureDataset {
     }
     fn views(&self) -> Option<u64> {
         self.transform.views()
+    }
+    fn look(&self, index: usize) -> Option<Look> {
+        let decoded = self.cache.decoded(index).cloned();
+        Look::of_picture(decoded.or_else(|| self.store.picture(index, self.max_pixels).ok())?)
     }
     fn stamps(&self) -> FileStamps {
         self.store.stamps()

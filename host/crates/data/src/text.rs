@@ -9,6 +9,7 @@ use super::stamps::FileStamps;
 use super::table::{Column, Table};
 use super::targets::{Known, Labels, Targets, configured_classes};
 use super::tokenizer;
+use crate::Look;
 use std::path::Path;
 use std::sync::Arc;
 use tch::Tensor;
@@ -196,6 +197,10 @@ impl Dataset for TextDataset {
     }
     fn input_shape(&self) -> String {
         self.encoder.shape(self.pairs.is_some())
+    }
+    fn look(&self, index: usize) -> Option<Look> {
+        let pair = self.pairs.as_ref().map(|pairs| pairs[index].as_str());
+        Some(Look::of_text(&self.texts[index], pair))
     }
     fn batch(&self, indices: &[usize], _pass: &Pass) -> Result<Batch, DataError> {
         let mut rows = Vec::with_capacity(indices.len());

@@ -21,6 +21,11 @@ pub fn sha256_file(path: &Path) -> io::Result<String> {
     }
 }
 
+/// The SHA-256 of these bytes, in lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// Hashes and counts what passes through to another writer.
 pub struct Sha256Writer<W> {
     inner: W,

@@ -29,6 +29,12 @@ pub struct CsvConfig {
 pub struct TensorboardConfig {
     /// Folder for event files. Default: `tensorboard` in the run directory.
     pub path: Option<PathBuf>,
+    /// Epochs between histograms of all parameters; 0 for none.
+    #[config(default = 0)]
+    pub histograms: usize,
+    /// Whether validations log their pictures that are most confidently wrong, and least certain.
+    #[config(default = false)]
+    pub pictures: bool,
 }
 
 /// Keys of `kind = "mlflow"`.

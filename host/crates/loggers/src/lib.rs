@@ -37,7 +37,7 @@ mod tensorboard;
 pub use config::{CsvConfig, LoggerConfig, MlflowConfig, TensorboardConfig, check};
 pub use error::LoggerError;
 pub use mlflow::{Synced, sync};
-pub use run::{Begin, Ending, Entry, Run};
+pub use run::{Begin, Ending, Entry, Picture, Run};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -64,6 +64,44 @@ pub trait Logger {
     /// # Errors
     /// As [`Logger::log`].
     fn flush(&mut self) -> Result<(), LoggerError> {
+        Ok(())
+    }
+
+    /// Whether it logs how weights are distributed at the end of this epoch, from 0.
+    fn wants_histograms(&self, _epoch: usize) -> bool {
+        false
+    }
+
+    /// A parameter's values at the end of an epoch, where it wants them.
+    ///
+    /// # Errors
+    /// As [`Logger::log`].
+    fn log_histogram(
+        &mut self,
+        _step: usize,
+        _time: OffsetDateTime,
+        _name: &str,
+        _values: &[f64],
+    ) -> Result<(), LoggerError> {
+        Ok(())
+    }
+
+    /// Whether it logs pictures of validations.
+    fn wants_pictures(&self) -> bool {
+        false
+    }
+
+    /// A picture of a validation, where it wants them.
+    ///
+    /// # Errors
+    /// As [`Logger::log`].
+    fn log_picture(
+        &mut self,
+        _step: usize,
+        _time: OffsetDateTime,
+        _tag: &str,
+        _picture: &Picture<'_>,
+    ) -> Result<(), LoggerError> {
         Ok(())
     }
 

@@ -1,12 +1,13 @@
 //! `kind = "mlflow"`: a run of an MLflow server, over its REST API.
 //!
-//! A thread of its own sends; the run waits for the server only when it is over, for `timeout` seconds at
-//! most. What could not be sent is kept in the run directory, in `mlflow/unsent.jsonl`, and [`sync`] sends it
-//! later. A run that goes on in its directory goes on in the same run of the server.
+//! What is logged is in `mlflow/unsent.jsonl` of the run directory before it is sent. A thread of its own
+//! sends; the run waits for the server only when it is over, for `timeout` seconds at most. What could not be
+//! sent, also of a run that was killed, stays there, and [`sync`] sends it later. A run that goes on in its
+//! directory goes on in the same run of the server.
 
+mod bell;
 mod identity;
 mod item;
-mod queue;
 mod sender;
 mod server;
 mod sync;
@@ -18,9 +19,9 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use self::bell::Bell;
 use self::identity::Identity;
 use self::item::{Item, Metric, Status};
-use self::queue::Queue;
 use self::sender::Sender;
 use self::server::{Credentials, Server};
 use self::unsent::Unsent;
@@ -39,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Logs to an MLflow server.
 pub(crate) struct MlflowLogger {
-    queue: Arc<Queue>,
+    bell: Arc<Bell>,
     unsent: Arc<Unsent>,
     timeout: Duration,
     file: PathBuf,
@@ -62,31 +63,30 @@ impl MlflowLogger {
         let identity = known.filter(|_| goes_on).unwrap_or(wanted);
         identity.write(&folder)?;
         let unsent = Arc::new(Unsent::new(&folder));
-        let queue = Arc::new(Queue::default());
+        let bell = Arc::new(Bell::default());
         if goes_on {
             // Its end is not the run's any more.
             unsent.forget_endings()?;
-            queue.push(Item::Status { status: Status::Running, end_time: None });
+            unsent.append(&[Item::Status { status: Status::Running, end_time: None }])?;
         } else {
             unsent.clear()?;
             // A server refuses other values for parameters that it has.
-            Item::params(flat(run.config).iter().map(|(key, value)| (key.as_str(), text(value))))
-                .into_iter()
-                .for_each(|item| drop(queue.push(item)));
+            let params = flat(run.config);
+            unsent.append(&Item::params(params.iter().map(|(key, value)| (key.as_str(), text(value)))))?;
         }
         let timeout = Duration::from_secs_f64(config.timeout);
         let server = Server::new(&identity.tracking_uri, Credentials::of_environment(), timeout);
         let file = unsent.path().to_path_buf();
-        Sender::new(server, identity, folder, unsent.clone(), queue.clone()).start()?;
-        Ok(Self { queue, unsent, timeout, file })
+        Sender::new(server, identity, folder, unsent.clone(), bell.clone()).start()?;
+        bell.ring();
+        Ok(Self { bell, unsent, timeout, file })
     }
 
-    /// Hands an item to the thread; keeps it in the file where too many wait.
-    fn send(&self, item: Item) -> Result<(), LoggerError> {
-        match self.queue.push(item) {
-            Some(too_many) => self.unsent.append(&[too_many]),
-            None => Ok(()),
-        }
+    /// Writes items down and tells the thread.
+    fn send(&self, items: &[Item]) -> Result<(), LoggerError> {
+        self.unsent.append(items)?;
+        self.bell.ring();
+        Ok(())
     }
 }
 
@@ -97,7 +97,7 @@ impl Logger for MlflowLogger {
         let has_epoch = entry.values.iter().any(|(name, _)| name == "epoch");
         let values = epoch.iter().filter(|_| !has_epoch).chain(entry.values);
         let metric = |(name, value): &(String, f64)| Metric::new(name, *value, timestamp, entry.step);
-        Item::metrics(values.map(metric)).into_iter().try_for_each(|item| self.send(item))
+        self.send(&Item::metrics(values.map(metric)))
     }
 
     fn end(&mut self, ending: Ending, time: OffsetDateTime) -> Result<(), LoggerError> {
@@ -106,9 +106,9 @@ impl Logger for MlflowLogger {
             Ending::Interrupted => Status::Killed,
             Ending::Failed => Status::Failed,
         };
-        self.send(Item::Status { status, end_time: Some(milliseconds(time)) })?;
-        let left = self.queue.close(self.timeout);
-        self.unsent.append(&left)?;
+        self.send(&[Item::Status { status, end_time: Some(milliseconds(time)) }])?;
+        self.bell.close(self.timeout);
+        self.unsent.give_up()?;
         if !self.unsent.is_empty() {
             tracing::warn!(
                 "{}: not everything was sent to the MLflow server; `host log sync` with the run directory \

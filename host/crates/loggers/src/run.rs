@@ -50,6 +50,17 @@ pub struct Entry<'r> {
     pub values: &'r [(String, f64)],
 }
 
+/// A picture of a validation.
+#[derive(Clone, Copy, Debug)]
+pub struct Picture<'r> {
+    /// A JPEG file.
+    pub jpeg: &'r [u8],
+    /// Its width in pixels.
+    pub width: u32,
+    /// Its height in pixels.
+    pub height: u32,
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {

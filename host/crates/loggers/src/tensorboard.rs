@@ -8,6 +8,7 @@
 mod crc32c;
 mod event;
 mod file;
+mod histogram;
 mod hparams;
 mod message;
 
@@ -18,9 +19,10 @@ use time::OffsetDateTime;
 
 use self::event::Event;
 use self::file::EventFile;
+use self::histogram::Histogram;
 use crate::config::TensorboardConfig;
 use crate::error::io;
-use crate::{Begin, Ending, Entry, Logger, LoggerError, Run};
+use crate::{Begin, Ending, Entry, Logger, LoggerError, Picture, Run};
 
 /// Folder in the run directory.
 pub(crate) const FOLDER: &str = "tensorboard";
@@ -28,6 +30,8 @@ pub(crate) const FOLDER: &str = "tensorboard";
 /// Writes an event file.
 pub(crate) struct TensorboardLogger {
     file: EventFile,
+    histograms: usize,
+    pictures: bool,
 }
 
 impl TensorboardLogger {
@@ -53,7 +57,7 @@ impl TensorboardLogger {
         let text = toml::to_string_pretty(&table).unwrap_or_else(|_| table.to_string());
         file.write(&Event::text(time, step, "config", &as_code(&text)))?;
         file.write(&hparams::start(time, step, &run.name(), run.config))?;
-        Ok(Self { file })
+        Ok(Self { file, histograms: config.histograms, pictures: config.pictures })
     }
 }
 
@@ -68,6 +72,37 @@ impl Logger for TensorboardLogger {
             events.push(Event::scalar(time, entry.step, name, *value));
         }
         self.file.write_all(&events)
+    }
+
+    fn wants_histograms(&self, epoch: usize) -> bool {
+        self.histograms > 0 && (epoch + 1).is_multiple_of(self.histograms)
+    }
+
+    fn log_histogram(
+        &mut self,
+        step: usize,
+        time: OffsetDateTime,
+        name: &str,
+        values: &[f64],
+    ) -> Result<(), LoggerError> {
+        match Histogram::of(values) {
+            Some(histogram) => self.file.write(&Event::histogram(seconds(time), step, name, &histogram)),
+            None => Ok(()),
+        }
+    }
+
+    fn wants_pictures(&self) -> bool {
+        self.pictures
+    }
+
+    fn log_picture(
+        &mut self,
+        step: usize,
+        time: OffsetDateTime,
+        tag: &str,
+        picture: &Picture<'_>,
+    ) -> Result<(), LoggerError> {
+        self.file.write(&Event::picture(seconds(time), step, tag, picture))
     }
 
     fn end(&mut self, ending: Ending, time: OffsetDateTime) -> Result<(), LoggerError> {

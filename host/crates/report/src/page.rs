@@ -4,6 +4,7 @@ mod classes;
 mod comparison;
 mod curves;
 mod details;
+mod samples;
 mod summary;
 mod thaw;
 
@@ -22,6 +23,7 @@ pub fn render(run: &Run) -> String {
         curves::section(run),
         thaw::section(run),
         classes::section(run),
+        samples::section(run),
         curves::time_section(run),
         details::section(run),
     ];
@@ -33,8 +35,8 @@ fn document(title: &str, sections: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src \
-         'unsafe-inline'\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; \
+         style-src 'unsafe-inline'\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{}</main>\n</body>\n</html>\n",
         escape(title),

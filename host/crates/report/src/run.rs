@@ -7,8 +7,10 @@ mod lines;
 mod metrics;
 mod modules;
 mod records;
+mod samples;
 mod state;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -19,10 +21,11 @@ pub use history::{HistoryRecord, Machine, Started, What};
 pub use metrics::MetricsRecord;
 pub use modules::ModuleRecord;
 pub use records::{ConfusionRecord, PluginRecord, ResumeRecord, SwapRecord};
+pub use samples::{SampleRecord, SamplesRecord};
 use serde::de::DeserializeOwned;
 pub use state::RunState;
 use thaw_plugin_api::monitor::{Mode, mode_of};
-use thaw_train::run_dir::{CONFIG, CONFUSION, GROUPS, HISTORY, METRICS, PLUGINS, RESUMES, SWAPS};
+use thaw_train::run_dir::{CONFIG, CONFUSION, GROUPS, HISTORY, METRICS, PLUGINS, RESUMES, SAMPLES, SWAPS};
 
 use crate::ReportError;
 use lines::Lines;
@@ -46,6 +49,10 @@ pub struct Run {
     pub history: Vec<HistoryRecord>,
     /// Confusion matrices of validations.
     pub confusion: Vec<ConfusionRecord>,
+    /// Samples of validations that are worth a look.
+    pub samples: Vec<SamplesRecord>,
+    /// Their thumbnails by name, of those of the best or the last validation that are there.
+    pub pictures: BTreeMap<String, Vec<u8>>,
     /// The plugins that ran.
     pub plugins: Vec<PluginRecord>,
     /// Strategies that took over.
@@ -71,7 +78,7 @@ impl Run {
         let mut lines = Lines::of(run_dir);
         let (metrics, groups) = (lines.read(METRICS)?, lines.read(GROUPS)?);
         let (history, confusion) = (lines.read(HISTORY)?, lines.read(CONFUSION)?);
-        let resumes = lines.read(RESUMES)?;
+        let (resumes, samples) = (lines.read(RESUMES)?, lines.read(SAMPLES)?);
         check_classes(run_dir, &confusion)?;
         let kept = modules::of_run(run_dir, &history, &groups);
         let mut notes = lines.notes;
@@ -87,6 +94,8 @@ impl Run {
             groups,
             history,
             confusion,
+            pictures: samples::pictures(run_dir, &samples),
+            samples,
             plugins: json(run_dir, PLUGINS, "the plugins of a run")?,
             swaps: json(run_dir, SWAPS, "the swaps of a run")?,
             resumes,

@@ -65,6 +65,30 @@ fn names_from_data_are_text_and_never_markup() {
 }
 
 #[test]
+fn texts_of_samples_are_text_and_a_thumbnail_is_one_of_the_run() {
+    let sample = |more: &str| {
+        format!("{{\"sample\":\"<b>7\",\"target\":\"<i>\",\"prediction\":\"no\",\"probability\":0.75{more}}}")
+    };
+    let samples = [
+        sample(",\"text\":\"<script>alert(1)</script>\""),
+        sample(",\"picture\":\"../../secret.jpg\""),
+        sample(",\"picture\":\"there.jpg\""),
+        sample(",\"picture\":\"other.jpg\""),
+    ];
+    let samples = format!("{{\"epoch\":0,\"step\":4,\"wrong\":[{}],\"unsure\":[]}}\n", samples.join(","));
+    let folder = run_dir(&[("samples.jsonl", &*samples), ("history.jsonl", STARTED)]);
+    std::fs::create_dir(folder.path().join("samples")).unwrap();
+    std::fs::write(folder.path().join("samples/there.jpg"), [0xff, 0xd8, 0xff, 0]).unwrap();
+    std::fs::write(folder.path().join("samples/other.jpg"), "no picture").unwrap();
+    let page = page_of(folder.path());
+    assert!(page.contains("<blockquote>&lt;script&gt;alert(1)&lt;/script&gt;</blockquote>"), "{page}");
+    assert_eq!(page.matches("<img").count(), 1, "{page}");
+    assert!(page.contains("src=\"data:image/jpeg;base64,/9j/AA==\""), "{page}");
+    assert!(page.contains("no for &lt;i&gt;") && page.contains("75.0%"), "{page}");
+    assert!(!page.contains("<script") && !page.contains("<i>") && !page.contains("<b>"), "{page}");
+}
+
+#[test]
 fn a_half_written_last_record_is_left_out_and_said() {
     let half = metrics(2) + "{\"epoch\":2,\"step\":8,\"train_lo";
     let folder = run_dir(&[("metrics.jsonl", &half)]);

@@ -48,8 +48,8 @@ mod val_check;
 pub use build::{FitOptions, batch_limits, input_defaults, open_data, set_batches};
 pub use classes::take_count;
 pub use evaluate::{Evaluation, Evaluator};
-use events::{Ending, EventKind, Observers};
-pub use gathered::{Keep, Samples};
+use events::{Ending, EventKind, Observers, Spent};
+pub use gathered::{Doubt, Doubts, Keep, Samples};
 pub use hub_directory::name_files;
 pub use loss::{Labels, set_loss};
 pub use metrics::check_metrics;
@@ -98,6 +98,10 @@ struct Now {
     validates_epoch: bool,
     /// How long the last batch was waited for, where the run is profiled.
     waited: profile::Waited,
+    /// What the present epoch's time goes into.
+    spent: Spent,
+    /// Samples of the validation that is under way, in the order of the pass; none in training.
+    validated: Option<Vec<usize>>,
     /// Why the run stops after the epoch that has ended.
     stopped: Option<String>,
     /// Whether the processes of the run have heard that the user ends it.

@@ -26,6 +26,10 @@ pub const METRICS: &str = "metrics.jsonl";
 pub const GROUPS: &str = "groups.jsonl";
 /// Records of confusion matrices.
 pub const CONFUSION: &str = "confusion.jsonl";
+/// Samples of validations that are worth a look.
+pub const SAMPLES: &str = "samples.jsonl";
+/// Folder of their thumbnails.
+pub const SAMPLE_PICTURES: &str = "samples";
 /// What happened in the run: starts, the time of epochs, warnings, ends.
 pub const HISTORY: &str = "history.jsonl";
 /// The run to look at, in a browser.
@@ -50,7 +54,7 @@ pub const PLUGIN_FILES: &str = "plugins";
 pub const FILES: &str = "files";
 
 /// What a run that goes on elsewhere takes along as it is.
-const RECORDS: [&str; 6] = [METRICS, GROUPS, CONFUSION, HISTORY, SWAPS, RESUMES];
+const RECORDS: [&str; 7] = [METRICS, GROUPS, CONFUSION, SAMPLES, HISTORY, SWAPS, RESUMES];
 
 /// Where a run is to write.
 #[derive(Clone, Debug)]
@@ -256,7 +260,7 @@ fn copy_records(from: &Path, to: &Path) -> Result<(), RunDirError> {
             copy(&name)?;
         }
     }
-    for name in [PLUGIN_FILES].into_iter().chain(thaw_loggers::RECORDS) {
+    for name in [PLUGIN_FILES, SAMPLE_PICTURES].into_iter().chain(thaw_loggers::RECORDS) {
         let (folder, fresh) = (from.join(name), to.join(name));
         if folder.is_dir() {
             std::fs::create_dir_all(&fresh).map_err(at(&fresh))?;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::PATIENCE;
+use super::bell::{Bell, Rung};
 use super::identity::Identity;
-use super::item::Item;
-use super::queue::Queue;
 use super::server::{Server, ServerError};
 use super::unsent::Unsent;
 use crate::LoggerError;
@@ -19,7 +18,7 @@ pub(super) struct Sender {
     identity: Identity,
     folder: PathBuf,
     unsent: Arc<Unsent>,
-    queue: Arc<Queue>,
+    bell: Arc<Bell>,
     /// When the server last failed, if it has not been well since.
     failed: Option<Instant>,
     is_told: bool,
@@ -31,12 +30,12 @@ impl Sender {
         identity: Identity,
         folder: PathBuf,
         unsent: Arc<Unsent>,
-        queue: Arc<Queue>,
+        bell: Arc<Bell>,
     ) -> Self {
-        Self { server, identity, folder, unsent, queue, failed: None, is_told: false }
+        Self { server, identity, folder, unsent, bell, failed: None, is_told: false }
     }
 
-    /// Starts the thread. It ends when the queue is closed, or with the process.
+    /// Starts the thread. It ends when the run does, or with the process.
     pub(super) fn start(mut self) -> Result<(), LoggerError> {
         let folder = self.folder.clone();
         let thread = std::thread::Builder::new().name("mlflow".to_owned());
@@ -44,53 +43,47 @@ impl Sender {
     }
 
     fn run(&mut self) {
-        while let Some(item) = self.queue.first() {
-            let sent = self.may_try() && self.send(&item);
-            let queue = self.queue.clone();
-            queue.done(|| {
-                if !sent {
-                    self.keep(item);
-                }
-            });
+        loop {
+            let rung = self.bell.wait();
+            if self.may_try() {
+                self.send();
+            }
+            if rung == Rung::Last {
+                return self.bell.be_over();
+            }
         }
     }
 
-    /// A server that failed is left alone for a while: the queue is not to grow meanwhile.
+    /// A server that failed is left alone for a while.
     fn may_try(&self) -> bool {
         self.failed.is_none_or(|failed| failed.elapsed() >= PATIENCE)
     }
 
-    /// Sends what was left before, then an item. Whether it is with the server.
-    fn send(&mut self, item: &Item) -> bool {
-        let sent = self.send_all(item);
-        match sent {
-            Ok(None) => {
-                self.failed = None;
-                return true;
+    /// Sends what the file has.
+    fn send(&mut self) {
+        self.failed = match self.send_all() {
+            Ok(None) => return self.failed = None,
+            Ok(Some(error)) => {
+                self.tell(&error.to_string());
+                Some(Instant::now())
             }
-            Ok(Some(error)) => self.tell(&error.to_string()),
-            Err(error) => self.tell(&error.to_string()),
-        }
-        self.failed = Some(Instant::now());
-        false
+            Err(error) => {
+                self.tell(&error.to_string());
+                Some(Instant::now())
+            }
+        };
     }
 
-    fn send_all(&mut self, item: &Item) -> Result<Option<ServerError>, LoggerError> {
+    fn send_all(&mut self) -> Result<Option<ServerError>, LoggerError> {
+        if self.unsent.is_empty() {
+            return Ok(None);
+        }
         let run_id = match self.identity.with_id(&self.server, &self.folder)? {
             Ok(run_id) => run_id,
             Err(error) => return Ok(Some(error)),
         };
         let server = &self.server;
-        if let Some(error) = self.unsent.drain(|item| server.send(&run_id, item))? {
-            return Ok(Some(error));
-        }
-        Ok(self.server.send(&run_id, item).err())
-    }
-
-    fn keep(&mut self, item: Item) {
-        if let Err(error) = self.unsent.append(&[item]) {
-            self.tell(&error.to_string());
-        }
+        self.unsent.drain(|item| server.send(&run_id, item))
     }
 
     /// Says once what is wrong: the run goes on.

@@ -30,6 +30,7 @@ pub fn sync(run_dir: &Path) -> Result<Synced, LoggerError> {
     let identity = Identity::read(&folder)?;
     let mut identity = identity.ok_or_else(|| LoggerError::NotLogged { path: run_dir.to_path_buf() })?;
     let unsent = Unsent::new(&folder);
+    unsent.mend()?;
     let mut requests = 0;
     if !unsent.is_empty() {
         let refused = |error: super::server::ServerError| LoggerError::Server { source: error.into() };

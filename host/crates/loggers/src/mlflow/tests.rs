@@ -195,6 +195,28 @@ fn a_server_that_never_answers_ends_no_run() {
 }
 
 #[test]
+fn what_a_killed_run_logged_is_sent_later() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), Fake::start(Mood::Silent));
+    let mut logger = open(&server.uri, folder.path(), &Begin::New, 60.0);
+    let values = [("train_loss".to_owned(), 0.5)];
+    for step in 1..3 {
+        let entry = Entry { epoch: 0, step, time: OffsetDateTime::UNIX_EPOCH, values: &values };
+        logger.log(&entry).unwrap();
+    }
+    // Nobody ends it, and half of a line is what a kill may leave.
+    std::mem::forget(logger);
+    let path = folder.path().join("mlflow/unsent.jsonl");
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
+    file.write_all(b"{\"metr").unwrap();
+    server.be(Mood::Well);
+    assert_eq!(sync(folder.path()).unwrap().requests, REQUESTS - 1, "all but its end");
+    let steps: Vec<Value> =
+        server.taken().iter().filter_map(|(_, body)| Some(body.get("metrics")?[0]["step"].clone())).collect();
+    assert_eq!(steps, [1, 2]);
+    assert_eq!(sync(folder.path()).unwrap().requests, 0);
+}
+
+#[test]
 fn a_run_that_goes_on_goes_on_in_the_same_run_of_the_server() {
     let (folder, server) = (tempfile::tempdir().unwrap(), Fake::start(Mood::Well));
     train(open(&server.uri, folder.path(), &Begin::New, 60.0));

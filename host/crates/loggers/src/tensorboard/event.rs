@@ -1,6 +1,8 @@
 //! Events: `tensorboard.Event` of TensorBoard's `event.proto` and `summary.proto`.
 
+use super::histogram::Histogram;
 use super::message::Message;
+use crate::Picture;
 
 /// Numbers of an event's fields.
 const WALL_TIME: u32 = 1;
@@ -12,6 +14,8 @@ const SESSION_LOG: u32 = 7;
 /// Numbers of a summary value's fields.
 const TAG: u32 = 1;
 const SIMPLE_VALUE: u32 = 2;
+const IMAGE: u32 = 4;
+const HISTOGRAM: u32 = 5;
 const TENSOR: u32 = 8;
 const METADATA: u32 = 9;
 
@@ -19,6 +23,9 @@ const METADATA: u32 = 9;
 const START: u64 = 1;
 /// `DT_STRING`.
 const STRING: u64 = 7;
+
+/// Colour space of pictures: red, green and blue.
+const RGB: u64 = 3;
 
 /// An event that can be written.
 pub(super) struct Event(pub(super) Message);
@@ -39,6 +46,23 @@ impl Event {
     pub(super) fn scalar(time: f64, step: usize, tag: &str, value: f64) -> Self {
         let value = Message::new().text(TAG, tag).float(SIMPLE_VALUE, value as f32);
         Self::summary(time, step, &value)
+    }
+
+    /// How values are distributed.
+    pub(super) fn histogram(time: f64, step: usize, tag: &str, histogram: &Histogram) -> Self {
+        let Histogram { min, max, count, sum, sum_of_squares, limits, counts } = histogram;
+        let numbers = [(1, min), (2, max), (3, count), (4, sum), (5, sum_of_squares)];
+        let message = numbers.into_iter().filter(|(_, value)| value.to_bits() != 0);
+        let message = message.fold(Message::new(), |message, (field, value)| message.double(field, *value));
+        let message = message.bytes_of(6, &packed(limits)).bytes_of(7, &packed(counts));
+        Self::summary(time, step, &Message::new().text(TAG, tag).message(HISTOGRAM, &message))
+    }
+
+    /// A picture.
+    pub(super) fn picture(time: f64, step: usize, tag: &str, picture: &Picture<'_>) -> Self {
+        let size = Message::new().int(1, picture.height.into()).int(2, picture.width.into());
+        let message = size.int(3, RGB).bytes_of(4, picture.jpeg);
+        Self::summary(time, step, &Message::new().text(TAG, tag).message(IMAGE, &message))
     }
 
     /// A text in Markdown.
@@ -69,6 +93,11 @@ impl Event {
     fn summary(time: f64, step: usize, value: &Message) -> Self {
         Self(begin(time, step).message(SUMMARY, &Message::new().message(1, value)))
     }
+}
+
+/// Numbers one after the other.
+fn packed(values: &[f64]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 fn begin(time: f64, step: usize) -> Message {

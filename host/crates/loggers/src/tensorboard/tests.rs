@@ -30,6 +30,27 @@ fn events_are_byte_for_byte_those_of_tensorboards_writer() {
     assert_eq!(bytes, TENSORBOARDS);
 }
 
+const HISTOGRAMS: &[u8] = include_bytes!("../../../../../tests/fixtures/tensorboard/histograms.tfevents");
+
+#[test]
+fn histograms_and_pictures_are_byte_for_byte_those_of_pytorchs_writer() {
+    let mixed: Vec<f64> = (0..200)
+        .map(|place| f64::from(place * place - 9000) / 1024.0 * if place % 3 == 0 { -0.5 } else { 1.0 })
+        .collect();
+    let values: [&[f64]; 5] = [&mixed, &[0.0], &[0.0, 0.0, 1.0], &[-3.5, -3.5, 1e-13], &[1e-12, 2.5e19]];
+    let mut bytes = Vec::new();
+    frame(Event::version(1000.5).0.bytes(), &mut bytes);
+    for (step, values) in values.iter().enumerate() {
+        let histogram = Histogram::of(values).unwrap();
+        frame(Event::histogram(1001.25, step, "head.weight", &histogram).0.bytes(), &mut bytes);
+    }
+    let picture = Picture { jpeg: b"\xff\xd8\xff no picture", width: 96, height: 24 };
+    frame(Event::picture(1002.0, 7, "val_wrong/1", &picture).0.bytes(), &mut bytes);
+    assert_eq!(bytes, HISTOGRAMS);
+    assert_eq!(Histogram::of(&[f64::NAN, f64::INFINITY]), None);
+    assert_eq!(Histogram::of(&[f64::NAN, 1.0]).unwrap().count, 1.0);
+}
+
 #[test]
 fn a_run_that_goes_on_begins_a_file_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
@@ -37,7 +58,7 @@ fn a_run_that_goes_on_begins_a_file_of_its_own() {
     let run = Run { folder: folder.path(), config: &config, time: OffsetDateTime::UNIX_EPOCH };
     let resumed = Begin::Resumed { step: 4, kept: serde_json::Value::Null };
     for begin in [Begin::New, resumed] {
-        let config = TensorboardConfig { path: None };
+        let config = TensorboardConfig { path: None, histograms: 0, pictures: false };
         TensorboardLogger::open(&config, &run, &begin).unwrap();
     }
     let read = |number: usize| {

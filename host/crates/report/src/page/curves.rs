@@ -134,7 +134,21 @@ fn time(times: &[EpochTime]) -> String {
         values: times.iter().map(value).collect(),
     };
     let is_told_apart = times.iter().any(|time| time.samples.is_some());
-    let parts = if is_told_apart {
+    let is_split = times.iter().any(|time| time.spent.is_some());
+    let parts = if is_split {
+        fn spent(time: &EpochTime) -> [f64; 4] {
+            time.spent.unwrap_or_default()
+        }
+        vec![
+            part("data", "c0", |time| spent(time)[0]),
+            part("forward", "c1", |time| spent(time)[1]),
+            part("backward", "c2", |time| spent(time)[2]),
+            part("optimizer", "c3", |time| spent(time)[3]),
+            part("rest of training", "c4", |time| (time.training - spent(time).iter().sum::<f64>()).max(0.0)),
+            part("validation", "c5", |time| time.validation),
+            part("checkpoints", "c6", |time| time.checkpoints),
+        ]
+    } else if is_told_apart {
         vec![
             part("training", "c0", |time| time.training),
             part("validation", "c1", |time| time.validation),

@@ -9,6 +9,8 @@ pub struct EpochTime {
     pub epoch: usize,
     /// Seconds of training; all of the epoch's, where they are not told apart.
     pub training: f64,
+    /// Of those: data, forward, backward, the optimizer's step, where they are recorded.
+    pub spent: Option<[f64; 4]>,
     /// Seconds of validation.
     pub validation: f64,
     /// Seconds of checkpoints.
@@ -40,12 +42,26 @@ pub fn epoch_times(run: &Run) -> Vec<EpochTime> {
                 times.retain(|time| time.epoch < record.epoch);
                 last_step = None;
             }
-            What::EpochEnded { training, validation, checkpoints, samples, memory, gpu_memory } => {
+            What::EpochEnded {
+                training,
+                data,
+                forward,
+                backward,
+                optimizer_step,
+                validation,
+                checkpoints,
+                samples,
+                memory,
+                gpu_memory,
+            } => {
+                let parts = [data, forward, backward, optimizer_step];
+                let spent: Vec<f64> = parts.into_iter().flatten().copied().collect();
                 last_step = Some(record.step);
                 times.retain(|time| time.epoch != record.epoch);
                 times.push(EpochTime {
                     epoch: record.epoch,
                     training: *training,
+                    spent: spent.try_into().ok(),
                     validation: *validation,
                     checkpoints: *checkpoints,
                     samples: Some(*samples),

@@ -37,6 +37,19 @@ pub enum What {
     EpochEnded {
         /// Seconds of training.
         training: f64,
+        /// Of those, what went into data, model and loss, gradients, and the optimizer; runs of earlier
+        /// versions did not record it.
+        #[serde(default)]
+        data: Option<f64>,
+        /// As `data`.
+        #[serde(default)]
+        forward: Option<f64>,
+        /// As `data`.
+        #[serde(default)]
+        backward: Option<f64>,
+        /// As `data`.
+        #[serde(default)]
+        optimizer_step: Option<f64>,
         /// Seconds of validation.
         validation: f64,
         /// Seconds of checkpoints inside the epoch.

@@ -17,7 +17,7 @@ use super::asks::Asking;
 use super::classes;
 use super::events::{
     Ending, EventKind, EventRecords, HistoryRecords, Observer, Observers, Profile, RecordsError, RunLogger,
-    Warnings,
+    SampleRecords, Warnings,
 };
 use super::hub_directory::{name_files, settle_head, take_weights};
 use super::kept_paths::KeptPaths;
@@ -282,12 +282,13 @@ fn with_records(
     config: &RunConfig,
     warnings: Warnings,
 ) -> Result<Observers, FitError> {
-    let records = || -> Result<[Box<dyn Observer>; 4], RecordsError> {
+    let records = || -> Result<[Box<dyn Observer>; 5], RecordsError> {
         let folder = run_dir.path();
         Ok([
             Box::new(EventRecords::metrics(folder)?),
             Box::new(EventRecords::groups(folder)?),
             Box::new(EventRecords::confusion(folder)?),
+            Box::new(SampleRecords::open(folder, config.trainer.report_samples)?),
             Box::new(HistoryRecords::open(folder)?),
         ])
     };

@@ -1,7 +1,7 @@
 //! What the loop keeps of an epoch: waits for the device, and its metrics.
 
 use super::Fit;
-use super::events::EventKind;
+use super::events::{EventKind, Weights};
 use crate::Error;
 use thaw_torch::reading::WaitCounter;
 
@@ -46,6 +46,9 @@ impl Fit {
     pub(super) fn close_epoch(&mut self, validates: bool) -> Result<(), Error> {
         self.log_epoch(validates)?;
         self.plateau_scheduler()?;
+        let spent = std::mem::take(&mut self.now.spent);
+        let ending = EventKind::EpochEnding { spent, weights: Weights { model: &self.state.trained.model } };
+        self.observers.tell(&self.state.position.progress, ending)?;
         let ended = EventKind::EpochEnded { metrics: &self.state.measured.metrics };
         Ok(self.observers.tell(&self.state.position.progress, ended)?)
     }

@@ -7,8 +7,8 @@ use thaw_plugin_api::drive::{Pass, Training, Validating, ValidationData};
 use thaw_plugin_api::model::{Batch, Precision, Tensors};
 
 use super::agreement::OfProcess;
-use super::events::{Asked, EventKind, Validated};
-use super::gathered::{Found, Gathered, Keep, Samples};
+use super::events::{Asked, Doubtful, EventKind, Validated};
+use super::gathered::{Doubts, Found, Gathered, Keep, Samples};
 use super::readings::{Readings, Row, What};
 use super::step::{Fed, Loaded};
 use super::training::by_position;
@@ -32,6 +32,8 @@ pub struct Evaluation {
     pub confusion: Confusion,
     /// Predictions by their probability, for classification.
     pub calibration: Calibration,
+    /// Samples to look at first, for classification.
+    pub doubts: Doubts,
     /// The samples one by one, where they are kept.
     pub samples: Option<Samples>,
 }
@@ -158,12 +160,12 @@ impl Evaluator {
         for (name, score) in self.labels.scores().map_err(torch("scores of labels"))? {
             self.metrics.add(&val_metric(name), score, 1);
         }
-        let Found { confusion, calibration, values, samples } = self.gathered.finish(world)?;
+        let Found { confusion, calibration, doubts, values, samples } = self.gathered.finish(world)?;
         for (metric, value) in values {
             self.metrics.set(format!("val_{metric}"), value);
         }
         let classes = confusion.hits();
-        Ok(Evaluation { metrics: self.metrics, classes, confusion, calibration, samples })
+        Ok(Evaluation { metrics: self.metrics, classes, confusion, calibration, doubts, samples })
     }
 }
 
@@ -183,11 +185,15 @@ impl Validating for Fit {
 
     fn load(&mut self, fed: Fed) -> Result<Loaded, Error> {
         self.tell_wait()?;
+        if let Some(order) = &mut self.now.validated {
+            order.extend(&fed.batch.indices);
+        }
         self.timed("to_device", |fit| fit.load_fed(fed))
     }
 
     fn begin_validation(&mut self, pass: Pass, batches: usize) -> Result<(), Error> {
         (self.now.validation_loss, self.now.further) = (None, Meter::default());
+        self.now.validated = Some(Vec::new());
         let batches = batches + self.further_batches(pass)?;
         self.tell(EventKind::ValidationStarted { asked: asked(pass), batches })
     }
@@ -248,12 +254,20 @@ impl Validating for Fit {
 
     fn validated(&mut self, evaluator: Evaluator, pass: Pass) -> Result<(), Error> {
         let mut evaluation = evaluator.finish_with(&self.state.world)?;
+        evaluation.doubts.name(&self.now.validated.take().unwrap_or_default());
+        let world = &self.state.world;
+        if !world.is_single() {
+            let all = world.exchange("the samples to look at", std::mem::take(&mut evaluation.doubts))?;
+            evaluation.doubts = Doubts::of_all(all);
+        }
         self.now.validation_loss = self.now.validation_loss.or_else(|| evaluation.metrics.mean("val_loss"));
         evaluation.metrics.join(std::mem::take(&mut self.now.further));
         self.state.measured.known_metrics.extend(evaluation.metrics.means().map(|(name, _)| name.to_owned()));
         let (metrics, classes) = (&evaluation.metrics, &evaluation.classes);
         let (confusion, calibration) = (&evaluation.confusion, &evaluation.calibration);
-        let validated = Validated { asked: asked(pass), metrics, classes, confusion, calibration };
+        let Doubts { wrong, unsure } = &evaluation.doubts;
+        let doubtful = Doubtful { data: &self.state.data, wrong, unsure };
+        let validated = Validated { asked: asked(pass), metrics, classes, confusion, calibration, doubtful };
         self.observers.tell(&self.state.position.progress, EventKind::Validated(validated))?;
         if !matches!(pass, Pass::SanityCheck(_)) {
             for (name, mean) in evaluation.metrics.means() {

@@ -45,6 +45,7 @@
 //!     CheckpointWritten, CheckpointLost                       by a hook or every_n_train_steps
 //!   ValidationStarted …, Validated ?                          in an epoch that validates
 //!   Logged
+//!   EpochEnding
 //!   EpochEnded
 //!     CheckpointWritten, CheckpointLost
 //! RunEnded
@@ -64,19 +65,21 @@ mod loggers;
 mod observers;
 mod profile;
 mod records;
+mod spent;
 mod warnings;
 
 pub use clock::Clock;
 pub use error::ObserverError;
 pub use kinds::{
-    Asked, BatchNormState, CacheOrigin, CacheStart, Ending, EventKind, GroupsChanged, LateValues,
-    LostCheckpoint, Rates, Record, RunStarted, StepDone, Timed, Validated, WrittenCheckpoint,
+    Asked, BatchNormState, CacheOrigin, CacheStart, Doubtful, Ending, EventKind, GroupsChanged, LateValues,
+    LostCheckpoint, Rates, Record, RunStarted, StepDone, Timed, Validated, Weights, WrittenCheckpoint,
 };
 pub use loggers::RunLogger;
 pub use observers::Observers;
 pub use profile::Profile;
-pub use records::{EventRecords, HistoryRecords, RecordsError};
+pub use records::{EventRecords, HistoryRecords, RecordsError, SampleRecords};
 use serde_json::Value;
+pub use spent::Spent;
 use thaw_plugin_api::context::Progress;
 use time::OffsetDateTime;
 pub use warnings::Warnings;

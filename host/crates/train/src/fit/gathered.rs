@@ -1,6 +1,7 @@
 //! What metrics of a whole pass need of its batches. It stays on the device until the pass is over.
 
 mod classes;
+mod doubts;
 mod numbers;
 mod shared;
 
@@ -14,6 +15,7 @@ use crate::error::torch;
 use crate::model::HostModel;
 use crate::world::World;
 use classes::ClassBatches;
+pub use doubts::{Doubt, Doubts};
 use numbers::{ErrorBatches, NumberBatches};
 
 /// What is kept of the samples one by one.
@@ -41,6 +43,8 @@ pub struct Samples {
 pub(super) struct Found {
     pub(super) confusion: Confusion,
     pub(super) calibration: Calibration,
+    /// Of this process' samples.
+    pub(super) doubts: Doubts,
     /// The metrics that were asked for, those without a value left out.
     pub(super) values: Vec<(Metric, f64)>,
     pub(super) samples: Option<Samples>,
@@ -135,6 +139,10 @@ impl Gathered {
     /// All of them together, of all processes; waits for the device.
     pub(super) fn finish(self, world: &World) -> Result<Found, Error> {
         let (own, positions) = self.outcomes()?;
+        let doubts = match (&own, &positions) {
+            (Outcomes::Labelled(samples), Some(positions)) => Doubts::of(samples, positions),
+            _ => Doubts::default(),
+        };
         let outcomes = shared::of_all(world, own)?;
         let (confusion, calibration) = match &outcomes {
             Outcomes::Labelled(samples) => (samples.confusion(), samples.calibration()),
@@ -151,7 +159,7 @@ impl Gathered {
                 Some(Samples { outcomes, positions, losses })
             }
         };
-        Ok(Found { confusion, calibration, values, samples })
+        Ok(Found { confusion, calibration, doubts, values, samples })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the loop does, timed for a run that is profiled.
+//! What the loop does, timed: by epoch, and in full for a run that is profiled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,13 +28,18 @@ impl Fit {
         what: &str,
         work: impl FnOnce(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if !self.state.is_profiled() {
-            return work(self);
-        }
         let start = Instant::now();
         let value = work(self)?;
-        self.tell_timed(what, None, start.elapsed())?;
+        self.spend(what, start.elapsed())?;
         Ok(value)
+    }
+
+    /// Counts what a section of the loop took, of training alone, and tells it where the run is profiled.
+    fn spend(&mut self, what: &str, took: Duration) -> Result<(), Error> {
+        if self.now.validated.is_none() {
+            self.now.spent.add(what, took);
+        }
+        if self.state.is_profiled() { self.tell_timed(what, None, took) } else { Ok(()) }
     }
 
     /// Tells what a hook took, or something else that is over.
@@ -46,9 +51,6 @@ impl Fit {
 
     /// The same batches, of which each notes how long it was waited for.
     pub(super) fn noting_waits(&self, mut batches: Batches<Fed, Error>) -> Batches<Fed, Error> {
-        if !self.state.is_profiled() {
-            return batches;
-        }
         let waited = Arc::clone(&self.now.waited);
         Box::new(std::iter::from_fn(move || {
             let start = Instant::now();
@@ -61,10 +63,7 @@ impl Fit {
 
     /// Tells how long the batch was waited for that has come.
     pub(super) fn tell_wait(&mut self) -> Result<(), Error> {
-        if !self.state.is_profiled() {
-            return Ok(());
-        }
         let took = Duration::from_nanos(self.now.waited.swap(0, Ordering::Relaxed));
-        self.tell_timed("next_batch", None, took)
+        self.spend("next_batch", took)
     }
 }

@@ -2,7 +2,7 @@
 
 use thaw_plugin_api::drive::{self, Batches, Next, Step, Training};
 
-use super::events::EventKind;
+use super::events::{EventKind, Spent};
 use super::resume::Resumed;
 use super::step::{BatchResult, Fed, Loaded};
 use super::{Fit, FitError, Seen};
@@ -66,6 +66,7 @@ impl Training for Fit {
     fn begin_epoch(&mut self) -> Result<(), Error> {
         self.state.watched.laid_out = true;
         self.state.watch_decided();
+        self.now.spent = Spent::default();
         self.tell(EventKind::EpochStarted)?;
         if self.state.progress().batch_index == 0 {
             self.state.measured.meter.clear();

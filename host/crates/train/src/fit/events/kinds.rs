@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tch::Device;
+use tch::{Device, Kind};
 use thaw_metrics::{Calibration, Confusion};
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::ParamGroup;
 
-use super::ObserverError;
+use super::{ObserverError, Spent};
 use crate::ask::Ask;
 use crate::checkpoint::Meter;
 use crate::config::RunConfig;
+use crate::fit::gathered::Doubt;
 use crate::model::HostModel;
 use crate::swap::Swap;
-use thaw_data::Split;
+use thaw_data::{DataModule, Look, Split};
 use thaw_torch::reading::{Copying, Reading};
 
 /// What happened. Where the run stands is beside it, in [`Event::progress`](super::Event::progress): the
@@ -60,6 +61,14 @@ pub enum EventKind<'r> {
     },
     /// A validation is done; hooks at its end follow.
     Validated(Validated<'r>),
+    /// An epoch is about to end: what its training spent its time on, since this process has begun or gone on
+    /// with it, and the weights that it ends with.
+    EpochEnding {
+        /// The time.
+        spent: Spent,
+        /// The weights.
+        weights: Weights<'r>,
+    },
     /// An epoch is complete, or the run stops inside of it; its hooks are done.
     EpochEnded {
         /// The epoch's value of each metric, those that hooks logged included.
@@ -334,6 +343,63 @@ pub struct Validated<'r> {
     pub confusion: &'r Confusion,
     /// Predictions by their probability, for classification.
     pub calibration: &'r Calibration,
+    /// The samples to look at first, for classification.
+    pub doubtful: Doubtful<'r>,
+}
+
+/// The weights of the model that trains, read when they are asked for.
+#[derive(Clone, Copy)]
+pub struct Weights<'r> {
+    pub(crate) model: &'r HostModel,
+}
+
+impl<'r> Weights<'r> {
+    /// Names of the parameters, tied ones once.
+    pub fn names(&self) -> impl Iterator<Item = &'r str> {
+        let parameters = self.model.tree().parameters();
+        parameters.filter(|parameter| parameter.tied_to.is_none()).map(|parameter| parameter.name.as_str())
+    }
+
+    /// The values of a parameter. Waits for the device.
+    ///
+    /// # Errors
+    /// The device failed at what came before, or its memory is too small: the run ends.
+    pub fn values(&self, name: &str) -> Result<Vec<f64>, ObserverError> {
+        let tensor = self.model.tensor(name)?;
+        let values = tensor
+            .f_detach()
+            .and_then(|tensor| tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_reshape([-1]))
+            .and_then(Vec::<f64>::try_from);
+        values.map_err(|error| ObserverError::EndsRun(error.into()))
+    }
+}
+
+/// Samples of a validation that are worth a look. Their names and what they show are read from the data when
+/// they are asked for.
+#[derive(Clone, Copy)]
+pub struct Doubtful<'r> {
+    pub(crate) data: &'r DataModule,
+    /// Those that are most confidently wrong, the surest first.
+    pub wrong: &'r [Doubt],
+    /// Those whose likeliest class is least likely, the least first.
+    pub unsure: &'r [Doubt],
+}
+
+impl Doubtful<'_> {
+    /// What a sample is called: its file, or its row.
+    pub fn id(&self, doubt: &Doubt) -> String {
+        self.data.id(Split::Val, doubt.sample)
+    }
+
+    /// The sample to look at; none where there is nothing to see.
+    pub fn look(&self, doubt: &Doubt) -> Option<Look> {
+        self.data.look(Split::Val, doubt.sample)
+    }
+
+    /// Name of a class.
+    pub fn class(&self, class: usize) -> String {
+        self.data.class_names().get(class).cloned().unwrap_or_else(|| class.to_string())
+    }
 }
 
 /// What something took that has just ended.

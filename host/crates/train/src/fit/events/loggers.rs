@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use thaw_loggers::{Begin, Entry, Logger, LoggerConfig, Run};
+use thaw_loggers::{Begin, Entry, Logger, LoggerConfig, Picture, Run};
 use time::OffsetDateTime;
 
-use super::{Ending, Event, EventKind, Observer, ObserverError};
+use super::{Asked, Doubtful, Ending, Event, EventKind, Observer, ObserverError, Weights};
+use thaw_data::Look;
 
 /// A logger of the run config: gets what `metrics.jsonl` gets. It is opened when the first epoch begins, so
 /// that a range test, or a run that does not start, is not logged.
@@ -37,6 +38,37 @@ impl RunLogger {
         if let Some(Started { folder, config, time }) = self.waiting.take() {
             let run = Run { folder: &folder, config: &config, time };
             self.logger = Some(self.config.open(&run, &self.begin)?);
+        }
+        Ok(())
+    }
+
+    /// Logs how the weights are distributed, where the logger wants it of this epoch.
+    fn histograms(&mut self, event: &Event<'_>, weights: &Weights<'_>) -> Result<(), ObserverError> {
+        let (epoch, step) = (event.progress.epoch, event.progress.global_step);
+        if !self.logger.as_ref().is_some_and(|logger| logger.wants_histograms(epoch)) {
+            return Ok(());
+        }
+        for name in weights.names() {
+            let values = weights.values(name)?;
+            self.call(|logger| logger.log_histogram(step, event.time, name, &values))?;
+        }
+        Ok(())
+    }
+
+    /// Logs the samples of a validation that are worth a look, where the logger wants pictures.
+    fn pictures(&mut self, event: &Event<'_>, doubtful: &Doubtful<'_>) -> Result<(), ObserverError> {
+        if !self.logger.as_ref().is_some_and(|logger| logger.wants_pictures()) {
+            return Ok(());
+        }
+        for (kind, doubts) in [("val_wrong", doubtful.wrong), ("val_unsure", doubtful.unsure)] {
+            for (place, doubt) in doubts.iter().enumerate() {
+                let Some(Look::Picture { jpeg, width, height }) = doubtful.look(doubt) else { continue };
+                let tag = format!("{kind}/{}", place + 1);
+                let picture = Picture { jpeg: &jpeg, width, height };
+                self.call(|logger| {
+                    logger.log_picture(event.progress.global_step, event.time, &tag, &picture)
+                })?;
+            }
         }
         Ok(())
     }
@@ -78,6 +110,10 @@ impl Observer for RunLogger {
             EventKind::Logged(record) => {
                 let entry = Entry { epoch, step, time: event.time, values: &record.values };
                 self.call(|logger| logger.log(&entry))
+            }
+            EventKind::EpochEnding { weights, .. } => self.histograms(event, weights),
+            EventKind::Validated(validated) if validated.asked != Asked::BySanityCheck => {
+                self.pictures(event, &validated.doubtful)
             }
             EventKind::EpochEnded { .. } => self.call(|logger| logger.flush()),
             EventKind::RunEnded(ending) => {

@@ -9,9 +9,11 @@ mod groups;
 mod history;
 mod metrics;
 mod of_events;
+mod samples;
 
 pub use history::HistoryRecords;
 pub use of_events::EventRecords;
+pub use samples::SampleRecords;
 use serde_json::{Map, Value, json};
 use time::macros::format_description;
 

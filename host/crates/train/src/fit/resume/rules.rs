@@ -225,6 +225,7 @@ pub const ROWS: &[Row] = &[
             "trainer.min_epochs",
             "trainer.min_steps",
             "trainer.log_every_n_steps",
+            "trainer.report_samples",
             "trainer.profiler",
             "trainer.audit",
             "trainer.detect_anomaly",

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::fit::events::{Event, EventKind};
+use crate::fit::events::{Event, EventKind, Spent};
 
 /// Seconds of the present epoch, by what they went to.
 #[derive(Default)]
@@ -13,6 +13,7 @@ pub(super) struct Timing {
     checkpoints: f64,
     ended: f64,
     samples: usize,
+    spent: Spent,
     last: f64,
 }
 
@@ -24,6 +25,7 @@ impl Timing {
             EventKind::EpochStarted => {
                 *self = Self { epoch_started: event.seconds, last: event.seconds, ..Self::default() };
             }
+            EventKind::EpochEnding { spent, .. } => self.spent = *spent,
             EventKind::StepDone(step) => self.samples += step.samples,
             EventKind::ValidationStarted { .. } => self.validation_started = event.seconds,
             EventKind::Validated(_) => self.validation += event.seconds - self.validation_started,
@@ -34,12 +36,18 @@ impl Timing {
         milliseconds(took)
     }
 
-    /// `training` (with loading, hooks and whatever else), `validation` and `checkpoints` inside the epoch,
+    /// `training`, and of it `data`, `forward`, `backward` and `optimizer_step` (the rest are hooks, records
+    /// and whatever else), `validation` and `checkpoints` inside the epoch,
     /// in seconds, and the `samples` that were trained on.
     pub(super) fn of_epoch(&self) -> Map<String, Value> {
         let training = self.ended - self.epoch_started - self.validation - self.checkpoints;
         let mut values = Map::new();
         values.insert("training".to_owned(), json!(milliseconds(training)));
+        let Spent { data, forward, backward, optimizer_step } = self.spent;
+        let parts = [("data", data), ("forward", forward), ("backward", backward)];
+        for (part, seconds) in parts.into_iter().chain([("optimizer_step", optimizer_step)]) {
+            values.insert(part.to_owned(), json!(milliseconds(seconds)));
+        }
         values.insert("validation".to_owned(), json!(milliseconds(self.validation)));
         values.insert("checkpoints".to_owned(), json!(milliseconds(self.checkpoints)));
         values.insert("samples".to_owned(), json!(self.samples));
