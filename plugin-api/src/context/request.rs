@@ -117,9 +117,11 @@ pub enum Request {
         /// What.
         action: SetAction,
     },
+    /// What the samples of the batch of validation that is done are called: answered with a list of texts.
+    BatchSamples,
 }
 
-const OPERATIONS: [&str; 19] = [
+const OPERATIONS: [&str; 20] = [
     "model",
     "optimizer",
     "metrics",
@@ -139,6 +141,7 @@ const OPERATIONS: [&str; 19] = [
     "libtorch",
     "monitor",
     "tensor-set",
+    "batch-samples",
 ];
 
 impl Request {

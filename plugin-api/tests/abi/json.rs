@@ -26,6 +26,7 @@ pub fn numbers() -> Vec<Section> {
         max_steps: Some(105),
         num_training_batches: 106,
         num_validation_batches: 107,
+        validation_set: 108,
     };
     let meaning = |number: u64| match number {
         2 => "stage: 0 fit, 1 validate, 2 predict",
@@ -36,6 +37,7 @@ pub fn numbers() -> Vec<Section> {
         105 => "max_steps",
         106 => "num_training_batches",
         107 => "num_validation_batches",
+        108 => "validation_set",
         _ => "not recorded: name it in this test",
     };
     let positions = progress
@@ -52,7 +54,7 @@ pub fn numbers() -> Vec<Section> {
 }
 
 fn read_positions() -> Vec<String> {
-    let numbers: Vec<u64> = (100..108).collect();
+    let numbers: Vec<u64> = (100..109).collect();
     let read = Progress::from_numbers(&numbers);
     let mut positions = [
         (read.epoch, "epoch"),
@@ -62,6 +64,7 @@ fn read_positions() -> Vec<String> {
         (read.max_steps.unwrap_or_default(), "max_steps"),
         (read.num_training_batches, "num_training_batches"),
         (read.num_validation_batches, "num_validation_batches"),
+        (read.validation_set, "validation_set"),
     ];
     positions.sort_unstable();
     positions.map(|(number, name)| format!("{} {name}", number.saturating_sub(100))).into()
@@ -132,6 +135,7 @@ fn requests() -> Vec<Request> {
         set(SetAction::SaveAsWeights { on: true }),
         set(SetAction::Distance),
         set(SetAction::Clear),
+        Request::BatchSamples,
     ]
 }
 
@@ -187,13 +191,14 @@ fn place(request: &Request) -> usize {
         Request::Libtorch => 16,
         Request::Monitor { .. } => 17,
         Request::TensorSet { action, .. } => place_of(action),
+        Request::BatchSamples => 30,
     }
 }
 
 #[test]
 fn every_request_is_recorded_at_its_place() {
     let places: Vec<usize> = requests().iter().map(place).collect();
-    assert_eq!(places, (0..30).collect::<Vec<_>>());
+    assert_eq!(places, (0..31).collect::<Vec<_>>());
 }
 
 fn item(kind: Kind) -> Item {

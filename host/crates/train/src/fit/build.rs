@@ -91,6 +91,7 @@ impl Fit {
             kept: Kept::new(run_dir, store),
             watched: Watched::default(),
             prefix: Prefix::default(),
+            outcome: None,
             warnings,
         };
         let swapping = Swapping::new(state.kept.run_dir.path());

@@ -1,6 +1,7 @@
 //! Validation: a pass over data without gradients, every module in evaluation mode.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use thaw_metrics::{Calibration, Confusion, Metric};
 use thaw_plugin_api::drive::{Pass, Training, Validating, ValidationData};
@@ -11,7 +12,7 @@ use super::gathered::{Found, Gathered, Keep, Samples};
 use super::readings::{Readings, Row, What};
 use super::step::{Fed, Loaded};
 use super::training::by_position;
-use super::{Fit, Meter, set_batches};
+use super::{BatchOutcome, Fit, Meter, set_batches};
 use crate::Error;
 use crate::error::torch;
 use crate::model::{HostModel, LabelCounts, Phase};
@@ -54,7 +55,7 @@ impl Evaluator {
         }
     }
 
-    /// Loss and metrics of one batch.
+    /// Loss and metrics of one batch; gives the model's outputs.
     ///
     /// # Errors
     /// The model refuses the batch, or a metric is none of its outputs.
@@ -64,7 +65,7 @@ impl Evaluator {
         batch: &Batch,
         samples: usize,
         precision: Precision,
-    ) -> Result<(), Error> {
+    ) -> Result<Tensors, Error> {
         self.batch_from(0, model, batch, samples, precision)
     }
 
@@ -79,7 +80,7 @@ impl Evaluator {
         batch: &Batch,
         samples: usize,
         precision: Precision,
-    ) -> Result<(), Error> {
+    ) -> Result<Tensors, Error> {
         let _autocast = Autocast::of(precision, model.device())?;
         let output = model.step_from(start, batch)?;
         self.gathered.take(model, batch, &output.outputs)?;
@@ -92,7 +93,7 @@ impl Evaluator {
         let rows =
             self.readings.push(Row { what: What::Batch, epoch: 0, batch: 0, samples, names, values })?;
         rows.iter().for_each(|row| row.add_to(&mut self.metrics));
-        Ok(())
+        Ok(output.outputs)
     }
 
     fn add_labels(&mut self, outputs: &Tensors, batch: &Batch) -> Result<(), Error> {
@@ -202,7 +203,9 @@ impl Validating for Fit {
     fn validation_step(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
         self.timed("validation_step", |fit| fit.validate_batch(evaluator, loaded))
     }
+
     fn validation_batch_ended(&mut self, loaded: Loaded) -> Result<(), Error> {
+        self.state.outcome = None;
         self.tell(EventKind::ValidationBatchDone { samples: loaded.samples })
     }
 
@@ -230,6 +233,7 @@ impl Validating for Fit {
     }
 
     fn leave_evaluation(&mut self) {
+        self.state.outcome = None;
         self.state.trained.model.set_phase(Phase::Train);
     }
 
@@ -267,7 +271,14 @@ impl Fit {
         let (start, batch) = anew.as_ref().map_or((loaded.start, &loaded.batch), |batch| (0, batch));
         let model = &mut self.state.trained.model;
         let seen = evaluator.batch_from(start, model, batch, loaded.samples, precision);
-        seen.map_err(|error| self.state.explain_memory(error, loaded.samples))
+        let outputs = seen.map_err(|error| self.state.explain_memory(error, loaded.samples))?;
+        let data = match self.state.progress().validation_set.checked_sub(1) {
+            Some(set) => self.state.data.further_sets().get(set).map(|set| set.data().samples()),
+            None => self.state.data.dataset(Split::Val),
+        };
+        let data = data.map(Arc::clone);
+        self.state.outcome = Some(BatchOutcome::new(outputs, batch.target.as_ref(), &loaded.indices, data));
+        Ok(())
     }
 }
 

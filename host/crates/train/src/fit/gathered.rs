@@ -2,6 +2,7 @@
 
 mod classes;
 mod numbers;
+mod tags;
 
 use tch::{Device, Kind, TchError, Tensor};
 use thaw_metrics::{Calibration, Confusion, Metric, Of, Outcomes};
@@ -13,6 +14,7 @@ use crate::error::torch;
 use crate::model::HostModel;
 use classes::ClassBatches;
 use numbers::{ErrorBatches, NumberBatches};
+use tags::TagBatches;
 
 /// What is kept of the samples one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,7 @@ pub(super) struct Gathered {
     metrics: Vec<Metric>,
     keep: Keep,
     classes: Option<ClassBatches>,
+    tags: TagBatches,
     numbers: NumberBatches,
     errors: ErrorBatches,
     losses: Vec<Tensor>,
@@ -57,7 +60,8 @@ pub(super) struct Gathered {
 impl Gathered {
     pub(super) fn new(metrics: &[Metric], keep: Keep) -> Self {
         let (numbers, errors) = (NumberBatches::default(), ErrorBatches::default());
-        Self { metrics: metrics.to_vec(), keep, classes: None, numbers, errors, losses: Vec::new() }
+        let (metrics, tags) = (metrics.to_vec(), TagBatches::default());
+        Self { metrics, keep, classes: None, tags, numbers, errors, losses: Vec::new() }
     }
 
     /// Takes a batch. Nothing waits for the device.
@@ -76,6 +80,12 @@ impl Gathered {
                 if logits.dim() == 2 && labels.dim() == 1 =>
             {
                 self.add_classes(logits, labels)?;
+                true
+            }
+            (Task::Classification, Some(logits), Some(target), _)
+                if needs_numbers && model.is_multi_label() && logits.size() == target.size() =>
+            {
+                self.tags.push(logits, target).map_err(torch("predicted labels"))?;
                 true
             }
             (Task::Regression, Some(output), Some(target), _)
@@ -121,6 +131,9 @@ impl Gathered {
         if let Some(batches) = &self.classes {
             let (samples, positions) = batches.finish().map_err(torch("predicted classes"))?;
             return Ok((Outcomes::Labelled(samples), Some(positions)));
+        }
+        if !self.tags.is_empty() {
+            return Ok((Outcomes::Tagged(self.tags.finish().map_err(torch("predicted labels"))?), None));
         }
         let numbers = self.numbers.finish().map_err(torch("predicted numbers"))?;
         if !numbers.is_empty() {

@@ -27,6 +27,7 @@ impl RunState {
             kept,
             watched: _,
             prefix,
+            outcome: _,
             warnings: _,
         } = self;
         let mut saved = trained.save(&self.config)?;
