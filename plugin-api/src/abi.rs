@@ -33,4 +33,4 @@ pub use panic::{DropContained, contain, install_hook};
 pub use raw_dataset::{RawArray, RawDataset, RawDataset_TO, RawSample, RawTarget, split_number};
 pub use raw_model::{RawModel, RawModel_TO, RawNamedTensor, RawStep, RawTensor};
 pub use root::{BoxedDataset, BoxedInstance, BoxedModel, PluginRoot, PluginRoot_Ref};
-pub use services::{RawNumbers, RawServices, ServicesTable, ServicesTable_Ref};
+pub use services::{RawServices, ServicesTable, ServicesTable_Ref};

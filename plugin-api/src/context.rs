@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 
 pub use checkpoint_name::CheckpointName;
 pub use outcome::{Numbers, OUTPUTS, TARGETS, no_outcome};
-pub(crate) use outcome::NEWER_HOST;
 pub use progress::{Progress, Stage};
 pub(crate) use request::number;
 pub use request::{Request, number_from_json, number_to_json};

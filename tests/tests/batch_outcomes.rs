@@ -73,8 +73,7 @@ fn a_cached_prefix_changes_nothing_of_them() {
 
 #[test]
 fn where_there_is_no_batch_the_hook_says_where_there_is_one() {
-    run("too_early = true").fit(&[]).failed(
-        3,
-        &["on_validation_epoch_start", "no batch whose outputs", "in `on_validation_batch_end`"],
-    );
+    run("too_early = true")
+        .fit(&[])
+        .failed(3, &["on_validation_epoch_start", "no batch whose outputs", "in `on_validation_batch_end`"]);
 }

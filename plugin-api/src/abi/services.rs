@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 
 use abi_stable::StableAbi;
 use abi_stable::prefix_type::WithMetadata;
-use abi_stable::std_types::{RResult, RStr, RString, RVec};
+use abi_stable::std_types::{RResult, RStr, RString};
 use serde_json::Value;
 
 use super::{RawError, RawResult, RawTensor};
-use crate::context::{NEWER_HOST, Numbers, Services};
-use crate::error::{Error, Result};
+use crate::context::Services;
+use crate::error::Result;
 
 /// What the host offers, as functions over its own data.
 #[repr(C)]
@@ -20,16 +20,6 @@ pub struct ServicesTable {
     pub request: unsafe extern "C" fn(*mut c_void, RStr<'_>, RStr<'_>) -> RResult<RString, RawError>,
     #[sabi(last_prefix_field)]
     pub tensor: unsafe extern "C" fn(*mut c_void, RStr<'_>) -> RResult<RawTensor, RawError>,
-    /// Since 1.4.
-    pub numbers: unsafe extern "C" fn(*mut c_void, RStr<'_>) -> RResult<RawNumbers, RawError>,
-}
-
-/// Numbers with their shape.
-#[repr(C)]
-#[derive(StableAbi)]
-pub struct RawNumbers {
-    shape: RVec<usize>,
-    values: RVec<f32>,
 }
 
 /// A host's services during one call.
@@ -64,18 +54,7 @@ unsafe extern "C" fn tensor(data: *mut c_void, name: RStr<'_>) -> RawResult<RawT
     super::contain(|| target.0.tensor(name.as_str())).map(RawTensor::from_raw).map_err(RawError::from).into()
 }
 
-unsafe extern "C" fn numbers(data: *mut c_void, name: RStr<'_>) -> RawResult<RawNumbers> {
-    // SAFETY: as in `request`.
-    let target = unsafe { &mut *data.cast::<Target<'_>>() };
-    let answer = super::contain(|| {
-        let (shape, values) = target.0.numbers(name.as_str())?.into_parts();
-        Ok(RawNumbers { shape: shape.into(), values: values.into() })
-    });
-    answer.map_err(RawError::from).into()
-}
-
-const TABLE: &WithMetadata<ServicesTable> =
-    &WithMetadata::new(ServicesTable { request, tensor, numbers });
+const TABLE: &WithMetadata<ServicesTable> = &WithMetadata::new(ServicesTable { request, tensor });
 
 impl RawServices<'_> {
     /// Lends a host's services for the duration of `call`.
@@ -102,15 +81,5 @@ impl Services for RawServices<'_> {
         // SAFETY: as in `request`.
         let answer = unsafe { self.table.tensor()(self.data, name.into()) };
         Ok(answer.into_result()?.into_raw())
-    }
-
-    fn numbers(&mut self, name: &str) -> Result<Numbers> {
-        let Some(numbers) = self.table.numbers() else {
-            return Err(Error::new("the host gives no outputs of batches").help(NEWER_HOST));
-        };
-        // SAFETY: as in `request`.
-        let answer = unsafe { numbers(self.data, name.into()) };
-        let RawNumbers { shape, values } = answer.into_result()?;
-        Numbers::from_parts(shape.into(), values.into())
     }
 }

@@ -119,9 +119,14 @@ pub enum Request {
     },
     /// What the samples of the batch of validation that is done are called: answered with a list of texts.
     BatchSamples,
+    /// Numbers of that batch: answered with [`Numbers`](super::Numbers), of no shape without targets.
+    BatchNumbers {
+        /// [`OUTPUTS`](super::OUTPUTS), with `/` and a name another output, or [`TARGETS`](super::TARGETS).
+        name: String,
+    },
 }
 
-const OPERATIONS: [&str; 20] = [
+const OPERATIONS: [&str; 21] = [
     "model",
     "optimizer",
     "metrics",
@@ -142,6 +147,7 @@ const OPERATIONS: [&str; 20] = [
     "monitor",
     "tensor-set",
     "batch-samples",
+    "batch-numbers",
 ];
 
 impl Request {

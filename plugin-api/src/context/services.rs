@@ -4,7 +4,6 @@ use std::ffi::c_void;
 
 use serde_json::Value;
 
-use super::Numbers;
 use crate::error::Result;
 
 /// The other side of a [`Context`](super::Context): the host, or the fake run of [`testing`](crate::testing).
@@ -20,14 +19,4 @@ pub trait Services {
     /// # Errors
     /// No tensor has this name, or there are no tensors at all.
     fn tensor(&mut self, name: &str) -> Result<*mut c_void>;
-
-    /// Numbers of the batch of validation that is done, by [`OUTPUTS`](super::OUTPUTS) and
-    /// [`TARGETS`](super::TARGETS); without targets none of them. Since 1.4.
-    ///
-    /// # Errors
-    /// There is no such batch, or it has none of this name.
-    fn numbers(&mut self, name: &str) -> Result<Numbers> {
-        let _ = name;
-        Err(super::no_outcome())
-    }
 }

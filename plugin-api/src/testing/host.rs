@@ -9,9 +9,7 @@ use super::Event;
 use super::run::OfName;
 use super::sets::FakeTensor;
 use crate::audit::{as_error, audit};
-use crate::context::{
-    Numbers, OUTPUTS, Progress, Request, Services, TARGETS, no_outcome, number_to_json,
-};
+use crate::context::{Numbers, OUTPUTS, Progress, Request, Services, TARGETS, no_outcome, number_to_json};
 use crate::error::{Error, Result};
 use crate::module_tree::ModuleTree;
 use crate::optimizer::{Optimizer, no_optimizer, set_lr};
@@ -144,6 +142,7 @@ impl Host {
                 return Ok(serde_json::to_value(self.act_on_set(&name, &action)?)?);
             }
             Request::BatchSamples => return self.sample_names(),
+            Request::BatchNumbers { name } => return Ok(serde_json::to_value(self.numbers(&name)?)?),
             Request::Libtorch => return libtorch(),
             // A fake run knows no schedulers, no options, and no metrics but those that it is given.
             Request::CheckSettings { .. } | Request::Note { .. } | Request::Monitor { .. } => {}
@@ -156,6 +155,15 @@ impl Host {
         let samples = self.outcome.as_ref().ok_or_else(no_outcome)?.0.samples();
         let first = self.progress.batch_index * samples;
         Ok((first..first + samples).map(|row| row.to_string()).collect())
+    }
+
+    fn numbers(&self, name: &str) -> Result<Numbers> {
+        let (outputs, targets) = self.outcome.as_ref().ok_or_else(no_outcome)?;
+        match name.strip_prefix(OUTPUTS) {
+            Some("") => Ok(outputs.clone()),
+            None if name == TARGETS => Ok(targets.clone().unwrap_or_default()),
+            _ => Err(Error::new(format_args!("a fake run has one output, and none of the name `{name}`"))),
+        }
     }
 
     fn known_metrics(&self) -> Value {
@@ -224,15 +232,6 @@ impl Services for Host {
     fn request(&mut self, operation: &str, payload: Value) -> Result<Value> {
         let request = Request::parse(operation, payload)?;
         self.answer(request)
-    }
-
-    fn numbers(&mut self, name: &str) -> Result<Numbers> {
-        let (outputs, targets) = self.outcome.as_ref().ok_or_else(no_outcome)?;
-        match name.strip_prefix(OUTPUTS) {
-            Some("") => Ok(outputs.clone()),
-            None if name == TARGETS => Ok(targets.clone().unwrap_or_default()),
-            _ => Err(Error::new(format_args!("a fake run has one output, and none of the name `{name}`"))),
-        }
     }
 
     fn tensor(&mut self, name: &str) -> Result<*mut c_void> {

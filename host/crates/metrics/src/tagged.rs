@@ -68,7 +68,10 @@ impl Tagged {
             }
             Metric::Score(score, average) => self.average(score, average),
             Metric::Auroc(average) => self.area(average, |curve, all| Some(area_under_roc(curve, all))),
-            Metric::AveragePrecision(average) => self.area(average, area_under_precision),
+            Metric::AveragePrecision(average) => {
+                // Other than a class that does not occur, such a label is not left out.
+                self.area(average, |curve, all| area_under_precision(curve, all).or(Some(0.0)))
+            }
             _ => return None,
         })
     }
@@ -122,7 +125,10 @@ impl Tagged {
         let row = |position: &usize| position * self.labels..(position + 1) * self.labels;
         Self {
             labels: self.labels,
-            probabilities: positions.iter().flat_map(|at| self.probabilities[row(at)].iter().copied()).collect(),
+            probabilities: positions
+                .iter()
+                .flat_map(|at| self.probabilities[row(at)].iter().copied())
+                .collect(),
             present: positions.iter().flat_map(|at| self.present[row(at)].iter().copied()).collect(),
         }
     }

@@ -53,8 +53,8 @@ pub use loss::{Labels, set_loss};
 pub use metrics::check_metrics;
 pub use monitors::Monitored;
 use monitors::Seen;
-pub use plugin_data::PluginData;
 pub use outcome::{Outcome as BatchOutcome, is_of_batch};
+pub use plugin_data::PluginData;
 pub use prefix::{Entries, Hindrance};
 pub use same_data::tell_validated;
 pub use scaler::LossScaler;
@@ -88,6 +88,8 @@ struct Now {
     grad_norm: Option<Reading>,
     /// The loss of the validation that has just ended; one that is not finite, where a set has one.
     validation_loss: Option<f64>,
+    /// Whether what is to be known of its metrics was told.
+    is_noted: bool,
     /// What validation sets beside the main one gave in the validation that goes on.
     further: Meter,
     /// Waits for the device in the present epoch, where they are counted.
@@ -122,6 +124,7 @@ impl Fit {
     pub fn run(&mut self) -> Result<Outcome, Error> {
         self.warn_of_modes();
         self.warn_of_windows();
+        self.warn_without_validation();
         // A run that goes on may have used up its time.
         self.look_at_clock();
         let result = drive::fit(self).map(|()| self.outcome());

@@ -20,7 +20,9 @@ pub use predict::{BatchOutputs, PredictOptions};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, EarlierData, SavedCallback};
 use crate::config::{ConfigError, RunConfig};
-use crate::fit::{BatchOutcome, Keep, Labels, Meter, PluginData, check_metrics, name_files, set_loss, take_count};
+use crate::fit::{
+    BatchOutcome, Keep, Labels, Meter, PluginData, check_metrics, name_files, set_loss, take_count,
+};
 use crate::model::{HostModel, Phase};
 use crate::parts::{build_model, load_checkpoint, precision_on, prepare_torch};
 use pass::Pass;

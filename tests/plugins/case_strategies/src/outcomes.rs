@@ -36,7 +36,8 @@ impl Callback for CaseOutcomes {
             targets.iter().flat_map(|targets| targets.values()).map(|class| *class as usize).collect();
         if set == 0 {
             self.seen += targets.len();
-            self.hits += outputs.argmax().iter().zip(&targets).filter(|(found, class)| found == class).count();
+            self.hits +=
+                outputs.argmax().iter().zip(&targets).filter(|(found, class)| found == class).count();
         }
         let line = json!({ "set": set, "batch": context.batch_index(), "shape": outputs.shape(),
             "samples": samples, "targets": targets });

@@ -33,6 +33,8 @@ pub struct Evaluation {
     pub calibration: Calibration,
     /// The samples one by one, where they are kept.
     pub samples: Option<Samples>,
+    /// What is to be known of the metrics, in a sentence.
+    pub note: Option<String>,
 }
 
 /// A pass over validation data under way. On a GPU nothing waits for it before [`Evaluator::finish`].
@@ -120,12 +122,12 @@ impl Evaluator {
         for (name, score) in self.labels.scores().map_err(torch("scores of labels"))? {
             self.metrics.add(&val_metric(name), score, 1);
         }
-        let Found { confusion, calibration, values, samples } = self.gathered.finish()?;
+        let Found { confusion, calibration, values, samples, note } = self.gathered.finish()?;
         for (metric, value) in values {
             self.metrics.set(format!("val_{metric}"), value);
         }
         let classes = confusion.hits();
-        Ok(Evaluation { metrics: self.metrics, classes, confusion, calibration, samples })
+        Ok(Evaluation { metrics: self.metrics, classes, confusion, calibration, samples, note })
     }
 }
 
@@ -219,6 +221,10 @@ impl Validating for Fit {
         let validated = Validated { asked: asked(pass), metrics, classes, confusion, calibration };
         self.observers.tell(&self.state.position.progress, EventKind::Validated(validated))?;
         if !matches!(pass, Pass::SanityCheck(_)) {
+            if let Some(note) = evaluation.note.as_ref().filter(|_| !self.now.is_noted) {
+                self.state.warnings.warn(format_args!("validation: {note}"));
+                self.now.is_noted = true;
+            }
             for (name, mean) in evaluation.metrics.means() {
                 self.state.set_metric(name, mean);
             }

@@ -44,6 +44,8 @@ pub(super) struct Found {
     /// The metrics that were asked for, those without a value left out.
     pub(super) values: Vec<(Metric, f64)>,
     pub(super) samples: Option<Samples>,
+    /// What is to be known of these values.
+    pub(super) note: Option<String>,
 }
 
 /// The batches so far: of one kind, by what the model's outputs are.
@@ -152,6 +154,7 @@ impl Gathered {
         };
         let values = self.metrics.iter().filter_map(|metric| Some((*metric, outcomes.value(*metric)?)));
         let values = values.collect();
+        let note = note_of(&self.metrics, &outcomes);
         let samples = match self.keep {
             Keep::Nothing => None,
             Keep::Samples => {
@@ -161,8 +164,24 @@ impl Gathered {
                 Some(Samples { outcomes, positions, losses })
             }
         };
-        Ok(Found { confusion, calibration, values, samples })
+        Ok(Found { confusion, calibration, values, samples, note })
     }
+}
+
+/// What areas under curves make of classes that do not occur.
+fn note_of(metrics: &[Metric], outcomes: &Outcomes) -> Option<String> {
+    let areas: Vec<String> =
+        metrics.iter().filter(|metric| metric.needs_probabilities()).map(Metric::to_string).collect();
+    let Outcomes::Labelled(samples) = outcomes else { return None };
+    let absent = samples.support().iter().filter(|support| **support == 0).count();
+    (absent > 0 && !areas.is_empty()).then(|| {
+        format!(
+            "{absent} of {} classes have no sample here: `auroc` counts such a class with 0, `average_precision` leaves \
+             it out ({})",
+            samples.classes,
+            areas.join(", ")
+        )
+    })
 }
 
 /// The numbers of these tensors, one after the other, in float64.

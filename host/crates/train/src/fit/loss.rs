@@ -89,7 +89,8 @@ fn kept(key: &str, weights: Option<&[f64]>) -> Result<Vec<f64>, KeyError> {
 fn presence(data: &DataModule, classes: &[String]) -> Result<Vec<f64>, KeyError> {
     let key = "loss.pos_weight";
     let counts = data.label_counts().filter(|counts| !counts.is_empty()).ok_or_else(|| {
-        let expected = "numbers: which labels a training sample has, this data says only with the sample itself";
+        let expected =
+            "numbers: which labels a training sample has, this data says only with the sample itself";
         KeyError::value(key, "\"balanced\"", expected)
     })?;
     let name = |index: usize| classes.get(index).map_or_else(|| index.to_string(), String::clone);

@@ -40,11 +40,12 @@ impl Outcome {
     ///
     /// # Errors
     /// There is no such output, or the device failed.
-    pub fn numbers(&self, name: &str) -> Result<Numbers> {
-        match self.find(name)? {
-            Some(tensor) => Ok(numbers(tensor).map_err(Error::new)??),
-            None => Ok(Numbers::default()),
-        }
+    pub fn numbers(&self, name: &str) -> Result<Value> {
+        let numbers = match self.find(name)? {
+            Some(tensor) => numbers(tensor).map_err(Error::new)??,
+            None => Numbers::default(),
+        };
+        Ok(serde_json::to_value(numbers)?)
     }
 
     /// The handle of a tensor that a hook asks for by this name.

@@ -4,9 +4,7 @@ use std::ffi::c_void;
 
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::{RawTensor, torch_versions};
-use thaw_plugin_api::context::{
-    CheckpointName, Numbers, Request, Services, no_outcome, number_to_json,
-};
+use thaw_plugin_api::context::{CheckpointName, Request, Services, no_outcome, number_to_json};
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::{Optimizer as View, no_optimizer, set_lr};
 use thaw_plugin_api::tensor_sets::{SetAction, SetState};
@@ -37,6 +35,7 @@ impl Services for RunState {
                 return Ok(self.measured.loss.map_or(Value::Null, number_to_json));
             }
             Request::BatchSamples => return Ok(self.outcome()?.samples()),
+            Request::BatchNumbers { name } => return self.outcome()?.numbers(&name),
             Request::Exception => return Ok(json!(self.position.exception)),
             Request::Log { name, value } => self.log(name, value)?,
             Request::Stop { reason } => self.ask_to_stop(reason),
@@ -82,10 +81,6 @@ impl Services for RunState {
             }
         }
         Ok(Value::Null)
-    }
-
-    fn numbers(&mut self, name: &str) -> Result<Numbers> {
-        self.outcome()?.numbers(name)
     }
 
     fn tensor(&mut self, name: &str) -> Result<*mut c_void> {

@@ -27,9 +27,9 @@ pub use trained::Trained;
 pub(super) use trained::{HeldTrained, restore_optimizer_state, restored_sets, values_of};
 pub use watched::Watched;
 
-use super::{BatchOutcome, FitError};
 use super::events::Warnings;
 use super::readings::ReadRow;
+use super::{BatchOutcome, FitError};
 use crate::Error;
 use crate::audit::Frozen;
 use crate::config::{Audit, RunConfig};

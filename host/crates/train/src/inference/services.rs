@@ -5,7 +5,7 @@ use std::ffi::c_void;
 
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::{RawTensor, torch_versions};
-use thaw_plugin_api::context::{Numbers, Request, Services, no_outcome, number_to_json};
+use thaw_plugin_api::context::{Request, Services, no_outcome, number_to_json};
 use thaw_plugin_api::{Error, Result};
 
 use crate::fit::{BatchOutcome, is_of_batch};
@@ -31,6 +31,7 @@ impl Services for View<'_> {
             }
             Request::Loss => Ok(Value::Null),
             Request::BatchSamples => Ok(self.outcome.ok_or_else(no_outcome)?.samples()),
+            Request::BatchNumbers { name } => self.outcome.ok_or_else(no_outcome)?.numbers(&name),
             Request::Libtorch => Ok(serde_json::to_value(torch_versions())?),
             Request::Exception => Ok(json!(self.exception)),
             Request::Log { name, value } => {
@@ -46,10 +47,6 @@ impl Services for View<'_> {
             ))
             .help("see `Context::progress().stage`")),
         }
-    }
-
-    fn numbers(&mut self, name: &str) -> Result<Numbers> {
-        self.outcome.ok_or_else(no_outcome)?.numbers(name)
     }
 
     fn tensor(&mut self, name: &str) -> Result<*mut c_void> {

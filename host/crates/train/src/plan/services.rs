@@ -29,7 +29,7 @@ impl Services for Simulation<'_> {
                 return Ok(serde_json::to_value(view)?);
             }
             Request::Metrics => return Ok(json!({})),
-            Request::BatchSamples => return Err(no_outcome()),
+            Request::BatchSamples | Request::BatchNumbers { .. } => return Err(no_outcome()),
             Request::SetLr { group, lr } => {
                 set_lr(self.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut(), &group, lr)?;
             }

@@ -66,7 +66,9 @@ pub enum Hindrance {
         tensor: String,
     },
     /// Most of what is computed would not be used.
-    #[error("limited batches or max_steps pass less than half of the samples in an epoch")]
+    #[error(
+        "limit_train_batches, limit_val_batches or max_steps pass less than half of the samples in an epoch"
+    )]
     TooFew,
     /// The epoch began from the samples, or changed inside.
     #[error("this epoch goes on from the samples")]
@@ -85,12 +87,7 @@ impl Hindrance {
     pub(super) fn is_worth_telling(&self) -> bool {
         !matches!(
             self,
-            Self::Off
-                | Self::NoStages
-                | Self::Trains { .. }
-                | Self::NoStage { .. }
-                | Self::TooFew
-                | Self::Before
+            Self::Off | Self::NoStages | Self::Trains { .. } | Self::NoStage { .. } | Self::Before
         )
     }
 }
