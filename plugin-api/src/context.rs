@@ -1,6 +1,7 @@
 //! What a hook sees of the run, and what it can ask for.
 
 mod checkpoint_name;
+mod outcome;
 mod progress;
 mod request;
 mod services;
@@ -10,6 +11,7 @@ use std::any::TypeId;
 use std::collections::BTreeMap;
 
 pub use checkpoint_name::CheckpointName;
+pub use outcome::{Numbers, OUTPUTS, TARGETS, no_outcome};
 pub use progress::{Progress, Stage};
 pub(crate) use request::number;
 pub use request::{Request, number_from_json, number_to_json};

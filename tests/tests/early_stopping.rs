@@ -16,7 +16,7 @@ fn a_run_without_improvement_ends_early_and_says_why() {
     let told = run.fit(&[]).succeeded().stdout;
     assert!(
         told.contains("3 epochs")
-            && told.contains("(`val_loss` has not improved by more than 100 for 2 epochs"),
+            && told.contains("(`val_loss` has not improved by more than 100 for 2 validations"),
         "{told}"
     );
     assert_eq!(run.metrics().len(), 3);

@@ -157,7 +157,7 @@ fn a_loss_that_does_not_fit_is_refused_with_what_would() {
         ("kind = \"bce\"\npos_weight = [1, 2]", ["`loss.pos_weight` is 2 numbers", "3, one for each output"]),
         (
             "kind = \"bce\"\npos_weight = \"balanced\"",
-            ["`loss.pos_weight` is \"balanced\"", "a list of one number"],
+            ["`loss.pos_weight` is \"balanced\"", "which labels a training sample has"],
         ),
         ("pos_weight = [1, 1, 2]", ["`loss.pos_weight`", "beside `kind = \"bce\"` alone"]),
     ] {
@@ -203,6 +203,47 @@ fn several_labels_need_a_target_of_as_many_numbers_from_0_to_1() {
     let named = labels("[loss]\nkind = \"bce\"\npos_weight = { 2 = 9.0 }");
     named.fit(&[]).failed(2, &["`loss.pos_weight`", "of `2`", "a list: the data names no classes"]);
     bce.fit(&["--set", "data.classes=[\"a\"]"]).failed(1, &["`y`", "4 columns", "`classes`"]);
+}
+
+#[test]
+fn balanced_presence_is_how_often_a_label_is_absent_over_how_often_it_is_there() {
+    let run = |loss: &str| run("labels", "classification", loss, &json!(1));
+    let data = read_tensors(&fixtures().join("loss/labels.safetensors")).unwrap();
+    let (columns, labels) = (4, &data["y"]);
+    let samples = labels.len() / columns;
+    let weights: Vec<f64> = (0..columns)
+        .map(|column| {
+            let there: f64 = labels.iter().skip(column).step_by(columns).sum();
+            (samples as f64 - there) / there
+        })
+        .collect();
+    let (balanced, given) = (
+        run("[loss]\nkind = \"bce\"\npos_weight = \"balanced\""),
+        run(&format!("[loss]\nkind = \"bce\"\npos_weight = {weights:?}")),
+    );
+    balanced.fit(&[]).succeeded().says("labels count in the loss where they are there: 0 ");
+    given.fit(&[]).succeeded();
+    let losses = |run: &Run| -> Vec<Value> {
+        run.metrics().iter().map(|record| json!([record["train_loss"], record["val_loss"]])).collect()
+    };
+    assert_eq!(losses(&balanced), losses(&given));
+    let validated = balanced.host(["validate", "--checkpoint", "run/checkpoints/last", "--json"]).succeeded();
+    let validated: Value = serde_json::from_str(&validated.stdout).unwrap();
+    let last = balanced.metrics().last().unwrap()["val_loss"].as_f64().unwrap();
+    let again = validated["metrics"]["val_loss"].as_f64().unwrap();
+    assert!((last - again).abs() < 1e-6, "a checkpoint keeps the weights: {last} {again}");
+}
+
+#[test]
+fn metrics_of_several_labels_are_named_as_those_of_classes() {
+    let run = run("labels", "classification", "[loss]\nkind = \"bce\"", &json!(1));
+    run.fit(&["--set", "trainer.metrics=[\"auroc\", \"f1_weighted\", \"f1_macro\"]"]).succeeded();
+    let last = run.metrics().pop().unwrap();
+    assert!(last["val_auroc"].is_f64() && last["val_f1_weighted"].is_f64(), "{last}");
+    for (metric, says) in [("f1", "`f1` is not of such"), ("kappa", "auroc"), ("mae", "exact_match")] {
+        run.fit(&["--set", &format!("trainer.metrics=[{metric:?}]")])
+            .failed(2, &["`trainer.metrics`", "a sample has several labels", says]);
+    }
 }
 
 #[test]

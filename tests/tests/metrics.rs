@@ -111,14 +111,6 @@ fn a_resumed_run_keeps_the_metrics_that_somebody_waits_for() {
 }
 
 #[test]
-fn several_labels_per_sample_have_their_own_metrics_and_no_others() {
-    let run = run("classes", &["f1_macro"]);
-    run.fit(&["--set", "loss.kind=bce"])
-        .failed(2, &["`trainer.metrics` is \"f1_macro\"", "there are always `acc`"]);
-    assert!(!run.run_dir().exists(), "it is refused before the run");
-}
-
-#[test]
 fn a_row_for_each_sample_adds_up_to_the_metrics() {
     let run = run("classes", &["acc"]);
     run.fit(&[]).succeeded();

@@ -74,6 +74,9 @@ impl EvaluationArgs {
                  and other metrics count what came of them"
             );
         }
+        if let Some(note) = &evaluation.note {
+            tracing::warn!("{note}");
+        }
         let uncertainty =
             self.bootstrap.map(|resamples| Uncertainty::of(evaluation, &trained.inference, resamples));
         let shown = Shown { checkpoint: trained.checkpoint.shown(), evaluation, names, uncertainty };

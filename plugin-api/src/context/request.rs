@@ -117,9 +117,16 @@ pub enum Request {
         /// What.
         action: SetAction,
     },
+    /// What the samples of the batch of validation that is done are called: answered with a list of texts.
+    BatchSamples,
+    /// Numbers of that batch: answered with [`Numbers`](super::Numbers), of no shape without targets.
+    BatchNumbers {
+        /// [`OUTPUTS`](super::OUTPUTS), with `/` and a name another output, or [`TARGETS`](super::TARGETS).
+        name: String,
+    },
 }
 
-const OPERATIONS: [&str; 19] = [
+const OPERATIONS: [&str; 21] = [
     "model",
     "optimizer",
     "metrics",
@@ -139,6 +146,8 @@ const OPERATIONS: [&str; 19] = [
     "libtorch",
     "monitor",
     "tensor-set",
+    "batch-samples",
+    "batch-numbers",
 ];
 
 impl Request {

@@ -9,7 +9,7 @@ use super::Event;
 use super::run::OfName;
 use super::sets::FakeTensor;
 use crate::audit::{as_error, audit};
-use crate::context::{Progress, Request, Services, number_to_json};
+use crate::context::{Numbers, OUTPUTS, Progress, Request, Services, TARGETS, no_outcome, number_to_json};
 use crate::error::{Error, Result};
 use crate::module_tree::ModuleTree;
 use crate::optimizer::{Optimizer, no_optimizer, set_lr};
@@ -22,6 +22,8 @@ pub(super) struct Host {
     pub optimizer: Option<Optimizer>,
     pub metrics: BTreeMap<String, f64>,
     pub loss: Option<f64>,
+    /// Outputs and targets of the batch of validation that is done, and its position.
+    pub outcome: Option<(Numbers, Option<Numbers>)>,
     pub exception: Option<String>,
     /// Whether every trainable parameter must be in a group.
     pub audited: bool,
@@ -48,6 +50,7 @@ impl Host {
             optimizer: None,
             metrics: BTreeMap::new(),
             loss: None,
+            outcome: None,
             exception: None,
             audited: true,
             stop: None,
@@ -138,11 +141,29 @@ impl Host {
             Request::TensorSet { name, action } => {
                 return Ok(serde_json::to_value(self.act_on_set(&name, &action)?)?);
             }
+            Request::BatchSamples => return self.sample_names(),
+            Request::BatchNumbers { name } => return Ok(serde_json::to_value(self.numbers(&name)?)?),
             Request::Libtorch => return libtorch(),
             // A fake run knows no schedulers, no options, and no metrics but those that it is given.
             Request::CheckSettings { .. } | Request::Note { .. } | Request::Monitor { .. } => {}
         }
         Ok(Value::Null)
+    }
+
+    /// Samples are rows, counted over batches of as many.
+    fn sample_names(&self) -> Result<Value> {
+        let samples = self.outcome.as_ref().ok_or_else(no_outcome)?.0.samples();
+        let first = self.progress.batch_index * samples;
+        Ok((first..first + samples).map(|row| row.to_string()).collect())
+    }
+
+    fn numbers(&self, name: &str) -> Result<Numbers> {
+        let (outputs, targets) = self.outcome.as_ref().ok_or_else(no_outcome)?;
+        match name.strip_prefix(OUTPUTS) {
+            Some("") => Ok(outputs.clone()),
+            None if name == TARGETS => Ok(targets.clone().unwrap_or_default()),
+            _ => Err(Error::new(format_args!("a fake run has one output, and none of the name `{name}`"))),
+        }
     }
 
     fn known_metrics(&self) -> Value {
@@ -214,6 +235,10 @@ impl Services for Host {
     }
 
     fn tensor(&mut self, name: &str) -> Result<*mut c_void> {
+        #[cfg(feature = "torch")]
+        if name.starts_with(OUTPUTS) || name == TARGETS {
+            return super::values::tensor_of(&self.numbers(name)?, name == TARGETS);
+        }
         if let Some(tensors) = &mut self.tensors {
             return tensors(name);
         }

@@ -12,6 +12,7 @@ use crate::__private::{box_callback, box_strategy};
 use crate::abi::{BoxedInstance, Kind};
 use crate::callback::Callback;
 use crate::config::parse;
+use crate::context::Numbers;
 use crate::error::{Error, Result};
 use crate::module_tree::ModuleTree;
 use crate::optimizer::{Optimizer, ParamGroup};
@@ -40,6 +41,8 @@ pub struct FakeRun {
 type OfBatch = Box<dyn FnMut(usize) -> f64>;
 /// Computes a metric from the epoch.
 type OfEpoch = Box<dyn FnMut(usize) -> f64>;
+/// Gives outputs and targets of a batch of validation, by epoch and batch.
+type OfValidation = Box<dyn FnMut(usize, usize) -> (Numbers, Option<Numbers>)>;
 /// Changes rates at the end of an epoch.
 type Scheduler = Box<dyn FnMut(usize, &mut [ParamGroup])>;
 /// Gives the handle of a tensor by name.
@@ -60,6 +63,7 @@ pub(super) struct Setup {
     pub audited: bool,
     pub loss: OfBatch,
     pub metrics: Vec<(String, OfEpoch)>,
+    pub outcome: OfValidation,
     pub scheduler: Option<Scheduler>,
     /// Moves to the host when the run starts.
     pub tensors: Option<OfName>,
@@ -82,6 +86,7 @@ impl FakeRun {
             audited: true,
             loss: Box::new(|_| 1.0),
             metrics: Vec::new(),
+            outcome: Box::new(made_up),
             scheduler: None,
             tensors: None,
         };
@@ -176,6 +181,19 @@ impl FakeRun {
     #[must_use]
     pub fn metric(mut self, name: &str, value: impl FnMut(usize) -> f64 + 'static) -> Self {
         self.setup.metrics.push((name.to_owned(), Box::new(value)));
+        self
+    }
+
+    /// What the model gives for each batch of validation, and the batch's targets, by epoch and batch, both from
+    /// 0: what [`Context::outputs`](crate::context::Context::outputs) and
+    /// [`Context::targets`](crate::context::Context::targets) see. Without it four samples of three classes,
+    /// with logits that follow from epoch and batch.
+    #[must_use]
+    pub fn validation_outputs(
+        mut self,
+        outcome: impl FnMut(usize, usize) -> (Numbers, Option<Numbers>) + 'static,
+    ) -> Self {
+        self.setup.outcome = Box::new(outcome);
         self
     }
 
@@ -279,4 +297,12 @@ impl FakeRun {
         };
         Report { epochs: self.epochs.clone(), events, stopped, messages: self.log.messages() }
     }
+}
+
+/// Four samples of three classes.
+fn made_up(epoch: usize, batch: usize) -> (Numbers, Option<Numbers>) {
+    let logits = (0..12).map(|number| ((number * 5 + epoch * 3 + batch * 7) % 11) as f32 / 4.0 - 1.0);
+    let targets = (0..4).map(|sample| ((sample + batch) % 3) as f32);
+    let of = |shape: &[usize], values: Vec<f32>| Numbers::new(shape, values).unwrap_or_default();
+    (of(&[4, 3], logits.collect()), Some(of(&[4], targets.collect())))
 }

@@ -92,6 +92,17 @@ impl Validating for Started<'_> {
         Ok((Box::new((0..batches).map(|index| Ok((index, ())))), ()))
     }
 
+    fn validation_step(&mut self, (): &mut (), (): &()) -> Result<()> {
+        let Progress { epoch, batch_index, .. } = self.host.progress;
+        self.host.outcome = Some((self.setup.outcome)(epoch, batch_index));
+        Ok(())
+    }
+
+    fn validation_batch_ended(&mut self, (): ()) -> Result<()> {
+        self.host.outcome = None;
+        Ok(())
+    }
+
     /// The sanity check has no metrics.
     fn validated(&mut self, (): (), pass: Pass) -> Result<()> {
         if !matches!(pass, Pass::SanityCheck(_)) {

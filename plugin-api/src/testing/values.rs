@@ -8,6 +8,7 @@ use std::ffi::c_void;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad};
 
+use crate::context::Numbers;
 use crate::error::Result;
 use crate::module_tree::ModuleTree;
 
@@ -103,6 +104,16 @@ impl Values {
         }
         Ok(())
     }
+}
+
+/// The handle of a tensor of these numbers; targets of one dimension are labels.
+pub(super) fn tensor_of(numbers: &Numbers, is_target: bool) -> Result<*mut c_void> {
+    let shape: Vec<i64> = numbers.shape().iter().map(|size| *size as i64).collect();
+    crate::ensure!(!shape.is_empty(), "the batch has no targets");
+    let tensor = Tensor::f_from_slice(numbers.values())?.f_view(shape.as_slice())?;
+    let is_labels = is_target && shape.len() == 1;
+    let tensor = if is_labels { tensor.f_to_kind(Kind::Int64)? } else { tensor };
+    Ok(crate::abi::RawTensor::from(tensor).into_raw())
 }
 
 /// A number from 0 to 1 that follows from a name and a number: FNV-1a over both, mixed as in SplitMix64.

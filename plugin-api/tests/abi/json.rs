@@ -141,6 +141,8 @@ fn requests() -> Vec<Request> {
         set(SetAction::SaveAsWeights { on: true }),
         set(SetAction::Distance),
         set(SetAction::Clear),
+        Request::BatchSamples,
+        Request::BatchNumbers { name: text() },
     ]
 }
 
@@ -196,13 +198,15 @@ fn place(request: &Request) -> usize {
         Request::Libtorch => 16,
         Request::Monitor { .. } => 17,
         Request::TensorSet { action, .. } => place_of(action),
+        Request::BatchSamples => 30,
+        Request::BatchNumbers { .. } => 31,
     }
 }
 
 #[test]
 fn every_request_is_recorded_at_its_place() {
     let places: Vec<usize> = requests().iter().map(place).collect();
-    assert_eq!(places, (0..30).collect::<Vec<_>>());
+    assert_eq!(places, (0..32).collect::<Vec<_>>());
 }
 
 fn item(kind: Kind) -> Item {

@@ -93,9 +93,11 @@ impl EarlyStopping {
         }
         let count = watch.wait_count();
         (count >= *patience).then(|| {
-            let epochs = if count == 1 { "epoch" } else { "epochs" };
+            // What counts is a value: of validation there may be several in an epoch, or none.
+            let what = if is_of_validation(monitor) { "validation" } else { "epoch" };
+            let several = if count == 1 { "" } else { "s" };
             format!(
-                "`{monitor}` has not improved by more than {min_delta} for {count} {epochs}, best: {best}"
+                "`{monitor}` has not improved by more than {min_delta} for {count} {what}{several}, best: {best}"
             )
         })
     }

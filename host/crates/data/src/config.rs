@@ -185,6 +185,11 @@ impl DataConfig {
         }
     }
 
+    /// Whether each sample has one class, whatever the table says: folders and CIFAR-10's files name it.
+    pub fn has_one_class_each(&self) -> bool {
+        matches!(self.source, Source::ImageFolder(_) | Source::Cifar10(_))
+    }
+
     /// What a test takes where nobody names anything: `test_path`, or the test split that `path` holds, of
     /// folders of pictures and of CIFAR-10's files.
     pub fn test_input(&self) -> Option<PathBuf> {

@@ -42,6 +42,12 @@ pub trait Dataset: Send + Sync {
     /// Class of a sample; None without classes.
     fn class_of(&self, index: usize) -> Option<usize>;
 
+    /// The sample's target where it may have several labels: a number for each of them. None where samples have
+    /// no such target, or it is known only with the sample.
+    fn labels_of(&self, _index: usize) -> Option<Vec<f32>> {
+        None
+    }
+
     /// What the sample is called: the picture's path, or the number of the row, from 0.
     fn id(&self, index: usize) -> String;
 
@@ -120,6 +126,9 @@ impl Dataset for Subset {
     }
     fn class_of(&self, index: usize) -> Option<usize> {
         self.inner.class_of(self.indices[index])
+    }
+    fn labels_of(&self, index: usize) -> Option<Vec<f32>> {
+        self.inner.labels_of(self.indices[index])
     }
     fn id(&self, index: usize) -> String {
         self.inner.id(self.indices[index])

@@ -96,6 +96,14 @@ pub(crate) fn test_folder(path: &Path, classes: &[String]) -> Result<PathBuf, Da
     Ok(path.join(test))
 }
 
+/// Says that all splits of a folder of them are taken.
+pub(crate) fn tell_all_splits(path: &Path) {
+    if let Some(splits) = Splits::of(path).ok().filter(|splits| splits.names.len() > 1) {
+        let path = thaw_terminal::escape::path(path);
+        tracing::info!("{path}: pictures of {} are taken; name one of them for its alone", splits.shown());
+    }
+}
+
 /// Whether a folder of splits has one to test on.
 pub(crate) fn has_test_folder(path: &Path) -> bool {
     Splits::of(path).is_ok_and(|splits| {

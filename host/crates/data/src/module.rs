@@ -260,6 +260,18 @@ impl DataModule {
         self.train.class_names()
     }
 
+    /// How often each label is there among the training samples, of which each may have several; a target
+    /// between 0 and 1 counts in part. None where that is known only with the samples.
+    pub fn label_counts(&self) -> Option<Vec<f64>> {
+        let mut counts: Vec<f64> = Vec::new();
+        for index in 0..self.train.len() {
+            let labels = self.train.labels_of(index)?;
+            counts.resize(labels.len().max(counts.len()), 0.0);
+            counts.iter_mut().zip(labels).for_each(|(count, label)| *count += f64::from(label));
+        }
+        Some(counts)
+    }
+
     /// Refuses data with more classes than the model has, and warns of fewer.
     ///
     /// # Errors

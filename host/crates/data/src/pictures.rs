@@ -120,6 +120,9 @@ impl Dataset for PictureDataset {
     fn class_of(&self, index: usize) -> Option<usize> {
         self.targets.class_of(index)
     }
+    fn labels_of(&self, index: usize) -> Option<Vec<f32>> {
+        self.targets.labels_of(index)
+    }
     fn id(&self, index: usize) -> String {
         self.store.id(index)
     }

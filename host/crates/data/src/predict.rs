@@ -8,6 +8,7 @@ use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::folder::find_pictures;
 use super::image::has_picture_extension;
+use super::layout::tell_all_splits;
 use super::list::open_list;
 use super::loader::{Loader, Walk};
 use super::module::workers;
@@ -219,6 +220,7 @@ fn open_pictures(
     }
     let files = if input.is_dir() {
         let found = find_pictures(input, None)?;
+        tell_all_splits(input);
         if found.pictures.is_empty() {
             let others = format!("no pictures (found: {} other files)", found.others);
             return Err(DataError::layout(input, others, "name a folder with pictures"));

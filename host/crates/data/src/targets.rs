@@ -88,6 +88,14 @@ impl Targets {
         }
     }
 
+    /// A number for each label of a sample that may have several.
+    pub(crate) fn labels_of(&self, index: usize) -> Option<Vec<f32>> {
+        let Targets::Labels(of_samples, names) = self else { return None };
+        let mut numbers = vec![0.0; names.len()];
+        of_samples.get(index)?.iter().for_each(|label| numbers[*label] = 1.0);
+        Some(numbers)
+    }
+
     /// The target tensor of some samples.
     pub(crate) fn tensor(&self, samples: &[usize]) -> Result<Option<Tensor>, DataError> {
         match self {

@@ -244,6 +244,11 @@ impl Dataset for TensorDataset {
         }
         target.raw.whole_number(index).map(|class| class as usize)
     }
+    fn labels_of(&self, index: usize) -> Option<Vec<f32>> {
+        let target = self.target.as_ref().filter(|target| target.raw.shape.len() == 2)?;
+        let row = target.rows(&[index]).ok()?.f_to_kind(Kind::Float).ok()?.f_reshape([-1]).ok()?;
+        Vec::<f32>::try_from(row).ok()
+    }
     fn id(&self, index: usize) -> String {
         index.to_string()
     }

@@ -113,6 +113,11 @@ impl TestData {
         self.dataset.id(index)
     }
 
+    /// The samples.
+    pub fn samples(&self) -> &Arc<dyn Dataset> {
+        &self.dataset
+    }
+
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.dataset.as_ref())
     }

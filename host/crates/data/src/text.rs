@@ -192,6 +192,9 @@ impl Dataset for TextDataset {
     fn class_of(&self, index: usize) -> Option<usize> {
         self.targets.class_of(index)
     }
+    fn labels_of(&self, index: usize) -> Option<Vec<f32>> {
+        self.targets.labels_of(index)
+    }
     fn id(&self, index: usize) -> String {
         self.rows[index].to_string()
     }

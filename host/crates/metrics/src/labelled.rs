@@ -1,13 +1,12 @@
 //! What was predicted of samples of classes.
 
-mod curves;
-
 use super::agreement::{kappa, matthews};
+use super::average::{Average, weighted_mean};
 use super::calibration::Calibration;
 use super::confusion::Confusion;
+use super::curves::{Counts, area_under_precision, area_under_roc, curve};
 use super::metric::Metric;
 use super::scores::Scores;
-use curves::{auroc, average_precision};
 
 /// Samples with one label each, in the order in which they were seen.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -68,11 +67,27 @@ impl Labelled {
             Metric::Score(score, average) => scores().average(score, average),
             Metric::Matthews => matthews(&confusion()),
             Metric::Kappa(disagreement) => kappa(&confusion(), disagreement),
-            Metric::Auroc(average) => auroc(self, average),
-            Metric::AveragePrecision(average) => average_precision(self, average),
+            Metric::Auroc(average) => self.area(average, |curve, all| Some(area_under_roc(curve, all))),
+            Metric::AveragePrecision(average) => self.area(average, area_under_precision),
             Metric::CalibrationError => self.calibration().error(),
             _ => return None,
         })
+    }
+
+    /// The mean over classes of the area under each one's curve; classes that have none are left out.
+    fn area(&self, average: Average, area: impl Fn(&[Counts], Counts) -> Option<f64>) -> f64 {
+        let support = self.support();
+        let of_class = |class: usize| {
+            let weight = match average {
+                Average::Weighted => support[class] as f64,
+                Average::Binary | Average::Micro | Average::Macro => 1.0,
+            };
+            let scores = self.probabilities.iter().skip(class).step_by(self.classes.max(1));
+            let curve = curve(scores.zip(&self.labels).map(|(score, label)| (*score, *label == class)));
+            let all = curve.last().copied().unwrap_or_default();
+            Some((area(&curve, all)?, weight))
+        };
+        weighted_mean((0..self.classes).filter_map(of_class))
     }
 
     fn share(&self, count: usize) -> f64 {

@@ -72,6 +72,8 @@ pub enum Disagreement {
 pub enum Of {
     /// Classes, one label a sample; how many, where that is known.
     Classes(Option<usize>),
+    /// Any number of labels a sample; how many there are, where that is known.
+    Labels(Option<usize>),
     /// Numbers for a sample.
     Numbers,
     /// Numbers that are too many to be kept: those of a reconstruction.
@@ -106,6 +108,15 @@ impl Metric {
         }
     }
 
+    /// Whether it is of several labels a sample.
+    fn is_of_labels(self) -> bool {
+        match self {
+            Self::Accuracy | Self::Auroc(_) | Self::AveragePrecision(_) => true,
+            Self::Score(_, average) => average != Average::Binary,
+            _ => false,
+        }
+    }
+
     /// Whether it needs the probability of each class for each sample.
     pub fn needs_probabilities(self) -> bool {
         matches!(self, Self::Auroc(_) | Self::AveragePrecision(_))
@@ -131,6 +142,12 @@ impl Metric {
                 "the model tells classes apart, and `{self}` is of numbers; there are {}",
                 others(&Self::is_of_classes)
             ))),
+            Of::Labels(Some(1)) if matches!(self, Self::Score(..)) => Ok(()),
+            Of::Labels(_) if !self.is_of_labels() => Err(Misfit(format!(
+                "a sample has several labels, and `{self}` is not of such; there are {}, and without being \
+                 named `acc`, `exact_match`, `f1_micro` and `f1_macro`",
+                others(&Self::is_of_labels)
+            ))),
             Of::Numbers if self.is_of_classes() => Err(Misfit(format!(
                 "the model gives numbers, and `{self}` is of classes; there are {}",
                 others(&|metric| !metric.is_of_classes())
@@ -140,7 +157,7 @@ impl Metric {
                 others(&Self::is_of_sums)
             ))),
             Of::Classes(Some(classes)) => self.check_classes(classes),
-            Of::Classes(None) | Of::Numbers | Of::ManyNumbers => Ok(()),
+            Of::Classes(None) | Of::Labels(_) | Of::Numbers | Of::ManyNumbers => Ok(()),
         }
     }
 

@@ -97,13 +97,61 @@ impl Config for Metric {
     fn from_value(value: &Value, key: &Key) -> Result<Self, ConfigError> {
         value.as_str().and_then(Self::of_name).ok_or_else(|| {
             let names: Vec<String> = Self::all().iter().map(Self::to_string).collect();
-            ConfigError::no_choice(key, value, &names.iter().map(String::as_str).collect::<Vec<_>>())
+            match value.as_str().and_then(elsewhere) {
+                Some(name) => {
+                    let expected = format!("one of {}, did you mean `{name}`?", names.join(", "));
+                    ConfigError::mismatch(key, value, expected)
+                }
+                None => {
+                    ConfigError::no_choice(key, value, &names.iter().map(String::as_str).collect::<Vec<_>>())
+                }
+            }
         })
     }
 
     fn to_value(&self) -> Value {
         json!(self.to_string())
     }
+}
+
+/// What scikit-learn, torchmetrics and others call metrics, by the words of the name.
+const ELSEWHERE: [(&str, &str); 28] = [
+    ("accuracy", "acc"),
+    ("accuracyscore", "acc"),
+    ("auc", "auroc"),
+    ("rocauc", "auroc"),
+    ("rocaucscore", "auroc"),
+    ("ap", "average_precision"),
+    ("map", "average_precision"),
+    ("prauc", "average_precision"),
+    ("averageprecisionscore", "average_precision"),
+    ("balancedaccuracy", "recall_macro"),
+    ("uar", "recall_macro"),
+    ("calibrationerror", "ece"),
+    ("cohenkappa", "kappa"),
+    ("qwk", "kappa_quadratic"),
+    ("f1score", "f1"),
+    ("f1scoremacro", "f1_macro"),
+    ("macrof1", "f1_macro"),
+    ("iou", "jaccard"),
+    ("miou", "jaccard_macro"),
+    ("matthews", "mcc"),
+    ("matthewscorrcoef", "mcc"),
+    ("meanabsoluteerror", "mae"),
+    ("meansquarederror", "mse"),
+    ("pearsonr", "pearson"),
+    ("pearsoncorrcoef", "pearson"),
+    ("spearmanr", "spearman"),
+    ("r2score", "r2"),
+    ("sensitivity", "recall"),
+];
+
+/// The metric that another name is one of, however it is spelled.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let letters = letters.to_ascii_lowercase();
+    let named = ELSEWHERE.iter().find(|(known, _)| *known == letters);
+    named.map(|(_, metric)| *metric)
 }
 
 #[cfg(test)]
@@ -127,6 +175,19 @@ mod tests {
     fn an_unknown_name_is_told_the_nearest_one() {
         let error = Metric::from_value(&json!("f1-macro"), &Key::root()).unwrap_err().to_string();
         assert!(error.contains("did you mean `f1_macro`?"), "{error}");
+    }
+
+    #[test]
+    fn a_name_of_elsewhere_is_told_the_one_here() {
+        for (name, expected) in
+            [("accuracy", "acc"), ("ROC-AUC", "auroc"), ("MulticlassF1Score", ""), ("F1Score", "f1")]
+        {
+            let error = Metric::from_value(&json!(name), &Key::root()).unwrap_err().to_string();
+            assert!(error.contains(&format!("did you mean `{expected}")) || expected.is_empty(), "{error}");
+        }
+        for (name, metric) in ELSEWHERE {
+            assert!(Metric::of_name(metric).is_some() && Metric::of_name(name).is_none(), "{name}");
+        }
     }
 
     #[test]

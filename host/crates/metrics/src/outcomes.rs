@@ -3,6 +3,7 @@
 use super::labelled::Labelled;
 use super::metric::Metric;
 use super::numbers::{ErrorSums, Numbers};
+use super::tagged::Tagged;
 
 /// Predictions beside what was right.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +13,8 @@ pub enum Outcomes {
     None,
     /// Of classes.
     Labelled(Labelled),
+    /// Of several labels a sample.
+    Tagged(Tagged),
     /// Of numbers.
     Numbers(Numbers),
     /// Of numbers that were not kept.
@@ -23,6 +26,7 @@ impl Outcomes {
     pub fn value(&self, metric: Metric) -> Option<f64> {
         match self {
             Self::Labelled(samples) if !samples.is_empty() => samples.value(metric),
+            Self::Tagged(samples) if !samples.is_empty() => samples.value(metric),
             Self::Numbers(samples) if !samples.is_empty() => samples.value(metric),
             Self::Sums(sums) if sums.count > 0.0 => sums.value(metric),
             _ => None,
@@ -33,6 +37,7 @@ impl Outcomes {
     pub fn kept(&self) -> usize {
         match self {
             Self::Labelled(samples) => samples.len(),
+            Self::Tagged(samples) => samples.len(),
             Self::Numbers(samples) => samples.len(),
             Self::None | Self::Sums(_) => 0,
         }
@@ -43,6 +48,7 @@ impl Outcomes {
     pub fn at(&self, positions: &[usize]) -> Self {
         match self {
             Self::Labelled(samples) => Self::Labelled(samples.at(positions)),
+            Self::Tagged(samples) => Self::Tagged(samples.at(positions)),
             Self::Numbers(samples) => Self::Numbers(samples.at(positions)),
             Self::None | Self::Sums(_) => Self::None,
         }

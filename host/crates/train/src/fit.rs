@@ -26,6 +26,7 @@ mod loss;
 mod memory;
 mod metrics;
 mod monitors;
+mod outcome;
 mod plugin_data;
 mod prefix;
 mod profile;
@@ -55,6 +56,7 @@ pub use loss::{Labels, set_loss};
 pub use metrics::check_metrics;
 pub use monitors::Monitored;
 use monitors::Seen;
+pub use outcome::{Outcome as BatchOutcome, is_of_batch};
 pub use plugin_data::PluginData;
 pub use prefix::{Entries, Hindrance};
 pub use same_data::tell_validated;
@@ -64,6 +66,7 @@ pub use step::to_device;
 pub use stop::StopHandle;
 pub use thaw_metrics::Confusion;
 use thaw_plugin_api::drive;
+use thaw_plugin_api::model::Tensors;
 
 use crate::Error;
 pub use crate::checkpoint::{Best, Meter};
@@ -90,6 +93,8 @@ struct Now {
     grad_norm: Option<Reading>,
     /// The loss of the validation that has just ended; one that is not finite, where a set has one.
     validation_loss: Option<f64>,
+    /// Whether what is to be known of its metrics was told.
+    is_noted: bool,
     /// What validation sets beside the main one gave in the validation that goes on.
     further: Meter,
     /// Waits for the device in the present epoch, where they are counted.
@@ -102,6 +107,8 @@ struct Now {
     spent: Spent,
     /// Samples of the validation that is under way, in the order of the pass; none in training.
     validated: Option<Vec<usize>>,
+    /// What the model gives for no sample, where other processes may have a batch alone.
+    no_outputs: Option<Tensors>,
     /// Why the run stops after the epoch that has ended.
     stopped: Option<String>,
     /// Whether the processes of the run have heard that the user ends it.
@@ -130,6 +137,7 @@ impl Fit {
     pub fn run(&mut self) -> Result<Outcome, Error> {
         self.warn_of_modes();
         self.warn_of_windows();
+        self.warn_without_validation();
         // A run that goes on may have used up its time.
         self.look_at_clock();
         let result = drive::fit(self).map(|()| self.outcome());

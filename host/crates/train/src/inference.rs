@@ -20,12 +20,14 @@ pub use predict::{BatchOutputs, PredictOptions};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, EarlierData, SavedCallback};
 use crate::config::{ConfigError, RunConfig};
-use crate::fit::{Keep, Labels, Meter, PluginData, check_metrics, name_files, set_loss, take_count};
+use crate::fit::{
+    BatchOutcome, Keep, Labels, Meter, PluginData, check_metrics, name_files, set_loss, take_count,
+};
 use crate::model::{HostModel, Phase};
 use crate::parts::{build_model, load_checkpoint, precision_on, prepare_torch};
 use pass::Pass;
 use services::View;
-use thaw_data::{DataConfig, FurtherSet};
+use thaw_data::{DataConfig, Dataset, FurtherSet};
 use thaw_plugins::{Instance, PluginSet};
 
 /// What a trained model is used on.
@@ -55,6 +57,10 @@ pub struct Inference {
     /// Validation sets beside the main one, and what they gave.
     sets: Vec<Arc<FurtherSet>>,
     further: Meter,
+    /// What a validation or test is over.
+    data: Option<Arc<dyn Dataset>>,
+    /// What hooks can look at of the batch that is done.
+    outcome: Option<BatchOutcome>,
     /// What the run's data was.
     earlier: EarlierData,
 }
@@ -126,6 +132,8 @@ impl Inference {
             order: Vec::new(),
             sets: Vec::new(),
             further: Meter::default(),
+            data: None,
+            outcome: None,
             earlier,
         };
         let saved = checkpoint.state.callbacks.clone();
@@ -218,8 +226,12 @@ impl Instances for Inference {
     }
 
     fn call(&mut self, index: usize, call: Call) -> Result<(), Error> {
-        let mut view =
-            View { model: &mut self.model, metrics: &mut self.metrics, exception: self.exception.as_deref() };
+        let mut view = View {
+            model: &mut self.model,
+            metrics: &mut self.metrics,
+            outcome: self.outcome.as_ref(),
+            exception: self.exception.as_deref(),
+        };
         Ok(self.callbacks[index].run(call, &self.progress, &mut view)?)
     }
 

@@ -391,7 +391,8 @@ impl HostModel {
 
     /// How much each class counts in the loss; None where all count alike.
     pub fn class_weights(&self) -> Option<&[f64]> {
-        self.given_loss.as_ref()?.class_weights.as_deref()
+        let given = self.given_loss.as_ref()?;
+        given.class_weights.as_deref().or(given.pos_weight.as_deref())
     }
 
     /// Refuses the target of a batch, on the CPU as the data gave it, that says of a label neither that it is

@@ -60,7 +60,7 @@ impl Columns<'_> {
                 let of = |name: &'static str| (0..numbers.width).map(move |index| format!("{name}_{index}"));
                 of("target").chain(of("prediction")).collect()
             }
-            Outcomes::None | Outcomes::Sums(_) => Vec::new(),
+            Outcomes::None | Outcomes::Tagged(_) | Outcomes::Sums(_) => Vec::new(),
         }
     }
 
@@ -76,7 +76,7 @@ impl Columns<'_> {
                 let numbers = samples.targets[row.clone()].iter().chain(&samples.predicted[row]);
                 numbers.map(f64::to_string).collect()
             }
-            Outcomes::None | Outcomes::Sums(_) => Vec::new(),
+            Outcomes::None | Outcomes::Tagged(_) | Outcomes::Sums(_) => Vec::new(),
         }
     }
 
@@ -98,7 +98,7 @@ impl Columns<'_> {
                     ("prediction".to_owned(), of(&samples.predicted)),
                 ]
             }
-            Outcomes::None | Outcomes::Sums(_) => Vec::new(),
+            Outcomes::None | Outcomes::Tagged(_) | Outcomes::Sums(_) => Vec::new(),
         }
     }
 }

@@ -22,7 +22,7 @@ impl Uncertainty {
         let common = match &samples.outcomes {
             Outcomes::Labelled(_) => Some(Metric::Accuracy),
             Outcomes::Numbers(_) => Some(Metric::AbsoluteError),
-            Outcomes::None | Outcomes::Sums(_) => None,
+            Outcomes::None | Outcomes::Tagged(_) | Outcomes::Sums(_) => None,
         };
         metrics.extend(common.filter(|common| !metrics.contains(common)));
         let seed = inference.config().seed;

@@ -197,6 +197,9 @@ pub enum GradientCompression {
 pub enum Profiler {
     /// By hooks and sections of the loop, as the program sees them: nothing waits for a GPU.
     Simple,
+    /// Not at all.
+    #[config(rename = "none")]
+    Off,
 }
 
 /// Whether the frozen prefix is computed once.
@@ -225,6 +228,11 @@ impl TrainerConfig {
             }
         }
         Ok(())
+    }
+
+    /// Whether the run is profiled.
+    pub fn is_profiled(&self) -> bool {
+        self.profiler.is_some_and(|profiler| profiler != Profiler::Off)
     }
 
     /// Whether a stop that somebody asks for ends a run of so many whole epochs and optimizer steps;

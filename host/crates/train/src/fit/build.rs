@@ -31,7 +31,7 @@ use super::training::Resume;
 use super::{Fit, FitError, Now, RunState, StopHandle};
 use crate::Error;
 use crate::checkpoint::{Checkpoint, CheckpointStore, EarlierData};
-use crate::config::{Profiler, RunConfig};
+use crate::config::RunConfig;
 use crate::model::HostModel;
 use crate::parts::{build_model, create_callbacks, place, prepare_torch, start_from_weights, storages};
 use crate::run_dir::{self, Place, RunDir, RunDirError};
@@ -109,6 +109,7 @@ impl Fit {
             kept: Kept::new(run_dir, store),
             watched: Watched::default(),
             prefix: Prefix::default(),
+            outcome: None,
             warnings,
             world,
         };
@@ -174,6 +175,7 @@ impl Fit {
     }
 
     fn write_resume(&mut self, resume: &Resume, config: &str) -> Result<(), Error> {
+        self.tell_stopped_before(&resume.checkpoint);
         self.go_back_to(&resume.checkpoint)?;
         Ok(self.write_resumed(&resume.checkpoint, &resume.resumed, config)?)
     }
@@ -296,7 +298,7 @@ fn with_records(
         Ok(records) => {
             let loggers = config.loggers.iter().cloned().map(RunLogger::new);
             let loggers = loggers.map(|logger| -> Box<dyn Observer> { Box::new(logger) });
-            let profile = config.trainer.profiler.map(|Profiler::Simple| Profile::new(run_dir.path()));
+            let profile = config.trainer.is_profiled().then(|| Profile::new(run_dir.path()));
             let profile = profile.map(|profile| -> Box<dyn Observer> { Box::new(profile) });
             let all = records.into_iter().chain(loggers).chain(profile).chain(own);
             Ok(Observers::new(all.collect(), warnings))

@@ -1,7 +1,9 @@
 //! Validation: a pass over data without gradients, every module in evaluation mode.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use tch::{TchError, Tensor};
 use thaw_metrics::{Calibration, Confusion, Metric};
 use thaw_plugin_api::drive::{Pass, Training, Validating, ValidationData};
 use thaw_plugin_api::model::{Batch, Precision, Tensors};
@@ -12,10 +14,10 @@ use super::gathered::{Doubts, Found, Gathered, Keep, Samples};
 use super::readings::{Readings, Row, What};
 use super::step::{Fed, Loaded};
 use super::training::by_position;
-use super::{Fit, Meter, set_batches};
+use super::{BatchOutcome, Fit, Meter, set_batches};
 use crate::Error;
 use crate::error::torch;
-use crate::model::{HostModel, LabelCounts, Phase};
+use crate::model::{HostModel, LabelCounts, Phase, shared};
 use crate::world::World;
 use thaw_data::{FurtherSet, Split};
 use thaw_torch::Autocast;
@@ -36,6 +38,16 @@ pub struct Evaluation {
     pub doubts: Doubts,
     /// The samples one by one, where they are kept.
     pub samples: Option<Samples>,
+    /// What is to be known of the metrics, in a sentence.
+    pub note: Option<String>,
+}
+
+/// What a batch gave.
+struct Seen {
+    /// Of the loss first.
+    names: Vec<Cow<'static, str>>,
+    values: Vec<Reading>,
+    outputs: Tensors,
 }
 
 /// A pass over validation data under way. On a GPU nothing waits for it before [`Evaluator::finish`].
@@ -58,7 +70,7 @@ impl Evaluator {
         }
     }
 
-    /// Loss and metrics of one batch.
+    /// Loss and metrics of one batch; gives the model's outputs.
     ///
     /// # Errors
     /// The model refuses the batch, or a metric is none of its outputs.
@@ -68,7 +80,7 @@ impl Evaluator {
         batch: &Batch,
         samples: usize,
         precision: Precision,
-    ) -> Result<(), Error> {
+    ) -> Result<Tensors, Error> {
         self.batch_from(0, model, batch, samples, precision)
     }
 
@@ -83,9 +95,10 @@ impl Evaluator {
         batch: &Batch,
         samples: usize,
         precision: Precision,
-    ) -> Result<(), Error> {
-        let (names, values) = self.look_at(start, model, batch, precision)?;
-        self.add(names, values, samples)
+    ) -> Result<Tensors, Error> {
+        let Seen { names, values, outputs } = self.look_at(start, model, batch, precision)?;
+        self.add(names, values, samples)?;
+        Ok(outputs)
     }
 
     /// What a batch gives, which is not added to the means yet.
@@ -98,7 +111,7 @@ impl Evaluator {
         model: &mut HostModel,
         batch: &Batch,
         precision: Precision,
-    ) -> Result<(Vec<Cow<'static, str>>, Vec<Reading>), Error> {
+    ) -> Result<Seen, Error> {
         let _autocast = Autocast::of(precision, model.device())?;
         let output = model.step_from(start, batch)?;
         self.gathered.take(model, batch, &output.outputs)?;
@@ -107,7 +120,8 @@ impl Evaluator {
         }
         let metrics = output.metrics.into_iter().map(|(name, value)| (val_metric(&name), value));
         let loss = ("val_loss".into(), Reading::of(&output.loss)?);
-        Ok(std::iter::once(loss).chain(metrics).unzip())
+        let (names, values) = std::iter::once(loss).chain(metrics).unzip();
+        Ok(Seen { names, values, outputs: output.outputs })
     }
 
     /// Adds means over so many samples.
@@ -160,12 +174,12 @@ impl Evaluator {
         for (name, score) in self.labels.scores().map_err(torch("scores of labels"))? {
             self.metrics.add(&val_metric(name), score, 1);
         }
-        let Found { confusion, calibration, doubts, values, samples } = self.gathered.finish(world)?;
+        let Found { confusion, calibration, doubts, values, samples, note } = self.gathered.finish(world)?;
         for (metric, value) in values {
             self.metrics.set(format!("val_{metric}"), value);
         }
         let classes = confusion.hits();
-        Ok(Evaluation { metrics: self.metrics, classes, confusion, calibration, doubts, samples })
+        Ok(Evaluation { metrics: self.metrics, classes, confusion, calibration, doubts, samples, note })
     }
 }
 
@@ -248,7 +262,9 @@ impl Validating for Fit {
     fn validation_step(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
         self.timed("validation_step", |fit| fit.validate_batch(evaluator, loaded))
     }
+
     fn validation_batch_ended(&mut self, loaded: Loaded) -> Result<(), Error> {
+        self.state.outcome = None;
         self.tell(EventKind::ValidationBatchDone { samples: loaded.of_all })
     }
 
@@ -270,6 +286,10 @@ impl Validating for Fit {
         let validated = Validated { asked: asked(pass), metrics, classes, confusion, calibration, doubtful };
         self.observers.tell(&self.state.position.progress, EventKind::Validated(validated))?;
         if !matches!(pass, Pass::SanityCheck(_)) {
+            if let Some(note) = evaluation.note.as_ref().filter(|_| !self.now.is_noted) {
+                self.state.warnings.warn(format_args!("validation: {note}"));
+                self.now.is_noted = true;
+            }
             for (name, mean) in evaluation.metrics.means() {
                 self.state.set_metric(name, mean);
             }
@@ -284,6 +304,7 @@ impl Validating for Fit {
     }
 
     fn leave_evaluation(&mut self) {
+        self.state.outcome = None;
         self.state.trained.model.set_phase(Phase::Train);
     }
 
@@ -324,7 +345,19 @@ impl Fit {
         let (start, batch) = anew.as_ref().map_or((loaded.start, &loaded.batch), |batch| (0, batch));
         let model = &mut self.state.trained.model;
         let seen = evaluator.batch_from(start, model, batch, loaded.samples, precision);
-        seen.map_err(|error| self.state.explain_memory(error, loaded.samples))
+        let outputs = seen.map_err(|error| self.state.explain_memory(error, loaded.samples))?;
+        self.show_outcome(outputs, batch.target.as_ref(), &loaded.indices);
+        Ok(())
+    }
+
+    /// Lets hooks see what a batch gave.
+    fn show_outcome(&mut self, outputs: Tensors, target: Option<&Tensor>, indices: &[usize]) {
+        let data = match self.state.progress().validation_set.checked_sub(1) {
+            Some(set) => self.state.data.further_sets().get(set).map(|set| set.data().samples()),
+            None => self.state.data.dataset(Split::Val),
+        };
+        let data = data.map(Arc::clone);
+        self.state.outcome = Some(BatchOutcome::new(outputs, target, indices, data));
     }
 }
 
@@ -337,14 +370,29 @@ impl Fit {
         if samples > 0 {
             let model = &mut self.state.trained.model;
             let seen = evaluator.look_at(loaded.start, model, batch, precision);
-            let (names, values) = seen.map_err(|error| self.state.explain_memory(error, samples))?;
+            let Seen { names, values, outputs } =
+                seen.map_err(|error| self.state.explain_memory(error, samples))?;
+            self.now.no_outputs = Some(none_of(&outputs).map_err(torch("outputs of no sample"))?);
+            self.show_outcome(outputs, batch.target.as_ref(), &loaded.indices);
             own.weight = self.state.trained.model.loss_weight(batch, samples)?;
             own.names = names;
             own.values = values.iter().map(Reading::read).collect::<Result<_, _>>()?;
         }
+        if samples == 0 && let Some(outputs) = &self.now.no_outputs {
+            self.show_outcome(shared(outputs), batch.target.as_ref(), &[]);
+        }
         let all = self.agree_on_batch("validation", own)?;
         evaluator.add(all.names, all.values, all.samples)
     }
+}
+
+/// Outputs of these names and sizes for no sample at all: what hooks see of a batch that others have alone.
+fn none_of(outputs: &Tensors) -> Result<Tensors, TchError> {
+    let none = |(name, output): (&str, &Tensor)| {
+        let none = if output.dim() > 0 { output.f_narrow(0, 0, 0)? } else { output.shallow_clone() };
+        Ok((name.to_owned(), none.f_detach_copy()?))
+    };
+    outputs.iter().map(none).collect()
 }
 
 fn asked(pass: Pass) -> Asked {

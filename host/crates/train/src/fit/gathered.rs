@@ -4,6 +4,7 @@ mod classes;
 mod doubts;
 mod numbers;
 mod shared;
+mod tags;
 
 use tch::{Device, Kind, TchError, Tensor};
 use thaw_metrics::{Calibration, Confusion, Metric, Of, Outcomes};
@@ -17,6 +18,7 @@ use crate::world::World;
 use classes::ClassBatches;
 pub use doubts::{Doubt, Doubts};
 use numbers::{ErrorBatches, NumberBatches};
+use tags::TagBatches;
 
 /// What is kept of the samples one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub(super) struct Found {
     /// The metrics that were asked for, those without a value left out.
     pub(super) values: Vec<(Metric, f64)>,
     pub(super) samples: Option<Samples>,
+    /// What is to be known of these values.
+    pub(super) note: Option<String>,
 }
 
 /// The batches so far: of one kind, by what the model's outputs are.
@@ -55,6 +59,7 @@ pub(super) struct Gathered {
     metrics: Vec<Metric>,
     keep: Keep,
     classes: Option<ClassBatches>,
+    tags: TagBatches,
     numbers: NumberBatches,
     errors: ErrorBatches,
     losses: Vec<Tensor>,
@@ -63,7 +68,8 @@ pub(super) struct Gathered {
 impl Gathered {
     pub(super) fn new(metrics: &[Metric], keep: Keep) -> Self {
         let (numbers, errors) = (NumberBatches::default(), ErrorBatches::default());
-        Self { metrics: metrics.to_vec(), keep, classes: None, numbers, errors, losses: Vec::new() }
+        let (metrics, tags) = (metrics.to_vec(), TagBatches::default());
+        Self { metrics, keep, classes: None, tags, numbers, errors, losses: Vec::new() }
     }
 
     /// Takes a batch. Nothing waits for the device.
@@ -82,6 +88,12 @@ impl Gathered {
                 if logits.dim() == 2 && labels.dim() == 1 =>
             {
                 self.add_classes(logits, labels)?;
+                true
+            }
+            (Task::Classification, Some(logits), Some(target), _)
+                if needs_numbers && model.is_multi_label() && logits.size() == target.size() =>
+            {
+                self.tags.push(logits, target).map_err(torch("predicted labels"))?;
                 true
             }
             (Task::Regression, Some(output), Some(target), _)
@@ -128,6 +140,9 @@ impl Gathered {
             let (samples, positions) = batches.finish().map_err(torch("predicted classes"))?;
             return Ok((Outcomes::Labelled(samples), Some(positions)));
         }
+        if !self.tags.is_empty() {
+            return Ok((Outcomes::Tagged(self.tags.finish().map_err(torch("predicted labels"))?), None));
+        }
         let numbers = self.numbers.finish().map_err(torch("predicted numbers"))?;
         if !numbers.is_empty() {
             return Ok((Outcomes::Numbers(numbers), None));
@@ -150,6 +165,7 @@ impl Gathered {
         };
         let values = self.metrics.iter().filter_map(|metric| Some((*metric, outcomes.value(*metric)?)));
         let values = values.collect();
+        let note = note_of(&self.metrics, &outcomes);
         let samples = match self.keep {
             Keep::Nothing => None,
             Keep::Samples => {
@@ -159,8 +175,24 @@ impl Gathered {
                 Some(Samples { outcomes, positions, losses })
             }
         };
-        Ok(Found { confusion, calibration, doubts, values, samples })
+        Ok(Found { confusion, calibration, doubts, values, samples, note })
     }
+}
+
+/// What areas under curves make of classes that do not occur.
+fn note_of(metrics: &[Metric], outcomes: &Outcomes) -> Option<String> {
+    let areas: Vec<String> =
+        metrics.iter().filter(|metric| metric.needs_probabilities()).map(Metric::to_string).collect();
+    let Outcomes::Labelled(samples) = outcomes else { return None };
+    let absent = samples.support().iter().filter(|support| **support == 0).count();
+    (absent > 0 && !areas.is_empty()).then(|| {
+        format!(
+            "{absent} of {} classes have no sample here: `auroc` counts such a class with 0, `average_precision` leaves \
+             it out ({})",
+            samples.classes,
+            areas.join(", ")
+        )
+    })
 }
 
 /// The numbers of these tensors, one after the other, in float64.

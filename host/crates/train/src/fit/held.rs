@@ -34,6 +34,7 @@ impl RunState {
             kept: _,
             watched,
             prefix,
+            outcome: _,
             warnings: _,
             world: _,
         } = self;

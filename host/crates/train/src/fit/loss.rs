@@ -8,7 +8,7 @@ use thaw_plugin_api::hint;
 use crate::Error;
 use crate::config::{ClassWeights, ConfigError, PosWeight, RunConfig};
 use crate::model::{GivenLoss, HostModel};
-use thaw_data::{DataModule, first_names};
+use thaw_data::{DataModule, Split, first_names};
 use thaw_terminal::escape::shorten;
 
 /// The key of weights that may come from the data, in messages.
@@ -37,7 +37,8 @@ pub fn set_loss(
     let outputs = model.description().num_classes.and_then(|outputs| usize::try_from(outputs).ok());
     let outputs = outputs.unwrap_or(classes.len());
     let wrong = |error| ConfigError::Key { path: config.path.clone(), error };
-    let weights = loss.class_weights.as_ref().map(|weights| in_numbers(weights, classes, outputs, labels));
+    let of_classes = |weights| in_numbers(weights, classes, outputs, &labels);
+    let weights = loss.class_weights.as_ref().map(of_classes);
     let weights = weights.transpose().map_err(wrong)?;
     if let Some(weights) = &weights {
         tell("classes count in the loss", weights, classes);
@@ -47,7 +48,10 @@ pub fn set_loss(
         let weights = match given.weights() {
             ClassWeights::Each(weights) => weights.clone(),
             ClassWeights::Named(named) => by_class(key, named, classes, outputs)?,
-            ClassWeights::Balanced => vec![1.0; outputs],
+            ClassWeights::Balanced => match labels {
+                Labels::Of(data) => presence(data, classes)?,
+                Labels::Weighted(weights) => kept(key, weights)?,
+            },
         };
         one_each(key, weights, outputs)
     };
@@ -62,21 +66,42 @@ fn in_numbers(
     weights: &ClassWeights,
     classes: &[String],
     outputs: usize,
-    labels: Labels<'_>,
+    labels: &Labels<'_>,
 ) -> Result<Vec<f64>, KeyError> {
     let weights = match (weights, labels) {
         (ClassWeights::Each(weights), _) => weights.clone(),
         (ClassWeights::Named(weights), _) => by_class(KEY, weights, classes, outputs)?,
         (ClassWeights::Balanced, Labels::Of(data)) => balanced(&counts(data)?, classes)?,
-        (ClassWeights::Balanced, Labels::Weighted(weights)) => {
-            weights.map(<[f64]>::to_vec).ok_or_else(|| {
-                let expected =
-                    "numbers: the checkpoint keeps no weights, and training data is not counted here";
-                KeyError::value(KEY, "\"balanced\"", expected)
-            })?
-        }
+        (ClassWeights::Balanced, Labels::Weighted(weights)) => kept(KEY, *weights)?,
     };
     one_each(KEY, weights, outputs)
+}
+
+/// The weights that a checkpoint keeps.
+fn kept(key: &str, weights: Option<&[f64]>) -> Result<Vec<f64>, KeyError> {
+    weights.map(<[f64]>::to_vec).ok_or_else(|| {
+        let expected = "numbers: the checkpoint keeps no weights, and training data is not counted here";
+        KeyError::value(key, "\"balanced\"", expected)
+    })
+}
+
+/// How often each label is not there over how often it is, among the training samples.
+fn presence(data: &DataModule, classes: &[String]) -> Result<Vec<f64>, KeyError> {
+    let key = "loss.pos_weight";
+    let counts = data.label_counts().filter(|counts| !counts.is_empty()).ok_or_else(|| {
+        let expected =
+            "numbers: which labels a training sample has, this data says only with the sample itself";
+        KeyError::value(key, "\"balanced\"", expected)
+    })?;
+    let name = |index: usize| classes.get(index).map_or_else(|| index.to_string(), String::clone);
+    let empty: Vec<String> =
+        counts.iter().enumerate().filter(|(_, count)| **count <= 0.0).map(|(index, _)| name(index)).collect();
+    if !empty.is_empty() {
+        let expected = format!("numbers: no training sample has the label {}", first_names(&empty, 12));
+        return Err(KeyError::value(key, "\"balanced\"", expected));
+    }
+    let samples = data.samples(Split::Train) as f64;
+    Ok(counts.iter().map(|count| (samples - count).max(0.0) / count).collect())
 }
 
 /// Refuses more or fewer weights than the model has outputs.

@@ -15,18 +15,11 @@ const KEY: &str = "trainer.metrics";
 /// # Errors
 /// One is not.
 pub fn check_metrics(config: &RunConfig, model: &HostModel) -> Result<(), ConfigError> {
-    if config.is_multi_label()
-        && let Some(metric) = config.trainer.metrics.first()
-    {
-        let expected = "none with `kind = \"bce\"` in [loss]: of several labels per sample there are always \
-                        `acc`, `exact_match`, `f1_micro` and `f1_macro`";
-        let error = KeyError::value(KEY, format!("\"{metric}\""), expected.to_owned());
-        return Err(ConfigError::Key { path: config.path.clone(), error });
-    }
     let description = model.description();
     let outputs = match description.task {
         Task::Classification => {
-            Of::Classes(description.num_classes.and_then(|classes| usize::try_from(classes).ok()))
+            let outputs = description.num_classes.and_then(|classes| usize::try_from(classes).ok());
+            if config.is_multi_label() { Of::Labels(outputs) } else { Of::Classes(outputs) }
         }
         Task::Regression => Of::Numbers,
         Task::Reconstruction => Of::ManyNumbers,

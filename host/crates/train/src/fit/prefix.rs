@@ -160,7 +160,7 @@ impl Fit {
     pub(super) fn load_fed(&self, fed: Fed) -> Result<Loaded, Error> {
         let Fed { batch, start } = fed;
         let samples = batch.len();
-        let indices = if start > 0 { batch.indices.clone() } else { Vec::new() };
+        let indices = batch.indices.clone();
         self.state.trained.model.check_labels(batch.targets.as_ref())?;
         let loaded = to_device(batch, self.state.trained.model.device());
         let (batch, _) = loaded.map_err(|error| self.state.explain_memory(error, samples))?;

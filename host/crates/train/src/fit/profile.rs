@@ -17,7 +17,7 @@ pub(super) type Waited = Arc<AtomicU64>;
 impl RunState {
     /// Whether the run says what its time goes into.
     pub(super) fn is_profiled(&self) -> bool {
-        self.config.trainer.profiler.is_some()
+        self.config.trainer.is_profiled()
     }
 }
 

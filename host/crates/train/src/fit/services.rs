@@ -4,14 +4,14 @@ use std::ffi::c_void;
 
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::{RawTensor, torch_versions};
-use thaw_plugin_api::context::{CheckpointName, Request, Services, number_to_json};
+use thaw_plugin_api::context::{CheckpointName, Request, Services, no_outcome, number_to_json};
 use thaw_plugin_api::module_tree::ModuleTree;
 use thaw_plugin_api::optimizer::{Optimizer as View, no_optimizer, set_lr};
 use thaw_plugin_api::tensor_sets::{SetAction, SetState};
 use thaw_plugin_api::{Error, Result};
 
 use super::state::{Trained, restore_optimizer_state, restored_sets, values_of};
-use super::{Monitored, RunState};
+use super::{BatchOutcome, Monitored, RunState, is_of_batch};
 use crate::checkpoint::{BEST, Checkpoint, LAST};
 use crate::parts::{check_settings, replace_optimizer};
 use thaw_optim::scheduler::Restart;
@@ -34,6 +34,8 @@ impl Services for RunState {
                 self.read_all()?;
                 return Ok(self.measured.loss.map_or(Value::Null, number_to_json));
             }
+            Request::BatchSamples => return Ok(self.outcome()?.samples()),
+            Request::BatchNumbers { name } => return self.outcome()?.numbers(&name),
             Request::Exception => return Ok(json!(self.position.exception)),
             Request::Log { name, value } => self.log(name, value)?,
             Request::Stop { reason } => self.ask_to_stop(reason),
@@ -82,12 +84,19 @@ impl Services for RunState {
     }
 
     fn tensor(&mut self, name: &str) -> Result<*mut c_void> {
+        if is_of_batch(name) {
+            return self.outcome()?.tensor(name);
+        }
         let tensor = self.trained.model.tensor(name)?;
         Ok(RawTensor::from(tensor.shallow_clone()).into_raw())
     }
 }
 
 impl RunState {
+    fn outcome(&self) -> Result<&BatchOutcome> {
+        self.outcome.as_ref().ok_or_else(no_outcome)
+    }
+
     fn optimizer_view(&self) -> Result<View> {
         let optimizer = self.trained.optimizer.as_ref().ok_or_else(no_optimizer)?;
         let config = optimizer.config();

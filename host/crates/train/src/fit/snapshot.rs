@@ -31,6 +31,7 @@ impl RunState {
             kept,
             watched: _,
             prefix,
+            outcome: _,
             warnings: _,
             world,
         } = self;

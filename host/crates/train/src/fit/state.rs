@@ -27,9 +27,9 @@ pub use trained::Trained;
 pub(super) use trained::{HeldTrained, restore_optimizer_state, restored_sets, values_of};
 pub use watched::Watched;
 
-use super::FitError;
 use super::events::Warnings;
 use super::readings::ReadRow;
+use super::{BatchOutcome, FitError};
 use crate::Error;
 use crate::audit::Look;
 use crate::config::{Audit, RunConfig};
@@ -59,6 +59,8 @@ pub struct RunState {
     pub watched: Watched,
     /// What passes start from instead of the samples.
     pub prefix: Prefix,
+    /// What hooks can look at of the batch of validation that is done, between its step and its end.
+    pub outcome: Option<BatchOutcome>,
     /// Where warnings of the run go.
     pub warnings: Warnings,
     /// The processes of the run.

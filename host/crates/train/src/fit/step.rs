@@ -43,7 +43,7 @@ pub struct Loaded {
     pub(super) rates: Option<Vec<(String, f64)>>,
     /// The model's stages that its inputs have passed already.
     pub(super) start: usize,
-    /// The samples, where they have passed some.
+    /// The samples by their numbers.
     pub(super) indices: Vec<usize>,
 }
 

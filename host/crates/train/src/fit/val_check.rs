@@ -41,6 +41,20 @@ impl Fit {
     }
 }
 
+impl Fit {
+    /// Says that no epoch of the run validates.
+    pub(super) fn warn_without_validation(&self) {
+        let (every, progress) = (self.state.config.trainer.check_val_every_n_epoch, self.state.progress());
+        if progress.num_validation_batches > 0 && every > progress.max_epochs && progress.max_epochs > 0 {
+            self.state.warnings.warn(format_args!(
+                "`trainer.check_val_every_n_epoch = {every}` is more than the {} epochs of the run: none of them \
+                 validates",
+                progress.max_epochs
+            ));
+        }
+    }
+}
+
 impl RunState {
     /// Whether the present epoch is one of those that validate.
     pub(super) fn is_validating_epoch(&self) -> bool {

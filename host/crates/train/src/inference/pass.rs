@@ -1,13 +1,14 @@
 //! A validation of a checkpoint, in the order of a run's own.
 
 use std::mem::take;
+use std::sync::Arc;
 
 use thaw_plugin_api::drive::{self, Batches, Validating, ValidationData};
 use thaw_plugin_api::model::Batch as OnDevice;
 
 use super::Inference;
 use crate::Error;
-use crate::fit::{Evaluation, Evaluator, Keep, set_batches, to_device};
+use crate::fit::{BatchOutcome, Evaluation, Evaluator, Keep, set_batches, to_device};
 use thaw_data::{Batch, DataError};
 use thaw_torch::reading::Reads;
 
@@ -54,15 +55,24 @@ fn by_position(batches: impl Iterator<Item = Result<Batch, DataError>> + 'static
     }))
 }
 
+/// A batch on the model's device.
+pub struct Loaded {
+    batch: OnDevice,
+    samples: usize,
+    indices: Vec<usize>,
+}
+
 impl Validating for Inference {
     type Batch = Batch;
-    type Loaded = (OnDevice, usize);
+    type Loaded = Loaded;
     type Evaluation = Evaluator;
 
-    fn load(&mut self, batch: Batch) -> Result<(OnDevice, usize), Error> {
+    fn load(&mut self, batch: Batch) -> Result<Loaded, Error> {
         self.model.check_labels(batch.targets.as_ref())?;
         self.order.extend(&batch.indices);
-        to_device(batch, self.model.device())
+        let indices = batch.indices.clone();
+        let (batch, samples) = to_device(batch, self.model.device())?;
+        Ok(Loaded { batch, samples, indices })
     }
 
     fn validation_data(&mut self, _: usize) -> Result<ValidationData<Self>, Error> {
@@ -91,10 +101,20 @@ impl Validating for Inference {
     fn validation_step(
         &mut self,
         evaluator: &mut Evaluator,
-        (batch, samples): &(OnDevice, usize),
+        Loaded { batch, samples, indices }: &Loaded,
     ) -> Result<(), Error> {
         let _guard = tch::no_grad_guard();
-        evaluator.batch(&mut self.model, batch, *samples, self.config.trainer.precision)
+        let outputs = evaluator.batch(&mut self.model, batch, *samples, self.config.trainer.precision)?;
+        let further = self.progress.validation_set.checked_sub(1);
+        let further = further.and_then(|set| self.sets.get(set)).map(|set| set.data().samples());
+        let data = further.or(self.data.as_ref()).map(Arc::clone);
+        self.outcome = Some(BatchOutcome::new(outputs, batch.target.as_ref(), indices, data));
+        Ok(())
+    }
+
+    fn validation_batch_ended(&mut self, _: Loaded) -> Result<(), Error> {
+        self.outcome = None;
+        Ok(())
     }
 
     fn validated(&mut self, evaluator: Evaluator, _: drive::Pass) -> Result<(), Error> {

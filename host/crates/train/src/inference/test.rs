@@ -1,5 +1,7 @@
 //! A test: a pass over all samples of an input, with their labels.
 
+use std::sync::Arc;
+
 use super::{Inference, UsedOn};
 use crate::Error;
 use crate::config::ConfigError;
@@ -27,6 +29,7 @@ impl Inference {
         };
         let batches = self.tested_batches(&data)?;
         self.progress.num_validation_batches = batches;
+        self.data = Some(Arc::clone(data.samples()));
         let evaluation = self.with_teardown(|inference| inference.evaluate(data.first(batches)?))?;
         Ok((evaluation, data))
     }

@@ -1,5 +1,7 @@
 //! A validation of the whole validation data, as the run makes one after an epoch.
 
+use std::sync::Arc;
+
 use super::Inference;
 use crate::Error;
 use crate::checkpoint::Checkpoint;
@@ -39,6 +41,7 @@ impl Inference {
         let limit = batch_limits(&self.config, &data)?.val;
         self.progress.num_validation_batches = limit.map_or(batches, |limit| batches.min(limit));
         self.sets = data.further_sets().to_vec();
+        self.data = data.dataset(Split::Val).map(Arc::clone);
         let evaluation = self.with_teardown(|inference| {
             let loader = data.loader(Split::Val, inference.progress.epoch as u64, 0)?;
             inference.evaluate(loader.into_iter().flatten())

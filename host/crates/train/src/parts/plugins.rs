@@ -6,6 +6,7 @@ use thaw_plugin_api::module_tree::ModuleTree;
 use crate::Error;
 use crate::config::{ConfigError, RunConfig, Weighting};
 use crate::model::HostModel;
+use thaw_data::DataConfig;
 use thaw_plugins::{Instance, PluginError, PluginSet};
 
 /// Strategies and callbacks in the run config's order.
@@ -58,6 +59,14 @@ fn check_loss(config: &RunConfig, model: &HostModel) -> Result<(), ConfigError> 
     let Some(loss) = &config.loss else { return Ok(()) };
     let wrong = |error| ConfigError::Key { path: config.path.clone(), error };
     loss.check_task(model.task(), model.id()).map_err(wrong)?;
+    let kind = config.data.as_ref().filter(|data| data.has_one_class_each()).map(DataConfig::kind);
+    if let Some(kind) = kind.filter(|_| loss.is_multi_label()) {
+        let expected = format!(
+            "\"cross-entropy\": a sample of `kind = \"{kind}\"` in [data] has one class. Several labels stand in a \
+             table of pictures: `kind = \"list\"` with `target = \"labels\"`"
+        );
+        return Err(wrong(KeyError::value("loss.kind", "\"bce\"", expected)));
+    }
     if loss.class_weights.is_some() && config.trainer.weighting == Weighting::Samples {
         let expected = "\"batches\" beside `loss.class_weights`: a weighted mean does not add up by samples";
         return Err(wrong(KeyError::value("trainer.weighting", "\"samples\"", expected)));

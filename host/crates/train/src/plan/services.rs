@@ -4,7 +4,7 @@ use std::ffi::c_void;
 
 use serde_json::{Value, json};
 use thaw_plugin_api::abi::torch_versions;
-use thaw_plugin_api::context::{Request, Services};
+use thaw_plugin_api::context::{Request, Services, no_outcome};
 use thaw_plugin_api::optimizer::{Optimizer as View, no_optimizer, set_lr};
 use thaw_plugin_api::tensor_sets::SetState;
 use thaw_plugin_api::{Error, Result};
@@ -29,6 +29,7 @@ impl Services for Simulation<'_> {
                 return Ok(serde_json::to_value(view)?);
             }
             Request::Metrics => return Ok(json!({})),
+            Request::BatchSamples | Request::BatchNumbers { .. } => return Err(no_outcome()),
             Request::SetLr { group, lr } => {
                 set_lr(self.optimizer.as_mut().ok_or_else(no_optimizer)?.groups_mut(), &group, lr)?;
             }

@@ -2,7 +2,7 @@
 //!
 //! They cross as numbers of 64 bits: a count, then as many, list after list.
 
-use thaw_metrics::{ErrorSums, Labelled, Numbers, Outcomes};
+use thaw_metrics::{ErrorSums, Labelled, Numbers, Outcomes, Tagged};
 
 use crate::world::{World, WorldError};
 
@@ -41,6 +41,11 @@ fn joined(first: Outcomes, second: Outcomes) -> Option<Outcomes> {
             first.probabilities.extend(probabilities);
             Outcomes::Labelled(first)
         }
+        (Outcomes::Tagged(mut first), Outcomes::Tagged(second)) if first.labels == second.labels => {
+            first.probabilities.extend(second.probabilities);
+            first.present.extend(second.present);
+            Outcomes::Tagged(first)
+        }
         (Outcomes::Numbers(mut first), Outcomes::Numbers(second)) if first.width == second.width => {
             first.predicted.extend(second.predicted);
             first.targets.extend(second.targets);
@@ -56,6 +61,7 @@ const NONE: u64 = 0;
 const LABELLED: u64 = 1;
 const NUMBERS: u64 = 2;
 const SUMS: u64 = 3;
+const TAGGED: u64 = 4;
 
 fn to_bytes(outcomes: &Outcomes) -> Vec<u8> {
     let mut words = Words(Vec::new());
@@ -75,6 +81,12 @@ fn to_bytes(outcomes: &Outcomes) -> Vec<u8> {
             words.put(numbers.width as u64);
             words.put_numbers(&numbers.predicted);
             words.put_numbers(&numbers.targets);
+        }
+        Outcomes::Tagged(samples) => {
+            words.put(TAGGED);
+            words.put(samples.labels as u64);
+            words.put_numbers(&samples.probabilities);
+            words.put_counts(&samples.present.iter().map(|is_there| usize::from(*is_there)).collect::<Vec<_>>());
         }
         Outcomes::Sums(sums) => {
             words.put(SUMS);
@@ -100,6 +112,11 @@ fn from_bytes(bytes: &[u8]) -> Option<Outcomes> {
             width: words.count()?,
             predicted: words.numbers()?,
             targets: words.numbers()?,
+        }),
+        TAGGED => Outcomes::Tagged(Tagged {
+            labels: words.count()?,
+            probabilities: words.numbers()?,
+            present: words.counts()?.into_iter().map(|is_there| is_there != 0).collect(),
         }),
         SUMS => match words.numbers()?.as_slice() {
             [count, absolute, squared] => {
@@ -171,6 +188,13 @@ mod tests {
         let through = parts.iter().map(|part| from_bytes(&to_bytes(part)).unwrap());
         let all = through.fold(Outcomes::None, |sum, part| joined(sum, part).unwrap());
         assert_eq!(all.value(Metric::Accuracy), Some(2.0 / 3.0));
+        let tagged = Outcomes::Tagged(Tagged {
+            labels: 2,
+            probabilities: vec![0.9, 0.2],
+            present: vec![true, false],
+        });
+        let twice = joined(from_bytes(&to_bytes(&tagged)).unwrap(), tagged).unwrap();
+        assert_eq!(twice.value(Metric::Accuracy), Some(1.0));
         let sums = Outcomes::Sums(ErrorSums { count: 2.0, absolute: f64::NAN, squared: 1.0 });
         let Some(Outcomes::Sums(back)) = from_bytes(&to_bytes(&sums)) else { panic!("sums stay sums") };
         assert!(back.absolute.is_nan() && back.count == 2.0);

@@ -68,7 +68,9 @@ pub enum Hindrance {
         tensor: String,
     },
     /// Most of what is computed would not be used.
-    #[error("limited batches or max_steps pass less than half of the samples in an epoch")]
+    #[error(
+        "limit_train_batches, limit_val_batches or max_steps pass less than half of the samples in an epoch"
+    )]
     TooFew,
     /// Each process would have to compute and keep it for all samples.
     #[error("several processes train together")]
@@ -90,12 +92,7 @@ impl Hindrance {
     pub(super) fn is_worth_telling(&self) -> bool {
         !matches!(
             self,
-            Self::Off
-                | Self::NoStages
-                | Self::Trains { .. }
-                | Self::NoStage { .. }
-                | Self::TooFew
-                | Self::Before
+            Self::Off | Self::NoStages | Self::Trains { .. } | Self::NoStage { .. } | Self::Before
         )
     }
 }

@@ -1,6 +1,7 @@
 //! What the run directory says of a resumed run.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::check::Resumed;
 use crate::checkpoint::Checkpoint;
@@ -25,6 +26,25 @@ struct Record<'a> {
 }
 
 impl Fit {
+    /// Says that the run had been stopped, by early stopping for instance, and trains on all the same.
+    pub(in crate::fit) fn tell_stopped_before(&self, checkpoint: &Checkpoint) {
+        let progress = self.state.progress();
+        let Some(run_dir) = checkpoint.run_dir().filter(|_| progress.epoch < progress.max_epochs) else {
+            return;
+        };
+        let Ok(history) = std::fs::read_to_string(run_dir.join(crate::run_dir::HISTORY)) else { return };
+        let records = history.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let ended = records.into_iter().find(|record| record.get("ending").is_some());
+        let reason = ended.filter(|record| record["ending"] == "stopped");
+        if let Some(reason) = reason.as_ref().and_then(|record| record["reason"].as_str()) {
+            tracing::info!(
+                "the run had been stopped ({}), and trains on, for {} epochs in all",
+                thaw_terminal::escape(reason),
+                progress.max_epochs
+            );
+        }
+    }
+
     /// Writes run config and plugins of a resumed run. Those from before are kept, and a record says until
     /// where they held.
     ///

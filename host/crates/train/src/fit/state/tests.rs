@@ -121,6 +121,7 @@ fn fresh(folder: &Path, name: &str) -> RunState {
         kept: Kept::new(run_dir, store),
         watched: Watched::default(),
         prefix: Prefix::default(),
+        outcome: None,
         warnings: Warnings::default(),
         world: World::single(),
     }
