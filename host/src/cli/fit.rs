@@ -64,6 +64,7 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
         config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet, &stop)?;
     }
     let world = together::join(&config, launch)?;
+    ranks::watch(&world)?;
     let observers = observers(&world, options);
     let settings = FitOptions { resume, observers, stop, world: world.clone(), ..FitOptions::new(run_dir) };
     together::run(&world, || train(options, Fit::build(config, plugins, device, settings)?))?;

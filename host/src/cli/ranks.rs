@@ -6,10 +6,11 @@ use serde_json::json;
 use tch::{Cuda, Device};
 use time::OffsetDateTime;
 
-use super::logging;
+use super::{logging, tell};
 use crate::Error;
+use thaw_plugins::calls;
 use thaw_train::fit::events::{Event, EventKind, Observer, ObserverError};
-use thaw_train::world::Launch;
+use thaw_train::world::{Launch, World};
 
 /// Folder of the logs of processes other than the first one.
 const LOGS: &str = "logs";
@@ -61,6 +62,26 @@ pub fn check_device(launch: Option<&Launch>, device: Device) -> Result<(), Error
         "{processes} processes on a machine with {gpus} GPUs: start as many as there are GPUs \
          (--nproc-per-node={gpus}), or train on the CPU with trainer.device = \"cpu\""
     )))
+}
+
+/// Has this process end where the run has failed elsewhere and it does not come back to notice.
+///
+/// # Errors
+/// It cannot be watched.
+pub fn watch(world: &World) -> Result<(), Error> {
+    let rank = world.rank();
+    let end = move || {
+        logging::say_what_waits();
+        tell(format_args!(
+            "error: rank {rank} does not come back though the run has failed elsewhere; it is ended"
+        ));
+        calls::forget();
+        #[cfg(unix)]
+        super::exit_at_once(1);
+        #[cfg(not(unix))]
+        std::process::exit(1);
+    };
+    Ok(world.watch(end).map_err(thaw_train::Error::from)?)
 }
 
 /// Whether this is one of several processes, and not the first one: what it says, it says in its log.

@@ -5,6 +5,7 @@
 //! World       this process alone, or one of several that met
 //! exchange    what each says at a place of the run, and hears of the others
 //! failure     who ended the run, told to all
+//! watch       a process that hangs while the run is over
 //! ```
 //!
 //! Whatever several processes do together begins with an exchange that names the place of the run: one that is
@@ -14,9 +15,12 @@ mod error;
 mod exchange;
 mod failure;
 mod launch;
+mod watch;
 
 use std::fmt::Display;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -50,6 +54,8 @@ struct Joined {
     terms: Terms,
     group: Group,
     meeting: Meeting,
+    /// Whether this process has taken leave of the others.
+    left: Arc<AtomicBool>,
 }
 
 /// What keys in the launcher's store begin with.
@@ -69,12 +75,7 @@ impl World {
         if launch.world_size == 1 {
             return Ok(Self::single());
         }
-        let address = Address {
-            host: launch.master_addr.clone(),
-            port: launch.master_port,
-            hosts: launch.hosts_store(),
-            processes: launch.world_size,
-        };
+        let address = address_of(&launch, launch.hosts_store());
         let missing = |error: thaw_torch::TorchError| WorldError::NotMet {
             place: launch.place(),
             waited: terms.timeout,
@@ -84,7 +85,8 @@ impl World {
         let (rank, size) = (launch.rank, launch.world_size);
         let group =
             Group::join(&meeting, rank, size, terms.timeout, launch.is_one_machine()).map_err(missing)?;
-        Ok(Self(Some(Rc::new(Joined { launch, terms, meeting, group }))))
+        let left = Arc::default();
+        Ok(Self(Some(Rc::new(Joined { launch, terms, group, meeting, left }))))
     }
 
     /// Whether there are no others.
@@ -170,4 +172,9 @@ impl World {
         let summed = joined.group.sum_gradients(parameters, bucket_bytes, wire);
         summed.map_err(|error| joined.explain(what, &error))
     }
+}
+
+fn address_of(launch: &Launch, hosts: bool) -> Address {
+    let (host, port) = (launch.master_addr.clone(), launch.master_port);
+    Address { host, port, hosts, processes: launch.world_size }
 }

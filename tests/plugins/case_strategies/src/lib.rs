@@ -6,6 +6,7 @@ mod careless;
 mod checkpoint;
 mod command;
 mod functions;
+mod rank;
 mod record;
 mod spoil;
 mod stop;
@@ -17,6 +18,7 @@ use careless::{ForgetsTheGroup, Meddler};
 use checkpoint::CaseCheckpoint;
 use command::CaseCommand;
 use functions::CaseFunctions;
+use rank::CaseRank;
 use record::{CaseHooks, CaseMetric, CaseRecorder};
 use spoil::CaseSpoil;
 use stop::CaseStop;
@@ -27,5 +29,5 @@ use wait::CaseWait;
 export_plugin!(
     strategies: [LayerEachEpoch, LastChildrenFinetuning, MilestonesFinetuning, AddGroup, ForgetsTheGroup],
     callbacks: [CaseAverage, CaseCheckpoint, CaseCommand, CaseFunctions, CaseMetric, CaseRecorder, CaseHooks,
-        CaseSpoil, CaseStop, CaseWait, Meddler]
+        CaseRank, CaseSpoil, CaseStop, CaseWait, Meddler]
 );
