@@ -56,8 +56,8 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
                 .to_owned(),
         ));
     }
-    let device = session::device(&together::device_of(&config, launch.as_ref()))?;
-    ranks::check_device(launch.as_ref(), device)?;
+    let device = session::device(&config.trainer.device)?;
+    let device = together::own_device(&config, launch.as_ref(), device)?;
     let plugins = run_plugins::load(options, &config, resume.as_ref(), Needs::Everything)?;
     let stop = session::watch_interrupts();
     if args.find_lr {

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use tch::{Cuda, Device};
 use time::OffsetDateTime;
 
 use super::{logging, tell};
 use crate::Error;
 use thaw_plugins::calls;
 use thaw_train::fit::events::{Event, EventKind, Observer, ObserverError};
-use thaw_train::world::{Launch, World};
+use thaw_train::world::World;
 
 /// Folder of the logs of processes other than the first one.
 const LOGS: &str = "logs";
@@ -42,26 +41,15 @@ impl Observer for RankLog {
             std::fs::OpenOptions::new().create(true).append(true).open(file)
         };
         logging::go_on_in(open().map_err(|error| ObserverError::Failed(error.into()))?);
+        tracing::info!(
+            "rank {} of {} on {:?}, process {}",
+            self.0,
+            run.processes,
+            run.device,
+            std::process::id()
+        );
         Ok(())
     }
-}
-
-/// Refuses processes that would share a GPU, or take the CPU beside others on a GPU.
-///
-/// # Errors
-/// There are fewer GPUs than processes on this machine.
-pub fn check_device(launch: Option<&Launch>, device: Device) -> Result<(), Error> {
-    let Some(launch) = launch.filter(|launch| launch.world_size > 1 && device.is_cuda()) else {
-        return Ok(());
-    };
-    let (gpus, processes) = (Cuda::device_count(), launch.local_world_size.unwrap_or(1));
-    if usize::try_from(gpus).is_ok_and(|gpus| gpus >= processes) {
-        return Ok(());
-    }
-    Err(Error::Usage(format!(
-        "{processes} processes on a machine with {gpus} GPUs: start as many as there are GPUs \
-         (--nproc-per-node={gpus}), or train on the CPU with trainer.device = \"cpu\""
-    )))
 }
 
 /// Has this process end where the run has failed elsewhere and it does not come back to notice.
@@ -96,17 +84,16 @@ pub fn processes() -> usize {
     std::env::var("WORLD_SIZE").ok().and_then(|value| value.trim().parse().ok()).unwrap_or(1)
 }
 
-/// Tells torchrun why this process failed, where it is a process of torchrun's and the cause is its own.
+/// Tells torchrun why this process failed, where it is a process of torchrun's.
 pub fn write_error_file(error: &Error) {
     let Some(path) = std::env::var_os(ERROR_FILE).map(PathBuf::from) else { return };
-    if error.is_of_another_process() {
-        return;
-    }
-    // One without its time would count as the first of all.
-    let time = OffsetDateTime::now_utc().unix_timestamp();
+    // The earliest counts as the cause, in whole seconds; one without a time would always be it. Who only heard of a
+    // failure comes after the one that had it.
+    let later = i64::from(error.is_of_another_process());
+    let time = OffsetDateTime::now_utc().unix_timestamp() + later;
     let message = json!({ "message": {
         "message": error.to_string(),
-        "extraInfo": { "timestamp": time.to_string(), "py_callstack": "" },
+        "extraInfo": { "timestamp": time.to_string() },
     } });
     if let Err(error) = std::fs::write(&path, message.to_string()) {
         tracing::warn!("{}: {error}; torchrun does not learn why this process failed", path.display());

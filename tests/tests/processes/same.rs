@@ -37,13 +37,11 @@ fn several_processes_train_as_one_with_batches_of_all() {
     let windows = "accumulate_grad_batches = 2\nweighting = \"samples\"\ngradient_clip_val = 0.5\n";
     let weights = "[loss]\nclass_weights = [1.0, 5.0, 0.5, 2.0]\nlabel_smoothing = 0.1\n";
     let metrics = "metrics = [\"f1_macro\", \"auroc\", \"ece\"]\naccumulate_grad_batches = 3\n";
-    for more in ["", windows, weights, metrics] {
-        for (processes, of_each) in [(2, 3), (3, 2)] {
-            let run = run(of_each, more);
-            run.fit(&["--set", "data.batch_size=6", "--set", "data.val_batch_size=6"]).succeeded();
-            succeeded(run.fit_in(processes, "many", &[]));
-            assert_close(&run, "many", "run");
-        }
+    for (more, processes, of_each) in [("", 2, 3), (windows, 3, 2), (weights, 2, 3), (metrics, 3, 2)] {
+        let run = run(of_each, more);
+        run.fit(&["--set", "data.batch_size=6", "--set", "data.val_batch_size=6"]).succeeded();
+        succeeded(run.fit_in(processes, "many", &[]));
+        assert_close(&run, "many", "run");
     }
 }
 
@@ -79,9 +77,12 @@ fn the_first_process_writes_and_speaks_for_all() {
     assert_eq!(second.stdout, "", "{second}");
     let folder = run.folder().join("many");
     assert_eq!(
-        run.records_of("many", "history.jsonl").iter().filter(|record| record["event"] == "start").count(),
+        run.records_of("many", "history.jsonl").iter().filter(|record| record["event"] == "started").count(),
         1
     );
-    assert!(fs::read_to_string(folder.join("logs/rank-1.log")).is_ok_and(|log| log.contains("frozen cache")));
+    assert!(
+        fs::read_to_string(folder.join("logs/rank-1.log"))
+            .is_ok_and(|log| log.contains("rank 1 of 2 on Cpu"))
+    );
     run.host(["validate", "run.toml", "--checkpoint", "many/checkpoints/last"]).succeeded();
 }

@@ -36,6 +36,7 @@ impl World {
         if let Ok(text) = serde_json::to_string(failed) {
             joined.put(&format!("failure/{}", joined.launch.rank), &text);
         }
+        joined.let_go();
     }
 
     /// Takes leave of the others. Gives whether the first process says why the run fails, so that this one need
@@ -70,6 +71,8 @@ impl Joined {
         let reason = error.to_string();
         let is_late = is_timeout(&reason);
         self.put(&format!("missing/{own}"), place);
+        // Others may wait for this process, and not for the one that is missing.
+        self.let_go();
         let mut told = None;
         let mut here = vec![false; size];
         self.wait_until(ROLL_CALL, || {
