@@ -6,6 +6,7 @@
 //! Lines on standard output: per variant `bench`, `variant`, `unit`, `median`, `min`, `max`, `repeats`; then,
 //! for every variant after the first, `over` (the first) and `ratio` (of the medians).
 
+mod processes;
 mod training_loop;
 
 use std::process::{Command, ExitCode, Stdio};
@@ -33,7 +34,7 @@ pub trait Bench: Sync {
 }
 
 /// Every benchmark, the default first.
-const BENCHES: [&dyn Bench; 1] = [&training_loop::TrainingLoop];
+const BENCHES: [&dyn Bench; 2] = [&training_loop::TrainingLoop, &processes::Processes];
 
 fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(BENCHES.map(|bench| bench.name()))

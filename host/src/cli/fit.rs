@@ -7,7 +7,7 @@ use clap::Args;
 use super::ranks::{self, RankLog};
 use super::run_plugins::{self, Needs};
 use super::start::StartArgs;
-use super::{Options, find_lr, session, tell};
+use super::{Options, find_lr, logging, session, tell};
 use crate::Error;
 use crate::cli::print;
 use crate::progress::Terminal;
@@ -63,8 +63,14 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     if args.find_lr {
         config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet, &stop)?;
     }
+    let has_agent = launch.as_ref().is_some_and(|launch| launch.has_agent_store);
     let world = together::join(&config, launch)?;
-    ranks::watch(&world)?;
+    if world.is_single() {
+        logging::say_what_waits();
+    } else {
+        ranks::watch(&world)?;
+        ranks::tell_of_threads(&config, device, has_agent);
+    }
     let observers = observers(&world, options);
     let settings = FitOptions { resume, observers, stop, world: world.clone(), ..FitOptions::new(run_dir) };
     together::run(&world, || train(options, Fit::build(config, plugins, device, settings)?))?;

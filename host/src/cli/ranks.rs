@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use serde_json::json;
+use tch::Device;
 use time::OffsetDateTime;
 
 use super::{logging, tell};
 use crate::Error;
 use thaw_plugins::calls;
+use thaw_train::config::RunConfig;
 use thaw_train::fit::events::{Event, EventKind, Observer, ObserverError};
 use thaw_train::world::World;
 
@@ -70,6 +72,17 @@ pub fn watch(world: &World) -> Result<(), Error> {
         std::process::exit(1);
     };
     Ok(world.watch(end).map_err(thaw_train::Error::from)?)
+}
+
+/// Says that torchrun has each process compute with one thread, where nobody asked for more.
+pub fn tell_of_threads(config: &RunConfig, device: Device, is_by_torchrun: bool) {
+    let is_one = std::env::var("OMP_NUM_THREADS").is_ok_and(|threads| threads == "1");
+    if is_by_torchrun && is_one && config.trainer.threads.is_none() && device == Device::Cpu {
+        tracing::info!(
+            "OMP_NUM_THREADS=1, which torchrun sets where nobody has: each process computes with one thread; \
+             trainer.threads takes more"
+        );
+    }
 }
 
 /// Whether this is one of several processes, and not the first one: what it says, it says in its log.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use thaw_tests::{Finished, Run};
+use thaw_tests::{Finished, Live, Run};
 
 use super::run;
 
@@ -90,6 +90,19 @@ fn processes_that_decide_differently_are_named_with_what_differs() {
         let (_, finished) = run_in_which(2, does, "");
         assert_one_error(&finished, 1, &texts);
     }
+}
+
+#[test]
+fn a_process_with_another_run_config_is_named_with_the_key() {
+    let run = run(3, "");
+    let sets =
+        [["fit", "run.toml", "--set", "optimizer.lr=0.1"], ["fit", "run.toml", "--set", "optimizer.lr=0.2"]];
+    let finished = run.start_each(&sets).into_iter().map(Live::finish).collect::<Vec<_>>();
+    assert_one_error(
+        &finished,
+        1,
+        &["rank 1 differs from rank 0 at the start", "`optimizer`, `lr` is 0.2, and 0.1"],
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::{Fit, FitError, RunState};
 use crate::Error;
 use crate::error::torch;
 use crate::world::WorldError;
-use thaw_data::CounterRng;
+use thaw_data::{CounterRng, Split};
 use thaw_optim::optimizer::Optimizer;
 use thaw_plugin_api::optimizer::ParamGroup;
 use thaw_torch::gradients::TensorList;
@@ -192,7 +192,21 @@ impl Fit {
         let shapes: Vec<(&String, Vec<i64>)> =
             tensors.iter().map(|(name, tensor)| (name, tensor.size())).collect();
         let place = "the start of the run";
-        compare(place, &state.world.exchange(place, json!({ "the model's tensors": shapes }))?)?;
+        let table = &state.config.table;
+        let tables = ["trainer", "optimizer", "scheduler", "loss", "checkpoint"];
+        let config: serde_json::Map<String, Value> =
+            tables.iter().map(|name| ((*name).to_owned(), without_places(&table[*name]))).collect();
+        let held = json!({
+            "the run config": config,
+            "the seed": state.config.seed,
+            "samples of training": state.data.samples(Split::Train),
+            "samples of validation": state.data.samples(Split::Val),
+            "batches of training": state.progress().num_training_batches,
+            "batches of validation": state.progress().num_validation_batches,
+            "the classes": state.data.class_names(),
+            "the model's tensors": shapes,
+        });
+        compare(place, &state.world.exchange(place, held)?)?;
         Ok(state.world.share("the weights", tensors.iter().map(|(_, tensor)| tensor))?)
     }
 
@@ -256,6 +270,15 @@ impl Word {
     fn weight(&self) -> f64 {
         f64::from_bits(self.weight)
     }
+}
+
+/// A table without what each machine may have for itself.
+fn without_places(table: &Value) -> Value {
+    let mut table = table.clone();
+    if let Some(table) = table.as_object_mut() {
+        ["device", "threads", "timeout"].iter().for_each(|key| drop(table.remove(*key)));
+    }
+    table
 }
 
 fn of_group(group: &ParamGroup) -> Value {

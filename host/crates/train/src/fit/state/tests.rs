@@ -140,6 +140,7 @@ fn change_everything(state: &mut RunState) {
         watched,
         prefix,
         warnings: _,
+        world: _,
     } = state;
     let (epoch, batch_index, global_step) = (2, 1, 7);
     position.progress = Progress { epoch, batch_index, global_step, ..position.progress };
