@@ -123,6 +123,9 @@ enum Command {
 pub fn main() -> u8 {
     let cli = Cli::parse();
     logging::init(&cli.options);
+    if !matches!(cli.command, Some(Command::Fit(_))) {
+        logging::say_what_waits();
+    }
     session::ignore_file_size_signal();
     #[cfg(unix)]
     unexpected_end::watch();

@@ -16,6 +16,7 @@ use thaw_train::find_lr::FindLrError;
 use thaw_train::fit::FitError;
 use thaw_train::model::ModelError;
 use thaw_train::swap::SwapError;
+use thaw_train::world::{Cause, WorldError};
 use thaw_weights::WeightsError;
 
 use crate::predict::PredictError;
@@ -123,12 +124,12 @@ impl Error {
 
     /// Whether the cause lies in another process of the run.
     pub fn is_of_another_process(&self) -> bool {
-        matches!(self, Self::Train(thaw_train::Error::World(error)) if error.is_of_another())
+        matches!(self, Self::Train(thaw_train::Error::World(error)) if error.cause() == Cause::Another)
     }
 
     /// Whether the first process of the run has said it for this one.
     pub fn is_told(&self) -> bool {
-        matches!(self, Self::Train(thaw_train::Error::World(thaw_train::world::WorldError::Told { .. })))
+        matches!(self, Self::Train(thaw_train::Error::World(WorldError::Told { .. })))
     }
 
     /// Whether the user ended it.

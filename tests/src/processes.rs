@@ -13,9 +13,14 @@ pub fn free_port() -> u16 {
 impl Run {
     /// Starts the command in so many processes: what a launcher sets is in their environment.
     pub fn start_processes(&self, processes: usize, arguments: &[&str]) -> Vec<Live> {
+        self.start_each(&vec![arguments; processes])
+    }
+
+    /// The same with the arguments of each process.
+    pub fn start_each<'a, A: AsRef<[&'a str]>>(&self, arguments: &[A]) -> Vec<Live> {
         let port = free_port().to_string();
-        let start = |rank: usize| {
-            let (rank, size) = (rank.to_string(), processes.to_string());
+        let start = |(rank, own): (usize, &A)| {
+            let (rank, size) = (rank.to_string(), arguments.len().to_string());
             let variables = [
                 ("RANK", rank.as_str()),
                 ("LOCAL_RANK", &rank),
@@ -24,9 +29,9 @@ impl Run {
                 ("MASTER_ADDR", "127.0.0.1"),
                 ("MASTER_PORT", &port),
             ];
-            self.start_with(arguments, &variables)
+            self.start_with(own.as_ref(), &variables)
         };
-        (0..processes).map(start).collect()
+        arguments.iter().enumerate().map(start).collect()
     }
 
     /// `host fit run.toml --run-dir DIR` and more arguments in so many processes, to their end; by rank.

@@ -39,7 +39,8 @@ fn validated(run: &Run, folder: &str) -> f64 {
 fn goes_around(run: &Run, name: &str) {
     run.fit(&[]).succeeded();
     run.host(["export", "--checkpoint", "run/checkpoints/last", "--hf", "exported"]).succeeded();
-    let still = ["--set", "optimizer.lr=0.0", "--set", "trainer.max_epochs=1", "--set", "model.path=exported"];
+    let still =
+        ["--set", "optimizer.lr=0.0", "--set", "trainer.max_epochs=1", "--set", "model.path=exported"];
     let frozen = ["--set", "callbacks=[{ id = \"freeze-all\" }]"];
     let frozen: &[&str] = if name == "swin" { &[] } else { &frozen[..0] };
     let again = [&["fit", "run.toml", "--run-dir", "again"][..], &still, frozen].concat();
@@ -73,7 +74,8 @@ fn what_was_exported_is_a_model_with_the_same_validation() {
 #[test]
 fn keys_of_the_run_config_and_formats_are_in_the_directory() {
     let run = texts("bert", "");
-    run.fit(&["--set", "model.hidden_dropout_prob=0.25", "--set", "model.classifier_dropout=0.5"]).succeeded();
+    run.fit(&["--set", "model.hidden_dropout_prob=0.25", "--set", "model.classifier_dropout=0.5"])
+        .succeeded();
     run.host(["export", "--checkpoint", "run", "--hf", "out", "--dtype", "fp16"]).succeeded();
     let config = json(&run, "out/config.json");
     assert_eq!(config["hidden_dropout_prob"], 0.25);
@@ -103,7 +105,8 @@ fn what_is_there_is_not_written_over() {
     run.write("out/mine.txt", "mine");
     run.host(["export", "--checkpoint", "run", "--hf", "out"]).failed(2, &["--hf out", "already"]);
     let inside = "run/checkpoints/last/out";
-    run.host(["export", "--checkpoint", "run", "--hf", inside, "--output", "a.safetensors"]).failed(2, &["--hf"]);
+    run.host(["export", "--checkpoint", "run", "--hf", inside, "--output", "a.safetensors"])
+        .failed(2, &["--hf"]);
     std::fs::create_dir(run.folder().join("empty")).unwrap();
     run.host(["export", "--checkpoint", "run", "--hf", "empty"]).succeeded().says("from_pretrained");
     assert!(run.folder().join("empty/model.safetensors").is_file());

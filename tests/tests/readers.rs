@@ -1,12 +1,11 @@
-//! What other programs make of a run: TensorBoard, a MLflow server, a browser. `cargo xtask readers` installs
-//! the first two and runs these tests; `cargo xtask test` needs none of them.
+//! What other programs make of a run: TensorBoard, a MLflow server, a browser, torchrun. `cargo xtask readers` installs
+//! all but the browser and runs these tests; `cargo xtask test` needs none of them.
 
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use thaw_tests::{Finished, Live, Run, case, workspace};
+use thaw_tests::{Finished, Live, Run, case, free_port, host, workspace};
 
 /// Two epochs with values of single batches.
 fn logged(loggers: &str) -> Run {
@@ -72,12 +71,6 @@ fn uri(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// A port that nobody listens at.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    listener.local_addr().expect("it has an address").port()
-}
-
 fn to_server(port: u16, experiment: &str) -> String {
     let uri = uri(port);
     format!("\n[[loggers]]\nkind = \"mlflow\"\ntracking_uri = \"{uri}\"\nexperiment = \"{experiment}\"\n")
@@ -121,4 +114,30 @@ fn a_browser_draws_the_report_and_has_nothing_to_say() {
     let charts = ["lines=5", "thaw=1", "matrix=1", "bars=1"];
     let report = [&["run/report.html"][..], &charts, &["--text", name, "--text", "owl"]].concat();
     read(&run, "open_report.py", &report);
+}
+
+/// `torchrun --no-python --standalone --nproc-per-node=2 host fit run.toml --run-dir run`.
+fn torchrun(run: &Run, more: &[&str]) -> Finished {
+    let mut command = python();
+    command.args(["-m", "torch.distributed.run", "--no-python", "--standalone", "--nproc-per-node=2"]);
+    command.arg(host()).args(["fit", "run.toml", "--run-dir", "run"]).args(more);
+    command.current_dir(run.folder()).env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
+    Finished::run(command)
+}
+
+#[test]
+#[ignore = "needs PyTorch: cargo xtask readers"]
+fn torchrun_starts_processes_that_train_together_and_shows_which_one_failed() {
+    let fails = "[[callbacks]]\nid = \"case-rank\"\nrank = 1\nat_step = 6\ndoes = \"fail\"\n";
+    let config = case("bb_steplr").replace("[\"case_model\"]", "[\"case_model\", \"case_strategies\"]");
+    let run = Run::new(&(config + fails));
+    let steps = ["--set", "trainer.max_steps=4"];
+    assert!(torchrun(&run, &steps).succeeded().stdout.contains("processes  2"));
+    // Restarted by torchrun, it goes on and fails at the same step again.
+    let finished = torchrun(&run, &["--resume", "auto", "--set", "trainer.max_steps=9"]);
+    assert_eq!(finished.code(), Some(1), "{finished}");
+    let disk = "the disk of rank 1 of 2 is full";
+    assert!(finished.stderr.contains("error: rank 1 failed: callback `case-rank`"), "{finished}");
+    let (_, cause) = finished.stderr.split_once("Root Cause").expect("torchrun names one");
+    assert!(cause.contains("rank      : 1") && cause.contains(disk), "{finished}");
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask readers`: what other programs make of Thaw's files, and Thaw of theirs.
 //!
-//! TensorBoard, a MLflow server and a browser read runs; torch.export writes architectures of torchvision,
+//! TensorBoard, a MLflow server and a browser read runs, and torchrun starts them; torch.export writes architectures of torchvision,
 //! timm and transformers, which are compared. Their Python packages lie in a virtual environment of their
 //! own.
 
@@ -32,7 +32,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     };
     stage("Building the workspace", || workspace.build_all(Profile::Dev))?;
     let mut stages = Stages::default();
-    stages.run("Reading runs with TensorBoard, MLflow and Chromium", || {
+    stages.run("Reading runs with TensorBoard, MLflow and Chromium, starting them with torchrun", || {
         let mut tests = workspace.cargo();
         tests.args(["test", "--workspace", "--test", "readers", "--", "--ignored", "--test-threads", "1"]);
         succeed(tests.env("THAW_READERS_PYTHON", &python))

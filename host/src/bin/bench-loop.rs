@@ -1,21 +1,28 @@
-//! Measures the training loop: `bench-loop bare|host STEPS` prints microseconds per step.
+//! Measures the training loop: `bench-loop bare|host|two STEPS` prints microseconds per step.
 //!
 //! Both train a 32→32→2 perceptron on batches of 2 with Adam, over the same kernels and the same data. `bare`
 //! is the least that can be written by hand; `host` is the program's loop, with the model and a strategy
-//! loaded as plugins, metrics written and progress kept.
+//! loaded as plugins, metrics written and progress kept. `two` is that in two processes, each of which has
+//! batches of 2.
 
 use std::error::Error;
+use std::net::TcpListener;
 use std::path::Path;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tch::{Device, Kind, Reduction, Tensor};
 use thaw_host::progress::Terminal;
 use thaw_optim::optimizer::{Optimizer, OptimizerConfig, Parameters};
 use thaw_plugins::{PluginSet, SearchPath};
+use thaw_torch::distributed::Wire;
 use thaw_train::config::RunConfig;
+use thaw_train::fit::events::Observer;
 use thaw_train::fit::{Fit, FitOptions};
 use thaw_train::run_dir::Place;
+use thaw_train::together;
+use thaw_train::world::{Launch, Terms, World};
 use thaw_weights::{WriteOptions, write_safetensors};
 
 const SAMPLES: i64 = 4000;
@@ -25,8 +32,10 @@ const BATCH: i64 = 2;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [variant, steps] = arguments.as_slice() else {
-        return Err("usage: bench-loop bare|host STEPS".into());
+    let (variant, steps, port) = match arguments.as_slice() {
+        [variant, steps] => (variant, steps, None),
+        [variant, steps, port] => (variant, steps, Some(port.parse()?)),
+        _ => return Err("usage: bench-loop bare|host|two STEPS".into()),
     };
     let steps: usize = steps.parse()?;
     thaw_torch::init()?;
@@ -36,7 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let y = Tensor::f_randint(CLASSES, [SAMPLES], (Kind::Int64, Device::Cpu))?;
     let microseconds = match variant.as_str() {
         "bare" => bare(&x, &y, steps)?,
-        "host" => host(x, y, steps)?,
+        "host" => host(x, y, steps, &World::single())?,
+        "two" => two(x, y, steps)?,
+        "second" => host(x, y, steps, &meet(1, port.ok_or("the second process needs a port")?)?)?,
         other => return Err(format!("unknown variant `{other}`").into()),
     };
     println!("{microseconds:.3}");
@@ -80,7 +91,35 @@ fn bare(x: &Tensor, y: &Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
     Ok(elapsed.as_secs_f64() * 1e6 / steps as f64)
 }
 
-fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
+/// In this process and another one.
+fn two(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let mut second = Command::new(std::env::current_exe()?);
+    let mut second =
+        second.args(["second", &steps.to_string(), &port.to_string()]).stdout(Stdio::null()).spawn()?;
+    let result = meet(0, port).and_then(|world| host(x, y, steps, &world));
+    if result.is_err() {
+        second.kill()?;
+    }
+    second.wait()?;
+    result
+}
+
+fn meet(rank: usize, master_port: u16) -> Result<World, Box<dyn Error>> {
+    let launch = Launch {
+        rank,
+        world_size: 2,
+        local_rank: rank,
+        local_world_size: Some(2),
+        master_addr: "127.0.0.1".to_owned(),
+        master_port,
+        has_agent_store: false,
+    };
+    let (timeout, bucket_bytes, wire) = (Duration::from_secs(60), 25 << 20, Wire::Exact);
+    Ok(World::join(launch, Terms { timeout, bucket_bytes, wire })?)
+}
+
+fn host(x: Tensor, y: Tensor, steps: usize, world: &World) -> Result<f64, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data.safetensors");
     write_safetensors(
@@ -91,7 +130,7 @@ fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
     )?;
     let case = folder.path().join("case.json");
     std::fs::write(&case, perceptron().to_string())?;
-    let steps_per_epoch = (SAMPLES / BATCH) as usize;
+    let steps_per_epoch = (SAMPLES / BATCH) as usize / world.size();
     let table = json!({
         "plugins": ["case_model", "backbone_finetuning"],
         "model": { "id": "case-model", "case": case },
@@ -106,12 +145,16 @@ fn host(x: Tensor, y: Tensor, steps: usize) -> Result<f64, Box<dyn Error>> {
     let plugins =
         PluginSet::load(config.plugins.iter().map(|entry| entry.path.as_str()), &search, Path::new(""))?;
     let place = Place::Given(folder.path().join("run"));
-    let options = FitOptions { observers: vec![Box::new(Terminal::new())], ..FitOptions::new(place) };
-    let mut fit = Fit::build(config, plugins, Device::Cpu, options)?;
-    let start = Instant::now();
-    let outcome = fit.run()?;
-    let elapsed = start.elapsed();
-    Ok(elapsed.as_secs_f64() * 1e6 / outcome.global_step as f64)
+    let observers: Vec<Box<dyn Observer>> =
+        if world.is_first() { vec![Box::new(Terminal::new())] } else { Vec::new() };
+    let options = FitOptions { observers, world: world.clone(), ..FitOptions::new(place) };
+    Ok(together::run(world, || {
+        let mut fit = Fit::build(config, plugins, Device::Cpu, options)?;
+        let start = Instant::now();
+        let outcome = fit.run()?;
+        let elapsed = start.elapsed();
+        Ok(elapsed.as_secs_f64() * 1e6 / outcome.global_step as f64)
+    })?)
 }
 
 /// The perceptron, as the test model reads it.

@@ -8,7 +8,7 @@ use super::find_batch_size::FindBatchSizeArgs;
 use super::ranks::{self, RankLog};
 use super::run_plugins::{self, Needs};
 use super::start::StartArgs;
-use super::{Options, find_lr, program, session, tell};
+use super::{Options, find_lr, logging, program, session, tell};
 use crate::Error;
 use crate::cli::print;
 use crate::progress::Terminal;
@@ -66,15 +66,22 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
                 .to_owned(),
         ));
     }
-    let device = session::device(&together::device_of(&config, launch.as_ref()))?;
-    ranks::check_device(launch.as_ref(), device)?;
+    let device = session::device(&config.trainer.device)?;
+    let device = together::own_device(&config, launch.as_ref(), device)?;
     let plugins = run_plugins::load(options, &config, resume.as_ref(), Needs::Everything)?;
     let stop = session::watch_interrupts();
     config = args.find_batch_size.apply(config, &plugins, device, &stop)?;
     if args.find_lr {
         config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet, &stop)?;
     }
+    let has_agent = launch.as_ref().is_some_and(|launch| launch.has_agent_store);
     let world = together::join(&config, launch)?;
+    if world.is_single() {
+        logging::say_what_waits();
+    } else {
+        ranks::watch(&world)?;
+        ranks::tell_of_threads(&config, device, has_agent);
+    }
     let observers = observers(&world, options);
     let settings = FitOptions { resume, observers, stop, world: world.clone(), ..FitOptions::new(run_dir) };
     together::run(&world, || train(options, Fit::build(config, plugins, device, settings)?))?;

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use tch::{Cuda, Device};
+use tch::Device;
 use time::OffsetDateTime;
 
-use super::logging;
+use super::{logging, tell};
 use crate::Error;
+use thaw_plugins::calls;
+use thaw_train::config::RunConfig;
 use thaw_train::fit::events::{Event, EventKind, Observer, ObserverError};
-use thaw_train::world::Launch;
+use thaw_train::world::World;
 
 /// Folder of the logs of processes other than the first one.
 const LOGS: &str = "logs";
@@ -41,26 +43,46 @@ impl Observer for RankLog {
             std::fs::OpenOptions::new().create(true).append(true).open(file)
         };
         logging::go_on_in(open().map_err(|error| ObserverError::Failed(error.into()))?);
+        tracing::info!(
+            "rank {} of {} on {:?}, process {}",
+            self.0,
+            run.processes,
+            run.device,
+            std::process::id()
+        );
         Ok(())
     }
 }
 
-/// Refuses processes that would share a GPU, or take the CPU beside others on a GPU.
+/// Has this process end where the run has failed elsewhere and it does not come back to notice.
 ///
 /// # Errors
-/// There are fewer GPUs than processes on this machine.
-pub fn check_device(launch: Option<&Launch>, device: Device) -> Result<(), Error> {
-    let Some(launch) = launch.filter(|launch| launch.world_size > 1 && device.is_cuda()) else {
-        return Ok(());
+/// It cannot be watched.
+pub fn watch(world: &World) -> Result<(), Error> {
+    let rank = world.rank();
+    let end = move || {
+        logging::say_what_waits();
+        tell(format_args!(
+            "error: rank {rank} does not come back though the run has failed elsewhere; it is ended"
+        ));
+        calls::forget();
+        #[cfg(unix)]
+        super::exit_at_once(1);
+        #[cfg(not(unix))]
+        std::process::exit(1);
     };
-    let (gpus, processes) = (Cuda::device_count(), launch.local_world_size.unwrap_or(1));
-    if usize::try_from(gpus).is_ok_and(|gpus| gpus >= processes) {
-        return Ok(());
+    Ok(world.watch(end).map_err(thaw_train::Error::from)?)
+}
+
+/// Says that torchrun has each process compute with one thread, where nobody asked for more.
+pub fn tell_of_threads(config: &RunConfig, device: Device, is_by_torchrun: bool) {
+    let is_one = std::env::var("OMP_NUM_THREADS").is_ok_and(|threads| threads == "1");
+    if is_by_torchrun && is_one && config.trainer.threads.is_none() && device == Device::Cpu {
+        tracing::info!(
+            "OMP_NUM_THREADS=1, which torchrun sets where nobody has: each process computes with one thread; \
+             trainer.threads takes more"
+        );
     }
-    Err(Error::Usage(format!(
-        "{processes} processes on a machine with {gpus} GPUs: start as many as there are GPUs \
-         (--nproc-per-node={gpus}), or train on the CPU with trainer.device = \"cpu\""
-    )))
 }
 
 /// Whether this is one of several processes, and not the first one: what it says, it says in its log.
@@ -75,17 +97,16 @@ pub fn processes() -> usize {
     std::env::var("WORLD_SIZE").ok().and_then(|value| value.trim().parse().ok()).unwrap_or(1)
 }
 
-/// Tells torchrun why this process failed, where it is a process of torchrun's and the cause is its own.
+/// Tells torchrun why this process failed, where it is a process of torchrun's.
 pub fn write_error_file(error: &Error) {
     let Some(path) = std::env::var_os(ERROR_FILE).map(PathBuf::from) else { return };
-    if error.is_of_another_process() {
-        return;
-    }
-    // One without its time would count as the first of all.
-    let time = OffsetDateTime::now_utc().unix_timestamp();
+    // The earliest counts as the cause, in whole seconds; one without a time would always be it. Who only heard of a
+    // failure comes after the one that had it.
+    let later = i64::from(error.is_of_another_process());
+    let time = OffsetDateTime::now_utc().unix_timestamp() + later;
     let message = json!({ "message": {
         "message": error.to_string(),
-        "extraInfo": { "timestamp": time.to_string(), "py_callstack": "" },
+        "extraInfo": { "timestamp": time.to_string() },
     } });
     if let Err(error) = std::fs::write(&path, message.to_string()) {
         tracing::warn!("{}: {error}; torchrun does not learn why this process failed", path.display());

@@ -34,6 +34,9 @@ pub enum Better {
 /// Steps of one measurement of the loop.
 const STEPS: &str = "20000";
 
+/// The same of several processes.
+const STEPS_OF_PROCESSES: &str = "4000";
+
 const fn less(name: &'static str, unit: &'static str, what: &'static str) -> Measure {
     Measure { name, unit, what, better: Better::Less }
 }
@@ -47,13 +50,19 @@ const THAW_AND_LIGHTNING: &[&str] = &["thaw", lightning::VARIANT];
 /// Every benchmark.
 ///
 /// `loop` trains a perceptron 32 → 32 → 2 with batches of two and Adam; `bare` is forward, loss, backward and
-/// optimizer step, nothing else. The others train a ResNet-18 at 128 pixels on 256 JPEG files of 500 x 375,
+/// optimizer step, nothing else. `ddp` trains it in one process and in two, which say much to each other for
+/// the little that they compute. The others train a ResNet-18 at 128 pixels on 256 JPEG files of 500 x 375,
 /// or read such files.
-pub const BENCHES: [Bench; 6] = [
+pub const BENCHES: [Bench; 7] = [
     Bench {
         name: "loop",
         variants: &["bare", "host", lightning::VARIANT],
         measures: &[less("step", "us", "a step of a tiny perceptron")],
+    },
+    Bench {
+        name: "ddp",
+        variants: &["one", "two"],
+        measures: &[less("step", "us", "a step of it in several processes")],
     },
     Bench {
         name: "frozen",
@@ -110,6 +119,11 @@ impl Bench {
         if self.name == "loop" {
             let mut program = machine.workspace.program(machine.profile, "bench-loop");
             program.args([variant, STEPS]);
+            return program;
+        }
+        if self.name == "ddp" {
+            let mut program = machine.workspace.program(machine.profile, "bench-loop");
+            program.args([if variant == "one" { "host" } else { "two" }, STEPS_OF_PROCESSES]);
             return program;
         }
         let mut program = machine.workspace.program(machine.profile, "bench-run");

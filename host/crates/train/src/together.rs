@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use tch::{Cuda, Device};
 use thaw_plugin_api::config::ConfigError as KeyError;
 
 use crate::Error;
 use crate::config::{Backend, ConfigError, GradientCompression, RunConfig, Strategy};
-use crate::world::{Failed, Launch, LaunchError, Terms, World, WorldError, find_launch};
+use crate::world::{Cause, Failed, Launch, LaunchError, Terms, World, WorldError, find_launch};
 use thaw_torch::distributed::Wire;
 
 /// Which process of several this is, where the run config lets a launcher start several. Nobody is waited for yet.
@@ -33,13 +34,20 @@ pub fn launch_of(config: &RunConfig) -> Result<Option<Launch>, Error> {
     }
 }
 
-/// The device of a process: where GPUs are asked for without a number, each process of a machine has its own.
-pub fn device_of(config: &RunConfig, launch: Option<&Launch>) -> String {
-    let device = config.trainer.device.as_str();
-    match launch {
-        Some(launch) if device == "cuda" && launch.world_size > 1 => format!("cuda:{}", launch.local_rank),
-        _ => device.to_owned(),
+/// The device of a process, of which `device` was chosen as for one that is alone: where the run config names no GPU,
+/// each process of a machine has its own.
+///
+/// # Errors
+/// The machine has fewer GPUs than processes.
+pub fn own_device(config: &RunConfig, launch: Option<&Launch>, device: Device) -> Result<Device, Error> {
+    let is_open = ["auto", "cuda"].contains(&config.trainer.device.as_str()) && device.is_cuda();
+    let Some(launch) = launch.filter(|launch| is_open && launch.world_size > 1) else { return Ok(device) };
+    let gpus = usize::try_from(Cuda::device_count()).unwrap_or(0);
+    let processes = launch.local_world_size.unwrap_or(launch.local_rank + 1);
+    if launch.local_rank < gpus && processes <= gpus {
+        return Ok(Device::Cuda(launch.local_rank));
     }
+    Err(WorldError::from(LaunchError::Gpus { gpus, processes }).into())
 }
 
 /// Meets the other processes.
@@ -71,12 +79,15 @@ pub fn run<T>(world: &World, body: impl FnOnce() -> Result<T, Error>) -> Result<
     drop(panicking);
     let failure = result.as_ref().err().filter(|error| !matches!(error, Error::Interrupted));
     let failure = failure.map(|error| Failed { message: error.to_string(), code: error.exit_code() });
-    let is_own = !matches!(&result, Err(Error::World(error)) if error.is_of_another());
-    if let Some(failed) = failure.as_ref().filter(|_| is_own) {
+    let cause = match &result {
+        Err(Error::World(error)) => error.cause(),
+        _ => Cause::Own,
+    };
+    if let Some(failed) = failure.as_ref().filter(|_| cause == Cause::Own) {
         world.tell_failure(failed);
     }
     match (world.leave(failure.is_some()), failure) {
-        (true, Some(Failed { message, code })) => Err(WorldError::Told { message, code }.into()),
+        (true, Some(Failed { message, code })) => Err(WorldError::Told { message, code, cause }.into()),
         _ => result,
     }
 }

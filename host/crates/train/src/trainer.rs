@@ -124,7 +124,8 @@ impl Trainer {
     pub fn fit(self) -> Result<Outcome, Error> {
         let Self { config, plugins, run_dir, resume, observers, stop } = self;
         let launch = together::launch_of(&config)?;
-        let (device, note) = thaw_torch::device::select(&together::device_of(&config, launch.as_ref()))?;
+        let (device, note) = thaw_torch::device::select(&config.trainer.device)?;
+        let device = together::own_device(&config, launch.as_ref(), device)?;
         if let Some(note) = note {
             tracing::debug!("using the CPU: {note}");
         }

@@ -5,6 +5,7 @@
 //! World       this process alone, or one of several that met
 //! exchange    what each says at a place of the run, and hears of the others
 //! failure     who ended the run, told to all
+//! watch       a process that hangs while the run is over
 //! ```
 //!
 //! Whatever several processes do together begins with an exchange that names the place of the run: one that is
@@ -14,18 +15,23 @@ mod error;
 mod exchange;
 mod failure;
 mod launch;
+mod watch;
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::Tensor;
 
-pub use error::WorldError;
+pub use error::{Cause, WorldError};
 pub use failure::Failed;
 pub use launch::{Launch, LaunchError, find_launch};
+use thaw_torch::TorchError;
 use thaw_torch::distributed::{Address, Group, Meeting, Wire};
 use thaw_torch::gradients::TensorList;
 
@@ -48,8 +54,11 @@ pub struct World(Option<Rc<Joined>>);
 struct Joined {
     launch: Launch,
     terms: Terms,
-    group: Group,
+    /// None once this process has let go of the others.
+    group: RefCell<Option<Group>>,
     meeting: Meeting,
+    /// Whether this process has taken leave of the others.
+    left: Arc<AtomicBool>,
 }
 
 /// What keys in the launcher's store begin with.
@@ -69,13 +78,8 @@ impl World {
         if launch.world_size == 1 {
             return Ok(Self::single());
         }
-        let address = Address {
-            host: launch.master_addr.clone(),
-            port: launch.master_port,
-            hosts: launch.hosts_store(),
-            processes: launch.world_size,
-        };
-        let missing = |error: thaw_torch::TorchError| WorldError::NotMet {
+        let address = address_of(&launch, launch.hosts_store());
+        let missing = |error: TorchError| WorldError::NotMet {
             place: launch.place(),
             waited: terms.timeout,
             reason: error.to_string(),
@@ -84,7 +88,8 @@ impl World {
         let (rank, size) = (launch.rank, launch.world_size);
         let group =
             Group::join(&meeting, rank, size, terms.timeout, launch.is_one_machine()).map_err(missing)?;
-        Ok(Self(Some(Rc::new(Joined { launch, terms, meeting, group }))))
+        let (group, left) = (RefCell::new(Some(group)), Arc::default());
+        Ok(Self(Some(Rc::new(Joined { launch, terms, group, meeting, left }))))
     }
 
     /// Whether there are no others.
@@ -157,7 +162,7 @@ impl World {
     ) -> Result<(), WorldError> {
         let Some(joined) = &self.0 else { return Ok(()) };
         let tensors = tensors.into_iter().collect();
-        joined.group.broadcast(&tensors, 0).map_err(|error| joined.explain(what, &error))
+        joined.compute(what, |group| group.broadcast(&tensors, 0))
     }
 
     /// Sums the gradients of these parameters over all processes. An exchange comes before.
@@ -167,7 +172,31 @@ impl World {
     pub fn sum_gradients(&self, what: &str, parameters: &TensorList) -> Result<(), WorldError> {
         let Some(joined) = &self.0 else { return Ok(()) };
         let Terms { bucket_bytes, wire, .. } = joined.terms;
-        let summed = joined.group.sum_gradients(parameters, bucket_bytes, wire);
-        summed.map_err(|error| joined.explain(what, &error))
+        joined.compute(what, |group| group.sum_gradients(parameters, bucket_bytes, wire))
     }
+}
+
+impl Joined {
+    /// Does something that all processes do together.
+    fn compute<T>(
+        &self,
+        place: &str,
+        body: impl FnOnce(&Group) -> Result<T, TorchError>,
+    ) -> Result<T, WorldError> {
+        let result = match &*self.group.borrow() {
+            Some(group) => body(group),
+            None => return Err(WorldError::LetGo { place: place.to_owned() }),
+        };
+        result.map_err(|error| self.explain(place, &error))
+    }
+
+    /// Closes the connections, so that nobody waits for this process any more.
+    fn let_go(&self) {
+        drop(self.group.take());
+    }
+}
+
+fn address_of(launch: &Launch, hosts: bool) -> Address {
+    let (host, port) = (launch.master_addr.clone(), launch.master_port);
+    Address { host, port, hosts, processes: launch.world_size }
 }

@@ -110,11 +110,7 @@ fn is_empty(folder: &Path) -> bool {
 }
 
 /// The trained model in the layout that has transformers' names.
-fn named(
-    config: &RunConfig,
-    plugins: &PluginSet,
-    tensors: Vec<(String, Tensor)>,
-) -> Result<Named, Error> {
+fn named(config: &RunConfig, plugins: &PluginSet, tensors: Vec<(String, Tensor)>) -> Result<Named, Error> {
     let mut table = config.model.clone();
     let schema = plugins.schema(&[abi::Kind::Model], &table.id);
     let layouts = schema.pointer("/properties/layout").map(Value::to_string).unwrap_or_default();

@@ -7,6 +7,7 @@ mod checkpoint;
 mod command;
 mod functions;
 mod outcomes;
+mod rank;
 mod record;
 mod spoil;
 mod stop;
@@ -19,6 +20,7 @@ use checkpoint::CaseCheckpoint;
 use command::CaseCommand;
 use functions::CaseFunctions;
 use outcomes::CaseOutcomes;
+use rank::CaseRank;
 use record::{CaseHooks, CaseMetric, CaseRecorder};
 use spoil::CaseSpoil;
 use stop::CaseStop;
@@ -29,5 +31,5 @@ use wait::CaseWait;
 export_plugin!(
     strategies: [LayerEachEpoch, LastChildrenFinetuning, MilestonesFinetuning, AddGroup, ForgetsTheGroup],
     callbacks: [CaseAverage, CaseCheckpoint, CaseCommand, CaseFunctions, CaseMetric, CaseRecorder, CaseHooks,
-        CaseOutcomes, CaseSpoil, CaseStop, CaseWait, Meddler]
+        CaseOutcomes, CaseRank, CaseSpoil, CaseStop, CaseWait, Meddler]
 );

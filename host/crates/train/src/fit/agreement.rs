@@ -8,11 +8,13 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tch::Kind;
 
 use super::{Fit, FitError, RunState};
 use crate::Error;
+use crate::error::torch;
 use crate::world::WorldError;
-use thaw_data::CounterRng;
+use thaw_data::{CounterRng, Split};
 use thaw_optim::optimizer::Optimizer;
 use thaw_plugin_api::optimizer::ParamGroup;
 use thaw_torch::gradients::TensorList;
@@ -125,7 +127,38 @@ impl Fit {
             "training mode of modules": modes,
         });
         let all = state.world.exchange(&place, held)?;
-        Ok(compare(&place, &all)?)
+        compare(&place, &all)?;
+        Ok(self.agree_on_weights(&place)?)
+    }
+
+    /// Compares the weights, which all processes move alike. Machines of several kinds may round differently.
+    fn agree_on_weights(&self, place: &str) -> Result<(), Error> {
+        const TOLERANCE: f64 = 1e-3;
+        let parameters = self.state.trained.parameters.iter();
+        let sums = parameters.map(|(name, tensor)| {
+            let sum = tch::no_grad(|| tensor.f_abs()?.f_sum(Kind::Double)?.f_double_value(&[]));
+            Ok((name.to_owned(), sum.map_err(torch("looking at the weights"))?.to_bits()))
+        });
+        let own: Vec<(String, u64)> = sums.collect::<Result<_, FitError>>()?;
+        let all = self.state.world.exchange(format_args!("the weights in {place}"), own)?;
+        let Some((first, others)) = all.split_first() else { return Ok(()) };
+        for (rank, other) in (1..).zip(others) {
+            let pairs = first
+                .iter()
+                .zip(other)
+                .map(|((name, first), (_, other))| (name, f64::from_bits(*first), f64::from_bits(*other)));
+            let is_other = |first: f64, other: f64| {
+                first.to_bits() != other.to_bits() && !((first - other).abs() <= TOLERANCE * first.abs())
+            };
+            if let Some((name, first, other)) =
+                pairs.into_iter().find(|(_, first, other)| is_other(*first, *other))
+            {
+                let what = format!("the sum of the absolute values of `{name}`");
+                let (place, found, expected) = (place.to_owned(), other.to_string(), first.to_string());
+                return Err(WorldError::Differs { rank, place, what, found, expected }.into());
+            }
+        }
+        Ok(())
     }
 
     /// Sums the gradients of a window over all processes, before anybody looks at them.
@@ -159,7 +192,21 @@ impl Fit {
         let shapes: Vec<(&String, Vec<i64>)> =
             tensors.iter().map(|(name, tensor)| (name, tensor.size())).collect();
         let place = "the start of the run";
-        compare(place, &state.world.exchange(place, json!({ "the model's tensors": shapes }))?)?;
+        let table = &state.config.table;
+        let tables = ["trainer", "optimizer", "scheduler", "loss", "checkpoint"];
+        let config: serde_json::Map<String, Value> =
+            tables.iter().map(|name| ((*name).to_owned(), without_places(&table[*name]))).collect();
+        let held = json!({
+            "the run config": config,
+            "the seed": state.config.seed,
+            "samples of training": state.data.samples(Split::Train),
+            "samples of validation": state.data.samples(Split::Val),
+            "batches of training": state.progress().num_training_batches,
+            "batches of validation": state.progress().num_validation_batches,
+            "the classes": state.data.class_names(),
+            "the model's tensors": shapes,
+        });
+        compare(place, &state.world.exchange(place, held)?)?;
         Ok(state.world.share("the weights", tensors.iter().map(|(_, tensor)| tensor))?)
     }
 
@@ -223,6 +270,15 @@ impl Word {
     fn weight(&self) -> f64 {
         f64::from_bits(self.weight)
     }
+}
+
+/// A table without what each machine may have for itself.
+fn without_places(table: &Value) -> Value {
+    let mut table = table.clone();
+    if let Some(table) = table.as_object_mut() {
+        ["device", "threads", "timeout"].iter().for_each(|key| drop(table.remove(*key)));
+    }
+    table
 }
 
 fn of_group(group: &ParamGroup) -> Value {

@@ -378,7 +378,9 @@ impl Fit {
             own.names = names;
             own.values = values.iter().map(Reading::read).collect::<Result<_, _>>()?;
         }
-        if samples == 0 && let Some(outputs) = &self.now.no_outputs {
+        if samples == 0
+            && let Some(outputs) = &self.now.no_outputs
+        {
             self.show_outcome(shared(outputs), batch.target.as_ref(), &[]);
         }
         let all = self.agree_on_batch("validation", own)?;

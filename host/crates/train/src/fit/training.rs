@@ -133,11 +133,15 @@ impl Training for Fit {
     }
 
     fn backward(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
-        self.timed("backward", |fit| fit.add_gradients(loaded))
+        self.timed("backward", |fit| fit.add_gradients(loaded))?;
+        // As PyTorch: hooks after the backward pass of a window's last batch see the gradients of all processes.
+        if self.state.world.is_single() || !self.ends_window() {
+            return Ok(());
+        }
+        self.timed("sum_gradients", Self::sum_gradients)
     }
 
     fn unscale(&mut self) -> Result<(), Error> {
-        self.timed("sum_gradients", Self::sum_gradients)?;
         if self.state.watched.audit_gradients {
             self.audit_gradients()?;
         }
@@ -290,6 +294,13 @@ impl Training for Fit {
 }
 
 impl Fit {
+    /// Whether the optimizer steps after the batch that is under way.
+    fn ends_window(&self) -> bool {
+        let progress = self.state.progress();
+        let next = progress.batch_index + 1;
+        next.is_multiple_of(self.accumulate_grad_batches()) || next == progress.num_training_batches
+    }
+
     /// Keeps why the run stops after this epoch, if it does.
     fn note_stop(&mut self) {
         let step = self.state.progress().global_step;

@@ -99,6 +99,12 @@ pub enum WorldError {
         /// libtorch's words.
         reason: String,
     },
+    /// This process has let go of the others before.
+    #[error("this process has let go of the others, and cannot come to {place}")]
+    LetGo {
+        /// Where.
+        place: String,
+    },
     /// What another process said was not understood.
     #[error("rank {rank} said at {place} what this version of the program does not understand: {reason}")]
     Foreign {
@@ -119,7 +125,18 @@ pub enum WorldError {
         message: String,
         /// Its exit code.
         code: u8,
+        /// Whose failure it is.
+        cause: Cause,
     },
+}
+
+/// Where an error comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// From this process.
+    Own,
+    /// From another one.
+    Another,
 }
 
 impl WorldError {
@@ -132,9 +149,15 @@ impl WorldError {
         }
     }
 
-    /// Whether the cause lies in another process.
-    pub fn is_of_another(&self) -> bool {
-        matches!(self, Self::Peer { .. } | Self::Gone { .. } | Self::Hung { .. } | Self::Network { .. })
+    /// Where the cause lies.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Told { cause, .. } => *cause,
+            Self::Peer { .. } | Self::Gone { .. } | Self::Hung { .. } | Self::Network { .. } => {
+                Cause::Another
+            }
+            _ => Cause::Own,
+        }
     }
 }
 

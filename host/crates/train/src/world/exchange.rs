@@ -37,15 +37,15 @@ impl Joined {
 
     /// Everybody's bytes, by rank: short ones in one go.
     pub(super) fn gather(&self, place: &str, own: &[u8]) -> Result<Vec<Vec<u8>>, WorldError> {
-        let lost = |error| self.explain(place, &error);
-        let frames = self.group.all_gather(&frame(own, FRAME)).map_err(lost)?;
+        let all_gather = |size| self.compute(place, |group| group.all_gather(&frame(own, size)));
+        let frames = all_gather(FRAME)?;
         let lengths: Vec<usize> = frames.chunks_exact(FRAME).map(length).collect();
         let longest = lengths.iter().copied().max().unwrap_or(0);
         let (frames, size) = if longest + HEAD <= FRAME {
             (frames, FRAME)
         } else {
             let size = longest + HEAD;
-            (self.group.all_gather(&frame(own, size)).map_err(lost)?, size)
+            (all_gather(size)?, size)
         };
         let words = frames.chunks_exact(size).zip(lengths);
         Ok(words.map(|(frame, length)| frame[HEAD..HEAD + length].to_vec()).collect())

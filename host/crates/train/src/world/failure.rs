@@ -1,8 +1,9 @@
 //! Who ended the run: told to all, and found out by those who only notice that somebody is missing.
 //!
 //! Keys of the store: `failure/RANK`, why that process failed; `missing/RANK`, that it waits for somebody in vain;
-//! `told`, that the first process says why the run ends; `left/RANK`, that the process needs the store no more.
+//! `over`, that the run has failed; `told`, that the first process says why the run ends; `left/RANK`, that the process needs the store no more.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{Joined, World, WorldError};
 use thaw_torch::TorchError;
 
+/// Key that is set when the run has failed.
+pub(super) const OVER: &str = "over";
 /// How long those who miss somebody wait for each other to say so.
 const ROLL_CALL: Duration = Duration::from_secs(5);
 /// How long a process that failed waits for the first one to say so, and the store's host for the others to leave.
@@ -33,12 +36,17 @@ impl World {
         if let Ok(text) = serde_json::to_string(failed) {
             joined.put(&format!("failure/{}", joined.launch.rank), &text);
         }
+        joined.let_go();
     }
 
     /// Takes leave of the others. Gives whether the first process says why the run fails, so that this one need
     /// not.
     pub fn leave(&self, failed: bool) -> bool {
         let Some(joined) = &self.0 else { return false };
+        joined.left.store(true, Ordering::Release);
+        if failed {
+            joined.put(OVER, "");
+        }
         if joined.launch.rank == 0 {
             if failed {
                 joined.put("told", "");
@@ -63,6 +71,8 @@ impl Joined {
         let reason = error.to_string();
         let is_late = is_timeout(&reason);
         self.put(&format!("missing/{own}"), place);
+        // Others may wait for this process, and not for the one that is missing.
+        self.let_go();
         let mut told = None;
         let mut here = vec![false; size];
         self.wait_until(ROLL_CALL, || {

@@ -51,6 +51,17 @@ pub enum LaunchError {
          `torchrun --no-python host fit …`, which reads it"
     )]
     Kubeflow(String),
+    /// Processes would share a GPU.
+    #[error(
+        "{processes} processes on a machine with {gpus} GPUs: start as many as there are (--nproc-per-node={gpus}), \
+         train on the CPU (trainer.device = \"cpu\"), or name the GPU that they are to share, such as \"cuda:0\""
+    )]
+    Gpus {
+        /// GPUs of the machine.
+        gpus: usize,
+        /// Its processes.
+        processes: usize,
+    },
     /// `strategy = "ddp"` without a launcher.
     #[error(
         "trainer.strategy = \"ddp\" needs a launcher, and none of its variables is set: start with \

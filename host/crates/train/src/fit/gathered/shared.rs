@@ -86,7 +86,9 @@ fn to_bytes(outcomes: &Outcomes) -> Vec<u8> {
             words.put(TAGGED);
             words.put(samples.labels as u64);
             words.put_numbers(&samples.probabilities);
-            words.put_counts(&samples.present.iter().map(|is_there| usize::from(*is_there)).collect::<Vec<_>>());
+            words.put_counts(
+                &samples.present.iter().map(|is_there| usize::from(*is_there)).collect::<Vec<_>>(),
+            );
         }
         Outcomes::Sums(sums) => {
             words.put(SUMS);
@@ -188,11 +190,8 @@ mod tests {
         let through = parts.iter().map(|part| from_bytes(&to_bytes(part)).unwrap());
         let all = through.fold(Outcomes::None, |sum, part| joined(sum, part).unwrap());
         assert_eq!(all.value(Metric::Accuracy), Some(2.0 / 3.0));
-        let tagged = Outcomes::Tagged(Tagged {
-            labels: 2,
-            probabilities: vec![0.9, 0.2],
-            present: vec![true, false],
-        });
+        let tagged =
+            Outcomes::Tagged(Tagged { labels: 2, probabilities: vec![0.9, 0.2], present: vec![true, false] });
         let twice = joined(from_bytes(&to_bytes(&tagged)).unwrap(), tagged).unwrap();
         assert_eq!(twice.value(Metric::Accuracy), Some(1.0));
         let sums = Outcomes::Sums(ErrorSums { count: 2.0, absolute: f64::NAN, squared: 1.0 });

@@ -138,7 +138,9 @@ impl OrderedHead {
 fn last_layer<'m>(model: &'m HostModel, head: Option<&Stage>, rows: usize) -> Vec<&'m tch::Tensor> {
     let modules = head.map(|stage| stage.modules.as_slice()).unwrap_or_default();
     let within = |name: &str| {
-        modules.iter().any(|module| name.strip_prefix(module.as_str()).is_some_and(|rest| rest.starts_with('.')))
+        modules
+            .iter()
+            .any(|module| name.strip_prefix(module.as_str()).is_some_and(|rest| rest.starts_with('.')))
     };
     let of_head = || model.state_dict().iter().filter(|(name, _)| within(name));
     let has_rows = |tensor: &tch::Tensor| tensor.size().first() == i64::try_from(rows).ok().as_ref();
@@ -154,12 +156,8 @@ mod tests {
 
     fn fit(theirs: &[&str], classes: &[&str]) -> Fit {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let hub = HubModel {
-            path: "bert".to_owned(),
-            class: None,
-            head: HubHead::Trained,
-            classes: names(theirs),
-        };
+        let hub =
+            HubModel { path: "bert".to_owned(), class: None, head: HubHead::Trained, classes: names(theirs) };
         Fit::of(&hub, &names(classes))
     }
 
