@@ -10,6 +10,7 @@ use super::evaluation::EvaluationArgs;
 use super::split::SplitArgs;
 use super::trained::TrainedArgs;
 use crate::Error;
+use thaw_data::TestData;
 use thaw_train::inference::UsedOn;
 
 /// Arguments of `host test`.
@@ -43,7 +44,7 @@ const OF_TEST: [&str; 2] = ["data.path", "data.test_path"];
 /// What ended the test.
 pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
     let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Validate)?;
-    let own = trained.inference.data_config()?.test_input();
+    let own = TestData::input_of(trained.inference.data_config()?);
     let input = args.split.used_on_either(&trained.inference, args.input.as_deref(), own.as_deref())?;
     if let (UsedOn::Path(path), None) = (&input, &args.input) {
         tracing::info!("{} is tested, as [data] says", thaw_terminal::escape::path(path));

@@ -1,5 +1,6 @@
 //! Several processes that train one model, over Gloo, on the CPU.
 
+mod asked;
 mod failures;
 mod launch;
 mod resume;

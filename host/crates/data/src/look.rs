@@ -3,8 +3,6 @@
 use image::codecs::jpeg::JpegEncoder;
 use image::{RgbImage, imageops};
 
-use crate::image::Picture;
-
 /// Longest side of a thumbnail, in pixels.
 const SIDE: u32 = 96;
 /// Quality of its JPEG, from 1 to 100.
@@ -29,9 +27,8 @@ pub enum Look {
 }
 
 impl Look {
-    /// A thumbnail; none where the picture has no pixels.
-    pub(crate) fn of_picture(picture: Picture) -> Option<Self> {
-        let Picture { width, height, pixels } = picture;
+    /// A thumbnail of rows of RGB pixels; none where there are none.
+    pub(crate) fn of_pixels(width: u32, height: u32, pixels: Vec<u8>) -> Option<Self> {
         let picture = RgbImage::from_raw(width, height, pixels)?;
         let longest = width.max(height);
         let small = match longest {
@@ -69,15 +66,15 @@ mod tests {
     #[test]
     fn a_thumbnail_is_small_and_keeps_its_shape() {
         let (width, height) = (400, 100);
-        let picture = Picture { width, height, pixels: vec![120; (width * height * 3) as usize] };
-        let Some(Look::Picture { jpeg, .. }) = Look::of_picture(picture) else {
+        let pixels = vec![120; (width * height * 3) as usize];
+        let Some(Look::Picture { jpeg, .. }) = Look::of_pixels(width, height, pixels) else {
             panic!("there is a thumbnail")
         };
         let small = image::load_from_memory(&jpeg).unwrap().to_rgb8();
         assert_eq!(small.dimensions(), (96, 24));
         assert!(small.pixels().all(|pixel| pixel.0.iter().all(|level| level.abs_diff(120) < 3)));
         assert!(jpeg.len() < 2000, "{}", jpeg.len());
-        assert_eq!(Look::of_picture(Picture { width: 0, height: 0, pixels: Vec::new() }), None);
+        assert_eq!(Look::of_pixels(0, 0, Vec::new()), None);
     }
 
     #[test]

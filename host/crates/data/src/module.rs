@@ -9,7 +9,7 @@ use super::fingerprint::{Fingerprint, Fingerprints};
 use super::folder::{open_folder, require_folder};
 use super::layout::split_folders;
 use super::list::open_list;
-use super::loader::{Loader, Walk};
+use super::loader::{Loader, Walk, workers};
 use super::samples::{self, Opened, Samples};
 use super::share::Share;
 use super::split::{SplitBy, split};
@@ -470,13 +470,6 @@ fn check_whole_batch(loading: &LoadingConfig, samples: usize, batch_size: usize)
         format!("{samples} training samples"),
         format!("at least one batch of {batch_size} (lower batch_size)"),
     ))
-}
-
-/// Threads for a dataset if the config leaves it open.
-pub(crate) fn workers(configured: Option<usize>, dataset: &dyn Dataset) -> usize {
-    configured.unwrap_or_else(|| {
-        if dataset.in_memory() { 0 } else { std::thread::available_parallelism().map_or(1, usize::from) }
-    })
 }
 
 fn open_splits(config: &DataConfig, defaults: &InputDefaults) -> Result<Splits, DataError> {

@@ -169,7 +169,8 @@ impl Dataset for PictureDataset {
     }
     fn look(&self, index: usize) -> Option<Look> {
         let decoded = self.cache.decoded(index).cloned();
-        Look::of_picture(decoded.or_else(|| self.store.picture(index, self.max_pixels).ok())?)
+        let picture = decoded.or_else(|| self.store.picture(index, self.max_pixels).ok())?;
+        Look::of_pixels(picture.width, picture.height, picture.pixels)
     }
     fn stamps(&self) -> FileStamps {
         self.store.stamps()

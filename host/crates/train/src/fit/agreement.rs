@@ -12,6 +12,7 @@ use tch::Kind;
 
 use super::{Fit, FitError, RunState};
 use crate::Error;
+use crate::ask::Ask;
 use crate::error::torch;
 use crate::world::WorldError;
 use thaw_data::{CounterRng, Split};
@@ -60,7 +61,12 @@ struct Word {
     /// Why hooks want the run to stop.
     stop: Option<String>,
     checkpoints: Vec<String>,
+    /// What somebody asked the first process for.
+    asked: Option<Ask>,
 }
+
+/// The pass in whose batches requests are heard.
+pub(super) const TRAINING: &str = "training";
 
 impl Fit {
     /// Says what a batch gave, and hears what it gave in all processes.
@@ -78,6 +84,9 @@ impl Fit {
         }
         if words.first().is_some_and(|word| word.late) {
             self.state.ask_to_stop_for_time();
+        }
+        if let Some(ask) = words.first().and_then(|word| word.asked.as_ref()).filter(|_| pass == TRAINING) {
+            self.begin_told_ask(ask);
         }
         warn_of_nan(&place, &words);
         let all = of_all(&words, own.weight);
@@ -101,6 +110,7 @@ impl Fit {
             rates: groups.iter().map(|group| (group.name.clone(), group.lr.to_bits())).collect(),
             stop: requests.stop.clone(),
             checkpoints: requests.checkpoints.iter().map(ToString::to_string).collect(),
+            asked: self.untold_ask(),
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Asking {
     mailbox: Mailbox<Asks>,
     /// Why the run is to end after its epoch.
     stop: Option<String>,
+    /// Taken by the first of several processes, which has not told the others yet.
+    untold: Option<AskRequest>,
     /// Taken, and not done yet.
     doing: Vec<Doing>,
     /// When the mailbox was looked into.
@@ -41,7 +43,8 @@ enum Work {
 impl Asking {
     /// Nothing asked yet.
     pub(super) fn new(run_dir: &Path) -> Self {
-        Self { mailbox: Mailbox::open(run_dir), stop: None, doing: Vec::new(), looked: Instant::now() }
+        let mailbox = Mailbox::open(run_dir);
+        Self { mailbox, stop: None, untold: None, doing: Vec::new(), looked: Instant::now() }
     }
 }
 
@@ -49,7 +52,7 @@ impl Fit {
     /// Answers what is done, and looks for a request where it is time to: after a batch.
     pub(super) fn look_for_asks(&mut self) {
         self.answer_asks();
-        if self.asking.looked.elapsed() >= LOOK_EVERY {
+        if self.state.world.is_first() && self.asking.looked.elapsed() >= LOOK_EVERY {
             self.read_ask();
             self.asking.looked = Instant::now();
         }
@@ -58,7 +61,9 @@ impl Fit {
     /// An epoch ends: a stop that waited for it is due.
     pub(super) fn stop_as_asked(&mut self) {
         self.answer_asks();
-        self.read_ask();
+        if self.state.world.is_single() {
+            self.read_ask();
+        }
         if let Some(reason) = self.asking.stop.take() {
             self.state.ask_to_stop(reason);
         }
@@ -68,10 +73,12 @@ impl Fit {
     pub(super) fn close_asks(&mut self) {
         self.answer_asks();
         let ended = || AskAnswer::Refused { reason: "it ends".to_owned() };
-        for doing in std::mem::take(&mut self.asking.doing) {
-            self.asking.mailbox.answer(&doing.request, &ended());
+        let doing = std::mem::take(&mut self.asking.doing).into_iter().map(|doing| doing.request);
+        for request in doing.chain(self.asking.untold.take()) {
+            self.asking.mailbox.answer(&request, &ended());
         }
-        if let Some(request) = self.asking.mailbox.read()
+        if self.state.world.is_first()
+            && let Some(request) = self.asking.mailbox.read()
             && self.asking.mailbox.take(&request)
         {
             self.asking.mailbox.answer(&request, &ended());
@@ -79,63 +86,96 @@ impl Fit {
     }
 
     fn read_ask(&mut self) {
-        let Some(request) = self.asking.mailbox.read() else { return };
+        if self.asking.untold.is_some() {
+            return;
+        }
+        let Some(mut request) = self.asking.mailbox.read() else { return };
         if !self.asking.mailbox.take(&request) {
             return;
         }
-        match self.begin_ask(&request.ask) {
-            Ok(what) => {
-                // An observer that ends the run says so at the next event.
-                if let Err(error) = self.tell(EventKind::AskedFor(&request.ask)) {
-                    tracing::error!("{error}");
-                }
-                match what {
-                    Some(what) => self.asking.doing.push(Doing { request, what }),
-                    None => {
-                        let epoch = self.state.progress().epoch;
-                        self.asking.mailbox.answer(&request, &AskAnswer::Stops { epoch });
-                    }
-                }
-            }
-            Err(reason) => {
-                let word = request.ask.word();
-                self.state.warnings.warn(format_args!("a {word} that was asked for is refused: {reason}"));
-                self.asking.mailbox.answer(&request, &AskAnswer::Refused { reason });
+        if let Err(reason) = self.settle_ask(&mut request.ask) {
+            let word = request.ask.word();
+            self.state.warnings.warn(format_args!("a {word} that was asked for is refused: {reason}"));
+            self.asking.mailbox.answer(&request, &AskAnswer::Refused { reason });
+        } else if self.state.world.is_single() {
+            self.begin_ask(request);
+        } else {
+            self.asking.untold = Some(request);
+        }
+    }
+
+    /// What the first of several processes was asked for since the last batch: all of them do it.
+    pub(super) fn untold_ask(&self) -> Option<Ask> {
+        self.asking.untold.as_ref().map(|request| request.ask.clone())
+    }
+
+    /// Does what the first of several processes was asked for.
+    pub(super) fn begin_told_ask(&mut self, ask: &Ask) {
+        match self.asking.untold.take() {
+            Some(request) => self.begin_ask(request),
+            None => drop(self.begin_work(ask)),
+        }
+    }
+
+    fn begin_ask(&mut self, request: AskRequest) {
+        let what = self.begin_work(&request.ask);
+        // An observer that ends the run says so at the next event.
+        if let Err(error) = self.tell(EventKind::AskedFor(&request.ask)) {
+            tracing::error!("{error}");
+        }
+        match what {
+            Some(what) => self.asking.doing.push(Doing { request, what }),
+            None => {
+                let epoch = self.state.progress().epoch;
+                self.asking.mailbox.answer(&request, &AskAnswer::Stops { epoch });
             }
         }
     }
 
-    /// Gives the loop what it is to do; nothing for a stop, which waits for the end of the epoch.
+    /// Whether it can be done; a checkpoint without a name gets one.
     ///
     /// # Errors
     /// Why it cannot be done.
-    fn begin_ask(&mut self, ask: &Ask) -> Result<Option<Work>, String> {
+    fn settle_ask(&self, ask: &mut Ask) -> Result<(), String> {
+        let progress = self.state.progress();
+        match ask {
+            Ask::Stop { .. } => Ok(()),
+            Ask::Checkpoint { name } => {
+                let default = || format!("asked-epoch={}-step={}", progress.epoch, progress.global_step);
+                let name = name.get_or_insert_with(default);
+                CheckpointName::new(name).map_err(|error| error.to_string())?;
+                if !self.state.config.checkpoint.enabled {
+                    return Err("checkpoint.enabled = false writes none".to_owned());
+                }
+                if self.state.kept.store.folder().join(&*name).exists() {
+                    return Err(format!("there is a checkpoint `{name}` already; take another name"));
+                }
+                Ok(())
+            }
+            Ask::Validate if progress.num_validation_batches == 0 => {
+                Err("the run has no validation data".to_owned())
+            }
+            Ask::Validate => Ok(()),
+        }
+    }
+
+    /// Gives the loop what it is to do; nothing for a stop, which waits for the end of the epoch.
+    fn begin_work(&mut self, ask: &Ask) -> Option<Work> {
         let progress = self.state.progress();
         match ask {
             Ask::Stop { reason } => {
                 tracing::info!("the run ends after epoch {}: {reason}", progress.epoch + 1);
                 self.asking.stop.get_or_insert_with(|| reason.clone());
-                Ok(None)
+                None
             }
             Ask::Checkpoint { name } => {
-                let default = || format!("asked-epoch={}-step={}", progress.epoch, progress.global_step);
-                let name = name.clone().unwrap_or_else(default);
-                let name = CheckpointName::new(&name).map_err(|error| error.to_string())?;
-                if !self.state.config.checkpoint.enabled {
-                    return Err("checkpoint.enabled = false writes none".to_owned());
-                }
-                if self.state.kept.store.folder().join(&*name).exists() {
-                    return Err(format!("there is a checkpoint `{}` already; take another name", &*name));
-                }
+                let name = CheckpointName::new(name.as_deref().unwrap_or_default()).ok()?;
                 self.state.requests.checkpoints.push(name.clone());
-                Ok(Some(Work::Checkpoint(name)))
-            }
-            Ask::Validate if progress.num_validation_batches == 0 => {
-                Err("the run has no validation data".to_owned())
+                Some(Work::Checkpoint(name))
             }
             Ask::Validate => {
                 self.state.requests.validate = true;
-                Ok(Some(Work::Validation { from_step: progress.global_step }))
+                Some(Work::Validation { from_step: progress.global_step })
             }
         }
     }

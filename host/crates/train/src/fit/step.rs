@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use tch::Tensor;
 use thaw_plugin_api::model::Batch;
 
-use super::agreement::OfProcess;
+use super::agreement::{OfProcess, TRAINING};
 use super::readings::{Row, What};
 use super::state::Trained;
 use super::{Fit, FitError, LossScaler};
@@ -98,7 +98,7 @@ impl Fit {
         let (names, values) = output.map(named).transpose()?.unwrap_or_default();
         let values = values.iter().map(Reading::read).collect::<Result<_, _>>()?;
         let own = OfProcess { samples: loaded.samples, weight, names, values };
-        let all = self.agree_on_batch("training", own)?;
+        let all = self.agree_on_batch(TRAINING, own)?;
         (loaded.of_all, loaded.share) = (all.samples, all.share);
         self.read_later(What::Batch, all.samples, all.names, all.values)
     }

@@ -40,7 +40,7 @@ impl Doubts {
         let mut unsure: Vec<Doubt> = positions.iter().enumerate().map(doubt).collect();
         unsure.retain(|doubt| doubt.probability.is_finite());
         let is_wrong = |doubt: &&Doubt| doubt.label != doubt.predicted;
-        let mut wrong: Vec<Doubt> = unsure.iter().filter(is_wrong).copied().collect();
+        let wrong: Vec<Doubt> = unsure.iter().filter(is_wrong).copied().collect();
         Self { wrong, unsure }.sorted()
     }
 
