@@ -39,10 +39,9 @@ fn validated(run: &Run, folder: &str) -> f64 {
 fn goes_around(run: &Run, name: &str) {
     run.fit(&[]).succeeded();
     run.host(["export", "--checkpoint", "run/checkpoints/last", "--hf", "exported"]).succeeded();
-    let still = ["--set", "optimizer.lr=0.0", "--set", "trainer.max_epochs=1", "--set", "model.path=exported"];
-    let frozen = ["--set", "callbacks=[{ id = \"freeze-all\" }]"];
-    let frozen: &[&str] = if name == "swin" { &[] } else { &frozen[..0] };
-    let again = [&["fit", "run.toml", "--run-dir", "again"][..], &still, frozen].concat();
+    let still =
+        ["--set", "optimizer.lr=0.0", "--set", "trainer.max_epochs=1", "--set", "model.path=exported"];
+    let again = [&["fit", "run.toml", "--run-dir", "again"][..], &still].concat();
     let fitted = run.host(again).succeeded();
     assert!(!fitted.stderr.contains("a new head is trained"), "{name}: {fitted}");
     let (before, after) = (validated(run, "run"), validated(run, "again"));
@@ -73,7 +72,8 @@ fn what_was_exported_is_a_model_with_the_same_validation() {
 #[test]
 fn keys_of_the_run_config_and_formats_are_in_the_directory() {
     let run = texts("bert", "");
-    run.fit(&["--set", "model.hidden_dropout_prob=0.25", "--set", "model.classifier_dropout=0.5"]).succeeded();
+    run.fit(&["--set", "model.hidden_dropout_prob=0.25", "--set", "model.classifier_dropout=0.5"])
+        .succeeded();
     run.host(["export", "--checkpoint", "run", "--hf", "out", "--dtype", "fp16"]).succeeded();
     let config = json(&run, "out/config.json");
     assert_eq!(config["hidden_dropout_prob"], 0.25);
@@ -92,7 +92,8 @@ fn a_head_on_the_pooler_is_transformers_and_others_are_refused() {
     run.host(["export", "--checkpoint", "run", "--hf", "out"]).succeeded();
     let own = texts("bert", "");
     own.fit(&["--set", "model.pooling=mean"]).succeeded();
-    own.host(["export", "--checkpoint", "run", "--hf", "out"]).failed(1, &["sequence-classification"]);
+    own.host(["export", "--checkpoint", "run", "--hf", "out"])
+        .failed(2, &["--hf", "layout \"sequence-classification\""]);
     assert!(!own.folder().join("out").exists());
 }
 
@@ -103,8 +104,9 @@ fn what_is_there_is_not_written_over() {
     run.write("out/mine.txt", "mine");
     run.host(["export", "--checkpoint", "run", "--hf", "out"]).failed(2, &["--hf out", "already"]);
     let inside = "run/checkpoints/last/out";
-    run.host(["export", "--checkpoint", "run", "--hf", inside, "--output", "a.safetensors"]).failed(2, &["--hf"]);
+    run.host(["export", "--checkpoint", "run", "--hf", inside, "--output", "a.safetensors"])
+        .failed(2, &["--hf"]);
     std::fs::create_dir(run.folder().join("empty")).unwrap();
-    run.host(["export", "--checkpoint", "run", "--hf", "empty"]).succeeded().says("from_pretrained");
+    run.host(["export", "--checkpoint", "run", "--hf", "empty"]).succeeded();
     assert!(run.folder().join("empty/model.safetensors").is_file());
 }

@@ -79,7 +79,8 @@ fn layers_thaw_and_a_run_is_resumed_bit_for_bit() {
         let epochs = |epochs: &'static str| [&set[..], &[epochs]].concat();
         run.fit(&epochs("trainer.max_epochs=2")).succeeded();
         run.resume(&epochs("trainer.max_epochs=4")).succeeded();
-        let again = [&["fit", "run.toml", "--run-dir", "again"][..], &epochs("trainer.max_epochs=4")].concat();
+        let again =
+            [&["fit", "run.toml", "--run-dir", "again"][..], &epochs("trainer.max_epochs=4")].concat();
         run.host(again).succeeded();
         let last = |folder: &str| {
             let path = run.folder().join(folder).join("checkpoints/last/model.safetensors");

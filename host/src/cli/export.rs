@@ -109,8 +109,7 @@ pub fn run(options: &Options, args: ExportArgs) -> Result<(), Error> {
     let saved = &checkpoint.state;
     let hyper_parameters = json!({ "model": saved.given.model, "class_names": saved.given.class_names });
     let metadata = BTreeMap::from([(HYPER_PARAMETERS.to_owned(), hyper_parameters.to_string())]);
-    let write =
-        WriteOptions { kind, module: args.module, keep_prefix: args.keep_prefix };
+    let write = WriteOptions { kind, module: args.module, keep_prefix: args.keep_prefix };
     let written = write_safetensors(&output, &tensors, &metadata, &write)?;
     if options.quiet {
         return Ok(());

@@ -42,10 +42,7 @@ impl PictureInput {
             size: config.image_size.or(defaults.image_size).unwrap_or(224),
             resize: config.resize,
             crop_pct: config.crop_pct.or(defaults.crop_pct).unwrap_or(0.875),
-            interpolation: config
-                .interpolation
-                .or(defaults.interpolation)
-                .unwrap_or(Interpolation::Bilinear),
+            interpolation: config.interpolation.or(defaults.interpolation).unwrap_or(Interpolation::Bilinear),
             mean: config.mean.or(defaults.mean).unwrap_or(IMAGENET_MEAN),
             std: config.std.or(defaults.std).unwrap_or(IMAGENET_STD),
         }

@@ -86,3 +86,4 @@ pub use samples::Samples;
 pub use split::SplitBy;
 pub use stamps::FileStamps;
 pub use test::TestData;
+pub use tokenizer::converted as converted_tokenizer;

@@ -30,13 +30,8 @@ pub const BERT: EncoderConfig = EncoderConfig {
 };
 
 /// all-MiniLM-L6-v2.
-pub const MINILM: EncoderConfig = EncoderConfig {
-    embedding_size: 384,
-    hidden_size: 384,
-    layers: 6,
-    intermediate_size: 1536,
-    ..BERT
-};
+pub const MINILM: EncoderConfig =
+    EncoderConfig { embedding_size: 384, hidden_size: 384, layers: 6, intermediate_size: 1536, ..BERT };
 
 /// roberta-base.
 pub const ROBERTA: EncoderConfig = EncoderConfig {

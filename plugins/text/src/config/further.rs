@@ -128,7 +128,9 @@ impl MpnetSizes {
             MPNET_BUCKETS,
         )?;
         if config.token_types > 0 {
-            return Err(SizeError::Sizes("MPNet has no types of tokens: leave type_vocab_size out".to_owned()));
+            return Err(SizeError::Sizes(
+                "MPNet has no types of tokens: leave type_vocab_size out".to_owned(),
+            ));
         }
         config.checked()
     }
@@ -175,7 +177,11 @@ impl DebertaSizes {
             )));
         }
         let shared = hub.flag("share_att_key", self.share_att_key, is_v3)?;
-        let norms = hub.text("norm_rel_ebd", self.norm_rel_ebd.as_deref(), if is_v3 { "layer_norm" } else { "none" })?;
+        let norms = hub.text(
+            "norm_rel_ebd",
+            self.norm_rel_ebd.as_deref(),
+            if is_v3 { "layer_norm" } else { "none" },
+        )?;
         Ok(Disentangled {
             span: buckets.unwrap_or(max_distance),
             buckets,

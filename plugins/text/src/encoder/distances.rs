@@ -34,9 +34,8 @@ impl Distances {
             (EncoderKind::DebertaV2, Some(own)) => {
                 let path = stack / "rel_embeddings";
                 let table = table(&path, [2 * own.span, config.hidden_size], None, config)?;
-                let norm = || {
-                    LayerNorm::new(&(stack / "LayerNorm"), config.hidden_size, config.layer_norm_eps)
-                };
+                let norm =
+                    || LayerNorm::new(&(stack / "LayerNorm"), config.hidden_size, config.layer_norm_eps);
                 let norm = own.normalizes_places.then(norm).transpose()?;
                 Self::Places { table, norm, own: own.clone() }
             }

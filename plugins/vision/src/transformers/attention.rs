@@ -78,9 +78,8 @@ impl Attention {
         };
         let (query, key, value) = (split(&self.query)?, split(&self.key)?, split(&self.value)?);
         let dropout = self.dropout.active_probability();
-        let attended = Tensor::f_scaled_dot_product_attention(
-            &query, &key, &value, mask, dropout, false, None, false,
-        )?;
+        let attended =
+            Tensor::f_scaled_dot_product_attention(&query, &key, &value, mask, dropout, false, None, false)?;
         let joined = attended.f_transpose(1, 2)?.f_reshape([batch, length, features])?;
         nn::Module::forward(&self.output_dropout, &nn::Module::forward(&self.output, &joined)?)
     }

@@ -99,8 +99,7 @@ impl HubArchitecture for ConvNextClassifier {
         }
         let eps = file.number("layer_norm_eps", None, 1e-12)?;
         let norm = nn::LayerNorm::new(&(&base / "layernorm"), last, eps)?;
-        let mean =
-            Step(|x: &Tensor| Ok(x.f_mean_dim([-2_i64, -1].as_slice(), false, None::<Kind>)?));
+        let mean = Step(|x: &Tensor| Ok(x.f_mean_dim([-2_i64, -1].as_slice(), false, None::<Kind>)?));
         parts.stage("pool", &["layernorm"], vec![Box::new(mean), Box::new(norm)]);
         Ok(last)
     }
@@ -147,9 +146,8 @@ impl Layer {
     fn new(path: &nn::Path, shape: LayerShape) -> Result<Self> {
         let LayerShape { channels, scale, activation, drop, std } = shape;
         let module = path.module("ConvNextLayer")?;
-        let scale = (scale > 0.0).then(|| {
-            module.parameter("layer_scale_parameter", nn::init::constant(&[channels], scale)?)
-        });
+        let scale = (scale > 0.0)
+            .then(|| module.parameter("layer_scale_parameter", nn::init::constant(&[channels], scale)?));
         let options = nn::Conv2dOptions { padding: 3, groups: channels, ..Default::default() };
         let depthwise = nn::Conv2d::with_values(
             &(path / "dwconv"),

@@ -241,11 +241,7 @@ fn head<A: HubArchitecture>(
 
 /// A linear layer with transformers' initial values: normal weights, a bias of zeros.
 pub(super) fn linear(path: &nn::Path, input: i64, output: i64, std: f64) -> Result<nn::Linear> {
-    nn::Linear::with_values(
-        path,
-        nn::init::normal(&[output, input], std)?,
-        Some(nn::init::zeros(&[output])?),
-    )
+    nn::Linear::with_values(path, nn::init::normal(&[output, input], std)?, Some(nn::init::zeros(&[output])?))
 }
 
 /// A convolution whose square windows lie side by side, with transformers' initial values.

@@ -74,7 +74,13 @@ impl HubArchitecture for ResNetClassifier {
             (&path / "layers").module("Sequential")?;
             let mut layers: Vec<Box<dyn nn::Module>> = Vec::new();
             for layer in 0..depth {
-                let stride = if layer > 0 { 1 } else if index > 0 { 2 } else { first_stride };
+                let stride = if layer > 0 {
+                    1
+                } else if index > 0 {
+                    2
+                } else {
+                    first_stride
+                };
                 let shape = Window { input: channels, output, kernel: 3, stride };
                 layers.push(Box::new(Layer::new(&(&path / "layers" / layer), kind, shape, activation)?));
                 channels = output;
@@ -183,9 +189,10 @@ impl Layer {
         let count = windows.len();
         // Inside of a layer the activation is ReLU, whatever the file says.
         let between = |index: usize| (index + 1 < count).then_some(nn::ActivationKind::ReLU);
-        let layers = windows.into_iter().enumerate().map(|(index, window)| {
-            ConvLayer::new(&(path / "layer" / index), window, between(index))
-        });
+        let layers = windows
+            .into_iter()
+            .enumerate()
+            .map(|(index, window)| ConvLayer::new(&(path / "layer" / index), window, between(index)));
         let layers = layers.collect::<Result<_>>()?;
         nn::Activation::new(&(path / "activation"), activation)?;
         Ok(Self { shortcut, layers, activation })

@@ -130,7 +130,8 @@ impl Sizes {
             return Err(config_error(message));
         }
         if size % patch != 0 {
-            let message = format!("image_size is {size}, expected a multiple of patch_size, which is {patch}");
+            let message =
+                format!("image_size is {size}, expected a multiple of patch_size, which is {patch}");
             return Err(config_error(message));
         }
         Ok(Self {

@@ -1,6 +1,7 @@
 //! Folders of Hugging Face in the place of the files in them.
 
 mod head;
+mod vocabulary;
 
 pub(super) use head::settle_head;
 
@@ -45,14 +46,17 @@ pub fn name_files(config: &mut RunConfig, plugins: &PluginSet) {
         text.tokenizer = file;
     }
     name_tokenizer_of_plugin(config);
+    vocabulary::make_tokenizer(config);
     take_layout(config, schema);
 }
 
 /// A directory that is the model has transformers' names of modules, where nothing else is asked for.
 fn take_layout(config: &mut RunConfig, schema: &Value) {
     let has = |key: &str| config.model.config.get(key).is_some();
-    let is_free = !has("layout") && !has("pooling") && config.model.config.get("num_classes") != Some(&json!(0));
-    let offers = schema.pointer("/properties/layout").is_some_and(|layout| layout.to_string().contains(LAYOUT));
+    let is_free =
+        !has("layout") && !has("pooling") && config.model.config.get("num_classes") != Some(&json!(0));
+    let offers =
+        schema.pointer("/properties/layout").is_some_and(|layout| layout.to_string().contains(LAYOUT));
     if config.hub.is_some() && is_free && offers {
         config.set_model_key("layout", json!(LAYOUT));
     }

@@ -39,8 +39,8 @@ pub(super) fn of(
 ) -> Result<Value, Error> {
     let given = config.model.config.get("config").and_then(Value::as_str).ok_or_else(|| {
         Error::Usage(format!(
-            "--hf: the model `{}` was not built from a config.json, which the directory needs: train with `path \
-             = \"DIR\"` in [model], or with `config`",
+            "--hf: the model `{}` was not built from a config.json, which the directory needs: train with \
+             `path = \"DIR\"` in [model], or with `config`",
             config.model.id
         ))
     })?;
@@ -84,9 +84,8 @@ fn read(path: &Path) -> Result<Map<String, Value>, Error> {
 fn class(keys: &Map<String, Value>, of_model: &str) -> String {
     let ending = of_model.find("For").map(|place| &of_model[place..]).unwrap_or_default();
     let before = keys.get("architectures").and_then(|classes| classes.get(0)).and_then(Value::as_str);
-    let family = before.and_then(|class| {
-        class.find("For").or_else(|| class.find("Model")).map(|place| &class[..place])
-    });
+    let family = before
+        .and_then(|class| class.find("For").or_else(|| class.find("Model")).map(|place| &class[..place]));
     match family {
         Some(family) if !family.is_empty() => format!("{family}{ending}"),
         _ => of_model.to_owned(),
@@ -111,7 +110,8 @@ fn add_labels(keys: &mut Map<String, Value>, names: &[String], named: &Named) {
 
 fn dtype(kind: Option<Kind>, named: &Named) -> &'static str {
     let own = named.tensors.iter().map(|(_, tensor)| tensor.kind());
-    let own = own.into_iter().find(|kind| matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double));
+    let own =
+        own.into_iter().find(|kind| matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double));
     match kind.or(own) {
         Some(Kind::Half) => "float16",
         Some(Kind::BFloat16) => "bfloat16",

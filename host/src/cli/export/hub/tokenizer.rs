@@ -101,7 +101,9 @@ impl<'t> Names<'t> {
     fn token(&self, id: u32) -> Option<String> {
         let added = self.added().find(|added| added["id"] == id).and_then(|added| added["content"].as_str());
         let word = || match self.json.pointer("/model/vocab")? {
-            Value::Object(words) => words.iter().find(|(_, number)| **number == id).map(|(word, _)| word.as_str()),
+            Value::Object(words) => {
+                words.iter().find(|(_, number)| **number == id).map(|(word, _)| word.as_str())
+            }
             Value::Array(pieces) => pieces.get(usize::try_from(id).ok()?)?[0].as_str(),
             _ => None,
         };

@@ -96,8 +96,7 @@ impl Layer {
     fn albert(path: &nn::Path, config: &EncoderConfig) -> Result<Self> {
         let EncoderConfig { hidden_size, intermediate_size, layer_norm_eps, initializer_range, .. } = *config;
         path.module("AlbertLayer")?;
-        let output_norm =
-            LayerNorm::new(&(path / "full_layer_layer_norm"), hidden_size, layer_norm_eps)?;
+        let output_norm = LayerNorm::new(&(path / "full_layer_layer_norm"), hidden_size, layer_norm_eps)?;
         let own = path / "attention";
         own.module("AlbertAttention")?;
         let dropout = Dropout::new(&(&own / "attention_dropout"), config.attention_dropout)?;

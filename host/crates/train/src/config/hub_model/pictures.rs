@@ -95,10 +95,9 @@ impl Size {
             (Some(before), None, Some(side)) => Some(Self::CropOfSquash { side, before }),
             (None, Some(shorter), Some(side)) => Some(Self::Crop { side, share: share(side, shorter) }),
             // One number is the shorter side where a crop follows.
-            (None, None, Some(side)) => size.as_u64().map(|shorter| Self::Crop {
-                side,
-                share: share(side, shorter),
-            }),
+            (None, None, Some(side)) => {
+                size.as_u64().map(|shorter| Self::Crop { side, share: share(side, shorter) })
+            }
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! The head of a model that is a directory, on data of one's own.
 
+use std::collections::BTreeSet;
+
 use thaw_plugin_api::module_tree::Stage;
 
 use crate::Error;
@@ -8,7 +10,7 @@ use crate::error::torch;
 use crate::fit::classes::in_order_of;
 use crate::model::HostModel;
 use thaw_data::first_names;
-use thaw_weights::read;
+use thaw_weights::{StateDict, read};
 
 /// Stages that files of another task may have nothing for.
 const POOL: &str = "pool";
@@ -64,6 +66,7 @@ pub fn settle_head(
         Fit::NoHead => {
             tracing::info!("{path}: {class} has no trained head: a new one is trained ({names})");
             ignored.extend(head.modules.iter().cloned());
+            ignored.extend(foreign(model, &file));
         }
         Fit::OtherClasses => {
             tracing::warn!(
@@ -73,6 +76,7 @@ pub fn settle_head(
                 first_names(classes, 12)
             );
             ignored.extend(head.modules.iter().cloned());
+            ignored.extend(foreign(model, &file));
         }
         Fit::Ordered(places) => {
             tracing::info!(
@@ -84,6 +88,18 @@ pub fn settle_head(
     }
     config.ignore_weights(&ignored);
     Ok(ordered)
+}
+
+/// Top modules of a file that are neither the model's nor have a place in it: heads of other tasks, or of
+/// another layout.
+fn foreign(model: &HostModel, file: &StateDict) -> BTreeSet<String> {
+    let top = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let aliases = model.description().weight_aliases.iter().map(|(from, _)| top(from));
+    let unused = model.description().unused_weights.iter().map(|name| top(name));
+    let own = model.state_dict().iter().map(|(name, _)| top(name));
+    let known: BTreeSet<String> = aliases.chain(unused).chain(own).collect();
+    let tops = file.entries().iter().map(|entry| top(entry.name()));
+    tops.filter(|top| !known.contains(top)).collect()
 }
 
 /// How a head goes with the classes of the data.
@@ -138,7 +154,9 @@ impl OrderedHead {
 fn last_layer<'m>(model: &'m HostModel, head: Option<&Stage>, rows: usize) -> Vec<&'m tch::Tensor> {
     let modules = head.map(|stage| stage.modules.as_slice()).unwrap_or_default();
     let within = |name: &str| {
-        modules.iter().any(|module| name.strip_prefix(module.as_str()).is_some_and(|rest| rest.starts_with('.')))
+        modules
+            .iter()
+            .any(|module| name.strip_prefix(module.as_str()).is_some_and(|rest| rest.starts_with('.')))
     };
     let of_head = || model.state_dict().iter().filter(|(name, _)| within(name));
     let has_rows = |tensor: &tch::Tensor| tensor.size().first() == i64::try_from(rows).ok().as_ref();
@@ -154,12 +172,8 @@ mod tests {
 
     fn fit(theirs: &[&str], classes: &[&str]) -> Fit {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let hub = HubModel {
-            path: "bert".to_owned(),
-            class: None,
-            head: HubHead::Trained,
-            classes: names(theirs),
-        };
+        let hub =
+            HubModel { path: "bert".to_owned(), class: None, head: HubHead::Trained, classes: names(theirs) };
         Fit::of(&hub, &names(classes))
     }
 
