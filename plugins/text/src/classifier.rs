@@ -17,7 +17,7 @@ use thaw_plugin_api::prelude::*;
 use usual::{ALBERT, ALBERT_XXLARGE, BERT, DEBERTA, DISTIL_BERT, ELECTRA, MINILM, MPNET, ROBERTA};
 
 use crate::config::{ClassifierConfig, HubConfig, Layout, Pooling, SizeError};
-use crate::encoder::{Encoder, EncoderConfig, EncoderKind};
+use crate::encoder::{Encoder, EncoderConfig};
 
 /// An encoder with a pooling and a head: what all models here are.
 pub struct TextClassifier {
