@@ -148,3 +148,38 @@ fn a_directory_that_is_none_is_refused_before_anything_runs() {
     run.write("gpt/config.json", "{\"model_type\": \"gpt2\"}");
     run.fit(&["--set", "model.path=gpt"]).failed(2, &["`gpt2`"]);
 }
+
+#[test]
+fn a_vocabulary_alone_is_a_tokenizer_that_checkpoints_keep() {
+    let run = labelled("bert", LABELS, "").env("XDG_CACHE_HOME", "cache");
+    for file in ["config.json", "model.safetensors"] {
+        run.write(&format!("mine/{file}"), std::fs::read(folder("bert").join(file)).unwrap());
+    }
+    let words = "[PAD]\n[UNK]\n[CLS]\n[SEP]\ngood\nbad\nfilm\nfine\nawful\ngreat\nthe\na\n";
+    run.write("mine/vocab.txt", words);
+    let path = ["--set", "model.path=mine"];
+    let fitted = run.fit(&path).succeeded();
+    assert!(fitted.stderr.contains("made of the vocabulary"), "{fitted}");
+    agrees(&run, "bert");
+    let more = ["fit", "run.toml", "--resume", "run", "--set", "trainer.max_epochs=2"];
+    run.host([&more[..], &path].concat()).succeeded();
+    std::fs::remove_dir_all(run.folder().join("mine")).unwrap();
+    agrees(&run, "bert");
+    run.host(["export", "--checkpoint", "run", "--hf", "out"]).succeeded();
+    assert!(run.folder().join("out/tokenizer.json").is_file());
+}
+
+#[test]
+fn the_hub_is_read_through_its_cache() {
+    let run = labelled("bert", LABELS, "").env("HF_HOME", "cache").env("HF_HUB_OFFLINE", "1");
+    let snapshot = "cache/hub/models--me--my-bert/snapshots/c0ffee";
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        run.write(&format!("{snapshot}/{file}"), std::fs::read(folder("bert").join(file)).unwrap());
+    }
+    run.write("cache/hub/models--me--my-bert/refs/main", "c0ffee");
+    run.fit(&["--set", "model.path=hf://me/my-bert"]).succeeded();
+    agrees(&run, "bert");
+    run.host(["fit", "run.toml", "--resume", "run", "--set", "model.path=hf://me/my-bert"]).succeeded();
+    run.fit(&["--set", "model.path=hf://me/other"])
+        .failed(2, &["hf://me/other", "HF_HUB_OFFLINE", "hf download me/other"]);
+}

@@ -141,3 +141,41 @@ fn torchrun_starts_processes_that_train_together_and_shows_which_one_failed() {
     let (_, cause) = finished.stderr.split_once("Root Cause").expect("torchrun names one");
     assert!(cause.contains("rank      : 1") && cause.contains(disk), "{finished}");
 }
+
+/// A run of a recorded directory of `tests/fixtures`, exported for transformers, with predictions of its
+/// training samples.
+fn exported(plugin: &str, folder: PathBuf, data: &str, input: &str, lr: &str) -> Run {
+    let run = Run::new(&format!(
+        "plugins = [\"{plugin}\"]\n[model]\npath = {folder:?}\n[data]\n{data}\n[optimizer]\nid = \"sgd\"\n\
+         lr = {lr}\n[trainer]\nmax_epochs = 1\n"
+    ));
+    run.write("texts.csv", "text,label\ngood film,up\nbad awful film,down\nfine,up\n");
+    run.fit(&[]).succeeded();
+    run.host(["export", "--checkpoint", "run", "--hf", "exported"]).succeeded();
+    run.host(["predict", "--checkpoint", "run", "--input", input, "--output", "out.jsonl", "--all"])
+        .succeeded();
+    run
+}
+
+#[test]
+#[ignore = "needs transformers: cargo xtask readers"]
+fn transformers_loads_what_was_exported_and_says_the_same() {
+    let fixtures = workspace().join("tests/fixtures");
+    for family in ["bert", "distilbert", "roberta", "electra", "albert", "mpnet", "deberta"] {
+        let data = "kind = \"text\"\npath = \"texts.csv\"";
+        let run = exported("text", fixtures.join("hub").join(family), data, "texts.csv", "0.05");
+        let texts = ["texts", "good film", "bad awful film", "fine"];
+        read(&run, "load_directory.py", &[&["exported", "out.jsonl"][..], &texts].concat());
+    }
+    for family in ["vit", "convnext", "resnet", "resnet_basic", "swin"] {
+        let pictures = fixtures.join("hub_pictures/pictures");
+        let pictures = pictures.to_str().unwrap();
+        let data = format!("kind = \"image-folder\"\npath = {pictures:?}");
+        let folder = fixtures.join("hub_pictures").join(family);
+        let run = exported("vision", folder, &data, pictures, "0.001");
+        let files = ["cat/a.png", "dog/b.png", "owl/c.png", "owl/wide.png"];
+        let files = files.map(|file| format!("{pictures}/{file}"));
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        read(&run, "load_directory.py", &[&["exported", "out.jsonl", "pictures"][..], &files].concat());
+    }
+}

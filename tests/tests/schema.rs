@@ -118,6 +118,8 @@ fn without_plugins_their_tables_are_open() {
     let text = Run::new("").host(["schema", "--no-plugins"]).succeeded().stdout;
     let validator = jsonschema::draft202012::new(&serde_json::from_str(&text).unwrap()).unwrap();
     assert!(validator.is_valid(&json!({ "model": { "id": "mine", "sizes": [1, 2] } })));
+    assert!(validator.is_valid(&json!({ "model": { "path": "my-bert" } })));
+    assert!(!validator.is_valid(&json!({ "model": { "weights": "my-bert" } })));
     assert!(!validator.is_valid(&json!({ "model": { "id": "mine" }, "trainer": { "max_epoch": 1 } })));
     let data = json!({ "kind": "plugin", "id": "mine", "rows": 3, "batch_size": 4 });
     assert!(validator.is_valid(&json!({ "model": { "id": "mine" }, "data": data })));
@@ -141,6 +143,13 @@ fn a_plugins_data_set_has_the_keys_that_it_says() {
         assert!(!misfits(&with(key, wrong.clone())).is_empty(), "{key} = {wrong} fits");
     }
     assert!(!misfits(&with("sampels", json!("arrays"))).is_empty(), "a misspelt key fits");
+}
+
+#[test]
+fn a_model_is_an_id_or_a_directory() {
+    fits("a directory", &json!({ "model": { "path": "my-bert", "freeze_features": true } }));
+    assert!(!misfits(&json!({ "model": { "weights": "my-bert" } })).is_empty());
+    assert!(!misfits(&json!({ "model": { "id": "resnet18", "path": "my-bert" } })).is_empty());
 }
 
 /// The models' ids; other names of theirs are taken as well.

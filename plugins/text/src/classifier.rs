@@ -2,21 +2,22 @@
 
 mod forward;
 mod head;
+mod layout;
+mod options;
 mod pretrained;
 pub(crate) mod usual;
 
 use head::Head;
+use layout::{class_of, has_pooler, layout_of, pooling_of};
+pub use options::{AlbertConfig, BertConfig, DebertaConfig, DistilBertConfig, ElectraConfig, MpnetConfig};
 use thaw_plugin_api::model::InputDefaults;
 use thaw_plugin_api::nn;
 use thaw_plugin_api::prelude::*;
 
 use usual::{ALBERT, ALBERT_XXLARGE, BERT, DEBERTA, DISTIL_BERT, ELECTRA, MINILM, MPNET, ROBERTA};
 
-use crate::config::{
-    AlbertSizes, BertSizes, ClassifierConfig, DebertaSizes, DistilBertSizes, ElectraSizes, HubConfig, Layout,
-    MpnetSizes, Pooling, SizeError,
-};
-use crate::encoder::{Encoder, EncoderConfig, EncoderKind};
+use crate::config::{ClassifierConfig, HubConfig, Layout, Pooling, SizeError};
+use crate::encoder::{Encoder, EncoderConfig};
 
 /// An encoder with a pooling and a head: what all models here are.
 pub struct TextClassifier {
@@ -32,72 +33,6 @@ pub struct TextClassifier {
     num_classes: i64,
     /// Of the `config.json`, in the order of its head's outputs.
     class_names: Vec<String>,
-}
-
-/// Configuration of `bert-classifier`, `roberta-classifier` and `minilm-classifier`.
-#[derive(Config, Clone, Debug)]
-pub struct BertConfig {
-    /// Keys of all models.
-    #[config(flatten)]
-    pub classifier: ClassifierConfig,
-    /// Sizes and rates.
-    #[config(flatten)]
-    pub sizes: BertSizes,
-}
-
-/// Configuration of `distilbert-classifier`.
-#[derive(Config, Clone, Debug)]
-pub struct DistilBertConfig {
-    /// Keys of all models.
-    #[config(flatten)]
-    pub classifier: ClassifierConfig,
-    /// Sizes and rates.
-    #[config(flatten)]
-    pub sizes: DistilBertSizes,
-}
-
-/// Configuration of `electra-classifier`.
-#[derive(Config, Clone, Debug)]
-pub struct ElectraConfig {
-    /// Keys of all models.
-    #[config(flatten)]
-    pub classifier: ClassifierConfig,
-    /// Sizes and rates.
-    #[config(flatten)]
-    pub sizes: ElectraSizes,
-}
-
-/// Configuration of `albert-classifier`.
-#[derive(Config, Clone, Debug)]
-pub struct AlbertConfig {
-    /// Keys of all models.
-    #[config(flatten)]
-    pub classifier: ClassifierConfig,
-    /// Sizes and rates.
-    #[config(flatten)]
-    pub sizes: AlbertSizes,
-}
-
-/// Configuration of `mpnet-classifier`.
-#[derive(Config, Clone, Debug)]
-pub struct MpnetConfig {
-    /// Keys of all models.
-    #[config(flatten)]
-    pub classifier: ClassifierConfig,
-    /// Sizes and rates.
-    #[config(flatten)]
-    pub sizes: MpnetSizes,
-}
-
-/// Configuration of `deberta-v2-classifier`.
-#[derive(Config, Clone, Debug)]
-pub struct DebertaConfig {
-    /// Keys of all models.
-    #[config(flatten)]
-    pub classifier: ClassifierConfig,
-    /// Sizes and rates.
-    #[config(flatten)]
-    pub sizes: DebertaSizes,
 }
 
 /// What `model_type` of a `config.json` goes with which model.
@@ -241,82 +176,9 @@ impl TextClassifier {
     }
 }
 
-/// The class that PyTorch would name.
-fn class_of(layout: Layout, kind: EncoderKind) -> String {
-    match layout {
-        Layout::BackboneHead => "TextClassifier".to_owned(),
-        Layout::SequenceClassification => kind.class("ForSequenceClassification"),
-        Layout::Mnli => "BertMNLIFinetuner".to_owned(),
-    }
-}
-
-/// The layout that was asked for; else that of the class which the `config.json` is of.
-fn layout_of(config: &ClassifierConfig, hub: &HubConfig) -> Layout {
-    let is_free = config.pooling.is_none() && config.num_classes != Some(0);
-    match (config.layout, hub.sequence_classifier()) {
-        (Some(layout), _) => layout,
-        (None, Some(class)) if is_free => {
-            tracing::info!(
-                "its config.json says {class}: layout = \"sequence-classification\", with that class's names \
-                 of modules and its head"
-            );
-            Layout::SequenceClassification
-        }
-        _ => Layout::BackboneHead,
-    }
-}
-
-/// The layout's own pooling, or the one that was chosen.
-fn pooling_of(
-    config: &ClassifierConfig,
-    layout: Layout,
-    kind: EncoderKind,
-    usual: Pooling,
-) -> Result<Pooling, SizeError> {
-    let own = match layout {
-        Layout::BackboneHead => return Ok(config.pooling.unwrap_or(usual)),
-        Layout::SequenceClassification if matches!(kind, EncoderKind::Bert | EncoderKind::Albert) => {
-            Pooling::Pooler
-        }
-        Layout::SequenceClassification | Layout::Mnli => Pooling::Cls,
-    };
-    match config.pooling {
-        Some(chosen) if chosen != own => {
-            let (chosen, own) = (chosen.to_value(), own.to_value());
-            Err(SizeError::Sizes(format!(
-                "`pooling` is {chosen}, but this layout's is {own}; only layout \"backbone-head\" leaves the \
-                 choice"
-            )))
-        }
-        _ => Ok(own),
-    }
-}
-
-/// Whether the encoder has a pooler. One that nothing runs would be trainable without ever getting a
-/// gradient.
-fn has_pooler(
-    config: &ClassifierConfig,
-    layout: Layout,
-    kind: EncoderKind,
-    pooling: Pooling,
-) -> Result<bool, SizeError> {
-    let runs = pooling == Pooling::Pooler;
-    let can = kind.can_pool();
-    let usual = runs || (layout == Layout::Mnli && can);
-    match config.add_pooling_layer.unwrap_or(usual) {
-        true if !can => Err(SizeError::Sizes(format!(
-            "{} has no pooler: expected `pooling` cls or mean, `add_pooling_layer` false",
-            kind.family()
-        ))),
-        false if runs => {
-            Err(SizeError::Sizes("`add_pooling_layer` is false, but the pooling is `pooler`".to_owned()))
-        }
-        has => Ok(has),
-    }
-}
-
 macro_rules! classifiers {
-    ($($(#[$doc:meta])* $name:ident, $id:literal, $types:expr, $config:ty, $description:literal, $new:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, $id:literal, $types:expr, $config:ty, $description:literal,
+        $new:expr;)*) => {$(
         $(#[$doc])*
         pub struct $name(TextClassifier);
 
@@ -372,7 +234,8 @@ macro_rules! classifiers {
 
 classifiers! {
     /// BERT (Devlin et al. 2018).
-    BertClassifier, "bert-classifier", ["bert"], BertConfig, "BERT for text classification and sentence pairs",
+    BertClassifier, "bert-classifier", ["bert"], BertConfig,
+        "BERT for text classification and sentence pairs",
         |root, config| TextClassifier::of_bert(root, config, &["bert"], Pooling::Cls, &BERT);
     /// MiniLM (Wang et al. 2020): a small BERT, by default the one for sentence embeddings, pooled by the
     /// mean.

@@ -53,8 +53,8 @@ pub struct ClassifierConfig {
     /// How the tokens become one vector; only with layout `backbone-head`, the others have their own.
     /// Default: `cls`, for MiniLM `mean`.
     pub pooling: Option<Pooling>,
-    /// Whether the encoder has a pooler (those of BERT, RoBERTa, ALBERT and MPNet may). Default: where something runs it, and with
-    /// layout `mnli`.
+    /// Whether the encoder has a pooler (those of BERT, RoBERTa, ALBERT and MPNet may). Default: where
+    /// something runs it, and with layout `mnli`.
     pub add_pooling_layer: Option<bool>,
     /// Dropout before the head. Default: that of `config`, else the hidden layers'.
     #[config(range = 0.0..=1.0)]

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | `input_ids` | `[N, L]`, i64 | required |
 //! | `attention_mask` | `[N, L]`, 1 for a token, 0 for padding | default: all tokens |
-//! | `token_type_ids` | `[N, L]`, i64: which text of a pair | default: 0; RoBERTa, DistilBERT and MPNet have none |
+//! | `token_type_ids` | `[N, L]`, i64: which text of a pair | default: 0; some families have none |
 //!
 //! | output | shape | |
 //! |---|---|---|

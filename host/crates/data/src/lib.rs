@@ -94,4 +94,5 @@ pub use share::Share;
 pub use split::SplitBy;
 pub use stamps::FileStamps;
 pub use test::TestData;
+pub use tokenizer::converted as converted_tokenizer;
 pub use validation::FurtherSet;

@@ -1,5 +1,7 @@
 //! Tokenizers: the file found, read and tried before the run, and panics of the library kept in.
 
+mod vocabulary;
+
 use super::DataError;
 use super::folder::require_file;
 use serde_json::Value;
@@ -20,23 +22,22 @@ const TRIALS: [&str; 6] = [
     "\t\n ",
 ];
 
-/// Reads a `tokenizer.json` and tries it; a folder stands for the one in it.
+/// Reads a `tokenizer.json` and tries it; a folder stands for the one in it, or for the one that its
+/// vocabulary makes.
 ///
 /// # Errors
 /// There is none, it is another file, or it breaks down on a text: the file is named, with what it lacks.
 pub(crate) fn open(path: &Path) -> Result<(PathBuf, Tokenizer), DataError> {
+    let made = converted(path)?;
     let path = if path.is_dir() { path.join(FILE) } else { path.to_path_buf() };
     let fail = |message: String| DataError::Tokenizer { path: path.clone(), message };
-    if let Some(folder) = of_vocabulary(&path) {
-        return Err(fail(format!(
-            "only its vocabulary is there, without {FILE}; make that with\n  python -c \"from transformers \
-             import AutoTokenizer; \
-             AutoTokenizer.from_pretrained('{0}').save_pretrained('{0}')\"",
-            folder.display()
-        )));
-    }
-    require_file(&path, "tokenizer")?;
-    let text = std::fs::read_to_string(&path).map_err(DataError::io(&path))?;
+    let text = match made {
+        Some(text) => text,
+        None => {
+            require_file(&path, "tokenizer")?;
+            std::fs::read_to_string(&path).map_err(DataError::io(&path))?
+        }
+    };
     let json: Value =
         serde_json::from_str(&text).map_err(|error| fail(format!("not readable as a {FILE}: {error}")))?;
     if let Some(message) = broken_template(json.get("post_processor").unwrap_or(&Value::Null)) {
@@ -45,6 +46,27 @@ pub(crate) fn open(path: &Path) -> Result<(PathBuf, Tokenizer), DataError> {
     let read = contained(|| Tokenizer::from_bytes(text.as_bytes()).map_err(|error| error.to_string()));
     let tokenizer = read.map_err(|error| fail(format!("not readable as a {FILE}: {error}")))?;
     Ok((path, tokenizer))
+}
+
+/// The `tokenizer.json` that transformers would make of a folder's `vocab.txt`, or its `vocab.json` and
+/// `merges.txt`, where that file is not there. None where there is no folder of a vocabulary alone.
+///
+/// # Errors
+/// A vocabulary of another kind, with the line that converts it.
+pub fn converted(path: &Path) -> Result<Option<String>, DataError> {
+    let path = if path.is_dir() { path.join(FILE) } else { path.to_path_buf() };
+    let Some(folder) = of_vocabulary(&path) else { return Ok(None) };
+    let made = vocabulary::tokenizer(folder);
+    let made = made.map_err(|reason| DataError::Tokenizer {
+        path: path.clone(),
+        message: format!(
+            "only its vocabulary is there, without {FILE} ({reason}); make that with\n  python -c \"from \
+             transformers import AutoTokenizer; \
+             AutoTokenizer.from_pretrained('{0}').save_pretrained('{0}')\"",
+            folder.display()
+        ),
+    })?;
+    Ok(Some(made.to_string()))
 }
 
 /// Tries the tokenizer on some texts and pairs, as it is set up for the run.

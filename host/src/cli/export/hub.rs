@@ -60,7 +60,8 @@ pub(super) fn write(
     Inputs::default().checkpoint(checkpoint).refuse("--hf", folder)?;
     if folder.symlink_metadata().is_ok() && !is_empty(folder) {
         let shown = folder.display();
-        return Err(Error::Usage(format!("--hf {shown}: there is something already; name a new directory")));
+        let message = format!("--hf {shown}: there is something already; name a new directory");
+        return Err(Error::Usage(message));
     }
     let mut config = checkpoint.config(&[])?;
     let plugins = run_plugins::load(options, &config, Some(checkpoint), Needs::Model)?;
@@ -117,7 +118,12 @@ fn named(config: &RunConfig, plugins: &PluginSet, tensors: Vec<(String, Tensor)>
     let mut tensors = tensors;
     let mut model = HostModel::create(plugins, &table.id, &table.config)?;
     if layouts.contains(LAYOUT) && class_of(&model).is_none() {
-        tensors = in_layout(plugins, &table, LAYOUT, tensors)?;
+        tensors = in_layout(plugins, &table, LAYOUT, tensors).map_err(|error| {
+            Error::Usage(format!(
+                "--hf: transformers has no model with this head ({error}); train in the layout \"{LAYOUT}\", \
+                 which `path = \"DIR\"` takes where neither `layout` nor `pooling` is given"
+            ))
+        })?;
         if let Some(keys) = table.config.as_object_mut() {
             keys.remove("freeze_features");
             keys.insert("layout".to_owned(), json!(LAYOUT));
@@ -126,8 +132,8 @@ fn named(config: &RunConfig, plugins: &PluginSet, tensors: Vec<(String, Tensor)>
     }
     let Some((class, auto)) = class_of(&model) else {
         return Err(Error::Usage(format!(
-            "--hf: transformers has no class for the model `{}` with these names; those of the plugin `text`, \
-             and the `…-classifier`s of `vision`, can be written so",
+            "--hf: transformers has no class for the model `{}` with these names; those of the plugin \
+             `text`, and the `…-classifier`s of `vision`, can be written so",
             table.id
         )));
     };

@@ -66,32 +66,9 @@ impl Head {
             (
                 Layout::SequenceClassification,
                 kind @ (EncoderKind::Roberta | EncoderKind::Electra | EncoderKind::Mpnet),
-            ) => {
-                let path = root / "classifier";
-                path.module(&kind.class("ClassificationHead"))?;
-                let dense = linear(&(&path / "dense"), hidden_size, hidden_size, std)?;
-                let activation = if kind == EncoderKind::Electra {
-                    HiddenActivation::GELU.register(&(&path / "activation"))?;
-                    HiddenActivation::GELU
-                } else {
-                    HiddenActivation::TANH
-                };
-                let dropout = dropout(&path)?;
-                let out_proj = to_logits(&path / "out_proj")?;
-                Self {
-                    layers: Layers::Dense { dropout, dense, activation, out_proj },
-                    modules: &["classifier"],
-                }
-            }
+            ) => Self::dense(root, kind, sizes, rate, classes)?,
             (Layout::SequenceClassification, EncoderKind::DebertaV2) => {
-                let path = root / "pooler";
-                path.module("ContextPooler")?;
-                let dense = linear(&(&path / "dense"), hidden_size, hidden_size, std)?;
-                let pooler_dropout = Dropout::new(&(&path / "dropout"), sizes.pooler_dropout)?;
-                let classifier = to_logits(root / "classifier")?;
-                let (activation, dropout) = (sizes.pooler_activation, dropout(root)?);
-                let layers = Layers::ContextPooler { pooler_dropout, dense, activation, dropout, classifier };
-                Self { layers, modules: &["pooler", "classifier", "dropout"] }
+                Self::context_pooler(root, sizes, rate, classes)?
             }
             (Layout::SequenceClassification, EncoderKind::DistilBert) => {
                 let pre_classifier = linear(&(root / "pre_classifier"), hidden_size, hidden_size, std)?;
@@ -100,6 +77,44 @@ impl Head {
                 Self { layers, modules: &["pre_classifier", "classifier", "dropout"] }
             }
         })
+    }
+
+    /// The head of RoBERTa, ELECTRA and MPNet.
+    fn dense(
+        root: &nn::Path,
+        kind: EncoderKind,
+        sizes: &EncoderConfig,
+        rate: f64,
+        classes: i64,
+    ) -> Result<Self> {
+        let EncoderConfig { hidden_size, initializer_range: std, .. } = *sizes;
+        let path = root / "classifier";
+        path.module(&kind.class("ClassificationHead"))?;
+        let dense = linear(&(&path / "dense"), hidden_size, hidden_size, std)?;
+        let activation = if kind == EncoderKind::Electra {
+            HiddenActivation::GELU.register(&(&path / "activation"))?;
+            HiddenActivation::GELU
+        } else {
+            HiddenActivation::TANH
+        };
+        let dropout = Dropout::new(&(&path / "dropout"), rate)?;
+        let out_proj = linear(&(&path / "out_proj"), hidden_size, classes, std)?;
+        let layers = Layers::Dense { dropout, dense, activation, out_proj };
+        Ok(Self { layers, modules: &["classifier"] })
+    }
+
+    /// DeBERTa's head.
+    fn context_pooler(root: &nn::Path, sizes: &EncoderConfig, rate: f64, classes: i64) -> Result<Self> {
+        let EncoderConfig { hidden_size, initializer_range: std, .. } = *sizes;
+        let path = root / "pooler";
+        path.module("ContextPooler")?;
+        let dense = linear(&(&path / "dense"), hidden_size, hidden_size, std)?;
+        let pooler_dropout = Dropout::new(&(&path / "dropout"), sizes.pooler_dropout)?;
+        let classifier = linear(&(root / "classifier"), hidden_size, classes, std)?;
+        let dropout = Dropout::new(&(root / "dropout"), rate)?;
+        let activation = sizes.pooler_activation;
+        let layers = Layers::ContextPooler { pooler_dropout, dense, activation, dropout, classifier };
+        Ok(Self { layers, modules: &["pooler", "classifier", "dropout"] })
     }
 
     /// Paths of the head's top modules.

@@ -97,8 +97,8 @@ impl Embeddings {
         self.dropout.forward(&normal)
     }
 
-    /// 0, 1, …; RoBERTa and MPNet count the tokens that are no padding, from behind the padding id, which padding
-    /// itself keeps.
+    /// 0, 1, …; RoBERTa and MPNet count the tokens that are no padding, from behind the padding id, which
+    /// padding itself keeps.
     fn position_ids(&self, input_ids: &Tensor) -> Result<Tensor> {
         let length = input_ids.size().get(1).copied().unwrap_or_default();
         if !self.config.kind.counts_from_padding() {

@@ -23,6 +23,7 @@ impl RunConfig {
         let mut schema = document::<RunTable>();
         let mut definitions = schema[Definitions::KEY].take();
         close(&mut schema["properties"]["model"], items, &[Kind::Model], &mut definitions);
+        take_directory(&mut schema["properties"]["model"]);
         let callbacks = [Kind::Strategy, Kind::Callback];
         close(&mut schema["properties"]["callbacks"]["items"], items, &callbacks, &mut definitions);
         if let Some(data) = plugins_data(&mut schema["properties"]["data"]) {
@@ -34,6 +35,28 @@ impl RunConfig {
             all.extend(schema);
         }
         all
+    }
+}
+
+/// Lets `[model]` name a directory of Hugging Face in the place of an id; which keys it then takes, its files
+/// say.
+fn take_directory(model: &mut Value) {
+    let path = json!({
+        "type": "string", "format": "path",
+        "description": "A directory that transformers' save_pretrained wrote, or hf://organisation/name: it \
+                        gives id, sizes, weights, tokenizer and preparation of pictures.",
+    });
+    if let Some(choices) = model.get_mut("oneOf").and_then(Value::as_array_mut) {
+        choices.push(json!({
+            "type": "object", "title": "path", "description": "A directory of Hugging Face.",
+            "required": ["path"], "not": { "required": ["id"] }, "properties": { "path": path },
+        }));
+    } else {
+        model["properties"]["path"] = path;
+    }
+    if let Some(table) = model.as_object_mut() {
+        table.remove("required");
+        table.insert("anyOf".to_owned(), json!([{ "required": ["id"] }, { "required": ["path"] }]));
     }
 }
 

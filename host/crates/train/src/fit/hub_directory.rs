@@ -1,6 +1,7 @@
 //! Folders of Hugging Face in the place of the files in them.
 
 mod head;
+mod vocabulary;
 
 pub(super) use head::settle_head;
 
@@ -45,6 +46,7 @@ pub fn name_files(config: &mut RunConfig, plugins: &PluginSet) {
         text.tokenizer = file;
     }
     name_tokenizer_of_plugin(config);
+    vocabulary::make_tokenizer(config);
     take_layout(config, schema);
 }
 

@@ -39,8 +39,8 @@ pub(super) fn of(
 ) -> Result<Value, Error> {
     let given = config.model.config.get("config").and_then(Value::as_str).ok_or_else(|| {
         Error::Usage(format!(
-            "--hf: the model `{}` was not built from a config.json, which the directory needs: train with `path \
-             = \"DIR\"` in [model], or with `config`",
+            "--hf: the model `{}` was not built from a config.json, which the directory needs: train with \
+             `path = \"DIR\"` in [model], or with `config`",
             config.model.id
         ))
     })?;

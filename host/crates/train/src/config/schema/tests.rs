@@ -36,7 +36,7 @@ fn without_plugins_any_model_and_any_callback_goes() {
     let schema = RunConfig::schema(&[]);
     let model = &schema["properties"]["model"];
     assert_eq!((ids(model), &model["additionalProperties"]), (&Value::Null, &json!(true)));
-    assert_eq!(model["required"], json!(["id"]));
+    assert_eq!(model["anyOf"], json!([{ "required": ["id"] }, { "required": ["path"] }]));
     assert_eq!(schema["properties"]["callbacks"]["items"]["additionalProperties"], true);
 }
 

@@ -1,5 +1,7 @@
 //! The head of a model that is a directory, on data of one's own.
 
+use std::collections::BTreeSet;
+
 use thaw_plugin_api::module_tree::Stage;
 
 use crate::Error;
@@ -8,7 +10,7 @@ use crate::error::torch;
 use crate::fit::classes::in_order_of;
 use crate::model::HostModel;
 use thaw_data::first_names;
-use thaw_weights::read;
+use thaw_weights::{StateDict, read};
 
 /// Stages that files of another task may have nothing for.
 const POOL: &str = "pool";
@@ -64,6 +66,7 @@ pub fn settle_head(
         Fit::NoHead => {
             tracing::info!("{path}: {class} has no trained head: a new one is trained ({names})");
             ignored.extend(head.modules.iter().cloned());
+            ignored.extend(foreign(model, &file));
         }
         Fit::OtherClasses => {
             tracing::warn!(
@@ -73,6 +76,7 @@ pub fn settle_head(
                 first_names(classes, 12)
             );
             ignored.extend(head.modules.iter().cloned());
+            ignored.extend(foreign(model, &file));
         }
         Fit::Ordered(places) => {
             tracing::info!(
@@ -84,6 +88,18 @@ pub fn settle_head(
     }
     config.ignore_weights(&ignored);
     Ok(ordered)
+}
+
+/// Top modules of a file that are neither the model's nor have a place in it: heads of other tasks, or of
+/// another layout.
+fn foreign(model: &HostModel, file: &StateDict) -> BTreeSet<String> {
+    let top = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let aliases = model.description().weight_aliases.iter().map(|(from, _)| top(from));
+    let unused = model.description().unused_weights.iter().map(|name| top(name));
+    let own = model.state_dict().iter().map(|(name, _)| top(name));
+    let known: BTreeSet<String> = aliases.chain(unused).chain(own).collect();
+    let tops = file.entries().iter().map(|entry| top(entry.name()));
+    tops.filter(|top| !known.contains(top)).collect()
 }
 
 /// How a head goes with the classes of the data.
