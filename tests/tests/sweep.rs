@@ -54,6 +54,11 @@ fn a_sweep_trains_what_fit_trains_and_compares_it() {
     let page = std::fs::read_to_string(run.folder().join("s/comparison.html")).unwrap();
     assert!(page.contains("<code>optimizer.lr</code>") && page.contains("4-lr=0.05-seed=2"), "{page}");
 
+    // Options of the program are passed on.
+    let refused =
+        run.host(["--plugin", "./nowhere.so", "sweep", "run.toml", "--seeds", "1", "--sweep-dir", "p"]);
+    refused.failed(3, &["1 of 1 trials failed"]).says("nowhere.so");
+
     // What is done is kept, and a table says the same.
     let again = run.host(["sweep", "--resume", "s"]).succeeded();
     again.says("trial 4/4  4-lr=0.05-seed=2  was done: val_loss");

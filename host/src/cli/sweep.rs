@@ -11,6 +11,7 @@ use crate::Error;
 use crate::error::io;
 use crate::sweep::{Choice, End, Plan, Runner, Sample, Space, SweepDir, SweepError, Trial, trials};
 use thaw_files::sha256::sha256_file;
+use thaw_plugins::is_path;
 use thaw_train::config::RunConfig;
 
 /// Arguments of `host sweep`.
@@ -153,13 +154,16 @@ fn refuse_twice(args: &SweepArgs, space: &Space) -> Result<(), Error> {
     })
 }
 
-/// What of the command line's options trials get.
+/// What of the command line's options trials get. Paths are absolute: a sweep may go on from elsewhere.
 fn passed_on(options: &Options) -> Result<Vec<String>, Error> {
     let mut passed = Vec::new();
     for plugin in &options.plugins {
-        passed.extend(["--plugin".to_owned(), plugin.clone()]);
+        let file = is_path(plugin).then(|| std::path::absolute(plugin).ok()).flatten();
+        let file = file.and_then(|file| file.to_str().map(str::to_owned));
+        passed.extend(["--plugin".to_owned(), file.unwrap_or_else(|| plugin.clone())]);
     }
     for dir in &options.plugin_dirs {
+        let dir = &std::path::absolute(dir).map_err(io(dir))?;
         let dir = dir.to_str().ok_or_else(|| {
             Error::Usage(format!("--plugin-dir {}: a sweep takes folders with names in UTF-8", dir.display()))
         })?;

@@ -186,7 +186,7 @@ mod tests {
             }
         }
         let narrow = view.lines(40, Colours::No);
-        assert_eq!(narrow[0], "epoch 3/20 ━━╌╌╌╌╌╌ 3/10  validates");
+        assert_eq!(narrow[0], "epoch 3/20 ━━━╌╌╌╌╌╌╌╌╌ 3/10  validates");
         assert_eq!(narrow[4], "2 warnings: a warning that is longer t…");
     }
 

@@ -196,24 +196,37 @@ fn a_server_that_never_answers_ends_no_run() {
 
 #[test]
 fn what_a_killed_run_logged_is_sent_later() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), Fake::start(Mood::Well));
+    let mlflow = folder.path().join("mlflow");
+    std::fs::create_dir(&mlflow).unwrap();
+    Identity::new(&server.uri, "mine and yours", "run", 0).write(&mlflow).unwrap();
+    // As a kill leaves it: some is being sent, some came after that, and a line was only half written.
+    let metrics = |step| Item::Metrics(vec![Metric::new("train_loss", 0.5, 0, step)]);
+    let unsent = Unsent::new(&mlflow);
+    unsent.append(&[metrics(1), metrics(2)]).unwrap();
+    std::fs::rename(unsent.path(), mlflow.join("sending.jsonl")).unwrap();
+    unsent.append(&[metrics(3)]).unwrap();
+    let mut file = std::fs::OpenOptions::new().append(true).open(unsent.path()).unwrap();
+    file.write_all(b"{\"metr").unwrap();
+    assert_eq!(sync(folder.path()).unwrap().requests, 3);
+    let steps: Vec<Value> =
+        server.taken().iter().filter_map(|(_, body)| Some(body.get("metrics")?[0]["step"].clone())).collect();
+    assert_eq!(steps, [1, 2, 3]);
+    assert_eq!(sync(folder.path()).unwrap().requests, 0);
+}
+
+#[test]
+fn what_is_logged_is_on_disk_before_anybody_sends_it() {
     let (folder, server) = (tempfile::tempdir().unwrap(), Fake::start(Mood::Silent));
     let mut logger = open(&server.uri, folder.path(), &Begin::New, 60.0);
     let values = [("train_loss".to_owned(), 0.5)];
     for step in 1..3 {
         let entry = Entry { epoch: 0, step, time: OffsetDateTime::UNIX_EPOCH, values: &values };
         logger.log(&entry).unwrap();
+        let kept = ["unsent.jsonl", "sending.jsonl"]
+            .map(|name| std::fs::read_to_string(folder.path().join("mlflow").join(name)).unwrap_or_default());
+        assert_eq!(kept.concat().matches("train_loss").count(), step);
     }
-    // Nobody ends it, and half of a line is what a kill may leave.
-    std::mem::forget(logger);
-    let path = folder.path().join("mlflow/unsent.jsonl");
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
-    file.write_all(b"{\"metr").unwrap();
-    server.be(Mood::Well);
-    assert_eq!(sync(folder.path()).unwrap().requests, REQUESTS - 1, "all but its end");
-    let steps: Vec<Value> =
-        server.taken().iter().filter_map(|(_, body)| Some(body.get("metrics")?[0]["step"].clone())).collect();
-    assert_eq!(steps, [1, 2]);
-    assert_eq!(sync(folder.path()).unwrap().requests, 0);
 }
 
 #[test]
