@@ -119,6 +119,7 @@ impl FeatureStore {
         }
         let file = match writing {
             Some(Writing(mut file)) => {
+                self.make_room(bytes);
                 file.write_all(&tail)?;
                 file
             }

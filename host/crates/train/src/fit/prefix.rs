@@ -68,11 +68,15 @@ impl Fit {
         let number = view.map_or(0, |(view, _)| view);
         let is_there = |entries: &Entries| entries.cut == cut && entries.features.contains_key(&number);
         if !self.state.prefix.entries(split).is_some_and(is_there) {
-            let others = self.state.prefix.take(split).filter(|entries| entries.cut == cut);
+            let is_with_others = |entries: &Entries| entries.cut == cut && !entries.features.is_empty();
+            let others = self.state.prefix.take(split).filter(is_with_others);
             match self.fill(split, cut, view)? {
                 Ok(mut entries) => {
-                    let others = others.map(|entries| entries.features).unwrap_or_default();
-                    entries.features.extend(others);
+                    if let Some(others) = others {
+                        // Watched since the first of them was computed.
+                        entries.watch = others.watch;
+                        entries.features.extend(others.features);
+                    }
                     self.state.prefix.keep(split, entries);
                 }
                 Err(hindrance) => {
