@@ -305,7 +305,8 @@ impl DataModule {
         self.limited_loader(stand_in, split, (epoch, start_batch), limit)
     }
 
-    /// Walks once through all samples of a split by their numbers, without augmentation.
+    /// Walks once through all samples of a split by their numbers, without augmentation; of several processes, each
+    /// through its share of every batch.
     ///
     /// # Errors
     /// As [`loader`](Self::loader).
@@ -321,7 +322,7 @@ impl DataModule {
             start_batch: 0,
             limit: None,
         };
-        Loader::new(Arc::clone(dataset), walk).map(Some)
+        Loader::of_share(Arc::clone(dataset), walk, self.share).map(Some)
     }
 
     /// Samples of a split as an epoch has them.
