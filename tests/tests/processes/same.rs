@@ -68,6 +68,22 @@ fn gradients_in_half_the_bytes_train_nearly_the_same() {
     }
 }
 
+/// What a frozen backbone gives is computed in shares, and epochs start from it in every process.
+#[test]
+fn a_frozen_prefix_is_computed_once_by_all_together() {
+    let run = run(13, "");
+    let set = ["--set", "trainer.frozen_cache=on", "--set", "callbacks.0.unfreeze_backbone_at_epoch=2"];
+    run.fit(&[&set[..], &["--set", "data.batch_size=39", "--set", "data.val_batch_size=39"]].concat())
+        .succeeded();
+    let finished = run.fit_in(3, "many", &set);
+    assert!(finished[0].stdout.contains("frozen"), "{}", finished[0]);
+    succeeded(finished);
+    assert_close(&run, "many", "run");
+    let served =
+        run.records_of("many", "metrics.jsonl").iter().any(|record| record["frozen_cache"].is_number());
+    assert!(served, "{:?}", run.records_of("many", "metrics.jsonl"));
+}
+
 #[test]
 fn the_first_process_writes_and_speaks_for_all() {
     let run = run(4, "");

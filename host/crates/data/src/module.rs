@@ -361,7 +361,7 @@ impl DataModule {
     }
 
     /// Walks once through all samples of a split by their numbers; without augmentation, or in one of its
-    /// [`views`](Self::views).
+    /// [`views`](Self::views). Of several processes, each walks through its share of every batch.
     ///
     /// # Errors
     /// As [`loader`](Self::loader).
@@ -378,7 +378,7 @@ impl DataModule {
             start_batch: 0,
             limit: None,
         };
-        Loader::new(Arc::clone(dataset), walk).map(Some)
+        Loader::of_share(Arc::clone(dataset), walk, self.share).map(Some)
     }
 
     /// Samples of a split as an epoch has them.

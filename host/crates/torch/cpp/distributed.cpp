@@ -7,6 +7,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
@@ -159,7 +160,8 @@ Status thaw_group_broadcast(Group* group, const TensorPtr* tensors, size_t n, in
       // As bytes: not every dtype is known to Gloo.
       std::vector<at::Tensor> wire{values.reshape({-1}).view(at::kByte)};
       group->gloo->broadcast(wire, options)->wait();
-      if (group->gloo->getRank() != root) tensor.copy_(values);
+      // What is the same already is not written into: others watch who writes.
+      if (group->gloo->getRank() != root && !at::equal(tensor.detach().cpu(), values)) tensor.copy_(values);
     }
   });
 }

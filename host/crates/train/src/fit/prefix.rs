@@ -15,6 +15,7 @@ mod fill;
 mod hindrance;
 mod key;
 mod probe;
+mod processes;
 mod shared;
 mod watch;
 
@@ -96,9 +97,6 @@ impl Fit {
         let mode = state.config.trainer.frozen_cache;
         if mode == FrozenCache::Off {
             return Err(Hindrance::Off);
-        }
-        if !state.world.is_single() {
-            return Err(Hindrance::Processes);
         }
         let available = state.available_cut(split)?;
         let before = state.prefix.decided.of(split);

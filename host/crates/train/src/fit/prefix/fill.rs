@@ -7,6 +7,7 @@ use std::time::Instant;
 use tch::Tensor;
 
 use super::boundary::tensors_before;
+use super::processes::{Part, agreed, of_all};
 use super::shared::Sharing;
 use super::{Entries, Hindrance, Watch};
 use crate::Error;
@@ -90,24 +91,54 @@ impl Fit {
         let mut builder = FeaturesBuilder::new(dataset, self.state.room(view))
             .kept_as(self.state.feature_kind())
             .for_store(sharing.map(Sharing::store));
+        // Several processes give up together: what one of them finds, all hear with the next batch.
+        let mut refused = None;
         let mut is_probed = false;
         for batch in loader {
             self.check_interrupted_fill()?;
             let batch = batch?;
-            let (indices, targets) =
-                (batch.indices.clone(), batch.targets.as_ref().map(Tensor::shallow_clone));
-            let (batch, samples) = to_device(batch, self.state.trained.model.device())?;
-            if !std::mem::replace(&mut is_probed, true)
-                && let Err(hindrance) = self.state.probe_prefix(split, cut, &batch, samples)?
-            {
-                return Ok(Err(hindrance));
-            }
-            let outputs = self.state.outputs_before(cut, batch.inputs)?;
-            if let Err(hindrance) = kept(builder.push(&indices, &outputs, targets.as_ref()))? {
-                return Ok(Err(hindrance));
+            let own = match refused.take() {
+                None => self.part(split, cut, batch, &mut is_probed)?,
+                Some(hindrance) => Err(hindrance),
+            };
+            let parts = match of_all(&self.state.world, own)? {
+                Ok(parts) => parts,
+                Err(hindrance) => return Ok(Err(hindrance)),
+            };
+            for part in parts.iter().filter(|part| !part.indices.is_empty()) {
+                if refused.is_none() {
+                    let pushed = builder.push(&part.indices, &part.outputs, part.targets.as_ref());
+                    refused = kept(pushed)?.err();
+                }
             }
         }
-        Ok(kept(builder.finish())?)
+        let features = match refused {
+            None => kept(builder.finish())?,
+            Some(hindrance) => Err(hindrance),
+        };
+        Ok(agreed(&self.state.world, features)?)
+    }
+
+    /// What the stages give for this process' samples of a batch, which may be none.
+    fn part(
+        &mut self,
+        split: Split,
+        cut: usize,
+        batch: thaw_data::Batch,
+        is_probed: &mut bool,
+    ) -> Result<Tried<Part>, Error> {
+        let (indices, targets) = (batch.indices.clone(), batch.targets.as_ref().map(Tensor::shallow_clone));
+        if indices.is_empty() {
+            return Ok(Ok(Part { indices, outputs: Vec::new(), targets: None }));
+        }
+        let (batch, samples) = to_device(batch, self.state.trained.model.device())?;
+        if !std::mem::replace(is_probed, true)
+            && let Err(hindrance) = self.state.probe_prefix(split, cut, &batch, samples)?
+        {
+            return Ok(Err(hindrance));
+        }
+        let outputs = self.state.outputs_before(cut, batch.inputs)?;
+        Ok(Ok(Part { indices, outputs, targets }))
     }
 
     /// A user who ends the run while a prefix is computed loses nothing but that, where the last checkpoint

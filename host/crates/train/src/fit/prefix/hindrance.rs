@@ -72,9 +72,9 @@ pub enum Hindrance {
         "limit_train_batches, limit_val_batches or max_steps pass less than half of the samples in an epoch"
     )]
     TooFew,
-    /// Each process would have to compute and keep it for all samples.
-    #[error("several processes train together")]
-    Processes,
+    /// Another process of the run cannot have it.
+    #[error("{0}")]
+    Elsewhere(String),
     /// The epoch began from the samples, or changed inside.
     #[error("this epoch goes on from the samples")]
     Before,

@@ -40,11 +40,12 @@ impl Sharing {
 }
 
 impl Fit {
-    /// Where this prefix may lie; none where nothing is to be kept on disk, or where nobody can say what the
-    /// samples are.
+    /// Where this prefix may lie; none where nothing is to be kept on disk, where nobody can say what the
+    /// samples are, or in a run of several processes.
     pub(super) fn sharing(&mut self, split: Split, cut: usize, view: View) -> Result<Option<Sharing>, Error> {
         let disk = self.state.disk();
-        if disk == 0 {
+        // Several processes would have to find the same, each on its own machine.
+        if disk == 0 || !self.state.world.is_single() {
             return Ok(None);
         }
         let start = std::time::Instant::now();
