@@ -1,7 +1,7 @@
 //! `ddp`: what a step costs in two processes over one.
 //!
-//! The perceptron of `loop`, with batches of two a process: next to nothing is computed, so that what is left is what
-//! processes say to each other at each batch, and the sum of the gradients.
+//! The perceptron of `loop`, with batches of two a process: next to nothing is computed, so that what is left
+//! is what processes say to each other at each batch, and the sum of the gradients.
 
 use std::process::Command;
 

@@ -33,8 +33,8 @@ pub(crate) struct Walk {
 ///
 /// Threads make up to two batches each ahead of the one that is asked for; dropping the loader ends them. A
 /// batch in which every picture was skipped is passed over (its position stays taken); it is an error where
-/// that is so of all. Where others have shares of each batch, too, an empty one is yielded like any other: all have
-/// as many batches. After an error the loader yields nothing more.
+/// that is so of all. Where others have shares of each batch, too, an empty one is yielded like any other:
+/// all have as many batches. After an error the loader yields nothing more.
 pub struct Loader {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,

@@ -174,8 +174,8 @@ impl DataModule {
         self.limits = limits;
     }
 
-    /// Gives this process a share of each batch from here on. Batches are those of all processes together: as many
-    /// times larger as there are processes.
+    /// Gives this process a share of each batch from here on. Batches are those of all processes together: as
+    /// many times larger as there are processes.
     ///
     /// # Errors
     /// `drop_last` leaves no batch of that size.
@@ -305,8 +305,8 @@ impl DataModule {
         self.limited_loader(stand_in, split, (epoch, start_batch), limit)
     }
 
-    /// Walks once through all samples of a split by their numbers, without augmentation; of several processes, each
-    /// through its share of every batch.
+    /// Walks once through all samples of a split by their numbers, without augmentation; of several
+    /// processes, each through its share of every batch.
     ///
     /// # Errors
     /// As [`loader`](Self::loader).
