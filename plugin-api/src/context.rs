@@ -63,8 +63,8 @@ impl<'a> Context<'a> {
         self.progress.batch_index
     }
 
-    /// Which of the run's processes this is, from 0. Hooks run in each of them, on metrics of all of them together,
-    /// and have to decide alike: files, for one, are best written by process 0 alone.
+    /// Which of the run's processes this is, from 0. Hooks run in each of them, on metrics of all of them
+    /// together, and have to decide alike: files, for one, are best written by process 0 alone.
     pub fn rank(&self) -> usize {
         self.progress.rank
     }

@@ -1,5 +1,5 @@
-//! What other programs make of a run: TensorBoard, a MLflow server, a browser, torchrun. `cargo xtask readers` installs
-//! all but the browser and runs these tests; `cargo xtask test` needs none of them.
+//! What other programs make of a run: TensorBoard, a MLflow server, a browser, torchrun. `cargo xtask
+//! readers` installs all but the browser and runs these tests; `cargo xtask test` needs none of them.
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
 //! `cargo xtask readers`: what other programs make of Thaw's files, and Thaw of theirs.
 //!
-//! TensorBoard, a MLflow server and a browser read runs, and torchrun starts them; torch.export writes architectures of torchvision,
-//! timm and transformers, which are compared. Their Python packages lie in a virtual environment of their
-//! own.
+//! TensorBoard, a MLflow server and a browser read runs, and torchrun starts them; torch.export writes
+//! architectures of torchvision, timm and transformers, which are compared. Their Python packages lie in a
+//! virtual environment of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};

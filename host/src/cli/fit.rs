@@ -61,8 +61,8 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     }
     if args.find_lr && processes > 1 {
         return Err(Error::Usage(
-            "--find-lr tests rates in one process: run `host find-lr` by itself, and give what it suggests as \
-             optimizer.lr"
+            "--find-lr tests rates in one process: run `host find-lr` by itself, and give what it suggests \
+             as optimizer.lr"
                 .to_owned(),
         ));
     }

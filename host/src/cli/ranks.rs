@@ -100,8 +100,8 @@ pub fn processes() -> usize {
 /// Tells torchrun why this process failed, where it is a process of torchrun's.
 pub fn write_error_file(error: &Error) {
     let Some(path) = std::env::var_os(ERROR_FILE).map(PathBuf::from) else { return };
-    // The earliest counts as the cause, in whole seconds; one without a time would always be it. Who only heard of a
-    // failure comes after the one that had it.
+    // The earliest counts as the cause, in whole seconds; one without a time would always be it. Who only
+    // heard of a failure comes after the one that had it.
     let later = i64::from(error.is_of_another_process());
     let time = OffsetDateTime::now_utc().unix_timestamp() + later;
     let message = json!({ "message": {

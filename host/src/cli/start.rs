@@ -18,8 +18,8 @@ pub struct StartArgs {
     /// Sets a key of the run config, such as trainer.max_epochs=5 or callbacks.0.lambda_func=1.5.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Goes on from a run directory's last checkpoint, or from this checkpoint; with `auto`, from that of --run-dir
-    /// where it has one.
+    /// Goes on from a run directory's last checkpoint, or from this checkpoint; with `auto`, from that of
+    /// --run-dir where it has one.
     #[arg(long, value_name = "RUN_DIR|CHECKPOINT|auto")]
     resume: Option<PathBuf>,
 }
@@ -48,8 +48,8 @@ impl StartArgs {
         };
         let (Some(run_dir), Some(_)) = (run_dir, &self.config) else {
             return Err(Error::Usage(
-                "--resume auto goes on with the run of --run-dir where that has a checkpoint, and begins it where \
-                 it has none: give a run config and --run-dir DIR"
+                "--resume auto goes on with the run of --run-dir where that has a checkpoint, and begins it \
+                 where it has none: give a run config and --run-dir DIR"
                     .to_owned(),
             ));
         };

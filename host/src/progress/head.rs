@@ -18,7 +18,8 @@ pub fn of(run: &RunStarted<'_>) -> String {
         (several, batch) => format!("\nprocesses  {several}, batches of {batch} samples in all"),
     };
     format!(
-        "model      {} ({parameters} parameters) on {}\ndata       {}\nplugins    {}\nrun        {}{processes}{trial}",
+        "model      {} ({parameters} parameters) on {}\ndata       {}\nplugins    {}\n\
+         run        {}{processes}{trial}",
         run.model,
         device_name(run.device),
         run.data,

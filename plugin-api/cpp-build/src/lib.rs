@@ -34,8 +34,8 @@ pub enum CppBuildError {
     Compiler(#[from] cc::Error),
 }
 
-/// A folder of the crate's for headers that libtorch's own include and its wheel does not bring. With it, headers of
-/// PyTorch's C++ API are found, too.
+/// A folder of the crate's for headers that libtorch's own include and its wheel does not bring. With it,
+/// headers of PyTorch's C++ API are found, too.
 const STUBS: &str = "cpp/stubs";
 
 /// Compiles and links the crate's C++; gives libtorch's folder of libraries, where programs and tests of the

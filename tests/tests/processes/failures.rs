@@ -15,7 +15,8 @@ fn run_in_which(rank: usize, does: &str, more: &str) -> (Run, Vec<Finished>) {
     (run, finished)
 }
 
-/// Expects these texts in the first process' error, and no other message at all but where a process was killed.
+/// Expects these texts in the first process' error, and no other message at all but where a process was
+/// killed.
 #[track_caller]
 fn assert_one_error(finished: &[Finished], code: i32, texts: &[&str]) {
     let shown: String = finished.iter().map(ToString::to_string).collect();

@@ -200,8 +200,8 @@ impl DataModule {
         self.limits = limits;
     }
 
-    /// Gives this process a share of each batch from here on. Batches are those of all processes together: as many
-    /// times larger as there are processes.
+    /// Gives this process a share of each batch from here on. Batches are those of all processes together: as
+    /// many times larger as there are processes.
     ///
     /// # Errors
     /// `drop_last` leaves no batch of that size.

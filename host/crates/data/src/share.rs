@@ -28,8 +28,8 @@ impl Share {
         self.processes > 1
     }
 
-    /// The part of a batch: as large as the others', or by one sample smaller or larger where they do not come out
-    /// even.
+    /// The part of a batch: as large as the others', or by one sample smaller or larger where they do not
+    /// come out even.
     pub(crate) fn of(self, batch: Range<usize>) -> Range<usize> {
         let (start, samples) = (batch.start, batch.len());
         let at = |rank: usize| start + samples * rank / self.processes;

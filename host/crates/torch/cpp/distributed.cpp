@@ -73,8 +73,10 @@ at::Tensor flattened(const Bucket& bucket, const TensorPtr* parameters, at::Scal
   for (const auto i : bucket.members) {
     const auto& parameter = *parameters[i];
     const auto& grad = parameter.grad();
-    TORCH_CHECK(!grad.defined() || grad.layout() == at::kStrided, "sparse gradients are not summed over processes");
-    parts.push_back(grad.defined() ? grad.reshape({-1}) : at::zeros({parameter.numel()}, parameter.options()));
+    TORCH_CHECK(!grad.defined() || grad.layout() == at::kStrided,
+                "sparse gradients are not summed over processes");
+    const auto options = parameter.options();
+    parts.push_back(grad.defined() ? grad.reshape({-1}) : at::zeros({parameter.numel()}, options));
   }
   return at::cat(parts).to(wire).cpu().contiguous();
 }
@@ -119,8 +121,8 @@ Status thaw_meeting_get(Meeting* meeting, const char* key, char** text, char** e
   });
 }
 
-Status thaw_group_join(Meeting* meeting, int rank, int size, int64_t timeout_ms, bool on_this_machine, Group** group,
-                       char** error) {
+Status thaw_group_join(Meeting* meeting, int rank, int size, int64_t timeout_ms, bool on_this_machine,
+                       Group** group, char** error) {
   return shim::guarded(error, [&] {
     auto options = c10d::ProcessGroupGloo::Options::create(Milliseconds(timeout_ms));
     options->devices.push_back(device(on_this_machine));
@@ -166,11 +168,11 @@ Status thaw_group_broadcast(Group* group, const TensorPtr* tensors, size_t n, in
   });
 }
 
-// Sums the gradients of the parameters over all processes, in buckets of at most so many bytes. A gradient that only
-// some have counts as zero at the others; one that nobody has is nowhere afterwards. `wire` is the dtype in which they
-// are sent, -1 for their own.
-Status thaw_group_sum_gradients(Group* group, const TensorPtr* parameters, size_t n, size_t bucket_bytes, int wire,
-                                char** error) {
+// Sums the gradients of the parameters over all processes, in buckets of at most so many bytes. A gradient
+// that only some have counts as zero at the others; one that nobody has is nowhere afterwards. `wire` is the
+// dtype in which they are sent, -1 for their own.
+Status thaw_group_sum_gradients(Group* group, const TensorPtr* parameters, size_t n, size_t bucket_bytes,
+                                int wire, char** error) {
   return shim::guarded(error, [&] {
     if (n == 0) return;
     c10::NoGradGuard no_grad;

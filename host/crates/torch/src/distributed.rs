@@ -1,8 +1,8 @@
-//! Several processes over c10d, as PyTorch's own: the store that they meet at ([`Meeting`]) and what they compute
-//! together over Gloo ([`Group`]).
+//! Several processes over c10d, as PyTorch's own: the store that they meet at ([`Meeting`]) and what they
+//! compute together over Gloo ([`Group`]).
 //!
-//! Every function of a group is called by all of its processes, in the same order. One that is missing is waited
-//! for, up to the timeout; one that has ended is an error at once.
+//! Every function of a group is called by all of its processes, in the same order. One that is missing is
+//! waited for, up to the timeout; one that has ended is an error at once.
 
 use std::ffi::{CString, c_char, c_int};
 use std::time::Duration;
@@ -128,8 +128,8 @@ pub struct Group {
 }
 
 impl Group {
-    /// Joins the processes that come to a meeting; returns when all of them have. `on_this_machine` keeps them off
-    /// the network.
+    /// Joins the processes that come to a meeting; returns when all of them have. `on_this_machine` keeps
+    /// them off the network.
     ///
     /// # Errors
     /// One is missing after `timeout`.
@@ -175,7 +175,8 @@ impl Group {
         })
     }
 
-    /// Sums the gradients of the parameters, which all processes name in the same order, in buckets of at most
+    /// Sums the gradients of the parameters, which all processes name in the same order, in buckets of at
+    /// most
     /// `bucket_bytes`. One that a process does not have counts as zero; one that none has is nowhere.
     ///
     /// # Errors

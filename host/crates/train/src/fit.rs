@@ -169,8 +169,8 @@ impl Fit {
         &self.state
     }
 
-    /// Asks for a stop where the run has taken as long as it may. Where it has several processes, the first one's
-    /// clock counts, and all hear of it with the next batch.
+    /// Asks for a stop where the run has taken as long as it may. Where it has several processes, the first
+    /// one's clock counts, and all hear of it with the next batch.
     fn look_at_clock(&mut self) {
         if self.state.world.is_single() && self.is_late() {
             self.state.ask_to_stop_for_time();

@@ -344,9 +344,9 @@ impl HostModel {
         Ok(output)
     }
 
-    /// How much a batch counts in the mean that its loss is: its samples, or the weights of its labels. Of losses over
-    /// parts of a batch, the mean by these weights is the loss over all of it. A model with a step of its own is
-    /// taken to have a mean over samples.
+    /// How much a batch counts in the mean that its loss is: its samples, or the weights of its labels. Of
+    /// losses over parts of a batch, the mean by these weights is the loss over all of it. A model with a
+    /// step of its own is taken to have a mean over samples.
     ///
     /// # Errors
     /// libtorch refuses.

@@ -17,7 +17,8 @@ pub(crate) fn is_random_state(name: &str) -> bool {
     name.starts_with(ALL)
 }
 
-/// The name that a state of process `rank` has in checkpoints, by the one that the first process has for its own.
+/// The name that a state of process `rank` has in checkpoints, by the one that the first process has for its
+/// own.
 fn name_of_rank(name: &str, rank: usize) -> String {
     match rank {
         0 => name.to_owned(),

@@ -78,8 +78,8 @@ enum Begun {
     ByAnother,
 }
 
-/// A run directory, open for writing by this process alone; or by another one of the run, for which this one writes
-/// nothing.
+/// A run directory, open for writing by this process alone; or by another one of the run, for which this one
+/// writes nothing.
 pub struct RunDir {
     /// Absolute: a plugin may change the working directory.
     path: PathBuf,

@@ -1,5 +1,5 @@
-//! A run in several processes: from the launcher's variables and the run config to a [`World`], and what becomes of
-//! a run in it that fails.
+//! A run in several processes: from the launcher's variables and the run config to a [`World`], and what
+//! becomes of a run in it that fails.
 
 use std::time::Duration;
 
@@ -11,15 +11,16 @@ use crate::config::{Backend, ConfigError, GradientCompression, RunConfig, Strate
 use crate::world::{Cause, Failed, Launch, LaunchError, Terms, World, WorldError, find_launch};
 use thaw_torch::distributed::Wire;
 
-/// Which process of several this is, where the run config lets a launcher start several. Nobody is waited for yet.
+/// Which process of several this is, where the run config lets a launcher start several. Nobody is waited for
+/// yet.
 ///
 /// # Errors
 /// The launcher's variables are missing or make no sense, or the run config asks for what there is not.
 pub fn launch_of(config: &RunConfig) -> Result<Option<Launch>, Error> {
     let trainer = &config.trainer;
     if trainer.backend == Backend::Nccl {
-        let expected = "\"auto\" or \"gloo\", which copies the gradients of a GPU over the CPU: this version of the \
-                        program has no NCCL";
+        let expected = "\"auto\" or \"gloo\", which copies the gradients of a GPU over the CPU: this version \
+                        of the program has no NCCL";
         let error = KeyError::value("trainer.backend", "\"nccl\"", expected);
         return Err(ConfigError::Key { path: config.path.clone(), error }.into());
     }
@@ -34,8 +35,8 @@ pub fn launch_of(config: &RunConfig) -> Result<Option<Launch>, Error> {
     }
 }
 
-/// The device of a process, of which `device` was chosen as for one that is alone: where the run config names no GPU,
-/// each process of a machine has its own.
+/// The device of a process, of which `device` was chosen as for one that is alone: where the run config names
+/// no GPU, each process of a machine has its own.
 ///
 /// # Errors
 /// The machine has fewer GPUs than processes.
@@ -69,7 +70,8 @@ pub fn join(config: &RunConfig, launch: Option<Launch>) -> Result<World, Error> 
     Ok(World::join(launch, terms)?)
 }
 
-/// Does this process' part of a run. Where it fails the others are told, and the first process says so for all.
+/// Does this process' part of a run. Where it fails the others are told, and the first process says so for
+/// all.
 ///
 /// # Errors
 /// What ended the run; in another process than the first, [`WorldError::Told`] where that has said why.

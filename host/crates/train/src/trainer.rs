@@ -116,7 +116,8 @@ impl Trainer {
         self.stop.clone()
     }
 
-    /// Trains to the end; started by a launcher such as torchrun, together with the program's other processes, as
+    /// Trains to the end; started by a launcher such as torchrun, together with the program's other
+    /// processes, as
     /// `[trainer] strategy` says.
     ///
     /// # Errors

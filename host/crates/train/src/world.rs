@@ -8,8 +8,8 @@
 //! watch       a process that hangs while the run is over
 //! ```
 //!
-//! Whatever several processes do together begins with an exchange that names the place of the run: one that is
-//! somewhere else is named, with both places, before anybody waits for what does not come.
+//! Whatever several processes do together begins with an exchange that names the place of the run: one that
+//! is somewhere else is named, with both places, before anybody waits for what does not come.
 
 mod error;
 mod exchange;

@@ -1,8 +1,8 @@
 //! What the processes of a run say to each other: of every batch, of what trains, of what was written.
 //!
-//! A batch is one exchange: losses and metrics become those of all processes together, and whoever wants the run to end
-//! is heard by all at the same step. What follows from numbers is then the same everywhere; what hooks decide is
-//! compared.
+//! A batch is one exchange: losses and metrics become those of all processes together, and whoever wants the
+//! run to end is heard by all at the same step. What follows from numbers is then the same everywhere; what
+//! hooks decide is compared.
 
 use std::borrow::Cow;
 
@@ -234,8 +234,8 @@ impl Fit {
 }
 
 impl RunState {
-    /// Gives every process the first one's buffers, which checkpoints keep: what batch norms have counted, each
-    /// process has of its own samples.
+    /// Gives every process the first one's buffers, which checkpoints keep: what batch norms have counted,
+    /// each process has of its own samples.
     ///
     /// # Errors
     /// A process is gone, elsewhere, or does not come.

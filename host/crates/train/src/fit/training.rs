@@ -134,7 +134,8 @@ impl Training for Fit {
 
     fn backward(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
         self.timed("backward", |fit| fit.add_gradients(loaded))?;
-        // As PyTorch: hooks after the backward pass of a window's last batch see the gradients of all processes.
+        // As PyTorch: hooks after the backward pass of a window's last batch see the gradients of all
+        // processes.
         if self.state.world.is_single() || !self.ends_window() {
             return Ok(());
         }

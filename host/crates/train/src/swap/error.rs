@@ -49,8 +49,8 @@ pub enum SwapError {
     },
     /// The run has several processes.
     #[error(
-        "the run has {0} processes, and a strategy is replaced in a run of one alone: end it, and resume it with \
-             the other one"
+        "the run has {0} processes, and a strategy is replaced in a run of one alone: end it, and resume it \
+             with the other one"
     )]
     Processes(usize),
     /// The asker gave up; the request is withdrawn.

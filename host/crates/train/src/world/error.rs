@@ -12,8 +12,8 @@ pub enum WorldError {
     Launch(#[from] LaunchError),
     /// The processes did not find each other.
     #[error(
-        "the processes of the run did not meet at {place} within {} s: {reason}. Look whether all of them were \
-         started, and whether MASTER_ADDR and MASTER_PORT are the same for all and free; \
+        "the processes of the run did not meet at {place} within {} s: {reason}. Look whether all of them \
+         were started, and whether MASTER_ADDR and MASTER_PORT are the same for all and free; \
          trainer.timeout is how long is waited",
         waited.as_secs()
     )]
@@ -37,8 +37,8 @@ pub enum WorldError {
     },
     /// A process ended without a word.
     #[error(
-        "{} gone at {place} without a word: the process crashed, was killed, or lost the network; its own log \
-         may say more",
+        "{} gone at {place} without a word: the process crashed, was killed, or lost the network; its own \
+         log may say more",
         names(ranks)
     )]
     Gone {
@@ -63,8 +63,8 @@ pub enum WorldError {
     },
     /// Processes decided differently.
     #[error(
-        "rank {rank} is at {place}, rank 0 at {first}: what hooks decide has to be the same in every process. \
-         Random numbers, clocks and files of one machine are not"
+        "rank {rank} is at {place}, rank 0 at {first}: what hooks decide has to be the same in every \
+         process. Random numbers, clocks and files of one machine are not"
     )]
     Apart {
         /// Which is not where the first is.

@@ -1,7 +1,9 @@
 //! Who ended the run: told to all, and found out by those who only notice that somebody is missing.
 //!
-//! Keys of the store: `failure/RANK`, why that process failed; `missing/RANK`, that it waits for somebody in vain;
-//! `over`, that the run has failed; `told`, that the first process says why the run ends; `left/RANK`, that the process needs the store no more.
+//! Keys of the store: `failure/RANK`, why that process failed; `missing/RANK`, that it waits for somebody in
+//! vain;
+//! `over`, that the run has failed; `told`, that the first process says why the run ends; `left/RANK`, that
+//! the process needs the store no more.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -15,7 +17,8 @@ use thaw_torch::TorchError;
 pub(super) const OVER: &str = "over";
 /// How long those who miss somebody wait for each other to say so.
 const ROLL_CALL: Duration = Duration::from_secs(5);
-/// How long a process that failed waits for the first one to say so, and the store's host for the others to leave.
+/// How long a process that failed waits for the first one to say so, and the store's host for the others to
+/// leave.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// How often they look.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -39,8 +42,8 @@ impl World {
         joined.let_go();
     }
 
-    /// Takes leave of the others. Gives whether the first process says why the run fails, so that this one need
-    /// not.
+    /// Takes leave of the others. Gives whether the first process says why the run fails, so that this one
+    /// need not.
     pub fn leave(&self, failed: bool) -> bool {
         let Some(joined) = &self.0 else { return false };
         joined.left.store(true, Ordering::Release);

@@ -25,8 +25,8 @@ pub enum LaunchError {
     /// Some of them are there.
     #[error(
         "{} set, but not {}: a process of several needs RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT. Start \
-         with `torchrun --no-python --nproc-per-node=N host fit …`, which sets all, or with trainer.strategy = \
-         \"single\" to train alone",
+         with `torchrun --no-python --nproc-per-node=N host fit …`, which sets all, or with trainer.strategy \
+         = \"single\" to train alone",
         are(found), missing.join(", ")
     )]
     Missing {
@@ -53,8 +53,9 @@ pub enum LaunchError {
     Kubeflow(String),
     /// Processes would share a GPU.
     #[error(
-        "{processes} processes on a machine with {gpus} GPUs: start as many as there are (--nproc-per-node={gpus}), \
-         train on the CPU (trainer.device = \"cpu\"), or name the GPU that they are to share, such as \"cuda:0\""
+        "{processes} processes on a machine with {gpus} GPUs: start as many as there are \
+         (--nproc-per-node={gpus}), train on the CPU (trainer.device = \"cpu\"), or name the GPU that they \
+         are to share, such as \"cuda:0\""
     )]
     Gpus {
         /// GPUs of the machine.
@@ -65,8 +66,8 @@ pub enum LaunchError {
     /// `strategy = "ddp"` without a launcher.
     #[error(
         "trainer.strategy = \"ddp\" needs a launcher, and none of its variables is set: start with \
-         `torchrun --no-python --nproc-per-node=N host fit …`, or under srun; with \"auto\" a process without \
-         one trains alone"
+         `torchrun --no-python --nproc-per-node=N host fit …`, or under srun; with \"auto\" a process \
+         without one trains alone"
     )]
     None,
 }

@@ -14,8 +14,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const GRACE: Duration = Duration::from_secs(15);
 
 impl World {
-    /// Calls `end` from another thread where the run has failed elsewhere and this process does not notice: it
-    /// hangs, or computes for long. Nobody waits for it any more.
+    /// Calls `end` from another thread where the run has failed elsewhere and this process does not notice:
+    /// it hangs, or computes for long. Nobody waits for it any more.
     ///
     /// # Errors
     /// The store cannot be reached, or the system gives no thread.

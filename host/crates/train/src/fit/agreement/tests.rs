@@ -12,6 +12,7 @@ fn word(samples: usize, weight: f64, values: &[f64]) -> Word {
         rates: vec![("head".to_owned(), 0.5_f64.to_bits())],
         stop: None,
         checkpoints: Vec::new(),
+        asked: None,
     }
 }
 
@@ -37,7 +38,10 @@ fn labels_that_do_not_count_make_no_loss_that_is_no_number() {
 
 #[test]
 fn the_process_that_differs_is_named_with_what_differs() {
-    let groups = |lr: f64, parameters: &[&str]| json!({ "the groups": { "head": { "lr": lr, "parameters": parameters } } });
+    let groups = |lr: f64, parameters: &[&str]| {
+        let head = json!({ "lr": lr, "parameters": parameters });
+        json!({ "the groups": { "head": head } })
+    };
     let same = groups(0.5, &["w", "b"]);
     assert!(compare("here", &[same.clone(), same.clone()]).is_ok());
     let error =

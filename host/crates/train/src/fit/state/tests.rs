@@ -141,6 +141,7 @@ fn change_everything(state: &mut RunState) {
         watched,
         prefix,
         warnings: _,
+        outcome: _,
         world: _,
     } = state;
     let (epoch, batch_index, global_step) = (2, 1, 7);
