@@ -95,7 +95,7 @@ fn an_interrupted_trial_goes_on_from_its_last_checkpoint() {
 
 #[test]
 fn ctrl_c_ends_trials_with_a_checkpoint_and_a_killed_sweep_goes_on() {
-    let run = run(150, "");
+    let run = run(60, "");
     run.host(["fit", "run.toml", "--run-dir", "straight"]).succeeded();
     let straight = Outcome::of(&run.folder().join("straight"));
     let mut sweep = run.start(["sweep", "run.toml", "--seeds", "2", "--sweep-dir", "s", "--jobs", "2"]);
