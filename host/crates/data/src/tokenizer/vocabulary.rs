@@ -40,7 +40,8 @@ fn word_piece(folder: &Path, class: &str, settings: &Settings) -> Result<Value, 
     let sep = settings.found(sep, usual[1], &words)?;
     let others = [settings.token(pad, usual[2]), unknown.clone()];
     let mask = settings.token(mask, usual[3]);
-    let space = if class == MPNET { Space::Taken } else { Space::Stays };
+    let usual_space = if class == MPNET { Space::Taken } else { Space::Stays };
+    let space = settings.space("mask_token", usual_space);
     let id = |token: &str| words.get(token).and_then(Value::as_u64);
     id(&unknown).ok_or_else(|| format!("vocab.txt has no {unknown}"))?;
     let plain = [&cls.0, &sep.0, &others[0], &others[1]].into_iter();
@@ -97,7 +98,8 @@ fn bytes(folder: &Path, settings: &Settings) -> Result<Value, String> {
     let plain = [&cls.0, &sep.0, &others[0], &others[1]].into_iter();
     let mut added: Vec<Value> =
         plain.filter_map(|name| Some(special(name, id(name)?, Space::Stays))).collect();
-    added.extend(id(&mask).map(|number| special(&mask, number, Space::Taken)));
+    let space = settings.space("mask_token", Space::Stays);
+    added.extend(id(&mask).map(|number| special(&mask, number, space)));
     let level = json!({
         "type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": true, "use_regex": true,
     });
@@ -204,7 +206,14 @@ impl Settings {
         of(&self.tokenizer).or_else(|| of(&self.special)).unwrap_or_else(|| usual.to_owned())
     }
 
-    /// The same with its number.
+    /// Whether a special token takes the space before it, as its properties say where they are given.
+    fn space(&self, key: &str, usual: Space) -> Space {
+        let files = [&self.tokenizer, &self.special].into_iter();
+        let given = files.filter_map(|file| file.get(key)?.get("lstrip")?.as_bool()).next();
+        given.map_or(usual, |takes| if takes { Space::Taken } else { Space::Stays })
+    }
+
+    /// A special token with its number.
     fn found(&self, key: &str, usual: &str, words: &Map<String, Value>) -> Result<(String, u64), String> {
         let token = self.token(key, usual);
         let id = words.get(&token).and_then(Value::as_u64);
