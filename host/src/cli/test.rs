@@ -10,6 +10,7 @@ use super::evaluation::EvaluationArgs;
 use super::split::SplitArgs;
 use super::trained::TrainedArgs;
 use crate::Error;
+use thaw_data::TestData;
 use thaw_train::inference::UsedOn;
 
 /// Arguments of `host test`.
@@ -21,8 +22,8 @@ pub struct TestArgs {
     #[command(flatten)]
     trained: TrainedArgs,
     /// What to test on, of the kind that the run trained on, with labels: a folder of class folders, a table,
-    /// a tensor file. All of its samples count; classes go by their names, and not all need be there. Default:
-    /// `test_path` of [data], or the test split that its `path` holds.
+    /// a tensor file. All of its samples count; classes go by their names, and not all need be there.
+    /// Default: `test_path` of [data], or the test split that its `path` holds.
     #[arg(long, value_name = "PATH")]
     input: Option<PathBuf>,
     #[command(flatten)]
@@ -43,7 +44,7 @@ const OF_TEST: [&str; 2] = ["data.path", "data.test_path"];
 /// What ended the test.
 pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
     let mut trained = args.trained.open(options, args.config.as_deref(), Stage::Validate)?;
-    let own = trained.inference.data_config()?.test_input();
+    let own = TestData::own_input(trained.inference.data_config()?);
     let input = args.split.used_on_either(&trained.inference, args.input.as_deref(), own.as_deref())?;
     if let (UsedOn::Path(path), None) = (&input, &args.input) {
         tracing::info!("{} is tested, as [data] says", thaw_terminal::escape::path(path));

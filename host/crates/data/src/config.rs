@@ -12,9 +12,6 @@ mod table;
 
 use table::DataTable;
 
-use super::cifar10::has_test_file;
-use super::layout::has_test_folder;
-
 pub use held_out::{HeldOutConfig, ValidationSet, ValidationSets};
 pub(crate) use kinds::LABEL_SEPARATOR;
 pub use kinds::{Cifar10Config, ImageFolderConfig, ListConfig, Padding, Target, TensorsConfig, TextConfig};
@@ -185,17 +182,6 @@ impl DataConfig {
     /// Whether each sample has one class, whatever the table says: folders and CIFAR-10's files name it.
     pub fn has_one_class_each(&self) -> bool {
         matches!(self.source, Source::ImageFolder(_) | Source::Cifar10(_))
-    }
-
-    /// What a test takes where nobody names anything: `test_path`, or the test split that `path` holds, of
-    /// folders of pictures and of CIFAR-10's files.
-    pub fn test_input(&self) -> Option<PathBuf> {
-        let own = match &self.source {
-            Source::ImageFolder(source) => Some(&source.path).filter(|path| has_test_folder(path)),
-            Source::Cifar10(source) => Some(&source.path).filter(|path| has_test_file(path)),
-            _ => None,
-        };
-        self.held_out.test_path.as_ref().or(own).cloned()
     }
 
     pub(crate) fn val_path(&self) -> Option<&Path> {

@@ -214,5 +214,12 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "it panicked".to_string())
 }
 
+/// Threads for a dataset if the config leaves it open.
+pub(crate) fn workers(configured: Option<usize>, dataset: &dyn Dataset) -> usize {
+    configured.unwrap_or_else(|| {
+        if dataset.in_memory() { 0 } else { std::thread::available_parallelism().map_or(1, usize::from) }
+    })
+}
+
 #[cfg(test)]
 mod tests;

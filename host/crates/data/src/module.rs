@@ -9,7 +9,7 @@ use super::fingerprint::{Fingerprint, Fingerprints};
 use super::folder::{open_folder, require_folder};
 use super::layout::split_folders;
 use super::list::open_list;
-use super::loader::{Loader, Walk};
+use super::loader::{Loader, Walk, workers};
 use super::samples::{self, Opened, Samples};
 use super::split::{SplitBy, split};
 use super::tensor_file::TensorFile;
@@ -424,13 +424,6 @@ impl DataModule {
             further: self.further.iter().map(|set| (set.name().to_owned(), set.data().len())).collect(),
         }
     }
-}
-
-/// Threads for a dataset if the config leaves it open.
-pub(crate) fn workers(configured: Option<usize>, dataset: &dyn Dataset) -> usize {
-    configured.unwrap_or_else(|| {
-        if dataset.in_memory() { 0 } else { std::thread::available_parallelism().map_or(1, usize::from) }
-    })
 }
 
 fn open_splits(config: &DataConfig, defaults: &InputDefaults) -> Result<Splits, DataError> {

@@ -1,22 +1,21 @@
 //! Samples to test a trained model on: all of an input, with labels.
 
 use super::DataError;
-use super::cifar10::{files_folder, open_cifar10, own_size, training_files};
+use super::cifar10::{files_folder, has_test_file, open_cifar10, own_size, training_files};
 use super::config::{DataConfig, ListConfig, LoadingConfig, SamplesConfig, Source};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
 use super::fingerprint::Fingerprint;
 use super::folder::open_folder;
-use super::layout::test_folder;
+use super::layout::{has_test_folder, test_folder};
 use super::list::open_list;
-use super::loader::{Loader, Walk};
-use super::module::workers;
+use super::loader::{Loader, Walk, workers};
 use super::samples::{self, Samples};
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
 use super::text::{TextEncoder, open_texts};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thaw_plugin_api::dataset::Split;
 
@@ -28,6 +27,17 @@ pub struct TestData {
 }
 
 impl TestData {
+    /// What a test takes where nobody names anything: `test_path`, or the test split that `path` holds, of
+    /// folders of pictures and of CIFAR-10's files.
+    pub fn own_input(config: &DataConfig) -> Option<PathBuf> {
+        let own = match &config.source {
+            Source::ImageFolder(source) => Some(&source.path).filter(|path| has_test_folder(path)),
+            Source::Cifar10(source) => Some(&source.path).filter(|path| has_test_file(path)),
+            _ => None,
+        };
+        config.held_out.test_path.as_ref().or(own).cloned()
+    }
+
     /// Opens all samples of an input of the kind that the config trains on; of the config's own paths only
     /// the tokenizer is read, and no share is split off. `classes` are the model's, in the order of its
     /// outputs: labels are looked up by name, and the input need not have all of them.

@@ -62,7 +62,7 @@ impl RunLength {
     }
 
     /// What is left from an epoch on, which is then the first one.
-    pub(super) fn from_epoch(&self, epoch: usize) -> Self {
+    pub(super) fn left_at(&self, epoch: usize) -> Self {
         let mut steps_per_epoch = self.steps_per_epoch;
         let mut later = Vec::new();
         for (from, of_one) in &self.later {
@@ -122,9 +122,9 @@ mod tests {
 
     #[test]
     fn what_is_left_begins_with_the_epoch() {
-        let left = uneven().from_epoch(3);
+        let left = uneven().left_at(3);
         assert_eq!(left, RunLength { later: vec![(2, 3)], ..RunLength::even(5, 6) });
         assert_eq!(left.steps(), uneven().steps() - uneven().steps_before(3));
-        assert_eq!(uneven().from_epoch(5), RunLength::even(3, 3));
+        assert_eq!(uneven().left_at(5), RunLength::even(3, 3));
     }
 }

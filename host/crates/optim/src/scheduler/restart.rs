@@ -65,7 +65,7 @@ impl Restart {
         let limits = [self.until_step, run.max_steps].into_iter().flatten();
         let last = limits.fold(run.steps_before(end).saturating_add_signed(run.extra()), usize::min);
         let steps = last.saturating_sub(progress.global_step).max(1);
-        let left = run.from_epoch(progress.epoch);
+        let left = run.left_at(progress.epoch);
         let epochs = end.saturating_sub(progress.epoch).min(left.epochs_for(steps)).max(1);
         RunLength { max_epochs: epochs, max_steps: Some(steps), ..left }
     }
