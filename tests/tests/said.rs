@@ -8,8 +8,8 @@ fn classes(val_labels: &[i64], more: &str) -> Run {
     let case = fixtures().join("loss/classes.json");
     let run = Run::new(&format!(
         "seed = 1\nplugins = [\"case_model\", \"early_stopping\"]\n[model]\nid = \"case-model\"\ncase = \
-         {case:?}\n[data]\nkind = \"tensors\"\npath = \"data.safetensors\"\nbatch_size = 4\n[optimizer]\nid = \
-         \"sgd\"\nlr = 0.01\n{more}\n"
+         {case:?}\n[data]\nkind = \"tensors\"\npath = \"data.safetensors\"\nbatch_size = 4\n[optimizer]\nid \
+         = \"sgd\"\nlr = 0.01\n{more}\n"
     ));
     let values: Vec<f32> = (0..60).map(|number| (number * 3 % 7) as f32 - 3.0).collect();
     let labels: Vec<i64> = (0..12).map(|row| row % 3).collect();
@@ -27,8 +27,9 @@ fn classes(val_labels: &[i64], more: &str) -> Run {
 /// Folders of splits with two classes each.
 fn pictures(more: &str) -> Run {
     let run = Run::new(&format!(
-        "plugins = [\"autoencoder\"]\n[model]\nid = \"autoencoder-classifier\"\nhidden_dim = 8\nlatent_dim = 4\n\
-         [data]\nkind = \"image-folder\"\npath = \"pictures\"\nworkers = 0\n[trainer]\nmax_epochs = 1\n{more}\n"
+        "plugins = [\"autoencoder\"]\n[model]\nid = \"autoencoder-classifier\"\nhidden_dim = 8\nlatent_dim = \
+         4\n[data]\nkind = \"image-folder\"\npath = \"pictures\"\nworkers = 0\n[trainer]\nmax_epochs = \
+         1\n{more}\n"
     ));
     for (split, count) in [("train", 4), ("val", 2), ("test", 3)] {
         for (class, level) in [("cat", 40), ("dog", 200)] {
@@ -60,8 +61,8 @@ fn classes_that_validation_does_not_have_are_told_once_beside_areas_under_curves
 
 #[test]
 fn a_run_that_was_stopped_says_so_when_it_trains_on() {
-    let stopping = "[trainer]\nmax_epochs = 9\n[[callbacks]]\nid = \"early-stopping\"\nmin_delta = 100.0\npatience = \
-                    1\n";
+    let stopping = "[trainer]\nmax_epochs = 9\n[[callbacks]]\nid = \"early-stopping\"\nmin_delta = \
+                    100.0\npatience = 1\n";
     let run = classes(&[0, 1, 2], stopping);
     run.fit(&[]).succeeded();
     assert_eq!(run.json("checkpoints/last/state.json")["epoch"], 2);

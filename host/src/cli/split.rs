@@ -50,8 +50,8 @@ impl SplitArgs {
             ))),
             (None, Some(input)) if self.split.is_none() => Ok(UsedOn::Path(input)),
             (None, _) => Err(Error::Usage(
-                "name samples with --input PATH (those of a test also as test_path in [data]); only the data set \
-                 of a plugin has a --split"
+                "name samples with --input PATH (those of a test also as test_path in [data]); only the data \
+                 set of a plugin has a --split"
                     .to_owned(),
             )),
         }

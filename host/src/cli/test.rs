@@ -22,8 +22,8 @@ pub struct TestArgs {
     #[command(flatten)]
     trained: TrainedArgs,
     /// What to test on, of the kind that the run trained on, with labels: a folder of class folders, a table,
-    /// a tensor file. All of its samples count; classes go by their names, and not all need be there. Default:
-    /// `test_path` of [data], or the test split that its `path` holds.
+    /// a tensor file. All of its samples count; classes go by their names, and not all need be there.
+    /// Default: `test_path` of [data], or the test split that its `path` holds.
     #[arg(long, value_name = "PATH")]
     input: Option<PathBuf>,
     #[command(flatten)]

@@ -33,8 +33,8 @@ pub struct Progress {
     pub num_training_batches: usize,
     /// Batches of validation; 0 without validation data.
     pub num_validation_batches: usize,
-    /// In a validation the set whose batches are gone through, Lightning's `dataloader_idx`: 0 for the main one,
-    /// then those of `[data.validation]` in the order of their names.
+    /// In a validation the set whose batches are gone through, Lightning's `dataloader_idx`: 0 for the main
+    /// one, then those of `[data.validation]` in the order of their names.
     pub validation_set: usize,
     /// Which of the run's processes this is, from 0. Hooks run in each of them and have to decide alike.
     pub rank: usize,

@@ -184,8 +184,8 @@ impl FakeRun {
         self
     }
 
-    /// What the model gives for each batch of validation, and the batch's targets, by epoch and batch, both from
-    /// 0: what [`Context::outputs`](crate::context::Context::outputs) and
+    /// What the model gives for each batch of validation, and the batch's targets, by epoch and batch, both
+    /// from 0: what [`Context::outputs`](crate::context::Context::outputs) and
     /// [`Context::targets`](crate::context::Context::targets) see. Without it four samples of three classes,
     /// with logits that follow from epoch and batch.
     #[must_use]

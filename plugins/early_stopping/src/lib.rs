@@ -97,7 +97,8 @@ impl EarlyStopping {
             let what = if is_of_validation(monitor) { "validation" } else { "epoch" };
             let several = if count == 1 { "" } else { "s" };
             format!(
-                "`{monitor}` has not improved by more than {min_delta} for {count} {what}{several}, best: {best}"
+                "`{monitor}` has not improved by more than {min_delta} for {count} {what}{several}, \
+                 best: {best}"
             )
         })
     }

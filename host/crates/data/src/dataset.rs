@@ -42,8 +42,8 @@ pub trait Dataset: Send + Sync {
     /// Class of a sample; None without classes.
     fn class_of(&self, index: usize) -> Option<usize>;
 
-    /// The sample's target where it may have several labels: a number for each of them. None where samples have
-    /// no such target, or it is known only with the sample.
+    /// The sample's target where it may have several labels: a number for each of them. None where samples
+    /// have no such target, or it is known only with the sample.
     fn labels_of(&self, _index: usize) -> Option<Vec<f32>> {
         None
     }

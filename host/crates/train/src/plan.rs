@@ -58,7 +58,8 @@ pub struct PlannedState {
 pub struct Plan {
     /// The state at the start of every epoch, and after each change inside one.
     pub states: Vec<PlannedState>,
-    /// Steps that each epoch was taken to have; the first one, where the accumulation of the others is another.
+    /// Steps that each epoch was taken to have; the first one, where the accumulation of the others is
+    /// another.
     pub steps_per_epoch: usize,
     /// Whether rates depend on that number.
     pub rates_follow_steps: bool,

@@ -11,8 +11,8 @@ use super::DataConfig;
 #[derive(Debug, Clone, PartialEq, Config)]
 #[config(default)]
 pub struct HeldOutConfig {
-    /// Further validation sets by name: a path each, or a table of `path` and the keys that are others than in
-    /// `[data]`.
+    /// Further validation sets by name: a path each, or a table of `path` and the keys that are others than
+    /// in `[data]`.
     pub validation: Option<ValidationSets>,
     /// What `host test` takes without `--input`: all samples of a path of this kind.
     pub test_path: Option<PathBuf>,

@@ -100,8 +100,8 @@ const LIST: &str = "kind = \"list\"\npath = \"t.csv\"\nval_path = \"v.csv\"\nlab
 #[test]
 fn a_validation_set_has_the_keys_of_data_but_its_own() {
     let config = parse(&format!(
-        "{LIST}test_path = \"e.csv\"\n[validation]\nfield = \"f.csv\"\nnight = {{ path = \"n.csv\", label_column = \
-         \"z\" }}\n"
+        "{LIST}test_path = \"e.csv\"\n[validation]\nfield = \"f.csv\"\nnight = {{ path = \"n.csv\", \
+         label_column = \"z\" }}\n"
     ))
     .expect("valid");
     let places: Vec<String> = config.paths().into_iter().map(|(place, _)| place).collect();

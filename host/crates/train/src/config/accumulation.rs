@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use thaw_plugin_api::config::{Config, ConfigError, Key};
 
 /// What the key takes.
-const EXPECTED: &str = "a number of at least 1, or a table of epochs, from 0, with the number from each on, as \
-                        { 0 = 8, 4 = 4 }";
+const EXPECTED: &str = "a number of at least 1, or a table of epochs, from 0, with the number from each on, \
+                        as { 0 = 8, 4 = 4 }";
 
 /// Batches of an accumulation window, by epoch: Lightning's `GradientAccumulationScheduler`.
 #[derive(Clone, Debug, PartialEq, Eq)]

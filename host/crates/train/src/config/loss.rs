@@ -19,8 +19,8 @@ pub struct LossConfig {
     pub label_smoothing: f64,
     /// How much each class counts: `balanced`, one number per class, or numbers by class.
     pub class_weights: Option<ClassWeights>,
-    /// How much the presence of each label counts in `bce`, its absence counting 1: `balanced`, one number per
-    /// class, or numbers by class.
+    /// How much the presence of each label counts in `bce`, its absence counting 1: `balanced`, one number
+    /// per class, or numbers by class.
     pub pos_weight: Option<PosWeight>,
     /// Where `smooth-l1` goes from squares to lines. Default: 1, PyTorch's.
     #[config(range = 0.0..)]

@@ -40,8 +40,8 @@ pub struct TrainerConfig {
     /// Number format of forward and backward.
     #[config(default = Precision::Fp32)]
     pub precision: Precision,
-    /// Batches whose gradients are added before a step; or a table of epochs, from 0, and their number from each
-    /// on.
+    /// Batches whose gradients are added before a step; or a table of epochs, from 0, and their number from
+    /// each on.
     #[config(default = Accumulation::of(1))]
     pub accumulate_grad_batches: Accumulation,
     /// How batches of unequal size count in an accumulation.

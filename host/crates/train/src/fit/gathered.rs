@@ -187,8 +187,8 @@ fn note_of(metrics: &[Metric], outcomes: &Outcomes) -> Option<String> {
     let absent = samples.support().iter().filter(|support| **support == 0).count();
     (absent > 0 && !areas.is_empty()).then(|| {
         format!(
-            "{absent} of {} classes have no sample here: `auroc` counts such a class with 0, `average_precision` leaves \
-             it out ({})",
+            "{absent} of {} classes have no sample here: `auroc` counts such a class with 0, \
+             `average_precision` leaves it out ({})",
             samples.classes,
             areas.join(", ")
         )

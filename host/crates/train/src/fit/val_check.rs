@@ -47,8 +47,8 @@ impl Fit {
         let (every, progress) = (self.state.config.trainer.check_val_every_n_epoch, self.state.progress());
         if progress.num_validation_batches > 0 && every > progress.max_epochs && progress.max_epochs > 0 {
             self.state.warnings.warn(format_args!(
-                "`trainer.check_val_every_n_epoch = {every}` is more than the {} epochs of the run: none of them \
-                 validates",
+                "`trainer.check_val_every_n_epoch = {every}` is more than the {} epochs of the run: none \
+                 of them validates",
                 progress.max_epochs
             ));
         }

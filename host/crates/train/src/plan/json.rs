@@ -46,7 +46,8 @@ fn of_phase(phase: &PlannedPhase<'_>) -> Value {
 fn of_state(state: &PlannedState) -> Value {
     json!({
         "epoch": state.epoch, "step": state.step,
-        "accumulate_grad_batches": state.accumulate_grad_batches, "optimizer": state.optimizer, "groups": state.groups,
+        "accumulate_grad_batches": state.accumulate_grad_batches,
+        "optimizer": state.optimizer, "groups": state.groups,
         "trainable": state.tree.trainable(),
         "batch_norm": batch_norms(&state.tree), "notes": state.notes, "findings": state.findings,
     })

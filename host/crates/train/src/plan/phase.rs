@@ -5,8 +5,8 @@ use thaw_plugin_api::optimizer::ParamGroup;
 
 use super::{Plan, PlannedState};
 
-/// Part of a run in which the same parameters train in the same groups and modes, under the same optimizer, in
-/// steps of as many batches. Rates may differ inside.
+/// Part of a run in which the same parameters train in the same groups and modes, under the same optimizer,
+/// in steps of as many batches. Rates may differ inside.
 pub struct PlannedPhase<'p> {
     /// Its states, at least one.
     states: &'p [PlannedState],

@@ -84,7 +84,8 @@ pub const ROWS: &[Row] = &[
     Row {
         keys: &["data.validation"],
         rule: WhereItFits,
-        note: "a set whose metric a `monitor` names has to stay; one that is added begins where the run goes on",
+        note: "a set whose metric a `monitor` names has to stay; one that is added begins where the run goes \
+               on",
     },
     Row {
         keys: &["data.kind", "data.target", "data.inputs", "data.tokenizer", "data.pad_token_id"],
