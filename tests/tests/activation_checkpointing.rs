@@ -7,8 +7,8 @@ fn run(plugin: &str, model: &str, shape: &[usize]) -> Run {
     let run = Run::new(&format!(
         "seed = 1\nplugins = [{plugin:?}]\n[model]\nid = {model:?}\n\n[data]\nkind = \"tensors\"\npath = \
          \"data.safetensors\"\nval_split = 0.25\nbatch_size = 3\n[optimizer]\nid = \"adamw\"\nlr = 0.01\n\
-         [trainer]\nmax_epochs = 2\naccumulate_grad_batches = 2\ngradient_clip_val = 1.0\nlog_every_n_steps = \
-         1\n"
+         [trainer]\nmax_epochs = 2\naccumulate_grad_batches = 2\ngradient_clip_val = 1.0\n\
+         log_every_n_steps = 1\n"
     ));
     let (samples, width) = (15, shape.iter().product::<usize>());
     let value = |index: usize| ((index * 7919 % 1013) as f32 / 506.0 - 1.0) + (index / width % 2) as f32;

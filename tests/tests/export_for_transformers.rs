@@ -20,8 +20,8 @@ fn pictures(family: &str) -> Run {
     let folder = fixtures().join("hub_pictures");
     let (model, pictures) = (folder.join(family), folder.join("pictures"));
     Run::new(&format!(
-        "plugins = [\"vision\"]\n[model]\npath = {model:?}\n[data]\nkind = \"image-folder\"\npath = {pictures:?}\n\
-         val_path = {pictures:?}\n[optimizer]\nid = \"sgd\"\nlr = 0.01\n[trainer]\nmax_epochs = 2\n"
+        "plugins = [\"vision\"]\n[model]\npath = {model:?}\n[data]\nkind = \"image-folder\"\npath = \
+         {pictures:?}\nval_path = {pictures:?}\n[optimizer]\nid = \"sgd\"\nlr = 0.01\n[trainer]\nmax_epochs = 2\n"
     ))
 }
 
@@ -32,7 +32,7 @@ fn json(run: &Run, name: &str) -> Value {
 fn validated(run: &Run, folder: &str) -> f64 {
     let text = std::fs::read_to_string(run.folder().join(folder).join("metrics.jsonl")).unwrap();
     let records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    records.filter_map(|record| record["val_loss"].as_f64()).last().unwrap()
+    records.filter_map(|record| record["val_loss"].as_f64()).next_back().unwrap()
 }
 
 /// Exports the last checkpoint, and takes it as a model without training it.

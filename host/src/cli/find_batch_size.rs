@@ -19,7 +19,8 @@ pub struct FindBatchSizeArgs {
     #[arg(long, conflicts_with = "resume")]
     find_batch_size: bool,
     /// How sizes are tried: power doubles them, binsearch then halves what is left between.
-    #[arg(long, value_name = "MODE", default_value = "power", value_parser = mode, requires = "find_batch_size")]
+    #[arg(long, value_name = "MODE", default_value = "power", value_parser = mode)]
+    #[arg(requires = "find_batch_size")]
     batch_size_mode: Search,
     /// The largest size that is tried. Default: all samples; on a CPU it has to be given.
     #[arg(long, value_name = "SAMPLES", requires = "find_batch_size")]

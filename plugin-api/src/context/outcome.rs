@@ -163,7 +163,8 @@ impl Context<'_> {
         Ok(Some(targets).filter(|targets| !targets.shape.is_empty()))
     }
 
-    /// What the samples of that batch are called: the path of a picture, the number of a row.
+    /// What the samples of that batch are called: the path of a picture
+    /// relative to the folder of the data, the number of a row.
     ///
     /// # Errors
     /// As [`Self::outputs`].

@@ -300,6 +300,11 @@ impl DataModule {
         self.dataset(split).map_or(String::new(), |d| d.id(index))
     }
 
+    /// The same wherever the data lies: relative to its root.
+    pub fn identity(&self, split: Split, index: usize) -> String {
+        self.dataset(split).map_or(String::new(), |dataset| dataset.identity(index))
+    }
+
     /// A sample for people to look at; None where there is nothing to see.
     pub fn look(&self, split: Split, index: usize) -> Option<Look> {
         self.dataset(split).and_then(|dataset| dataset.look(index))

@@ -7,7 +7,7 @@ const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 /// share without a number is a gap.
 ///
 /// ```
-/// assert_eq!(thaw_terminal::sparkline(&[3.0, 2.0, f64::NAN, 1.0], 10), "█▄ ▁");
+/// assert_eq!(thaw_terminal::sparkline(&[3.0, 2.0, f64::NAN, 1.0], 10), "█▅ ▁");
 /// ```
 pub fn sparkline(values: &[f64], columns: usize) -> String {
     if values.is_empty() || columns == 0 {

@@ -105,14 +105,7 @@ impl Inference {
             max_steps: config.trainer.max_steps,
             ..Progress::default()
         };
-        let mut callbacks = Vec::new();
-        for table in &config.callbacks {
-            if !plugins.offers_instance(&table.id) {
-                tracing::warn!("no loaded plugin has `{}` of the run: going on without it", table.id);
-                continue;
-            }
-            callbacks.push(plugins.create(&table.id, &table.config)?);
-        }
+        let callbacks = callbacks_there_are(&config, plugins)?;
         let metrics = checkpoint.state.measured.metrics.clone();
         let earlier = match stage {
             // Predictions split nothing off.
@@ -242,4 +235,17 @@ impl Instances for Inference {
     fn tell(&mut self, error: Error) {
         tracing::warn!("{error}");
     }
+}
+
+/// The run's strategies and callbacks, without those that no loaded plugin has.
+fn callbacks_there_are(config: &RunConfig, plugins: &PluginSet) -> Result<Vec<Instance>, Error> {
+    let is_there = |id: &str| {
+        let is_there = plugins.offers_instance(id);
+        if !is_there {
+            tracing::warn!("no loaded plugin has `{id}` of the run: going on without it");
+        }
+        is_there
+    };
+    let tables = config.callbacks.iter().filter(|table| is_there(&table.id));
+    tables.map(|table| Ok(plugins.create(&table.id, &table.config)?)).collect()
 }

@@ -124,9 +124,10 @@ impl ConvLayer {
     fn new(path: &nn::Path, window: Window, activation: Option<nn::ActivationKind>) -> Result<Self> {
         path.module("ResNetConvLayer")?;
         let own = Self::without_activation(path, window)?;
+        let path = path / "activation";
         match activation {
-            Some(kind) => drop(nn::Activation::new(&(path / "activation"), kind)?),
-            None => drop(nn::Identity::new(&(path / "activation"))?),
+            Some(kind) => nn::Activation::new(&path, kind).map(|_| ())?,
+            None => nn::Identity::new(&path).map(|_| ())?,
         }
         Ok(Self { activation, ..own })
     }

@@ -47,9 +47,9 @@ fn figure(run: &Run, sample: &SampleRecord) -> String {
         false => format!("{} for {}", sample.prediction, sample.target),
     };
     let name = sample.sample.rsplit('/').next().unwrap_or(&sample.sample);
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<figcaption>{}<small>{:.1}%, <span title=\"{}\">{}</span></small></figcaption></figure>\n",
+        "<figcaption>{}<small>{:.1}%, <span title=\"{}\">{}</span></small></figcaption></figure>",
         escape(&verdict),
         sample.probability * 100.0,
         escape(&sample.sample),

@@ -74,8 +74,8 @@ pub struct TrainerConfig {
     /// Batches between records of single batches in `metrics.jsonl`; 0 for none.
     #[config(default = 50)]
     pub log_every_n_steps: usize,
-    /// Samples of each kind (most confidently wrong, least certain) that a validation of a classification keeps
-    /// for the report, with thumbnails or texts; 0 for none.
+    /// Samples of each kind (most confidently wrong, least certain) that a validation of a classification
+    /// keeps for the report, with thumbnails or texts; 0 for none.
     #[config(default = 12, range = 0..=12)]
     pub report_samples: usize,
     /// Whether the run says at its end what its time went into, in `profile.txt` and `profile.json`.

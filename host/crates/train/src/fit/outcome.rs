@@ -32,7 +32,7 @@ impl Outcome {
 
     /// What its samples are called.
     pub fn samples(&self) -> Value {
-        let name = |index: &usize| self.data.as_ref().map_or(index.to_string(), |data| data.id(*index));
+        let name = |index: &usize| self.data.as_ref().map_or(index.to_string(), |data| data.identity(*index));
         json!(self.samples.iter().map(name).collect::<Vec<_>>())
     }
 

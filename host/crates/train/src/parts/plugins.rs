@@ -62,8 +62,8 @@ fn check_loss(config: &RunConfig, model: &HostModel) -> Result<(), ConfigError> 
     let kind = config.data.as_ref().filter(|data| data.has_one_class_each()).map(DataConfig::kind);
     if let Some(kind) = kind.filter(|_| loss.is_multi_label()) {
         let expected = format!(
-            "\"cross-entropy\": a sample of `kind = \"{kind}\"` in [data] has one class. Several labels stand \
-             in a table of pictures: `kind = \"list\"` with `target = \"labels\"`"
+            "\"cross-entropy\": a sample of `kind = \"{kind}\"` in [data] has one class. Several labels \
+             stand in a table of pictures: `kind = \"list\"` with `target = \"labels\"`"
         );
         return Err(wrong(KeyError::value("loss.kind", "\"bce\"", expected)));
     }

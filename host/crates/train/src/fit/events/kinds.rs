@@ -386,9 +386,9 @@ pub struct Doubtful<'r> {
 }
 
 impl Doubtful<'_> {
-    /// What a sample is called: its file, or its row.
+    /// What a sample is called wherever the data lies: its file relative to the data's root, or its row.
     pub fn id(&self, doubt: &Doubt) -> String {
-        self.data.id(Split::Val, doubt.sample)
+        self.data.identity(Split::Val, doubt.sample)
     }
 
     /// The sample to look at; none where there is nothing to see.

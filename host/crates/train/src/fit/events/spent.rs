@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Seconds of an epoch's training, by what they went into. What a GPU computes is in the part that waits for it
-/// next, as in a profile.
+/// Seconds of an epoch's training, by what they went into. What a GPU computes is in the part that waits for
+/// it next, as in a profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spent {
     /// Waiting for batches, and moving them to the device.
