@@ -55,7 +55,8 @@ mod tests {
         values.iter().copied().enumerate().collect()
     }
 
-    /// What Optuna 4's `MedianPruner(n_startup_trials=2, n_warmup_steps=1)` says of the same values.
+    /// As Optuna 5's `MedianPruner(n_startup_trials=2, n_warmup_steps=1)` says of the same values
+    /// (`tests/fixtures/sweep/median.py`).
     #[test]
     fn a_trial_that_is_worse_than_the_median_ends() {
         let rule = Median { after: 2, trials: 2 };
