@@ -184,6 +184,7 @@ fn refuse_several(command: Option<&Command>) -> Result<(), Error> {
         Some(Command::Predict(_)) => "predict",
         Some(Command::FindLr(_)) => "find-lr",
         Some(Command::Export(_)) => "export",
+        Some(Command::Sweep(_)) => "sweep",
         _ => return Ok(()),
     };
     match ranks::processes() {

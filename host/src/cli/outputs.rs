@@ -1,5 +1,7 @@
 //! Files that a command writes, kept apart from those that it reads.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -72,6 +74,26 @@ impl Inputs {
         self.folders.iter().find(within).map_or(Ok(()), |folder| refused(folder))
     }
 }
+
+/// Refuses to write a page over a file that is none.
+///
+/// # Errors
+/// There is such a file.
+pub fn refuse_other_than_page(option: &str, output: &Path) -> Result<(), Error> {
+    let begins = |file: File| {
+        let mut begins = Vec::new();
+        file.take(PAGE.len() as u64).read_to_end(&mut begins).is_ok_and(|_| begins.eq_ignore_ascii_case(PAGE))
+    };
+    let is_other = output.is_file() && !File::open(output).is_ok_and(begins);
+    if is_other && output.metadata().is_ok_and(|file| file.len() > 0) {
+        let output = output.display();
+        return Err(Error::Usage(format!("{option} {output}: the file there is no page; name another one")));
+    }
+    Ok(())
+}
+
+/// How a page begins.
+const PAGE: &[u8] = b"<!doctype html";
 
 fn is_same(one: &Path, other: &Path) -> bool {
     if let (Ok(one), Ok(other)) = (one.canonicalize(), other.canonicalize())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::outputs::Inputs;
+use super::outputs::{Inputs, refuse_other_than_page};
 use super::{Options, print};
 use crate::Error;
 use thaw_train::run_dir::{
@@ -33,6 +33,7 @@ pub fn run(options: &Options, args: &ReportArgs) -> Result<(), Error> {
         let folders = [CHECKPOINTS, FILES, PLUGIN_FILES];
         let read = folders.iter().fold(read, |read, folder| read.folder(&args.run_dir.join(folder)));
         read.refuse("--output", output)?;
+        refuse_other_than_page("--output", output)?;
     }
     let path = thaw_report::write(&args.run_dir, args.output.as_deref())?;
     if options.quiet { Ok(()) } else { print(path.display()) }

@@ -38,8 +38,9 @@ pub struct SweepArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     seeds: Option<usize>,
     /// How many trials train at once. They share the machine: set trainer.threads where there are several.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
-    jobs: usize,
+    /// Default: one, or as many as a sweep that goes on had.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    jobs: Option<usize>,
     /// After so many epochs, ends a trial whose best value is worse than the median of the done ones.
     #[arg(long, value_name = "EPOCHS", value_parser = at_least_one)]
     median_after: Option<usize>,
@@ -99,7 +100,12 @@ pub fn run(options: &Options, args: SweepArgs) -> Result<(), Error> {
         let (count, shown) = (plan.trials.len(), dir.shown().display());
         tell(format_args!("{count} trials in {shown}; each has its output in {shown}/logs"));
     }
-    let runner = Runner { plan: &plan, dir: &dir, jobs: args.jobs, interrupts: &interrupts };
+    let runner = Runner {
+        plan: &plan,
+        dir: &dir,
+        jobs: args.jobs.or(plan.jobs).unwrap_or(1),
+        interrupts: &interrupts,
+    };
     let ends = runner.run(&mut |index, told| {
         if say {
             tell(shown::line(&dir, &plan, index, &told));
@@ -136,6 +142,7 @@ fn plan(options: &Options, args: &SweepArgs, config: PathBuf) -> Result<Plan, Er
         set: args.set.clone(),
         median_after: args.median_after,
         median_trials: args.median_trials,
+        jobs: args.jobs,
         trials,
     })
 }

@@ -28,6 +28,9 @@ pub struct Plan {
     pub median_after: Option<usize>,
     /// How many trials have to be done before.
     pub median_trials: usize,
+    /// How many trials train at once, where the sweep was told.
+    #[serde(default)]
+    pub jobs: Option<usize>,
     /// The trials, in their order.
     pub trials: Vec<Trial>,
 }

@@ -18,12 +18,12 @@ pub struct Setting {
     pub std: Option<f64>,
 }
 
-/// Settings, best mean first, by the metric that ranks the trials' checkpoints. Trials that have no value of
-/// it are left out, and so are settings without any.
+/// Settings, best mean first, by the metric that ranks the trials' checkpoints. Trials that are
+/// not done, or have no value of it, are left out, and so are settings without any.
 pub fn of_settings(trials: &[(&Trial, &Found)], mode: Option<Mode>) -> Vec<Setting> {
     let mut settings: Vec<(Vec<String>, Vec<f64>)> = Vec::new();
     for (trial, found) in trials {
-        let Some((_, value)) = found.run.best() else { continue };
+        let Some((_, value)) = found.run.best().filter(|_| found.run.state.is_done()) else { continue };
         match settings.iter_mut().find(|(setting, _)| *setting == trial.setting) {
             Some((_, values)) => values.push(value),
             None => settings.push((trial.setting.clone(), vec![value])),

@@ -107,6 +107,21 @@ fn a_process_with_another_run_config_is_named_with_the_key() {
 }
 
 #[test]
+fn a_process_with_other_data_or_another_run_directory_is_named() {
+    let run = run(3, "");
+    let with = |more: [&'static str; 2]| [&["fit", "run.toml"][..], &more].concat();
+    let cases = [
+        (["--set", "data.shuffle=false"], "`data`, `shuffle` is false, and true on rank 0"),
+        (["--run-dir", "other"], "the run directory is other, and "),
+    ];
+    for (of_second, said) in cases {
+        let sets = [with(["--run-dir", "run"]), with(of_second)];
+        let finished = run.start_each(&sets).into_iter().map(Live::finish).collect::<Vec<_>>();
+        assert_one_error(&finished, 1, &["rank 1 differs from rank 0 at the start", said]);
+    }
+}
+
+#[test]
 fn a_loss_that_is_not_finite_ends_all() {
     let run = run(3, "gradient_clip_val = 0.0\n");
     let finished = run.fit_in(2, "many", &["--set", "optimizer.lr=1e30"]);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
-use thaw_tests::{Run, read_tensors};
+use thaw_tests::{Run, fixtures, read_tensors};
 
 use super::{run, succeeded};
 
@@ -51,6 +51,19 @@ fn a_last_batch_of_fewer_samples_than_processes_counts_each_once() {
     let run = run(13, "limit_val_batches = 1\n");
     run.fit(&["--set", "data.batch_size=39", "--set", "data.val_batch_size=39"]).succeeded();
     succeeded(run.fit_in(3, "many", &[]));
+    assert_close(&run, "many", "run");
+}
+
+/// Under a limit it matters which samples a batch has.
+#[test]
+fn validation_sets_beside_the_main_one_have_batches_of_all() {
+    let run = run(3, "limit_val_batches = 2\n[loss]\nclass_weights = [1.0, 5.0, 0.5, 2.0]\n");
+    let data = fixtures().join("parity/bb_accumulate2_clip/data.safetensors");
+    let set = format!("data.validation.other={:?}", data.display().to_string());
+    let one = ["--set", "data.batch_size=6", "--set", "data.val_batch_size=6", "--set", &set];
+    run.fit(&one).succeeded();
+    succeeded(run.fit_in(2, "many", &["--set", &set]));
+    assert!(run.metrics().pop().unwrap()["val_other_loss"].is_f64());
     assert_close(&run, "many", "run");
 }
 

@@ -112,6 +112,16 @@ impl fmt::Display for DataChange {
     }
 }
 
+impl Fingerprints {
+    /// Without the times of the files, which copies of the same data do not share.
+    pub fn without_times(&self) -> Fingerprints {
+        let mut same = self.clone();
+        let sets = std::iter::once(&mut same.train).chain(&mut same.val).chain(same.sets.values_mut());
+        sets.for_each(|set| set.files.times = 0);
+        same
+    }
+}
+
 /// The samples of a run, before a `val_split`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprints {

@@ -207,6 +207,9 @@ impl DataModule {
     /// `drop_last` leaves no batch of that size.
     pub fn share(&mut self, share: Share) -> Result<(), DataError> {
         self.share = share;
+        for set in self.further.iter_mut().filter_map(Arc::get_mut) {
+            set.share(share);
+        }
         check_whole_batch(&self.loading, self.train.len(), self.batch_size(Split::Train))
     }
 

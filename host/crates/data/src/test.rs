@@ -12,6 +12,7 @@ use super::layout::{has_test_folder, test_folder};
 use super::list::open_list;
 use super::loader::{Loader, Walk, workers};
 use super::samples::{self, Samples};
+use super::share::Share;
 use super::tensor_file::TensorFile;
 use super::tensors::{Keys, open_tensors};
 use super::text::{TextEncoder, open_texts};
@@ -25,6 +26,8 @@ pub struct TestData {
     batch_size: usize,
     workers: Option<usize>,
     prefetch_mib: usize,
+    /// The part of each batch that this process makes.
+    share: Share,
 }
 
 impl TestData {
@@ -105,7 +108,8 @@ impl TestData {
 
     fn of(dataset: Arc<dyn Dataset>, loading: &LoadingConfig) -> TestData {
         let batch_size = loading.val_batch_size.unwrap_or(loading.batch_size);
-        TestData { dataset, batch_size, workers: loading.workers, prefetch_mib: loading.prefetch_mib }
+        let (workers, prefetch_mib) = (loading.workers, loading.prefetch_mib);
+        TestData { dataset, batch_size, workers, prefetch_mib, share: Share::WHOLE }
     }
 
     /// Number of samples.
@@ -134,7 +138,16 @@ impl TestData {
 
     /// Number of batches of one pass.
     pub fn batches(&self) -> usize {
-        self.len().div_ceil(self.batch_size)
+        self.len().div_ceil(self.batch_size_of_all())
+    }
+
+    /// Gives this process a share of each batch, which is as many times larger as there are processes.
+    pub(crate) fn share(&mut self, share: Share) {
+        self.share = share;
+    }
+
+    fn batch_size_of_all(&self) -> usize {
+        self.batch_size * self.share.processes()
     }
 
     /// Pictures that could not be read so far, by id (`on_error = "skip"`).
@@ -161,7 +174,7 @@ impl TestData {
     fn limited_loader(&self, limit: Option<usize>) -> Result<Loader, DataError> {
         let walk = Walk {
             pass: Pass { seed: 0, epoch: 0, view: 0, augment: false },
-            batch_size: self.batch_size,
+            batch_size: self.batch_size_of_all(),
             shuffle: false,
             by_length: true,
             drop_last: false,
@@ -170,7 +183,7 @@ impl TestData {
             start_batch: 0,
             limit,
         };
-        Loader::new(Arc::clone(&self.dataset), walk)
+        Loader::of_share(Arc::clone(&self.dataset), walk, self.share)
     }
 }
 

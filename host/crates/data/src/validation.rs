@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::config::{DataConfig, ValidationSet};
 use super::fingerprint::Fingerprint;
-use super::{DataError, InputDefaults, TestData};
+use super::{DataError, InputDefaults, Share, TestData};
 
 /// A validation set beside the main one: all samples of its path, by the classes of the training data.
 pub struct FurtherSet {
@@ -46,6 +46,10 @@ impl FurtherSet {
     /// Its samples, in their order.
     pub fn data(&self) -> &TestData {
         &self.data
+    }
+
+    pub(crate) fn share(&mut self, share: Share) {
+        self.data.share(share);
     }
 
     /// The name of a metric of it, by that of the main set's: `val_loss` is `val_night_loss`.

@@ -52,7 +52,7 @@ pub enum FindBatchSizeError {
     /// A CPU says nothing of what is too much.
     #[error(
         "batch size: on the CPU nothing says what is too much before the system ends the program; give the \
-         largest size to be tried, or take a GPU"
+         largest size to be tried (--max-batch-size), or take a GPU"
     )]
     NoLimit,
     /// Settings that make no sense.

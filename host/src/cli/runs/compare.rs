@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::list;
 use crate::Error;
-use crate::cli::outputs::Inputs;
+use crate::cli::outputs::{Inputs, refuse_other_than_page};
 use crate::cli::{Options, print};
 use thaw_report::runs::Found;
 
@@ -31,6 +31,7 @@ pub(super) struct CompareArgs {
 pub(super) fn run(options: &Options, args: &CompareArgs) -> Result<(), Error> {
     let inputs = args.runs.iter().fold(Inputs::default(), |inputs, run| inputs.folder(run));
     inputs.refuse("--output", &args.output)?;
+    refuse_other_than_page("--output", &args.output)?;
     let runs = args.runs.iter().map(|path| Found::read(path)).collect::<Result<Vec<_>, _>>()?;
     list::print_all(&runs, None, args.json)?;
     let path = thaw_report::write_comparison(&runs, &args.output)?;

@@ -110,10 +110,14 @@ fn of_data(table: &Value, place: &Place, config: &Value) -> Result<Map<String, V
     if kind == "text" && !data.contains_key("tokenizer") {
         keys.insert("tokenizer".to_owned(), json!(place.tokenizer()));
     }
-    if OF_PICTURES.contains(&kind)
-        && let Ok(file) = place.file(PREPROCESSOR)
-    {
-        keys.extend(pictures::keys(&read(&file)?, &file));
+    if OF_PICTURES.contains(&kind) {
+        match place.file(PREPROCESSOR) {
+            Ok(file) => keys.extend(pictures::keys(&read(&file)?, &file)),
+            Err(_) => tracing::warn!(
+                "the directory of model.path has no {PREPROCESSOR}: pictures are prepared as [data] says, which \
+                 by default is as torchvision's models have it"
+            ),
+        }
     }
     if ["text", "list"].contains(&kind)
         && let Some(target) = target(config)
@@ -124,10 +128,16 @@ fn of_data(table: &Value, place: &Place, config: &Value) -> Result<Map<String, V
     Ok(keys)
 }
 
-/// The names of `id2label`, in the order of the outputs, as far as they are there in a row.
+/// The names of `id2label`, in the order of the outputs, as far as they are there in a row; those of two
+/// outputs where it is missing, which is how transformers writes its default.
 fn labels(config: &Value) -> Vec<String> {
-    let label = |index: usize| Some(config.get("id2label")?.get(index.to_string())?.as_str()?.to_owned());
-    (0..).map_while(label).collect()
+    match config.get("id2label").filter(|labels| !labels.is_null()) {
+        Some(labels) => {
+            let label = |index: usize| Some(labels.get(index.to_string())?.as_str()?.to_owned());
+            (0..).map_while(label).collect()
+        }
+        None => ["LABEL_0", "LABEL_1"].map(str::to_owned).into(),
+    }
 }
 
 /// What labels are, where the model's problem is not one class of several.

@@ -204,7 +204,7 @@ impl Fit {
             tensors.iter().map(|(name, tensor)| (name, tensor.size())).collect();
         let place = "the start of the run";
         let table = &state.config.table;
-        let tables = ["trainer", "optimizer", "scheduler", "loss", "checkpoint"];
+        let tables = ["data", "trainer", "optimizer", "scheduler", "loss", "checkpoint"];
         let config: serde_json::Map<String, Value> =
             tables.iter().map(|name| ((*name).to_owned(), without_places(&table[*name]))).collect();
         let held = json!({
@@ -214,6 +214,7 @@ impl Fit {
             "samples of validation": state.data.samples(Split::Val),
             "batches of training": state.progress().num_training_batches,
             "batches of validation": state.progress().num_validation_batches,
+            "the data": state.data.fingerprints().without_times(),
             "the classes": state.data.class_names(),
             "the model's tensors": shapes,
         });
@@ -287,7 +288,9 @@ impl Word {
 fn without_places(table: &Value) -> Value {
     let mut table = table.clone();
     if let Some(table) = table.as_object_mut() {
-        ["device", "threads", "timeout"].iter().for_each(|key| drop(table.remove(*key)));
+        let places = ["device", "threads", "timeout", "workers", "path", "val_path", "root", "test_path"];
+        places.iter().for_each(|key| drop(table.remove(*key)));
+        ["validation", "tokenizer"].iter().for_each(|key| drop(table.remove(*key)));
     }
     table
 }

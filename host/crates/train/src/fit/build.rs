@@ -2,7 +2,7 @@
 
 mod data;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tch::Device;
 use thaw_plugin_api::context::Progress;
@@ -35,7 +35,7 @@ use crate::config::RunConfig;
 use crate::model::HostModel;
 use crate::parts::{build_model, create_callbacks, place, prepare_torch, start_from_weights, storages};
 use crate::run_dir::{self, Place, RunDir, RunDirError};
-use crate::world::World;
+use crate::world::{World, WorldError};
 use thaw_data::{DataModule, Share};
 use thaw_optim::optimizer::Parameters;
 use thaw_plugins::{PluginSet, self_contained};
@@ -245,10 +245,27 @@ fn open_run_dir(
         world.hear_first(RUN_DIRECTORY, paths).inspect_err(|_| run_dir.discard())?;
         return Ok((run_dir, store));
     }
-    let (path, shown) = world.hear_first(RUN_DIRECTORY, Default::default())?;
+    let (path, shown): (PathBuf, PathBuf) = world.hear_first(RUN_DIRECTORY, Default::default())?;
+    if let Place::Given(own) = place
+        && !is_same_place(own, &path)
+    {
+        return Err(WorldError::Differs {
+            rank: world.rank(),
+            place: "the start of the run".to_owned(),
+            what: RUN_DIRECTORY.to_owned(),
+            found: own.display().to_string(),
+            expected: path.display().to_string(),
+        }
+        .into());
+    }
     let run_dir = RunDir::of_another(path, shown);
     let store = CheckpointStore::of_another(run_dir.checkpoints());
     Ok((run_dir, store))
+}
+
+fn is_same_place(own: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    whole(own) == whole(other)
 }
 
 /// The place of a run where its directory is told.

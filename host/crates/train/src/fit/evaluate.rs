@@ -146,8 +146,8 @@ impl Evaluator {
     ///
     /// # Errors
     /// As [`Evaluator::finish`].
-    pub fn of_set(self, set: &FurtherSet) -> Result<Meter, Error> {
-        let mut metrics = self.finish()?.metrics;
+    pub fn of_set(self, set: &FurtherSet, world: &World) -> Result<Meter, Error> {
+        let mut metrics = self.finish_with(world)?.metrics;
         metrics.rename(|name| Some(set.metric(name)));
         Ok(metrics)
     }
@@ -244,7 +244,7 @@ impl Validating for Fit {
 
     fn further_validated(&mut self, set: usize, evaluator: Evaluator) -> Result<(), Error> {
         let Some(further) = self.state.data.further_sets().get(set) else { return Ok(()) };
-        let metrics = evaluator.of_set(further)?;
+        let metrics = evaluator.of_set(further, &self.state.world)?;
         let loss = metrics.mean(&further.metric("val_loss"));
         self.now.validation_loss = self.now.validation_loss.or(loss.filter(|loss| !loss.is_finite()));
         self.now.further.join(metrics);

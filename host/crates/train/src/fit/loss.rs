@@ -101,6 +101,13 @@ fn presence(data: &DataModule, classes: &[String]) -> Result<Vec<f64>, KeyError>
         return Err(KeyError::value(key, "\"balanced\"", expected));
     }
     let samples = data.samples(Split::Train) as f64;
+    let everywhere = counts.iter().enumerate().filter(|(_, count)| **count >= samples);
+    let everywhere: Vec<String> = everywhere.map(|(index, _)| name(index)).collect();
+    if !everywhere.is_empty() {
+        let labels = first_names(&everywhere, 12);
+        let expected = format!("numbers: every training sample has the label {labels}, which would count 0");
+        return Err(KeyError::value(key, "\"balanced\"", expected));
+    }
     Ok(counts.iter().map(|count| (samples - count).max(0.0) / count).collect())
 }
 

@@ -9,6 +9,7 @@ use thaw_plugin_api::model::Batch as OnDevice;
 use super::Inference;
 use crate::Error;
 use crate::fit::{BatchOutcome, Evaluation, Evaluator, Keep, set_batches, to_device};
+use crate::world::World;
 use thaw_data::{Batch, DataError};
 use thaw_torch::reading::Reads;
 
@@ -93,7 +94,7 @@ impl Validating for Inference {
 
     fn further_validated(&mut self, set: usize, evaluator: Evaluator) -> Result<(), Error> {
         if let Some(further) = self.sets.get(set) {
-            self.further.join(evaluator.of_set(further)?);
+            self.further.join(evaluator.of_set(further, &World::single())?);
         }
         Ok(())
     }

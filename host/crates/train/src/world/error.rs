@@ -76,8 +76,8 @@ pub enum WorldError {
     },
     /// Processes hold different things.
     #[error(
-        "rank {rank} differs from rank 0 at {place}: {what} is {found}, and {expected} on rank 0. What \
-         strategies and callbacks decide has to be the same in every process"
+        "rank {rank} differs from rank 0 at {place}: {what} is {found}, and {expected} on rank 0. Run \
+         config, data, and what strategies and callbacks decide have to be the same in every process"
     )]
     Differs {
         /// Which.

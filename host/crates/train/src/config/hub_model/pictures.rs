@@ -38,6 +38,9 @@ pub(super) fn keys(json: &Value, file: &Path) -> Map<String, Value> {
         }
         None => warn("its `size` is no square: set `image_size` and `resize` in [data]".to_owned()),
     }
+    if !flag("do_resize", true) {
+        warn("it takes pictures of the model's size alone; here all are brought to it".to_owned());
+    }
     match json.get("resample").and_then(Value::as_u64) {
         Some(BILINEAR) => add("interpolation", json!("bilinear")),
         Some(BICUBIC) => add("interpolation", json!("bicubic")),
@@ -53,6 +56,9 @@ pub(super) fn keys(json: &Value, file: &Path) -> Map<String, Value> {
         match of_channels(theirs) {
             _ if !normal => add(key, json!(vec![without; 3])),
             Some(values) => add(key, values),
+            None if json.get(theirs).is_some_and(|value| !value.is_null()) => {
+                warn(format!("its `{theirs}` is no list of three numbers: set `{key}` in [data]"));
+            }
             None => {}
         }
     }

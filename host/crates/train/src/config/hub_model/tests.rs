@@ -17,6 +17,18 @@ fn expanded(folder: &tempfile::TempDir, mut table: Value) -> (Value, HubModel) {
     (config.table, config.hub.unwrap())
 }
 
+/// As transformers writes a model of its two default labels.
+#[test]
+fn a_head_without_names_has_two_outputs() {
+    let folder = directory(&json!({
+        "model_type": "bert", "architectures": ["BertForSequenceClassification"],
+    }));
+    let data = json!({ "kind": "text", "path": "a.csv" });
+    let (table, hub) = expanded(&folder, json!({ "model": {}, "data": data }));
+    assert_eq!((hub.head, hub.classes), (HubHead::Trained, vec!["LABEL_0".to_owned(), "LABEL_1".to_owned()]));
+    assert_eq!(table["data"].get("target"), None);
+}
+
 #[test]
 fn a_directory_gives_what_the_run_config_leaves_open() {
     let folder = directory(&json!({
