@@ -21,7 +21,8 @@ fn pictures(family: &str) -> Run {
     let (model, pictures) = (folder.join(family), folder.join("pictures"));
     Run::new(&format!(
         "plugins = [\"vision\"]\n[model]\npath = {model:?}\n[data]\nkind = \"image-folder\"\npath = \
-         {pictures:?}\nval_path = {pictures:?}\n[optimizer]\nid = \"sgd\"\nlr = 0.01\n[trainer]\nmax_epochs = 2\n"
+         {pictures:?}\nval_path = {pictures:?}\n[optimizer]\nid = \"sgd\"\nlr = 0.01\n[trainer]\n\
+         max_epochs = 2\n"
     ))
 }
 

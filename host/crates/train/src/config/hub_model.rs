@@ -114,8 +114,8 @@ fn of_data(table: &Value, place: &Place, config: &Value) -> Result<Map<String, V
         match place.file(PREPROCESSOR) {
             Ok(file) => keys.extend(pictures::keys(&read(&file)?, &file)),
             Err(_) => tracing::warn!(
-                "the directory of model.path has no {PREPROCESSOR}: pictures are prepared as [data] says, which \
-                 by default is as torchvision's models have it"
+                "the directory of model.path has no {PREPROCESSOR}: pictures are prepared as [data] says, \
+                 which by default is as torchvision's models have it"
             ),
         }
     }
