@@ -15,6 +15,7 @@ mod built;
 pub mod catalog;
 mod example;
 mod finished;
+pub mod hub;
 mod in_process;
 mod live;
 mod on;

@@ -1,9 +1,7 @@
 //! The frozen prefix, computed once, changes nothing but rounding, and stays away where it would.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
-use thaw_tests::{Outcome, Run, Values, fixtures, read_tensors, write_tensors};
+use thaw_tests::{Outcome, Run, Values, fixtures, read_tensors, tiny_text, write_tensors};
 
 /// Two losses or weights that differ by rounding alone.
 fn are_close(found: f64, expected: f64) -> bool {
@@ -274,20 +272,9 @@ fn a_validation_that_starts_deeper_as_layers_thaw_is_not_said_to_start_from_the_
 
 #[test]
 fn texts_are_served_where_they_are_padded_alike() {
-    let run = Run::new(
-        "seed = 1\nplugins = [\"text\"]\n[model]\nid = \"bert-classifier\"\nconfig = \
-         \"config.json\"\nnum_classes = 2\n[data]\nkind = \"text\"\npath = \"texts.csv\"\nval_split = \
-         0.25\ntokenizer = \"tokenizer.json\"\nmax_length = 16\nbatch_size = 4\n\
-         [optimizer]\nid = \"sgd\"\nlr = 0.05\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 2\n",
+    let run = tiny_text::classifier(
+        "[optimizer]\nid = \"sgd\"\nlr = 0.05\nparameters = [\"head\"]\n[trainer]\nmax_epochs = 2\n",
     );
-    run.write("config.json", thaw_tests::tiny_text::CONFIG);
-    run.write("tokenizer.json", std::fs::read(fixtures().join("text/tokenizer.json")).unwrap());
-    let mut texts = "text,label\n".to_owned();
-    for index in 0..16 {
-        let words = "a word ".repeat(1 + index % 5);
-        writeln!(texts, "{words}{index},{}", ["x", "y"][index % 2]).unwrap();
-    }
-    run.write("texts.csv", texts);
     let padded = ["--set", "data.padding=max-length"];
     let epochs = with_and_without(&run, &padded);
     assert!(epochs.iter().all(|(train, val)| train.is_some() && val.is_some()), "{epochs:?}");

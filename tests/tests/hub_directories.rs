@@ -1,22 +1,11 @@
 //! Folders that transformers' `save_pretrained` wrote, used as they are.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
-use thaw_tests::{Run, fixtures};
+use thaw_tests::Run;
+use thaw_tests::hub::{self, agrees, folder};
 
 const FAMILIES: [(&str, &str); 3] =
     [("bert", "bert-classifier"), ("distilbert", "distilbert-classifier"), ("roberta", "roberta-classifier")];
-
-fn recorded(family: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(fixtures().join("hub/expected.json")).unwrap();
-    let mut expected: Value = serde_json::from_str(&text).unwrap();
-    expected[family].as_array_mut().unwrap().drain(..).collect()
-}
-
-fn folder(family: &str) -> PathBuf {
-    fixtures().join("hub").join(family)
-}
 
 /// A run at rate 0 on the recorded texts; `model` and `data` are further keys.
 fn run(family: &str, id: &str, model: &str, data: &str) -> Run {
@@ -26,28 +15,8 @@ fn run(family: &str, id: &str, model: &str, data: &str) -> Run {
          [data]\nkind = \"text\"\npath = \"train.csv\"\ntokenizer = {folder:?}\n{data}\n\
          [optimizer]\nid = \"sgd\"\nlr = 0.0\n[trainer]\nmax_epochs = 1\n"
     ));
-    let labels = ["negative", "positive", "neutral", "negative"];
-    let rows = recorded(family).into_iter().zip(labels);
-    let rows = rows.map(|(row, label)| format!("{},{label}\n", row["text"].as_str().unwrap()));
-    run.write("train.csv", format!("text,label\n{}", rows.collect::<String>()));
+    hub::write_texts(&run, family, ["negative", "positive", "neutral", "negative"]);
     run
-}
-
-/// Predictions on the recorded texts are transformers'.
-fn agrees(run: &Run, family: &str) {
-    run.host(["predict", "--checkpoint", "run", "--input", "train.csv", "--output", "out.jsonl", "--all"])
-        .succeeded();
-    let text = std::fs::read_to_string(run.folder().join("out.jsonl")).unwrap();
-    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let expected = recorded(family);
-    assert_eq!(rows.len(), expected.len());
-    for (found, expected) in rows.iter().zip(expected) {
-        for (class, probability) in expected["probabilities"].as_object().unwrap() {
-            let found = found["probabilities"][class].as_f64().unwrap_or_else(|| panic!("{family}: {found}"));
-            let expected = probability.as_f64().unwrap();
-            assert!((found - expected).abs() < 1e-5, "{family}, {class}: {found}, expected {expected}");
-        }
-    }
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! `[model] path`: a directory that transformers wrote is the whole of a model.
 
-use std::path::PathBuf;
-
-use serde_json::Value;
-use thaw_tests::{Run, fixtures};
+use thaw_tests::Run;
+use thaw_tests::hub::{self, agrees, folder};
 
 /// Folder of the recorded classifier, and the module that holds its encoder.
 const FAMILIES: [(&str, &str); 7] = [
@@ -16,16 +14,6 @@ const FAMILIES: [(&str, &str); 7] = [
     ("deberta", "deberta"),
 ];
 
-fn folder(family: &str) -> PathBuf {
-    fixtures().join("hub").join(family)
-}
-
-fn recorded(family: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(fixtures().join("hub/expected.json")).unwrap();
-    let mut expected: Value = serde_json::from_str(&text).unwrap();
-    expected[family].as_array_mut().unwrap().drain(..).collect()
-}
-
 /// A run on the recorded texts with these labels, for which the directory is named and nothing else.
 fn labelled(family: &str, labels: [&str; 4], more: &str) -> Run {
     let run = Run::new(&format!(
@@ -33,30 +21,11 @@ fn labelled(family: &str, labels: [&str; 4], more: &str) -> Run {
          val_path = \"train.csv\"\n[optimizer]\nid = \"sgd\"\nlr = 0.0\n[trainer]\nmax_epochs = 1\n{more}",
         folder(family)
     ));
-    let rows = recorded(family).into_iter().zip(labels);
-    let rows = rows.map(|(row, label)| format!("{},{label}\n", row["text"].as_str().unwrap()));
-    run.write("train.csv", format!("text,label\n{}", rows.collect::<String>()));
+    hub::write_texts(&run, family, labels);
     run
 }
 
 const LABELS: [&str; 4] = ["negative", "positive", "neutral", "negative"];
-
-/// Predictions on the recorded texts are transformers'.
-fn agrees(run: &Run, family: &str) {
-    run.host(["predict", "--checkpoint", "run", "--input", "train.csv", "--output", "out.jsonl", "--all"])
-        .succeeded();
-    let text = std::fs::read_to_string(run.folder().join("out.jsonl")).unwrap();
-    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let expected = recorded(family);
-    assert_eq!(rows.len(), expected.len());
-    for (found, expected) in rows.iter().zip(expected) {
-        for (class, probability) in expected["probabilities"].as_object().unwrap() {
-            let found = found["probabilities"][class].as_f64().unwrap_or_else(|| panic!("{family}: {found}"));
-            let expected = probability.as_f64().unwrap();
-            assert!((found - expected).abs() < 1e-5, "{family}, {class}: {found}, expected {expected}");
-        }
-    }
-}
 
 #[test]
 fn every_family_predicts_as_transformers_with_nothing_but_its_directory_named() {

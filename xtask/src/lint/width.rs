@@ -8,8 +8,11 @@ use anyhow::{Context, Result, bail};
 /// As `max_width` in rustfmt.toml.
 const COLUMNS: usize = 110;
 
-/// Folders that hold none of our own code, or code that stays as it was.
-const PASSED_OVER: [&str; 5] = ["target", "weights", "data", "runs", "plugin-api-1.0"];
+/// Folders that hold none of our own code, or code that stays as it was, wherever they lie.
+const PASSED_OVER: [&str; 2] = ["target", "plugin-api-1.0"];
+
+/// What runs and demos leave in the workspace's own folder. Further below these are names of our crates.
+const LEFT_BY_RUNS: [&str; 3] = ["weights", "data", "runs"];
 
 /// Every line of a Rust file below a folder is narrow enough.
 ///
@@ -17,23 +20,22 @@ const PASSED_OVER: [&str; 5] = ["target", "weights", "data", "runs", "plugin-api
 /// Those that are not, or a file that cannot be read.
 pub fn check(folder: &Path) -> Result<()> {
     let mut wide = Vec::new();
-    walk(folder, &mut wide)?;
+    walk(folder, &[&PASSED_OVER[..], &LEFT_BY_RUNS].concat(), &mut wide)?;
     match wide.len() {
         0 => Ok(()),
         count => bail!("{count} lines of more than {COLUMNS} columns:\n  {}", wide.join("\n  ")),
     }
 }
 
-fn walk(folder: &Path, wide: &mut Vec<String>) -> Result<()> {
+fn walk(folder: &Path, passed_over: &[&str], wide: &mut Vec<String>) -> Result<()> {
     let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in entries {
         let entry = entry?;
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         // A link leads to what is looked at elsewhere, or out of the workspace.
         if entry.file_type()?.is_dir() {
-            let is_own = folder.ends_with("src") || !PASSED_OVER.contains(&name.as_str());
-            if is_own && !name.starts_with('.') {
-                walk(&path, wide)?;
+            if !passed_over.contains(&name.as_str()) && !name.starts_with('.') {
+                walk(&path, &PASSED_OVER, wide)?;
             }
         } else if name.ends_with(".rs") {
             let text =
@@ -53,6 +55,21 @@ fn wide_lines(text: &str) -> impl Iterator<Item = usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn crates_that_are_named_as_what_runs_leave_are_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["data", "crates/data/src", "crates/weights", "crates/data/target"] {
+            fs::create_dir_all(folder.path().join(path)).unwrap();
+            fs::write(folder.path().join(path).join("lib.rs"), "x".repeat(COLUMNS + 1)).unwrap();
+        }
+        let error = check(folder.path()).unwrap_err().to_string();
+        assert!(error.starts_with("2 lines"), "{error}");
+        assert!(
+            error.contains("crates/data/src/lib.rs:1") && error.contains("crates/weights/lib.rs:1"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn a_line_is_as_wide_as_its_characters() {

@@ -1,28 +1,25 @@
 //! The data of a run: its splits, classes and loaders.
 
-use super::cifar10::{files_folder, open_cifar10, training_files};
-use super::config::{DataConfig, LoadingConfig, SamplesConfig, Source};
+mod open;
+mod summary;
+
+use super::config::{DataConfig, LoadingConfig, SamplesConfig};
 use super::dataset::{Dataset, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
 use super::fingerprint::{Fingerprint, Fingerprints};
-use super::folder::{open_folder, require_folder};
-use super::layout::split_folders;
-use super::list::open_list;
 use super::loader::{Loader, Walk, workers};
 use super::samples::{self, Opened, Samples};
 use super::share::Share;
 use super::split::{SplitBy, split};
-use super::tensor_file::TensorFile;
-use super::tensors::{Keys, open_tensors};
-use super::text::{TextEncoder, open_texts};
 use super::validation::FurtherSet;
 use super::{Batch, DataError};
 use crate::Look;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
-use thaw_terminal::escape::shorten;
+
+use open::open_splits;
+pub use summary::{SplitSummary, Summary};
 
 /// A part of the data with its own purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -478,131 +475,6 @@ fn check_whole_batch(loading: &LoadingConfig, samples: usize, batch_size: usize)
         format!("{samples} training samples"),
         format!("at least one batch of {batch_size} (lower batch_size)"),
     ))
-}
-
-fn open_splits(config: &DataConfig, defaults: &InputDefaults) -> Result<Splits, DataError> {
-    let images = &config.images;
-    let val_split = config.loading.val_split.is_some();
-    let pictures = (images, defaults);
-    match &config.source {
-        Source::ImageFolder(source) => {
-            let (train, val) = split_folders(source, val_split)?;
-            let train = open_folder(&train, None, images, defaults)?;
-            let classes = Some(train.class_names());
-            let val = val.map(|v| open_folder(&v, classes, images, defaults)).transpose()?;
-            Ok((train, val))
-        }
-        Source::List(source) => {
-            let train = open_list(&source.path, source, None, true, pictures)?;
-            let classes = known(&train);
-            let open = |v| open_list(v, source, classes, true, pictures);
-            let val = source.val_path.as_deref().map(open).transpose()?;
-            Ok((train, val))
-        }
-        Source::Cifar10(source) => {
-            require_folder(&source.path, "path")?;
-            let folder = files_folder(&source.path);
-            let train = open_cifar10(&training_files(&folder)?, true, images, defaults)?;
-            let test = folder.join("test_batch.bin");
-            let val = if !val_split && test.is_file() {
-                Some(open_cifar10(&[test], true, images, defaults)?)
-            } else {
-                None
-            };
-            Ok((train, val))
-        }
-        Source::Tensors(source) => {
-            super::folder::require_file(&source.path, "path")?;
-            let file = TensorFile::open(&source.path, source.max_mib)?;
-            let keys =
-                |prefix| Keys { config: source, prefix, target: true, pictures: defaults.are_of_pictures() };
-            let train = open_tensors(&file, keys(""), None)?;
-            let classes = known(&train);
-            let first = format!("{}{}", source.val_prefix, source.inputs[0]);
-            let val = if let Some(path) = &source.val_path {
-                super::folder::require_file(path, "val_path")?;
-                Some(open_tensors(&TensorFile::open(path, source.max_mib)?, keys(""), classes)?)
-            } else if !val_split && !source.val_prefix.is_empty() && file.has(&first) {
-                Some(open_tensors(&file, keys(&source.val_prefix), classes)?)
-            } else {
-                None
-            };
-            Ok((train, val))
-        }
-        Source::Plugin(source) => Err(source.without_plugin()),
-        Source::Text(source) => {
-            let encoder = Arc::new(TextEncoder::open(source, defaults.max_length)?);
-            let train = open_texts(&source.path, Arc::clone(&encoder), None, true)?;
-            let classes = known(&train);
-            let open = |v| open_texts(v, encoder, classes, true);
-            let val = source.val_path.as_deref().map(open).transpose()?;
-            Ok((train, val))
-        }
-    }
-}
-
-/// The training classes, if there are any.
-fn known(train: &Arc<dyn Dataset>) -> Option<&[String]> {
-    Some(train.class_names()).filter(|names| !names.is_empty())
-}
-
-/// What the data of a run holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
-    /// The kind of data.
-    pub kind: String,
-    /// Inputs of a sample, such as `x 3x224x224`.
-    pub input: String,
-    /// Class names.
-    pub classes: Vec<String>,
-    /// The training split.
-    pub train: SplitSummary,
-    /// The validation split.
-    pub val: Option<SplitSummary>,
-    /// Further validation sets with their samples.
-    pub further: Vec<(String, usize)>,
-}
-
-/// Counts of a split.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SplitSummary {
-    /// Number of samples.
-    pub samples: usize,
-    /// Samples of each class, in the order of the indices; empty without classes, and where classes are known
-    /// only with their samples.
-    pub per_class: Vec<usize>,
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} training", self.kind, self.train.samples)?;
-        match &self.val {
-            Some(val) => write!(f, " and {} validation samples", val.samples)?,
-            None => write!(f, " samples, no validation")?,
-        }
-        for (name, samples) in &self.further {
-            write!(f, ", {name} {samples}")?;
-        }
-        write!(f, " ({})", self.input)?;
-        if self.classes.is_empty() {
-            return Ok(());
-        }
-        write!(f, ", {} classes: ", self.classes.len())?;
-        const SHOWN: usize = 20;
-        for (i, class) in self.classes.iter().take(SHOWN).enumerate() {
-            let comma = if i == 0 { "" } else { ", " };
-            write!(f, "{comma}{}", shorten(class))?;
-            let Some(train) = self.train.per_class.get(i) else { continue };
-            write!(f, " {train}")?;
-            if let Some(val) = self.val.as_ref().and_then(|val| val.per_class.get(i)) {
-                write!(f, "+{val}")?;
-            }
-        }
-        match self.classes.len().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -86,8 +86,8 @@ struct Lines<'t> {
 }
 
 impl Lines<'_> {
-    /// The line of the record that the reader found from `from` on, which is not before the one that was asked
-    /// for last. It may find half of a line's end and blank lines first.
+    /// The line of the record that the reader found from `from` on, which is not before the one that was
+    /// asked for last. It may find half of a line's end and blank lines first.
     fn of_record(&mut self, from: usize) -> u64 {
         let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
         let rest = self.text.get(from..).unwrap_or_default();
