@@ -190,8 +190,8 @@ fn refuse_several(command: Option<&Command>) -> Result<(), Error> {
     match ranks::processes() {
         0 | 1 => Ok(()),
         several => Err(Error::Usage(format!(
-            "host {name} works in one process, and WORLD_SIZE={several} says that there are several: start \
-             it without the launcher"
+            "host {name} works in one process, and the launcher says that there are {several} \
+             (WORLD_SIZE={several}, or Slurm's tasks): start it without the launcher"
         ))),
     }
 }

@@ -23,12 +23,14 @@ fn run(plugin: &str, model: &str, shape: &[usize]) -> Run {
 /// Runs that keep everything and that compute it again end with the same bits.
 fn assert_nothing_changes(run: &Run, more: &[&str], chosen: &str) {
     let fit = |run_dir: &str, key: &str| {
-        let set = ["--run-dir", run_dir, "--set", key];
-        run.host([&["fit", "run.toml"][..], &set, more].concat()).succeeded();
-        run.folder().join(run_dir)
+        let set = ["-vv", "--run-dir", run_dir, "--set", key];
+        let finished = run.host([&["fit", "run.toml"][..], &set, more].concat()).succeeded();
+        (run.folder().join(run_dir), finished.stderr.matches("are computed again").count())
     };
-    let kept = Outcome::of(&fit("kept", "trainer.activation_checkpointing=false"));
-    kept.assert_same(&fit("again", &format!("trainer.activation_checkpointing={chosen}")), chosen);
+    let (kept, none) = fit("kept", "trainer.activation_checkpointing=false");
+    let (again, some) = fit("again", &format!("trainer.activation_checkpointing={chosen}"));
+    assert!(none == 0 && some > 0, "{chosen}: {none} and {some} times");
+    Outcome::of(&kept).assert_same(&again, chosen);
     for run_dir in ["kept", "again"] {
         std::fs::remove_dir_all(run.folder().join(run_dir)).unwrap();
     }

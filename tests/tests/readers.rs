@@ -118,8 +118,14 @@ fn a_browser_draws_the_report_and_has_nothing_to_say() {
 
 /// `torchrun --no-python --standalone --nproc-per-node=2 host fit run.toml --run-dir run`.
 fn torchrun(run: &Run, more: &[&str]) -> Finished {
+    torchrun_again(run, 0, more)
+}
+
+/// The same, where all are started anew so many times after one has failed.
+fn torchrun_again(run: &Run, restarts: usize, more: &[&str]) -> Finished {
     let mut command = python();
     command.args(["-m", "torch.distributed.run", "--no-python", "--standalone", "--nproc-per-node=2"]);
+    command.arg(format!("--max-restarts={restarts}"));
     command.arg(host()).args(["fit", "run.toml", "--run-dir", "run"]).args(more);
     command.current_dir(run.folder()).env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
     Finished::run(command)
@@ -133,8 +139,11 @@ fn torchrun_starts_processes_that_train_together_and_shows_which_one_failed() {
     let run = Run::new(&(config + fails));
     let steps = ["--set", "trainer.max_steps=4"];
     assert!(torchrun(&run, &steps).succeeded().stdout.contains("processes  2"));
-    // Restarted by torchrun, it goes on and fails at the same step again.
-    let finished = torchrun(&run, &["--resume", "auto", "--set", "trainer.max_steps=9"]);
+    // It goes on, fails, and is restarted twice, to fail at the same step again.
+    let more = ["--resume", "auto", "--set", "trainer.max_steps=9"];
+    let finished = torchrun_again(&run, 2, &more);
+    // Each of its attempts meets anew.
+    assert_eq!(finished.stdout.matches("processes  2").count(), 3, "{finished}");
     assert_eq!(finished.code(), Some(1), "{finished}");
     let disk = "the disk of rank 1 of 2 is full";
     assert!(finished.stderr.contains("error: rank 1 failed: callback `case-rank`"), "{finished}");

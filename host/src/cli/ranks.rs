@@ -8,10 +8,11 @@ use time::OffsetDateTime;
 
 use super::{logging, tell};
 use crate::Error;
+use thaw_files::durable;
 use thaw_plugins::calls;
 use thaw_train::config::RunConfig;
 use thaw_train::fit::events::{Event, EventKind, Observer, ObserverError};
-use thaw_train::world::World;
+use thaw_train::world::{World, find_launch};
 
 /// Folder of the logs of processes other than the first one.
 const LOGS: &str = "logs";
@@ -94,7 +95,12 @@ pub fn is_quiet() -> bool {
 
 /// How many processes a launcher started, this one among them.
 pub fn processes() -> usize {
-    std::env::var("WORLD_SIZE").ok().and_then(|value| value.trim().parse().ok()).unwrap_or(1)
+    let variable = |name: &str| std::env::var(name).ok();
+    match find_launch(variable) {
+        Ok(launch) => launch.map_or(1, |launch| launch.world_size),
+        // Enough of them is there to say that there are several.
+        Err(_) => variable("WORLD_SIZE").and_then(|value| value.trim().parse().ok()).unwrap_or(1),
+    }
 }
 
 /// Tells torchrun why this process failed, where it is a process of torchrun's.
@@ -108,7 +114,7 @@ pub fn write_error_file(error: &Error) {
         "message": error.to_string(),
         "extraInfo": { "timestamp": time.to_string() },
     } });
-    if let Err(error) = std::fs::write(&path, message.to_string()) {
+    if let Err(error) = durable::write(&path, message.to_string().as_bytes()) {
         tracing::warn!("{}: {error}; torchrun does not learn why this process failed", path.display());
     }
 }

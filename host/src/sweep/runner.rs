@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const LOOK_AT_METRICS: Duration = Duration::from_millis(200);
 
 /// What the reason of a run begins with that the median rule ended.
-const BY_THE_RULE: &str = "ended by the sweep: ";
+pub(super) const BY_THE_RULE: &str = "ended by the sweep: ";
 
 /// How a trial ended.
 #[derive(Clone, Debug, PartialEq)]

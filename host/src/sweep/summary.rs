@@ -1,9 +1,11 @@
 //! What a sweep came to, by setting: over its seeds.
 
 use thaw_plugin_api::monitor::Mode;
+use thaw_report::run::RunState;
 use thaw_report::runs::Found;
 
 use super::Trial;
+use super::runner::BY_THE_RULE;
 
 /// A setting with what its trials came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,12 +20,20 @@ pub struct Setting {
     pub std: Option<f64>,
 }
 
-/// Settings, best mean first, by the metric that ranks the trials' checkpoints. Trials that are
-/// not done, or have no value of it, are left out, and so are settings without any.
+/// Whether a trial ended of itself, and not by the median rule.
+fn is_whole(state: &RunState) -> bool {
+    match state {
+        RunState::Done(reason) => !reason.as_ref().is_some_and(|reason| reason.starts_with(BY_THE_RULE)),
+        _ => false,
+    }
+}
+
+/// Settings, best mean first, by the metric that ranks the trials' checkpoints. Trials that
+/// were not trained to their end, or have no value of it, are left out, and so are settings without any.
 pub fn of_settings(trials: &[(&Trial, &Found)], mode: Option<Mode>) -> Vec<Setting> {
     let mut settings: Vec<(Vec<String>, Vec<f64>)> = Vec::new();
     for (trial, found) in trials {
-        let Some((_, value)) = found.run.best().filter(|_| found.run.state.is_done()) else { continue };
+        let Some((_, value)) = found.run.best().filter(|_| is_whole(&found.run.state)) else { continue };
         match settings.iter_mut().find(|(setting, _)| *setting == trial.setting) {
             Some((_, values)) => values.push(value),
             None => settings.push((trial.setting.clone(), vec![value])),

@@ -38,6 +38,9 @@ fn a_stop_ends_all_after_their_epoch_and_a_validation_is_of_all() {
     let (_, fit, asker) = asked(&["stop"]);
     asker.succeeded().says("the run ends after epoch 2");
     assert!(fit[0].stdout.contains("2 epochs"), "{}", fit[0].stdout);
-    let (_, _, asker) = asked(&["validate"]);
-    asker.succeeded().says("val_loss");
+    let (run, _, asker) = asked(&["validate"]);
+    let metrics = run.metrics();
+    let losses: Vec<f64> = metrics.iter().filter_map(|record| record["val_loss"].as_f64()).collect();
+    assert_eq!(losses.len(), 3 + 1, "{metrics:?}");
+    asker.succeeded().says(&format!("val_loss {:.4}", losses[1]));
 }

@@ -18,14 +18,16 @@ fn assert_close(run: &Run, found: &str, expected: &str) {
     for (one, many) in one.iter().zip(&many) {
         let (expected, numbers) = (numbers(one), numbers(many));
         assert_eq!(expected.len(), numbers.len(), "{found}: {one} {many}");
-        for ((name, expected), (_, found)) in expected.iter().zip(&numbers) {
+        for ((name, expected), (found_name, found)) in expected.iter().zip(&numbers) {
+            assert_eq!(name, found_name, "{found}: {one} {many}");
             assert!((expected - found).abs() <= 1e-5 * expected.abs().max(1.0), "{name}: {one}\n{many}");
         }
     }
     let weights = |name: &str| {
         read_tensors(&run.folder().join(name).join("checkpoints/last/model.safetensors")).unwrap()
     };
-    for ((name, expected), (_, found)) in weights(expected).iter().zip(&weights(found)) {
+    for ((name, expected), (found_name, found)) in weights(expected).iter().zip(&weights(found)) {
+        assert_eq!(name, found_name);
         for (expected, found) in expected.iter().zip(found) {
             assert!((expected - found).abs() <= 1e-5, "{name}: {expected} {found}");
         }

@@ -204,8 +204,10 @@ impl DataModule {
     /// `drop_last` leaves no batch of that size.
     pub fn share(&mut self, share: Share) -> Result<(), DataError> {
         self.share = share;
-        for set in self.further.iter_mut().filter_map(Arc::get_mut) {
-            set.share(share);
+        for set in &mut self.further {
+            let name = set.name().to_owned();
+            let held = || DataError::Worker(format!("validation set {name} is walked through already"));
+            Arc::get_mut(set).ok_or_else(held)?.share(share);
         }
         check_whole_batch(&self.loading, self.train.len(), self.batch_size(Split::Train))
     }

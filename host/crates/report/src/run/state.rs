@@ -22,11 +22,6 @@ pub enum RunState {
 }
 
 impl RunState {
-    /// Whether it ended of itself.
-    pub fn is_done(&self) -> bool {
-        matches!(self, Self::Done(_))
-    }
-
     /// `running`, `done`, `interrupted`, `failed`, `gone`.
     pub fn word(&self) -> &'static str {
         match self {

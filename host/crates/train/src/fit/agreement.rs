@@ -79,6 +79,7 @@ impl Fit {
         let word = self.word(&own);
         let words = self.state.world.exchange(&place, word)?;
         compare(&place, &words.iter().map(Word::decided).collect::<Vec<_>>())?;
+        same_names(&place, &words)?;
         if words.iter().any(|word| word.leave) {
             self.now.leaves = true;
         }
@@ -322,6 +323,22 @@ fn of_all(words: &[Word], own: f64) -> OfAll {
     };
     let values = (0..names.len()).map(|index| Reading::Known(mean(index))).collect();
     OfAll { samples, share: own / weight, names: names.into_iter().map(Cow::Owned).collect(), values }
+}
+
+/// Whoever has samples of a batch is to have the same metrics of it: they are put together one by one.
+fn same_names(place: &str, words: &[Word]) -> Result<(), WorldError> {
+    let mut given = words.iter().enumerate().filter(|(_, word)| !word.names.is_empty());
+    let Some((first, expected)) = given.next() else { return Ok(()) };
+    match given.find(|(_, word)| word.names != expected.names) {
+        None => Ok(()),
+        Some((rank, word)) => Err(WorldError::Differs {
+            rank,
+            place: place.to_owned(),
+            what: "the list of the batch's metrics".to_owned(),
+            found: word.names.join(", "),
+            expected: format!("{} on rank {first}", expected.names.join(", ")),
+        }),
+    }
 }
 
 /// Whose loss it was.

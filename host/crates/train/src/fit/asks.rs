@@ -11,6 +11,7 @@ use super::events::EventKind;
 use super::swap::LOOK_EVERY;
 use crate::ask::{Ask, AskAnswer, AskRequest, Asks};
 use crate::mailbox::Mailbox;
+use crate::world::World;
 
 /// Requests, and what is under way of them.
 pub struct Asking {
@@ -42,8 +43,9 @@ enum Work {
 
 impl Asking {
     /// Nothing asked yet.
-    pub(super) fn new(run_dir: &Path) -> Self {
-        let mailbox = Mailbox::open(run_dir);
+    pub(super) fn new(run_dir: &Path, world: &World) -> Self {
+        let is_first = world.is_first();
+        let mailbox = if is_first { Mailbox::open(run_dir) } else { Mailbox::of_another(run_dir) };
         Self { mailbox, stop: None, untold: None, doing: Vec::new(), looked: Instant::now() }
     }
 }

@@ -113,8 +113,8 @@ impl Fit {
             warnings,
             world,
         };
-        let swapping = Swapping::new(state.kept.run_dir.path());
-        let asking = Asking::new(state.kept.run_dir.path());
+        let swapping = Swapping::new(state.kept.run_dir.path(), &state.world);
+        let asking = Asking::new(state.kept.run_dir.path(), &state.world);
         let now = Now::default();
         let mut fit = Self { state, callbacks, plugins, observers, swapping, asking, now, stop };
         if let Err(error) = fit.prepare_and_start(resume) {

@@ -59,6 +59,10 @@ impl Fit {
 
     /// After a stop inside an epoch: the checkpoint of it may be the best one.
     pub(super) fn mark_best(&mut self) -> Result<(), Error> {
+        // One that was not written is not what `last` names.
+        if self.state.kept.lost.contains_key(LAST) {
+            return Ok(());
+        }
         let Some(name) =
             self.state.kept.store.target_of(LAST).filter(|_| self.state.config.checkpoint.enabled)
         else {

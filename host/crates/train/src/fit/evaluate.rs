@@ -365,11 +365,13 @@ impl Fit {
     /// The same where each process has a share of the batch, which may be empty.
     fn validate_batch_of_all(&mut self, evaluator: &mut Evaluator, loaded: &Loaded) -> Result<(), Error> {
         let precision = self.state.config.trainer.precision;
-        let (samples, batch) = (loaded.samples, &loaded.batch);
+        let anew = self.read_anew(Split::Val, loaded)?;
+        let (start, batch) = anew.as_ref().map_or((loaded.start, &loaded.batch), |batch| (0, batch));
+        let samples = loaded.samples;
         let mut own = OfProcess { samples, weight: 0.0, names: Vec::new(), values: Vec::new() };
         if samples > 0 {
             let model = &mut self.state.trained.model;
-            let seen = evaluator.look_at(loaded.start, model, batch, precision);
+            let seen = evaluator.look_at(start, model, batch, precision);
             let Seen { names, values, outputs } =
                 seen.map_err(|error| self.state.explain_memory(error, samples))?;
             self.now.no_outputs = Some(none_of(&outputs).map_err(torch("outputs of no sample"))?);

@@ -172,7 +172,7 @@ impl Fit {
 
     /// The samples of a batch whose features count no more; none where they do.
     pub(super) fn read_anew(&mut self, split: Split, loaded: &Loaded) -> Result<Option<Batch>, Error> {
-        if loaded.start == 0 {
+        if loaded.start == 0 || loaded.indices.is_empty() {
             return Ok(None);
         }
         self.state.note_writes();

@@ -17,6 +17,7 @@ use crate::config::CallbackTable;
 use crate::mailbox::Mailbox;
 use crate::run_dir::PrivateCopy;
 use crate::swap::{Swap, SwapAnswer, SwapError, SwapRequest, Swaps};
+use crate::world::World;
 use thaw_plugins::{Instance, LoadedPlugin};
 
 /// Swaps that a run was asked for, and those that it repeats.
@@ -62,9 +63,10 @@ impl Incoming {
 
 impl Swapping {
     /// Nothing asked yet.
-    pub(super) fn new(run_dir: &Path) -> Self {
+    pub(super) fn new(run_dir: &Path, world: &World) -> Self {
+        let is_first = world.is_first();
         Self {
-            mailbox: Mailbox::open(run_dir),
+            mailbox: if is_first { Mailbox::open(run_dir) } else { Mailbox::of_another(run_dir) },
             prepared: None,
             entering: None,
             replay: Vec::new(),
@@ -237,7 +239,8 @@ impl Fit {
             .and_then(|incoming| incoming.asked)
             .into_iter()
             .for_each(|(_, copy)| copy.discard());
-        if let Some(request) = self.swapping.mailbox.read()
+        if self.state.world.is_first()
+            && let Some(request) = self.swapping.mailbox.read()
             && self.swapping.mailbox.take(&request)
         {
             self.refuse(

@@ -16,6 +16,12 @@ pub struct Mailbox<T: Topic> {
 }
 
 impl<T: Topic> Mailbox<T> {
+    /// The same mailbox as a process has it that is not the run's first one: it reads and removes nothing.
+    pub fn of_another(run_dir: &Path) -> Self {
+        let request = run_dir.join(request_file::<T>());
+        Self { run_dir: run_dir.to_path_buf(), request, stuck: None }
+    }
+
     /// The mailbox of a run that starts: what an earlier process left unread is gone.
     pub fn open(run_dir: &Path) -> Self {
         let (request, answers) = (request_file::<T>(), answer_prefix(T::NAME));
@@ -29,7 +35,7 @@ impl<T: Topic> Mailbox<T> {
                 tracing::warn!("{}: {error}", entry.path().display());
             }
         }
-        Self { run_dir: run_dir.to_path_buf(), request: run_dir.join(request), stuck: None }
+        Self::of_another(run_dir)
     }
 
     /// The request that waits, if there is one. It stays: until it is taken the asker may withdraw it.

@@ -157,6 +157,7 @@ impl HostModel {
         random: &RandomStates,
         precision: Precision,
     ) -> Result<Tensors, ModelError> {
+        tracing::trace!("stages {}..{} are computed again", stages.start, stages.end);
         let now = RandomStates::of(self.device)?;
         random.put_back()?;
         let outputs = {

@@ -7,6 +7,7 @@ use thaw_plugin_api::module_tree::Stage;
 use crate::Error;
 use crate::config::{HubHead, HubModel, RunConfig};
 use crate::error::torch;
+use crate::fit::FitError;
 use crate::fit::classes::in_order_of;
 use crate::model::HostModel;
 use thaw_data::first_names;
@@ -141,7 +142,17 @@ impl OrderedHead {
     pub fn apply(&self, model: &HostModel) -> Result<(), Error> {
         let _no_grad = tch::no_grad_guard();
         let order = tch::Tensor::f_from_slice(&self.places).map_err(torch("the order of the head"))?;
-        for tensor in last_layer(model, model.stages().last(), self.places.len()) {
+        let tensors = last_layer(model, model.stages().last(), self.places.len());
+        if tensors.is_empty() {
+            return Err(FitError::Config(format!(
+                "model.path: the head of model `{}` has no layer of {} outputs, whose order could be that of the \
+                 data's classes: name them in the order of the head, in `classes` of [data]",
+                model.id(),
+                self.places.len()
+            ))
+            .into());
+        }
+        for tensor in tensors {
             let mut values = tensor.shallow_clone();
             let sorted = values.f_index_select(0, &order).map_err(torch("the order of the head"))?;
             values.f_copy_(&sorted).map_err(torch("the order of the head"))?;

@@ -1,15 +1,15 @@
 //! A tokenizer that is a vocabulary alone, as the file that transformers would make of it.
 
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::config::RunConfig;
-use thaw_data::{Source, converted_tokenizer};
+use thaw_data::{Source, cache_folder, converted_tokenizer};
 use thaw_files::durable;
 use thaw_files::sha256::Sha256Writer;
 
 /// Where such a file is kept, below the user's cache.
-const FOLDER: &str = "thaw/tokenizers";
+const TOKENIZERS: &str = "tokenizers";
 
 /// Where `data.tokenizer` is a vocabulary alone, makes the `tokenizer.json` of it that the run is to keep,
 /// under the name of its content. The run config goes on saying what was given. Who opens the tokenizer says
@@ -24,7 +24,7 @@ pub(super) fn make_tokenizer(config: &mut RunConfig) {
             text.tokenizer = file;
         }
         Err(error) => {
-            let cache = cache();
+            let cache = cache_folder();
             tracing::warn!(
                 "data.tokenizer: made of the vocabulary in {shown}, but checkpoints have no copy of it: {}: \
                  {error}",
@@ -38,16 +38,9 @@ fn keep(text: &str) -> io::Result<PathBuf> {
     let mut writer = Sha256Writer::new(io::sink());
     writer.write_all(text.as_bytes())?;
     let (_, sha256) = writer.finish()?;
-    let folder = cache();
+    let folder = cache_folder().join(TOKENIZERS);
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("{sha256}.json"));
     durable::write(&file, text.as_bytes())?;
     Ok(file)
-}
-
-/// `XDG_CACHE_HOME`, else `~/.cache`.
-fn cache() -> PathBuf {
-    let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = path("XDG_CACHE_HOME").or_else(|| Some(path("HOME")?.join(".cache")));
-    base.unwrap_or_else(std::env::temp_dir).join(Path::new(FOLDER))
 }

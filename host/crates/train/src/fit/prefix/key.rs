@@ -61,7 +61,7 @@ impl Fit {
             "program": program(),
             "libtorch": torch_versions().libtorch,
             "machine": machine(),
-            "device": format!("{:?}", model.device()),
+            "device": device(model.device()),
             "model": self.model_key(),
             "stages": stages,
             "tensors": self.tensors_key(cut)?,
@@ -167,6 +167,18 @@ fn machine() -> Value {
         "system": std::env::consts::OS, "architecture": std::env::consts::ARCH, "cpu": model,
         "capability": std::env::var("ATEN_CPU_CAPABILITY").ok(),
     })
+}
+
+/// Where the model computes: a GPU by its memory and by the models that the driver names.
+fn device(device: tch::Device) -> Value {
+    let memory = thaw_torch::memory::of(device).ok().flatten().map(|memory| memory.total);
+    let entries = std::fs::read_dir("/proc/driver/nvidia/gpus").into_iter().flatten().flatten();
+    let said = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("information")).ok());
+    let of_driver = |said: String| said.lines().find(|line| line.starts_with("Model:")).map(str::to_owned);
+    let mut models: Vec<String> = said.filter_map(of_driver).collect();
+    models.sort_unstable();
+    let gpu = device.is_cuda().then(|| json!({ "memory": memory, "models": models }));
+    json!({ "name": format!("{device:?}"), "gpu": gpu })
 }
 
 /// A file by its bytes up to this size, else by name, size and time.
