@@ -14,6 +14,7 @@ use thaw_train::checkpoint::CheckpointError;
 use thaw_train::config::ConfigError;
 use thaw_train::find_lr::FindLrError;
 use thaw_train::fit::FitError;
+use thaw_train::mailbox::Unanswered;
 use thaw_train::model::ModelError;
 use thaw_train::swap::SwapError;
 use thaw_train::world::{Cause, WorldError};
@@ -134,7 +135,11 @@ impl Error {
 
     /// Whether the user ended it.
     pub fn is_interrupt(&self) -> bool {
-        matches!(self, Self::Train(thaw_train::Error::Interrupted) | Self::Ask(AskError::Interrupted))
+        matches!(
+            self,
+            Self::Train(thaw_train::Error::Interrupted)
+                | Self::Ask(AskError::Unanswered(Unanswered::Interrupted))
+        )
     }
 }
 

@@ -17,6 +17,7 @@ pub use snapshot::{Curve, Part, Snapshot};
 pub use text::text;
 use thaw_report::{ReportError, Run};
 use thaw_train::ask::{Ask, AskAnswer, AskError, ask};
+use thaw_train::mailbox::Unanswered;
 use thaw_train::run_dir::{GROUPS, HISTORY, METRICS};
 
 /// Time between two looks at keys.
@@ -126,7 +127,9 @@ impl Watching {
         std::thread::spawn(move || {
             let answer = match ask(&run_dir, what, None, |_| (), || false) {
                 Ok(answer) => words(&answer),
-                Err(AskError::NotLive { .. }) => "the run is not live: nothing can be asked of it".to_owned(),
+                Err(AskError::Unanswered(Unanswered::NotLive { .. })) => {
+                    "the run is not live: nothing can be asked of it".to_owned()
+                }
                 Err(error) => error.to_string(),
             };
             // Nobody may watch any more.

@@ -297,7 +297,7 @@ fn a_request_can_be_withdrawn_and_waits_alone() {
     fit.prints("waits in epoch 1");
     let mut asker = run.start(["swap", "run", "--plugin", "layer_decay"]);
     asker.prints("asked process");
-    run.host(["swap", "run", "--plugin", "layer_decay"]).failed(1, &["another swap waits"]);
+    run.host(["swap", "run", "--plugin", "layer_decay"]).failed(1, &["another request waits"]);
     fs::remove_file(run.run_dir().join("swap-request.json")).unwrap();
     run.host(["swap", "run", "--plugin", "layer_decay", "--timeout", "0"])
         .failed(1, &["within 0 s", "the request is withdrawn"]);

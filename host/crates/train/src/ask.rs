@@ -87,6 +87,8 @@ pub struct Asks;
 
 impl Topic for Asks {
     const NAME: &'static str = letters::ASK;
+    const DONE: &'static str = "asked of it";
+    const ANSWERED_AT: &'static str = "the end of a batch";
     type Request = AskRequest;
     type Answer = AskAnswer;
 
@@ -111,7 +113,7 @@ pub fn ask(
     match post_and_wait::<Asks>(run_dir, &request, timeout, asked, is_interrupted) {
         Ok(AskAnswer::Refused { reason }) => Err(AskError::Refused { reason }),
         Ok(answer) => Ok(answer),
-        Err(unanswered) => Err(AskError::of(run_dir, unanswered)),
+        Err(unanswered) => Err(unanswered.into()),
     }
 }
 
@@ -123,7 +125,7 @@ pub fn ask(
 pub fn ask_without_waiting(run_dir: &Path, ask: Ask) -> Result<bool, AskError> {
     match post::<Asks>(run_dir, &AskRequest { token: None, ask }) {
         Ok(_) => Ok(true),
-        Err(Unanswered::Busy) => Ok(false),
-        Err(unanswered) => Err(AskError::of(run_dir, unanswered)),
+        Err(Unanswered::Busy { .. }) => Ok(false),
+        Err(unanswered) => Err(unanswered.into()),
     }
 }

@@ -18,6 +18,7 @@ use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::find_batch_size::FindBatchSizeError;
 use crate::find_lr::FindLrError;
+use crate::mailbox::Unanswered;
 use crate::model::ModelError;
 use crate::run_dir::RunDirError;
 use crate::swap::SwapError;
@@ -94,7 +95,7 @@ impl From<Failure> for Error {
 impl From<SwapError> for Error {
     fn from(error: SwapError) -> Self {
         match error {
-            SwapError::Interrupted => Self::Interrupted,
+            SwapError::Unanswered(Unanswered::Interrupted) => Self::Interrupted,
             error => Self::Swap(error),
         }
     }

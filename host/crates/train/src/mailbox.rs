@@ -12,14 +12,14 @@
 
 mod asker;
 mod run_side;
-
-use std::path::PathBuf;
+mod unanswered;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use asker::{post, post_and_wait, token};
 pub use run_side::Mailbox;
+pub use unanswered::Unanswered;
 
 use crate::run_dir::letters;
 
@@ -27,6 +27,10 @@ use crate::run_dir::letters;
 pub trait Topic {
     /// What its files' names begin with.
     const NAME: &'static str;
+    /// What a run that is not live cannot have done to it, as "replaced in it".
+    const DONE: &'static str;
+    /// When the run answers, as "its next epoch".
+    const ANSWERED_AT: &'static str;
     /// What is asked for.
     type Request: Clone + PartialEq + Serialize + DeserializeOwned;
     /// What the run says to it.
@@ -42,36 +46,4 @@ fn request_file<T: Topic>() -> String {
 
 fn answer_file<T: Topic>(token: &str) -> String {
     format!("{}{token}.json", letters::answer_prefix(T::NAME))
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub enum Unanswered {
-    /// Not a run directory.
-    NoRun,
-    /// No process trains there.
-    NotLive,
-    /// Another request of the topic waits.
-    Busy,
-    /// The run did not take the request in time; it is withdrawn.
-    TimedOut {
-        /// The limit.
-        seconds: f64,
-    },
-    /// The run ended first.
-    Ended,
-    /// The asker gave up; the request is withdrawn.
-    Interrupted,
-    /// A file of the run directory.
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-fn failed(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Unanswered {
-    let path = path.into();
-    move |source| Unanswered::Io { path, source }
 }

@@ -30,6 +30,8 @@ pub struct Swaps;
 
 impl Topic for Swaps {
     const NAME: &'static str = letters::SWAP;
+    const DONE: &'static str = "replaced in it";
+    const ANSWERED_AT: &'static str = "its next epoch";
     type Request = SwapRequest;
     type Answer = SwapAnswer;
 

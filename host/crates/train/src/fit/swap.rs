@@ -14,7 +14,7 @@ use super::events::EventKind;
 use crate::Error;
 use crate::audit;
 use crate::config::CallbackTable;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Unanswered};
 use crate::run_dir::PrivateCopy;
 use crate::swap::{Swap, SwapAnswer, SwapError, SwapRequest, Swaps};
 use crate::world::World;
@@ -243,10 +243,8 @@ impl Fit {
             && let Some(request) = self.swapping.mailbox.read()
             && self.swapping.mailbox.take(&request)
         {
-            self.refuse(
-                &request,
-                &SwapError::Ended { run_dir: self.state.kept.run_dir.path().to_path_buf() }.into(),
-            );
+            let ended = Unanswered::ended::<Swaps>(self.state.kept.run_dir.path());
+            self.refuse(&request, &SwapError::from(ended).into());
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::{Topic, Unanswered, answer_file, failed, request_file};
+use super::{Topic, Unanswered, answer_file, request_file};
 use crate::run_dir::{Holder, holder};
 
 /// Time between two looks for the answer.
@@ -21,10 +21,10 @@ pub fn token() -> String {
 /// # Errors
 /// The run is not live, or another request waits.
 pub fn post<T: Topic>(run_dir: &Path, request: &T::Request) -> Result<String, Unanswered> {
-    let process = match holder(run_dir).map_err(failed(run_dir))? {
+    let process = match holder(run_dir).map_err(Unanswered::io(run_dir))? {
         Holder::Live { process } => process,
-        Holder::Nobody => return Err(Unanswered::NotLive),
-        Holder::NoRun => return Err(Unanswered::NoRun),
+        Holder::Nobody => return Err(Unanswered::not_live::<T>(run_dir)),
+        Holder::NoRun => return Err(Unanswered::no_run(run_dir)),
     };
     let path = run_dir.join(request_file::<T>());
     let write = || {
@@ -35,8 +35,8 @@ pub fn post<T: Topic>(run_dir: &Path, request: &T::Request) -> Result<String, Un
     };
     match write() {
         Ok(()) => Ok(process),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Unanswered::Busy),
-        Err(error) => Err(failed(&path)(error)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Unanswered::busy::<T>(run_dir)),
+        Err(error) => Err(Unanswered::io(&path)(error)),
     }
 }
 
@@ -59,18 +59,18 @@ pub fn post_and_wait<T: Topic>(
     let withdraw = || std::fs::remove_file(run_dir.join(request_file::<T>())).is_ok();
     loop {
         // The lock first: an answer given right before the end is then found.
-        let is_live = matches!(holder(run_dir).map_err(failed(run_dir))?, Holder::Live { .. });
+        let is_live = matches!(holder(run_dir).map_err(Unanswered::io(run_dir))?, Holder::Live { .. });
         match std::fs::read(&answer) {
             Ok(text) => {
-                std::fs::remove_file(&answer).map_err(failed(&answer))?;
-                return serde_json::from_slice(&text).map_err(|error| failed(&answer)(error.into()));
+                std::fs::remove_file(&answer).map_err(Unanswered::io(&answer))?;
+                return serde_json::from_slice(&text).map_err(|error| Unanswered::io(&answer)(error.into()));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(&answer)(error)),
+            Err(error) => return Err(Unanswered::io(&answer)(error)),
         }
         if !is_live {
             withdraw();
-            return Err(Unanswered::Ended);
+            return Err(Unanswered::ended::<T>(run_dir));
         }
         if is_interrupted() && withdraw() {
             return Err(Unanswered::Interrupted);
@@ -78,7 +78,7 @@ pub fn post_and_wait<T: Topic>(
         if let Some(timeout) = timeout.filter(|timeout| started.elapsed() >= *timeout)
             && withdraw()
         {
-            return Err(Unanswered::TimedOut { seconds: timeout.as_secs_f64() });
+            return Err(Unanswered::timed_out::<T>(timeout.as_secs_f64()));
         }
         std::thread::sleep(LOOK);
     }

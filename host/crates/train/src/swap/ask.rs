@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Swap, SwapAnswer, SwapError, SwapRequest, Swaps};
-use crate::mailbox::{Unanswered, post_and_wait};
+use crate::mailbox::post_and_wait;
 
 /// Asks a live run, calls `asked` with the run's process number, and waits for the answer, which comes at the
 /// run's next epoch or, where the request is bad, after its present batch.
@@ -19,18 +19,9 @@ pub fn ask(
     asked: impl FnOnce(&str),
     is_interrupted: impl Fn() -> bool,
 ) -> Result<Swap, SwapError> {
-    let folder = || run_dir.to_path_buf();
     match post_and_wait::<Swaps>(run_dir, request, timeout, asked, is_interrupted) {
         Ok(SwapAnswer::Swapped(swap)) => Ok(*swap),
         Ok(SwapAnswer::Refused { reason, exit_code }) => Err(SwapError::Refused { reason, exit_code }),
-        Err(unanswered) => Err(match unanswered {
-            Unanswered::NoRun => SwapError::NoRun { run_dir: folder() },
-            Unanswered::NotLive => SwapError::NotLive { run_dir: folder() },
-            Unanswered::Busy => SwapError::Busy { run_dir: folder() },
-            Unanswered::TimedOut { seconds } => SwapError::TimedOut { seconds },
-            Unanswered::Ended => SwapError::Ended { run_dir: folder() },
-            Unanswered::Interrupted => SwapError::Interrupted,
-            Unanswered::Io { path, source } => SwapError::Io { path, source },
-        }),
+        Err(unanswered) => Err(unanswered.into()),
     }
 }
