@@ -200,6 +200,25 @@ impl<'a> Context<'a> {
         Request::Validate.send(self.services).map(drop)
     }
 
+    /// Asks for new statistics of the batch norms that training updates: once the hook's place in the run is
+    /// over, and before checkpoints that hooks have asked for are written, the training data passes the model
+    /// once without a step, and each statistic becomes the mean of what the batches gave. For weights that
+    /// have not made their statistics themselves, such as averages.
+    ///
+    /// Source: `torch.optim.swa_utils.update_bn`.
+    ///
+    /// # Errors
+    /// The host is older than plugin-api 1.4.
+    pub fn update_batch_norms(&mut self) -> Result<()> {
+        match Request::UpdateBatchNorms.send(self.services) {
+            Err(error) if error.message() == unknown_operation("update-batch-norms").message() => {
+                let error = Error::new("this host is too old to update the statistics of batch norms");
+                Err(error.help("use a host with thaw-plugin-api 1.4 or newer"))
+            }
+            answer => answer.map(drop),
+        }
+    }
+
     /// Puts the weights and buffers of a checkpoint of this run back (`best`, `last`, or one of your own) at
     /// once; optimizer state, groups and freeze state stay.
     ///

@@ -114,8 +114,9 @@ fn both(case: &Case, check: impl Fn(&Run)) {
     check(&run);
     let run = case.run();
     let number = |key: &str| case.record[key].as_u64().unwrap();
-    // An epoch has five batches. A share of `max_epochs` is to stay what it was.
-    let steps = number("resumed_after") * 5_u64.div_ceil(number("accumulate"));
+    let batches = case.record["batches"].as_u64().unwrap_or(5);
+    // A share of `max_epochs` is to stay what it was.
+    let steps = number("resumed_after") * batches.div_ceil(number("accumulate"));
     run.fit(&["--set", &format!("trainer.max_steps={steps}")]).succeeded();
     run.resume(&["--set", "trainer.max_steps=1000"]).succeeded();
     check(&run);
@@ -190,12 +191,25 @@ fn rates_and_average_are_lightnings_without_annealing() {
 }
 
 #[test]
-fn swa_refuses_statistics_that_nobody_averages() {
-    let run = Case::new("ema").run();
-    let callback = "callbacks=[{ id = \"swa\", swa_lrs = 0.01, swa_epoch_start = 2 }]";
-    let told = run.fit(&["--set", callback]).stderr;
-    assert!(told.contains("`backbone.1`") && told.contains("use_buffers = true"), "{told}");
+fn statistics_of_batch_norms_are_of_the_average_as_lightnings() {
+    assert_swa("swa_norm");
+    let case = Case::new("swa_norm");
+    let run = case.run();
+    let told = run.fit(&[]).succeeded().stderr;
+    assert!(told.contains("statistics of 1 batch norms"), "{told}");
+    let folder = case.folder();
+    // The weights that train keep their own, beside the average.
+    assert_tensors(
+        &checkpoint(&run, "swa", "tensor_sets.safetensors"),
+        "swa/",
+        &folder.join("weights.safetensors"),
+    );
+}
+
+#[test]
+fn buffers_that_are_averaged_need_no_pass() {
     let run = Case::new("ema").run();
     let callback = "callbacks=[{ id = \"swa\", swa_lrs = 0.01, swa_epoch_start = 2, use_buffers = true }]";
-    run.fit(&["--set", callback]).succeeded();
+    let told = run.fit(&["--set", callback]).succeeded().stderr;
+    assert!(!told.contains("statistics"), "{told}");
 }

@@ -124,9 +124,11 @@ pub enum Request {
         /// [`OUTPUTS`](super::OUTPUTS), with `/` and a name another output, or [`TARGETS`](super::TARGETS).
         name: String,
     },
+    /// Makes the statistics of batch norms anew from the training data, before checkpoints that hooks ask for.
+    UpdateBatchNorms,
 }
 
-const OPERATIONS: [&str; 21] = [
+const OPERATIONS: [&str; 22] = [
     "model",
     "optimizer",
     "metrics",
@@ -148,6 +150,7 @@ const OPERATIONS: [&str; 21] = [
     "tensor-set",
     "batch-samples",
     "batch-numbers",
+    "update-batch-norms",
 ];
 
 impl Request {

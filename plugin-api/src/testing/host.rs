@@ -123,6 +123,7 @@ impl Host {
                 self.checkpoints.insert(name.to_string());
             }
             Request::Validate => self.ask_to_validate()?,
+            Request::UpdateBatchNorms => self.event("update-batch-norms"),
             Request::RestoreWeights { checkpoint, .. } => self.restore_weights(&checkpoint)?,
             Request::SetLr { group, lr } => {
                 let optimizer = self.optimizer.as_mut().ok_or_else(no_optimizer)?;

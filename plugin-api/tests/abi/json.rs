@@ -143,6 +143,7 @@ fn requests() -> Vec<Request> {
         set(SetAction::Clear),
         Request::BatchSamples,
         Request::BatchNumbers { name: text() },
+        Request::UpdateBatchNorms,
     ]
 }
 
@@ -200,13 +201,14 @@ fn place(request: &Request) -> usize {
         Request::TensorSet { action, .. } => place_of(action),
         Request::BatchSamples => 30,
         Request::BatchNumbers { .. } => 31,
+        Request::UpdateBatchNorms => 32,
     }
 }
 
 #[test]
 fn every_request_is_recorded_at_its_place() {
     let places: Vec<usize> = requests().iter().map(place).collect();
-    assert_eq!(places, (0..32).collect::<Vec<_>>());
+    assert_eq!(places, (0..33).collect::<Vec<_>>());
 }
 
 fn item(kind: Kind) -> Item {

@@ -9,7 +9,6 @@ use std::f64::consts::PI;
 
 pub use start::Start;
 use thaw_plugin_api::config::{ByGroup, above};
-use thaw_plugin_api::context::Stage;
 use thaw_plugin_api::prelude::*;
 use thaw_plugin_api::serde_json::json;
 use thaw_plugin_api::tensor_sets::{SetBuffers, SetContents};
@@ -40,8 +39,10 @@ impl Anneal {
 /// weights at the start of each epoch go into a mean. The run ends with the mean in the model and writes it
 /// as checkpoint `swa`; validation and the other checkpoints have the weights that train.
 ///
-/// Source: `lightning.pytorch.callbacks.StochasticWeightAveraging`. Other than there, no pass over the data
-/// makes the statistics of batch norms anew: they are averaged, with `use_buffers = true`, or frozen.
+/// Where batch norms train, a pass over the training data at the end makes their statistics anew for the mean.
+///
+/// Source: `lightning.pytorch.callbacks.StochasticWeightAveraging`. Other than there, batch norms that are
+/// frozen in evaluation mode keep their statistics, and no validation follows the pass.
 #[derive(Clone, Config, Debug)]
 #[config(check = Swa::check)]
 pub struct Swa {
@@ -57,8 +58,7 @@ pub struct Swa {
     /// The curve that the rates follow.
     #[config(default = Anneal::Cos)]
     pub annealing_strategy: Anneal,
-    /// Averages buffers as well, such as the statistics of batch norms. Without it a model whose batch norms
-    /// track statistics is refused.
+    /// Averages buffers as well, such as the statistics of batch norms, and makes no pass over the data.
     #[config(default = false)]
     pub use_buffers: bool,
     /// The first epoch of averaging, once it has begun.
@@ -119,19 +119,14 @@ impl Swa {
         if !average.is_empty()? {
             return average.update_mean();
         }
-        let buffers = if self.use_buffers { SetBuffers::Averaged } else { SetBuffers::Without };
+        let buffers = if self.use_buffers { SetBuffers::Averaged } else { SetBuffers::Copied };
         average.copy_from_model(&SetContents::all().with_buffers(buffers))
     }
 
     /// Statistics belong to the weights that gave them.
-    fn check_statistics(&self, context: &mut Context) -> Result<()> {
-        let tracks = |module: &&Module| module.training && module.track_running_stats == Some(true);
-        let found = context.model()?.modules().iter().find(tracks).map(|module| module.path.clone());
-        let Some(path) = found.filter(|_| !self.use_buffers) else { return Ok(()) };
-        let error = Error::new(format_args!(
-            "batch norm `{path}` tracks statistics: those of the weights that train, not of their average"
-        ));
-        Err(error.help("set `use_buffers = true` to average them as well, or freeze the batch norms"))
+    fn lacks_statistics(&self, context: &mut Context) -> Result<bool> {
+        let tracks = |module: &Module| module.training && module.track_running_stats == Some(true);
+        Ok(!self.use_buffers && context.model()?.modules().iter().any(tracks))
     }
 }
 
@@ -141,11 +136,6 @@ impl Callback for Swa {
 
     const METRICS: Option<&'static [&'static str]> = Some(&[]);
 
-    /// Not after hours of training; what tracks statistics only then is refused then.
-    fn on_fit_start(&mut self, context: &mut Context) -> Result<()> {
-        if context.progress().stage == Stage::Fit { self.check_statistics(context) } else { Ok(()) }
-    }
-
     fn on_train_epoch_start(&mut self, context: &mut Context) -> Result<()> {
         let epoch = context.epoch();
         let first = match self.first_epoch {
@@ -154,9 +144,6 @@ impl Callback for Swa {
         };
         if epoch < first {
             return Ok(());
-        }
-        if context.progress().stage == Stage::Fit {
-            self.check_statistics(context)?;
         }
         if self.first_epoch.is_none() {
             self.begin(context)?;
@@ -181,6 +168,9 @@ impl Callback for Swa {
         // The weights that train stay in the checkpoint, beside their average.
         average.save_as_weights(true)?;
         average.swap_in()?;
+        if self.lacks_statistics(context)? {
+            context.update_batch_norms()?;
+        }
         context.save_checkpoint(SET)
     }
 }

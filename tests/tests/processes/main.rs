@@ -1,6 +1,7 @@
 //! Several processes that train one model, over Gloo, on the CPU.
 
 mod asked;
+mod batch_norms;
 mod failures;
 mod launch;
 mod resume;

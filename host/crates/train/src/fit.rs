@@ -6,6 +6,7 @@
 mod agreement;
 mod anomaly;
 mod asks;
+mod batch_norms;
 mod build;
 mod checkpoints;
 mod classes;

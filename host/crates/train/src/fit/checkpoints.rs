@@ -140,6 +140,7 @@ impl Fit {
 
     /// Checkpoints that hooks asked for, under their names.
     pub(super) fn requested_checkpoints(&mut self) -> Result<(), Error> {
+        self.update_batch_norms()?;
         if !self.state.config.checkpoint.enabled {
             for name in std::mem::take(&mut self.state.requests.checkpoints) {
                 self.state.warnings.warn(format_args!(

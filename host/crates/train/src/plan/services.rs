@@ -64,6 +64,7 @@ impl Services for Simulation<'_> {
             | Request::Log { .. }
             | Request::SaveCheckpoint { .. }
             | Request::Validate
+            | Request::UpdateBatchNorms
             | Request::RestoreWeights { .. }
             | Request::Monitor { .. } => {}
         }

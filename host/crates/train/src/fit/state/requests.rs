@@ -17,6 +17,8 @@ pub struct Requests {
     pub checkpoints: Vec<CheckpointName>,
     /// Whether to validate.
     pub validate: bool,
+    /// Whether the statistics of batch norms are to be made anew.
+    pub batch_norms: bool,
     /// Whether a validation inside an epoch was interrupted: it comes before the next batch.
     pub validate_first: bool,
     /// How the scheduler starts anew.
@@ -29,14 +31,16 @@ impl Requests {
     /// What a checkpoint keeps, with a stop that waits for the run's least length. The loop does the other
     /// requests before it writes one, or, as a stop that is due, they are of this process alone.
     pub(in crate::fit) fn save(&self, waiting_stop: Option<String>) -> SavedRequests {
-        let Self { stop: _, checkpoints: _, validate: _, validate_first, restart: _, logged } = self;
+        let Self { stop: _, checkpoints: _, validate: _, batch_norms: _, validate_first, restart: _, logged } =
+            self;
         SavedRequests { logged: finite(logged), waiting_stop, validate_first: *validate_first }
     }
 
     /// Takes over what a checkpoint keeps; what hooks asked for in `setup` stays.
     pub(in crate::fit) fn restore(&mut self, saved: &SavedRequests) {
         let SavedRequests { logged: saved_logged, waiting_stop, validate_first: saved_first } = saved;
-        let Self { stop, checkpoints: _, validate: _, validate_first, restart: _, logged } = self;
+        let Self { stop, checkpoints: _, validate: _, batch_norms: _, validate_first, restart: _, logged } =
+            self;
         *validate_first = *saved_first;
         logged.clone_from(saved_logged);
         if stop.is_none() {
