@@ -12,6 +12,7 @@ use columns::Columns;
 use rows::{Rows, RowsWriter};
 use store::Writing;
 
+mod claim;
 mod columns;
 mod entry;
 mod folder;
@@ -20,6 +21,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use claim::{Claim, Claimed};
 pub use columns::FeatureKind;
 pub use entry::About;
 pub use folder::cache_folder;

@@ -3,6 +3,7 @@
 mod accumulation;
 mod activation_checkpointing;
 mod batch_limit;
+mod channels_last;
 mod dev_run;
 mod error;
 mod hub_model;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 pub use accumulation::Accumulation;
 pub use activation_checkpointing::ActivationCheckpointing;
 pub use batch_limit::BatchLimit;
+pub use channels_last::ChannelsLast;
 pub use dev_run::DevRun;
 pub use error::ConfigError;
 pub use hub_model::{HubHead, HubModel};
@@ -34,7 +36,7 @@ use table::RunTable;
 pub use table::{CallbackTable, ModelTable, PluginEntry, PluginOrigin};
 use thaw_plugin_api::config::{Config, Key, drop_nulls};
 pub use trainer::{
-    Audit, Backend, CacheDtype, CacheFiles, CheckpointConfig, ClipAlgorithm, FrozenCache,
+    Audit, Backend, CacheDtype, CacheFiles, CheckpointConfig, CheckpointWrite, ClipAlgorithm, FrozenCache,
     GradientCompression, Profiler, Strategy, TrainerConfig, Weighting,
 };
 

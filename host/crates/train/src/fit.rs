@@ -48,6 +48,7 @@ mod trial;
 mod val_check;
 
 pub use build::{FitOptions, batch_limits, input_defaults, open_data, set_batches};
+pub use checkpoints::Writing;
 pub use classes::take_count;
 pub use evaluate::{Evaluation, Evaluator};
 use events::{Ending, EventKind, Observers, Spent};

@@ -82,7 +82,7 @@ impl Inference {
         prepare_torch(&config, device)?;
         name_files(&mut config, plugins);
         take_count(&mut config, checkpoint);
-        let mut model = build_model(&config, plugins, device)?;
+        let mut model = build_model(&config, plugins, device, checkpoint)?;
         load_checkpoint(&mut model, &checkpoint.model_file(), &checkpoint.state.trained.modules)?;
         model.expect_classes(checkpoint.state.given.class_names.len());
         // Predictions have no loss.

@@ -1,6 +1,7 @@
 //! A plugin's model as the host holds it: tensors by name, freeze state, modes, forward and step.
 
 mod labels;
+mod layout;
 mod loss;
 mod recompute;
 mod sample_losses;
@@ -157,6 +158,8 @@ pub struct HostModel {
     recomputed: Vec<bool>,
     /// How often freeze state and modes changed.
     changes: u64,
+    /// Whether four-dimensional weights have their channels last in memory.
+    is_channels_last: bool,
 }
 
 /// A loss that the run config asks for.
@@ -224,6 +227,7 @@ impl HostModel {
             given_loss: None,
             recomputed: Vec::new(),
             changes: 0,
+            is_channels_last: false,
         };
         model.push_modes();
         Ok(model)

@@ -1,8 +1,9 @@
 //! Features that outlast a run, in a folder that runs share.
 //!
 //! Each is a file that gets its name when it is whole. Files of a process that was killed while it wrote are
-//! known by that nobody holds their lock. Two runs that compute the same write the same: the later one's
-//! file takes the place of the earlier one's, which stays readable for whoever has it open.
+//! known by that nobody holds their lock. Of two runs that need the same, one computes it ([`Claimed`]); where
+//! both do all the same, they write the same: the later one's file takes the place of the earlier one's, which
+//! stays readable for whoever has it open.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
@@ -13,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
 use thaw_files::durable;
 
+use super::claim::{self, Claimed};
 use super::entry::{About, about};
 use super::folder::cache_folder;
 use super::{FeatureRoom, Features};
@@ -103,6 +105,14 @@ impl FeatureStore {
             }
             Err(reason) => Found::Unusable { path, reason },
         }
+    }
+
+    /// Asks whether this run is to compute the features of a key, or another one does so already.
+    pub fn claim(&self, key: &str) -> Claimed {
+        if let Err(error) = fs::create_dir_all(&self.folder) {
+            tracing::debug!("{}: {error}", self.folder.display());
+        }
+        claim::claim(&self.folder, key)
     }
 
     /// Keeps features for other runs; those that were not used for longest make room. False where there is
@@ -201,6 +211,7 @@ impl FeatureStore {
 
     /// Removes what processes left that were killed while they wrote.
     fn remove_abandoned(&self) {
+        claim::remove_abandoned(&self.folder);
         let is_writing =
             |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(WRITING));
         for (path, _, changed) in self.files(is_writing).unwrap_or_default() {

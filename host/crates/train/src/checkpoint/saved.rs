@@ -150,6 +150,9 @@ pub struct SavedTrained {
     pub optimizer: Option<OptimizerConfig>,
     /// State of the scheduler.
     pub scheduler: Option<Value>,
+    /// Whether four-dimensional weights had their channels last in memory; older versions did not write it.
+    #[serde(default)]
+    pub channels_last: Option<bool>,
     /// Loss scaling.
     #[serde(default)]
     pub loss_scale: Option<SavedScaler>,

@@ -4,7 +4,7 @@ use thaw_plugin_api::config::{Config, ConfigError};
 use thaw_plugin_api::model::Precision;
 use thaw_plugin_api::monitor::Mode;
 
-use super::{Accumulation, ActivationCheckpointing, BatchLimit, DevRun, MaxTime};
+use super::{Accumulation, ActivationCheckpointing, BatchLimit, ChannelsLast, DevRun, MaxTime};
 use thaw_metrics::Metric;
 use thaw_torch::MatmulPrecision;
 
@@ -87,8 +87,10 @@ pub struct TrainerConfig {
     /// on weights or buffers that are not finite.
     #[config(default = true)]
     pub detect_anomaly: bool,
-    /// Convolutions with the channels last in memory. Default: on a GPU.
-    pub channels_last: Option<bool>,
+    /// Convolutions with the channels last in memory. `auto`: on a GPU, and on the CPU for the kinds of model
+    /// that were measured to train faster so; a resumed run keeps the layout that it had.
+    #[config(default = ChannelsLast::Auto)]
+    pub channels_last: ChannelsLast,
     /// Precision of float32 matrix products and convolutions on a GPU. Default: PyTorch's, products in
     /// float32 and convolutions in TensorFloat-32.
     pub matmul_precision: Option<MatmulPrecision>,
@@ -293,4 +295,18 @@ pub struct CheckpointConfig {
     /// Whether anything is written at all.
     #[config(default = true)]
     pub enabled: bool,
+    /// Whether training waits until a checkpoint is on disk.
+    #[config(default = CheckpointWrite::Auto)]
+    pub write: CheckpointWrite,
+}
+
+/// Who writes a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum CheckpointWrite {
+    /// A thread, where it is more than a MiB and the run has one process; else the loop.
+    Auto,
+    /// A thread, while training goes on: it needs the memory for another copy of weights and optimizer state.
+    Beside,
+    /// The loop, which goes on when it is on disk.
+    AtOnce,
 }

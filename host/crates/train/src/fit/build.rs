@@ -213,7 +213,7 @@ fn model_and_data(
         Some(checkpoint) => {
             classes::take_count(config, checkpoint);
             take_weights(config, checkpoint);
-            let model = build_model(config, plugins, device)?;
+            let model = build_model(config, plugins, device, checkpoint)?;
             (model, checkpoint.state.given.class_names.clone(), checkpoint.data())
         }
         None => {
@@ -289,7 +289,7 @@ fn untrained_model(
     if let Some(head) = &ordered {
         head.apply(&model)?;
     }
-    place(config, &mut model, device)?;
+    place(config, &mut model, device, None)?;
     let outputs = ordered.map_or_else(|| classes::outputs_of(config, &model), |head| head.classes);
     Ok((model, outputs))
 }

@@ -1,5 +1,16 @@
 //! When checkpoints are written, and which are kept.
+//!
+//! Larger ones are written by a thread ([`beside`]) while training goes on. One at most is on its way: the
+//! next one, a validation, whoever restores one, and the end of the run wait for it, and then the run hears
+//! how it went.
 
+mod beside;
+
+pub use beside::Writing;
+
+use std::time::Instant;
+
+use thaw_plugin_api::context::Progress;
 use thaw_plugin_api::drive;
 use thaw_plugin_api::hook::Hook;
 use thaw_plugin_api::monitor::{Mode, is_of_validation, mode_of};
@@ -8,6 +19,7 @@ use super::events::{EventKind, LostCheckpoint, WrittenCheckpoint};
 use super::{Fit, FitError, RunState};
 use crate::Error;
 use crate::checkpoint::{BEST, Best, CheckpointError, LAST, SavedCallback, Snapshot};
+use beside::{Ranking, Saving, begin, copied, is_beside, write};
 
 impl Fit {
     /// The checkpoint at the end of an epoch: `last`, and `best` where it is.
@@ -33,6 +45,7 @@ impl Fit {
 
     /// Writes a checkpoint as `last`, ranks it, and removes those that are kept no more.
     fn save_ranked(&mut self, epoch: usize) -> Result<(), Error> {
+        self.settle_checkpoint()?;
         let name = format!("epoch={epoch}-step={}", self.state.progress().global_step);
         let ranked = self.rank(&name, epoch)?;
         let mode = self.ranking_mode()?;
@@ -47,18 +60,12 @@ impl Fit {
             self.state.kept.best.clone_from(&ranked);
         }
         let dropped = ranked.map(|ranked| self.keep(ranked, mode)).unwrap_or_default();
-        if self.save(&name, is_best)? {
-            for dropped in dropped {
-                self.remove(&dropped.name);
-            }
-        } else {
-            (self.state.kept.best, self.state.kept.ranked) = before;
-        }
-        Ok(())
+        self.save(name, is_best, Some(Ranking { before, dropped }))
     }
 
     /// After a stop inside an epoch: the checkpoint of it may be the best one.
     pub(super) fn mark_best(&mut self) -> Result<(), Error> {
+        self.settle_checkpoint()?;
         // One that was not written is not what `last` names.
         if self.state.kept.lost.contains_key(LAST) {
             return Ok(());
@@ -77,7 +84,7 @@ impl Fit {
         let result = self.state.kept.store.alias(BEST, &name);
         if self.written(&name, BEST, result)? {
             self.state.kept.best = Some(ranked);
-            self.tell_written(&name, true, false)?;
+            self.tell_written(&self.state.progress(), &name, true, false, 0.0)?;
         }
         Ok(())
     }
@@ -89,14 +96,15 @@ impl Fit {
         }
         let name =
             format!("epoch={}-step={}", self.state.progress().epoch, self.state.progress().global_step);
-        self.save(&name, false).map(drop)
+        self.save(name, false, None)
     }
 
     /// Whether what the run ends with is on disk.
     ///
     /// # Errors
     /// The last checkpoint was not written, or one that a hook asked for; or somebody removed the folder.
-    pub(super) fn check_written(&self) -> Result<(), Error> {
+    pub(super) fn check_written(&mut self) -> Result<(), Error> {
+        self.settle_checkpoint()?;
         if self.state.kept.lost.is_empty() {
             return Ok(self.state.kept.run_dir.check_there()?);
         }
@@ -117,7 +125,7 @@ impl Fit {
     }
 
     /// Why a run ends that the user stops: what is to go on with has to be on disk.
-    pub(super) fn interrupted(&self) -> Error {
+    pub(super) fn interrupted(&mut self) -> Error {
         self.check_written().err().unwrap_or(Error::Interrupted)
     }
 
@@ -150,11 +158,14 @@ impl Fit {
             return Ok(());
         }
         for name in std::mem::take(&mut self.state.requests.checkpoints) {
+            self.settle_checkpoint()?;
+            let start = Instant::now();
             self.state.kept.requested.insert(name.clone());
             let snapshot = self.snapshot()?;
             let result = self.state.kept.store.save(&name, snapshot).map(drop);
             if self.written(&name, &name, result)? {
-                self.tell_written(&name, false, true)?;
+                let waited = start.elapsed().as_secs_f64();
+                self.tell_written(&self.state.progress(), &name, false, true, waited)?;
             }
         }
         Ok(())
@@ -201,22 +212,51 @@ impl Fit {
         mode.map_err(|error| FitError::Config(format!("checkpoint.monitor: {error}")).into())
     }
 
-    /// Writes a checkpoint as `last`; false where the disk did not take it.
-    fn save(&mut self, name: &str, is_best: bool) -> Result<bool, Error> {
-        self.timed("save_checkpoint", |fit| fit.save_last(name, is_best))
+    /// Writes a checkpoint as `last`, or begins to.
+    fn save(&mut self, name: String, is_best: bool, ranking: Option<Ranking>) -> Result<(), Error> {
+        self.timed("save_checkpoint", |fit| fit.save_last(name, is_best, ranking))
     }
 
-    fn save_last(&mut self, name: &str, is_best: bool) -> Result<bool, Error> {
+    fn save_last(&mut self, name: String, is_best: bool, ranking: Option<Ranking>) -> Result<(), Error> {
+        let (start, progress) = (Instant::now(), self.state.progress());
+        self.settle_checkpoint()?;
         let previous = self.state.kept.store.target_of(LAST);
-        let snapshot = self.snapshot()?;
-        let store = &self.state.kept.store;
-        let result = store.save(name, snapshot).and_then(|_| {
-            store.alias(LAST, name)?;
-            if is_best { store.alias(BEST, name) } else { Ok(()) }
-        });
-        let is_written = self.written(name, LAST, result)?;
+        let mut snapshot = self.snapshot()?;
+        let mut saving = Saving { name, is_best, previous, progress, waited: 0.0, ranking };
+        // Several processes hear of it together, where all are at the same place.
+        if self.state.world.is_single() && is_beside(&self.state.config.checkpoint, &snapshot) {
+            snapshot = copied(snapshot)?;
+            saving.waited = start.elapsed().as_secs_f64();
+            let writing = begin(&self.state.kept.store, snapshot, saving);
+            self.state.kept.writing = Some(writing.map_err(no_thread)?);
+            return Ok(());
+        }
+        let result = write(&self.state.kept.store, &saving.name, snapshot, is_best);
+        saving.waited = start.elapsed().as_secs_f64();
+        self.saved(saving, result)
+    }
+
+    /// Hears of the checkpoint that is on its way, where that is done.
+    pub(super) fn look_at_checkpoint(&mut self) -> Result<(), Error> {
+        match &self.state.kept.writing {
+            Some(writing) if writing.is_done() => self.settle_checkpoint(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for the checkpoint that is on its way, and hears how it went.
+    pub(super) fn settle_checkpoint(&mut self) -> Result<(), Error> {
+        let Some(writing) = self.state.kept.writing.take() else { return Ok(()) };
+        let (saving, result) = writing.finish();
+        self.saved(saving, result)
+    }
+
+    /// A checkpoint is written as `last`, or is not.
+    fn saved(&mut self, saving: Saving, result: Result<(), CheckpointError>) -> Result<(), Error> {
+        let Saving { name, is_best, previous, progress, waited, ranking } = saving;
+        let is_written = self.written(&name, LAST, result)?;
         if is_written {
-            self.tell_written(name, is_best, false)?;
+            self.tell_written(&progress, &name, is_best, false, waited)?;
         }
         if is_best {
             // Until there is a better one that is written, the run does not have what it is to end with.
@@ -226,11 +266,16 @@ impl Fit {
         }
         if is_written
             && let Some(previous) =
-                previous.filter(|previous| previous != name && !self.state.is_kept(previous))
+                previous.filter(|previous| *previous != name && !self.state.is_kept(previous))
         {
             self.remove(&previous);
         }
-        Ok(is_written)
+        match ranking {
+            Some(ranking) if is_written => ranking.dropped.iter().for_each(|one| self.remove(&one.name)),
+            Some(ranking) => (self.state.kept.best, self.state.kept.ranked) = ranking.before,
+            None => {}
+        }
+        Ok(())
     }
 
     /// A checkpoint that cannot be removed takes room, and does no other harm.
@@ -263,10 +308,17 @@ impl Fit {
         Ok(false)
     }
 
-    fn tell_written(&mut self, name: &str, is_best: bool, is_requested: bool) -> Result<(), Error> {
+    fn tell_written(
+        &mut self,
+        progress: &Progress,
+        name: &str,
+        is_best: bool,
+        is_requested: bool,
+        waited: f64,
+    ) -> Result<(), Error> {
         let path = self.state.kept.store.folder().join(name);
-        let written = WrittenCheckpoint { name, path: &path, is_best, is_requested };
-        Ok(self.observers.tell(&self.state.position.progress, EventKind::CheckpointWritten(written))?)
+        let written = WrittenCheckpoint { name, path: &path, is_best, is_requested, waited };
+        Ok(self.observers.tell(progress, EventKind::CheckpointWritten(written))?)
     }
 
     /// Takes a checkpoint among the `save_top_k` best; gives those that are so no more.
@@ -301,6 +353,10 @@ impl Fit {
         self.state.note_writes();
         self.state.snapshot(callbacks, observed)
     }
+}
+
+fn no_thread(error: std::io::Error) -> Error {
+    FitError::Config(format!("checkpoint.write: no thread for it ({error}); \"at-once\" needs none")).into()
 }
 
 impl RunState {

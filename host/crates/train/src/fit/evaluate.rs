@@ -206,6 +206,8 @@ impl Validating for Fit {
     }
 
     fn begin_validation(&mut self, pass: Pass, batches: usize) -> Result<(), Error> {
+        // What is told of it is of the validation before.
+        self.settle_checkpoint()?;
         (self.now.validation_loss, self.now.further) = (None, Meter::default());
         self.now.validated = Some(Vec::new());
         let batches = batches + self.further_batches(pass)?;

@@ -64,6 +64,9 @@ impl Instances for Fit {
     }
 
     fn failed(&mut self, reason: &dyn Display) {
+        if let Err(error) = self.settle_checkpoint() {
+            self.state.warnings.warn(&error);
+        }
         self.state.position.exception = Some(reason.to_string());
     }
 

@@ -143,6 +143,9 @@ impl RunState {
         if ![BEST, LAST].contains(&checkpoint) {
             CheckpointName::new(checkpoint)?;
         }
+        if let Some(writing) = &mut self.kept.writing {
+            writing.wait();
+        }
         let folder = self.kept.store.folder().join(checkpoint);
         if !folder.is_dir() {
             let error = Error::new(format_args!("this run has no checkpoint `{checkpoint}`"));

@@ -10,7 +10,7 @@ mod position;
 mod prefix;
 mod requests;
 #[cfg(test)]
-mod tests;
+pub(in crate::fit) mod tests;
 mod trained;
 mod watched;
 

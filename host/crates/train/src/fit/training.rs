@@ -199,6 +199,7 @@ impl Training for Fit {
     }
 
     fn checkpoint_after_step(&mut self) -> Result<(), Error> {
+        self.look_at_checkpoint()?;
         self.requested_checkpoints()?;
         let step = self.state.progress().global_step;
         // Weights of a whole step have the validation's metrics.

@@ -32,18 +32,6 @@ impl HostModel {
         Ok(())
     }
 
-    /// Puts four-dimensional weights into the channels-last layout.
-    ///
-    /// # Errors
-    /// libtorch refuses one.
-    pub fn channels_last(&mut self) -> Result<(), thaw_torch::TorchError> {
-        let _guard = tch::no_grad_guard();
-        for (_, tensor) in self.tensors.iter_mut().filter(|(_, tensor)| tensor.dim() == 4) {
-            thaw_torch::layout::make_channels_last(tensor)?;
-        }
-        Ok(())
-    }
-
     /// Switches between training and validation.
     pub fn set_phase(&mut self, phase: Phase) {
         if phase != self.phase {

@@ -4,7 +4,8 @@ use thaw_plugin_api::config::ConfigError as KeyError;
 use thaw_plugin_api::module_tree::ModuleTree;
 
 use crate::Error;
-use crate::config::{ConfigError, RunConfig, Weighting};
+use crate::checkpoint::Checkpoint;
+use crate::config::{ChannelsLast, ConfigError, RunConfig, Weighting};
 use crate::model::HostModel;
 use thaw_data::DataConfig;
 use thaw_plugins::{Instance, PluginError, PluginSet};
@@ -78,16 +79,34 @@ fn check_loss(config: &RunConfig, model: &HostModel) -> Result<(), ConfigError> 
 ///
 /// # Errors
 /// An unknown id, a device that is too small.
-pub fn build_model(config: &RunConfig, plugins: &PluginSet, device: tch::Device) -> Result<HostModel, Error> {
+pub fn build_model(
+    config: &RunConfig,
+    plugins: &PluginSet,
+    device: tch::Device,
+    checkpoint: &Checkpoint,
+) -> Result<HostModel, Error> {
     let mut model = create_model(config, plugins)?;
-    place(config, &mut model, device)?;
+    // Versions that did not write it had them last on a GPU alone.
+    let before = checkpoint.state.trained.channels_last.unwrap_or(device.is_cuda());
+    place(config, &mut model, device, Some(before))?;
     Ok(model)
 }
 
-/// Brings the model to its device, in the layout of memory that `[trainer]` wants.
-pub(crate) fn place(config: &RunConfig, model: &mut HostModel, device: tch::Device) -> Result<(), Error> {
+/// Brings the model to its device, in the layout of memory that `[trainer]` wants. Where that is left to the
+/// program, a model of a checkpoint keeps what it had `before`.
+pub(crate) fn place(
+    config: &RunConfig,
+    model: &mut HostModel,
+    device: tch::Device,
+    before: Option<bool>,
+) -> Result<(), Error> {
     model.to_device(device)?;
-    if config.trainer.channels_last.unwrap_or(device.is_cuda()) {
+    let is_last = match config.trainer.channels_last {
+        ChannelsLast::On => true,
+        ChannelsLast::Off => false,
+        ChannelsLast::Auto => before.unwrap_or_else(|| model.gains_from_channels_last(device)),
+    };
+    if is_last {
         model.channels_last()?;
     }
     Ok(())

@@ -424,6 +424,8 @@ pub struct WrittenCheckpoint<'r> {
     pub is_best: bool,
     /// Whether a hook asked for it. All others are `last`.
     pub is_requested: bool,
+    /// Seconds that training waited for it; larger ones are written while it goes on.
+    pub waited: f64,
 }
 
 /// A checkpoint that is not on disk.

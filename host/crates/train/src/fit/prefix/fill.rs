@@ -61,10 +61,19 @@ impl Fit {
         view: View,
     ) -> Result<Tried<(Features, CacheOrigin)>, Error> {
         let sharing = self.sharing(split, cut, view)?;
-        if let Some(sharing) = &sharing
-            && let Some(taken) = self.taken(sharing, split, cut, view)?
-        {
-            return Ok(taken.map(|features| (features, CacheOrigin::Taken)));
+        let mut claim = None;
+        if let Some(sharing) = &sharing {
+            let mut taken = self.taken(sharing, split, cut, view)?;
+            if taken.is_none() {
+                let (own, has_waited) = self.claimed(sharing);
+                claim = own;
+                if has_waited {
+                    taken = self.taken(sharing, split, cut, view)?;
+                }
+            }
+            if let Some(taken) = taken {
+                return Ok(taken.map(|features| (features, CacheOrigin::Taken)));
+            }
         }
         let mut features = match self.computed(split, cut, view, sharing.as_ref())? {
             Ok(features) => features,
@@ -73,6 +82,8 @@ impl Fit {
         if let Some(sharing) = sharing {
             sharing.keep(&mut features);
         }
+        // Whoever waits finds the file.
+        drop(claim);
         Ok(Ok((features, CacheOrigin::Computed)))
     }
 
@@ -143,7 +154,7 @@ impl Fit {
 
     /// A user who ends the run while a prefix is computed loses nothing but that, where the last checkpoint
     /// is of the batch before.
-    fn check_interrupted_fill(&self) -> Result<(), Error> {
+    fn check_interrupted_fill(&mut self) -> Result<(), Error> {
         let progress = self.state.progress();
         let is_saved = progress.epoch == 0 || self.state.config.checkpoint.every_n_epochs == 1;
         if progress.batch_index == 0 && is_saved && self.is_interrupted() {

@@ -1,6 +1,7 @@
 //! What a prefix depends on, as a hash: runs that agree in it have the same bits.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
 
 use serde_json::{Map, Value, json};
@@ -14,10 +15,10 @@ use super::fill::View;
 use crate::Error;
 use crate::config::{CacheFiles, RunConfig};
 use crate::error::torch;
-use crate::fit::Fit;
+use crate::fit::{Fit, RunState};
 
 /// Raised when what is kept, or how it is computed, means something else.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Keys of `[data]` that the input of a sample does not depend on: paths (names relative to them count), the
 /// selection and order of samples (which are counted one by one), and how they are loaded.
@@ -50,32 +51,8 @@ impl Fit {
     /// # Errors
     /// libtorch cannot read a tensor.
     pub(super) fn key(&self, split: Split, cut: usize, view: View) -> Result<Option<String>, Error> {
-        let Some(dataset) = self.state.data.dataset(split) else { return Ok(None) };
-        let Some(samples) = self.samples_key(dataset.as_ref()) else { return Ok(None) };
-        let state = &self.state;
-        let config = &state.config;
-        let model = &state.trained.model;
-        let stages: Vec<&str> = model.stages()[..cut].iter().map(|stage| stage.name.as_str()).collect();
-        let facts = json!({
-            "format": FORMAT,
-            "program": program(),
-            "libtorch": torch_versions().libtorch,
-            "machine": machine(),
-            "device": device(model.device()),
-            "model": self.model_key(),
-            "stages": stages,
-            "tensors": self.tensors_key(cut)?,
-            "data": self.data_key(view.is_some()),
-            "samples": samples,
-            "classes": dataset.class_names(),
-            "multi_label": config.is_multi_label(),
-            "batch": state.data.batch_size(split),
-            "view": view.map(|(view, _)| json!({ "number": view, "seed": state.data.seed() })),
-            "trainer": settings(config),
-        });
-        let mut digest = Sha256Bytes::default();
-        digest.take(facts.to_string().as_bytes());
-        Ok(Some(digest.finish_hex()[..32].to_owned()))
+        let facts = self.state.prefix_facts(split, cut, view, &self.model_key())?;
+        Ok(facts.map(|facts| hash_of(&facts)))
     }
 
     /// The model's code and its own configuration. Weights count by their values.
@@ -92,10 +69,44 @@ impl Fit {
         }
         json!({ "id": id, "plugin": plugin.map(|plugin| plugin.sha256()), "config": table })
     }
+}
+
+impl RunState {
+    /// All that they depend on, of a model whose code and configuration are these.
+    pub(in crate::fit) fn prefix_facts(
+        &self,
+        split: Split,
+        cut: usize,
+        view: View,
+        code: &Value,
+    ) -> Result<Option<Value>, Error> {
+        let Some(dataset) = self.data.dataset(split) else { return Ok(None) };
+        let Some(samples) = self.samples_key(dataset.as_ref()) else { return Ok(None) };
+        let model = &self.trained.model;
+        let stages: Vec<&str> = model.stages()[..cut].iter().map(|stage| stage.name.as_str()).collect();
+        Ok(Some(json!({
+            "format": FORMAT,
+            "program": program(),
+            "libtorch": torch_versions().libtorch,
+            "machine": machine(),
+            "device": device(model.device()),
+            "model": code,
+            "stages": stages,
+            "tensors": self.tensors_key(cut)?,
+            "channels_last": model.is_channels_last(),
+            "data": self.data_key(view.is_some()),
+            "samples": samples,
+            "classes": dataset.class_names(),
+            "multi_label": self.config.is_multi_label(),
+            "batch": self.data.batch_size(split),
+            "view": view.map(|(view, _)| json!({ "number": view, "seed": self.data.seed() })),
+            "trainer": settings(&self.config),
+        })))
+    }
 
     /// Names, shapes and values of the tensors that the stages read.
     fn tensors_key(&self, cut: usize) -> Result<String, Error> {
-        let model = &self.state.trained.model;
+        let model = &self.trained.model;
         let mut digest = Sha256Bytes::default();
         for name in tensors_before(model.tree(), model.stages(), cut) {
             let Ok(tensor) = model.tensor(name) else { continue };
@@ -108,7 +119,7 @@ impl Fit {
 
     /// What the config says of how files become inputs and targets, and the files that it names.
     fn data_key(&self, augments: bool) -> Value {
-        let config = &self.state.config;
+        let config = &self.config;
         let mut table = config.data.as_ref().and_then(|data| serde_json::to_value(data).ok());
         if let Some(table) = table.as_mut().and_then(Value::as_object_mut) {
             table.retain(|key, _| !NOT_OF_INPUTS.contains(&key.as_str()) || (key == "augment" && augments));
@@ -131,12 +142,18 @@ impl Fit {
             let text = format!("{:?} {:?}\n", dataset.identity(index), dataset.class_of(index));
             names.take(text.as_bytes());
         }
-        let files = match self.state.config.trainer.cache_files {
+        let files = match self.config.trainer.cache_files {
             CacheFiles::Stamps => json!(stamps),
             CacheFiles::Content => json!(contents(&dataset.files())?),
         };
         Some(json!({ "names": names.finish_hex(), "count": dataset.len(), "files": files }))
     }
+}
+
+fn hash_of(facts: &Value) -> String {
+    let mut digest = Sha256Bytes::default();
+    digest.take(facts.to_string().as_bytes());
+    digest.finish_hex()[..32].to_owned()
 }
 
 /// Keys of `[trainer]` that kernels and their rounding depend on.
@@ -145,7 +162,6 @@ fn settings(config: &RunConfig) -> Value {
     json!({
         "precision": format!("{:?}", trainer.precision),
         "dtype": format!("{:?}", trainer.cache_dtype),
-        "channels_last": trainer.channels_last,
         "deterministic": trainer.deterministic,
         "matmul": format!("{:?}", trainer.matmul_precision),
         "cudnn_benchmark": trainer.cudnn_benchmark,
@@ -153,10 +169,15 @@ fn settings(config: &RunConfig) -> Value {
     })
 }
 
-/// This program, which decodes and pads: an own model of a program that embeds the trainer is in it, too.
+/// This program, which decodes and pads: an own model of a program that embeds the trainer is in it, too. Its
+/// bytes count, so that one that is built anew from the same sources is the same.
 fn program() -> Value {
-    let file = std::env::current_exe().ok().map(|path| stamp(&path));
-    json!({ "version": env!("CARGO_PKG_VERSION"), "file": file })
+    static SHA256: OnceLock<Option<String>> = OnceLock::new();
+    // What runs, even where another file has taken its place.
+    let running = || sha256_file(Path::new("/proc/self/exe")).ok();
+    let named = || sha256_file(&std::env::current_exe().ok()?).ok();
+    let sha256 = SHA256.get_or_init(|| running().or_else(named));
+    json!({ "version": env!("CARGO_PKG_VERSION"), "sha256": sha256 })
 }
 
 /// The kind of machine: libtorch chooses kernels by its processor.
@@ -219,3 +240,6 @@ fn bytes(tensor: &Tensor) -> Result<Vec<u8>, tch::TchError> {
     tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;

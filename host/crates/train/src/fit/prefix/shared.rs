@@ -1,6 +1,8 @@
 //! Prefixes that runs have from each other.
 
-use thaw_data::{About, Dataset, FeatureStore, Features, Found, Pass, Split};
+use std::time::Duration;
+
+use thaw_data::{About, Claim, Claimed, Dataset, FeatureStore, Features, Found, Pass, Split};
 
 use super::fill::{Tried, View};
 use super::probe::{are_close, tolerance};
@@ -12,6 +14,9 @@ use thaw_plugin_api::model::Tensors;
 
 /// So many samples are computed all the same, to be compared with what an earlier run has left of them.
 const COMPARED: usize = 4;
+
+/// How often a run that waits for another one looks again.
+const LOOKS: Duration = Duration::from_millis(50);
 
 /// Where a prefix would lie, and under which key.
 pub(super) struct Sharing {
@@ -59,6 +64,24 @@ impl Fit {
             samples: self.state.data.samples(split),
         };
         Ok(Some(Sharing { store: FeatureStore::of_user(disk), key, about }))
+    }
+
+    /// Whether this run is to compute the prefix; waits while another one does, and says whether it had to. A
+    /// user who ends the run ends the waiting.
+    pub(super) fn claimed(&self, sharing: &Sharing) -> (Option<Claim>, bool) {
+        let mut has_waited = false;
+        loop {
+            let owner = match sharing.store.claim(&sharing.key) {
+                Claimed::Own(claim) => return (Some(claim), has_waited),
+                Claimed::Elsewhere(_) if self.is_interrupted() => return (None, has_waited),
+                Claimed::Elsewhere(owner) => owner,
+            };
+            if !std::mem::replace(&mut has_waited, true) {
+                let owner = owner.map(|owner| format!(" (process {owner})")).unwrap_or_default();
+                tracing::info!("frozen cache: waits for another run{owner}, which computes the same");
+            }
+            std::thread::sleep(LOOKS);
+        }
     }
 
     /// What an earlier run has left. The model is looked at as if it were computed, with a few samples, which

@@ -230,7 +230,6 @@ pub const ROWS: &[Row] = &[
             "trainer.profiler",
             "trainer.audit",
             "trainer.detect_anomaly",
-            "trainer.channels_last",
             "trainer.deterministic",
             "trainer.matmul_precision",
             "trainer.cudnn_benchmark",
@@ -246,6 +245,11 @@ pub const ROWS: &[Row] = &[
         ],
         rule: AtOnce,
         note: "",
+    },
+    Row {
+        keys: &["trainer.channels_last"],
+        rule: AtOnce,
+        note: "`auto` keeps the layout of the checkpoint, in which results have its bits",
     },
     Row {
         keys: &["trainer.frozen_cache", "trainer.cache_dtype"],
@@ -268,6 +272,7 @@ pub const ROWS: &[Row] = &[
             "checkpoint.every_n_train_steps",
             "checkpoint.save_top_k",
             "checkpoint.enabled",
+            "checkpoint.write",
         ],
         rule: AtOnce,
         note: "",

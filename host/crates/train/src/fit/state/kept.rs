@@ -6,6 +6,7 @@ use std::path::Path;
 use thaw_plugin_api::context::CheckpointName;
 
 use crate::checkpoint::{Best, CheckpointError, CheckpointStore, SavedKept};
+use crate::fit::Writing;
 use crate::fit::kept_paths::KeptPaths;
 use crate::run_dir::RunDir;
 use crate::swap::Swap;
@@ -26,6 +27,8 @@ pub struct Kept {
     pub requested: BTreeSet<CheckpointName>,
     /// Checkpoints that could not be written and were not since, with the reason.
     pub lost: BTreeMap<String, String>,
+    /// The checkpoint that is on its way to the disk.
+    pub writing: Option<Writing>,
     /// Strategies replaced while running.
     pub swaps: Vec<Swap>,
 }
@@ -41,13 +44,14 @@ impl Kept {
             ranked: Vec::new(),
             requested: BTreeSet::new(),
             lost: BTreeMap::new(),
+            writing: None,
             swaps: Vec::new(),
         }
     }
     /// What a checkpoint keeps. Its files and their paths are written beside it; what was lost is lost for
     /// this process, which says so at its end.
     pub(in crate::fit) fn save(&self) -> SavedKept {
-        let Self { run_dir: _, store: _, paths: _, best, ranked, requested, lost: _, swaps } = self;
+        let Self { run_dir: _, store: _, paths: _, best, ranked, requested, lost: _, writing: _, swaps } = self;
         SavedKept {
             best: best.clone(),
             ranked: ranked.clone(),
@@ -69,7 +73,8 @@ impl Kept {
         folder: &Path,
     ) -> Result<(), CheckpointError> {
         let SavedKept { best: saved_best, ranked: saved_ranked, requested: asked, swaps: _ } = saved;
-        let Self { run_dir: _, store, paths: _, best, ranked, requested, lost: _, swaps: _ } = self;
+        let Self { run_dir: _, store, paths: _, best, ranked, requested, lost: _, writing: _, swaps: _ } =
+            self;
         requested.clone_from(asked);
         if let Some(checkpoints) = folder.parent() {
             let names = asked.iter().map(|name| &**name);

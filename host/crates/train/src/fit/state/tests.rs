@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 use thaw_plugin_api::abi::create_model;
 use thaw_plugin_api::context::CheckpointName;
-use thaw_plugin_api::module_tree::BatchNorm;
+use thaw_plugin_api::module_tree::{BatchNorm, Stage};
 use thaw_plugin_api::prelude::{Config, Model, Result, Tensors, nn};
 use thaw_plugin_api::tensor_sets::{SetAction, SetContents, TensorSets};
 
@@ -30,7 +30,8 @@ use thaw_weights::{WriteOptions, write_safetensors};
 
 /// Keys of `state.json` that are the same for two runs of one run config, or that are put in place before or
 /// after [`RunState::restore_run`]: what was given, the state of plugins, and where records end.
-const ELSEWHERE: [&str; 14] = [
+const ELSEWHERE: [&str; 15] = [
+    "channels_last",
     "format",
     "data",
     "thaw",
@@ -55,6 +56,7 @@ struct NoConfig {}
 /// Two layers, the first of which can be frozen.
 struct Small {
     backbone: nn::Linear,
+    norm: nn::BatchNorm2d,
     head: nn::Linear,
 }
 
@@ -64,16 +66,30 @@ impl Model for Small {
 
     fn new(_: NoConfig, root: &nn::Path) -> Result<Self> {
         let backbone = nn::Linear::new(&(root / "backbone"), 3, 4)?;
-        Ok(Self { backbone, head: nn::Linear::new(&(root / "head"), 4, 2)? })
+        let norm = nn::BatchNorm2d::one_dimensional(&(root / "norm"), 4)?;
+        Ok(Self { backbone, norm, head: nn::Linear::new(&(root / "head"), 4, 2)? })
     }
 
-    fn forward(&self, inputs: Tensors) -> Result<Tensors> {
-        inputs.map_first(|x| nn::Module::forward(&self.head, &nn::Module::forward(&self.backbone, x)?))
+    fn stages(&self) -> Vec<Stage> {
+        vec![Stage::new("backbone", ["backbone"]), Stage::new("norm", ["norm"]), Stage::new("head", ["head"])]
+    }
+
+    fn run_stage(&self, stage: &str, inputs: Tensors) -> Result<Tensors> {
+        inputs.map_first(|x| match stage {
+            "backbone" => nn::Module::forward(&self.backbone, x),
+            "norm" => nn::Module::forward(&self.norm, x),
+            _ => nn::Module::forward(&self.head, x),
+        })
     }
 }
 
 /// A run that has not begun, in a run directory of its own.
-fn fresh(folder: &Path, name: &str) -> RunState {
+pub(in crate::fit) fn fresh(folder: &Path, name: &str) -> RunState {
+    fresh_with(folder, name, |_| ())
+}
+
+/// The same with another run config.
+pub(in crate::fit) fn fresh_with(folder: &Path, name: &str, change: impl FnOnce(&mut Value)) -> RunState {
     let data = folder.join("data.safetensors");
     let tensors = [
         ("x".to_owned(), Tensor::zeros([6, 3], (Kind::Float, Device::Cpu))),
@@ -83,13 +99,14 @@ fn fresh(folder: &Path, name: &str) -> RunState {
     if !data.exists() {
         write_safetensors(&data, &tensors, &BTreeMap::new(), &WriteOptions::default()).unwrap();
     }
-    let table = json!({
+    let mut table = json!({
         "model": { "id": "small" },
         "data": { "kind": "tensors", "path": data, "batch_size": 2 },
         "optimizer": { "id": "adamw", "lr": 0.5 },
         "scheduler": { "id": "exponential", "gamma": 0.5 },
         "trainer": { "max_epochs": 9 },
     });
+    change(&mut table);
     let config = RunConfig::from_table(&folder.join("run.toml"), table, &[]).unwrap();
     let raw = create_model::<Small>("{}".into()).into_result().unwrap();
     let model = HostModel::new(raw, "small", "test").unwrap();

@@ -79,6 +79,7 @@ impl Trained {
             groups: optimizer.as_ref().map(|optimizer| optimizer.groups().to_vec()).unwrap_or_default(),
             optimizer: settings.filter(|settings| settings.algorithm != own.algorithm).cloned(),
             scheduler: scheduler.as_ref().map(Scheduler::state).transpose().map_err(FitError::from)?,
+            channels_last: Some(model.is_channels_last()),
             loss_scale: scaler.as_ref().map(LossScaler::saved).transpose()?,
             tensor_sets: sets.table,
         };
@@ -107,6 +108,8 @@ impl Trained {
             groups,
             optimizer: settings,
             scheduler: schedule,
+            // The model was built so.
+            channels_last: _,
             loss_scale,
             tensor_sets: _,
         } = &checkpoint.state.trained;

@@ -12,7 +12,7 @@ use thaw_plugin_api::abi::torch_versions;
 use thaw_plugin_api::module_tree::{Module, ModuleTree};
 
 use self::machine::Machine;
-use self::timing::Timing;
+use self::timing::{Timing, milliseconds};
 use super::file::RecordFile;
 use super::{RecordsError, stamped};
 use crate::ask::Ask;
@@ -72,7 +72,7 @@ impl Observer for HistoryRecords {
     }
 
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), ObserverError> {
-        let took = self.timing.see(event);
+        self.timing.see(event);
         match &event.kind {
             EventKind::RunStarted(run) => {
                 self.device = run.device;
@@ -94,6 +94,7 @@ impl Observer for HistoryRecords {
                 self.append(event, "frozen_cache", frozen_cache(*split, start))
             }
             EventKind::CheckpointWritten(written) => {
+                let took = milliseconds(written.waited);
                 self.append(event, "checkpoint_written", json!({ "name": written.name, "took": took }))
             }
             EventKind::CheckpointLost(lost) => {

@@ -14,26 +14,26 @@ pub(super) struct Timing {
     ended: f64,
     samples: usize,
     spent: Spent,
-    last: f64,
 }
 
 impl Timing {
-    /// Takes an event; gives the seconds since the one before.
-    pub(super) fn see(&mut self, event: &Event<'_>) -> f64 {
-        let took = event.seconds - std::mem::replace(&mut self.last, event.seconds);
+    /// Takes an event.
+    pub(super) fn see(&mut self, event: &Event<'_>) {
         match &event.kind {
             EventKind::EpochStarted => {
-                *self = Self { epoch_started: event.seconds, last: event.seconds, ..Self::default() };
+                *self = Self { epoch_started: event.seconds, ..Self::default() };
             }
             EventKind::EpochEnding { spent, .. } => self.spent = *spent,
             EventKind::StepDone(step) => self.samples += step.samples,
             EventKind::ValidationStarted { .. } => self.validation_started = event.seconds,
             EventKind::Validated(_) => self.validation += event.seconds - self.validation_started,
-            EventKind::CheckpointWritten(_) => self.checkpoints += took,
+            // Those between two epochs are no part of either.
+            EventKind::CheckpointWritten(written) if event.progress.batch_index > 0 => {
+                self.checkpoints += written.waited;
+            }
             EventKind::EpochEnded { .. } => self.ended = event.seconds,
             _ => {}
         }
-        milliseconds(took)
     }
 
     /// `training`, and of it `data`, `forward`, `backward` and `optimizer_step` (the rest are hooks, records
@@ -55,6 +55,6 @@ impl Timing {
     }
 }
 
-fn milliseconds(seconds: f64) -> f64 {
+pub(super) fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
