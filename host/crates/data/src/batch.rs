@@ -1,7 +1,13 @@
 //! What a step gets.
 
 use super::DataError;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
+use thaw_torch::buffers::{Buffers, Place};
+
+mod levels;
+
+pub(crate) use levels::Levels;
+pub use levels::Unfinished;
 
 /// Name of the input that holds pictures: f32, `[batch, 3, size, size]`.
 pub const PICTURE_INPUT: &str = "x";
@@ -20,9 +26,39 @@ pub struct Batch {
     /// Which batch of the epoch this is, from 0. A run that stops after this batch resumes with
     /// `start_batch = position + 1`.
     pub position: usize,
+    /// Inputs that are bytes still, of a batch that goes to a GPU; see [`Batch::finish`].
+    pub unfinished: Vec<Unfinished>,
 }
 
 impl Batch {
+    /// A batch of the CPU's, at position 0.
+    pub fn new(inputs: Vec<(String, Tensor)>, targets: Option<Tensor>, indices: Vec<usize>) -> Batch {
+        Batch { inputs, targets, indices, position: 0, unfinished: Vec::new() }
+    }
+
+    /// Makes of bytes what the model takes, to the last bit as it would have been made on the CPU. To be called
+    /// where the inputs are by then; a batch that is finished stays as it is.
+    ///
+    /// # Errors
+    /// The device's memory is too small.
+    pub fn finish(&mut self) -> Result<(), DataError> {
+        for Unfinished { input, levels } in self.unfinished.drain(..) {
+            if let Some((_, bytes)) = self.inputs.get_mut(input) {
+                *bytes = levels.of(bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves what does not lie there into page-locked memory.
+    pub(crate) fn pin(&mut self) -> Result<(), DataError> {
+        let tensors = self.inputs.iter_mut().map(|(_, tensor)| tensor).chain(&mut self.targets);
+        for tensor in tensors {
+            *tensor = thaw_torch::transfer::pin_memory(tensor)?;
+        }
+        Ok(())
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.indices.len()
@@ -45,37 +81,27 @@ pub(crate) fn i64_tensor(values: &[i64], shape: &[i64]) -> Result<Tensor, DataEr
     Ok(Tensor::f_from_slice(values)?.f_view(shape)?)
 }
 
-/// An f32 tensor `[count, stride…]` whose rows `fill` writes in place, which saves a copy of the batch.
+/// A tensor `[count, stride…]` whose rows `fill` writes in place, which saves a copy of the batch.
 ///
-/// `fill` gets the row number and the row, and says whether the row stays; rows that do not are closed up.
-/// Returns the tensor with the rows that stayed.
+/// `fill` gets the row number and the row, all of whose elements it writes, and says whether the row stays; rows
+/// that do not are closed up. Returns the tensor with the rows that stayed.
 pub(crate) fn fill_rows(
-    count: usize,
+    (buffers, place): (&Buffers, Place),
+    (count, kind): (usize, Kind),
     row_shape: &[i64],
-    mut fill: impl FnMut(usize, &mut [f32]) -> Result<bool, DataError>,
+    mut fill: impl FnMut(usize, &mut [u8]) -> Result<bool, DataError>,
 ) -> Result<Tensor, DataError> {
     let shape: Vec<i64> = std::iter::once(count as i64).chain(row_shape.iter().copied()).collect();
-    let stride = row_shape.iter().product::<i64>() as usize;
-    let tensor = Tensor::f_empty(&shape, (Kind::Float, Device::Cpu))?;
-    let length = count * stride;
-    let start = tensor.data_ptr().cast::<f32>();
-    let data: &mut [f32] = if length == 0 {
-        &mut []
-    } else {
-        // SAFETY: the tensor was made above: contiguous, f32, on the CPU, `length` elements, and nothing else
-        // refers to its storage while the slice lives. The zeros make every element a valid f32 before the
-        // slice exists. (libtorch's own `zeros` would start its thread pool in each loading thread.)
-        unsafe {
-            std::ptr::write_bytes(start, 0, length);
-            std::slice::from_raw_parts_mut(start, length)
-        }
-    };
+    let stride = row_shape.iter().product::<i64>() as usize * kind.elt_size_in_bytes();
     let mut kept = 0;
-    for row in 0..count {
-        if fill(row, &mut data[kept * stride..(kept + 1) * stride])? {
-            kept += 1;
+    let tensor = buffers.filled(&shape, kind, place, |data| -> Result<(), DataError> {
+        for row in 0..count {
+            if fill(row, &mut data[kept * stride..(kept + 1) * stride])? {
+                kept += 1;
+            }
         }
-    }
+        Ok(())
+    })?;
     if kept == count {
         return Ok(tensor);
     }

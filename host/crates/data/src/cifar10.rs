@@ -183,9 +183,9 @@ impl PictureStore for Records {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Pass;
+    use crate::{Delivery, Pass};
 
-    const PASS: Pass = Pass { seed: 0, epoch: 0, view: 0, augment: false };
+    const PASS: Pass = Pass { seed: 0, epoch: 0, view: 0, augment: false, delivery: Delivery::Cpu };
 
     fn record(label: u8, [r, g, b]: [u8; 3]) -> Vec<u8> {
         let mut bytes = vec![label];

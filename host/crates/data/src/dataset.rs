@@ -5,6 +5,7 @@ use super::stamps::FileStamps;
 use super::{Batch, DataError, Look};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use thaw_torch::buffers::Place;
 
 /// For which pass over the data a batch is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,29 @@ pub struct Pass {
     pub view: u64,
     /// True in training: random augmentation. False: the same input for a sample every time.
     pub augment: bool,
+    /// Where the batch goes.
+    pub delivery: Delivery,
+}
+
+/// What a batch is made for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// A step on the CPU: inputs are as the model takes them.
+    #[default]
+    Cpu,
+    /// Another device: tensors lie where it reads them from, and what is bytes travels as bytes, to be
+    /// [finished](Batch::finish) there.
+    Device(Place),
+}
+
+impl Delivery {
+    /// Where tensors of such a batch lie.
+    pub(crate) fn place(self) -> Place {
+        match self {
+            Delivery::Cpu => Place::Memory,
+            Delivery::Device(place) => place,
+        }
+    }
 }
 
 impl Pass {

@@ -143,6 +143,9 @@ pub enum DataError {
     /// libtorch refused to make a batch.
     #[error("cannot make the tensor of a batch: {0}")]
     Libtorch(#[from] tch::TchError),
+    /// The same, of what is around libtorch.
+    #[error("cannot make the tensor of a batch: {0}")]
+    Torch(#[from] thaw_torch::TorchError),
     /// Features of samples that do not fit together.
     #[error("features of samples cannot be kept: {0}")]
     Features(String),

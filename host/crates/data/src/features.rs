@@ -166,7 +166,7 @@ impl Dataset for Features {
     fn batch(&self, indices: &[usize], _pass: &Pass) -> Result<Batch, DataError> {
         let kept: Vec<usize> = indices.iter().copied().filter(|&index| self.present[index]).collect();
         let (inputs, targets) = self.columns.gather(&self.rows, &kept)?;
-        Ok(Batch { inputs, targets, indices: kept, position: 0 })
+        Ok(Batch::new(inputs, targets, kept))
     }
     fn length_of(&self, index: usize) -> Option<usize> {
         self.of.length_of(index)

@@ -154,16 +154,23 @@ impl Transform {
     }
 
     /// Normalises interleaved pixels into one plane per channel.
-    pub(crate) fn normalise(&self, pixels: &[u8], planes: &mut [f32]) {
-        let area = self.size * self.size;
+    pub(crate) fn normalise(&self, pixels: &[u8], planes: &mut [u8]) {
+        let area = self.size * self.size * size_of::<f32>();
         let (red, rest) = planes.split_at_mut(area);
         let (green, blue) = rest.split_at_mut(area);
         let [r, g, b] = &*self.levels;
-        for (((pixel, red), green), blue) in pixels.chunks_exact(3).zip(red).zip(green).zip(blue) {
-            *red = r[pixel[0] as usize];
-            *green = g[pixel[1] as usize];
-            *blue = b[pixel[2] as usize];
+        let values = [red, green, blue].map(|plane| plane.as_chunks_mut::<4>().0);
+        let [red, green, blue] = values;
+        for (((pixel, red), green), blue) in pixels.as_chunks::<3>().0.iter().zip(red).zip(green).zip(blue) {
+            *red = r[pixel[0] as usize].to_ne_bytes();
+            *green = g[pixel[1] as usize].to_ne_bytes();
+            *blue = b[pixel[2] as usize].to_ne_bytes();
         }
+    }
+
+    /// Normalised value of each level, per channel.
+    pub(crate) fn levels(&self) -> &[[f32; 256]; 3] {
+        &self.levels
     }
 }
 

@@ -68,13 +68,13 @@ mod text;
 mod tokenizer;
 mod validation;
 
-pub use batch::{Batch, PICTURE_INPUT};
+pub use batch::{Batch, PICTURE_INPUT, Unfinished};
 pub use config::{
     AugmentConfig, Cifar10Config, ColorJitter, DataConfig, HeldOutConfig, ImageConfig, ImageFolderConfig,
     Interpolation, ListConfig, LoadingConfig, OnError, Padding, PluginConfig, RandomResizedCrop, ResizeMode,
     SamplesConfig, Source, Target, TensorsConfig, TextConfig, ValidationSet, ValidationSets,
 };
-pub use dataset::{Dataset, Pass};
+pub use dataset::{Dataset, Delivery, Pass};
 pub use defaults::InputDefaults;
 pub use error::DataError;
 pub use error::first_names;

@@ -2,15 +2,19 @@
 
 use super::DataError;
 use super::batch::Batch;
-use super::dataset::{Dataset, Pass};
+use super::dataset::{Dataset, Delivery, Pass};
 use super::share::Share;
 use order::order;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use thaw_torch::buffers::Place;
 
 mod order;
+
+/// Threads that copy rows for a GPU: one copies while the other waits for its turn.
+const IN_MEMORY_WORKERS: usize = 2;
 
 /// How an epoch is walked through.
 #[derive(Debug, Clone, Copy)]
@@ -230,10 +234,14 @@ impl Shared {
         let end = (start + self.batch_size).min(self.order.len());
         let own = self.share.of(start..end);
         if own.is_empty() {
-            return Ok(Batch { inputs: Vec::new(), targets: None, indices: Vec::new(), position });
+            return Ok(Batch { position, ..Batch::new(Vec::new(), None, Vec::new()) });
         }
         let mut batch = self.dataset.batch(&self.order[own], &self.pass)?;
         batch.position = position;
+        if self.pass.delivery == Delivery::Device(Place::Pinned) {
+            // Here, so that the step does not make the copy.
+            batch.pin()?;
+        }
         Ok(batch)
     }
 }
@@ -250,10 +258,13 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "it panicked".to_string())
 }
 
-/// Threads for a dataset if the config leaves it open.
-pub(crate) fn workers(configured: Option<usize>, dataset: &dyn Dataset) -> usize {
-    configured.unwrap_or_else(|| {
-        if dataset.in_memory() { 0 } else { std::thread::available_parallelism().map_or(1, usize::from) }
+/// Threads for a dataset if the config leaves it open. Beside a GPU they make batches ahead of the step also of
+/// what is in memory: it has something to do meanwhile.
+pub(crate) fn workers(configured: Option<usize>, dataset: &dyn Dataset, delivery: Delivery) -> usize {
+    configured.unwrap_or_else(|| match (dataset.in_memory(), delivery) {
+        (true, Delivery::Cpu) => 0,
+        (true, Delivery::Device(_)) => IN_MEMORY_WORKERS,
+        (false, _) => std::thread::available_parallelism().map_or(1, usize::from),
     })
 }
 

@@ -4,7 +4,7 @@ mod open;
 mod summary;
 
 use super::config::{DataConfig, LoadingConfig, SamplesConfig};
-use super::dataset::{Dataset, Pass};
+use super::dataset::{Dataset, Delivery, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
 use super::fingerprint::{Fingerprint, Fingerprints};
@@ -56,6 +56,7 @@ pub struct DataModule {
     split_by: SplitBy,
     limits: Limits,
     share: Share,
+    delivery: Delivery,
     fingerprints: Fingerprints,
     train: Arc<dyn Dataset>,
     val: Option<Arc<dyn Dataset>>,
@@ -161,6 +162,7 @@ impl DataModule {
             split_by,
             limits,
             share,
+            delivery: Delivery::Cpu,
             fingerprints,
             train,
             val,
@@ -210,6 +212,12 @@ impl DataModule {
             Arc::get_mut(set).ok_or_else(held)?.share(share);
         }
         check_whole_batch(&self.loading, self.train.len(), self.batch_size(Split::Train))
+    }
+
+    /// Says what the batches of the splits are made for; those of validation sets beside the main one are the
+    /// CPU's.
+    pub fn deliver(&mut self, delivery: Delivery) {
+        self.delivery = delivery;
     }
 
     /// The share of each batch that this process makes.
@@ -380,7 +388,7 @@ impl DataModule {
             shuffle: false,
             by_length: false,
             drop_last: false,
-            workers: workers(self.loading.workers, dataset.as_ref()),
+            workers: workers(self.loading.workers, dataset.as_ref(), self.delivery),
             prefetch_mib: self.loading.prefetch_mib,
             start_batch: 0,
             limit: None,
@@ -431,7 +439,7 @@ impl DataModule {
             shuffle: train && self.loading.shuffle,
             by_length: true,
             drop_last: train && self.loading.drop_last,
-            workers: workers(self.loading.workers, dataset.as_ref()),
+            workers: workers(self.loading.workers, dataset.as_ref(), self.delivery),
             prefetch_mib: self.loading.prefetch_mib,
             start_batch,
             limit,
@@ -441,7 +449,7 @@ impl DataModule {
 
     fn pass(&self, split: Split, epoch: u64) -> Pass {
         let view = self.views(split).map_or(epoch, |views| epoch % views);
-        Pass { seed: self.seed, epoch, view, augment: split == Split::Train }
+        Pass { seed: self.seed, epoch, view, augment: split == Split::Train, delivery: self.delivery }
     }
 
     /// What there is, for the head of a run.

@@ -1,9 +1,9 @@
 //! Pictures as a dataset, wherever they come from.
 
 use super::DataError;
-use super::batch::{Batch, PICTURE_INPUT, fill_rows};
+use super::batch::{Batch, Levels, PICTURE_INPUT, Unfinished, fill_rows};
 use super::config::{ImageConfig, OnError};
-use super::dataset::{Dataset, Pass};
+use super::dataset::{Dataset, Delivery, Pass};
 use super::defaults::InputDefaults;
 use super::image::{Picture, Transform};
 use super::stamps::FileStamps;
@@ -14,6 +14,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use tch::Kind;
+use thaw_torch::buffers::Buffers;
 
 mod cache;
 mod files;
@@ -48,6 +50,10 @@ pub(crate) struct PictureDataset {
     on_error: OnError,
     max_pixels: u64,
     cache: Cache,
+    /// What batches were made in before.
+    buffers: Buffers,
+    /// What pixels become where they are normalised on a GPU.
+    levels: Levels,
     skipped: Mutex<BTreeSet<usize>>,
     /// Paths of those that were left out when the data was opened, and have no number.
     left_out: Vec<String>,
@@ -61,11 +67,14 @@ impl PictureDataset {
         defaults: &InputDefaults,
     ) -> PictureDataset {
         let limit = if config.cache { config.cache_mib.saturating_mul(1 << 20) } else { 0 };
+        let transform = Transform::new(config, defaults);
         PictureDataset {
             cache: Cache::new(store.len(), limit, !store.is_decoded()),
             store,
             targets,
-            transform: Transform::new(config, defaults),
+            levels: Levels::new(transform.levels()),
+            buffers: Buffers::default(),
+            transform,
             on_error: config.on_error,
             max_pixels: config.max_pixels,
             skipped: Mutex::default(),
@@ -139,11 +148,22 @@ impl Dataset for PictureDataset {
     fn batch(&self, indices: &[usize], pass: &Pass) -> Result<Batch, DataError> {
         let size = self.transform.size() as i64;
         let mut kept = Vec::with_capacity(indices.len());
-        let pictures = fill_rows(indices.len(), &[3, size, size], |row, planes| {
+        let travels = matches!(pass.delivery, Delivery::Device(_));
+        let (kind, shape) = match travels {
+            true => (Kind::Uint8, [size, size, 3]),
+            false => (Kind::Float, [3, size, size]),
+        };
+        let memory = (&self.buffers, pass.delivery.place());
+        let pictures = fill_rows(memory, (indices.len(), kind), &shape, |row, bytes| {
             let index = indices[row];
             match self.pixels(index, pass) {
+                Ok(pixels) if travels => {
+                    bytes.copy_from_slice(&pixels);
+                    kept.push(index);
+                    Ok(true)
+                }
                 Ok(pixels) => {
-                    self.transform.normalise(&pixels, planes);
+                    self.transform.normalise(&pixels, bytes);
                     kept.push(index);
                     Ok(true)
                 }
@@ -154,12 +174,10 @@ impl Dataset for PictureDataset {
                 Err(error) => Err(error),
             }
         })?;
-        Ok(Batch {
-            inputs: vec![(PICTURE_INPUT.to_string(), pictures)],
-            targets: self.targets.tensor(&kept)?,
-            indices: kept,
-            position: 0,
-        })
+        let inputs = vec![(PICTURE_INPUT.to_string(), pictures)];
+        let unfinished = travels.then(|| Unfinished { input: 0, levels: self.levels.clone() });
+        let batch = Batch::new(inputs, self.targets.tensor(&kept)?, kept);
+        Ok(Batch { unfinished: unfinished.into_iter().collect(), ..batch })
     }
     fn fixed_inputs(&self, pass: &Pass) -> bool {
         !(pass.augment && self.transform.augments())

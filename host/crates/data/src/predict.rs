@@ -4,7 +4,7 @@ use super::DataError;
 use super::batch::Batch;
 use super::cifar10::{files_folder, open_cifar10, training_files};
 use super::config::{DataConfig, ListConfig, LoadingConfig, SamplesConfig, Source};
-use super::dataset::{Dataset, Pass};
+use super::dataset::{Dataset, Delivery, Pass};
 use super::defaults::InputDefaults;
 use super::folder::find_pictures;
 use super::image::has_picture_extension;
@@ -118,12 +118,12 @@ impl PredictData {
     /// predictions can be held back; `indices` tells which rows they are.
     pub fn loader(&self) -> Result<Loader, DataError> {
         let walk = Walk {
-            pass: Pass { seed: 0, epoch: 0, view: 0, augment: false },
+            pass: Pass { seed: 0, epoch: 0, view: 0, augment: false, delivery: Delivery::Cpu },
             batch_size: self.batch_size,
             shuffle: false,
             by_length: true,
             drop_last: false,
-            workers: workers(self.workers, self.dataset.as_ref()),
+            workers: workers(self.workers, self.dataset.as_ref(), Delivery::Cpu),
             prefetch_mib: self.prefetch_mib,
             start_batch: 0,
             limit: None,

@@ -1,18 +1,26 @@
 //! Samples that are tensors already.
 
 use super::DataError;
-use super::batch::Batch;
+use super::batch::{Batch, Levels, Unfinished};
 use super::config::TensorsConfig;
-use super::dataset::{Dataset, Pass};
+use super::dataset::{Dataset, Delivery, Pass};
 use super::error::first_names;
 use super::stamps::FileStamps;
 use super::targets::{configured_classes, warn_of_empty};
 use super::tensor_file::{RawTensor, TensorFile};
+use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use tch::{Kind, Tensor};
 use thaw_terminal::escape::shorten;
+use thaw_torch::buffers::{Buffers, Place};
+
+/// A batch of so many bytes is copied by several threads.
+const LARGE_COPY: usize = 4 << 20;
+
+/// Bytes that one of them copies at a time.
+const TURN: usize = 1 << 20;
 
 /// Target key if the config names none.
 const DEFAULT_TARGET: &str = "y";
@@ -35,6 +43,10 @@ struct TensorDataset {
     target: Option<Stored>,
     classes: Vec<String>,
     stamps: FileStamps,
+    /// What batches were made in before.
+    buffers: Buffers,
+    /// What bytes of pictures are.
+    shares: Levels,
 }
 
 /// A tensor as the file has it, and what its rows become in a batch.
@@ -89,7 +101,8 @@ impl Becomes {
         Ok(match self {
             Becomes::Floats => rows.f_to_kind(Kind::Float)?,
             Becomes::WholeNumbers => rows.f_to_kind(Kind::Int64)?,
-            Becomes::Levels => rows.f_to_kind(Kind::Float)?.f_div_scalar(255.0)?,
+            // The floats are this function's own: divided where they are, they are not copied again.
+            Becomes::Levels => rows.f_to_kind(Kind::Float)?.f_div_scalar_(255.0)?,
         })
     }
 }
@@ -103,28 +116,38 @@ impl Stored {
         Stored { becomes: Becomes::of_input(raw.kind, raw.shape.len().saturating_sub(1)), raw }
     }
 
-    /// The rows of these samples.
-    fn rows(&self, indices: &[usize]) -> Result<Tensor, DataError> {
+    /// The rows of these samples as the file has them, copied once, into memory that may have been used before.
+    fn rows(&self, indices: &[usize], buffers: &Buffers, place: Place) -> Result<Tensor, DataError> {
         let mut shape: Vec<i64> = self.raw.shape.iter().map(|&n| n as i64).collect();
         shape[0] = indices.len() as i64;
-        let bytes = self.raw.bytes();
-        let width = self.raw.row_bytes();
-        let consecutive = indices.windows(2).all(|pair| pair[1] == pair[0] + 1);
-        let rows = match indices.first() {
-            // Without shuffling a batch is a slice of the file.
-            Some(&first) if consecutive => {
-                let slice = &bytes[first * width..(first + indices.len()) * width];
-                Tensor::f_from_data_size(slice, &shape, self.raw.kind)?
-            }
-            _ => {
-                let mut gathered = Vec::with_capacity(indices.len() * width);
-                for &row in indices {
-                    gathered.extend_from_slice(&bytes[row * width..(row + 1) * width]);
-                }
-                Tensor::f_from_data_size(&gathered, &shape, self.raw.kind)?
-            }
-        };
-        self.becomes.of_rows(rows)
+        let (bytes, width) = (self.raw.bytes(), self.raw.row_bytes());
+        buffers.filled(&shape, self.raw.kind, place, |rows| {
+            gather(bytes, width, indices, rows);
+            Ok(())
+        })
+    }
+
+    /// The rows of these samples as the model gets them.
+    fn values(&self, indices: &[usize], buffers: &Buffers, place: Place) -> Result<Tensor, DataError> {
+        self.becomes.of_rows(self.rows(indices, buffers, place)?)
+    }
+}
+
+/// Copies rows of so many bytes, by their numbers.
+fn gather(bytes: &[u8], width: usize, indices: &[usize], rows: &mut [u8]) {
+    if width == 0 {
+        return;
+    }
+    let copy = |(row, &index): (&mut [u8], &usize)| {
+        row.copy_from_slice(&bytes[index * width..(index + 1) * width]);
+    };
+    if rows.len() < LARGE_COPY || indices.len() < 2 {
+        rows.chunks_exact_mut(width).zip(indices).for_each(copy);
+    } else {
+        // As many rows to a turn as are worth one.
+        let turn = (TURN / width).max(1);
+        let turns = rows.par_chunks_mut(turn * width).zip(indices.par_chunks(turn));
+        turns.for_each(|(rows, indices)| rows.chunks_exact_mut(width).zip(indices).for_each(copy));
     }
 }
 
@@ -191,7 +214,8 @@ pub(crate) fn open_tensors(
     };
     let rows = rows.map_or(0, |(_, n)| n);
     let stamps = FileStamps::of(file.path());
-    Ok(Arc::new(TensorDataset { rows, inputs, target, classes: names, stamps }))
+    let (buffers, shares) = (Buffers::default(), Levels::shares());
+    Ok(Arc::new(TensorDataset { rows, inputs, target, classes: names, stamps, buffers, shares }))
 }
 
 /// Names of the classes that a target of indices has: the known ones, else the indices themselves.
@@ -246,7 +270,7 @@ impl Dataset for TensorDataset {
     }
     fn labels_of(&self, index: usize) -> Option<Vec<f32>> {
         let target = self.target.as_ref().filter(|target| target.raw.shape.len() == 2)?;
-        let row = target.rows(&[index]).ok()?.f_to_kind(Kind::Float).ok()?.f_reshape([-1]).ok()?;
+        let row = target.values(&[index], &self.buffers, Place::Memory).ok()?.f_to_kind(Kind::Float).ok()?.f_reshape([-1]).ok()?;
         Vec::<f32>::try_from(row).ok()
     }
     fn id(&self, index: usize) -> String {
@@ -263,18 +287,23 @@ impl Dataset for TensorDataset {
         let shapes: Vec<String> = self.inputs.iter().map(shape).collect();
         shapes.join(", ")
     }
-    fn batch(&self, indices: &[usize], _pass: &Pass) -> Result<Batch, DataError> {
+    fn batch(&self, indices: &[usize], pass: &Pass) -> Result<Batch, DataError> {
+        let place = pass.delivery.place();
         let mut inputs = Vec::with_capacity(self.inputs.len());
+        let mut unfinished = Vec::new();
         for (name, tensor) in &self.inputs {
-            inputs.push((name.clone(), tensor.rows(indices)?));
+            let travels = matches!(pass.delivery, Delivery::Device(_)) && tensor.becomes == Becomes::Levels;
+            let values = if travels {
+                unfinished.push(Unfinished { input: inputs.len(), levels: self.shares.clone() });
+                tensor.rows(indices, &self.buffers, place)?
+            } else {
+                tensor.values(indices, &self.buffers, place)?
+            };
+            inputs.push((name.clone(), values));
         }
         let target = self.target.as_ref();
-        Ok(Batch {
-            inputs,
-            targets: target.map(|target| target.rows(indices)).transpose()?,
-            indices: indices.to_vec(),
-            position: 0,
-        })
+        let targets = target.map(|target| target.values(indices, &self.buffers, place)).transpose()?;
+        Ok(Batch { unfinished, ..Batch::new(inputs, targets, indices.to_vec()) })
     }
     fn fixed_inputs(&self, _pass: &Pass) -> bool {
         true

@@ -3,7 +3,7 @@
 use super::DataError;
 use super::cifar10::{files_folder, has_test_file, open_cifar10, own_size, training_files};
 use super::config::{DataConfig, ListConfig, LoadingConfig, SamplesConfig, Source};
-use super::dataset::{Dataset, Pass};
+use super::dataset::{Dataset, Delivery, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
 use super::fingerprint::Fingerprint;
@@ -173,12 +173,12 @@ impl TestData {
 
     fn limited_loader(&self, limit: Option<usize>) -> Result<Loader, DataError> {
         let walk = Walk {
-            pass: Pass { seed: 0, epoch: 0, view: 0, augment: false },
+            pass: Pass { seed: 0, epoch: 0, view: 0, augment: false, delivery: Delivery::Cpu },
             batch_size: self.batch_size_of_all(),
             shuffle: false,
             by_length: true,
             drop_last: false,
-            workers: workers(self.workers, self.dataset.as_ref()),
+            workers: workers(self.workers, self.dataset.as_ref(), Delivery::Cpu),
             prefetch_mib: self.prefetch_mib,
             start_batch: 0,
             limit,

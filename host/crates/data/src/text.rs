@@ -218,7 +218,7 @@ impl Dataset for TextDataset {
             })?);
         }
         let inputs = self.encoder.inputs(&rows)?;
-        Ok(Batch { inputs, targets: self.targets.tensor(indices)?, indices: indices.to_vec(), position: 0 })
+        Ok(Batch::new(inputs, self.targets.tensor(indices)?, indices.to_vec()))
     }
     fn length_of(&self, index: usize) -> Option<usize> {
         // Characters stand for tokens: they are known without tokenizing everything first.

@@ -77,9 +77,10 @@ Status thaw_event_is_over(const c10::Event* event, bool* over, char** error) {
   return shim::guarded(error, [&] { *over = event->query(); });
 }
 
-Status thaw_event_wait(const c10::Event* event, char** error) {
+// Counts among the waits where a result is waited for.
+Status thaw_event_await(const c10::Event* event, bool counts, char** error) {
   return shim::guarded(error, [&] {
-    ++waits;
+    if (counts) ++waits;
     event->synchronize();
   });
 }

@@ -1,7 +1,7 @@
 //! The shim's exported functions (`cpp/*.cpp`). Each gives a status and, where that is not [`OK`], a
 //! text.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 
 use torch_sys::C_tensor;
 
@@ -14,6 +14,14 @@ pub const OUT_OF_MEMORY: c_int = 2;
 #[repr(C)]
 pub struct Event {
     _opaque: [u8; 0],
+}
+
+/// Which of a GPU's two streams.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub enum Lane {
+    Copies = 0,
+    Computing = 1,
 }
 
 /// Where the processes of a run meet.
@@ -103,8 +111,43 @@ unsafe extern "C" {
         error: ErrorOut,
     ) -> c_int;
     pub fn thaw_event_is_over(event: *const Event, over: *mut bool, error: ErrorOut) -> c_int;
-    pub fn thaw_event_wait(event: *const Event, error: ErrorOut) -> c_int;
+    pub fn thaw_event_await(event: *const Event, counts: bool, error: ErrorOut) -> c_int;
     pub fn thaw_event_free(event: *mut Event);
+
+    pub fn thaw_tensor_in(
+        start: *mut c_void,
+        sizes: *const i64,
+        dimensions: usize,
+        dtype: i8,
+        release: extern "C" fn(*mut c_void),
+        owner: *mut c_void,
+        tensor: *mut *mut C_tensor,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_empty_pinned(
+        sizes: *const i64,
+        dimensions: usize,
+        dtype: i8,
+        tensor: *mut *mut C_tensor,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_new_stream(index: i64, stream: *mut i64, error: ErrorOut) -> c_int;
+    pub fn thaw_copy_beside(
+        pinned: *const C_tensor,
+        index: i64,
+        stream: i64,
+        copy: *mut *mut C_tensor,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_mark(
+        index: i64,
+        stream: i64,
+        lane: Lane,
+        event: *mut *mut Event,
+        error: ErrorOut,
+    ) -> c_int;
+    pub fn thaw_compute_behind(event: *const Event, index: i64, error: ErrorOut) -> c_int;
+    pub fn thaw_computes_with(tensor: *const C_tensor, error: ErrorOut) -> c_int;
 
     pub fn thaw_has_grad(
         parameters: *const *const C_tensor,

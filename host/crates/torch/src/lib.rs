@@ -26,12 +26,14 @@ use tch::{Device, TchError, Tensor};
 use torch_sys::C_tensor;
 
 pub mod autocast;
+pub mod buffers;
 pub mod cuda;
 pub mod device;
 pub mod distributed;
 mod ffi;
 pub mod fused;
 pub mod gradients;
+pub mod lanes;
 pub mod layout;
 pub mod memory;
 pub mod random;

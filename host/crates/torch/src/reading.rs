@@ -3,9 +3,11 @@
 //! Reading a number of a GPU waits until everything is done that was asked of it before, and leaves it idle
 //! until it is asked again. So numbers stay there as tensors, and are read some steps later, many at once.
 
+use std::ptr::NonNull;
+
 use tch::{Kind, Tensor};
 
-use super::{Result, call, ffi};
+use super::{Result, TorchError, call, ffi};
 
 /// When numbers are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,17 +148,33 @@ fn to_host(tensor: &Tensor) -> Result<(Tensor, Option<Event>)> {
         ffi::thaw_copy_to_host(tensor.as_ptr(), &mut copy, &mut event, error)
     })?;
     // SAFETY: as above.
-    Ok((unsafe { Tensor::from_ptr(copy) }, std::ptr::NonNull::new(event).map(Event)))
+    Ok((unsafe { Tensor::from_ptr(copy) }, NonNull::new(event).map(Event)))
 }
 
 /// A point in what a device has to do.
-struct Event(std::ptr::NonNull<ffi::Event>);
+pub struct Event(NonNull<ffi::Event>);
 
 // SAFETY: the event is touched by its owner alone, and CUDA's events belong to no thread.
 unsafe impl Send for Event {}
 
 impl Event {
-    fn is_over(&self) -> Result<bool> {
+    /// Takes an event of the shim over.
+    pub(super) fn of(event: *mut ffi::Event, operation: &'static str) -> Result<Event> {
+        let missing = || TorchError::Operation { operation, message: "there is no event".to_owned() };
+        NonNull::new(event).map(Event).ok_or_else(missing)
+    }
+
+    pub(super) fn as_ptr(&self) -> *const ffi::Event {
+        self.0.as_ptr()
+    }
+
+    /// Waits for memory, which is no wait for a result: the device has other things to do meanwhile.
+    pub(super) fn wait_for_room(&self) -> Result<()> {
+        // SAFETY: the event is alive.
+        call("waiting for a GPU", |error| unsafe { ffi::thaw_event_await(self.0.as_ptr(), false, error) })
+    }
+
+    pub(super) fn is_over(&self) -> Result<bool> {
         let mut over = false;
         // SAFETY: the event is alive.
         call("asking a GPU how far it is", |error| unsafe {
@@ -167,7 +185,7 @@ impl Event {
 
     fn wait(&self) -> Result<()> {
         // SAFETY: the event is alive.
-        call("waiting for a GPU", |error| unsafe { ffi::thaw_event_wait(self.0.as_ptr(), error) })
+        call("waiting for a GPU", |error| unsafe { ffi::thaw_event_await(self.0.as_ptr(), true, error) })
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod agreement;
 mod anomaly;
+mod arrival;
 mod asks;
 mod batch_norms;
 mod build;
@@ -64,7 +65,7 @@ pub use prefix::{Entries, Hindrance};
 pub use same_data::tell_validated;
 pub use scaler::LossScaler;
 pub use state::RunState;
-pub use step::to_device;
+pub use arrival::to_device;
 pub use stop::StopHandle;
 pub use thaw_metrics::Confusion;
 use thaw_plugin_api::drive;
@@ -105,6 +106,8 @@ struct Now {
     validates_epoch: bool,
     /// How long the last batch was waited for, where the run is profiled.
     waited: profile::Waited,
+    /// How batches get to the device; not there before the first.
+    transfers: Option<arrival::Transfers>,
     /// What the present epoch's time goes into.
     spent: Spent,
     /// Samples of the validation that is under way, in the order of the pass; none in training.

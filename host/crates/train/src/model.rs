@@ -1,5 +1,6 @@
 //! A plugin's model as the host holds it: tensors by name, freeze state, modes, forward and step.
 
+mod label_range;
 mod labels;
 mod layout;
 mod loss;
@@ -21,6 +22,7 @@ use thaw_plugin_api::context::number_from_json;
 use thaw_plugin_api::model::{Batch, Description, Stage, Task, Tensors};
 use thaw_plugin_api::module_tree::ModuleTree;
 
+use label_range::LabelRange;
 pub use labels::LabelCounts;
 use loss::ClassLoss;
 pub use loss::Loss;
@@ -150,6 +152,10 @@ pub struct HostModel {
     pretrained: HashSet<String>,
     /// Labels are below this number, where the data says so.
     classes: Option<i64>,
+    /// Outputs of the last step, where they are of classes.
+    width: Option<i64>,
+    /// Labels of the batch that comes next, where they are to be compared with its outputs.
+    labels: Option<LabelRange>,
     /// The loss of its task.
     loss: Loss,
     /// What the run config says of the loss, for checkpoints.
@@ -223,6 +229,8 @@ impl HostModel {
             told_fixed: HashSet::new(),
             pretrained: HashSet::new(),
             classes: None,
+            width: None,
+            labels: None,
             loss: Loss::default(),
             given_loss: None,
             recomputed: Vec::new(),
@@ -399,26 +407,43 @@ impl HostModel {
         given.class_weights.as_deref().or(given.pos_weight.as_deref())
     }
 
-    /// Refuses the target of a batch, on the CPU as the data gave it, that says of a label neither that it is
-    /// there nor that it is not, nor a share between.
+    /// Looks at the target of a batch, on the CPU as the data gave it, before it goes to the device. `sample`
+    /// names the one of a row. Labels that are classes are compared with the outputs of the step that follows,
+    /// before they meet a kernel.
     ///
     /// # Errors
-    /// The loss is of several labels, and a number of the target is not from 0 to 1.
-    pub fn check_labels(&self, target: Option<&Tensor>) -> Result<(), ModelError> {
-        // One of another shape is refused for that.
-        let is_of_labels = |target: &&Tensor| self.is_multi_label() && target.dim() == 2;
-        let Some(target) = target.filter(is_of_labels) else { return Ok(()) };
-        let refused = labels::outside(target).map_err(self.torch_error("labels"))?;
-        match refused {
-            None => Ok(()),
-            Some(number) => Err(ModelError::Data {
-                model: self.id.clone(),
-                reason: format!(
-                    "`kind = \"bce\"` in [loss] needs targets from 0 to 1, of which 1 says that a label is \
-                     there, found {number}"
-                ),
-            }),
+    /// A number of the target is none; or the loss is of several labels, and one is not from 0 to 1.
+    pub fn check_labels(
+        &mut self,
+        target: Option<&Tensor>,
+        sample: impl Fn(usize) -> String,
+    ) -> Result<(), ModelError> {
+        self.labels = None;
+        let Some(target) = target else { return Ok(()) };
+        if self.is_multi_label() && target.dim() == 2 {
+            let refused = label_range::outside_shares(target).map_err(self.torch_error("labels"))?;
+            let Some((row, number)) = refused else { return Ok(()) };
+            return Err(self.refused_data(format!(
+                "`kind = \"bce\"` in [loss] needs targets from 0 to 1, of which 1 says that a label is \
+                 there, found {number} of sample {}",
+                sample(row)
+            )));
         }
+        if let Some((row, number)) = label_range::not_finite(target).map_err(self.torch_error("labels"))? {
+            return Err(self.refused_data(format!(
+                "sample {} has {number} in its target, where a number is needed: mend it, or leave the \
+                 sample out",
+                sample(row)
+            )));
+        }
+        if self.task() == Task::Classification && !self.is_multi_label() {
+            self.labels = LabelRange::of(target, self.width, sample).map_err(self.torch_error("labels"))?;
+        }
+        Ok(())
+    }
+
+    fn refused_data(&self, reason: String) -> ModelError {
+        ModelError::Data { model: self.id.clone(), reason }
     }
 
     /// Says how many classes the data has: fewer outputs than that are refused before a label meets a kernel.
@@ -428,12 +453,17 @@ impl HostModel {
     }
 
     /// Compares numbers that the host knows: no device is waited for.
-    fn check_classes(&self, outputs: &Tensors) -> Result<(), ModelError> {
+    fn check_classes(&mut self, outputs: &Tensors) -> Result<(), ModelError> {
         let logits = outputs.iter().next().map(|(_, logits)| logits.size());
-        let (Some(classes), Some([_, width])) = (self.classes, logits.as_deref()) else { return Ok(()) };
-        if self.task() != Task::Classification || classes <= *width {
+        let Some([_, width]) = logits.as_deref() else { return Ok(()) };
+        if self.task() != Task::Classification {
             return Ok(());
         }
+        self.width = Some(*width);
+        if let Some(reason) = self.labels.take().and_then(|labels| labels.refusal(*width)) {
+            return Err(self.refused_data(reason));
+        }
+        let Some(classes) = self.classes.filter(|classes| classes > width) else { return Ok(()) };
         let reason = format!(
             "the data has {classes} classes, so that a label is outside 0..{width}: the model has {width} \
              classes, set num_classes to {classes}"

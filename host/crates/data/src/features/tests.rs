@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::*;
-use crate::Split;
+use crate::{Delivery, Split};
 use crate::testing::{open, picture_folder};
 
 fn room(memory: u64, disk: u64, folder: &std::path::Path) -> FeatureRoom {
@@ -38,7 +38,7 @@ fn any_order_of_samples_gets_what_was_computed_of_them() {
         }
         let features = builder.finish().unwrap();
         assert_eq!((features.len(), features.is_on_disk(), features.bytes()), (7, memory == 0, 7 * 22));
-        let pass = Pass { seed: 0, epoch: 3, view: 3, augment: true };
+        let pass = Pass { seed: 0, epoch: 3, view: 3, augment: true, delivery: Delivery::Cpu };
         let batch = features.batch(&[5, 2, 0, 6, 3], &pass).unwrap();
         let (expected, target) = computed(&[5, 0, 3]);
         assert_eq!(batch.indices, [5, 0, 3]);
@@ -96,7 +96,7 @@ fn what_a_store_keeps_comes_back_in_memory_and_mapped() {
             panic!("{key} is not found")
         };
         assert_eq!((found.is_on_disk(), found.bytes()), (read == 0, 7 * 22));
-        let pass = Pass { seed: 0, epoch: 0, view: 0, augment: false };
+        let pass = Pass { seed: 0, epoch: 0, view: 0, augment: false, delivery: Delivery::Cpu };
         let batch = found.batch(&[6, 1], &pass).unwrap();
         let (features, target) = computed(&[6, 1]);
         assert_eq!((batch.inputs, batch.targets), (features, Some(target)));
@@ -162,7 +162,7 @@ fn half_the_room_is_read_in_full_width_and_values_that_do_not_fit_are_refused() 
         builder.push(&[0], &[("x".to_owned(), x.shallow_clone())], None).unwrap();
         let features = builder.finish().unwrap();
         assert_eq!(features.bytes(), 7 * 2 * width);
-        let pass = Pass { seed: 0, epoch: 0, view: 0, augment: false };
+        let pass = Pass { seed: 0, epoch: 0, view: 0, augment: false, delivery: Delivery::Cpu };
         assert_eq!(features.batch(&[0], &pass).unwrap().inputs, [("x".to_owned(), x)], "{kept:?}");
     }
     let mut builder = builder(folder.path(), u64::MAX, 0).kept_as(FeatureKind::Fp16);

@@ -206,11 +206,11 @@ fn resizing_by_two_averages_as_a_triangle_filter_does() {
 #[test]
 fn pixels_are_normalised_into_planes() {
     let transform = plain(ImageConfig { image_size: Some(1), ..ImageConfig::default() });
-    let mut planes = [0.0; 3];
+    let mut planes = [0_u8; 12];
     transform.normalise(&[255, 0, 51], &mut planes);
     let expected = [(1.0 - 0.485) / 0.229, (0.0 - 0.456) / 0.224, (0.2 - 0.406) / 0.225];
-    for (found, expected) in planes.iter().zip(expected) {
-        assert!((found - expected as f32).abs() < 1e-6, "{planes:?}");
+    for (found, expected) in planes.as_chunks::<4>().0.iter().zip(expected) {
+        assert!((f32::from_ne_bytes(*found) - expected as f32).abs() < 1e-6, "{planes:?}");
     }
 }
 

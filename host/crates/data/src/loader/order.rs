@@ -48,7 +48,7 @@ pub(super) fn order(dataset: &dyn Dataset, walk: &Walk) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Batch, DataError};
+    use crate::{Batch, DataError, Delivery};
 
     /// Texts of these lengths.
     struct Lengths(Vec<usize>);
@@ -70,7 +70,7 @@ mod tests {
             String::new()
         }
         fn batch(&self, indices: &[usize], _pass: &Pass) -> Result<Batch, DataError> {
-            Ok(Batch { inputs: Vec::new(), targets: None, indices: indices.to_vec(), position: 0 })
+            Ok(Batch::new(Vec::new(), None, indices.to_vec()))
         }
         fn length_of(&self, index: usize) -> Option<usize> {
             Some(self.0[index])
@@ -82,7 +82,7 @@ mod tests {
 
     fn walk(epoch: u64) -> Walk {
         Walk {
-            pass: Pass { seed: 1, epoch, view: epoch, augment: false },
+            pass: Pass { seed: 1, epoch, view: epoch, augment: false, delivery: Delivery::Cpu },
             batch_size: 4,
             shuffle: true,
             by_length: true,

@@ -199,7 +199,7 @@ impl Dataset for Breaks {
         if indices[0] == 4 {
             panic!("lost my footing");
         }
-        Ok(Batch { inputs: Vec::new(), targets: None, indices: indices.to_vec(), position: 0 })
+        Ok(Batch::new(Vec::new(), None, indices.to_vec()))
     }
     fn fixed_inputs(&self, _pass: &Pass) -> bool {
         true
@@ -209,7 +209,7 @@ impl Dataset for Breaks {
 #[test]
 fn a_thread_that_panics_is_an_error_not_a_wait_for_ever() {
     let walk = Walk {
-        pass: Pass { seed: 0, epoch: 0, view: 0, augment: false },
+        pass: Pass { seed: 0, epoch: 0, view: 0, augment: false, delivery: Delivery::Cpu },
         batch_size: 2,
         shuffle: false,
         by_length: true,
@@ -255,7 +255,7 @@ impl Dataset for Counted {
         self.farthest.fetch_max(ahead, Ordering::SeqCst);
         let half = Tensor::zeros([1 << 17], (tch::Kind::Float, tch::Device::Cpu));
         let inputs = vec![("x".to_owned(), half)];
-        Ok(Batch { inputs, targets: None, indices: indices.to_vec(), position: 0 })
+        Ok(Batch::new(inputs, None, indices.to_vec()))
     }
     fn fixed_inputs(&self, _pass: &Pass) -> bool {
         true
@@ -264,7 +264,7 @@ impl Dataset for Counted {
 
 fn walk_of(prefetch_mib: usize) -> Walk {
     Walk {
-        pass: Pass { seed: 0, epoch: 0, view: 0, augment: false },
+        pass: Pass { seed: 0, epoch: 0, view: 0, augment: false, delivery: Delivery::Cpu },
         batch_size: 1,
         shuffle: false,
         by_length: false,
@@ -296,4 +296,18 @@ fn batches_ahead_take_no_more_than_their_room() {
     while counted.begun.load(Ordering::SeqCst) < 7 {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn pictures_that_travel_as_bytes_become_the_same_floats() {
+    let dir = folder();
+    let mut data = open_with(dir.path(), "workers = 2");
+    let here = walk(&data, Split::Train, 1, 0);
+    data.deliver(Delivery::Device(Place::Memory));
+    let mut there = walk(&data, Split::Train, 1, 0);
+    let (bytes, floats) = (there[0].bytes(), here[0].bytes());
+    assert_eq!(there[0].inputs[0].1.kind(), tch::Kind::Uint8);
+    assert!(bytes * 3 < floats, "{bytes} of {floats} bytes");
+    there.iter_mut().for_each(|batch| batch.finish().expect("finished"));
+    assert_eq!(contents(&there), contents(&here));
 }

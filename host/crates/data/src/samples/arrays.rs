@@ -62,7 +62,7 @@ impl Dataset for ArrayDataset {
             inputs.push((form.name.clone(), stack(column.iter(), form.dtype, &form.shape, becomes)?));
         }
         let targets = self.source.tensor(targets)?;
-        Ok(Batch { inputs, targets, indices: indices.to_vec(), position: 0 })
+        Ok(Batch::new(inputs, targets, indices.to_vec()))
     }
 
     fn fixed_inputs(&self, _pass: &Pass) -> bool {

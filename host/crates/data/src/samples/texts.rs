@@ -43,7 +43,7 @@ impl Dataset for TextSamples {
             rows.push(row.map_err(|found| self.source.error(index, Error::new(found)))?);
         }
         let (inputs, targets) = (self.encoder.inputs(&rows)?, self.source.tensor(targets)?);
-        Ok(Batch { inputs, targets, indices: indices.to_vec(), position: 0 })
+        Ok(Batch::new(inputs, targets, indices.to_vec()))
     }
 
     fn length_of(&self, index: usize) -> Option<usize> {

@@ -1,8 +1,9 @@
 use crate::testing::{config, open, refusal};
-use crate::{Batch, DataModule, Split};
+use crate::{Batch, DataModule, Delivery, Split};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use std::path::Path;
 use tch::{Kind, Tensor};
+use thaw_torch::buffers::Place;
 
 const PLAIN: &str = "kind = \"tensors\"\npath = \"{dir}/d.safetensors\"\nbatch_size = 2\n";
 
@@ -224,4 +225,47 @@ fn whole_numbers_are_no_pictures_for_a_model_that_takes_pictures() {
             }
         }
     }
+}
+
+/// Rows large enough for memory that is used again, and for several threads.
+#[test]
+fn shuffled_rows_in_used_memory_are_the_files_bytes() {
+    let dir = tempfile::tempdir().expect("folder");
+    let (rows, width) = (40_usize, 200_000_usize);
+    let value = |i: usize| (i as u32).wrapping_mul(2_654_435_761) as f32;
+    let bytes = (0..rows * width).flat_map(|i| value(i).to_le_bytes()).collect();
+    let entries = [("x", Dtype::F32, vec![rows, width], bytes), integers("y", &[0; 40])];
+    write(dir.path(), &entries);
+    for workers in ["0", "2"] {
+        let keys = format!("workers = {workers}\nprefetch_mib = 30");
+        let data = open(dir.path(), &format!("{}{keys}", PLAIN.replace("= 2", "= 16"))).expect("opens");
+        let mut seen = Vec::new();
+        for batch in data.loader(Split::Train, 3, 0).expect("starts").expect("there") {
+            let batch = batch.expect("made");
+            let found = values(&batch.inputs[0].1);
+            for (row, index) in found.chunks(width).zip(&batch.indices) {
+                assert!(row.iter().enumerate().all(|(i, found)| *found == value(index * width + i)));
+            }
+            seen.extend(batch.indices);
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..rows).collect::<Vec<_>>(), "the odd last batch, too");
+    }
+}
+
+#[test]
+fn bytes_that_travel_become_the_same_floats() {
+    let dir = tempfile::tempdir().expect("folder");
+    let levels: Vec<u8> = (0..3 * 2 * 128).map(|i| (i * 7 % 256) as u8).collect();
+    let entries = [("x", Dtype::U8, vec![3, 2, 128], levels), integers("y", &[0, 1, 0])];
+    write(dir.path(), &entries);
+    let mut data = open(dir.path(), PLAIN).expect("opens");
+    let here = data.batch(Split::Train, 0, &[2, 0]).expect("made");
+    data.deliver(Delivery::Device(Place::Memory));
+    let mut there = data.batch(Split::Train, 0, &[2, 0]).expect("made");
+    assert_eq!(there.inputs[0].1.kind(), Kind::Uint8);
+    there.finish().expect("finished");
+    assert_eq!(there.inputs, here.inputs);
+    there.finish().expect("once is enough");
+    assert_eq!((there.inputs, there.targets), (here.inputs, here.targets));
 }

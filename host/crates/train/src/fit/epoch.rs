@@ -1,6 +1,7 @@
 //! What the loop keeps of an epoch: waits for the device, and its metrics.
 
 use super::Fit;
+use super::arrival::Transfers;
 use super::events::{EventKind, Weights};
 use crate::Error;
 use thaw_torch::reading::WaitCounter;
@@ -12,21 +13,35 @@ const COUNT_WAITS: &str = "THAW_COUNT_WAITS";
 pub(super) struct CountedWaits {
     counter: WaitCounter,
     from_batch: usize,
+    /// Waits for room on the device before.
+    before: u64,
 }
 
 impl Fit {
     pub(super) fn count_waits(&mut self) -> Result<(), Error> {
         if std::env::var_os(COUNT_WAITS).is_some() {
             let from_batch = self.state.progress().batch_index;
-            self.now.waits = Some(CountedWaits { counter: WaitCounter::start()?, from_batch });
+            self.now.waits = Some(CountedWaits {
+                counter: WaitCounter::start()?,
+                from_batch,
+                before: self.waits_for_room(),
+            });
         }
         Ok(())
     }
 
+    fn waits_for_room(&self) -> u64 {
+        self.now.transfers.as_ref().map_or(0, Transfers::waits)
+    }
+
     pub(super) fn log_waits(&mut self) {
-        if let Some(CountedWaits { counter, from_batch }) = self.now.waits.take() {
+        if let Some(CountedWaits { counter, from_batch, before }) = self.now.waits.take() {
             let batches = self.state.progress().batch_index - from_batch;
             tracing::info!("{} waits for the device in {batches} batches", counter.count());
+            let for_room = self.waits_for_room() - before;
+            if for_room > 0 {
+                tracing::info!("{for_room} of the batches waited for room on the device (data.prefetch_mib)");
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use tch::Tensor;
 use thaw_plugin_api::model::Batch;
 use thaw_plugin_api::module_tree::{Module, ModuleTree};
 
-use super::step::to_device;
+use super::arrival::to_device;
 use super::{Fit, FitError, RunState};
 use crate::Error;
 use crate::error::torch;

@@ -25,8 +25,9 @@ use std::sync::Arc;
 pub use hindrance::Hindrance;
 pub(super) use watch::Watch;
 
+use super::arrival::to_device;
 use super::events::{CacheStart, EventKind};
-use super::step::{Fed, Loaded, to_device};
+use super::step::{Fed, Loaded};
 use super::{Fit, FitError, RunState};
 use crate::Error;
 use crate::config::FrozenCache;
@@ -159,15 +160,31 @@ impl Fit {
     }
 
     /// Brings a batch to the device.
-    pub(super) fn load_fed(&self, fed: Fed) -> Result<Loaded, Error> {
+    pub(super) fn load_fed(&mut self, fed: Fed) -> Result<Loaded, Error> {
         let Fed { batch, start } = fed;
         let samples = batch.len();
         let indices = batch.indices.clone();
-        self.state.trained.model.check_labels(batch.targets.as_ref())?;
-        let loaded = to_device(batch, self.state.trained.model.device());
+        self.check_labels(&batch)?;
+        let loaded = self.bring(batch);
         let (batch, _) = loaded.map_err(|error| self.state.explain_memory(error, samples))?;
         let (of_all, share) = (samples, 1.0);
         Ok(Loaded { batch, samples, of_all, share, loss: None, tape: None, rates: None, start, indices })
+    }
+
+    /// Looks at a batch's labels, of the split or validation set that it is of.
+    fn check_labels(&mut self, batch: &thaw_data::Batch) -> Result<(), Error> {
+        let state = &mut self.state;
+        let split = if self.now.validated.is_some() { Split::Val } else { Split::Train };
+        let set = state.position.progress.validation_set.checked_sub(1);
+        let data = match set {
+            Some(set) => state.data.further_sets().get(set).map(|set| set.data().samples()),
+            None => state.data.dataset(split),
+        };
+        let name = |row: usize| {
+            let index = batch.indices.get(row).copied().unwrap_or_default();
+            data.map_or_else(|| index.to_string(), |data| thaw_terminal::escape::shorten(&data.id(index)).into())
+        };
+        Ok(state.trained.model.check_labels(batch.targets.as_ref(), name)?)
     }
 
     /// The samples of a batch whose features count no more; none where they do.

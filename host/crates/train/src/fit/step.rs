@@ -16,7 +16,7 @@ use crate::model::{StepResult, Tape};
 use thaw_data::Split;
 use thaw_optim::optimizer::Clip;
 use thaw_torch::reading::Reading;
-use thaw_torch::{Autocast, transfer};
+use thaw_torch::Autocast;
 
 /// What a batch gave.
 pub struct BatchResult {
@@ -52,19 +52,6 @@ pub struct Fed {
     pub(super) batch: thaw_data::Batch,
     /// How many stages that are.
     pub(super) start: usize,
-}
-
-/// A data batch on a device.
-///
-/// # Errors
-/// The device's memory is too small.
-pub fn to_device(batch: thaw_data::Batch, device: tch::Device) -> Result<(Batch, usize), Error> {
-    let samples = batch.len();
-    let inputs =
-        batch.inputs.into_iter().map(|(name, tensor)| Ok((name, transfer::to_device(&tensor, device)?)));
-    let inputs = inputs.collect::<Result<_, thaw_torch::TorchError>>()?;
-    let target = batch.targets.map(|target| transfer::to_device(&target, device)).transpose()?;
-    Ok((Batch { inputs, target }, samples))
 }
 
 impl Fit {

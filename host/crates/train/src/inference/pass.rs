@@ -11,6 +11,7 @@ use crate::Error;
 use crate::fit::{BatchOutcome, Evaluation, Evaluator, Keep, set_batches, to_device};
 use crate::world::World;
 use thaw_data::{Batch, DataError};
+use thaw_terminal::escape::shorten;
 use thaw_torch::reading::Reads;
 
 /// What a validation goes over, and what it gave.
@@ -69,7 +70,13 @@ impl Validating for Inference {
     type Evaluation = Evaluator;
 
     fn load(&mut self, batch: Batch) -> Result<Loaded, Error> {
-        self.model.check_labels(batch.targets.as_ref())?;
+        let set = self.progress.validation_set.checked_sub(1).and_then(|set| self.sets.get(set));
+        let data = set.map(|set| set.data().samples()).or(self.data.as_ref());
+        let name = |row: usize| {
+            let index = batch.indices.get(row).copied().unwrap_or_default();
+            data.map_or_else(|| index.to_string(), |data| shorten(&data.id(index)).into())
+        };
+        self.model.check_labels(batch.targets.as_ref(), name)?;
         self.order.extend(&batch.indices);
         let indices = batch.indices.clone();
         let (batch, samples) = to_device(batch, self.model.device())?;

@@ -44,19 +44,6 @@ pub(super) fn step(
     Ok((value, metrics))
 }
 
-/// A number of the target that is not from 0 to 1, where there is one.
-///
-/// # Errors
-/// libtorch's.
-pub(super) fn outside(target: &Tensor) -> Result<Option<f64>, TchError> {
-    if target.numel() == 0 {
-        return Ok(None);
-    }
-    let numbers = target.f_to_kind(Kind::Double)?;
-    let ends = [numbers.f_min()?.f_double_value(&[])?, numbers.f_max()?.f_double_value(&[])?];
-    Ok(ends.into_iter().find(|end| !(0.0..=1.0).contains(end)))
-}
-
 /// How many labels are right, and of how many samples all are.
 fn hits(logits: &Tensor, target: &Tensor) -> Result<(Tensor, Tensor), TchError> {
     let right = predicted(logits)?.f_eq_tensor(&present(target)?)?;

@@ -5,7 +5,7 @@ use tch::{Kind, Reduction, TchError, Tensor};
 use crate::config::{LossConfig, LossKind};
 
 /// PyTorch's `ignore_index`: a sample with this label counts for nothing.
-const IGNORED: i64 = -100;
+pub(super) const IGNORED: i64 = -100;
 
 /// What a step of a task computes its loss by: one part for tasks of classes, one for those of numbers.
 #[derive(Debug, Default)]

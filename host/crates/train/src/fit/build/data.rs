@@ -10,8 +10,9 @@ use crate::config::{BatchLimit, ConfigError, RunConfig};
 use crate::fit::val_check::val_check_batch;
 use crate::fit::{FitError, PluginData, classes};
 use crate::model::HostModel;
-use thaw_data::{DataConfig, DataModule, InputDefaults, Interpolation, Limits, Split};
+use thaw_data::{DataConfig, DataModule, Delivery, InputDefaults, Interpolation, Limits, Split};
 use thaw_plugins::PluginSet;
+use thaw_torch::buffers::Place;
 
 /// The data with what the model says of its inputs. `outputs` are the classes in the order of the model's
 /// outputs, where that is known: where the data has no others and the run config lists none, its classes have
@@ -49,6 +50,9 @@ pub fn open_data(
         opened.keep_order();
     }
     opened.limit(batch_limits(config, &opened)?);
+    if model.device().is_cuda() {
+        opened.deliver(Delivery::Device(Place::Pinned));
+    }
     if let Some(classes) = config.model.config.get("num_classes").and_then(serde_json::Value::as_u64) {
         opened.check_num_classes(classes as usize)?;
     }

@@ -14,7 +14,7 @@ use crate::Error;
 use crate::config::{Audit, CacheDtype};
 use crate::fit::Fit;
 use crate::fit::events::{CacheOrigin, CacheStart, EventKind};
-use crate::fit::step::to_device;
+use crate::fit::arrival::to_device;
 use crate::random::RandomStates;
 use thaw_data::{DataError, FeatureKind, FeatureRoom, Features, FeaturesBuilder, Split, cache_folder};
 use thaw_torch::Autocast;

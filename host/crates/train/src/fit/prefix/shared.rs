@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use thaw_data::{About, Claim, Claimed, Dataset, FeatureStore, Features, Found, Pass, Split};
+use thaw_data::{About, Claim, Claimed, Dataset, Delivery, FeatureStore, Features, Found, Pass, Split};
 
 use super::fill::{Tried, View};
 use super::probe::{are_close, tolerance};
 use crate::Error;
 use crate::config::CacheDtype;
 use crate::fit::Fit;
-use crate::fit::step::to_device;
+use crate::fit::arrival::to_device;
 use thaw_plugin_api::model::Tensors;
 
 /// So many samples are computed all the same, to be compared with what an earlier run has left of them.
@@ -109,7 +109,7 @@ impl Fit {
         if batch.indices != samples {
             return Ok(None);
         }
-        let pass = Pass { seed: 0, epoch, view: 0, augment: false };
+        let pass = Pass { seed: 0, epoch, view: 0, augment: false, delivery: Delivery::Cpu };
         let kept = features.batch(&samples, &pass)?;
         let targets = (batch.targets.as_ref().map(tch::Tensor::shallow_clone), kept.targets);
         let (batch, count) = to_device(batch, self.state.trained.model.device())?;
@@ -118,7 +118,7 @@ impl Fit {
         }
         let computed: Tensors = self.state.outputs_before(cut, batch.inputs)?.into_iter().collect();
         let kept = to_device(
-            thaw_data::Batch { inputs: kept.inputs, targets: None, indices: samples, position: 0 },
+            thaw_data::Batch::new(kept.inputs, None, samples),
             self.state.trained.model.device(),
         )?;
         let are_same_targets = match targets {
