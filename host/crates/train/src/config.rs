@@ -23,7 +23,7 @@ pub use activation_checkpointing::ActivationCheckpointing;
 pub use batch_limit::BatchLimit;
 pub use dev_run::DevRun;
 pub use error::ConfigError;
-pub use hub_model::{HubHead, HubModel};
+pub use hub_model::{FAMILIES, Family, HubHead, HubModel, Inputs, PictureSize};
 pub use lock::{Pin, PinnedConfig};
 pub use loss::{ClassWeights, LossConfig, LossKind, PosWeight};
 pub use max_time::MaxTime;
