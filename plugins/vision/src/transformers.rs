@@ -17,3 +17,6 @@ pub use model::{HubArchitecture, HubClassifier, HubOptions};
 pub use resnet::ResNetClassifier;
 pub use swin::SwinClassifier;
 pub use vit::VitClassifier;
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,7 @@ impl Built {
     ///
     /// # Errors
     /// A tensor cannot be converted.
-    pub(crate) fn convert(&mut self, kind: Kind) -> Result<(), String> {
+    pub fn convert(&mut self, kind: Kind) -> Result<(), String> {
         let _guard = tch::no_grad_guard();
         for (name, tensor) in &mut self.tensors {
             if tensor.kind() == self.kind {

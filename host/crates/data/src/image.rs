@@ -77,14 +77,19 @@ impl Transform {
             }
         }
         let filter = match interpolation {
-            Interpolation::Bilinear => fir::FilterType::Bilinear,
-            Interpolation::Bicubic => fir::FilterType::CatmullRom,
+            Interpolation::Nearest => None,
+            Interpolation::Bilinear => Some(fir::FilterType::Bilinear),
+            Interpolation::Bicubic => Some(fir::FilterType::CatmullRom),
+            Interpolation::Lanczos => Some(fir::FilterType::Lanczos3),
+            Interpolation::Box => Some(fir::FilterType::Box),
+            Interpolation::Hamming => Some(fir::FilterType::Hamming),
         };
+        let algorithm = filter.map_or(fir::ResizeAlg::Nearest, fir::ResizeAlg::Convolution);
         Transform {
             size,
             resize,
             crop_pct,
-            options: fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(filter)),
+            options: fir::ResizeOptions::new().resize_alg(algorithm),
             augment: config.augment.clone(),
             levels,
         }
@@ -111,6 +116,7 @@ impl Transform {
         let still = || match self.resize {
             ResizeMode::Squash => CropBox::whole(width, height),
             ResizeMode::Crop => CropBox::centre(width, height, self.size, self.crop_pct),
+            ResizeMode::SquashCrop => CropBox::centre_of_square(width, height, self.size, self.crop_pct),
         };
         let Some(rng) = rng else {
             return self.cut(picture, still());

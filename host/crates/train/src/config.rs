@@ -25,7 +25,7 @@ pub use batch_limit::BatchLimit;
 pub use channels_last::ChannelsLast;
 pub use dev_run::DevRun;
 pub use error::ConfigError;
-pub use hub_model::{HubHead, HubModel};
+pub use hub_model::{FAMILIES, Family, HubHead, HubModel, Inputs, PictureSize};
 pub use lock::{Pin, PinnedConfig};
 pub use loss::{ClassWeights, LossConfig, LossKind, PosWeight};
 pub use max_time::MaxTime;

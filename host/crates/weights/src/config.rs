@@ -1,5 +1,6 @@
 //! The `weights` key of a model in the run config.
 
+use super::corners::Interpolation;
 use super::error::WeightsError;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use regex::Regex;
@@ -48,11 +49,12 @@ pub struct WeightsConfig {
     /// missed, and what the file has for the rest is left out. Default: `module` where the model has such a
     /// module, else the whole model, which the empty text names, too.
     pub to: Option<String>,
-    /// Whether position embeddings for another picture size are interpolated (vision transformers):
-    /// bicubically between aligned corners, the class token as it is, as torchvision's
-    /// `interpolate_embeddings` does. Default: another size is an error.
-    #[config(default = false)]
-    pub interpolate_embeddings: bool,
+    /// Whether position embeddings for another picture size are interpolated (vision transformers), the class
+    /// token as it is: `true` or `torchvision` as torchvision's `interpolate_embeddings` does, bicubically
+    /// between aligned corners; `transformers` as its `interpolate_pos_encoding`, between the patches'
+    /// centres. Default: another size is an error.
+    #[config(default = Interpolation::Refused)]
+    pub interpolate_embeddings: Interpolation,
     /// Whether missing and unexpected names are errors. A wrong shape always is. Default: true.
     #[config(default = true)]
     pub strict: bool,
@@ -79,7 +81,7 @@ impl WeightsConfig {
             map: BTreeMap::new(),
             module: None,
             to: None,
-            interpolate_embeddings: false,
+            interpolate_embeddings: Interpolation::Refused,
             strict: true,
         }
     }

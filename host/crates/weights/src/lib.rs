@@ -37,6 +37,7 @@
 
 mod apply;
 mod config;
+mod corners;
 mod error;
 mod hub;
 mod pickle;
@@ -50,6 +51,7 @@ mod write;
 
 pub use apply::apply;
 pub use config::{Rename, WeightsConfig};
+pub use corners::Interpolation;
 pub use error::WeightsError;
 pub use plan::{
     GridResize, LoadPlan, LoadReport, Mismatch, Outside, Part, PlannedCopy, PretrainedNames, Proposal,

@@ -201,7 +201,8 @@ impl nn::Module for Embeddings {
         let side = self.side;
         ensure!(
             [height, width] == [side; 2],
-            "the model is built for pictures of {side} x {side} patches, found {width} x {height}"
+            "the model is built for pictures of {side} x {side} patches, found {width} x {height}: \
+             `image_size` has to be the same in [model] and [data]"
         );
         let mut tokens = self.norm.forward(&patches.f_flatten(2, -1)?.f_transpose(1, 2)?)?;
         if let Some(positions) = &self.positions {

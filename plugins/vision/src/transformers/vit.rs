@@ -129,7 +129,8 @@ impl nn::Module for Embeddings {
         let size = self.size;
         ensure!(
             [height, width] == [size; 2],
-            "the model is built for pictures of {size} x {size} pixels, found {width} x {height}"
+            "the model is built for pictures of {size} x {size} pixels, found {width} x {height}: \
+             `image_size` has to be the same in [model] and [data]"
         );
         let patches = self.projection.forward(input)?.f_flatten(2, -1)?.f_transpose(1, 2)?;
         let class_tokens = self.class_token.f_expand([batch, -1, -1], false)?;

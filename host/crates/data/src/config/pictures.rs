@@ -51,6 +51,9 @@ pub enum ResizeMode {
     Crop,
     /// Resizes both sides to `image_size`, whatever the picture's proportions.
     Squash,
+    /// Resizes both sides to `image_size / crop_pct` and cuts the centre out, as DeiT's processor in
+    /// transformers.
+    SquashCrop,
 }
 
 /// Filter of the resizing.
@@ -60,6 +63,14 @@ pub enum Interpolation {
     Bilinear,
     /// Cubic filter (a = -0.5).
     Bicubic,
+    /// The nearest pixel, not antialiased.
+    Nearest,
+    /// Sinc over three pixels.
+    Lanczos,
+    /// Mean of the pixels below.
+    Box,
+    /// Hamming window.
+    Hamming,
 }
 
 /// What happens at a picture that cannot be read.

@@ -3,6 +3,14 @@
 use crate::config::RandomResizedCrop;
 use crate::random::CounterRng;
 
+/// Start and length, in pixels of the picture, of the middle `size` pixels of a side that was `full` and is
+/// resized.
+fn middle(resized: f64, full: f64, size: f64) -> (f64, f64) {
+    let start = ((resized - size) / 2.0).round_ties_even();
+    let scale = full / resized;
+    (start * scale, (size * scale).min(full - start * scale))
+}
+
 /// A part of a picture in its pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct CropBox {
@@ -28,14 +36,16 @@ impl CropBox {
         } else {
             ((shorter * w / h).floor(), shorter)
         };
-        let size = size as f64;
-        let side = |resized: f64, full: f64| {
-            let start = ((resized - size) / 2.0).round_ties_even();
-            let scale = full / resized;
-            (start * scale, (size * scale).min(full - start * scale))
-        };
-        let (left, width) = side(resized_w, w);
-        let (top, height) = side(resized_h, h);
+        let (left, width) = middle(resized_w, w, size as f64);
+        let (top, height) = middle(resized_h, h, size as f64);
+        CropBox { left, top, width, height }
+    }
+
+    /// The same of a resize of both sides to `size / crop_pct`.
+    pub(super) fn centre_of_square(width: u32, height: u32, size: usize, crop_pct: f64) -> CropBox {
+        let resized = (size as f64 / crop_pct).floor();
+        let (left, width) = middle(resized, f64::from(width), size as f64);
+        let (top, height) = middle(resized, f64::from(height), size as f64);
         CropBox { left, top, width, height }
     }
 

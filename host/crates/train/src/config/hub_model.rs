@@ -1,12 +1,18 @@
 //! `[model] path`: a directory of Hugging Face in the place of an id and its files.
 
+mod family;
 mod pictures;
 mod place;
+mod problem;
+mod processor;
+mod size;
 
 use serde_json::{Map, Value, json};
 use thaw_plugin_api::config::ConfigError as KeyError;
 
+pub use family::{FAMILIES, Family, Inputs, PictureSize};
 use place::Place;
+use problem::Problem;
 
 const KEY: &str = "model.path";
 const CONFIG: &str = "config.json";
@@ -34,8 +40,10 @@ pub struct HubModel {
 pub enum HubHead {
     /// It classifies texts or pictures, and is kept where its classes are the data's.
     Trained,
-    /// There is none, or it is one of another task: a new one is trained.
+    /// There is none, or one that does not classify: a new one is trained.
     None,
+    /// It gives numbers, and the data has classes, or the other way round: a new one is trained.
+    OtherProblem,
     /// The run config names weights of its own.
     NotAsked,
 }
@@ -65,18 +73,29 @@ pub(super) fn expand(table: &mut Value) -> Result<Option<HubModel>, KeyError> {
         KeyError::value(KEY, format!("{path:?}, whose {CONFIG} does not say what it is"), expected)
     })?;
     let class = config.pointer("/architectures/0").and_then(Value::as_str).map(str::to_owned);
-    let is_trained = class.as_ref().is_some_and(|class| TRAINED.iter().any(|end| class.ends_with(end)));
-    let head = match (model.contains_key("weights"), is_trained) {
-        (true, _) => HubHead::NotAsked,
-        (false, true) => HubHead::Trained,
-        (false, false) => HubHead::None,
-    };
-    let data = of_data(table, &place, &config)?;
-    let mut said = vec![format!("model.id = {id:?}")];
-    said.extend(data.iter().map(|(key, value)| format!("data.{key} = {value}")));
-    let given = [("id", json!(id)), ("config", json!(file)), ("weights", json!(place.weights()))];
-    fill(table, "model", given.map(|(key, value)| (key.to_owned(), value)));
-    fill(table, "data", data);
+    let id = id.to_owned();
+    let mut model = model.clone();
+    let (mut said, mut fit) = (vec![format!("model.id = {id:?}")], size::Fit::AsTheyAre);
+    let mut keys = of_data(table, &place, &config)?;
+    let data = table.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
+    if let (Some(size), true) = (Family::of(&id).and_then(Family::picture_size), has_pictures(&data)) {
+        fit = size::settle(&mut model, &data, &mut keys, &config, size)?;
+    }
+    keys.retain(|key, _| !data.contains_key(key));
+    let asked = Problem::of_data(&data, &keys);
+    let head = head_of(&model, class.as_deref(), &config, asked);
+    if head == HubHead::OtherProblem && asked == Some(Problem::Number) {
+        model.entry("num_classes").or_insert(json!(1));
+    }
+    let own = table.get("model").and_then(Value::as_object).cloned().unwrap_or_default();
+    let more = model.iter().filter(|(key, _)| !own.contains_key(*key));
+    said.extend(more.map(|(key, value)| format!("model.{key} = {value}")));
+    said.extend(keys.iter().map(|(key, value)| format!("data.{key} = {value}")));
+    let given =
+        [("id", json!(id)), ("config", json!(file)), ("weights", weights(&place, fit))].map(|(key, value)| (key.to_owned(), value));
+    table["model"] = Value::Object(model);
+    fill(table, "model", given);
+    fill(table, "data", keys);
     if let Some(loss) = of_loss(table, &config) {
         said.push(format!("loss.kind = {}", loss["kind"]));
         table["loss"] = loss;
@@ -86,6 +105,38 @@ pub(super) fn expand(table: &mut Value) -> Result<Option<HubModel>, KeyError> {
     }
     tracing::info!("model.path = {path:?}: {}", said.join(", "));
     Ok(Some(HubModel { path, class, head, classes: labels(&config) }))
+}
+
+/// What comes of the head in the files of a directory.
+fn head_of(
+    model: &Map<String, Value>,
+    class: Option<&str>,
+    config: &Value,
+    asked: Option<Problem>,
+) -> HubHead {
+    let is_trained = class.is_some_and(|class| TRAINED.iter().any(|end| class.ends_with(end)));
+    let is_number = |problem| problem == Problem::Number;
+    let several = labels(config).len() != 1;
+    match asked {
+        _ if model.contains_key("weights") => HubHead::NotAsked,
+        _ if !is_trained => HubHead::None,
+        Some(asked) if is_number(asked) != is_number(Problem::of_config(config)) => HubHead::OtherProblem,
+        Some(Problem::Number) if several => HubHead::OtherProblem,
+        _ => HubHead::Trained,
+    }
+}
+
+/// `[model] weights`.
+fn weights(place: &Place, fit: size::Fit) -> Value {
+    match fit {
+        size::Fit::AsTheyAre => json!(place.weights()),
+        size::Fit::Interpolated => json!({ "path": place.weights(), "interpolate_embeddings": "transformers" }),
+    }
+}
+
+/// Whether data has keys of pictures.
+fn has_pictures(data: &Map<String, Value>) -> bool {
+    data.get("kind").and_then(Value::as_str).is_some_and(|kind| OF_PICTURES.contains(&kind))
 }
 
 fn read(file: &std::path::Path) -> Result<Value, KeyError> {
@@ -110,44 +161,35 @@ fn of_data(table: &Value, place: &Place, config: &Value) -> Result<Map<String, V
     if kind == "text" && !data.contains_key("tokenizer") {
         keys.insert("tokenizer".to_owned(), json!(place.tokenizer()));
     }
-    if OF_PICTURES.contains(&kind) {
+    if has_pictures(data) {
+        let model_type = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
+        let usual = Family::of(model_type).map_or("", Family::processor);
         match place.file(PREPROCESSOR) {
-            Ok(file) => keys.extend(pictures::keys(&read(&file)?, &file)),
+            Ok(file) => keys.extend(pictures::keys(&read(&file)?, &file, usual, data)?),
             Err(_) => tracing::warn!(
                 "the directory of model.path has no {PREPROCESSOR}: pictures are prepared as [data] says, \
                  which by default is as torchvision's models have it"
             ),
         }
     }
-    if ["text", "list"].contains(&kind)
-        && let Some(target) = target(config)
-    {
-        keys.insert("target".to_owned(), json!(target));
+    if ["text", "list"].contains(&kind) && !data.contains_key("target") {
+        keys.extend(Problem::target(config)?.map(|target| ("target".to_owned(), json!(target))));
     }
-    keys.retain(|key, _| !data.contains_key(key));
     Ok(keys)
 }
 
-/// The names of `id2label`, in the order of the outputs, as far as they are there in a row; those of two
-/// outputs where it is missing, which is how transformers writes its default.
+/// The names of `id2label`, in the order of the outputs, as far as they are there in a row; where it is
+/// missing, those that transformers makes of `num_labels`, which is 2 by default.
 fn labels(config: &Value) -> Vec<String> {
     match config.get("id2label").filter(|labels| !labels.is_null()) {
         Some(labels) => {
             let label = |index: usize| Some(labels.get(index.to_string())?.as_str()?.to_owned());
             (0..).map_while(label).collect()
         }
-        None => ["LABEL_0", "LABEL_1"].map(str::to_owned).into(),
-    }
-}
-
-/// What labels are, where the model's problem is not one class of several.
-fn target(config: &Value) -> Option<&'static str> {
-    match config.get("problem_type").and_then(Value::as_str) {
-        Some("regression") => Some("value"),
-        Some("multi_label_classification") => Some("labels"),
-        // One output is a number.
-        None if labels(config).len() == 1 => Some("value"),
-        _ => None,
+        None => {
+            let count = config.get("num_labels").and_then(Value::as_u64).unwrap_or(2);
+            (0..count).map(|index| format!("LABEL_{index}")).collect()
+        }
     }
 }
 
@@ -155,7 +197,7 @@ fn target(config: &Value) -> Option<&'static str> {
 fn of_loss(table: &Value, config: &Value) -> Option<Value> {
     let has_labels = table.pointer("/data/target").and_then(Value::as_str) == Some("labels");
     let is_free = table.get("loss").is_none_or(Value::is_null);
-    (target(config) == Some("labels") && has_labels && is_free).then(|| json!({ "kind": "bce" }))
+    (Problem::of_config(config) == Problem::Labels && has_labels && is_free).then(|| json!({ "kind": "bce" }))
 }
 
 #[cfg(test)]

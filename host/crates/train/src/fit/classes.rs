@@ -9,7 +9,7 @@ use thaw_plugin_api::model::Task;
 use super::build::open_data;
 use crate::Error;
 use crate::checkpoint::{Checkpoint, EarlierData, STATE};
-use crate::config::RunConfig;
+use crate::config::{HubHead, RunConfig};
 use crate::model::HostModel;
 use crate::parts::{create_model, prepare_torch};
 use thaw_data::first_names;
@@ -32,9 +32,11 @@ pub fn create_counted(
     let model = create_model(config, plugins)?;
     let is_given = config.data.is_none() || config.model.config.get(NUM_CLASSES).is_some();
     let built = model.description().num_classes.and_then(|classes| usize::try_from(classes).ok());
-    let Some(built) = built.filter(|_| !is_given && model.task() == Task::Classification) else {
-        return Ok(model);
-    };
+    // The config.json of a number's model has one output.
+    let has_other_head = config.hub.as_ref().is_some_and(|hub| hub.head == HubHead::OtherProblem);
+    let built = if has_other_head { built.or(Some(1)) } else { built };
+    let is_counted = !is_given && (has_other_head || model.task() == Task::Classification);
+    let Some(built) = built.filter(|_| is_counted) else { return Ok(model) };
     let outputs = &model.description().class_names;
     let data = open_data(config, &model, plugins, &EarlierData::default(), outputs)?;
     let found = data.class_names().len();

@@ -5,7 +5,7 @@ use thaw_plugin_api::module_tree::ModuleTree;
 
 use crate::Error;
 use crate::checkpoint::Checkpoint;
-use crate::config::{ChannelsLast, ConfigError, RunConfig, Weighting};
+use crate::config::{ChannelsLast, ConfigError, Family, RunConfig, Weighting};
 use crate::model::HostModel;
 use thaw_data::DataConfig;
 use thaw_plugins::{Instance, PluginError, PluginSet};
@@ -41,6 +41,12 @@ pub(crate) fn of_table(config: &RunConfig, table: &str, error: Error) -> Error {
 /// # Errors
 /// An unknown id, a configuration that does not fit, a precision that the model does not compute in.
 pub fn create_model(config: &RunConfig, plugins: &PluginSet) -> Result<HostModel, Error> {
+    if let Some(hub) = config.hub.as_ref().filter(|_| !plugins.offers_model(&config.model.id)) {
+        let found = format!("{:?}, whose `model_type` is `{}`", hub.path, config.model.id);
+        let expected = format!("one that a loaded plugin builds: {}", Family::remedy(&config.model.id));
+        let error = KeyError::value("model.path", found, expected);
+        return Err(ConfigError::Key { path: config.path.clone(), error }.into());
+    }
     let model = HostModel::create(plugins, &config.model.id, &config.model.config)
         .map_err(|error| of_table(config, "[model]", error.into()))?;
     let (precision, declared) = (config.trainer.precision, &model.description().precisions);

@@ -7,6 +7,7 @@ use super::places::{Found, Places, fits};
 use super::{
     LoadPlan, LoadReport, MAY_BE_MISSING, Mismatch, Outside, PlannedCopy, TensorSpec, Unmatched, last_part,
 };
+use crate::corners::Interpolation;
 use crate::error::WeightsError;
 
 /// Top modules that files of classifiers have after the features.
@@ -75,9 +76,10 @@ impl<'p, 'a> Matching<'p, 'a> {
             return;
         };
         let entry = &self.places.file.all()[place.at];
-        let resize = self.places.pretrained.resized(name, entry.shape(), &tensor.shape);
+        let interpolation = self.places.config.interpolate_embeddings;
+        let resize = self.places.pretrained.resized(name, entry.shape(), &tensor.shape, interpolation);
         let fits = fits(entry.shape(), &tensor.shape, place.aliased);
-        if !fits && (resize.is_none() || !self.places.config.interpolate_embeddings) {
+        if !fits && (resize.is_none() || interpolation == Interpolation::Refused) {
             self.report.can_be_interpolated |= resize.is_some();
             self.report.mismatched.push(Mismatch {
                 name: name.to_owned(),

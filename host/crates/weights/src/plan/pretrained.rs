@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use thaw_plugin_api::model::Description;
 
 use super::GridResize;
+use crate::corners::Interpolation;
 
 /// What a model says of the names in its pretrained files. They are the names after the config's own
 /// renaming.
@@ -35,9 +36,15 @@ impl From<&Description> for PretrainedNames {
 
 impl PretrainedNames {
     /// How a tensor of the file becomes one of the model, if it is a position embedding of another grid.
-    pub(super) fn resized(&self, name: &str, file: &[i64], model: &[i64]) -> Option<GridResize> {
+    pub(super) fn resized(
+        &self,
+        name: &str,
+        file: &[i64],
+        model: &[i64],
+        interpolation: Interpolation,
+    ) -> Option<GridResize> {
         let (_, tokens) = self.grids.iter().find(|(grid, _)| grid == name)?;
-        GridResize::between(file, model, i64::try_from(*tokens).ok()?)
+        GridResize::between(file, model, i64::try_from(*tokens).ok()?, interpolation)
     }
 
     /// The model's name for one of the file's; `None` where the model has no use for it.

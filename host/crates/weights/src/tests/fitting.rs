@@ -4,7 +4,7 @@ mod wrapped;
 
 use super::*;
 use crate::{
-    LoadPlan, LoadReport, PretrainedNames, Rename, TensorSpec, WeightsConfig, apply, plan_load,
+    Interpolation, LoadPlan, LoadReport, PretrainedNames, Rename, TensorSpec, WeightsConfig, apply, plan_load,
     plan_pretrained,
 };
 use std::collections::HashMap;

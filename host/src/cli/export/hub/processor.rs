@@ -11,9 +11,15 @@ pub(super) fn of(images: &ImageConfig, defaults: &InputDefaults) -> Value {
     let input = PictureInput::of(images, defaults);
     let side = input.size;
     let square = json!({ "height": side, "width": side });
+    // Of what a crop is cut out of.
+    let resized = (side as f64 / input.crop_pct).floor() as u64;
     let resample = match input.interpolation {
+        Interpolation::Nearest => 0,
+        Interpolation::Lanczos => 1,
         Interpolation::Bilinear => 2,
         Interpolation::Bicubic => 3,
+        Interpolation::Box => 4,
+        Interpolation::Hamming => 5,
     };
     let mut file = json!({
         "do_convert_rgb": true, "do_resize": true, "resample": resample,
@@ -25,9 +31,15 @@ pub(super) fn of(images: &ImageConfig, defaults: &InputDefaults) -> Value {
             file["image_processor_type"] = json!("ViTImageProcessor");
             file["size"] = square;
         }
+        ResizeMode::SquashCrop => {
+            file["image_processor_type"] = json!("DeiTImageProcessor");
+            file["size"] = json!({ "height": resized, "width": resized });
+            file["do_center_crop"] = json!(true);
+            file["crop_size"] = square;
+        }
         ResizeMode::Crop => {
             file["image_processor_type"] = json!("BitImageProcessor");
-            file["size"] = json!({ "shortest_edge": (side as f64 / input.crop_pct).floor() as u64 });
+            file["size"] = json!({ "shortest_edge": resized });
             file["do_center_crop"] = json!(true);
             file["crop_size"] = square;
         }

@@ -3,74 +3,169 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use thaw_plugin_api::config::ConfigError as KeyError;
+
+use super::KEY;
+use super::processor::{Processor, Sizing};
 
 /// Side from which on ConvNeXt's processor leaves the crop out.
 const CONVNEXT_WITHOUT_CROP: f64 = 384.0;
 /// The crop of ConvNeXt's processor where its file does not say.
 const CONVNEXT_CROP: f64 = 224.0 / 256.0;
-/// Pillow's numbers of filters.
-const BILINEAR: u64 = 2;
-const BICUBIC: u64 = 3;
+/// Pillow's filters by their numbers.
+const FILTERS: [&str; 6] = ["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"];
+/// The keys of `[data]` that a file gives.
+const KEYS: [&str; 5] = ["image_size", "resize", "interpolation", "mean", "std"];
+/// What processors do and nothing here does.
+const FOREIGN: [&str; 5] =
+    ["do_pad", "do_flip_channel_order", "do_grayscale", "rescale_offset", "do_image_splitting"];
 
-/// The keys that a file gives; what has no counterpart is warned of.
-pub(super) fn keys(json: &Value, file: &Path) -> Map<String, Value> {
+/// The keys that a file gives, of those that `given`, the run config's `[data]`, leaves open. `usual` is the
+/// processor of the model's family, for files that do not name theirs.
+///
+/// # Errors
+/// Something that has no counterpart in `[data]`, and is not left to the run config.
+pub(super) fn keys(
+    json: &Value,
+    file: &Path,
+    usual: &str,
+    given: &Map<String, Value>,
+) -> Result<Map<String, Value>, KeyError> {
     let mut keys = Map::new();
-    let mut add = |key: &str, value: Value| drop(keys.insert(key.to_owned(), value));
-    let warn = |what: String| tracing::warn!("{}: {what}", thaw_terminal::escape::path(file));
-    let flag = |key: &str, default: bool| json.get(key).and_then(Value::as_bool).unwrap_or(default);
-    match Size::of(json) {
-        Some(Size::Squash(side)) => {
-            add("image_size", json!(side));
-            add("resize", json!("squash"));
-        }
-        Some(Size::Crop { side, share }) => {
-            add("image_size", json!(side));
-            add("resize", json!("crop"));
-            add("crop_pct", json!(share));
-        }
-        Some(Size::CropOfSquash { side, before }) => {
-            add("image_size", json!(side));
-            add("resize", json!("squash"));
-            warn(format!(
-                "it squashes pictures to {before} pixels before it crops {side} of them; here they are \
-                 squashed to {side}"
-            ));
-        }
-        None => warn("its `size` is no square: set `image_size` and `resize` in [data]".to_owned()),
+    if KEYS.iter().all(|key| given.contains_key(*key)) {
+        return Ok(keys);
     }
-    if !flag("do_resize", true) {
-        warn("it takes pictures of the model's size alone; here all are brought to it".to_owned());
+    let read = Preparation { json, file, given, processor: Processor::of(json, usual) };
+    for key in FOREIGN.iter().filter(|key| json.get(**key) == Some(&json!(true))) {
+        return Err(read.refused(&format!("`{key} = true`, which is not done here"), &KEYS));
     }
-    match json.get("resample").and_then(Value::as_u64) {
-        Some(BILINEAR) => add("interpolation", json!("bilinear")),
-        Some(BICUBIC) => add("interpolation", json!("bicubic")),
-        None => {}
-        Some(other) => {
-            add("interpolation", json!("bicubic"));
-            warn(format!("its filter `resample = {other}` is not here; bicubic is taken"));
-        }
+    if read.processor.is_none() {
+        return Err(read.refused("an `image_processor_type` that is not known here", &KEYS));
     }
-    let of_channels = |key: &str| json.get(key).filter(|value| is_of_channels(value)).cloned();
-    let normal = flag("do_normalize", true);
-    for (key, theirs, without) in [("mean", "image_mean", 0.0), ("std", "image_std", 1.0)] {
-        match of_channels(theirs) {
-            _ if !normal => add(key, json!(vec![without; 3])),
-            Some(values) => add(key, values),
-            None if json.get(theirs).is_some_and(|value| !value.is_null()) => {
-                warn(format!("its `{theirs}` is no list of three numbers: set `{key}` in [data]"));
-            }
-            None => {}
-        }
+    if read.leaves_open(&["image_size", "resize"]) {
+        keys.extend(read.size()?.keys());
     }
-    let factor = json.get("rescale_factor").and_then(Value::as_f64).unwrap_or(1.0 / 255.0);
-    if !flag("do_rescale", true) || (factor * 255.0 - 1.0).abs() > 1e-6 {
-        warn("it does not bring pictures to 0..1 before it normalises them, as is done here".to_owned());
+    if read.leaves_open(&["interpolation"]) {
+        keys.insert("interpolation".to_owned(), read.filter()?);
     }
-    keys
+    if read.leaves_open(&["mean", "std"]) {
+        keys.extend(read.normalisation()?);
+    }
+    Ok(keys)
 }
 
-fn is_of_channels(value: &Value) -> bool {
-    value.as_array().is_some_and(|values| values.len() == 3 && values.iter().all(Value::is_number))
+/// A file that is read for a run config.
+struct Preparation<'f> {
+    json: &'f Value,
+    file: &'f Path,
+    given: &'f Map<String, Value>,
+    processor: Option<&'static Processor>,
+}
+
+impl Preparation<'_> {
+    /// Whether the run config has not all of these keys itself.
+    fn leaves_open(&self, keys: &[&str]) -> bool {
+        keys.iter().any(|key| !self.given.contains_key(*key))
+    }
+
+    fn refused(&self, what: &str, keys: &[&str]) -> KeyError {
+        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        let expected =
+            format!("what [data] can do: set {} there, as pictures are to be prepared", keys.join(", "));
+        let file = self.file.display();
+        KeyError::value(KEY, format!("a directory whose {file} has {what}"), expected)
+    }
+
+    fn value(&self, key: &str) -> Option<&Value> {
+        self.json.get(key).filter(|value| !value.is_null())
+    }
+
+    fn flag(&self, key: &str, default: bool) -> bool {
+        self.value(key).and_then(Value::as_bool).unwrap_or(default)
+    }
+
+    /// Pillow's filter, by its name here.
+    fn filter(&self) -> Result<Value, KeyError> {
+        let usual = self.processor.map_or(2, |processor| processor.resample);
+        let found = self.value("resample").cloned().unwrap_or(json!(usual));
+        let name = found.as_u64().and_then(|number| FILTERS.get(usize::try_from(number).ok()?));
+        let refused = || self.refused(&format!("`resample` = {found}"), &["interpolation"]);
+        name.map(|name| json!(name)).ok_or_else(refused)
+    }
+
+    /// Mean and standard deviation of pictures in 0..1, whatever a file brings them to before it normalises.
+    fn normalisation(&self) -> Result<Map<String, Value>, KeyError> {
+        let factor = match (self.flag("do_rescale", true), self.value("rescale_factor")) {
+            (false, _) => Some(1.0),
+            (true, None) => Some(1.0 / 255.0),
+            (true, Some(factor)) => factor.as_f64().filter(|factor| *factor > 0.0),
+        };
+        let Some(factor) = factor else {
+            let found = self.value("rescale_factor").unwrap_or(&Value::Null);
+            return Err(self.refused(&format!("`rescale_factor` = {found}"), &["mean", "std"]));
+        };
+        let whole = factor * 255.0;
+        let scaled = |value: f64| if (whole - 1.0).abs() < 1e-6 { value } else { value / whole };
+        let usual = self.processor.map_or(([0.0; 3], [1.0; 3]), |known| (known.mean, known.std));
+        let normal = self.flag("do_normalize", true);
+        let mut keys = Map::new();
+        for (key, theirs, usual, without) in
+            [("mean", "image_mean", usual.0, 0.0), ("std", "image_std", usual.1, 1.0)]
+        {
+            let values = if normal { self.of_channels(theirs, key, usual)? } else { [without; 3] };
+            keys.insert(key.to_owned(), json!(values.map(scaled)));
+        }
+        Ok(keys)
+    }
+
+    /// A number for each channel, in files one for all, too.
+    fn of_channels(&self, theirs: &str, key: &str, usual: [f64; 3]) -> Result<[f64; 3], KeyError> {
+        let Some(found) = self.value(theirs) else { return Ok(usual) };
+        let one = found.as_f64().map(|number| [number; 3]);
+        let list = || {
+            let numbers: Option<Vec<f64>> = found.as_array()?.iter().map(Value::as_f64).collect();
+            <[f64; 3]>::try_from(numbers?).ok()
+        };
+        let refused = || self.refused(&format!("`{theirs}` = {found}, not one number per channel"), &[key]);
+        one.or_else(list).ok_or_else(refused)
+    }
+
+    fn size(&self) -> Result<Size, KeyError> {
+        let keys = &["image_size", "resize"];
+        let Some(processor) = self.processor else { return Err(self.refused("no processor", keys)) };
+        let usual_size = processor.size();
+        let size = self.value("size").unwrap_or(&usual_size);
+        let crops = self.flag("do_center_crop", processor.crop.is_some());
+        if !self.flag("do_resize", true) {
+            if crops {
+                let what = "`do_resize = false` and `do_center_crop = true`: a part of the picture in its own size";
+                return Err(self.refused(what, keys));
+            }
+            tracing::info!(
+                "{}: `do_resize = false`: pictures of another size than the model's, which transformers \
+                 does not take, are brought to it",
+                thaw_terminal::escape::path(self.file)
+            );
+        }
+        let usual_crop = json!(processor.crop);
+        let crop = self.value("crop_size").unwrap_or(&usual_crop);
+        let found = match (processor.sizing, crops) {
+            (Sizing::ConvNext, _) => self.convnext(size),
+            (_, false) => square(size).map(Size::Squash),
+            (sizing, true) => cropped(size, crop, sizing),
+        };
+        let shown = if crops { format!("`size` = {size}, `crop_size` = {crop}") } else { format!("`size` = {size}") };
+        found.ok_or_else(|| self.refused(&format!("{shown}, which gives no square pictures"), keys))
+    }
+
+    fn convnext(&self, size: &Value) -> Option<Size> {
+        let side = shortest(size).or_else(|| square(size))?;
+        let share = self.value("crop_pct").map_or(Some(CONVNEXT_CROP), Value::as_f64)?;
+        Some(match side as f64 >= CONVNEXT_WITHOUT_CROP {
+            true => Size::Squash(side),
+            false => Size::Crop { side, share },
+        })
+    }
 }
 
 /// How pictures get to the model's size.
@@ -78,42 +173,41 @@ fn is_of_channels(value: &Value) -> bool {
 enum Size {
     Squash(u64),
     Crop { side: u64, share: f64 },
-    CropOfSquash { side: u64, before: u64 },
+    CropOfSquash { side: u64, share: f64 },
 }
 
 impl Size {
-    fn of(json: &Value) -> Option<Self> {
-        let name = ["image_processor_type", "feature_extractor_type"].map(|key| json.get(key));
-        let name = name.into_iter().flatten().find_map(Value::as_str).unwrap_or_default();
-        let (size, crops) = (json.get("size")?, json.get("do_center_crop").and_then(Value::as_bool));
-        let crop = square(json.get("crop_size").unwrap_or(&Value::Null)).filter(|_| crops != Some(false));
-        if name.starts_with("ConvNext") {
-            let side = shortest(size).or_else(|| square(size))?;
-            let share = json.get("crop_pct").and_then(Value::as_f64).unwrap_or(CONVNEXT_CROP);
-            return Some(if side as f64 >= CONVNEXT_WITHOUT_CROP {
-                Self::Squash(side)
-            } else {
-                Self::Crop { side, share }
-            });
-        }
-        match (square(size).filter(|_| size.is_object() || crop.is_none()), shortest(size), crop) {
-            (Some(side), None, None) => Some(Self::Squash(side)),
-            (Some(before), None, Some(side)) => Some(Self::CropOfSquash { side, before }),
-            (None, Some(shorter), Some(side)) => Some(Self::Crop { side, share: share(side, shorter) }),
-            // One number is the shorter side where a crop follows.
-            (None, None, Some(side)) => {
-                size.as_u64().map(|shorter| Self::Crop { side, share: share(side, shorter) })
-            }
-            _ => None,
-        }
+    fn keys(&self) -> Map<String, Value> {
+        let (side, resize, share) = match *self {
+            Self::Squash(side) => (side, "squash", None),
+            Self::Crop { side, share } => (side, "crop", Some(share)),
+            Self::CropOfSquash { side, share } => (side, "squash-crop", Some(share)),
+        };
+        let mut keys = Map::from_iter([("image_size".to_owned(), json!(side)), ("resize".to_owned(), json!(resize))]);
+        keys.extend(share.map(|share| ("crop_pct".to_owned(), json!(share))));
+        keys
     }
 }
 
-/// A crop's share whose quotient is the shorter side again, when it is rounded down.
-fn share(side: u64, shorter: u64) -> f64 {
-    let (side, shorter) = (side as f64, shorter as f64);
-    let share = side / shorter;
-    if (side / share).floor() == shorter { share } else { side / (shorter + 1e-6) }
+/// A resize with a crop of the centre after it.
+fn cropped(size: &Value, crop: &Value, sizing: Sizing) -> Option<Size> {
+    let side = square(crop)?;
+    let is_square = size.is_object() || sizing == Sizing::Square;
+    let before = square(size).filter(|_| is_square);
+    let shorter = shortest(size).or_else(|| size.as_u64().filter(|_| !is_square));
+    match (before, shorter) {
+        (Some(before), None) if before == side => Some(Size::Squash(side)),
+        (Some(before), None) if before > side => Some(Size::CropOfSquash { side, share: share(side, before) }),
+        (None, Some(shorter)) if shorter >= side => Some(Size::Crop { side, share: share(side, shorter) }),
+        _ => None,
+    }
+}
+
+/// A crop's share whose quotient is the resized side again, when it is rounded down.
+fn share(side: u64, resized: u64) -> f64 {
+    let (side, resized) = (side as f64, resized as f64);
+    let share = side / resized;
+    if (side / share).floor() == resized { share } else { side / (resized + 1e-6) }
 }
 
 fn square(size: &Value) -> Option<u64> {
@@ -122,54 +216,11 @@ fn square(size: &Value) -> Option<u64> {
     size.as_u64().or_else(|| height.filter(|height| Some(*height) == width))
 }
 
+/// The shorter side, where nothing bounds the longer one.
 fn shortest(size: &Value) -> Option<u64> {
-    size.get("shortest_edge").and_then(Value::as_u64)
+    let is_bounded = size.get("longest_edge").is_some_and(|longest| !longest.is_null());
+    size.get("shortest_edge").and_then(Value::as_u64).filter(|_| !is_bounded)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(json: Value) -> Value {
-        Value::Object(keys(&json, Path::new("preprocessor_config.json")))
-    }
-
-    #[test]
-    fn the_processors_of_the_usual_models_become_keys_of_data() {
-        let vit = json!({
-            "image_processor_type": "ViTImageProcessor", "size": { "height": 224, "width": 224 },
-            "resample": 2, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
-        });
-        assert_eq!(
-            of(vit),
-            json!({ "image_size": 224, "resize": "squash", "interpolation": "bilinear",
-                "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5] })
-        );
-        let convnext = json!({
-            "feature_extractor_type": "ConvNextFeatureExtractor", "size": { "shortest_edge": 224 },
-            "crop_pct": 0.875, "resample": 3,
-        });
-        assert_eq!(
-            of(convnext),
-            json!({ "image_size": 224, "resize": "crop", "crop_pct": 0.875, "interpolation": "bicubic" })
-        );
-        let large = json!({ "image_processor_type": "ConvNextImageProcessor", "size": 384 });
-        assert_eq!(of(large), json!({ "image_size": 384, "resize": "squash" }));
-        let bit = json!({
-            "image_processor_type": "BitImageProcessor", "size": { "shortest_edge": 248 },
-            "crop_size": { "height": 224, "width": 224 }, "do_center_crop": true, "do_normalize": false,
-        });
-        let bit = of(bit);
-        assert_eq!((224.0 / bit["crop_pct"].as_f64().unwrap()).floor(), 248.0);
-        assert_eq!((&bit["mean"], &bit["std"]), (&json!([0.0, 0.0, 0.0]), &json!([1.0, 1.0, 1.0])));
-    }
-
-    #[test]
-    fn a_share_leads_back_to_its_side() {
-        for shorter in 200..600 {
-            let share = share(200, shorter);
-            assert_eq!((200.0 / share).floor(), shorter as f64);
-            assert!(share <= 1.0);
-        }
-    }
-}
+mod tests;

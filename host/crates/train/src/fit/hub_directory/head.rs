@@ -69,6 +69,22 @@ pub fn settle_head(
             ignored.extend(head.modules.iter().cloned());
             ignored.extend(foreign(model, &file));
         }
+        Fit::OtherProblem => {
+            tracing::warn!(
+                "{path}: the head of {class} is for another problem than the data's labels (`problem_type` in \
+                 its config.json, `target` in [data]): a new head is trained ({names})"
+            );
+            ignored.extend(head.modules.iter().cloned());
+            ignored.extend(foreign(model, &file));
+        }
+        Fit::ByNumber => {
+            let outputs: Vec<String> =
+                hub.classes.iter().enumerate().map(|(number, name)| format!("{number} is {name}")).collect();
+            tracing::info!(
+                "{path}: the classes of the data are numbers, and taken for the places of the head's outputs: {}",
+                first_names(&outputs, 12)
+            );
+        }
         Fit::OtherClasses => {
             tracing::warn!(
                 "{path}: the head of {class} has the classes {}, the data has {}: a new head is trained \
@@ -108,6 +124,9 @@ fn foreign(model: &HostModel, file: &StateDict) -> BTreeSet<String> {
 enum Fit {
     AsItIs,
     NoHead,
+    OtherProblem,
+    /// The data's classes are numbers, and the head's have names.
+    ByNumber,
     OtherClasses,
     /// With its outputs in this order.
     Ordered(Vec<i64>),
@@ -115,15 +134,25 @@ enum Fit {
 
 impl Fit {
     fn of(hub: &HubModel, classes: &[String]) -> Self {
-        if hub.head == HubHead::None {
-            return Self::NoHead;
+        match hub.head {
+            HubHead::None => return Self::NoHead,
+            HubHead::OtherProblem => return Self::OtherProblem,
+            HubHead::Trained | HubHead::NotAsked => {}
         }
-        let by_number = classes.iter().enumerate().all(|(place, name)| *name == place.to_string());
-        if classes.is_empty() || by_number && classes.len() == hub.classes.len() {
+        if classes.is_empty() {
             return Self::AsItIs;
         }
         let spelled = in_order_of(&hub.classes, classes).filter(|spelled| spelled.len() == classes.len());
-        let Some(spelled) = spelled else { return Self::OtherClasses };
+        let Some(spelled) = spelled else {
+            let is_place = |(place, name): (usize, &String)| *name == place.to_string();
+            let by_number = classes.len() == hub.classes.len() && classes.iter().enumerate().all(is_place);
+            let is_unnamed = |(place, name): (usize, &String)| *name == format!("LABEL_{place}");
+            return match by_number {
+                true if hub.classes.iter().enumerate().all(is_unnamed) => Self::AsItIs,
+                true => Self::ByNumber,
+                false => Self::OtherClasses,
+            };
+        };
         if spelled == classes {
             return Self::AsItIs;
         }
@@ -197,5 +226,7 @@ mod tests {
         assert_eq!(fit(&["LABEL_0", "LABEL_1"], &["0", "1"]), Fit::AsItIs);
         assert_eq!(fit(&["LABEL_0", "LABEL_1", "LABEL_2"], &["0", "1"]), Fit::OtherClasses);
         assert_eq!(fit(&["LABEL_0", "LABEL_1"], &["bad", "good"]), Fit::OtherClasses);
+        assert_eq!(fit(&["owl", "cat"], &["0", "1"]), Fit::ByNumber);
+        assert_eq!(fit(&["1", "0"], &["0", "1"]), Fit::Ordered(vec![1, 0]), "numbers may be names");
     }
 }

@@ -57,7 +57,7 @@ fn position_embeddings_are_interpolated_as_torchvision_does_where_the_config_say
     let config = WeightsConfig {
         strict: false,
         map: [("from_7".to_owned(), name.to_owned())].into(),
-        interpolate_embeddings: true,
+        interpolate_embeddings: Interpolation::Torchvision,
         ..WeightsConfig::new("vit.pth")
     };
     for side in [4, 7, 12] {
@@ -80,7 +80,7 @@ fn position_embeddings_are_interpolated_as_torchvision_does_where_the_config_say
         let difference = (&loaded - expected.tensor().expect("values")).abs().max().double_value(&[]);
         assert!(difference < 1e-6, "{side}: {difference}");
 
-        let strict = WeightsConfig { interpolate_embeddings: false, ..config.clone() };
+        let strict = WeightsConfig { interpolate_embeddings: Interpolation::Refused, ..config.clone() };
         match plan_pretrained(&model, &reference, &strict, &pretrained) {
             Ok(_) => assert_eq!(side, 7),
             Err(error) => {
