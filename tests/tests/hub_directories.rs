@@ -122,10 +122,10 @@ fn a_file_that_is_not_in_the_folder_is_named() {
     std::fs::create_dir(run.folder().join("empty")).unwrap();
     run.fit(&[]).failed(2, &["empty/config.json"]);
     run.fit(&["--set", &format!("model.config={:?}", folder("bert")), "--set", "data.tokenizer=empty"])
-        .failed(1, &["empty/tokenizer.json"]);
+        .failed(2, &["empty/tokenizer.json"]);
     run.write("empty/vocab.txt", "[PAD]\n[UNK]\n");
     run.fit(&["--set", &format!("model.config={:?}", folder("bert")), "--set", "data.tokenizer=empty"])
-        .failed(1, &["empty/tokenizer.json", "save_pretrained('empty')"]);
+        .failed(2, &["empty/tokenizer.json", "save_pretrained('empty')"]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_tokenizer_that_breaks_down_ends_the_run_before_it_starts() {
     tokenizer["post_processor"]["special_tokens"].as_object_mut().unwrap().remove("[CLS]");
     run.write("broken/tokenizer.json", tokenizer.to_string());
     let failed =
-        run.fit(&["--set", "data.tokenizer=broken"]).failed(1, &["broken/tokenizer.json", "`[CLS]`"]);
+        run.fit(&["--set", "data.tokenizer=broken"]).failed(2, &["broken/tokenizer.json", "`[CLS]`"]);
     assert!(!failed.stderr.contains("panicked"), "{}", failed.stderr);
     assert!(!run.run_dir().exists());
 }

@@ -14,7 +14,7 @@ fn texts_are_cut_to_what_the_model_takes_and_no_more_can_be_asked_for() {
     let said = run.fit(&[]).succeeded().stdout;
     assert!(said.contains("up to 64 tokens"), "{said}");
     run.host(["fit", "run.toml", "--set", "data.max_length=65"])
-        .failed(1, &["`max_length`", "found 65", "at most 64"]);
+        .failed(2, &["`max_length`", "found 65", "at most 64"]);
 }
 
 #[test]

@@ -200,9 +200,34 @@ fn several_labels_need_a_target_of_as_many_numbers_from_0_to_1() {
         write_tensors(&file, &tensors).unwrap();
         bce.fit(&["--set", &format!("data.path={file:?}")]).failed(1, &found);
     }
-    let named = labels("[loss]\nkind = \"bce\"\npos_weight = { 2 = 9.0 }");
-    named.fit(&[]).failed(2, &["`loss.pos_weight`", "of `2`", "a list: the data names no classes"]);
-    bce.fit(&["--set", "data.classes=[\"a\"]"]).failed(1, &["`y`", "4 columns", "`classes`"]);
+    let named = |index: usize| labels(&format!("[loss]\nkind = \"bce\"\npos_weight = {{ {index} = 9.0 }}"));
+    named(2).fit(&[]).succeeded().says("2 9.0000");
+    named(4).fit(&[]).failed(2, &["`loss.pos_weight`", "of `4`", "indices from 0 to 3"]);
+    let list = labels("[loss]\nkind = \"bce\"\npos_weight = [1, 1, 9, 1]");
+    list.fit(&[]).succeeded().says("2 9.0000");
+    bce.fit(&["--set", "data.classes=[\"a\"]"]).failed(2, &["`y`", "4 columns", "`classes`"]);
+}
+
+/// What stands in a tensor file is looked at before anything trains.
+#[test]
+fn targets_of_a_tensor_file_are_told_of_at_the_start() {
+    let run = run("numbers", "regression", "", &json!(1));
+    let target = ["--set", "data.target=labels"];
+    run.fit(&target).failed(2, &["[data] `target`", "which is no tensor of", "a column per label"]);
+    let numbers = |rows: &[f32]| {
+        let x = vec![0.5; rows.len() * 5];
+        let tensors: [(&str, &[usize], Values); 2] =
+            [("x", &[rows.len(), 5], Values::F32(&x)), ("y", &[rows.len()], Values::F32(rows))];
+        write_tensors(&run.folder().join("numbers.safetensors"), &tensors).unwrap();
+        run.fit(&["--set", "data.path=numbers.safetensors"])
+    };
+    let place = ["numbers.safetensors", "tensor `y`, row 9", "expected a number"];
+    for number in [f32::NAN, f32::NEG_INFINITY] {
+        let mut rows = [1.0; 16];
+        rows[9] = number;
+        numbers(&rows).failed(2, &[&place[..], &[&format!("label {number}")]].concat());
+        assert!(!run.run_dir().exists());
+    }
 }
 
 #[test]

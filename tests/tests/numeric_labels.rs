@@ -36,8 +36,8 @@ fn an_index_without_a_sample_is_told() {
 fn a_number_that_is_no_class_is_refused_with_its_line() {
     let grades = run(4, &["K", "1", "2", "4"], "val_path = \"val.csv\"");
     list(&grades, "val.csv", &["2", "3"]);
-    grades.fit(&[]).failed(1, &["val.csv", "line 3", "\"3\"", "1, 2, 4, K"]);
+    grades.fit(&[]).failed(2, &["val.csv", "line 3", "\"3\"", "1, 2, 4, K"]);
     run(3, &["3", "1"], "classes = [\"3\", \"4\", \"5\"]")
         .fit(&[])
-        .failed(1, &["train.csv", "line 3", "\"1\"", "3, 4, 5"]);
+        .failed(2, &["train.csv", "line 3", "\"1\"", "3, 4, 5"]);
 }

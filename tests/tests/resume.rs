@@ -137,7 +137,7 @@ fn a_run_that_was_stopped_interrupted_or_killed_equals_the_uninterrupted_one() {
             assert_eq!(ended.code(), code, "{ended}");
             // Killed at its first step, a run has no checkpoint yet.
             if (how, step) == ("kill", 1) {
-                run.resume(&[]).failed(1, &["run: no checkpoint"]);
+                run.resume(&[]).failed(2, &["run: no checkpoint"]);
                 continue;
             }
             run.host(["fit", "run.toml", "--resume", "run"]).succeeded();

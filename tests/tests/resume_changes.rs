@@ -281,18 +281,18 @@ fn a_run_that_was_killed_before_its_first_checkpoint_can_be_started_again() {
     let run = run("[[callbacks]]\nid = \"case-stop\"\n");
     let kill = ["--set", "callbacks.0.at_step=2", "--set", "callbacks.0.how=kill"];
     assert_eq!(run.fit(&kill).code(), None);
-    run.resume(&[]).failed(1, &["run: no checkpoint", "ended before its first", "fit CONFIG --run-dir run"]);
+    run.resume(&[]).failed(2, &["run: no checkpoint", "ended before its first", "fit CONFIG --run-dir run"]);
     run.write("run/mine.txt", "precious");
-    run.fit(&[]).failed(1, &["holds something already"]);
+    run.fit(&[]).failed(2, &["holds something already"]);
     fs::remove_file(run.run_dir().join("mine.txt")).unwrap();
     run.fit(&[]).succeeded().says("ended before its first checkpoint is removed");
     assert_eq!(rates(&run).len(), 8, "of this run alone");
-    run.fit(&[]).failed(1, &["holds something already"]);
+    run.fit(&[]).failed(2, &["holds something already"]);
     // Where no checkpoints were wanted, the records are the result.
     let off = ["--run-dir", "off", "--set", "checkpoint.enabled=false"];
     let arguments: Vec<&str> = ["fit", "run.toml"].into_iter().chain(off).collect();
     run.host(&arguments).succeeded();
-    run.host(&arguments).failed(1, &["holds something already"]);
+    run.host(&arguments).failed(2, &["holds something already"]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn another_runs_directory_is_not_written_over() {
     run.fit(&[]).succeeded();
     run.host(["fit", "run.toml", "--run-dir", "other", "--set", "seed=2"]).succeeded();
     let before = files(&run.folder().join("other"));
-    run.resume(&["--run-dir", "other"]).failed(1, &["other", "holds something already"]);
+    run.resume(&["--run-dir", "other"]).failed(2, &["other", "holds something already"]);
     assert!(files(&run.folder().join("other")) == before);
 }
 

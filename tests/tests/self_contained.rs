@@ -124,7 +124,7 @@ fn a_file_of_a_checkpoint_that_was_changed_is_refused() {
         .unwrap();
     fs::write(&tokenizer, "{}").unwrap();
     run.host(["predict", "--checkpoint", "run", "--input", "elsewhere/new.txt", "--output", "out.csv"])
-        .failed(1, &["tokenizer-", "the file is damaged"]);
+        .failed(2, &["tokenizer-", "the file is damaged"]);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_run_that_moved_with_its_data_finds_it_as_it_was_given() {
     }
     forget_the_model(&run);
     run.host_in("project", ["validate", "--checkpoint", "run"]).succeeded();
-    run.host_in("elsewhere", ["validate", "--checkpoint", "../project/run"]).failed(1, &["texts.csv"]);
+    run.host_in("elsewhere", ["validate", "--checkpoint", "../project/run"]).failed(2, &["texts.csv"]);
 }
 
 #[cfg(unix)]

@@ -314,7 +314,7 @@ fn two_runs_do_not_share_a_run_directory() {
     let mut fit = run.start(["fit", "run.toml", "--run-dir", "run"]);
     fit.prints("waits in epoch 1");
     run.host(["fit", "run.toml", "--resume", "run"])
-        .failed(1, &["another run is live in this run directory"]);
+        .failed(2, &["another run is live in this run directory"]);
     fit.go_on();
     fit.finish().succeeded();
     assert!(Path::new(&run.run_dir()).join("checkpoints/last").exists());

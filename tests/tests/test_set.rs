@@ -72,7 +72,7 @@ fn of_a_folder_of_splits_the_test_is_taken() {
     pictures(&run, "root/train", "cat", 3);
     pictures(&run, "root/valid", "dog", 3);
     let test = ["test", "--checkpoint", "run", "--input", "root"];
-    run.host(test).failed(1, &["train/, valid/", "none that is called test/", "--input"]);
+    run.host(test).failed(2, &["train/, valid/", "none that is called test/", "--input"]);
     pictures(&run, "root/Testing", "owl", 5);
     assert_eq!(samples(&tested(&run, "root")), [("owl", 5)]);
     run.host(test).succeeded().says("Testing/ is taken");
@@ -86,9 +86,9 @@ fn what_a_test_cannot_count_is_refused_by_name() {
     let test = |input: &str, more: &[&str]| {
         run.host(["test", "--checkpoint", "run", "--input", input].iter().chain(more))
     };
-    test("test", &[]).failed(1, &["fish", "cat, dog, owl"]);
-    test("gone", &[]).failed(1, &["gone", "--input"]);
-    test("test/cat/0.png", &[]).failed(1, &["0.png", "no labels"]);
+    test("test", &[]).failed(2, &["fish", "cat, dog, owl"]);
+    test("gone", &[]).failed(2, &["gone", "--input"]);
+    test("test/cat/0.png", &[]).failed(2, &["0.png", "no labels"]);
     test("test", &["--set", "data.val_split=0.5"]).failed(2, &["data.val_split", "--input"]);
     // The same data through a validation: what to use instead is said.
     pictures(&run, "less", "cat", 4);
@@ -112,4 +112,20 @@ fn the_metrics_of_a_test_on_the_validation_data_are_those_of_the_validation() {
     }
     assert_eq!(found["classes"], validated["classes"]);
     assert_ne!(found["classes"], json!([]));
+}
+
+/// A test that would fail after the training fails before it.
+#[test]
+fn a_test_path_is_looked_at_before_anything_trains() {
+    let run = trained("kind = \"image-folder\"\npath = \"pictures\"\nval_split = 0.2");
+    pictures(&run, "held/a", "cat", 1);
+    pictures(&run, "held/b", "fish", 1);
+    let fit = |path: &str| {
+        let set = format!("data.test_path={path}");
+        run.host(["fit", "run.toml", "--run-dir", "another", "--set", &set])
+    };
+    fit("gone").failed(2, &["[data] `test_path`", "gone, which is not there"]);
+    fit("held/b").failed(2, &["fish", "cat, dog, owl"]);
+    assert!(!run.folder().join("another").exists());
+    fit("held/a").succeeded();
 }

@@ -117,9 +117,9 @@ fn predict_says_what_it_cannot_do_and_leaves_no_file() {
     predict("out.csv", &["--outputs", "attentions"]).failed(2, &["attentions", "no such output"]);
     assert!(!run.folder().join("out.csv").exists());
     run.host(["predict", "--checkpoint", "nowhere", "--input", data, "--output", "out.csv"])
-        .failed(1, &["nowhere", "no checkpoint"]);
+        .failed(2, &["nowhere", "no checkpoint"]);
     run.host(["predict", "--checkpoint", "run", "--input", "gone", "--output", "out.csv"])
-        .failed(1, &["gone"]);
+        .failed(2, &["gone"]);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn an_export_has_the_keys_of_the_state_dict() {
         assert_eq!(half[name].0, if dtype == "F32" { "BF16" } else { dtype }, "{name}");
     }
     run.host(["export", "--checkpoint", "run", "--output", "x.safetensors", "--module", "nose"])
-        .failed(1, &["nose"]);
+        .failed(2, &["nose"]);
 }
 
 #[test]

@@ -102,11 +102,11 @@ fn a_set_whose_samples_are_others_is_told() {
 fn a_set_that_cannot_be_had_is_refused_by_its_key() {
     run("[data.validation]\nnight = \"nigth.safetensors\"\n", "")
         .fit(&[])
-        .failed(1, &["`validation.night`", "nigth.safetensors, which is not there"]);
+        .failed(2, &["`validation.night`", "nigth.safetensors, which is not there"]);
     let alone = run(SETS, "");
     let config = std::fs::read_to_string(alone.folder().join("run.toml")).unwrap();
     alone.write("run.toml", config.replace("val_path = \"val.safetensors\"\n", ""));
-    alone.fit(&[]).failed(1, &["without validation data beside it", "val_path"]);
+    alone.fit(&[]).failed(2, &["without validation data beside it", "val_path"]);
 }
 
 #[test]

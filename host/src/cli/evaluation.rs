@@ -68,7 +68,13 @@ impl EvaluationArgs {
         if let (Some(path), Some(samples)) = (&self.per_sample, &evaluation.samples) {
             samples::write(path, samples, names, id)?;
         }
-        if let Some((name, _)) = evaluation.metrics.means().find(|(_, mean)| mean.is_nan()) {
+        let is_told = |name: &str| {
+            let own = name.split_once('_').map_or(name, |(_, own)| own);
+            evaluation.note.as_ref().is_some_and(|note| note.starts_with(&format!("`{own}` is NaN")))
+        };
+        let mut no_numbers =
+            evaluation.metrics.means().filter(|(name, mean)| mean.is_nan() && !is_told(name));
+        if let Some((name, _)) = no_numbers.next() {
             tracing::warn!(
                 "`{name}` is NaN: inputs, targets or the model's weights have values that are no numbers, \
                  and other metrics count what came of them"

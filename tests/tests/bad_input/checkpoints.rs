@@ -119,5 +119,5 @@ fn a_damaged_checkpoint_is_refused_with_its_file() {
 #[test]
 fn a_folder_without_a_checkpoint_is_named() {
     let run = Run::new("");
-    run.host(["fit", "--resume", "nowhere"]).failed(1, &["nowhere", "no checkpoint", "model.safetensors"]);
+    run.host(["fit", "--resume", "nowhere"]).failed(2, &["nowhere", "no checkpoint", "model.safetensors"]);
 }

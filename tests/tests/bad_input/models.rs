@@ -68,7 +68,7 @@ fn data_that_does_not_fit_the_model_is_named() {
     run.fit(&["--set", "model.features=7"]).failed(3, &["model `faulty-model`", "forward", "mat1 and mat2"]);
     std::fs::remove_dir_all(run.run_dir()).unwrap();
     run.fit(&["--set", "model.num_classes=2"])
-        .failed(1, &["classes (", "but the model has 2", "num_classes"]);
+        .failed(2, &["classes (", "but the model has 2", "num_classes"]);
     run.fit(&["--set", "model.num_classes=9"]).succeeded().says("the model has 9 classes, the data only");
 }
 

@@ -103,14 +103,14 @@ fn attentions_of_a_model_that_has_none_are_told_with_what_it_gives() {
 fn an_empty_class_folder_is_named() {
     let run = run();
     std::fs::create_dir(run.folder().join("pictures/yellow")).unwrap();
-    run.fit(&[]).failed(1, &["pictures/yellow", "no pictures", "add pictures or remove the folder"]);
+    run.fit(&[]).failed(2, &["pictures/yellow", "no pictures", "add pictures or remove the folder"]);
 }
 
 #[test]
 fn a_folder_without_classes_is_named() {
     let run = run();
-    run.fit(&["--set", "data.path=pictures/red"]).failed(1, &["pictures/red", "no class folders"]);
-    run.fit(&["--set", "data.path=nowhere"]).failed(1, &["nowhere", "`path` in [data]"]);
+    run.fit(&["--set", "data.path=pictures/red"]).failed(2, &["pictures/red", "no class folders"]);
+    run.fit(&["--set", "data.path=nowhere"]).failed(2, &["nowhere", "`path` in [data]"]);
 }
 
 #[test]

@@ -50,6 +50,6 @@ fn a_metric_to_monitor_that_the_run_does_not_have_ends_it_at_its_first_validatio
 fn a_run_directory_that_holds_something_is_not_overwritten() {
     let run = run("");
     run.write("run/precious.txt", "mine");
-    run.fit(&[]).failed(1, &["run", "holds something already", "--resume"]);
+    run.fit(&[]).failed(2, &["run", "holds something already", "--resume"]);
     assert_eq!(std::fs::read(run.run_dir().join("precious.txt")).unwrap(), b"mine");
 }

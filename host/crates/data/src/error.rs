@@ -213,6 +213,35 @@ impl DataError {
         DataError::Layout { path: path.to_path_buf(), found: found.into(), remedy: remedy.into() }
     }
 
+    /// The same where data is opened: a file that the system does not let be read is what the config names.
+    #[must_use]
+    pub fn at_start(self) -> DataError {
+        match self {
+            DataError::Io { path, source } => DataError::Layout {
+                path,
+                found: format!("cannot be read: {source}"),
+                remedy: "see that `[data]` names it rightly and that it may be read".to_owned(),
+            },
+            other => other,
+        }
+    }
+
+    /// Whether the cause is what the user named or what lies there, and no failure underway.
+    pub fn is_of_input(&self) -> bool {
+        matches!(
+            self,
+            DataError::Value { .. }
+                | DataError::NotFound { .. }
+                | DataError::Layout { .. }
+                | DataError::Label { .. }
+                | DataError::Table { .. }
+                | DataError::Tensor { .. }
+                | DataError::Tokenizer { .. }
+                | DataError::TooManyClasses { .. }
+                | DataError::NoSplit { .. }
+        )
+    }
+
     /// A config value that cannot be used.
     pub(crate) fn value(key: &str, found: impl std::fmt::Display, expected: impl Into<String>) -> DataError {
         DataError::Value { key: key.to_string(), found: found.to_string(), expected: expected.into() }

@@ -3,7 +3,7 @@
 mod open;
 mod summary;
 
-use super::config::{DataConfig, LoadingConfig, SamplesConfig};
+use super::config::{DataConfig, LoadingConfig, OnError, SamplesConfig};
 use super::dataset::{Dataset, Delivery, Pass};
 use super::defaults::InputDefaults;
 use super::error::first_names;
@@ -64,6 +64,8 @@ pub struct DataModule {
     further: Vec<Arc<FurtherSet>>,
     /// Where the samples come from, if not from here.
     samples: Option<Arc<dyn Samples>>,
+    /// What becomes of pictures that cannot be read.
+    on_error: OnError,
 }
 
 type Splits = (Arc<dyn Dataset>, Option<Arc<dyn Dataset>>);
@@ -90,6 +92,7 @@ impl DataModule {
         let splits = open_splits(config, defaults)?;
         let mut module =
             DataModule::of_splits(config.kind().to_owned(), splits, &config.loading, seed, split_by)?;
+        module.on_error = config.images.on_error;
         module.further = FurtherSet::open_all(config, module.class_names(), defaults)?;
         let named = module.further.iter().map(|set| (set.name().to_owned(), set.fingerprint()));
         module.fingerprints.sets = named.collect();
@@ -168,6 +171,7 @@ impl DataModule {
             val,
             further: Vec::new(),
             samples: None,
+            on_error: OnError::Fail,
         })
     }
 
@@ -268,6 +272,11 @@ impl DataModule {
     /// Class names in the order of their indices; empty if the target is no class.
     pub fn class_names(&self) -> &[String] {
         self.train.class_names()
+    }
+
+    /// How many labels a training sample may have, known before it is read: the columns of a tensor file's target.
+    pub fn labels_per_sample(&self) -> Option<usize> {
+        self.train.labels_of(0).map(|labels| labels.len())
     }
 
     /// How often each label is there among the training samples, of which each may have several; a target
@@ -471,6 +480,7 @@ impl DataModule {
             train: count(&self.train),
             val: self.val.as_ref().map(count),
             further: self.further.iter().map(|set| (set.name().to_owned(), set.data().len())).collect(),
+            on_error: self.on_error,
         }
     }
 }

@@ -25,6 +25,16 @@ const TURN: usize = 1 << 20;
 /// Target key if the config names none.
 const DEFAULT_TARGET: &str = "y";
 
+/// What `target` says of tables and lists.
+const OF_TABLES: [&str; 3] = ["class", "value", "labels"];
+
+/// What it says of a tensor file.
+const FORMS: &str = "the key of the target's tensor: whole numbers of one dimension are classes, floats are \
+                     values, and a target of two dimensions has a column per label";
+
+/// Targets that are looked at at once.
+const ROWS: usize = 1 << 16;
+
 /// Which keys of the file a split takes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keys<'a> {
@@ -194,7 +204,15 @@ pub(crate) fn open_tensors(
     let target_key = config.target.as_deref().unwrap_or(DEFAULT_TARGET);
     let full_key = format!("{}{target_key}", keys.prefix);
     let wanted = keys.target && (config.target.is_some() || file.has(&full_key));
+    if wanted && !file.has(&full_key) && OF_TABLES.contains(&target_key) {
+        let found =
+            format!("\"{target_key}\", which is no tensor of {}", thaw_terminal::escape::path(file.path()));
+        return Err(DataError::value("target", found, FORMS));
+    }
     let target = if wanted { Some(Stored::target(load(target_key)?)) } else { None };
+    if let Some(target) = &target {
+        check_finite(target, file.path(), &full_key)?;
+    }
     let names = match &target {
         Some(target) if target.becomes == Becomes::WholeNumbers && target.raw.shape.len() == 1 => {
             let known = configured_classes(&config.classes)?.or(classes);
@@ -216,6 +234,31 @@ pub(crate) fn open_tensors(
     let stamps = FileStamps::of(file.path());
     let (buffers, shares) = (Buffers::default(), Levels::shares());
     Ok(Arc::new(TensorDataset { rows, inputs, target, classes: names, stamps, buffers, shares }))
+}
+
+/// Refuses a target of numbers, one or a row of them per sample, that are none.
+fn check_finite(target: &Stored, path: &Path, key: &str) -> Result<(), DataError> {
+    let (rows, width) = match target.raw.shape.as_slice() {
+        [rows] => (*rows, 1),
+        [rows, width] => (*rows, *width),
+        _ => return Ok(()),
+    };
+    if target.becomes != Becomes::Floats {
+        return Ok(());
+    }
+    for first in (0..rows).step_by(ROWS) {
+        let indices: Vec<usize> = (first..rows.min(first + ROWS)).collect();
+        let numbers = Vec::<f32>::try_from(target.rows(&indices)?.f_reshape([-1])?)?;
+        if let Some(place) = numbers.iter().position(|number| !number.is_finite()) {
+            return Err(DataError::Label {
+                path: path.to_path_buf(),
+                place: format!("tensor `{key}`, row {}", first + place / width),
+                found: numbers[place].to_string(),
+                expected: "a number; leave out rows without a target".to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Names of the classes that a target of indices has: the known ones, else the indices themselves.

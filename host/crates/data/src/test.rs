@@ -106,6 +106,20 @@ impl TestData {
         Ok(TestData::of(dataset, &config.loading))
     }
 
+    /// Whether `test_path` can be tested on, where there is one, so that a test after hours of training does not
+    /// fail: it is opened, and no sample is read.
+    ///
+    /// # Errors
+    /// As [`TestData::open`]'s, with the key.
+    pub fn check(config: &DataConfig, classes: &[String], defaults: &InputDefaults) -> Result<(), DataError> {
+        let Some(path) = &config.held_out.test_path else { return Ok(()) };
+        if !path.exists() {
+            let found = format!("{}, which is not there", thaw_terminal::escape::path(path));
+            return Err(DataError::value("test_path", found, "a path of the kind of [data]"));
+        }
+        TestData::open(config, path, classes, defaults).map(drop)
+    }
+
     fn of(dataset: Arc<dyn Dataset>, loading: &LoadingConfig) -> TestData {
         let batch_size = loading.val_batch_size.unwrap_or(loading.batch_size);
         let (workers, prefetch_mib) = (loading.workers, loading.prefetch_mib);

@@ -14,6 +14,10 @@ pub struct Intervals {
     pub metrics: Vec<Option<(f64, f64)>>,
     /// Of the mean of numbers that samples have besides, such as their losses.
     pub means: Option<(f64, f64)>,
+    /// In how many resamples each metric had no value; these do not count.
+    pub undefined: Vec<usize>,
+    /// How many resamples have no sample of a class that the data has.
+    pub lacking: usize,
 }
 
 impl Intervals {
@@ -24,18 +28,25 @@ impl Intervals {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut values = vec![Vec::with_capacity(resamples); metrics.len()];
         let mut means = Vec::with_capacity(resamples);
+        let mut undefined = vec![0; metrics.len()];
+        let mut lacking = 0;
         for _ in 0..if samples == 0 { 0 } else { resamples } {
             let positions: Vec<usize> = (0..samples).map(|_| random.usize(..samples)).collect();
             let drawn = outcomes.at(&positions);
-            for (metric, values) in metrics.iter().zip(&mut values) {
-                values.extend(drawn.value(*metric).filter(|value| value.is_finite()));
+            lacking += usize::from(drawn.classes_met() < outcomes.classes_met());
+            for ((metric, values), undefined) in metrics.iter().zip(&mut values).zip(&mut undefined) {
+                match drawn.value(*metric) {
+                    Some(value) if value.is_finite() => values.push(value),
+                    Some(_) => *undefined += 1,
+                    None => {}
+                }
             }
             if numbers.len() == samples {
                 let sum: f64 = positions.iter().map(|position| numbers[*position]).sum();
                 means.push(sum / samples as f64);
             }
         }
-        Self { metrics: values.into_iter().map(ends).collect(), means: ends(means) }
+        Self { metrics: values.into_iter().map(ends).collect(), means: ends(means), undefined, lacking }
     }
 }
 
@@ -84,6 +95,18 @@ mod tests {
             assert!((low - (0.8 - half)).abs() < 0.15 * half, "{low} {half}");
             assert!((high - (0.8 + half)).abs() < 0.15 * half, "{high} {half}");
         }
+    }
+
+    #[test]
+    fn resamples_without_a_value_or_without_a_class_are_counted() {
+        // Each of two samples: both are drawn in half of the resamples, none of which is then of one class.
+        let found = Intervals::of(&outcomes(2), &[Metric::Accuracy], &[], 1000, 3);
+        assert!((400..600).contains(&found.lacking), "{}", found.lacking);
+        assert_eq!(found.undefined, [0]);
+        let one = Outcomes::Numbers(crate::Numbers { width: 1, predicted: vec![1.0], targets: vec![2.0] });
+        let found = Intervals::of(&one, &[Metric::R2, Metric::AbsoluteError], &[], 10, 3);
+        assert_eq!((found.undefined, found.lacking), (vec![10, 0], 0));
+        assert_eq!(found.metrics, [None, Some((1.0, 1.0))]);
     }
 
     #[test]

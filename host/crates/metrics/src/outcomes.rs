@@ -33,6 +33,14 @@ impl Outcomes {
         }
     }
 
+    /// How many classes have a sample; 0 where samples have no class.
+    pub fn classes_met(&self) -> usize {
+        match self {
+            Self::Labelled(samples) => samples.support().iter().filter(|support| **support > 0).count(),
+            Self::Tagged(_) | Self::Numbers(_) | Self::None | Self::Sums(_) => 0,
+        }
+    }
+
     /// How many samples are kept.
     pub fn kept(&self) -> usize {
         match self {

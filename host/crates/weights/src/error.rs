@@ -219,6 +219,17 @@ pub enum WeightsError {
     },
 }
 
+impl WeightsError {
+    /// Whether the cause is the name that the user gave: there is nothing, or nothing that could hold weights.
+    pub fn is_of_path(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::EmptyDirectory { .. } | Self::HubAddress { .. } | Self::Pattern { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 /// What a message about one tensor begins with.
 fn of_tensor(name: Option<&str>) -> String {
     name.map_or_else(String::new, |name| format!("tensor '{}': ", escape(name)))

@@ -31,10 +31,7 @@ impl Shown<'_> {
         });
         let classes = classes::table(&self.evaluation.classes, |index| self.name(index));
         let first = self.checkpoint.display().to_string();
-        let note = self.uncertainty.as_ref().map(|uncertainty| {
-            let share = CONFIDENCE * 100.0;
-            format!("in brackets: {share}% intervals of {} resamples", uncertainty.resamples)
-        });
+        let note = self.uncertainty.as_ref().map(Uncertainty::lines).into_iter().flatten();
         let classes = classes.lines().map(str::to_owned);
         std::iter::once(first).chain(metrics).chain(note).chain(classes).collect()
     }
@@ -54,9 +51,13 @@ impl Shown<'_> {
             ("checkpoint".to_owned(), json!(self.checkpoint.to_string_lossy())),
             ("metrics".to_owned(), Value::Object(metrics)),
         ]);
-        if let Some(Uncertainty { resamples, intervals }) = &self.uncertainty {
+        if let Some(Uncertainty { resamples, intervals, undefined, lacking }) = &self.uncertainty {
             told.insert("intervals".to_owned(), json!(intervals));
-            told.insert("bootstrap".to_owned(), json!({ "resamples": resamples, "confidence": CONFIDENCE }));
+            let bootstrap = json!({
+                "resamples": resamples, "confidence": CONFIDENCE, "undefined": undefined,
+                "without_a_class": lacking,
+            });
+            told.insert("bootstrap".to_owned(), bootstrap);
         }
         told.insert("classes".to_owned(), json!(classes));
         Value::Object(told)

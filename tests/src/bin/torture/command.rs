@@ -19,6 +19,9 @@ const DOCUMENTED: [i32; 5] = [0, 1, 2, 3, 130];
 /// Where a command's output goes, in its folder.
 const OUTPUT: [&str; 2] = ["stdout.txt", "stderr.txt"];
 
+/// Where commands keep what frozen stages gave, in their folder.
+pub const CACHE: &str = "cache";
+
 /// A command of the program that is running, in a process group of its own.
 pub struct Started {
     shown: String,
@@ -48,7 +51,7 @@ pub fn start(folder: &Path, around: &[String], arguments: &[&str]) -> Result<Sta
     command.arg("-c").arg(format!("ulimit -v {MEMORY}; exec \"$@\"")).arg("sh").args(around);
     command.arg(host).args(arguments).current_dir(folder).stdin(Stdio::null()).process_group(0);
     command.env_remove("THAW_LOG").env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
-    command.env("THAW_PLUGIN_PATH", built);
+    command.env("THAW_PLUGIN_PATH", built).env("THAW_CACHE", folder.join(CACHE));
     let file =
         |name: &str| File::create(folder.join(name)).map_err(|error| Fault::new(format!("{name}: {error}")));
     command.stdout(file(OUTPUT[0])?).stderr(file(OUTPUT[1])?);

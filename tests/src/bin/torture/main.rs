@@ -28,7 +28,7 @@ use clap::builder::PossibleValuesParser;
 use session::{Report, Session};
 
 /// Every attack.
-const ATTACKS: [&dyn Attack; 13] = [
+const ATTACKS: [&dyn Attack; 17] = [
     &kills::AtAnyMoment,
     &kills::AtACall,
     &failing_calls::FailingCalls,
@@ -42,6 +42,10 @@ const ATTACKS: [&dyn Attack; 13] = [
     &readers::data::Data,
     &readers::modules::Modules,
     &readers::inputs::Inputs,
+    &readers::hub::Hub,
+    &readers::left::Records,
+    &readers::left::KeptFeatures,
+    &readers::left::Letters,
 ];
 
 /// Kills, failing system calls, damaged checkpoints and mutated files, on the real program.

@@ -4,7 +4,9 @@
 
 pub mod configs;
 pub mod data;
+pub mod hub;
 pub mod inputs;
+pub mod left;
 pub mod modules;
 pub mod pictures;
 pub mod states;

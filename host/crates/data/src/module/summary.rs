@@ -1,5 +1,6 @@
 //! What the data of a run holds, in words.
 
+use super::super::config::OnError;
 use std::fmt;
 use thaw_terminal::escape::shorten;
 
@@ -18,6 +19,8 @@ pub struct Summary {
     pub val: Option<SplitSummary>,
     /// Further validation sets with their samples.
     pub further: Vec<(String, usize)>,
+    /// What becomes of pictures that cannot be read: until they are met, they are among the counts.
+    pub on_error: OnError,
 }
 
 /// Counts of a split.
@@ -41,6 +44,9 @@ impl fmt::Display for Summary {
             write!(f, ", {name} {samples}")?;
         }
         write!(f, " ({})", self.input)?;
+        if self.on_error == OnError::Skip {
+            f.write_str(", with pictures that may turn out unreadable and be left out")?;
+        }
         if self.classes.is_empty() {
             return Ok(());
         }

@@ -44,11 +44,14 @@ impl Accumulation {
     fn of_table(table: &Map<String, Value>, key: &Key) -> Result<Self, ConfigError> {
         let read = |(epoch, batches): (&String, &Value)| {
             let of_epoch = key.child(epoch);
-            let from = epoch.parse::<usize>().map_err(|_| ConfigError::Value {
-                key: of_epoch.clone(),
-                found: "no number of an epoch".to_owned(),
-                expected: "0 for the first epoch, 1 for the second, …".to_owned(),
-            })?;
+            // `parse` takes a sign, which the schema does not.
+            let digits = epoch.bytes().all(|byte| byte.is_ascii_digit()).then_some(epoch);
+            let from =
+                digits.and_then(|digits| digits.parse::<usize>().ok()).ok_or_else(|| ConfigError::Value {
+                    key: of_epoch.clone(),
+                    found: "no number of an epoch".to_owned(),
+                    expected: "0 for the first epoch, 1 for the second, …".to_owned(),
+                })?;
             Ok((from, number(batches).ok_or_else(|| at_least_1(&of_epoch, batches))?))
         };
         let mut all = table.iter().map(read).collect::<Result<Vec<_>, ConfigError>>()?;
@@ -145,6 +148,7 @@ mod tests {
             (json!({ "2": 0 }), "`accumulate.2` is 0"),
             (json!({ "first": 2 }), "`accumulate.first` is no number of an epoch"),
             (json!({ "-1": 2 }), "0 for the first epoch"),
+            (json!({ "+1": 2 }), "`accumulate.+1` is no number of an epoch"),
             (json!({ "1": 2, "01": 3 }), "epoch 1 is there twice"),
             (json!({}), "as { 0 = 8, 4 = 4 }"),
             (json!("4"), "a table of epochs"),

@@ -93,8 +93,7 @@ impl Norm {
             return Ok(());
         }
         let means: Vec<f64> = sums.iter().map(|sum| sum / batches).collect();
-        for (statistic, means) in
-            [(&mut self.mean, &means[..channels]), (&mut self.var, &means[channels..])]
+        for (statistic, means) in [(&mut self.mean, &means[..channels]), (&mut self.var, &means[channels..])]
         {
             statistic.f_copy_(&Tensor::f_from_slice(means)?.f_view_as(&*statistic)?)?;
         }
@@ -236,7 +235,9 @@ mod tests {
 
     #[test]
     fn momenta_are_what_was_written() {
-        for (seen, share) in [(0.1 + 5e-8, 0.1), (1.0 - 1e-8, 1.0), (1e-4 - 2e-8, 1e-4), (1.0 / 3.0, 1.0 / 3.0)] {
+        for (seen, share) in
+            [(0.1 + 5e-8, 0.1), (1.0 - 1e-8, 1.0), (1e-4 - 2e-8, 1e-4), (1.0 / 3.0, 1.0 / 3.0)]
+        {
             assert_eq!(rounded(seen), share);
         }
     }

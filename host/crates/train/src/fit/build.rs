@@ -36,7 +36,7 @@ use crate::model::HostModel;
 use crate::parts::{build_model, create_callbacks, place, prepare_torch, start_from_weights, storages};
 use crate::run_dir::{self, Place, RunDir, RunDirError};
 use crate::world::{World, WorldError};
-use thaw_data::{DataModule, Share};
+use thaw_data::{DataModule, Share, TestData};
 use thaw_optim::optimizer::Parameters;
 use thaw_plugins::{PluginSet, self_contained};
 use thaw_torch::reading::Reads;
@@ -222,6 +222,9 @@ fn model_and_data(
         }
     };
     let data = open_data(config, &model, plugins, &earlier, &outputs)?;
+    if let Some(data_config) = &config.data {
+        TestData::check(data_config, data.class_names(), &input_defaults(&model))?;
+    }
     classes::warn_of_other_order(&model, &outputs, data.class_names());
     model.expect_classes(data.class_names().len());
     let kept = resume.and_then(|checkpoint| checkpoint.state.given.class_weights.as_deref());

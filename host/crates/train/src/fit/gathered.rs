@@ -179,8 +179,14 @@ impl Gathered {
     }
 }
 
-/// What areas under curves make of classes that do not occur.
+/// What areas under curves make of classes that do not occur, and what one sample is too few for.
 fn note_of(metrics: &[Metric], outcomes: &Outcomes) -> Option<String> {
+    if let Outcomes::Numbers(numbers) = outcomes
+        && numbers.len() < 2
+        && metrics.contains(&Metric::R2)
+    {
+        return Some("`r2` is NaN: it needs at least two samples".to_owned());
+    }
     let areas: Vec<String> =
         metrics.iter().filter(|metric| metric.needs_probabilities()).map(Metric::to_string).collect();
     let Outcomes::Labelled(samples) = outcomes else { return None };

@@ -35,7 +35,11 @@ pub fn set_loss(
 ) -> Result<(), Error> {
     let Some(loss) = &config.loss else { return Ok(()) };
     let outputs = model.description().num_classes.and_then(|outputs| usize::try_from(outputs).ok());
-    let outputs = outputs.unwrap_or(classes.len());
+    let of_data = || match labels {
+        Labels::Of(data) if classes.is_empty() => data.labels_per_sample().unwrap_or(0),
+        Labels::Of(_) | Labels::Weighted(_) => classes.len(),
+    };
+    let outputs = outputs.unwrap_or_else(of_data);
     let wrong = |error| ConfigError::Key { path: config.path.clone(), error };
     let of_classes = |weights| in_numbers(weights, classes, outputs, &labels);
     let weights = loss.class_weights.as_ref().map(of_classes);
@@ -139,6 +143,10 @@ fn by_class(
             if outputs == 0 {
                 let expected =
                     "a list: the data names no classes, and the model does not say how many it has";
+                return Err(KeyError::value(key, found, expected));
+            }
+            if classes.is_empty() {
+                let expected = format!("indices from 0 to {}: the data names no classes", outputs - 1);
                 return Err(KeyError::value(key, found, expected));
             }
             let hint = hint(name, classes.iter().map(String::as_str));

@@ -13,13 +13,14 @@ use crate::mutate;
 /// A folder of mutated pictures; unreadable ones are left out.
 pub struct Pictures;
 
-const FORMATS: [(ImageFormat, &str); 6] = [
+const FORMATS: [(ImageFormat, &str); 7] = [
     (ImageFormat::Png, "png"),
     (ImageFormat::Jpeg, "jpg"),
     (ImageFormat::Gif, "gif"),
     (ImageFormat::Bmp, "bmp"),
     (ImageFormat::WebP, "webp"),
     (ImageFormat::Tiff, "tiff"),
+    (ImageFormat::Pnm, "ppm"),
 ];
 
 /// Mutated pictures in a folder: a process takes far longer to start than to read one.
@@ -79,6 +80,9 @@ fn encoded(format: ImageFormat, width: u32, height: u32) -> Result<Vec<u8>, Faul
     let byte = |value: u32| (value % 256) as u8;
     let picture =
         RgbImage::from_fn(width, height, |x, y| image::Rgb([byte(x * 9), byte(y * 7), byte(x * y)]));
+    if format == ImageFormat::Pnm {
+        return Ok([format!("P6\n{width} {height}\n255\n").into_bytes(), picture.into_raw()].concat());
+    }
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, format).map_err(|error| Fault::new(error.to_string()))?;
     Ok(bytes.into_inner())

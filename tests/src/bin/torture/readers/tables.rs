@@ -48,7 +48,8 @@ pub fn write_model(folder: &Path, extension: &str) -> Result<(), Fault> {
     write(&folder.join("run.toml"), config)
 }
 
-fn table(extension: &str) -> String {
+/// A good table of this ending.
+pub fn table(extension: &str) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
     let row = |(text, label): (&str, &str)| match extension {
         "csv" => format!("{},{label}\n", quoted(text)),

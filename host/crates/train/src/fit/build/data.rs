@@ -10,7 +10,9 @@ use crate::config::{BatchLimit, ConfigError, RunConfig};
 use crate::fit::val_check::val_check_batch;
 use crate::fit::{FitError, PluginData, classes};
 use crate::model::HostModel;
-use thaw_data::{DataConfig, DataModule, Delivery, InputDefaults, Interpolation, Limits, Split};
+use thaw_data::{
+    DataConfig, DataError, DataModule, Delivery, InputDefaults, Interpolation, Limits, Split,
+};
 use thaw_plugins::PluginSet;
 use thaw_torch::buffers::Place;
 
@@ -33,13 +35,16 @@ pub fn open_data(
     })?;
     let plugin = PluginData::open(config, data, plugins, earlier)?;
     let defaults = input_defaults(model);
-    let open = |data: &DataConfig| match &plugin {
-        Some(PluginData { samples, config: prepared }) => {
-            let mut prepared = prepared.clone();
-            prepared.classes = data.class_order().map(<[String]>::to_vec).or(prepared.classes);
-            DataModule::of_shared_samples(Arc::clone(samples), &prepared, config.seed, &defaults)
-        }
-        None => DataModule::open_split_by(data, config.seed, &defaults, earlier.split_by.clone()),
+    let open = |data: &DataConfig| {
+        let opened = match &plugin {
+            Some(PluginData { samples, config: prepared }) => {
+                let mut prepared = prepared.clone();
+                prepared.classes = data.class_order().map(<[String]>::to_vec).or(prepared.classes);
+                DataModule::of_shared_samples(Arc::clone(samples), &prepared, config.seed, &defaults)
+            }
+            None => DataModule::open_split_by(data, config.seed, &defaults, earlier.split_by.clone()),
+        };
+        opened.map_err(DataError::at_start)
     };
     let mut opened = open(data)?;
     let order = classes::in_order_of(outputs, opened.class_names());
