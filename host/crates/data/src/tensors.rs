@@ -246,9 +246,11 @@ fn check_finite(target: &Stored, path: &Path, key: &str) -> Result<(), DataError
     if target.becomes != Becomes::Floats {
         return Ok(());
     }
+    let buffers = Buffers::default();
     for first in (0..rows).step_by(ROWS) {
         let indices: Vec<usize> = (first..rows.min(first + ROWS)).collect();
-        let numbers = Vec::<f32>::try_from(target.rows(&indices)?.f_reshape([-1])?)?;
+        let values = target.values(&indices, &buffers, Place::Memory)?;
+        let numbers = Vec::<f32>::try_from(values.f_reshape([-1])?)?;
         if let Some(place) = numbers.iter().position(|number| !number.is_finite()) {
             return Err(DataError::Label {
                 path: path.to_path_buf(),
@@ -313,7 +315,8 @@ impl Dataset for TensorDataset {
     }
     fn labels_of(&self, index: usize) -> Option<Vec<f32>> {
         let target = self.target.as_ref().filter(|target| target.raw.shape.len() == 2)?;
-        let row = target.values(&[index], &self.buffers, Place::Memory).ok()?.f_to_kind(Kind::Float).ok()?.f_reshape([-1]).ok()?;
+        let row = target.values(&[index], &self.buffers, Place::Memory).ok()?;
+        let row = row.f_to_kind(Kind::Float).ok()?.f_reshape([-1]).ok()?;
         Vec::<f32>::try_from(row).ok()
     }
     fn id(&self, index: usize) -> String {

@@ -48,6 +48,7 @@ mod training;
 mod trial;
 mod val_check;
 
+pub use arrival::to_device;
 pub use build::{FitOptions, batch_limits, input_defaults, open_data, set_batches};
 pub use checkpoints::Writing;
 pub use classes::take_count;
@@ -65,7 +66,6 @@ pub use prefix::{Entries, Hindrance};
 pub use same_data::tell_validated;
 pub use scaler::LossScaler;
 pub use state::RunState;
-pub use arrival::to_device;
 pub use stop::StopHandle;
 pub use thaw_metrics::Confusion;
 use thaw_plugin_api::drive;

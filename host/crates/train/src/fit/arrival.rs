@@ -72,8 +72,7 @@ fn arrive(
     bring: impl FnOnce(&[&Tensor]) -> Result<Vec<Tensor>, TorchError>,
 ) -> Result<(Batch, usize), Error> {
     let samples = batch.len();
-    let tensors: Vec<&Tensor> =
-        batch.inputs.iter().map(|(_, tensor)| tensor).chain(&batch.targets).collect();
+    let tensors: Vec<&Tensor> = batch.inputs.iter().map(|(_, tensor)| tensor).chain(&batch.targets).collect();
     let mut brought = bring(&tensors)?.into_iter();
     for ((_, tensor), there) in batch.inputs.iter_mut().zip(&mut brought) {
         *tensor = there;

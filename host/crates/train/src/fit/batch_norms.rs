@@ -2,7 +2,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use super::step::to_device;
+use super::arrival::to_device;
 use super::{Fit, RunState};
 use crate::Error;
 use crate::error::torch;

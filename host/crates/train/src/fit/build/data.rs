@@ -10,9 +10,7 @@ use crate::config::{BatchLimit, ConfigError, RunConfig};
 use crate::fit::val_check::val_check_batch;
 use crate::fit::{FitError, PluginData, classes};
 use crate::model::HostModel;
-use thaw_data::{
-    DataConfig, DataError, DataModule, Delivery, InputDefaults, Interpolation, Limits, Split,
-};
+use thaw_data::{DataConfig, DataError, DataModule, Delivery, InputDefaults, Interpolation, Limits, Split};
 use thaw_plugins::PluginSet;
 use thaw_torch::buffers::Place;
 
