@@ -23,7 +23,7 @@ mod tests;
 pub use columns::FeatureKind;
 pub use entry::About;
 pub use folder::cache_folder;
-pub use store::{FeatureStore, Found, StoredFeatures};
+pub use store::{Claim, Claimed, FeatureStore, Found, StoredFeatures};
 
 /// How much room features may take, and where.
 #[derive(Debug, Clone)]

@@ -79,7 +79,7 @@ pub use defaults::InputDefaults;
 pub use error::DataError;
 pub use error::first_names;
 pub use features::{
-    About, FeatureKind, FeatureRoom, FeatureStore, Features, FeaturesBuilder, Found, StoredFeatures,
+    About, Claim, Claimed, FeatureKind, FeatureRoom, FeatureStore, Features, FeaturesBuilder, Found, StoredFeatures,
     cache_folder,
 };
 pub use fingerprint::{DataChange, Fingerprint, Fingerprints, Place};

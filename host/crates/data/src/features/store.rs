@@ -20,6 +20,7 @@ use crate::dataset::Dataset;
 
 const ENDING: &str = "features";
 const WRITING: &str = ".writing-";
+const COMPUTING: &str = ".computing-";
 /// So long a file may have no lock: between being made and being locked.
 const UNLOCKED: Duration = Duration::from_secs(60);
 
@@ -68,6 +69,32 @@ impl Writing {
     }
 }
 
+/// The right to compute features, which one run has at a time: others wait for what it leaves. Dropped, it is
+/// free again.
+#[derive(Debug)]
+pub struct Claim {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Who has it open already finds what was left, or computes it at the same time as another one.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Who computes features.
+#[derive(Debug)]
+pub enum Claimed {
+    /// This run.
+    Own(Claim),
+    /// Another one is at it.
+    Other,
+    /// The folder takes no locks: whoever needs them.
+    Anybody,
+}
+
 impl FeatureStore {
     /// A store in a folder, which is made when it is needed, for so many bytes.
     pub fn new(folder: PathBuf, limit: u64) -> FeatureStore {
@@ -86,6 +113,23 @@ impl FeatureStore {
 
     fn path_of(&self, key: &str) -> PathBuf {
         self.folder.join(key).with_extension(ENDING)
+    }
+
+    /// Asks for the right to compute features; never waits.
+    pub fn claim(&self, key: &str) -> Claimed {
+        let path = self.folder.join(format!("{COMPUTING}{key}"));
+        let open = || {
+            fs::create_dir_all(&self.folder)?;
+            File::options().create(true).append(true).open(&path)
+        };
+        match open().map_err(TryLockError::Error).and_then(|file| file.try_lock().map(|()| file)) {
+            Ok(lock) => Claimed::Own(Claim { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Claimed::Other,
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!("{}: {error}", path.display());
+                Claimed::Anybody
+            }
+        }
     }
 
     /// Looks for the features of a dataset's samples, and notes that they are used.
@@ -201,8 +245,10 @@ impl FeatureStore {
 
     /// Removes what processes left that were killed while they wrote.
     fn remove_abandoned(&self) {
-        let is_writing =
-            |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(WRITING));
+        let is_writing = |path: &Path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(WRITING) || name.starts_with(COMPUTING)
+        };
         for (path, _, changed) in self.files(is_writing).unwrap_or_default() {
             let is_fresh = changed.elapsed().is_ok_and(|age| age < UNLOCKED);
             let is_held = || File::open(&path).is_ok_and(|file| file.try_lock().is_err());

@@ -61,10 +61,19 @@ impl Fit {
         view: View,
     ) -> Result<Tried<(Features, CacheOrigin)>, Error> {
         let sharing = self.sharing(split, cut, view)?;
-        if let Some(sharing) = &sharing
-            && let Some(taken) = self.taken(sharing, split, cut, view)?
-        {
-            return Ok(taken.map(|features| (features, CacheOrigin::Taken)));
+        // Held until what is computed is kept.
+        let mut _claim = None;
+        if let Some(sharing) = &sharing {
+            if let Some(taken) = self.taken(sharing, split, cut, view)? {
+                return Ok(taken.map(|features| (features, CacheOrigin::Taken)));
+            }
+            let claim = self.claimed(sharing, split);
+            if claim.is_waited
+                && let Some(taken) = self.taken(sharing, split, cut, view)?
+            {
+                return Ok(taken.map(|features| (features, CacheOrigin::Taken)));
+            }
+            _claim = claim.claim;
         }
         let mut features = match self.computed(split, cut, view, sharing.as_ref())? {
             Ok(features) => features,

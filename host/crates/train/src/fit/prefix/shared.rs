@@ -1,6 +1,8 @@
 //! Prefixes that runs have from each other.
 
-use thaw_data::{About, Dataset, FeatureStore, Features, Found, Pass, Split};
+use thaw_data::{About, Claim, Claimed, Dataset, FeatureStore, Features, Found, Pass, Split};
+
+use std::time::Duration;
 
 use super::fill::{Tried, View};
 use super::probe::{are_close, tolerance};
@@ -9,6 +11,9 @@ use crate::config::CacheDtype;
 use crate::fit::Fit;
 use crate::fit::step::to_device;
 use thaw_plugin_api::model::Tensors;
+
+/// Time between two looks whether another run is done.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// So many samples are computed all the same, to be compared with what an earlier run has left of them.
 const COMPARED: usize = 4;
@@ -39,7 +44,32 @@ impl Sharing {
     }
 }
 
+/// The right to compute a prefix.
+pub(super) struct Granted {
+    /// None where the folder takes no locks, or the user ends the run.
+    pub(super) claim: Option<Claim>,
+    /// Whether another run had it until now, which may have left what it computed.
+    pub(super) is_waited: bool,
+}
+
 impl Fit {
+    /// Waits as long as another run computes the same prefix.
+    pub(super) fn claimed(&self, sharing: &Sharing, split: Split) -> Granted {
+        let mut is_waited = false;
+        loop {
+            match sharing.store.claim(&sharing.key) {
+                Claimed::Own(claim) => return Granted { claim: Some(claim), is_waited },
+                Claimed::Other if !self.is_interrupted() => {}
+                Claimed::Other | Claimed::Anybody => return Granted { claim: None, is_waited },
+            }
+            if !std::mem::replace(&mut is_waited, true) {
+                let what = if split == Split::Train { "training" } else { "validation" };
+                tracing::info!("frozen cache: another run computes what {what} starts from; it is waited for");
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
     /// Where this prefix may lie; none where nothing is to be kept on disk, where nobody can say what the
     /// samples are, or in a run of several processes.
     pub(super) fn sharing(&mut self, split: Split, cut: usize, view: View) -> Result<Option<Sharing>, Error> {
