@@ -9,5 +9,6 @@ pub mod progress;
 pub mod scaffold;
 pub mod sweep;
 pub mod watch;
+mod width;
 
 pub use error::Error;

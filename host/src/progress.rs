@@ -1,5 +1,6 @@
 //! How a run is shown: lines of progress, a table whenever something else trains, the end.
 
+mod curve;
 mod foot;
 mod frozen_cache;
 mod head;
@@ -8,12 +9,17 @@ mod memory;
 mod screen;
 mod table;
 
+use std::collections::BTreeMap;
+
 use thaw_plugin_api::context::Progress;
 
+use self::curve::Curve;
 pub use self::foot::AboveFoot;
+use self::foot::Foot;
 use self::line::Line;
 use self::memory::Memory;
-pub(crate) use self::table::duration;
+use crate::width::{self, print_cells, print_wrapped};
+pub(crate) use thaw_report::seconds as duration;
 use thaw_terminal::escape;
 use thaw_terminal::stdout::{OutputError, print};
 use thaw_train::fit::events::{Asked, CacheStart, Event, EventKind, GroupsChanged, Observer, ObserverError};
@@ -23,10 +29,10 @@ use thaw_train::fit::events::{Asked, CacheStart, Event, EventKind, GroupsChanged
 pub struct Terminal {
     /// The epoch that is under way.
     line: Option<Line>,
+    /// The lines at the foot of the terminal, from the first epoch on.
+    foot: Option<Foot>,
     last_table: Option<String>,
     last_rates: String,
-    /// What training and validation start from, as it was shown last.
-    cache: frozen_cache::Shown,
     /// What outlives an epoch.
     shown: Shown,
     /// Whether it was told that lines are lost.
@@ -36,6 +42,8 @@ pub struct Terminal {
 /// What the lines of an epoch say that was before it.
 #[derive(Default)]
 pub struct Shown {
+    /// The losses of the run.
+    losses: Curve,
     /// What trains, with its rates.
     trains: String,
     /// What the last validation gave.
@@ -58,23 +66,44 @@ impl Terminal {
     fn groups(&mut self, progress: &Progress, changed: &GroupsChanged<'_>) -> Result<(), OutputError> {
         let rates = table::rates(changed.groups);
         self.shown.trains = table::trains(changed.tree, &rates);
-        let (what, table) = table::groups(changed.tree, changed.groups);
-        let text = if self.last_table.as_ref() != Some(&what) {
-            format!("\nepoch {}: what trains\n{table}", progress.epoch + 1)
-        } else if self.last_rates != rates {
-            format!("epoch {:>3}: rates  {rates}", progress.epoch + 1)
-        } else {
-            return Ok(());
-        };
+        let (what, table) = table::groups(changed.tree, changed.groups, width::of_stdout());
+        let epoch = progress.epoch + 1;
+        let (is_other, has_other_rates) = (self.last_table.as_ref() != Some(&what), self.last_rates != rates);
         (self.last_table, self.last_rates) = (Some(what), rates);
-        self.print(text)
+        if is_other {
+            return self.above(|| print(format_args!("\nepoch {epoch}: what trains\n{table}")));
+        }
+        if has_other_rates {
+            let cells = [format!("epoch {epoch:>3}: rates"), self.last_rates.clone()];
+            return self.above(|| print_cells(&cells));
+        }
+        Ok(())
     }
 
-    /// A line above that of the epoch.
-    fn print(&self, text: String) -> Result<(), OutputError> {
+    /// Writes lines above the foot.
+    fn above(&self, write: impl FnOnce() -> Result<(), OutputError>) -> Result<(), OutputError> {
+        match &self.foot {
+            Some(foot) => foot.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// The epoch begins: the foot is there from now on.
+    fn begin(&mut self, progress: &Progress) {
+        let foot = self.foot.get_or_insert_with(Foot::new);
+        let mut line = Line::new(progress, &self.shown);
+        line.refresh(foot, &mut self.shown);
+        self.line = Some(line);
+    }
+
+    /// The line of an epoch that is over; the foot stays.
+    fn end(&mut self, progress: &Progress, metrics: &BTreeMap<String, f64>) -> Result<(), OutputError> {
         match &self.line {
-            Some(line) => line.suspend(|| print(text)),
-            None => print(text),
+            Some(line) => {
+                let cells = line.end(progress, metrics, &mut self.shown);
+                self.above(|| print_cells(&cells))
+            }
+            None => Ok(()),
         }
     }
 
@@ -86,13 +115,13 @@ impl Terminal {
             let means = validated.metrics.means().take(2);
             self.shown.validated = means.map(|(name, mean)| (name.to_owned(), mean)).collect();
         }
-        let Some(line) = &mut self.line else { return };
+        let (Some(line), Some(foot)) = (&mut self.line, &self.foot) else { return };
         match kind {
-            EventKind::ValidationStarted { batches, .. } => line.validates(*batches, &mut self.shown),
+            EventKind::ValidationStarted { batches, .. } => line.validates(foot, *batches, &mut self.shown),
             EventKind::ValidationBatchDone { .. } => {
-                line.validated_batches(progress.batch_index + 1, &mut self.shown);
+                line.validated_batches(foot, progress.batch_index + 1, &mut self.shown);
             }
-            _ => line.validated(&mut self.shown),
+            _ => line.validated(foot, &mut self.shown),
         }
     }
 
@@ -102,7 +131,7 @@ impl Terminal {
         match &event.kind {
             EventKind::RunStarted(run) => {
                 self.shown.memory = Some(Memory::of(run.device));
-                print(head::of(run))
+                print_wrapped(head::of(run), head::INDENT)
             }
             EventKind::Resumed { .. } => {
                 // Both from 1, as all that is shown: the batch that comes next.
@@ -110,7 +139,7 @@ impl Terminal {
                 print(format_args!("resumed at epoch {epoch}, batch {batch}, step {}", progress.global_step))
             }
             EventKind::EpochStarted => {
-                self.line = Some(Line::new(progress, &self.shown));
+                self.begin(progress);
                 Ok(())
             }
             EventKind::GroupsChanged(groups) => self.groups(progress, groups),
@@ -118,14 +147,11 @@ impl Terminal {
                 if let (Some(line), CacheStart::Stage { seconds, .. }) = (&mut self.line, start) {
                     line.took_once(*seconds);
                 }
-                match self.cache.line(progress, *split, start) {
-                    Some(text) => self.print(text),
-                    None => Ok(()),
-                }
+                self.above(|| print_cells(&frozen_cache::line(progress, *split, start)))
             }
             EventKind::StepDone(step) => {
-                if let Some(line) = &mut self.line {
-                    line.step(progress, step, &mut self.shown);
+                if let (Some(line), Some(foot)) = (&mut self.line, &self.foot) {
+                    line.step(foot, progress, step, &mut self.shown);
                 }
                 Ok(())
             }
@@ -140,12 +166,9 @@ impl Terminal {
                 self.shown.last_warning = escape(text).into_owned();
                 Ok(())
             }
-            EventKind::EpochEnded { metrics } => match self.line.take() {
-                Some(line) => print(line.end(progress, metrics, &mut self.shown)),
-                None => Ok(()),
-            },
+            EventKind::EpochEnded { metrics } => self.end(progress, metrics),
             EventKind::RunEnded(_) => {
-                self.line = None;
+                (self.line, self.foot) = (None, None);
                 Ok(())
             }
             _ => Ok(()),

@@ -164,7 +164,12 @@ fn features_on_disk_are_those_in_memory() {
     assert_eq!(kept(), 2, "of training and of validation, for runs to come");
     assert_eq!(disk, memory);
     let nowhere = ["--set", "trainer.cache_mib=0", "--set", "trainer.cache_disk_gib=0"];
-    perceptron("").fit(&nowhere).succeeded().says("0 MiB of memory");
+    let shown = perceptron("").fit(&nowhere).succeeded().stdout;
+    assert_eq!(
+        shown.matches("0 MiB of memory").count(),
+        2,
+        "of training and of validation, once each: {shown}"
+    );
     let on = [&nowhere[..], &["--set", "trainer.frozen_cache=on"]].concat();
     perceptron("").fit(&on).failed(1, &["trainer.frozen_cache = \"on\"", "0 MiB of disk"]);
 }

@@ -54,6 +54,90 @@ fn metrics_of_a_run_are_those_of_torchmetrics_over_the_whole_validation() {
 }
 
 #[test]
+fn a_confusion_matrix_by_name_is_printed_and_written_and_ranks_nothing() {
+    run("numbers", &["confusion"]).fit(&[]).failed(2, &["`confusion` is of classes"]);
+    let run = run("classes", &["confusion", "acc"]);
+    run.fit(&[]).succeeded();
+    let text = std::fs::read_to_string(fixtures().join("metrics/recorded.json")).unwrap();
+    let recorded: Value = serde_json::from_str(&text).unwrap();
+    // torchmetrics' MulticlassConfusionMatrix over the same validation.
+    let expected = &recorded["confusion"];
+    assert_eq!(&told(&run, &["validate"])["confusion"], expected);
+    let record = run.records_of("run", "confusion.jsonl").pop().unwrap();
+    let mut matrix = vec![vec![0; 3]; 3];
+    for pair in record["counts"].as_array().unwrap() {
+        let number = |at: usize| pair[at].as_u64().unwrap();
+        matrix[number(0) as usize][number(1) as usize] = number(2);
+    }
+    assert_eq!(&serde_json::json!(matrix), expected);
+    assert!(std::fs::read_to_string(run.run_dir().join("report.html")).unwrap().contains("confusion matrix"));
+    let shown = run.host(["validate", "--checkpoint", "run"]).succeeded().stdout;
+    let row = |class: usize| -> Vec<u64> {
+        let line =
+            shown.lines().find(|line| line.trim_start().starts_with(&format!("{class} {}  ", class + 1)));
+        let cells = line.unwrap_or_else(|| panic!("{class} in {shown}")).split_whitespace().skip(2);
+        cells.map(|cell| cell.parse().unwrap()).collect()
+    };
+    assert_eq!(serde_json::json!([row(0), row(1), row(2)]), *expected, "{shown}");
+    assert!(run.metrics()[0].get("val_confusion").is_none(), "{:?}", run.metrics());
+
+    for key in [
+        "checkpoint.monitor=val_confusion",
+        "scheduler={ id = \"reduce-on-plateau\", monitor = \"val_confusion\", mode = \"max\" }",
+    ] {
+        let refused = run.host(["fit", "run.toml", "--run-dir", "other", "--set", key]);
+        refused.failed(2, &["monitor", "val_confusion", "is a matrix", "`val_f1_macro`"]);
+    }
+}
+
+#[test]
+fn what_is_found_is_written_beside_the_run_each_time_anew() {
+    let run = run("classes", &["acc", "f1_macro"]);
+    run.fit(&[]).succeeded();
+    let records = std::fs::read(run.run_dir().join("metrics.jsonl")).unwrap();
+    let read = |name: &str| -> Value {
+        let path = run.folder().join(name);
+        serde_json::from_slice(&std::fs::read(&path).unwrap_or_else(|_| panic!("{}", path.display())))
+            .unwrap()
+    };
+    let shown = run.host(["validate", "--checkpoint", "run"]).succeeded().stdout;
+    assert!(shown.ends_with("written to run/evaluations/validate-1.json\n"), "{shown}");
+    let found = told(&run, &["validate"]);
+    assert_eq!(read("run/evaluations/validate-1.json"), found);
+    assert_eq!(read("run/evaluations/validate-2.json"), found);
+    // Under each other, with four digits; all digits in the file.
+    let numbers = shown.lines().filter_map(|line| line.strip_prefix("val_")).map(|line| {
+        let number = line.split_whitespace().nth(1).unwrap();
+        (line.find('.').unwrap(), number.chars().filter(char::is_ascii_digit).count())
+    });
+    let numbers: Vec<(usize, usize)> = numbers.collect();
+    assert!(numbers.len() == 3 && numbers.iter().all(|(point, _)| *point == numbers[0].0), "{shown}");
+    // Leading zeros do not count.
+    assert!(numbers.iter().all(|(_, digits)| (4..=6).contains(digits)), "{shown}");
+    let class = &found["classes"][0];
+    let number = |key: &str| class[key].as_f64().unwrap();
+    assert!((number("recall") - number("hits") / number("samples")).abs() < 1e-12, "{class}");
+    assert!(number("precision") > 0.0 && number("f1") > 0.0, "{class}");
+
+    let data = fixtures().join("loss/classes.safetensors");
+    let test = ["test", "--checkpoint", "run", "--input", data.to_str().unwrap()];
+    let shown = run.host(test.iter().chain(&["--output", "found.json"])).succeeded().stdout;
+    assert!(shown.ends_with("written to found.json\n"), "{shown}");
+    assert_eq!(read("found.json")["command"], "test");
+    run.host(test.iter().chain(&["--output", "found.json"])).succeeded();
+    assert!(!run.folder().join("run/evaluations/test-1.json").exists());
+    // What somebody else wrote stays.
+    for other in ["run/metrics.jsonl", "run.toml", "run/checkpoints/best/state.json"] {
+        run.host(test.iter().chain(&["--output", other])).failed(2, &[&format!("--output {other}")]);
+    }
+    assert_eq!(std::fs::read(run.run_dir().join("metrics.jsonl")).unwrap(), records);
+    // A checkpoint that lies in no run directory.
+    std::fs::rename(run.run_dir().join("checkpoints"), run.folder().join("moved")).unwrap();
+    let shown = run.host(["validate", "--checkpoint", "moved/last"]).succeeded().stdout;
+    assert!(!shown.contains("written to"), "{shown}");
+}
+
+#[test]
 fn a_metric_ranks_checkpoints_the_way_its_name_improves() {
     let run = run("classes", &["ece", "auroc"]);
     let train = ["--set", "optimizer.lr=0.5", "--set", "trainer.max_epochs=4"];

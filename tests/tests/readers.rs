@@ -111,7 +111,7 @@ fn a_browser_draws_the_report_and_has_nothing_to_say() {
     }
     run.write("photos/list.csv", list);
     run.fit(&[]).succeeded();
-    let charts = ["lines=5", "thaw=1", "matrix=1", "bars=1"];
+    let charts = ["lines=5", "thaw=2", "matrix=1", "bars=1"];
     let report = [&["run/report.html"][..], &charts, &["--text", name, "--text", "owl"]].concat();
     read(&run, "open_report.py", &report);
 }

@@ -40,7 +40,9 @@ fn a_run_leaves_a_report_that_its_records_give_again() {
     let run = run();
     run.fit(&[]).succeeded();
     let page = report(&run);
-    for (chart, expected) in [("lines", 5), ("thaw", 1), ("matrix", 1), ("reliability", 1), ("bars", 1)] {
+    for (chart, expected) in
+        [("lines", 5), ("thaw wide", 1), ("thaw narrow", 1), ("matrix", 1), ("reliability", 1), ("bars", 1)]
+    {
         assert_eq!(count(&page, &format!("<svg class=\"chart {chart}\"")), expected, "{chart} in {page}");
     }
     // Loss and accuracy of training and validation, the rate, speed, memory: a value an epoch.

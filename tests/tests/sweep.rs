@@ -164,6 +164,41 @@ fn a_dry_run_shows_the_trials_and_the_same_draws_come_again() {
 }
 
 #[test]
+fn a_sweep_that_was_moved_goes_on() {
+    let run = run(3, "[[callbacks]]\nid = \"case-stop\"\nat_step = 600\nhow = \"interrupt\"\n");
+    std::fs::create_dir(run.folder().join("before")).unwrap();
+    std::fs::rename(run.folder().join("run.toml"), run.folder().join("before/run.toml")).unwrap();
+    let words = ["sweep", "run.toml", "--grid", "callbacks.0.at_step=6,600", "--sweep-dir", "s"];
+    assert_eq!(run.host_in("before", words).code(), Some(130));
+    // With its project, and then without the run config.
+    std::fs::rename(run.folder().join("before"), run.folder().join("after")).unwrap();
+    std::fs::remove_file(run.folder().join("after/run.toml")).unwrap();
+    let again = run.host_in("after", ["sweep", "--resume", "s"]).succeeded();
+    again.says("1-at_step=6  goes on from its last checkpoint");
+    assert_eq!(run.records_of("after/s/1-at_step=6", "resumes.jsonl").len(), 1);
+}
+
+#[test]
+fn trials_that_start_together_compute_what_is_frozen_once() {
+    let run = run(2, "").env("THAW_CACHE", "cache");
+    let head = "optimizer.parameters=[\"head\"]";
+    let grid = "optimizer.lr=0.1,0.2,0.3,0.4";
+    let words = ["run.toml", "--set", head, "--grid", grid, "--sweep-dir", "s", "--jobs", "4"];
+    let sweep = json(&run, &words);
+    for split in ["train", "val"] {
+        let taken = column(&sweep, "name").into_iter().map(|name| {
+            let history = run.records_of(&format!("s/{}", name.as_str().unwrap()), "history.jsonl");
+            let is_of_split = |record: &&Value| record["event"] == "frozen_cache" && record["split"] == split;
+            history.iter().find(is_of_split).unwrap_or_else(|| panic!("{history:?}"))["taken"].clone()
+        });
+        let computed = taken.filter(|taken| *taken == false).count();
+        assert_eq!(computed, 1, "{split}: one computes, the others wait for it");
+    }
+    let left = std::fs::read_dir(run.folder().join("cache/frozen")).unwrap().count();
+    assert_eq!(left, 2, "features of training and of validation, no locks");
+}
+
+#[test]
 fn a_sweep_whose_config_has_changed_is_not_gone_on_with() {
     let run = run(1, "");
     run.host(["sweep", "run.toml", "--seeds", "1", "--sweep-dir", "s"]).succeeded();

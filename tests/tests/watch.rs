@@ -84,7 +84,17 @@ fn a_validation_is_made_and_recorded() {
     let validations: Vec<&Value> = metrics.iter().filter(loss).collect();
     assert_eq!(validations.len(), EPOCHS + 1, "{metrics:?}");
     let first = validations[1]["val_loss"].as_f64().unwrap();
-    asker.succeeded().says(&format!("val_loss {first:.4}"));
+    let said = asker.succeeded().stdout;
+    let said = said.split("val_loss ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+    let digits: f64 = said.parse().unwrap();
+    assert!((digits - first).abs() <= 5e-4 * first, "{said}, {first}");
+    assert_eq!(said.chars().filter(char::is_ascii_digit).count(), 4, "{said}");
+    // What somebody asked for ranks nothing: the best is one of whole epochs.
+    let best = run.host(["runs", "run", "--json"]).succeeded().stdout;
+    let best: Value = serde_json::from_str(&best).unwrap();
+    let of_epochs = metrics.iter().filter(|record| record.get("train_loss").is_some());
+    let least = of_epochs.map(|record| record["val_loss"].as_f64().unwrap()).fold(f64::INFINITY, f64::min);
+    assert_eq!(best[0]["best"]["value"].as_f64(), Some(least), "{best}");
 }
 
 #[test]

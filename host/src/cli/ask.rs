@@ -7,7 +7,8 @@ use clap::{Args, Subcommand};
 
 use super::{Options, session, tell};
 use crate::Error;
-use crate::cli::print;
+use crate::width::print_wrapped;
+use thaw_terminal::number;
 use thaw_train::ask::{Ask, AskAnswer, ask};
 
 /// Arguments of `host ask`.
@@ -58,7 +59,7 @@ pub fn run(options: &Options, args: AskArgs) -> Result<(), Error> {
         }
     };
     let answer = ask(&args.run_dir, what, args.timeout, asked, || stop.is_stopped())?;
-    print(in_words(&answer))
+    Ok(print_wrapped(in_words(&answer), 4)?)
 }
 
 /// What a run answers.
@@ -68,7 +69,7 @@ pub(crate) fn in_words(answer: &AskAnswer) -> String {
         AskAnswer::Written { name } => format!("checkpoint {name} is written"),
         AskAnswer::Validated { metrics } => {
             let values = metrics.iter().map(|(name, value)| {
-                let value = value.map_or("no number".to_owned(), |value| format!("{value:.4}"));
+                let value = value.map_or("no number".to_owned(), number);
                 format!("  {name} {value}")
             });
             format!("validated:{}", values.collect::<String>())

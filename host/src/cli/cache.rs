@@ -58,7 +58,7 @@ fn list(store: &FeatureStore, stored: &[StoredFeatures]) -> Result<(), Error> {
     }
     let header = ["key", "model", "after", "of", "samples", "MiB", "used"].map(str::to_owned);
     let rows: Vec<[String; 7]> = std::iter::once(header).chain(stored.iter().map(row)).collect();
-    super::runs::lines(&rows).into_iter().try_for_each(print)?;
+    super::runs::lines(&rows, crate::width::of_stdout()).into_iter().try_for_each(print)?;
     let bytes: u64 = stored.iter().map(|one| one.bytes).sum();
     print(format_args!("{} MiB in {}", mib(bytes), aligned::name(&folder)))
 }

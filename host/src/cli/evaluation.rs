@@ -1,8 +1,10 @@
 //! What a validation or a test found, as text, as JSON, and sample by sample.
 
+mod matrix;
 mod samples;
 mod shown;
 mod uncertainty;
+mod written;
 
 use std::path::PathBuf;
 
@@ -14,6 +16,7 @@ use super::trained::Trained;
 use crate::Error;
 use crate::predict::Format;
 use shown::Shown;
+use thaw_metrics::Metric;
 use thaw_train::fit::Evaluation;
 use uncertainty::Uncertainty;
 
@@ -27,9 +30,23 @@ pub struct EvaluationArgs {
     /// Writes a row for each sample, .csv or .jsonl: target, prediction, probability, loss.
     #[arg(long, value_name = "FILE")]
     per_sample: Option<PathBuf>,
-    /// Prints one JSON object.
+    /// Where what was found is written, as JSON. Default: `evaluations/` of the checkpoint's run directory,
+    /// under a new name; nowhere where the checkpoint lies in none.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Prints one JSON object, with all digits.
     #[arg(long)]
     json: bool,
+}
+
+/// What is evaluated.
+pub struct Evaluated<'e> {
+    /// `validate` or `test`.
+    pub what: &'static str,
+    /// What it is of: a path, a split.
+    pub input: &'e str,
+    /// Names of the classes.
+    pub names: &'e [String],
 }
 
 impl EvaluationArgs {
@@ -43,6 +60,11 @@ impl EvaluationArgs {
             let inputs = Inputs::default().checkpoint(&trained.checkpoint).config(trained.inference.config());
             inputs.refuse("--per-sample", path)?;
         }
+        if let Some(path) = &self.output {
+            let inputs = Inputs::default().checkpoint(&trained.checkpoint).config(trained.inference.config());
+            inputs.refuse("--output", path)?;
+            written::refuse_other(path)?;
+        }
         if self.per_sample.is_some() || self.bootstrap.is_some() {
             if trained.inference.config().is_multi_label() {
                 let reason = "--per-sample and --bootstrap are for samples with one label or with numbers: \
@@ -54,17 +76,18 @@ impl EvaluationArgs {
         Ok(())
     }
 
-    /// Prints what was found, and writes the rows; `names` are those of the classes, `id` gives a sample's.
+    /// Prints what was found, and writes it and the rows; `id` gives a sample's name.
     ///
     /// # Errors
-    /// The answer or the file is lost.
+    /// The answer or a file that was asked for is lost.
     pub fn tell(
         &self,
         trained: &Trained,
         evaluation: &Evaluation,
-        names: &[String],
+        evaluated: &Evaluated<'_>,
         id: impl Fn(usize) -> String,
     ) -> Result<(), Error> {
+        let Evaluated { what, input, names } = *evaluated;
         if let (Some(path), Some(samples)) = (&self.per_sample, &evaluation.samples) {
             samples::write(path, samples, names, id)?;
         }
@@ -85,7 +108,19 @@ impl EvaluationArgs {
         }
         let uncertainty =
             self.bootstrap.map(|resamples| Uncertainty::of(evaluation, &trained.inference, resamples));
-        let shown = Shown { checkpoint: trained.checkpoint.shown(), evaluation, names, uncertainty };
-        if self.json { print(shown.json()) } else { shown.lines().into_iter().try_for_each(print) }
+        let config = trained.inference.config();
+        let has_matrix = config.trainer.metrics.contains(&Metric::Confusion);
+        let checkpoint = trained.checkpoint.shown();
+        let shown = Shown { what, input, has_matrix, checkpoint, evaluation, names, uncertainty };
+        let found = shown.json();
+        let written = written::write(&found, self.output.as_deref(), &trained.checkpoint, what)?;
+        let place = written.map(|path| format!("written to {}", path.display()));
+        if self.json {
+            print(found)?;
+            // Beside the answer, which is the same each time.
+            place.into_iter().for_each(|place| tracing::info!("{place}"));
+            return Ok(());
+        }
+        shown.lines().into_iter().chain(place).try_for_each(print)
     }
 }

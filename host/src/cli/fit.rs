@@ -12,8 +12,10 @@ use super::{Options, find_lr, logging, program, session, tell};
 use crate::Error;
 use crate::cli::print;
 use crate::progress::Terminal;
+use crate::width::print_wrapped;
 use thaw_report::Reporter;
 use thaw_terminal::escape::{escape, excerpt};
+use thaw_terminal::number;
 use thaw_train::checkpoint::{Checkpoint, LAST, locate};
 use thaw_train::fit::events::Observer;
 use thaw_train::fit::{Fit, FitOptions, Outcome};
@@ -23,6 +25,9 @@ use thaw_train::world::World;
 
 /// Arguments of `host fit`.
 #[derive(Args)]
+#[command(
+    override_usage = "host fit [OPTIONS] <CONFIG>\n       host fit [OPTIONS] --resume <RUN_DIR|CHECKPOINT>"
+)]
 pub struct FitArgs {
     #[command(flatten)]
     start: StartArgs,
@@ -134,9 +139,10 @@ fn summary(fit: &Fit, outcome: &Outcome) -> Result<(), Error> {
     let stopped =
         outcome.stopped.as_ref().map(|reason| format!(" ({})", excerpt(&escape(reason)))).unwrap_or_default();
     let (epochs, steps) = (count(outcome.epochs, "epoch"), count(outcome.global_step, "step"));
-    print(format_args!("\n{epochs}, {steps}{stopped}"))?;
+    print_wrapped(format_args!("\n{epochs}, {steps}{stopped}"), 4)?;
     if let Some(best) = &outcome.best {
-        print(format_args!("best {} {:.4} in epoch {}", best.monitor, best.value, best.epoch + 1))?;
+        let value = number(best.value);
+        print_wrapped(format_args!("best {} {value} in epoch {}", best.monitor, best.epoch + 1), 4)?;
         let names = fit.state().data.class_names();
         let table = super::classes::table(&best.classes, |index| {
             names.get(index).cloned().unwrap_or_else(|| index.to_string())

@@ -10,8 +10,8 @@ use super::outputs::Inputs;
 use super::split::SplitArgs;
 use super::trained::TrainedArgs;
 use crate::Error;
-use crate::cli::print;
 use crate::predict::{Attentions, Format, InputOrder, PredictionFile, Predictions};
+use crate::width::print_wrapped;
 use thaw_data::PredictData;
 use thaw_train::config::RunConfig;
 use thaw_train::fit::input_defaults;
@@ -108,7 +108,8 @@ pub fn run(options: &Options, mut args: PredictArgs) -> Result<(), Error> {
         return Ok(());
     }
     let left_out = left_out(data.skipped().len());
-    print(format_args!("{}: {rows} predictions{left_out}", args.output.display()))
+    let predictions = if rows == 1 { "prediction" } else { "predictions" };
+    Ok(print_wrapped(format_args!("{}: {rows} {predictions}{left_out}", args.output.display()), 4)?)
 }
 
 /// Predictions of several labels per sample, where the run's loss is of such.

@@ -4,6 +4,7 @@ mod compare;
 mod filter;
 mod list;
 mod order;
+mod table;
 
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,11 @@ use serde_json::{Map, Value, json};
 
 use super::Options;
 use crate::Error;
+use crate::width::print_wrapped;
 use filter::Filter;
-pub(super) use list::{lines, print_all};
+pub(super) use list::print_all;
 use order::Order;
+pub(super) use table::lines;
 use thaw_report::runs::{Found, in_folder};
 
 /// Arguments of `host runs`.
@@ -54,7 +57,16 @@ pub fn run(options: &Options, args: &RunsArgs) -> Result<(), Error> {
     }
     let mut runs = read(&args.dir)?;
     args.filters.iter().try_for_each(|filter| filter.check(&runs))?;
+    let all = runs.len();
     runs.retain(|found| args.filters.iter().all(|filter| filter.takes(found)));
+    if runs.is_empty() && !args.json {
+        let shown: Vec<String> = args.filters.iter().map(Filter::to_string).collect();
+        let (runs, of) = (if all == 1 { "run" } else { "runs" }, args.dir.display());
+        return Ok(print_wrapped(
+            format_args!("none of the {all} {runs} in {of} has {}", shown.join(" and ")),
+            4,
+        )?);
+    }
     args.sort.sort(&mut runs)?;
     list::print_all(&runs, args.sort.metric(), args.json)
 }

@@ -16,6 +16,7 @@ use thaw_train::config::RunConfig;
 
 /// Arguments of `host sweep`.
 #[derive(Args)]
+#[command(override_usage = "host sweep [OPTIONS] <CONFIG>\n       host sweep [OPTIONS] --resume <DIR>")]
 pub struct SweepArgs {
     /// The run config.
     #[arg(value_name = "CONFIG", required_unless_present = "resume")]
@@ -28,7 +29,8 @@ pub struct SweepArgs {
     #[arg(long = "grid", value_name = "KEY=VALUE,…")]
     grid: Vec<Choice>,
     /// What --random draws a key from: optimizer.lr=log:1e-5..1e-2, model.dropout=0.1..0.5,
-    /// data.batch_size=8,16.
+    /// data.batch_size=8,16. Between ends that are whole numbers whole numbers are drawn:
+    /// data.batch_size=log:2..64.
     #[arg(long = "sample", value_name = "KEY=RANGE", requires = "random")]
     samples: Vec<Sample>,
     /// Draws so many times from what --sample names, by the run config's seed.

@@ -6,7 +6,7 @@ use clap::Args;
 use thaw_plugin_api::context::Stage;
 
 use super::Options;
-use super::evaluation::EvaluationArgs;
+use super::evaluation::{Evaluated, EvaluationArgs};
 use super::split::SplitArgs;
 use super::trained::TrainedArgs;
 use crate::Error;
@@ -57,8 +57,13 @@ pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
         )));
     }
     args.told.prepare(&mut trained)?;
+    let shown = match &input {
+        UsedOn::Path(path) => path.to_string_lossy().into_owned(),
+        UsedOn::Split(split, _) => format!("split {}", split.name()),
+    };
     let class_names = &trained.checkpoint.state.given.class_names;
     let (mut evaluation, data) = trained.inference.test(input, class_names)?;
     evaluation.metrics.rename(|name| name.strip_prefix("val_").map(|name| format!("test_{name}")));
-    args.told.tell(&trained, &evaluation, class_names, |index| data.id(index))
+    let evaluated = Evaluated { what: "test", input: &shown, names: class_names };
+    args.told.tell(&trained, &evaluation, &evaluated, |index| data.id(index))
 }

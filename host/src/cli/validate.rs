@@ -6,7 +6,7 @@ use clap::Args;
 use thaw_plugin_api::context::Stage;
 
 use super::Options;
-use super::evaluation::EvaluationArgs;
+use super::evaluation::{Evaluated, EvaluationArgs};
 use super::trained::TrainedArgs;
 use crate::Error;
 use thaw_data::Split;
@@ -32,5 +32,6 @@ pub fn run(options: &Options, args: ValidateArgs) -> Result<(), Error> {
     args.told.prepare(&mut trained)?;
     let (evaluation, data) = trained.inference.validate(&trained.checkpoint)?;
     let id = |index| data.id(Split::Val, index);
-    args.told.tell(&trained, &evaluation, data.class_names(), id)
+    let evaluated = Evaluated { what: "validate", input: "the validation data", names: data.class_names() };
+    args.told.tell(&trained, &evaluation, &evaluated, id)
 }

@@ -3,29 +3,47 @@
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::width::wrapped_message;
 
 /// The lines that are there.
 static FOOT: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// Columns of a terminal that does not say.
-const COLUMNS: u16 = 80;
+/// Lines at the foot of the terminal, from the first epoch to the run's end. Dropped, it leaves nothing.
+pub(super) struct Foot(ProgressBar);
 
-/// Lines at the foot, in the place of those before.
-pub(super) fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(20));
-    *FOOT.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
-    bar
+impl Foot {
+    /// A foot that shows nothing yet; where standard error is no terminal, it never does.
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(20));
+        let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style);
+        *FOOT.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+        Self(bar)
+    }
+
+    /// Whether nobody sees it.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.0.is_hidden()
+    }
+
+    /// Other lines in the place of those before.
+    pub(super) fn show(&self, lines: &[String]) {
+        self.0.set_message(lines.join("\n"));
+    }
+
+    /// Lets something else write to the terminal.
+    pub(super) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.0.suspend(write)
+    }
 }
 
-/// Columns of the terminal.
-pub(super) fn columns() -> usize {
-    #[cfg(unix)]
-    let size = rustix::termios::tcgetwinsize(io::stderr()).ok().map(|size| size.ws_col);
-    #[cfg(not(unix))]
-    let size = ratatui::crossterm::terminal::size().ok().map(|(columns, _)| columns);
-    size.filter(|columns| *columns > 0).unwrap_or(COLUMNS).into()
+impl Drop for Foot {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 /// Standard error for the log: a message is written above the lines at the foot.
@@ -57,8 +75,9 @@ impl Write for Message {
 impl Drop for Message {
     fn drop(&mut self) {
         let bar = FOOT.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let message = wrapped_message(&self.0);
         // Where nobody reads it, nobody is told.
-        let write = || drop(io::stderr().write_all(&self.0));
+        let write = || drop(io::stderr().write_all(&message));
         match bar.filter(|bar| !bar.is_finished()) {
             Some(bar) => bar.suspend(write),
             None => write(),

@@ -5,6 +5,9 @@ use tch::Device;
 use thaw_train::fit::events::RunStarted;
 use thaw_train::plan::count;
 
+/// Columns of the words that say what a line is.
+pub const INDENT: usize = 11;
+
 /// What trains on what, and where it is written.
 pub fn of(run: &RunStarted<'_>) -> String {
     let firsts = run.tree.parameters().filter(|parameter| parameter.tied_to.is_none());

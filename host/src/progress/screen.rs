@@ -2,11 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::table;
-use thaw_terminal::{aligned, sparkline};
-
-/// Values of the loss that the curve is made of.
-const LOSSES: usize = 240;
+use super::curve::Curve;
+use super::duration;
+use thaw_terminal::{aligned, number, sparkline};
 
 /// Everything that the lines say.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +17,6 @@ pub(super) struct View {
     /// Batches of a validation that is under way, done and in all.
     pub(super) validation: Option<(usize, usize)>,
     pub(super) step: usize,
-    /// The newest losses, oldest first.
-    pub(super) losses: Vec<f64>,
     pub(super) accuracy: Option<f64>,
     /// What the last validation gave, by name.
     pub(super) validated: Vec<(String, f64)>,
@@ -60,23 +56,15 @@ impl Colours {
 }
 
 impl View {
-    /// A newer loss.
-    pub(super) fn lose(&mut self, loss: f64) {
-        if self.losses.len() == LOSSES {
-            self.losses.remove(0);
-        }
-        self.losses.push(loss);
-    }
-
-    /// The lines, none wider than so many columns.
-    pub(super) fn lines(&self, columns: usize, colours: Colours) -> Vec<String> {
+    /// The lines, none wider than so many columns, with the curve of these losses.
+    pub(super) fn lines(&self, losses: &Curve, columns: usize, colours: Colours) -> Vec<String> {
         // The last column is left free: some terminals go to the next line when it is written.
         let columns = columns.saturating_sub(1).max(10);
         let mut lines = vec![self.epoch_line(columns, colours)];
         if self.max_epochs > 1 {
             lines.push(self.run_line(columns, colours));
         }
-        lines.extend(Some(self.metrics_line(columns)).filter(|line| !line.is_empty()));
+        lines.extend(Some(self.metrics_line(losses, columns)).filter(|line| !line.is_empty()));
         let speed = format!("{:.0} samples/s", self.samples_per_second);
         let parts = [speed, self.memory.clone(), self.trains.clone()];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -95,32 +83,32 @@ impl View {
         };
         let head = format!("epoch {}/{}", self.epoch, self.max_epochs);
         let left = self.left_in_epoch.filter(|_| self.validation.is_none());
-        let left = left.map(|left| format!("  {} left", table::duration(left))).unwrap_or_default();
+        let left = left.map(|left| format!("  {} left", duration(left))).unwrap_or_default();
         barred(&head, (done, all), &format!("{done}/{all}{what}{left}"), columns, colours)
     }
 
     fn run_line(&self, columns: usize, colours: Colours) -> String {
         let head = aligned::left("run", format!("epoch {}/{}", self.epoch, self.max_epochs).len());
         let done = (self.epoch.saturating_sub(1)) * self.batches + self.batch;
-        let left = self.left.map(|left| format!("  {} left", table::duration(left))).unwrap_or_default();
+        let left = self.left.map(|left| format!("  {} left", duration(left))).unwrap_or_default();
         let tail = format!("step {}{left}", self.step);
         barred(&head, (done, self.max_epochs * self.batches), &tail, columns, colours)
     }
 
-    fn metrics_line(&self, columns: usize) -> String {
-        let mut text = self.losses.last().map(|loss| format!("loss {loss:.4}")).unwrap_or_default();
+    fn metrics_line(&self, losses: &Curve, columns: usize) -> String {
+        let mut text = losses.last().map(|loss| format!("loss {}", number(loss))).unwrap_or_default();
         if let Some(accuracy) = self.accuracy {
-            let _ = write!(text, "  acc {accuracy:.3}");
+            let _ = write!(text, "  acc {}", number(accuracy));
         }
         for (name, value) in &self.validated {
-            let _ = write!(text, "  {name} {value:.4}");
+            let _ = write!(text, "  {name} {}", number(*value));
         }
         let text = aligned::fit(text.trim_start(), columns);
         // What is left over is the curve's.
         let room = columns.saturating_sub(aligned::width(&text) + 2).min(30);
         match room {
             0..4 => text,
-            room => format!("{text}  {}", sparkline(&self.losses, room)),
+            room => format!("{text}  {}", sparkline(losses.values(), room)),
         }
     }
 }
@@ -141,7 +129,7 @@ mod tests {
     use super::*;
 
     fn view() -> View {
-        let mut view = View {
+        View {
             epoch: 3,
             max_epochs: 20,
             batch: 12,
@@ -155,19 +143,23 @@ mod tests {
             left_in_epoch: Some(2.0),
             left: Some(80.0),
             ..View::default()
-        };
-        [1.0, 0.8, 0.5, 0.4].into_iter().for_each(|loss| view.lose(loss));
-        view
+        }
+    }
+
+    fn lines(view: &View, columns: usize, colours: Colours) -> Vec<String> {
+        let mut losses = Curve::default();
+        [1.0, 0.8, 0.5, 0.4].into_iter().for_each(|loss| losses.push(loss));
+        view.lines(&losses, columns, colours)
     }
 
     #[test]
     fn everything_is_said_at_80_columns() {
         assert_eq!(
-            view().lines(80, Colours::No),
+            lines(&view(), 80, Colours::No),
             [
-                "epoch 3/20 ━━━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 12/40  2 s left",
+                "epoch 3/20 ━━━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 12/40  2.0 s left",
                 "run        ━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ step 92  1 min 20 s left",
-                "loss 0.4000  acc 0.912  val_loss 0.2500  █▆▂▁",
+                "loss 0.4000  acc 0.9123  val_loss 0.2500  █▆▂▁",
                 "123 samples/s  1.2 GiB  trains 2 of 161 tensors: head 1.000e-3",
             ]
         );
@@ -181,18 +173,18 @@ mod tests {
             "a warning that is longer than a line of a narrow terminal, 日本語 in it".to_owned();
         view.validation = Some((3, 10));
         for columns in [1, 10, 20, 40, 60, 80, 200] {
-            for line in view.lines(columns, Colours::No) {
+            for line in lines(&view, columns, Colours::No) {
                 assert!(aligned::width(&line) < columns.max(11), "{columns}: {line}");
             }
         }
-        let narrow = view.lines(40, Colours::No);
+        let narrow = lines(&view, 40, Colours::No);
         assert_eq!(narrow[0], "epoch 3/20 ━━━╌╌╌╌╌╌╌╌╌ 3/10  validates");
         assert_eq!(narrow[4], "2 warnings: a warning that is longer t…");
     }
 
     #[test]
     fn colours_are_those_of_bars_alone() {
-        let coloured = view().lines(80, Colours::Yes);
+        let coloured = lines(&view(), 80, Colours::Yes);
         assert!(coloured[0].contains("\u{1b}[36m━") && !coloured[2].contains('\u{1b}'), "{coloured:?}");
     }
 }

@@ -6,9 +6,9 @@ use thaw_plugin_api::optimizer::ParamGroup;
 use thaw_terminal::aligned;
 use thaw_train::plan::{batch_norms, count};
 
-/// The groups as a table. The first value changes exactly when something else trains; rates alone do not
+/// The groups as a table of so many columns, of any where none are said. The first value changes exactly when something else trains; rates alone do not
 /// change it.
-pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> (String, String) {
+pub fn groups(tree: &ModuleTree, groups: &[ParamGroup], columns: Option<usize>) -> (String, String) {
     let mut what = String::new();
     let mut rows = vec![[
         "group".to_owned(),
@@ -41,7 +41,7 @@ pub fn groups(tree: &ModuleTree, groups: &[ParamGroup]) -> (String, String) {
     rows.push(["frozen".to_owned(), String::new(), String::new(), tensors.to_string(), count(elements)]);
     let norms = batch_norms(tree);
     what.push_str(&norms);
-    let mut text = aligned(&rows);
+    let mut text = aligned(&rows, columns);
     if !norms.is_empty() {
         text.push_str(&format!("  batch norm: {norms}\n"));
     }
@@ -64,17 +64,32 @@ pub fn trains(tree: &ModuleTree, rates: &str) -> String {
     format!("trains {trainable} of {} tensors: {rates}", firsts.len())
 }
 
-fn aligned(rows: &[[String; 5]]) -> String {
+/// Columns of the table in the order in which they are left out where a terminal is too narrow for all.
+const LEAST_WORTH: [usize; 2] = [2, 3];
+
+/// The rows as a table, of so many columns where that is said and can be.
+fn aligned(rows: &[[String; 5]], columns: Option<usize>) -> String {
     let width = |column: usize| aligned::widest(rows.iter().map(|row| &row[column]));
     let widths: [usize; 5] = std::array::from_fn(width);
+    let mut kept: Vec<usize> = (0..widths.len()).collect();
+    let takes = |kept: &[usize]| kept.iter().map(|column| widths[*column] + 2).sum::<usize>();
+    for column in LEAST_WORTH {
+        if columns.is_some_and(|columns| takes(&kept) > columns) {
+            kept.retain(|kept| *kept != column);
+        }
+    }
+    let first = columns.map_or(widths[0], |columns| {
+        let rest = takes(&kept) - widths[0];
+        widths[0].min(columns.saturating_sub(rest).max(8))
+    });
     let mut text = String::new();
     for row in rows {
         text.push_str("  ");
-        for (column, cell) in row.iter().enumerate() {
+        for &column in &kept {
             let cell = if column == 0 {
-                aligned::left(cell, widths[0])
+                aligned::left(&aligned::fit(&row[0], first), first)
             } else {
-                format!("  {}", aligned::right(cell, widths[column]))
+                format!("  {}", aligned::right(&row[column], widths[column]))
             };
             text.push_str(&cell);
         }
@@ -83,22 +98,31 @@ fn aligned(rows: &[[String; 5]]) -> String {
     text
 }
 
-/// A time in words: `1 min 20 s`.
-pub fn duration(seconds: f64) -> String {
-    let seconds = seconds.round().max(0.0) as u64;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn durations_read_as_words() {
-        assert_eq!([duration(59.4), duration(80.0), duration(3700.0)], ["59 s", "1 min 20 s", "1 h 1 min"]);
+    fn a_narrow_terminal_gets_the_columns_that_are_worth_most() {
+        let row = |cells: [&str; 5]| cells.map(str::to_owned);
+        let rows = [
+            row(["group", "lr", "weight decay", "tensors", "parameters"]),
+            row(["backbone.layer4.1.conv2", "1.000e-3", "0.01", "12", "1,234"]),
+        ];
+        let lines = |columns| -> Vec<String> {
+            aligned(&rows, columns).lines().map(|line| line.trim_end().to_owned()).collect()
+        };
+        assert!(lines(None)[0].contains("weight decay") && lines(Some(80))[0].contains("weight decay"));
+        assert_eq!(
+            lines(Some(60)),
+            [
+                "  group                          lr  tensors  parameters",
+                "  backbone.layer4.1.conv2  1.000e-3       12       1,234"
+            ]
+        );
+        assert_eq!(
+            lines(Some(36)),
+            ["  group               lr  parameters", "  backbone.l…  1.000e-3       1,234"]
+        );
     }
 }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::error::at;
-use super::plan::file;
+use super::plan::{copy, file};
 use super::{Plan, SweepError};
 use thaw_files::durable;
 
@@ -42,6 +42,8 @@ impl SweepDir {
         fs::create_dir_all(shown.join(LOGS)).map_err(at(&shown))?;
         let sweep = Self::lock(shown)?;
         let text = serde_json::to_vec_pretty(plan).map_err(|error| at(&sweep.path)(error.into()))?;
+        let kept = copy(&sweep.path);
+        durable::copy(&plan.config, &kept).map_err(at(kept))?;
         let path = file(&sweep.path);
         durable::write(&path, &text).map_err(at(path))?;
         Ok(sweep)
@@ -59,8 +61,10 @@ impl SweepDir {
             }
             text => text.map_err(at(&path))?,
         };
-        let plan: Plan = serde_json::from_slice(&text)
+        let mut plan: Plan = serde_json::from_slice(&text)
             .map_err(|error| SweepError::Damaged { path, problem: error.to_string() })?;
+        let here = std::env::current_dir().map_err(at("the working directory"))?;
+        plan.follow(&here, &std::path::absolute(copy(shown)).map_err(at(shown))?);
         plan.check_config()?;
         fs::create_dir_all(shown.join(LOGS)).map_err(at(shown))?;
         Ok((Self::lock(shown.to_path_buf())?, plan))

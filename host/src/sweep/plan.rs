@@ -54,6 +54,28 @@ impl Trial {
 }
 
 impl Plan {
+    /// Finds what a sweep needs that was moved, with its project or alone: where the folder is gone that it was
+    /// called in, the present one takes its place; where the run config is gone, the sweep's own copy.
+    pub(super) fn follow(&mut self, here: &Path, copy: &Path) {
+        if !self.folder.is_dir() {
+            let moved =
+                |path: &Path, before: &Path| path.strip_prefix(before).ok().map(|rest| here.join(rest));
+            if let Some(config) = moved(&self.config, &self.folder) {
+                self.config = config;
+            }
+            for option in &mut self.options {
+                let path = moved(Path::new(option.as_str()), &self.folder).filter(|path| path.exists());
+                if let Some(path) = path.and_then(|path| path.to_str().map(str::to_owned)) {
+                    *option = path;
+                }
+            }
+            self.folder = here.to_path_buf();
+        }
+        if !self.config.is_file() && copy.is_file() {
+            self.config = copy.to_path_buf();
+        }
+    }
+
     /// Refuses a run config that has changed.
     ///
     /// # Errors
@@ -103,6 +125,11 @@ fn name(number: usize, digits: usize, setting: &[String], seed: Option<u64>) -> 
     name
 }
 
+/// The sweep's own copy of its run config.
+pub(super) fn copy(dir: &Path) -> PathBuf {
+    dir.join("sweep.toml")
+}
+
 /// The file of a plan.
 pub(super) fn file(dir: &Path) -> PathBuf {
     dir.join("sweep.json")
@@ -111,6 +138,39 @@ pub(super) fn file(dir: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sweep_that_was_moved_finds_its_config() {
+        let folder = tempfile::tempdir().unwrap();
+        let (here, copy) = (folder.path(), folder.path().join("s/sweep.toml"));
+        std::fs::create_dir(here.join("s")).unwrap();
+        std::fs::write(here.join("plugin.so"), "").unwrap();
+        std::fs::write(&copy, "").unwrap();
+        let plan = || Plan {
+            config: "/gone/configs/run.toml".into(),
+            sha256: String::new(),
+            folder: "/gone".into(),
+            options: vec!["--plugin".to_owned(), "/gone/plugin.so".to_owned()],
+            set: Vec::new(),
+            median_after: None,
+            median_trials: 5,
+            jobs: None,
+            trials: Vec::new(),
+        };
+        let mut alone = plan();
+        alone.follow(here, &copy);
+        assert_eq!((&alone.config, alone.folder.as_path()), (&copy, here));
+        assert_eq!(alone.options[1], here.join("plugin.so").to_str().unwrap());
+        std::fs::create_dir(here.join("configs")).unwrap();
+        std::fs::write(here.join("configs/run.toml"), "").unwrap();
+        let mut with_project = plan();
+        with_project.follow(here, &copy);
+        assert_eq!(with_project.config, here.join("configs/run.toml"));
+        let there = Plan { folder: here.to_path_buf(), config: here.join("configs/run.toml"), ..plan() };
+        let mut same = there.clone();
+        same.follow(Path::new("/elsewhere"), &copy);
+        assert_eq!(same, there);
+    }
 
     #[test]
     fn each_setting_has_each_seed_and_a_name_of_its_own() {

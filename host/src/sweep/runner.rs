@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use thaw_plugin_api::monitor::Mode;
+use thaw_report::Run;
 use thaw_report::run::RunState;
-use thaw_report::{Run, number};
+use thaw_terminal::number;
 use thaw_train::ask::{Ask, ask_without_waiting};
 use thaw_train::checkpoint::{LAST, locate};
 use thaw_train::run_dir::{Holder, METRICS, holder};

@@ -11,7 +11,8 @@ pub struct Choice {
     pub values: Vec<String>,
 }
 
-/// What a key is drawn from: `log:1e-5..1e-2`, `0.1..0.5`, `2..8` (whole numbers), or values.
+/// What a key is drawn from: `log:1e-5..1e-2`, `0.1..0.5`, `2..8` and `log:2..64` (whole numbers, as their ends
+/// are), or values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// The key of the run config.
@@ -27,6 +28,8 @@ enum From {
     Logarithmic(f64, f64),
     /// Any whole number from the one to the other, both included.
     Whole(i64, i64),
+    /// The same, each order of magnitude as likely as another: Optuna's `suggest_int(log=True)`.
+    WholeLogarithmic(i64, i64),
     /// One of these.
     Values(Vec<String>),
 }
@@ -99,11 +102,30 @@ fn listed(text: &str) -> Result<Vec<String>, String> {
     }
     values.push(value);
     let values: Vec<String> = values.iter().map(|value| value.trim().to_owned()).collect();
-    match values.iter().enumerate().find(|(place, value)| values[..*place].contains(value)) {
-        _ if values.iter().any(String::is_empty) => Err("a value between two commas is missing".to_owned()),
-        Some((_, twice)) => Err(format!("the value {twice} is there twice")),
-        None => Ok(values),
+    if values.iter().any(String::is_empty) {
+        return Err("a value between two commas is missing".to_owned());
     }
+    for (place, value) in values.iter().enumerate() {
+        match values[..place].iter().find(|before| is_same(before, value)) {
+            Some(before) if before == value => return Err(format!("the value {value} is there twice")),
+            Some(before) => return Err(format!("the values {before} and {value} are the same")),
+            None => {}
+        }
+    }
+    Ok(values)
+}
+
+/// Whether two spellings are one value: `1e-3` and `0.001`, `"sgd"` and `sgd`.
+fn is_same(one: &str, other: &str) -> bool {
+    match (one.parse::<f64>(), other.parse::<f64>()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => unquoted(one) == unquoted(other),
+    }
+}
+
+fn unquoted(value: &str) -> &str {
+    let inside = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
+    inside('"').or_else(|| inside('\'')).unwrap_or(value)
 }
 
 impl From {
@@ -129,6 +151,7 @@ impl From {
         }
         let whole = ends.and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
         Ok(Some(match whole {
+            Some((low, high)) if is_log => Self::WholeLogarithmic(low, high),
             _ if is_log => Self::Logarithmic(low, high),
             Some((low, high)) => Self::Whole(low, high),
             None => Self::Uniform(low, high),
@@ -146,6 +169,12 @@ impl From {
                 short((low.ln() + (high.ln() - low.ln()) * random.f64()).exp().clamp(*low, *high))
             }
             Self::Whole(low, high) => random.i64(*low..=*high).to_string(),
+            Self::WholeLogarithmic(low, high) => {
+                // Each whole number has its half on both sides.
+                let (from, to) = ((*low as f64 - 0.5).ln(), (*high as f64 + 0.5).ln());
+                let drawn = (from + (to - from) * random.f64()).exp().round();
+                (drawn as i64).clamp(*low, *high).to_string()
+            }
             Self::Values(values) => values[random.usize(..values.len())].clone(),
         }
     }
@@ -201,9 +230,10 @@ mod tests {
 
     #[test]
     fn draws_lie_in_their_range_and_come_again_with_their_seed() {
-        let samples: Vec<Sample> = ["lr=log:1e-5..1e-2", "p=0.25..0.5", "n=2..4", "id=sgd,adam"]
-            .map(|text| text.parse().unwrap())
-            .into();
+        let samples: Vec<Sample> =
+            ["lr=log:1e-5..1e-2", "p=0.25..0.5", "n=2..4", "id=sgd,adam", "size=log:2..64"]
+                .map(|text| text.parse().unwrap())
+                .into();
         let space = Space { samples, draws: 200, ..Space::default() };
         let settings = space.settings(7);
         assert_eq!((settings.len(), &settings), (200, &space.settings(7)));
@@ -219,6 +249,11 @@ mod tests {
             assert!(values(2).any(|value| value == whole));
         }
         assert!(values(2).all(|value| ["2", "3", "4"].contains(&value)));
+        // Whole numbers where the ends are: half of them below the middle of the magnitudes.
+        let sizes: Vec<i64> = values(4).map(|value| value.parse().unwrap()).collect();
+        assert!(sizes.iter().all(|size| (2..=64).contains(size)), "{sizes:?}");
+        let below = sizes.iter().filter(|size| **size < 11).count();
+        assert!((70..130).contains(&below) && sizes.contains(&2), "{below}");
         assert!(values(3).any(|value| value == "sgd") && values(3).any(|value| value == "adam"));
     }
 
@@ -229,6 +264,8 @@ mod tests {
             ("lr=", "expected KEY=VALUE"),
             ("lr=1,,2", "missing"),
             ("lr=1,1", "the value 1 is there twice"),
+            ("lr=1e-3,2,0.001", "the values 1e-3 and 0.001 are the same"),
+            ("id=sgd,\"sgd\"", "are the same"),
             ("lr=log:0..1", "above 0"),
             ("lr=log:1", "expected log:LOW..HIGH"),
             ("lr=2..1", "LOW below HIGH"),

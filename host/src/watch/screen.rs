@@ -9,10 +9,17 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph, Wrap};
 
 use super::text::{progress, rate, share};
 use super::{Curve, Snapshot};
-use thaw_report::number;
+use thaw_report::number as short;
+use thaw_terminal::{aligned, number, wrap_cells};
 
-/// Keys, in a line.
-const KEYS: &str = "←→ metric   s stop after this epoch   c checkpoint   v validate   q leave";
+/// Keys and what they do, and in a word.
+const KEYS: [(&str, &str); 5] = [
+    ("←→ metric", "←→ metric"),
+    ("s stop after this epoch", "s stop"),
+    ("c checkpoint", "c save"),
+    ("v validate", "v val"),
+    ("q leave", "q quit"),
+];
 /// Below this width there is one column.
 const WIDE: u16 = 70;
 
@@ -62,11 +69,12 @@ impl Screen {
     pub(super) fn draw(&self, frame: &mut Frame<'_>) {
         let warnings = self.snapshot.events.len() + self.snapshot.warnings.len();
         let below = (warnings.min(4) as u16) + if warnings > 0 { 2 } else { 0 };
+        let keys = keys(usize::from(frame.area().width));
         let [head, middle, events, foot] = Layout::vertical([
             Constraint::Length(2),
             Constraint::Min(6),
             Constraint::Length(below),
-            Constraint::Length(2),
+            Constraint::Length(1 + keys.len() as u16),
         ])
         .areas(frame.area());
         self.head(frame, head);
@@ -83,7 +91,8 @@ impl Screen {
         }
         self.events(frame, events);
         let said = Line::styled(self.said.as_str(), Style::new().add_modifier(Modifier::BOLD));
-        frame.render_widget(Paragraph::new(vec![said, Line::from(KEYS)]), foot);
+        let lines: Vec<Line<'_>> = std::iter::once(said).chain(keys.into_iter().map(Line::from)).collect();
+        frame.render_widget(Paragraph::new(lines), foot);
     }
 
     fn head(&self, frame: &mut Frame<'_>, area: Rect) {
@@ -122,7 +131,7 @@ impl Screen {
         if !val.is_empty() {
             sides.push(side("validation", &val[..], Color::Yellow));
         }
-        let labels = |ends: [f64; 2]| ends.map(number);
+        let labels = |ends: [f64; 2]| ends.map(short);
         let chart = Chart::new(sides)
             .block(Block::bordered().title(title))
             .x_axis(Axis::default().title(curve.by).bounds(x).labels(labels(x)))
@@ -158,9 +167,20 @@ impl Screen {
             self.snapshot.events.iter().map(|text| Line::from(text.as_str())).chain(warnings).collect();
         let room = usize::from(area.height) - 2;
         let newest = all[all.len().saturating_sub(room)..].to_vec();
-        let title = format!(" {} warnings ", self.snapshot.warnings.len());
+        let count = self.snapshot.warnings.len();
+        let title = format!(" {count} {} ", if count == 1 { "warning" } else { "warnings" });
         frame.render_widget(Paragraph::new(newest).block(Block::bordered().title(title)), area);
     }
+}
+
+/// What keys do, in as many lines as it takes: in a word each where a line has no room for more.
+fn keys(columns: usize) -> Vec<String> {
+    let whole = KEYS.map(|(whole, _)| whole).join("   ");
+    if aligned::width(&whole) <= columns {
+        return vec![whole];
+    }
+    let short = KEYS.map(|(_, short)| short.to_owned());
+    wrap_cells(&short, columns, 0).lines().map(str::to_owned).collect()
 }
 
 /// A curve with its last values.
@@ -232,20 +252,21 @@ mod tests {
         let mut screen = Screen::of(snapshot());
         let text = drawn(&screen, 80, 24);
         for expected in [
-            "first   running   best val_loss 0.25 in epoch 2",
+            "first   running   best val_loss 0.2500 in epoch 2",
             "3 of 20 epochs, step 120, 1 min 20 s",
-            "loss  training 0.3  validation 0.35",
+            "loss  training 0.3000  validation 0.3500",
             "head  1.000e-3",
             "█ head  all",
             "░ backbone  frozen",
             "epoch 2: asked for: validate",
             "epoch 1: something is odd",
             "s stop after this epoch",
+            " 1 warning ",
         ] {
             assert!(text.contains(expected), "{expected} in\n{text}");
         }
         screen.turn(1);
-        assert!(drawn(&screen, 80, 24).contains("acc  training 0.8"));
+        assert!(drawn(&screen, 80, 24).contains("acc  training 0.8000"));
         screen.turn(1);
         assert!(drawn(&screen, 80, 24).contains("loss  training"));
         screen.ask_back();
@@ -258,6 +279,8 @@ mod tests {
     fn any_size_and_a_run_that_has_just_begun_can_be_drawn() {
         for (width, height) in [(40, 20), (20, 8), (1, 1), (200, 60)] {
             drawn(&Screen::of(snapshot()), width, height);
+            let keys = super::keys(width.into());
+            assert!(keys.iter().all(|line| aligned::width(line) <= usize::from(width).max(9)), "{keys:?}");
             let text = drawn(&Screen::of(Snapshot::default()), width, height);
             assert!(width < 40 || text.contains("curves come"), "{text}");
         }

@@ -81,7 +81,8 @@ impl Snapshot {
                 let group = |group: &thaw_report::run::Group| (escape(&group.name).into_owned(), group.lr);
                 record.groups.iter().map(group).collect()
             }),
-            parts: parts(run, &trainable),
+            // Before the first epoch nobody has said what trains.
+            parts: last.map_or_else(Vec::new, |_| parts(run, &trainable)),
             events: run.history.iter().filter_map(|record| event(record.epoch + 1, &record.what)).collect(),
             warnings: run
                 .history

@@ -2,8 +2,7 @@
 
 use super::{Part, Snapshot};
 use crate::progress::duration;
-use thaw_report::number;
-use thaw_terminal::{aligned, sparkline};
+use thaw_terminal::{aligned, number, sparkline};
 
 /// Width of a curve.
 const CURVE: usize = 24;

@@ -48,7 +48,8 @@ pub struct MlflowConfig {
     pub experiment: String,
     /// Name of the run. Default: that of the run directory.
     pub run_name: Option<String>,
-    /// Seconds that the server has for an answer, and the run waits for it at its end.
+    /// Seconds that the server has for an answer, and, as long as it keeps answering, for all that is left at
+    /// the run's end.
     #[config(default = 10.0, range = above_to(0.0, 3600.0))]
     pub timeout: f64,
 }

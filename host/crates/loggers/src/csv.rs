@@ -41,6 +41,8 @@ pub(crate) struct CsvLogger {
     rows: usize,
     /// Rows that are not in the file yet.
     waiting: Vec<Row>,
+    /// What is to be told.
+    warnings: Vec<String>,
 }
 
 impl CsvLogger {
@@ -49,7 +51,7 @@ impl CsvLogger {
         let folder = config.path.as_deref().unwrap_or(run.folder);
         fs::create_dir_all(folder).map_err(io(folder))?;
         let path = std::path::absolute(folder).map_err(io(folder))?.join(FILE);
-        let mut logger = Self { path, columns: Vec::new(), rows: 0, waiting: Vec::new() };
+        let mut logger = Self { path, columns: Vec::new(), rows: 0, waiting: Vec::new(), warnings: Vec::new() };
         match begin {
             Begin::New if logger.path.exists() => return Err(LoggerError::Exists { path: logger.path }),
             Begin::Resumed { step, kept } if logger.path.exists() => logger.go_back(*step, kept)?,
@@ -67,7 +69,8 @@ impl CsvLogger {
             Some(rows) => {
                 if before < rows {
                     let path = self.path.display();
-                    tracing::warn!("{path}: {before} rows of {rows} from before the checkpoint are there");
+                    let lacks = format!("{path}: {before} rows of {rows} from before the checkpoint are there");
+                    self.warnings.push(lacks);
                 }
                 table.rows.truncate(rows);
             }
@@ -143,6 +146,10 @@ impl Logger for CsvLogger {
             file.and_then(|file| file.sync_data()).map_err(io(&self.path))?;
         }
         Ok(json!(self.rows))
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     fn end(&mut self, _: Ending, _: OffsetDateTime) -> Result<(), LoggerError> {

@@ -113,7 +113,12 @@ pub trait Logger {
         Ok(Value::Null)
     }
 
-    /// The run is over; nothing follows.
+    /// What it warns of since it was asked last: what a thread of its own found out, or what it did without.
+    fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The run is over; only [`Logger::warnings`] follows.
     ///
     /// # Errors
     /// The end cannot be told.

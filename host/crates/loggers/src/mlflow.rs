@@ -1,8 +1,9 @@
 //! `kind = "mlflow"`: a run of an MLflow server, over its REST API.
 //!
 //! What is logged is in `mlflow/unsent.jsonl` of the run directory before it is sent. A thread of its own
-//! sends; the run waits for the server only when it is over, for `timeout` seconds at most. What could not be
-//! sent, also of a run that was killed, stays there, and [`sync`] sends it later. A run that goes on in its
+//! sends; the run waits for the server only when it is over, and only as long as it keeps answering, for
+//! `timeout` seconds at most. What could not be sent, also of a run that was killed, stays there, and [`sync`]
+//! sends it later. A run that goes on in its
 //! directory goes on in the same run of the server.
 
 mod bell;
@@ -11,6 +12,7 @@ mod item;
 mod sender;
 mod server;
 mod sync;
+mod told;
 mod unsent;
 
 use std::path::PathBuf;
@@ -24,6 +26,7 @@ use self::identity::Identity;
 use self::item::{Item, Metric, Status};
 use self::sender::Sender;
 use self::server::{Credentials, Server};
+use self::told::Told;
 use self::unsent::Unsent;
 use crate::config::MlflowConfig;
 use crate::error::io;
@@ -43,7 +46,9 @@ pub(crate) struct MlflowLogger {
     bell: Arc<Bell>,
     unsent: Arc<Unsent>,
     timeout: Duration,
-    file: PathBuf,
+    told: Arc<Told>,
+    uri: String,
+    run_dir: PathBuf,
 }
 
 impl MlflowLogger {
@@ -76,10 +81,10 @@ impl MlflowLogger {
         }
         let timeout = Duration::from_secs_f64(config.timeout);
         let server = Server::new(&identity.tracking_uri, Credentials::of_environment(), timeout);
-        let file = unsent.path().to_path_buf();
-        Sender::new(server, identity, folder, unsent.clone(), bell.clone()).start()?;
+        let told = Arc::new(Told::default());
+        Sender::new(server, identity, folder, unsent.clone(), bell.clone(), told.clone()).start()?;
         bell.ring();
-        Ok(Self { bell, unsent, timeout, file })
+        Ok(Self { bell, unsent, timeout, told, uri, run_dir: run.folder.to_path_buf() })
     }
 
     /// Writes items down and tells the thread.
@@ -110,13 +115,17 @@ impl Logger for MlflowLogger {
         self.bell.close(self.timeout);
         self.unsent.give_up()?;
         if !self.unsent.is_empty() {
-            tracing::warn!(
-                "{}: not everything was sent to the MLflow server; `host log sync` with the run directory \
-                 sends it",
-                self.file.display()
-            );
+            self.told.warn(format!(
+                "mlflow: {} has not got everything; it is kept, and sent with: host log sync {}",
+                self.uri,
+                self.run_dir.display()
+            ));
         }
         Ok(())
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        self.told.take()
     }
 }
 

@@ -24,6 +24,18 @@ impl Confusion {
         self.counts.iter().map(|((label, predicted), count)| (*label, *predicted, *count))
     }
 
+    /// The whole matrix: a row for each class, in it a number for each predicted class. Pairs of what is no
+    /// class are left out. torchmetrics' `MulticlassConfusionMatrix` without `normalize`.
+    pub fn matrix(&self) -> Vec<Vec<u64>> {
+        let mut rows = vec![vec![0; self.classes]; self.classes];
+        for (label, predicted, count) in self.counts() {
+            if let Some(cell) = rows.get_mut(label).and_then(|row| row.get_mut(predicted)) {
+                *cell = count;
+            }
+        }
+        rows
+    }
+
     /// Hits and samples of each class, up to the last one that has samples.
     pub fn hits(&self) -> Vec<(u64, u64)> {
         let length = self.counts.keys().next_back().map_or(0, |(label, _)| label + 1);
@@ -51,10 +63,7 @@ mod tests {
             let numbers = |key: &str| -> Vec<usize> { serde_json::from_value(case[key].clone()).unwrap() };
             let expected: Vec<Vec<u64>> = serde_json::from_value(case["confusion"].clone()).unwrap();
             let pairs = numbers("target").into_iter().zip(numbers("predicted"));
-            let found = Confusion::of(expected.len(), pairs);
-            let mut matrix = vec![vec![0; expected.len()]; expected.len()];
-            found.counts().for_each(|(label, predicted, count)| matrix[label][predicted] = count);
-            assert_eq!(matrix, expected, "{}", case["name"]);
+            assert_eq!(Confusion::of(expected.len(), pairs).matrix(), expected, "{}", case["name"]);
         }
     }
 

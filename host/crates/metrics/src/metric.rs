@@ -21,6 +21,8 @@ pub enum Metric {
     AveragePrecision(Average),
     /// Expected calibration error of 15 bins.
     CalibrationError,
+    /// Samples by class and predicted class: a matrix, of which [`super::Outcomes::value`] has no number.
+    Confusion,
     /// Mean absolute error.
     AbsoluteError,
     /// Mean squared error.
@@ -95,7 +97,8 @@ impl Metric {
             | Self::Kappa(_)
             | Self::Auroc(_)
             | Self::AveragePrecision(_)
-            | Self::CalibrationError => true,
+            | Self::CalibrationError
+            | Self::Confusion => true,
             Self::AbsoluteError
             | Self::SquaredError
             | Self::RootSquaredError
@@ -115,6 +118,11 @@ impl Metric {
             Self::Score(_, average) => average != Average::Binary,
             _ => false,
         }
+    }
+
+    /// Whether it is one number, which ranks, is waited for and has a curve.
+    pub fn is_number(self) -> bool {
+        self != Self::Confusion
     }
 
     /// Whether it needs the probability of each class for each sample.

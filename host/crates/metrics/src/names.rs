@@ -27,6 +27,7 @@ impl Metric {
             .chain(areas.map(Self::AveragePrecision))
             .chain([
                 Self::CalibrationError,
+                Self::Confusion,
                 Self::AbsoluteError,
                 Self::SquaredError,
                 Self::RootSquaredError,
@@ -63,6 +64,7 @@ impl fmt::Display for Metric {
             Self::Auroc(average) => write!(f, "auroc{}", of_area(average)),
             Self::AveragePrecision(average) => write!(f, "average_precision{}", of_area(average)),
             Self::CalibrationError => f.write_str("ece"),
+            Self::Confusion => f.write_str("confusion"),
             Self::AbsoluteError => f.write_str("mae"),
             Self::SquaredError => f.write_str("mse"),
             Self::RootSquaredError => f.write_str("rmse"),
@@ -115,7 +117,7 @@ impl Config for Metric {
 }
 
 /// What scikit-learn, torchmetrics and others call metrics, by the words of the name.
-const ELSEWHERE: [(&str, &str); 28] = [
+const ELSEWHERE: [(&str, &str); 30] = [
     ("accuracy", "acc"),
     ("accuracyscore", "acc"),
     ("auc", "auroc"),
@@ -129,6 +131,8 @@ const ELSEWHERE: [(&str, &str); 28] = [
     ("uar", "recall_macro"),
     ("calibrationerror", "ece"),
     ("cohenkappa", "kappa"),
+    ("confusionmatrix", "confusion"),
+    ("multiclassconfusionmatrix", "confusion"),
     ("qwk", "kappa_quadratic"),
     ("f1score", "f1"),
     ("f1scoremacro", "f1_macro"),
@@ -193,9 +197,11 @@ mod tests {
     #[test]
     fn every_name_says_which_way_it_improves() {
         let less = ["ece", "mae", "mse", "rmse", "mape", "smape"];
-        for name in Metric::all().iter().map(Metric::to_string) {
+        let numbers = Metric::all().into_iter().filter(|metric| metric.is_number());
+        for name in numbers.map(|metric| metric.to_string()) {
             let expected = if less.contains(&name.as_str()) { Mode::Min } else { Mode::Max };
             assert_eq!(sense(&format!("val_{name}")), Some(expected), "{name}");
         }
+        assert_eq!(sense("val_confusion"), None);
     }
 }

@@ -121,15 +121,14 @@ impl Run {
     /// A metric at the end of each epoch that has it, the last value of each: epoch, from 0, and value; NaN
     /// where it is no number.
     pub fn of_epochs(&self, metric: &str) -> Vec<(usize, f64)> {
-        let mut values: Vec<(usize, f64)> = Vec::new();
-        for record in self.metrics.iter().filter(|record| record.batch.is_none()) {
-            let Some(value) = record.value(metric) else { continue };
-            match values.last_mut() {
-                Some(last) if last.0 == record.epoch => last.1 = value,
-                _ => values.push((record.epoch, value)),
-            }
-        }
-        values
+        last_of_each(metric, self.metrics.iter().filter(|record| record.batch.is_none()))
+    }
+
+    /// The same of the records of whole epochs alone: a validation inside of one, such as somebody asks for,
+    /// ranks nothing.
+    fn of_whole_epochs(&self, metric: &str) -> Vec<(usize, f64)> {
+        let records = self.metrics.iter().filter(|record| record.batch.is_none());
+        last_of_each(metric, records.filter(|record| record.is_of_training()))
     }
 
     /// Names of the metrics that whole epochs have, in the order in which they came; rates left out.
@@ -172,7 +171,7 @@ impl Run {
     pub fn best_of(&self, metric: &str) -> Option<(usize, f64)> {
         let (ranking, mode) = self.ranking();
         let mode = if ranking == metric { mode } else { mode_of(metric, None).ok() };
-        let values = self.of_epochs(metric).into_iter().filter(|(_, value)| value.is_finite());
+        let values = self.of_whole_epochs(metric).into_iter().filter(|(_, value)| value.is_finite());
         values.reduce(|best, next| match mode {
             Some(mode) if !mode.is_better(next.1, best.1) => best,
             _ => next,
@@ -200,6 +199,19 @@ impl Run {
             (one, other) => one.or(other),
         }
     }
+}
+
+/// A metric by epoch, the last value of each.
+fn last_of_each<'r>(metric: &str, records: impl Iterator<Item = &'r MetricsRecord>) -> Vec<(usize, f64)> {
+    let mut values: Vec<(usize, f64)> = Vec::new();
+    for record in records {
+        let Some(value) = record.value(metric) else { continue };
+        match values.last_mut() {
+            Some(last) if last.0 == record.epoch => last.1 = value,
+            _ => values.push((record.epoch, value)),
+        }
+    }
+    values
 }
 
 fn config(run_dir: &Path) -> Result<(String, toml::Table), ReportError> {

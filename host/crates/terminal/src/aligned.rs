@@ -34,6 +34,26 @@ pub fn right(cell: &str, columns: usize) -> String {
     format!("{}{cell}", " ".repeat(columns.saturating_sub(width(cell))))
 }
 
+/// Numbers under each other, their points or last whole digits in one column.
+///
+/// ```
+/// use thaw_terminal::aligned::at_point;
+///
+/// let numbers = ["0.9130", "12.35", "8.848e-5", "54321"].map(str::to_owned);
+/// assert_eq!(at_point(&numbers), ["    0.9130  ", "   12.35    ", "    8.848e-5", "54321       "]);
+/// ```
+pub fn at_point(numbers: &[String]) -> Vec<String> {
+    let whole = |number: &String| number.find(['.', 'e']).unwrap_or(number.len());
+    let before = numbers.iter().map(whole).max().unwrap_or_default();
+    let after = numbers.iter().map(|number| number.len() - whole(number)).max().unwrap_or_default();
+    let cell = |number: &String| left(&right_of(number, before, whole(number)), before + after);
+    numbers.iter().map(cell).collect()
+}
+
+fn right_of(number: &str, before: usize, whole: usize) -> String {
+    format!("{}{number}", " ".repeat(before - whole))
+}
+
 /// As much of a text as fits into so many columns; where something is left out, `…` ends it.
 pub fn fit(text: &str, columns: usize) -> String {
     if width(text) <= columns {

@@ -9,8 +9,12 @@
 
 pub mod aligned;
 pub mod escape;
+mod number;
 mod sparkline;
 pub mod stdout;
+mod wrap;
 
 pub use escape::escape;
+pub use number::number;
 pub use sparkline::sparkline;
+pub use wrap::{wrap, wrap_cells};

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::object;
+use super::table::lines;
 use crate::Error;
 use crate::cli::print;
+use crate::width;
 use thaw_report::runs::{Found, differing};
-use thaw_report::{number, seconds};
-use thaw_terminal::aligned;
+use thaw_report::seconds;
+use thaw_terminal::{aligned, number};
 
 /// Prints a line for each run: name, state, epochs, time, the best epoch by `metric` or what ranks its
 /// checkpoints, and what its config has that others have not.
@@ -30,7 +32,7 @@ pub(in crate::cli) fn print_all(runs: &[Found], metric: Option<&str>, json: bool
     let rows = runs.iter().zip(&settings).map(|(found, settings)| row(found, metric, settings));
     let header = ["run", "state", "epochs", "time", "best", "config"].map(str::to_owned);
     let rows: Vec<[String; 6]> = std::iter::once(header).chain(rows).collect();
-    lines(&rows).into_iter().try_for_each(print)
+    lines(&rows, width::of_stdout()).into_iter().try_for_each(print)
 }
 
 fn row(found: &Found, metric: Option<&str>, settings: &BTreeMap<String, String>) -> [String; 6] {
@@ -52,15 +54,4 @@ fn row(found: &Found, metric: Option<&str>, settings: &BTreeMap<String, String>)
         aligned::name(&best.unwrap_or_default()).into_owned(),
         settings.collect::<Vec<_>>().join(" "),
     ]
-}
-
-/// Columns under each other.
-pub(in crate::cli) fn lines<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
-    let widths: Vec<usize> =
-        (0..COLUMNS).map(|column| aligned::widest(rows.iter().map(|row| &row[column]))).collect();
-    let line = |row: &[String; COLUMNS]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| aligned::left(cell, *width));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
 }

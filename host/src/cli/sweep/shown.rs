@@ -6,9 +6,10 @@ use super::super::runs::{lines, object, print_all};
 use crate::Error;
 use crate::cli::print;
 use crate::sweep::{End, Plan, Setting, SweepDir, Told, Trial, of_settings};
-use thaw_report::number;
+use crate::width;
 use thaw_report::runs::Found;
 use thaw_terminal::escape::{escape, excerpt};
+use thaw_terminal::number;
 
 /// What happened to a trial, in a line.
 pub(super) fn line(dir: &SweepDir, plan: &Plan, index: usize, told: &Told<'_>) -> String {
@@ -112,7 +113,7 @@ fn table(metric: &str, settings: &[Setting]) -> Vec<String> {
         [setting.setting.join(" "), setting.values.len().to_string(), number(setting.mean), std]
     };
     let rows: Vec<[String; 4]> = std::iter::once(header).chain(settings.iter().map(row)).collect();
-    std::iter::once(format!("best {metric} over seeds")).chain(lines(&rows)).collect()
+    std::iter::once(format!("best {metric} over seeds")).chain(lines(&rows, width::of_stdout())).collect()
 }
 
 fn of_setting(setting: &Setting) -> Value {

@@ -1,7 +1,10 @@
 //! How the run tells the thread that sends: there is something in the file, or nothing more comes.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// A server that is well answers a request within this time: at its end the run waits for no other.
+const ANSWERS: Duration = Duration::from_secs(1);
 
 /// Wakes the thread that sends, and waits for it in the end.
 #[derive(Default)]
@@ -17,6 +20,10 @@ struct State {
     is_closed: bool,
     /// Whether the thread has looked for the last time.
     is_over: bool,
+    /// Whether the server failed when it was asked last.
+    is_failing: bool,
+    /// Since when a request waits for its answer.
+    asked: Option<Instant>,
 }
 
 /// Why the thread wakes up.
@@ -50,13 +57,43 @@ impl Bell {
         self.changed.notify_all();
     }
 
-    /// Nothing more comes: waits so long at most until the thread has looked for the last time.
+    /// A request is sent; the one before was answered.
+    pub(super) fn asks(&self) {
+        self.lock().asked = Some(Instant::now());
+        self.changed.notify_all();
+    }
+
+    /// Everything was answered.
+    pub(super) fn is_well(&self) {
+        let mut state = self.lock();
+        (state.asked, state.is_failing) = (None, false);
+        self.changed.notify_all();
+    }
+
+    /// The server refused, or did not answer.
+    pub(super) fn failed(&self) {
+        let mut state = self.lock();
+        (state.asked, state.is_failing) = (None, true);
+        self.changed.notify_all();
+    }
+
+    /// Nothing more comes: waits until the thread has looked for the last time, so long at most, and only for
+    /// a server that keeps answering.
     pub(super) fn close(&self, patience: Duration) {
         let mut state = self.lock();
         state.is_closed = true;
         self.changed.notify_all();
+        let began = Instant::now();
         // Whether it is through, the file says.
-        drop(self.changed.wait_timeout_while(state, patience, |state| !state.is_over));
+        while !state.is_over && !state.is_failing {
+            let until = state.asked.unwrap_or(began) + ANSWERS;
+            let left = until.min(began + patience).saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

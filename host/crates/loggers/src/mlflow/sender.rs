@@ -8,6 +8,7 @@ use super::PATIENCE;
 use super::bell::{Bell, Rung};
 use super::identity::Identity;
 use super::server::{Server, ServerError};
+use super::told::Told;
 use super::unsent::Unsent;
 use crate::LoggerError;
 use crate::error::io;
@@ -19,6 +20,7 @@ pub(super) struct Sender {
     folder: PathBuf,
     unsent: Arc<Unsent>,
     bell: Arc<Bell>,
+    told: Arc<Told>,
     /// When the server last failed, if it has not been well since.
     failed: Option<Instant>,
     is_told: bool,
@@ -31,8 +33,9 @@ impl Sender {
         folder: PathBuf,
         unsent: Arc<Unsent>,
         bell: Arc<Bell>,
+        told: Arc<Told>,
     ) -> Self {
-        Self { server, identity, folder, unsent, bell, failed: None, is_told: false }
+        Self { server, identity, folder, unsent, bell, told, failed: None, is_told: false }
     }
 
     /// Starts the thread. It ends when the run does, or with the process.
@@ -61,36 +64,42 @@ impl Sender {
 
     /// Sends what the file has.
     fn send(&mut self) {
-        self.failed = match self.send_all() {
-            Ok(None) => return self.failed = None,
-            Ok(Some(error)) => {
-                self.tell(&error.to_string());
-                Some(Instant::now())
-            }
-            Err(error) => {
-                self.tell(&error.to_string());
-                Some(Instant::now())
-            }
+        let error = match self.send_all() {
+            Ok(None) => None,
+            Ok(Some(error)) => Some(error.to_string()),
+            Err(error) => Some(error.to_string()),
         };
+        self.failed = error.as_ref().map(|_| Instant::now());
+        if let Some(error) = error {
+            // Before the run is told that it need not wait: it gathers what is warned of then.
+            self.tell(&error);
+            self.bell.failed();
+        } else {
+            self.bell.is_well();
+        }
     }
 
     fn send_all(&mut self) -> Result<Option<ServerError>, LoggerError> {
         if self.unsent.is_empty() {
             return Ok(None);
         }
+        self.bell.asks();
         let run_id = match self.identity.with_id(&self.server, &self.folder)? {
             Ok(run_id) => run_id,
             Err(error) => return Ok(Some(error)),
         };
-        let server = &self.server;
-        self.unsent.drain(|item| server.send(&run_id, item))
+        let (server, bell) = (&self.server, &self.bell);
+        self.unsent.drain(|item| {
+            bell.asks();
+            server.send(&run_id, item)
+        })
     }
 
     /// Says once what is wrong: the run goes on.
     fn tell(&mut self, error: &str) {
         if !std::mem::replace(&mut self.is_told, true) {
             let file = self.unsent.path().display();
-            tracing::warn!("mlflow: {error}; what is not sent is kept in {file}");
+            self.told.warn(format!("mlflow: {error}; what is not sent is kept in {file}"));
         }
     }
 }

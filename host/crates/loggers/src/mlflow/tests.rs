@@ -112,14 +112,15 @@ fn open(uri: &str, folder: &Path, begin: &Begin, timeout: f64) -> MlflowLogger {
     MlflowLogger::open(&config, &run, begin).unwrap()
 }
 
-/// A short run: two records and its end.
-fn train(mut logger: MlflowLogger) {
+/// A short run: two records and its end. Gives what it was warned of.
+fn train(mut logger: MlflowLogger) -> Vec<String> {
     for step in 1..3 {
         let values = [("train_loss".to_owned(), 0.5), ("lr-head".to_owned(), f64::NAN)];
         let time = OffsetDateTime::UNIX_EPOCH;
         logger.log(&Entry { epoch: 0, step, time, values: &values }).unwrap();
     }
     logger.end(Ending::Finished, OffsetDateTime::UNIX_EPOCH).unwrap();
+    logger.warnings()
 }
 
 fn unsent(folder: &Path) -> usize {
@@ -133,7 +134,8 @@ const REQUESTS: usize = 4;
 #[test]
 fn a_server_gets_parameters_metrics_and_the_end() {
     let (folder, server) = (tempfile::tempdir().unwrap(), Fake::start(Mood::Well));
-    train(open(&server.uri, folder.path(), &Begin::New, 60.0));
+    let warnings = train(open(&server.uri, folder.path(), &Begin::New, 60.0));
+    assert!(warnings.is_empty(), "{warnings:?}");
     let taken = server.taken();
     let expected = [
         "experiments/get-by-name?experiment_name=mine%20and%20yours",
@@ -181,14 +183,20 @@ fn what_a_server_refuses_is_kept_and_sent_later() {
 fn a_dead_server_ends_no_run() {
     let folder = tempfile::tempdir().unwrap();
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    train(open(&format!("http://{nobody}"), folder.path(), &Begin::New, 60.0));
+    let warnings = train(open(&format!("http://{nobody}"), folder.path(), &Begin::New, 60.0));
+    let [why, what_now] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(why.contains("what is not sent is kept in"), "{why}");
+    let expected = format!("host log sync {}", folder.path().display());
+    assert!(what_now.ends_with(&expected), "{what_now}");
     assert_eq!(unsent(folder.path()), REQUESTS);
 }
 
 #[test]
 fn a_server_that_never_answers_ends_no_run() {
     let (folder, server) = (tempfile::tempdir().unwrap(), Fake::start(Mood::Silent));
-    train(open(&server.uri, folder.path(), &Begin::New, 0.05));
+    // The end does not wait as long as an answer may take.
+    let warnings = train(open(&server.uri, folder.path(), &Begin::New, 3600.0));
+    assert!(warnings.last().is_some_and(|text| text.contains("host log sync")), "{warnings:?}");
     assert_eq!(unsent(folder.path()), REQUESTS);
     server.be(Mood::Well);
     assert_eq!(sync(folder.path()).unwrap().requests, REQUESTS);

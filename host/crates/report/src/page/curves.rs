@@ -144,9 +144,12 @@ fn time(times: &[EpochTime]) -> String {
             part("forward", "c1", |time| spent(time)[1]),
             part("backward", "c2", |time| spent(time)[2]),
             part("optimizer", "c3", |time| spent(time)[3]),
-            part("rest of training", "c4", |time| (time.training - spent(time).iter().sum::<f64>()).max(0.0)),
-            part("validation", "c5", |time| time.validation),
-            part("checkpoints", "c6", |time| time.checkpoints),
+            part("records and loggers", "c4", |time| time.loggers),
+            part("rest of training", "c5", |time| {
+                (time.training - spent(time).iter().sum::<f64>() - time.loggers).max(0.0)
+            }),
+            part("validation", "c6", |time| time.validation),
+            part("checkpoints", "c7", |time| time.checkpoints),
         ]
     } else if is_told_apart {
         vec![

@@ -23,12 +23,13 @@ pub(super) fn section(run: &Run) -> String {
         return String::new();
     }
     let marks = marks::of(run, &columns);
-    let drawing = drawing::draw(&rows, &columns, &marks);
+    let draw = |format| drawing::draw(&rows, &columns, &marks, format);
+    let (wide, narrow) = (draw(drawing::WIDE), draw(drawing::NARROW));
     let legend = legend::of(&rows);
     let html = format!(
         "<figure class=\"card\"><figcaption>what trains, from the bottom of the model to its \
          top</figcaption>\
-         {legend}<div class=\"scroll\">{drawing}</div>{}</figure>\n",
+         {legend}{wide}{narrow}{}</figure>\n",
         list(&marks)
     );
     titled("thaw", "Thaw", &html)

@@ -11,6 +11,8 @@ pub struct EpochTime {
     pub training: f64,
     /// Of those: data, forward, backward, the optimizer's step, where they are recorded.
     pub spent: Option<[f64; 4]>,
+    /// Of those, what records, loggers, the report and the terminal took; 0 where that is not recorded.
+    pub loggers: f64,
     /// Seconds of validation.
     pub validation: f64,
     /// Seconds of checkpoints.
@@ -48,6 +50,7 @@ pub fn epoch_times(run: &Run) -> Vec<EpochTime> {
                 forward,
                 backward,
                 optimizer_step,
+                loggers,
                 validation,
                 checkpoints,
                 samples,
@@ -62,6 +65,7 @@ pub fn epoch_times(run: &Run) -> Vec<EpochTime> {
                     epoch: record.epoch,
                     training: *training,
                     spent: spent.try_into().ok(),
+                    loggers: loggers.unwrap_or_default(),
                     validation: *validation,
                     checkpoints: *checkpoints,
                     samples: Some(*samples),

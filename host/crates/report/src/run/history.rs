@@ -50,6 +50,9 @@ pub enum What {
         /// As `data`.
         #[serde(default)]
         optimizer_step: Option<f64>,
+        /// The same of records, loggers, the report and the terminal.
+        #[serde(default)]
+        loggers: Option<f64>,
         /// Seconds of validation.
         validation: f64,
         /// Seconds of checkpoints inside the epoch.

@@ -91,6 +91,8 @@ pub struct Event<'r> {
     /// Seconds since the run was started. A resumed run goes on from those of its checkpoint: time between
     /// two processes, and what came after the checkpoint, does not count.
     pub seconds: f64,
+    /// Seconds of those that observers took, told of all events before this one: records, loggers, reports.
+    pub observing: f64,
     /// Where the run stands.
     pub progress: Progress,
     /// What happened.
@@ -113,6 +115,21 @@ pub trait Observer {
     /// # Errors
     /// It failed; the run mostly goes on.
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), ObserverError>;
+
+    /// The run is over; [`EventKind::RunEnded`] follows when every observer has returned from this. What is
+    /// warned of here is still told, and recorded, before that.
+    ///
+    /// # Errors
+    /// As [`Observer::on_event`].
+    fn before_end(&mut self, _ending: Ending<'_>, _time: OffsetDateTime) -> Result<(), ObserverError> {
+        Ok(())
+    }
+
+    /// What this observer warns of since it was asked last, such as a server that a thread of its own cannot
+    /// reach. It goes into the log, and to all observers with the next event.
+    fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Writes what waits to be written: plugins are called next that may end the process, or an epoch is
     /// over.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use thaw_metrics::Metric;
 use thaw_plugin_api::monitor::{contradiction, is_of_validation, mode_of};
 
 use super::{Fit, FitError, RunState};
@@ -97,6 +98,9 @@ impl RunState {
 
     /// No metric of this name; the names there are.
     fn unknown_metric(&self, monitored: &Monitored) -> FitError {
+        if let Some(error) = matrix(&monitored.metric) {
+            return FitError::Config(format!("{} = \"{}\" {error}", monitored.key, monitored.metric));
+        }
         let names = || self.measured.known_metrics.iter().map(String::as_str);
         let there_are = match names().count() {
             0 => "there is none yet".to_owned(),
@@ -109,6 +113,17 @@ impl RunState {
         let no_data = if no_data { " (it has no validation data)" } else { "" };
         FitError::Config(format!("{key} = \"{metric}\" is no metric of this run{no_data}; {there_are}{hint}"))
     }
+}
+
+/// Why a matrix is no metric to wait for; none where the name is another's.
+fn matrix(metric: &str) -> Option<String> {
+    let (side, name) = metric.split_once('_')?;
+    let matrix = Metric::of_name(name).filter(|metric| !metric.is_number())?;
+    Some(format!(
+        "is a matrix, and a `monitor` needs one number: take one that is made of it, such as `{side}_acc`, \
+         `{side}_f1_macro`, `{side}_recall_macro` or `{side}_kappa`, with its name in trainer.metrics \
+         (`{matrix}` may stand there as well)"
+    ))
 }
 
 impl Fit {

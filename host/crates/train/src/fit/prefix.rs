@@ -131,11 +131,10 @@ impl Fit {
         }
         self.state.prefix.told_of_mut(split).clone_from(&reason);
         let what = if split == Split::Train { "training" } else { "validation" };
+        tracing::debug!("frozen cache: {what} starts from the samples: {reason}");
         if !is_served && !hindrance.is_worth_telling() {
-            tracing::debug!("frozen cache: {what} starts from the samples: {reason}");
             return Ok(());
         }
-        tracing::info!("frozen cache: {what} starts from the samples: {reason}");
         self.tell(EventKind::FrozenCache { split, start: CacheStart::Samples { reason: &reason } })
     }
 

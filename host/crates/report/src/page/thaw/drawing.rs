@@ -9,8 +9,25 @@ use super::rows::Row;
 use crate::chart::number;
 use crate::escape::{end_label, escape};
 
-const WIDTH: f64 = 800.0;
-const LEFT: f64 = 190.0;
+/// How wide it is drawn: the page shows the one that fits.
+#[derive(Clone, Copy)]
+pub(super) struct Format {
+    /// Class of the drawing, and name of its pattern.
+    name: &'static str,
+    width: f64,
+    /// Where cells begin.
+    left: f64,
+    /// Letters of a module's path.
+    letters: usize,
+    /// Epochs that have their number below.
+    ticks: usize,
+}
+
+/// For windows.
+pub(super) const WIDE: Format = Format { name: "wide", width: 800.0, left: 190.0, letters: 29, ticks: 16 };
+/// For phones.
+pub(super) const NARROW: Format = Format { name: "narrow", width: 380.0, left: 116.0, letters: 17, ticks: 7 };
+
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 36.0;
 const ROW: f64 = 19.0;
@@ -21,14 +38,15 @@ const NORM: f64 = 5.0;
 const NUMBERED: usize = 40;
 
 /// Rows from the bottom to the top, epochs from the left to the right.
-pub(super) fn draw(rows: &[Row], columns: &Columns<'_>, marks: &[Mark]) -> String {
+pub(super) fn draw(rows: &[Row], columns: &Columns<'_>, marks: &[Mark], format: Format) -> String {
     let steps = Steps::of(rows);
     let bottom = TOP + ROW * rows.len() as f64;
     let height = bottom + BOTTOM;
-    let width = (WIDTH - LEFT - 10.0) / columns.len() as f64;
+    let Format { name, width: whole, left, letters, .. } = format;
+    let width = (whole - left - 10.0) / columns.len() as f64;
     let mut svg = format!(
-        "<svg class=\"chart thaw\" role=\"img\" aria-label=\"thaw chart\" \
-         viewBox=\"0 0 {WIDTH} {height}\"><defs><pattern id=\"partly\" width=\"6\" height=\"6\" \
+        "<svg class=\"chart thaw {name}\" role=\"img\" aria-label=\"thaw chart\" \
+         viewBox=\"0 0 {whole} {height}\"><defs><pattern id=\"partly-{name}\" width=\"6\" height=\"6\" \
          patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><line class=\"stripes\" \
          x1=\"0\" x2=\"0\" \
          y1=\"0\" y2=\"6\"/></pattern></defs>"
@@ -39,21 +57,27 @@ pub(super) fn draw(rows: &[Row], columns: &Columns<'_>, marks: &[Mark]) -> Strin
             svg,
             "<text class=\"strong\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}<title>{}: {} \
              elements</title></text>",
-            LEFT - 8.0,
+            left - 8.0,
             y + ROW / 2.0 + 4.0,
-            end_label(&row.path, 29),
+            end_label(&row.path, letters),
             escape(&row.path),
             row.elements
         );
-        svg += &drawn(row, y, width, &steps, columns);
+        svg += &drawn(row, y, (width, format), &steps, columns);
     }
-    svg += &ticks(columns, width, bottom);
-    svg += &flags(columns, marks, width, bottom);
+    svg += &ticks(columns, (width, format), bottom);
+    svg += &flags(columns, marks, (width, format), bottom);
     svg + "</svg>"
 }
 
 /// The cells of a row: neighbours that look alike are one.
-fn drawn(row: &Row, y: f64, width: f64, steps: &Steps, columns: &Columns<'_>) -> String {
+fn drawn(
+    row: &Row,
+    y: f64,
+    (width, format): (f64, Format),
+    steps: &Steps,
+    columns: &Columns<'_>,
+) -> String {
     let mut svg = String::new();
     let look = |column: usize| {
         let norm = row.norms.as_ref().map(|norms| norms[column].0);
@@ -66,7 +90,7 @@ fn drawn(row: &Row, y: f64, width: f64, steps: &Steps, columns: &Columns<'_>) ->
         let (class, is_partly, norm) = look(start);
         let title = escape(&title(row, start, end - 1, columns));
         let (x, wide) =
-            (LEFT + width * start as f64, width * alike as f64 - if width > 6.0 { 1.0 } else { 0.0 });
+            (format.left + width * start as f64, width * alike as f64 - if width > 6.0 { 1.0 } else { 0.0 });
         let body = if norm.is_some() { ROW - GAP - NORM } else { ROW - GAP };
         let rect = |class: &str, y: f64, height: f64, fill: &str| {
             format!(
@@ -76,7 +100,7 @@ fn drawn(row: &Row, y: f64, width: f64, steps: &Steps, columns: &Columns<'_>) ->
         };
         svg += &rect(&format!("class=\"cell {class}\" "), y, body, "");
         if is_partly {
-            svg += &rect("", y, body, " fill=\"url(#partly)\"");
+            svg += &rect("", y, body, &format!(" fill=\"url(#partly-{})\"", format.name));
         }
         if let Some(norm) = norm {
             svg += &rect(&format!("class=\"norm {}\" ", norm_class(norm)), y + body, NORM, "");
@@ -114,14 +138,14 @@ fn title(row: &Row, first: usize, last: usize, columns: &Columns<'_>) -> String 
     text
 }
 
-fn ticks(columns: &Columns<'_>, width: f64, bottom: f64) -> String {
+fn ticks(columns: &Columns<'_>, (width, format): (f64, Format), bottom: f64) -> String {
     let mut svg = String::new();
-    let every = columns.len().div_ceil(16);
+    let every = columns.len().div_ceil(format.ticks);
     for column in (0..columns.len()).step_by(every) {
         let _ = write!(
             svg,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-            LEFT + width * (column as f64 + 0.5),
+            format.left + width * (column as f64 + 0.5),
             bottom + 14.0,
             columns.epoch(column) + 1
         );
@@ -129,14 +153,14 @@ fn ticks(columns: &Columns<'_>, width: f64, bottom: f64) -> String {
     let _ = write!(
         svg,
         "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">epoch</text>",
-        (LEFT + WIDTH) / 2.0,
+        (format.left + format.width) / 2.0,
         bottom + 29.0
     );
     svg
 }
 
 /// A line and a number for each mark; those of one epoch share it.
-fn flags(columns: &Columns<'_>, marks: &[Mark], width: f64, bottom: f64) -> String {
+fn flags(columns: &Columns<'_>, marks: &[Mark], (width, format): (f64, Format), bottom: f64) -> String {
     let mut svg = String::new();
     for column in 0..columns.len() {
         let here = || marks.iter().enumerate().filter(|(_, mark)| mark.epoch == columns.epoch(column));
@@ -145,7 +169,7 @@ fn flags(columns: &Columns<'_>, marks: &[Mark], width: f64, bottom: f64) -> Stri
             continue;
         }
         let numbers: Vec<String> = here().map(|(number, _)| (number + 1).to_string()).collect();
-        let x = LEFT + width * column as f64 - if width > 6.0 { 0.5 } else { 0.0 };
+        let x = format.left + width * column as f64 - if width > 6.0 { 0.5 } else { 0.0 };
         let _ = write!(
             svg,
             "<g class=\"flag\"><line class=\"mark\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{:.1}\" \

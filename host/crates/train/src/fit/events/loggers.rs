@@ -116,18 +116,21 @@ impl Observer for RunLogger {
                 self.pictures(event, &validated.doubtful)
             }
             EventKind::EpochEnded { .. } => self.call(|logger| logger.flush()),
-            EventKind::RunEnded(ending) => {
-                let ending = match ending {
-                    Ending::Finished | Ending::Stopped { .. } | Ending::Closed => {
-                        thaw_loggers::Ending::Finished
-                    }
-                    Ending::Interrupted => thaw_loggers::Ending::Interrupted,
-                    Ending::Failed { .. } => thaw_loggers::Ending::Failed,
-                };
-                self.call(|logger| logger.end(ending, event.time))
-            }
             _ => Ok(()),
         }
+    }
+
+    fn before_end(&mut self, ending: Ending<'_>, time: OffsetDateTime) -> Result<(), ObserverError> {
+        let ending = match ending {
+            Ending::Finished | Ending::Stopped { .. } | Ending::Closed => thaw_loggers::Ending::Finished,
+            Ending::Interrupted => thaw_loggers::Ending::Interrupted,
+            Ending::Failed { .. } => thaw_loggers::Ending::Failed,
+        };
+        self.call(|logger| logger.end(ending, time))
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        self.logger.as_mut().map(|logger| logger.warnings()).unwrap_or_default()
     }
 
     fn flush(&mut self) -> Result<(), ObserverError> {

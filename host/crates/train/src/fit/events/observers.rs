@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use thaw_plugin_api::context::Progress;
 use time::OffsetDateTime;
@@ -17,6 +17,8 @@ pub struct Observers {
     subscribed: Vec<Subscribed>,
     warnings: Warnings,
     clock: Clock,
+    /// What they took so far, of events.
+    observed: Duration,
     /// What observers said first of what they lost.
     lost: Vec<String>,
 }
@@ -33,7 +35,7 @@ impl Observers {
     pub fn new(observers: Vec<Box<dyn Observer>>, warnings: Warnings) -> Self {
         let subscribed = |observer| Subscribed { observer, is_loss_told: false, is_out: false };
         let subscribed = observers.into_iter().map(subscribed).collect();
-        Self { subscribed, warnings, clock: Clock::start(), lost: Vec::new() }
+        Self { subscribed, warnings, clock: Clock::start(), observed: Duration::ZERO, lost: Vec::new() }
     }
 
     /// Seconds since the run was started, those of earlier processes included.
@@ -46,14 +48,30 @@ impl Observers {
     /// # Errors
     /// An observer failed without which the run means nothing.
     pub fn tell(&mut self, progress: &Progress, kind: EventKind<'_>) -> Result<(), FitError> {
+        if let EventKind::RunEnded(ending) = &kind {
+            let time = OffsetDateTime::now_utc();
+            self.each(|observer| observer.before_end(*ending, time))?;
+            self.gather_warnings();
+        }
         self.tell_warnings(progress)?;
+        let began = Instant::now();
         let event = Event {
             time: OffsetDateTime::now_utc(),
-            seconds: self.clock.seconds_at(Instant::now()),
+            seconds: self.clock.seconds_at(began),
+            observing: self.observed.as_secs_f64(),
             progress: *progress,
             kind,
         };
-        self.each(|observer| observer.on_event(&event))
+        let told = self.each(|observer| observer.on_event(&event));
+        self.observed += began.elapsed();
+        self.gather_warnings();
+        told
+    }
+
+    /// What observers warn of goes into the log, and waits for the next event.
+    fn gather_warnings(&mut self) {
+        let texts = self.subscribed.iter_mut().flat_map(|subscribed| subscribed.observer.warnings());
+        texts.for_each(|text| self.warnings.warn(text));
     }
 
     /// Lets everybody write what waits.
@@ -110,6 +128,7 @@ impl Observers {
                 let event = Event {
                     time: warning.time,
                     seconds: self.clock.seconds_at(warning.at),
+                    observing: self.observed.as_secs_f64(),
                     progress: *progress,
                     kind: EventKind::Warned(&warning.text),
                 };
