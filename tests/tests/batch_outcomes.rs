@@ -65,10 +65,14 @@ fn validations_and_tests_of_a_checkpoint_show_them_too() {
 #[test]
 fn a_cached_prefix_changes_nothing_of_them() {
     let run = run("");
-    run.fit(&["--set", "trainer.frozen_cache=\"off\""]).succeeded();
+    let frozen = ["--set", "optimizer.parameters=[\"head\"]"];
+    run.fit(&[&frozen[..], &["--set", "trainer.frozen_cache=\"off\""]].concat()).succeeded();
     let without = seen(&run);
-    run.host(["fit", "run.toml", "--run-dir", "other"]).succeeded();
+    run.host([&["fit", "run.toml", "--run-dir", "other"], &frozen[..]].concat()).succeeded();
     assert_eq!(seen(&run), without);
+    let served = |record: &Value| record["val_frozen_cache"] == 1.0;
+    let epochs = run.records_of("other", "metrics.jsonl");
+    assert!(epochs.iter().filter(|record| record["batch"].is_null()).all(served), "{epochs:?}");
 }
 
 #[test]

@@ -249,13 +249,54 @@ fn head(plugin: &str, model: &str, more: &str) -> Run {
 
 #[test]
 fn each_family_of_pictures_agrees_with_and_without() {
-    for model in ["resnet18", "mobilenet-v3-small", "vit-ti-16"] {
+    for model in ["resnet18", "efficientnet-lite0", "mobilenet-v3-small", "convnext-tiny", "vit-ti-16"] {
         let size = if model == "vit-ti-16" { "image_size = 32" } else { "" };
         let run = head("vision", model, &format!("num_classes = 2\n{size}"));
         tensors(&run, &[3, 32, 32], 12);
         let epochs = with_and_without(&run, &[]);
         assert!(epochs.iter().all(|(train, val)| train.is_some() && val.is_some()), "{model}: {epochs:?}");
     }
+}
+
+#[test]
+fn a_module_of_pytorchs_agrees_with_and_without() {
+    let file = fixtures().join("models/files/script_backbone_head.pt");
+    let keys = format!("path = {file:?}\nmodule = \"backbone\"\nnum_classes = 2\nimage_size = 16\n");
+    let run = head("torchscript", "torchscript", &keys);
+    tensors(&run, &[3, 16, 16], 12);
+    let epochs = with_and_without(&run, &[]);
+    assert!(epochs.iter().all(|(train, val)| train.is_some() && val.is_some()), "{epochs:?}");
+}
+
+#[test]
+fn of_two_runs_that_need_the_same_one_computes_it() {
+    let run = perceptron("");
+    let cache = run.folder().join(".thaw-cache/frozen");
+    // The first one has the claim, and is held up before it computes: the test holds it for it.
+    let fit = |run_dir: &str| ["fit", "run.toml", "--run-dir", run_dir].map(str::to_owned);
+    run.host(fit("known")).succeeded();
+    let keys: Vec<String> = entries(&run).iter().map(|entry| entry["key"].as_str().unwrap().to_owned()).collect();
+    run.host(["cache", "clear"]).succeeded();
+    let claims: Vec<std::fs::File> = keys
+        .iter()
+        .map(|key| {
+            let path = cache.join(format!(".computing-{key}"));
+            std::fs::write(&path, "77\n").unwrap();
+            let file = std::fs::File::open(&path).unwrap();
+            file.lock().unwrap();
+            file
+        })
+        .collect();
+    let mut waiting = run.start(fit("waiting"));
+    waiting.prints("waits for another run (process 77)");
+    assert!(entries(&run).is_empty());
+    // Its owner ends without a result: whoever waits computes it.
+    drop(claims);
+    waiting.finish().succeeded();
+    let left: Vec<_> = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".computing-")), "{left:?}");
+    assert_eq!(entries(&run).len(), keys.len());
+    assert_eq!(Outcome::of(&run.folder().join("waiting")), Outcome::of(&run.folder().join("known")));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::dataset::Dataset;
 use super::defaults::InputDefaults;
 use super::image::Picture;
 use super::pictures::{PictureDataset, PictureStore};
-use super::stamps::FileStamps;
+use super::stamps::{FileStamp, FileStamps};
 use super::targets::Targets;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -88,7 +88,7 @@ pub(crate) fn open_cifar10(
         }
         let count = bytes.len() / RECORD;
         if let Ok(file) = std::fs::metadata(path) {
-            store.stamps.add(&file);
+            store.stamps.add(FileStamp::from(&file));
         }
         store.files.push((store.count, path.clone(), bytes));
         store.count += count;

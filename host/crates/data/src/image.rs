@@ -1,19 +1,22 @@
 //! From a picture's bytes to the pixels a model gets.
 
-use super::config::{AugmentConfig, ColorJitter, ImageConfig, Interpolation, ResizeMode};
+use super::config::{AugmentConfig, ColorJitter, ImageConfig, Interpolation, JpegScale, ResizeMode};
 use super::defaults::InputDefaults;
 use super::random::CounterRng;
 use fast_image_resize as fir;
 use std::cell::RefCell;
 
 mod decode;
+mod draft;
 mod geometry;
 mod jitter;
 mod jpeg;
 
 pub use decode::picture_size;
-pub(crate) use decode::{Picture, decode, has_picture_extension};
-use geometry::CropBox;
+#[cfg(test)]
+use decode::decode;
+pub(crate) use decode::{Picture, Reduction, decode_reduced, has_picture_extension};
+pub(crate) use geometry::CropBox;
 
 const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
@@ -56,6 +59,7 @@ pub(crate) struct Transform {
     resize: ResizeMode,
     crop_pct: f64,
     options: fir::ResizeOptions,
+    jpeg_scale: JpegScale,
     augment: AugmentConfig,
     /// Normalised value of each of the 256 levels, per channel.
     levels: Box<[[f32; 256]; 3]>,
@@ -90,6 +94,7 @@ impl Transform {
             resize,
             crop_pct,
             options: fir::ResizeOptions::new().resize_alg(algorithm),
+            jpeg_scale: config.jpeg_scale,
             augment: config.augment.clone(),
             levels,
         }
@@ -110,22 +115,40 @@ impl Transform {
         self.augment.views.filter(|_| self.augments()).map(|views| views as u64)
     }
 
-    /// The pixels of the model's input, `size * size` times red, green, blue. With random numbers: augmented.
-    pub(crate) fn pixels(&self, picture: &Picture, rng: Option<&mut CounterRng>) -> Result<Vec<u8>, String> {
-        let (width, height) = (picture.width, picture.height);
-        let still = || match self.resize {
-            ResizeMode::Squash => CropBox::whole(width, height),
-            ResizeMode::Crop => CropBox::centre(width, height, self.size, self.crop_pct),
-            ResizeMode::SquashCrop => CropBox::centre_of_square(width, height, self.size, self.crop_pct),
-        };
-        let Some(rng) = rng else {
-            return self.cut(picture, still());
-        };
-        let part = match &self.augment.random_resized_crop {
-            Some(config) => CropBox::random(width, height, config, rng),
-            None => still(),
-        };
+    /// Whether JPEG files may be decoded at a part of their size.
+    pub(crate) fn drafts(&self) -> bool {
+        self.jpeg_scale == JpegScale::Draft
+    }
+
+    /// By what the sides of a picture may be divided, so that this part of it still has the input's size.
+    pub(crate) fn reduction(&self, part: &CropBox) -> u32 {
+        let shorter = part.width.min(part.height);
+        let fits = |by: &u32| shorter / f64::from(*by) >= self.size as f64;
+        [8, 4, 2].into_iter().find(fits).unwrap_or(1)
+    }
+
+    /// The part of a picture of this size that the model gets. With random numbers: augmented.
+    pub(crate) fn part(&self, width: u32, height: u32, rng: Option<&mut CounterRng>) -> CropBox {
+        match (&self.augment.random_resized_crop, rng, self.resize) {
+            (Some(config), Some(rng), _) => CropBox::random(width, height, config, rng),
+            (_, _, ResizeMode::Squash) => CropBox::whole(width, height),
+            (_, _, ResizeMode::Crop) => CropBox::centre(width, height, self.size, self.crop_pct),
+            (_, _, ResizeMode::SquashCrop) => {
+                CropBox::centre_of_square(width, height, self.size, self.crop_pct)
+            }
+        }
+    }
+
+    /// The pixels of the model's input, `size * size` times red, green, blue, from this part of a picture.
+    /// With the random numbers that the part was drawn with: augmented.
+    pub(crate) fn pixels(
+        &self,
+        picture: &Picture,
+        part: CropBox,
+        rng: Option<&mut CounterRng>,
+    ) -> Result<Vec<u8>, String> {
         let mut pixels = self.cut(picture, part)?;
+        let Some(rng) = rng else { return Ok(pixels) };
         // Drawn even if it never flips: the numbers after it then mean the same under any config.
         if rng.unit() < self.augment.horizontal_flip {
             for row in pixels.chunks_exact_mut(self.size * 3) {

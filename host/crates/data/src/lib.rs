@@ -71,8 +71,8 @@ mod validation;
 pub use batch::{Batch, PICTURE_INPUT, Unfinished};
 pub use config::{
     AugmentConfig, Cifar10Config, ColorJitter, DataConfig, HeldOutConfig, ImageConfig, ImageFolderConfig,
-    Interpolation, ListConfig, LoadingConfig, OnError, Padding, PluginConfig, RandomResizedCrop, ResizeMode,
-    SamplesConfig, Source, Target, TensorsConfig, TextConfig, ValidationSet, ValidationSets,
+    Interpolation, JpegScale, ListConfig, LoadingConfig, OnError, Padding, PluginConfig, RandomResizedCrop,
+    ResizeMode, SamplesConfig, Source, Target, TensorsConfig, TextConfig, ValidationSet, ValidationSets,
 };
 pub use dataset::{Dataset, Delivery, Pass};
 pub use defaults::InputDefaults;

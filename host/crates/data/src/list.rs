@@ -6,6 +6,7 @@ use super::dataset::Dataset;
 use super::defaults::InputDefaults;
 use super::folder::require_file;
 use super::pictures::{PictureDataset, PictureFiles};
+use super::stamps::FileStamp;
 use super::table::{Column, Table};
 use super::targets::{Known, Labels, Targets, configured_classes};
 use std::fs::Metadata;
@@ -52,7 +53,7 @@ pub(crate) fn open_list(
             tracing::warn!("left out: {list}, line {line}: {file} {found}");
             continue;
         }
-        metadata.iter().for_each(|metadata| files.stamp(metadata));
+        metadata.iter().for_each(|metadata| files.stamp(FileStamp::from(metadata)));
         files.push(PathBuf::from(table.cell(0, row)));
         if labels {
             lines.push(line);

@@ -8,10 +8,11 @@ use order::order;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use thaw_torch::buffers::Place;
+use threads::Crew;
 
 mod order;
+mod threads;
 
 /// Threads that copy rows for a GPU: one copies while the other waits for its turn.
 const IN_MEMORY_WORKERS: usize = 2;
@@ -38,13 +39,14 @@ pub(crate) struct Walk {
 /// Iterates over the batches of one epoch of a split.
 ///
 /// Threads make up to two batches each ahead of the one that is asked for, and no more than `prefetch_mib`
-/// takes: how large a batch is shows with the first one. Dropping the loader ends them. A batch in which
+/// takes: how large a batch is shows with the first one. They are those of earlier loaders, where these are
+/// done with them; dropping the loader waits until it is. A batch in which
 /// every picture was skipped is passed over (its position stays taken); it is an error where that is so of
 /// all. Where others have shares of each batch, too, an empty one is yielded like any other: all have as many
 /// batches. After an error the loader yields nothing more.
 pub struct Loader {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    crew: Crew,
     next: usize,
     /// Whether all batches so far were passed over, from the epoch's first one on.
     all_skipped: bool,
@@ -108,19 +110,18 @@ impl Loader {
             made: Condvar::new(),
             taken: Condvar::new(),
         });
-        let mut loader = Loader {
+        let loader = Loader {
             shared: Arc::clone(&shared),
-            threads: Vec::new(),
+            crew: Crew::default(),
             next: walk.start_batch,
             all_skipped: walk.start_batch == 0 && batches > 0,
         };
-        for number in 0..workers {
+        for _ in 0..workers {
             let shared = Arc::clone(&shared);
-            let thread = std::thread::Builder::new()
-                .name(format!("data-{number}"))
-                .spawn(move || shared.work())
+            loader
+                .crew
+                .add(move || shared.work())
                 .map_err(|e| DataError::Worker(format!("{e}; set `workers` in [data] lower")))?;
-            loader.threads.push(thread);
         }
         Ok(loader)
     }
@@ -132,7 +133,7 @@ impl Loader {
 
     /// Gets the batch at `self.next`, waiting for it if it is not there yet.
     fn fetch(&self) -> Result<Batch, DataError> {
-        if self.threads.is_empty() {
+        if self.shared.workers == 0 {
             return self.shared.make(self.next);
         }
         let shared = &self.shared;
@@ -177,10 +178,8 @@ impl Drop for Loader {
     fn drop(&mut self) {
         self.shared.lock().stopped = true;
         self.shared.taken.notify_all();
-        for thread in self.threads.drain(..) {
-            // A thread ends with its result in `made`; it has nothing else to say.
-            let _ = thread.join();
-        }
+        // A thread ends with its result in `made`; it has nothing else to say.
+        self.crew.wait();
     }
 }
 

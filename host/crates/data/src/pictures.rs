@@ -5,7 +5,8 @@ use super::batch::{Batch, Levels, PICTURE_INPUT, Unfinished, fill_rows};
 use super::config::{ImageConfig, OnError};
 use super::dataset::{Dataset, Delivery, Pass};
 use super::defaults::InputDefaults;
-use super::image::{Picture, Transform};
+use super::image::{CropBox, Picture, Reduction, Transform};
+use super::random::CounterRng;
 use super::stamps::FileStamps;
 use super::targets::Targets;
 use crate::Look;
@@ -28,6 +29,15 @@ pub(crate) trait PictureStore: Send + Sync {
     fn len(&self) -> usize;
     /// Decodes one, of at most so many pixels.
     fn picture(&self, index: usize, max_pixels: u64) -> Result<Picture, DataError>;
+    /// The same; a JPEG file with its sides divided.
+    fn reduced(
+        &self,
+        index: usize,
+        max_pixels: u64,
+        _by: &mut Reduction<'_>,
+    ) -> Result<Picture, DataError> {
+        self.picture(index, max_pixels)
+    }
     /// The picture's path, for packed files with its number.
     fn id(&self, index: usize) -> String;
     /// See [`Dataset::identity`].
@@ -68,8 +78,10 @@ impl PictureDataset {
     ) -> PictureDataset {
         let limit = if config.cache { config.cache_mib.saturating_mul(1 << 20) } else { 0 };
         let transform = Transform::new(config, defaults);
+        // What part of its size a picture was decoded at, depends on what was to be cut out.
+        let keeps_decoded = !store.is_decoded() && !transform.drafts();
         PictureDataset {
-            cache: Cache::new(store.len(), limit, !store.is_decoded()),
+            cache: Cache::new(store.len(), limit, keeps_decoded),
             store,
             targets,
             levels: Levels::new(transform.levels()),
@@ -93,14 +105,11 @@ impl PictureDataset {
         if fixed && let Some(pixels) = self.cache.finished(index) {
             return Ok(Cow::Borrowed(pixels));
         }
-        let picture = match self.cache.decoded(index) {
-            Some(picture) => Cow::Borrowed(picture),
-            None => Cow::Owned(self.store.picture(index, self.max_pixels)?),
-        };
         let mut rng = (!fixed).then(|| pass.sample_rng(index));
+        let (picture, part) = self.picture_and_part(index, rng.as_mut())?;
         let pixels = self
             .transform
-            .pixels(&picture, rng.as_mut())
+            .pixels(&picture, part, rng.as_mut())
             .map_err(|found| DataError::Picture { path: PathBuf::from(self.store.id(index)), found })?;
         if fixed {
             self.cache.keep_finished(index, &pixels);
@@ -108,6 +117,35 @@ impl PictureDataset {
             self.cache.keep_decoded(index, picture);
         }
         Ok(Cow::Owned(pixels))
+    }
+
+    /// A picture, and the part of it that the model gets.
+    fn picture_and_part(
+        &self,
+        index: usize,
+        mut rng: Option<&mut CounterRng>,
+    ) -> Result<(Cow<'_, Picture>, CropBox), DataError> {
+        if let Some(picture) = self.cache.decoded(index) {
+            return Ok((Cow::Borrowed(picture), self.transform.part(picture.width, picture.height, rng)));
+        }
+        if !self.transform.drafts() {
+            let picture = self.store.picture(index, self.max_pixels)?;
+            let part = self.transform.part(picture.width, picture.height, rng);
+            return Ok((Cow::Owned(picture), part));
+        }
+        let mut asked = None;
+        let mut by = |width: u32, height: u32| {
+            let part = self.transform.part(width, height, rng.as_deref_mut());
+            asked = Some((width, height, part));
+            self.transform.reduction(&part)
+        };
+        let picture = self.store.reduced(index, self.max_pixels, &mut by)?;
+        let part = match asked {
+            Some((width, height, part)) => part.scaled((width, height), (picture.width, picture.height)),
+            // No JPEG file.
+            None => self.transform.part(picture.width, picture.height, rng),
+        };
+        Ok((Cow::Owned(picture), part))
     }
 
     /// Notes a picture that is left out; says so the first time.

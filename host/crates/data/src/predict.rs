@@ -218,7 +218,7 @@ fn open_pictures(
         }
     }
     let files = if input.is_dir() {
-        let found = find_pictures(input, None)?;
+        let found = find_pictures(input, Path::new(""), None)?;
         tell_all_splits(input);
         if found.pictures.is_empty() {
             let others = format!("no pictures (found: {} other files)", found.others);

@@ -74,9 +74,16 @@ impl Table {
         self.columns[column].as_ref().map_or("", |c| &c[row])
     }
 
-    /// True if the file has the column.
-    pub(crate) fn has(&self, column: usize) -> bool {
-        self.columns.get(column).is_some_and(Option::is_some)
+    /// These rows of a column, in rising order, which the table has no more: nothing is copied. None where
+    /// the file has no such column.
+    pub(crate) fn take(&mut self, column: usize, rows: &[usize]) -> Option<Vec<String>> {
+        let mut texts = self.columns.get_mut(column)?.take()?;
+        let (mut rows, mut at) = (rows.iter().peekable(), 0);
+        texts.retain(|_| {
+            at += 1;
+            rows.next_if(|row| **row == at - 1).is_some()
+        });
+        Some(texts)
     }
 }
 

@@ -152,28 +152,29 @@ pub(crate) fn open_texts(
         let label = Column::required(&config.label, "label");
         columns.push(if config.target == Target::Labels { label.of_lists() } else { label });
     }
-    let table = Table::read(path, &columns)?;
+    let mut table = Table::read(path, &columns)?;
     let kept: Vec<usize> = (0..table.lines.len())
         .filter(|&row| !labels || !config.ignore_labels.iter().any(|l| l == table.cell(2, row)))
         .collect();
     if kept.is_empty() {
         return Err(DataError::layout(path, "it has no rows to use", "add rows"));
     }
-    let column =
-        |i: usize| -> Vec<String> { kept.iter().map(|&row| table.cell(i, row).to_string()).collect() };
+    let mut column = |i: usize| table.take(i, &kept);
+    let (texts, pairs) = (column(0).unwrap_or_default(), column(1));
+    let labelled = if labels { column(2).unwrap_or_default() } else { Vec::new() };
     let lines: Vec<u64> = kept.iter().map(|&row| table.lines[row]).collect();
     let targets = if labels {
         let known = Known::of(configured_classes(&config.classes)?, classes);
         let separator = config.label_separator.as_deref().unwrap_or(LABEL_SEPARATOR);
-        let labels = Labels { path, texts: &column(2), lines: &lines, separator };
+        let labels = Labels { path, texts: &labelled, lines: &lines, separator };
         Targets::parse(&labels, config.target, known)?
     } else {
         Targets::None
     };
     Ok(Arc::new(TextDataset {
         path: path.to_path_buf(),
-        texts: column(0),
-        pairs: table.has(1).then(|| column(1)),
+        texts,
+        pairs,
         lines,
         rows: kept,
         targets,

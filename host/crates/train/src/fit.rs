@@ -67,6 +67,8 @@ pub use same_data::tell_validated;
 pub use scaler::LossScaler;
 pub use state::RunState;
 pub use stop::StopHandle;
+use std::time::Duration;
+
 pub use thaw_metrics::Confusion;
 use thaw_plugin_api::drive;
 use thaw_plugin_api::model::Tensors;
@@ -114,6 +116,8 @@ struct Now {
     validated: Option<Vec<usize>>,
     /// What the model gives for no sample, where other processes may have a batch alone.
     no_outputs: Option<Tensors>,
+    /// How long the checkpoint before was waited for; counted with the next one.
+    settled: Duration,
     /// Why the run stops after the epoch that has ended.
     stopped: Option<String>,
     /// Whether the processes of the run have heard that the user ends it.

@@ -17,14 +17,30 @@ use crate::training::table;
 /// Checkpoints of a run, of which the last ones count.
 const EPOCHS: usize = 4;
 
+/// Batches between two of them, where they are written while training goes on: these take longer than that.
+const BATCHES: usize = 16;
+
 /// Megabytes per second of a checkpoint and of a copy that is as durable, and the milliseconds that training
 /// waits for a checkpoint.
 pub(crate) fn checkpoint(data: &Path) -> Result<Value, Box<dyn Error>> {
     thaw_torch::init()?;
     let folder = tempfile::tempdir()?;
+    let waiting = folder.path().join("waiting");
+    let seconds = run(data, &waiting, "at-once", 1)?;
+    let start = Instant::now();
+    let bytes = copy(&waiting.join("checkpoints/last"), &folder.path().join("copy"))?;
+    let copied = start.elapsed().as_secs_f64();
+    let stall = run(data, &folder.path().join("beside"), "auto", BATCHES)?;
+    let megabytes = bytes as f64 / 1e6;
+    Ok(json!({ "write": megabytes / seconds, "copy": megabytes / copied, "stall": stall * 1e3 }))
+}
+
+/// Seconds that a run waits for each of its checkpoints but the first.
+fn run(data: &Path, run: &Path, write: &str, batches: usize) -> Result<f64, Box<dyn Error>> {
     let more = [
         "checkpoint.enabled=true".to_owned(),
-        "trainer.limit_train_batches=1".to_owned(),
+        format!("checkpoint.write={write}"),
+        format!("trainer.limit_train_batches={batches}"),
         "data.batch_size=2".to_owned(),
         format!("trainer.max_epochs={EPOCHS}"),
     ];
@@ -32,17 +48,10 @@ pub(crate) fn checkpoint(data: &Path) -> Result<Value, Box<dyn Error>> {
     let search = SearchPath::of_process(&[]);
     let plugins =
         PluginSet::load(config.plugins.iter().map(|entry| entry.path.as_str()), &search, Path::new(""))?;
-    let run = folder.path().join("run");
-    let mut fit = Fit::build(config, plugins, Device::Cpu, FitOptions::new(Place::Given(run.clone())))?;
-    fit.run()?;
-    let took = seconds_of_checkpoints(&run)?;
-    let seconds = took.iter().skip(1).sum::<f64>() / (took.len() - 1) as f64;
-    let last = run.join("checkpoints/last");
-    let start = Instant::now();
-    let bytes = copy(&last, &folder.path().join("copy"))?;
-    let copied = start.elapsed().as_secs_f64();
-    let megabytes = bytes as f64 / 1e6;
-    Ok(json!({ "write": megabytes / seconds, "copy": megabytes / copied, "stall": seconds * 1e3 }))
+    let place = Place::Given(run.to_path_buf());
+    Fit::build(config, plugins, Device::Cpu, FitOptions::new(place))?.run()?;
+    let took = seconds_of_checkpoints(run)?;
+    Ok(took.iter().skip(1).sum::<f64>() / (took.len() - 1) as f64)
 }
 
 /// What the records say of each.

@@ -52,7 +52,7 @@ fn failing(random: &mut Rng) -> Vec<String> {
     }
     let error = if random.bool() { "error=ENOSPC" } else { "error=EIO" };
     let from_then_on = if call != "write" && random.bool() { "+" } else { "" };
-    strace::inject(call, error, &format!("{}{from_then_on}", random.u32(1..=calls)))
+    strace::inject(call, error, &format!("{}{from_then_on}", strace::number_of(calls, random)))
 }
 
 /// A shell that lets no file grow beyond some KiB.

@@ -58,7 +58,7 @@ impl Attack for AtACall {
     fn round(&self, folder: &Path, random: &mut Rng) -> Result<(), Fault> {
         scene::write(folder)?;
         let (call, calls) = CALLS[random.usize(..CALLS.len())];
-        let around = strace::inject(call, "signal=KILL", &random.u32(1..=calls).to_string());
+        let around = strace::inject(call, "signal=KILL", &strace::number_of(calls, random).to_string());
         let ended = command::start(folder, &around, &FIT)?.finish()?;
         if !ended.was_killed() {
             ended.in_order()?.explained()?;

@@ -14,6 +14,13 @@ pub fn missing() -> Option<String> {
     (!works).then(|| "needs an strace that may trace (Debian: apt-get install strace)".to_owned())
 }
 
+/// Which call of some is met, of so many that a run makes. Each thread's are counted on their own: one that
+/// writes a checkpoint makes about a third of them at most.
+pub fn number_of(calls: u32, random: &mut fastrand::Rng) -> u32 {
+    let most = if random.bool() { calls } else { calls.div_ceil(3) };
+    random.u32(1..=most)
+}
+
 /// The words that stand before a command: `what` (`signal=KILL`, `error=EIO`) is done at the `when`-th call
 /// of `call`.
 pub fn inject(call: &str, what: &str, when: &str) -> Vec<String> {

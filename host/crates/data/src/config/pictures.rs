@@ -24,6 +24,9 @@ pub struct ImageConfig {
     /// Standard deviation per channel. Default: the model's, else ImageNet's.
     #[config(range = above(0.0))]
     pub std: Option<[f32; 3]>,
+    /// How JPEG files are decoded.
+    #[config(default = JpegScale::Full)]
+    pub jpeg_scale: JpegScale,
     /// Random changes of training pictures.
     pub augment: AugmentConfig,
     /// What happens at a picture that cannot be read.
@@ -71,6 +74,17 @@ pub enum Interpolation {
     Box,
     /// Hamming window.
     Hamming,
+}
+
+/// How JPEG files are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Config)]
+pub enum JpegScale {
+    /// All of their pixels.
+    Full,
+    /// At a half, a quarter or an eighth of both sides, where the part that is cut out still has the input's
+    /// size: the picture then is averaged over 2, 4 or 8 pixels before it is resized. Pillow calls it
+    /// `draft`.
+    Draft,
 }
 
 /// What happens at a picture that cannot be read.

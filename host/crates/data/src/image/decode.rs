@@ -1,6 +1,7 @@
 //! Any picture file as plain RGB.
 
-use super::jpeg;
+use super::{draft, jpeg};
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use std::io::{Cursor, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,11 +34,24 @@ pub(crate) fn has_picture_extension(path: &Path) -> bool {
 /// A picture of more than `max_pixels` is refused by what its head says, before anything is unpacked: a small
 /// file can claim to be huge. One that is cut off is refused in every format.
 pub(crate) fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, String> {
+    decode_reduced(bytes, max_pixels, &mut |_, _| 1)
+}
+
+/// By what a JPEG file's sides may be divided, by its width and height as it stands upright: 1, 2, 4 or 8. It
+/// is asked once at most, and not for other formats.
+pub(crate) type Reduction<'r> = dyn FnMut(u32, u32) -> u32 + 'r;
+
+/// The same, JPEG files with their sides divided where that can be.
+pub(crate) fn decode_reduced(
+    bytes: &[u8],
+    max_pixels: u64,
+    by: &mut Reduction<'_>,
+) -> Result<Picture, String> {
     if bytes.is_empty() {
         return Err("the file is empty (0 bytes)".to_string());
     }
     // A decoder that panics at a damaged file must cost one picture, not the run.
-    catch_unwind(AssertUnwindSafe(|| decode_upright(bytes, max_pixels)))
+    catch_unwind(AssertUnwindSafe(|| decode_upright(bytes, max_pixels, by)))
         .unwrap_or_else(|_| Err("the decoder broke down".to_string()))
         .map(over_white)
 }
@@ -50,7 +64,11 @@ pub fn picture_size(bytes: &[u8]) -> Result<(u32, u32), String> {
 /// Most bytes of a pixel in any format, while it is decoded: 16-bit RGBA, twice.
 const BYTES_PER_PIXEL: u64 = 16;
 
-fn decode_upright(bytes: &[u8], max_pixels: u64) -> Result<DynamicImage, String> {
+fn decode_upright(
+    bytes: &[u8],
+    max_pixels: u64,
+    by: &mut Reduction<'_>,
+) -> Result<DynamicImage, String> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
     let Some(format) = reader.format() else {
         return Err(format!("{} bytes in none of the formats {}", bytes.len(), EXTENSIONS.join(", ")));
@@ -73,12 +91,28 @@ fn decode_upright(bytes: &[u8], max_pixels: u64) -> Result<DynamicImage, String>
         ));
     }
     let orientation = decoder.orientation().map_err(|error| reason(&error, bytes))?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| reason(&error, bytes))?;
+    let smaller = match (format, is_on_its_side(orientation)) {
+        (ImageFormat::Jpeg, false) => reduced((width, height), bytes, by(width, height)),
+        (ImageFormat::Jpeg, true) => reduced((width, height), bytes, by(height, width)),
+        _ => None,
+    };
+    let whole = || DynamicImage::from_decoder(decoder).map_err(|error| reason(&error, bytes));
+    let mut picture = smaller.map_or_else(whole, Ok)?;
     picture.apply_orientation(orientation);
     if picture.width() == 0 || picture.height() == 0 {
         return Err("it has no pixels".to_string());
     }
     Ok(picture)
+}
+
+fn reduced(size: (u32, u32), bytes: &[u8], by: u32) -> Option<DynamicImage> {
+    if by > 1 { draft::decode(size, bytes, by) } else { None }
+}
+
+/// Whether width and height change places when the picture is turned upright.
+fn is_on_its_side(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
 }
 
 /// What the decoder says, in one way for all formats where the file ends too early.

@@ -13,7 +13,7 @@ fn middle(resized: f64, full: f64, size: f64) -> (f64, f64) {
 
 /// A part of a picture in its pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct CropBox {
+pub(crate) struct CropBox {
     pub(super) left: f64,
     pub(super) top: f64,
     pub(super) width: f64,
@@ -23,6 +23,19 @@ pub(super) struct CropBox {
 impl CropBox {
     pub(super) fn whole(width: u32, height: u32) -> CropBox {
         CropBox { left: 0.0, top: 0.0, width: f64::from(width), height: f64::from(height) }
+    }
+
+    /// The same part of the picture at another size.
+    pub(crate) fn scaled(self, from: (u32, u32), to: (u32, u32)) -> CropBox {
+        let side = |start: f64, length: f64, from: u32, to: u32| {
+            let (scale, to) = (f64::from(to) / f64::from(from), f64::from(to));
+            let start = (start * scale).min(to);
+            // Rounded, it may end a little behind the border.
+            (start, (length * scale).min(to - start))
+        };
+        let (left, width) = side(self.left, self.width, from.0, to.0);
+        let (top, height) = side(self.top, self.height, from.1, to.1);
+        CropBox { left, top, width, height }
     }
 
     /// What a resize of the shorter side to `size / crop_pct`, followed by a crop of the centre to `size` x

@@ -117,6 +117,19 @@ fn dropping_a_loader_ends_its_threads() {
 }
 
 #[test]
+fn the_next_epochs_get_the_threads_of_the_one_before() {
+    let dir = folder();
+    let data = open_with(dir.path(), "workers = 3");
+    let threads_of = |data: &DataModule| -> usize {
+        (0..40).for_each(|epoch| assert_eq!(walk(data, Split::Train, epoch, 0).len(), 6));
+        threads::started()
+    };
+    // Tests beside this one start some, too: 40 epochs would start 120.
+    let before = threads::started();
+    assert!(threads_of(&data) - before < 100, "{before} before");
+}
+
+#[test]
 fn an_unreadable_picture_ends_the_epoch_with_its_name() {
     let dir = folder();
     std::fs::write(dir.path().join("b").join("bad.png"), b"no picture").expect("written");

@@ -12,10 +12,11 @@ pub(super) struct Cache {
     keeps_decoded: bool,
 }
 
+/// Each as small as it can be: there may be millions, most of them empty.
 #[derive(Default)]
 struct Slot {
-    decoded: OnceLock<Picture>,
-    finished: OnceLock<Box<[u8]>>,
+    decoded: OnceLock<Box<Picture>>,
+    finished: OnceLock<Box<Box<[u8]>>>,
 }
 
 /// Larger pictures would fill the cache with few of them.
@@ -32,11 +33,11 @@ impl Cache {
     }
 
     pub(super) fn decoded(&self, index: usize) -> Option<&Picture> {
-        self.slots.get(index)?.decoded.get()
+        self.slots.get(index)?.decoded.get().map(|picture| &**picture)
     }
 
     pub(super) fn finished(&self, index: usize) -> Option<&[u8]> {
-        self.slots.get(index)?.finished.get().map(|p| &**p)
+        self.slots.get(index)?.finished.get().map(|pixels| &***pixels)
     }
 
     pub(super) fn keep_decoded(&self, index: usize, picture: Picture) {
@@ -44,7 +45,7 @@ impl Cache {
             && self.keeps_decoded
             && self.take(picture.pixels.len())
         {
-            let _ = slot.decoded.set(picture);
+            let _ = slot.decoded.set(Box::new(picture));
         }
     }
 
@@ -52,7 +53,7 @@ impl Cache {
         if let Some(slot) = self.slots.get(index)
             && self.take(pixels.len())
         {
-            let _ = slot.finished.set(pixels.into());
+            let _ = slot.finished.set(Box::new(pixels.into()));
         }
     }
 

@@ -1,10 +1,10 @@
 //! Pictures in files of their own.
 
 use super::PictureStore;
-use crate::image::{Picture, decode};
+use crate::image::{Picture, Reduction, decode_reduced};
 use crate::split::{identity_of, relative_to};
+use crate::stamps::FileStamp;
 use crate::{DataError, FileStamps};
-use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 /// Picture files, decoded when they are needed.
@@ -28,7 +28,7 @@ impl PictureFiles {
     }
 
     /// The file of the picture that comes next, where somebody has looked at it.
-    pub(crate) fn stamp(&mut self, file: &Metadata) {
+    pub(crate) fn stamp(&mut self, file: FileStamp) {
         self.stamps.add(file);
     }
 
@@ -69,8 +69,16 @@ impl PictureStore for PictureFiles {
         self.written.len()
     }
     fn picture(&self, index: usize, max_pixels: u64) -> Result<Picture, DataError> {
+        self.reduced(index, max_pixels, &mut |_, _| 1)
+    }
+    fn reduced(
+        &self,
+        index: usize,
+        max_pixels: u64,
+        by: &mut Reduction<'_>,
+    ) -> Result<Picture, DataError> {
         let found = match std::fs::read(self.folder.join(&self.written[index])) {
-            Ok(bytes) => match decode(&bytes, max_pixels) {
+            Ok(bytes) => match decode_reduced(&bytes, max_pixels, by) {
                 Ok(picture) => return Ok(picture),
                 Err(found) => found,
             },

@@ -10,7 +10,7 @@ use super::{Source, of_source};
 use crate::config::ImageConfig;
 use crate::dataset::{Dataset, Pass};
 use crate::defaults::InputDefaults;
-use crate::image::{Picture, decode};
+use crate::image::{Picture, Reduction, decode_reduced};
 use crate::pictures::{PictureDataset, PictureStore};
 use crate::stamps::FileStamps;
 use crate::targets::Targets;
@@ -66,13 +66,22 @@ impl PictureStore for Store {
     }
 
     fn picture(&self, index: usize, max_pixels: u64) -> Result<Picture, DataError> {
+        self.reduced(index, max_pixels, &mut |_, _| 1)
+    }
+
+    fn reduced(
+        &self,
+        index: usize,
+        max_pixels: u64,
+        by: &mut Reduction<'_>,
+    ) -> Result<Picture, DataError> {
         let (input, target) = self.source.input(index)?;
         if let Some(target) = target {
             self.source.note(index, target);
         }
         let unreadable = |found| DataError::Picture { path: self.id(index).into(), found };
         match input {
-            Input::Picture(Given::Encoded(file)) => decode(&file, max_pixels).map_err(unreadable),
+            Input::Picture(Given::Encoded(file)) => decode_reduced(&file, max_pixels, by).map_err(unreadable),
             Input::Picture(Given::Pixels { width, height, channels, levels }) => {
                 rgb(width, height, channels, levels).map_err(|error| self.source.error(index, error))
             }

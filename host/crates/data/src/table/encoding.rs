@@ -16,10 +16,11 @@ pub(super) fn read_text(path: &Path) -> Result<String, DataError> {
             not_text(path, line, "bytes that are not UTF-8")
         })?,
     };
-    let text = match text.strip_prefix('\u{feff}') {
-        Some(rest) => rest.to_string(),
-        None => text,
-    };
+    let mut text = text;
+    if text.starts_with('\u{feff}') {
+        // In place: the file may be large.
+        text.drain(..'\u{feff}'.len_utf8());
+    }
     match text.find('\0') {
         Some(at) => Err(not_text(path, line_at(text.as_bytes(), at), "a NUL character")),
         None => Ok(text),

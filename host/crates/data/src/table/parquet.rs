@@ -100,7 +100,7 @@ mod tests {
         let column = |i| (0..4).map(|row| table.cell(i, row)).collect::<Vec<_>>();
         assert_eq!(column(0), ["3", "", "3", ""]);
         assert_eq!(column(1), ["a, b", "c", "d", "e"]);
-        assert!(!table.has(2));
+        assert!(table.columns[2].is_none());
         let text = Table::read(&path, &[Column::required("label", "label")]).expect_err("null");
         assert!(text.to_string().contains("line 2"), "{text}");
         std::fs::write(&path, b"PAR1 nothing").expect("written");

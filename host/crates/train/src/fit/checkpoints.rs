@@ -218,21 +218,22 @@ impl Fit {
     }
 
     fn save_last(&mut self, name: String, is_best: bool, ranking: Option<Ranking>) -> Result<(), Error> {
-        let (start, progress) = (Instant::now(), self.state.progress());
         self.settle_checkpoint()?;
+        let (start, progress) = (Instant::now(), self.state.progress());
+        let settled = std::mem::take(&mut self.now.settled);
         let previous = self.state.kept.store.target_of(LAST);
         let mut snapshot = self.snapshot()?;
         let mut saving = Saving { name, is_best, previous, progress, waited: 0.0, ranking };
         // Several processes hear of it together, where all are at the same place.
         if self.state.world.is_single() && is_beside(&self.state.config.checkpoint, &snapshot) {
             snapshot = copied(snapshot)?;
-            saving.waited = start.elapsed().as_secs_f64();
+            saving.waited = (settled + start.elapsed()).as_secs_f64();
             let writing = begin(&self.state.kept.store, snapshot, saving);
             self.state.kept.writing = Some(writing.map_err(no_thread)?);
             return Ok(());
         }
         let result = write(&self.state.kept.store, &saving.name, snapshot, is_best);
-        saving.waited = start.elapsed().as_secs_f64();
+        saving.waited = (settled + start.elapsed()).as_secs_f64();
         self.saved(saving, result)
     }
 
@@ -247,7 +248,9 @@ impl Fit {
     /// Waits for the checkpoint that is on its way, and hears how it went.
     pub(super) fn settle_checkpoint(&mut self) -> Result<(), Error> {
         let Some(writing) = self.state.kept.writing.take() else { return Ok(()) };
+        let start = Instant::now();
         let (saving, result) = writing.finish();
+        self.now.settled += start.elapsed();
         self.saved(saving, result)
     }
 

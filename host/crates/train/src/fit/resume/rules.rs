@@ -124,6 +124,7 @@ pub const ROWS: &[Row] = &[
             "data.resize",
             "data.crop_pct",
             "data.interpolation",
+            "data.jpeg_scale",
             "data.mean",
             "data.std",
             "data.augment",
