@@ -70,7 +70,8 @@ fn the_guide_lists_the_families_that_plugins_build() {
         let (raw, _) = plugins.create_model(&row.id, &keys).unwrap();
         let built = Built::from_raw(raw).unwrap();
         let class = &built.tree().modules()[0].kind;
-        let exports = class.ends_with("ForSequenceClassification") || class.ends_with("ForImageClassification");
+        let exports =
+            class.ends_with("ForSequenceClassification") || class.ends_with("ForImageClassification");
         let [loads, trains, exported, cached, compared] = &row.columns[..] else { unreachable!() };
         assert!(loads.starts_with("yes") && trains == "yes", "{}", family.model_type);
         assert_eq!(exported == "yes", exports, "{}: {class}", family.model_type);

@@ -12,9 +12,9 @@ mod geometry;
 mod jitter;
 mod jpeg;
 
-pub use decode::picture_size;
 #[cfg(test)]
 use decode::decode;
+pub use decode::picture_size;
 pub(crate) use decode::{Picture, Reduction, decode_reduced, has_picture_extension};
 pub(crate) use geometry::CropBox;
 

@@ -66,8 +66,8 @@ pub use prefix::{Entries, Hindrance};
 pub use same_data::tell_validated;
 pub use scaler::LossScaler;
 pub use state::RunState;
-pub use stop::StopHandle;
 use std::time::Duration;
+pub use stop::StopHandle;
 
 pub use thaw_metrics::Confusion;
 use thaw_plugin_api::drive;

@@ -64,11 +64,7 @@ pub fn picture_size(bytes: &[u8]) -> Result<(u32, u32), String> {
 /// Most bytes of a pixel in any format, while it is decoded: 16-bit RGBA, twice.
 const BYTES_PER_PIXEL: u64 = 16;
 
-fn decode_upright(
-    bytes: &[u8],
-    max_pixels: u64,
-    by: &mut Reduction<'_>,
-) -> Result<DynamicImage, String> {
+fn decode_upright(bytes: &[u8], max_pixels: u64, by: &mut Reduction<'_>) -> Result<DynamicImage, String> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
     let Some(format) = reader.format() else {
         return Err(format!("{} bytes in none of the formats {}", bytes.len(), EXTENSIONS.join(", ")));
