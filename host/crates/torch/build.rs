@@ -5,7 +5,16 @@ use thaw_cpp_build::Shim;
 fn main() {
     let lib = thaw_cpp_build::compile(Shim {
         library: "thaw_torch",
-        sources: &["process", "random", "autocast", "gradients", "optimizer", "readback", "distributed", "sums"],
+        sources: &[
+            "process",
+            "random",
+            "autocast",
+            "gradients",
+            "optimizer",
+            "readback",
+            "distributed",
+            "sums",
+        ],
         header: "ATen/ops/_fused_adam.h",
         // The kernels are libtorch's; what is here only hands lists over. It halves the compile time of 3.
         opt_level: 2,

@@ -1,8 +1,12 @@
 //! Several processes that train one model, over Gloo, on the CPU.
 
 mod asked;
+mod cluster;
+mod early;
 mod failures;
+mod kills;
 mod launch;
+mod reference;
 mod resume;
 mod same;
 

@@ -24,6 +24,14 @@ pub fn launch_of(config: &RunConfig) -> Result<Option<Launch>, Error> {
         let error = KeyError::value("trainer.backend", "\"nccl\"", expected);
         return Err(ConfigError::Key { path: config.path.clone(), error }.into());
     }
+    if trainer.sync_batchnorm {
+        let expected = "false: PyTorch's SyncBatchNorm computes on GPUs alone, over NCCL, which this version \
+                        of the program does not have. Each process trains batch norms with its own share of \
+                        a batch; a larger data.batch_size, or a strategy's frozen_bn = \"eval\", makes that \
+                        matter less";
+        let error = KeyError::value("trainer.sync_batchnorm", "true", expected);
+        return Err(ConfigError::Key { path: config.path.clone(), error }.into());
+    }
     let variable = |name: &str| std::env::var(name).ok();
     match trainer.strategy {
         Strategy::Single => Ok(None),

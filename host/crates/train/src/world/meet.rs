@@ -85,7 +85,9 @@ impl Joined {
             return Err(WorldError::Peer { rank, message, code });
         }
         if is_gone {
-            return Err(self.not_met("the process that hosts the store, or the launcher, has ended".to_owned()));
+            return Err(
+                self.not_met("the process that hosts the store, or the launcher, has ended".to_owned())
+            );
         }
         if absent.is_empty() {
             return Ok(());
