@@ -14,6 +14,7 @@ fn main() {
             "readback",
             "lanes",
             "distributed",
+            "sums",
         ],
         header: "ATen/ops/_fused_adam.h",
         // The kernels are libtorch's; what is here only hands lists over. It halves the compile time of 3.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use tch::Device;
 
 use super::find_batch_size::FindBatchSizeArgs;
 use super::ranks::{self, RankLog};
@@ -13,15 +14,17 @@ use crate::Error;
 use crate::cli::print;
 use crate::progress::Terminal;
 use crate::width::print_wrapped;
+use thaw_plugins::PluginSet;
 use thaw_report::Reporter;
 use thaw_terminal::escape::{escape, excerpt};
 use thaw_terminal::number;
 use thaw_train::checkpoint::{Checkpoint, LAST, locate};
+use thaw_train::config::RunConfig;
 use thaw_train::fit::events::Observer;
-use thaw_train::fit::{Fit, FitOptions, Outcome};
+use thaw_train::fit::{Fit, FitOptions, Outcome, StopHandle};
 use thaw_train::run_dir::{Place, RunDir};
 use thaw_train::together;
-use thaw_train::world::World;
+use thaw_train::world::{Launch, World};
 
 /// Arguments of `host fit`.
 #[derive(Args)]
@@ -49,7 +52,9 @@ pub struct FitArgs {
 /// # Errors
 /// What ended the run.
 pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
-    let (mut config, resume) = args.start.read(args.run_dir.as_deref())?;
+    let read = args.start.read(args.run_dir.as_deref());
+    let (config, resume) =
+        read.map_err(|error| ranks::fail_before_meeting(ranks::launch().as_ref(), error))?;
     if args.print_config {
         return print(config.resolved().map_err(thaw_train::Error::from)?.trim_end());
     }
@@ -71,11 +76,9 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
                 .to_owned(),
         ));
     }
-    let device = session::device(&config.trainer.device)?;
-    let device = together::own_device(&config, launch.as_ref(), device)?;
-    let plugins = run_plugins::load(options, &config, resume.as_ref(), Needs::Everything)?;
-    let stop = session::watch_interrupts();
-    config = args.find_batch_size.apply(config, &plugins, device, &stop)?;
+    let prepared = prepare(options, &args.find_batch_size, config, resume.as_ref(), launch.as_ref());
+    let Prepared { mut config, device, plugins, stop } =
+        prepared.map_err(|error| ranks::fail_before_meeting(launch.as_ref(), error))?;
     if args.find_lr {
         config = find_lr::with_suggestion(config, plugins.clone(), device, options.quiet, &stop)?;
     }
@@ -91,6 +94,29 @@ pub fn run(options: &Options, args: FitArgs) -> Result<(), Error> {
     let settings = FitOptions { resume, observers, stop, world: world.clone(), ..FitOptions::new(run_dir) };
     together::run(&world, || train(options, Fit::build(config, plugins, device, settings)?))?;
     Ok(())
+}
+
+/// What a process has before it meets the others.
+struct Prepared {
+    config: RunConfig,
+    device: Device,
+    plugins: PluginSet,
+    stop: StopHandle,
+}
+
+fn prepare(
+    options: &Options,
+    find_batch_size: &FindBatchSizeArgs,
+    config: RunConfig,
+    resume: Option<&Checkpoint>,
+    launch: Option<&Launch>,
+) -> Result<Prepared, Error> {
+    let device = session::device(&config.trainer.device)?;
+    let device = together::own_device(&config, launch, device)?;
+    let plugins = run_plugins::load(options, &config, resume, Needs::Everything)?;
+    let stop = session::watch_interrupts();
+    let config = find_batch_size.apply(config, &plugins, device, &stop)?;
+    Ok(Prepared { config, device, plugins, stop })
 }
 
 /// Who is told of the run: of several processes, the first one speaks for all.

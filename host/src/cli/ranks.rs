@@ -12,7 +12,8 @@ use thaw_files::durable;
 use thaw_plugins::calls;
 use thaw_train::config::RunConfig;
 use thaw_train::fit::events::{Event, EventKind, Observer, ObserverError};
-use thaw_train::world::{World, find_launch};
+use thaw_train::together;
+use thaw_train::world::{Launch, World, find_launch};
 
 /// Folder of the logs of processes other than the first one.
 const LOGS: &str = "logs";
@@ -73,6 +74,20 @@ pub fn watch(world: &World) -> Result<(), Error> {
         std::process::exit(1);
     };
     Ok(world.watch(end).map_err(thaw_train::Error::from)?)
+}
+
+/// What the launcher says of this process, where it is one of several.
+pub fn launch() -> Option<Launch> {
+    let launch = find_launch(|name| std::env::var(name).ok()).ok().flatten();
+    launch.filter(|launch| launch.world_size > 1)
+}
+
+/// Tells the others, who may wait for this process already, that it fails before it has met them. Gives what
+/// it is to say itself.
+pub fn fail_before_meeting(launch: Option<&Launch>, error: Error) -> Error {
+    let Some(launch) = launch.filter(|launch| launch.world_size > 1) else { return error };
+    let told = together::fail_before_meeting(launch.clone(), error.to_string(), error.exit_code());
+    told.map_or(error, Error::from)
 }
 
 /// Says that torchrun has each process compute with one thread, where nobody asked for more.

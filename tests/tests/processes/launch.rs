@@ -17,6 +17,8 @@ fn a_launch_that_is_not_whole_is_an_error_of_usage() {
     fit(&[("PET_NNODES", "2")], &[]).failed(2, &["PET_NNODES", "torchrun --no-python"]);
     fit(&[], &["--set", "trainer.strategy=ddp"]).failed(2, &["trainer.strategy", "needs a launcher"]);
     fit(&[], &["--set", "trainer.backend=nccl"]).failed(2, &["`trainer.backend`", "\"gloo\""]);
+    fit(&[], &["--set", "trainer.sync_batchnorm=true"])
+        .failed(2, &["`trainer.sync_batchnorm`", "on GPUs alone", "frozen_bn"]);
 }
 
 #[test]

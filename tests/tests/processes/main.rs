@@ -2,8 +2,12 @@
 
 mod asked;
 mod batch_norms;
+mod cluster;
+mod early;
 mod failures;
+mod kills;
 mod launch;
+mod reference;
 mod resume;
 mod same;
 

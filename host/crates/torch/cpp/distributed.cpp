@@ -1,18 +1,13 @@
 // Several processes: the store they meet at, and what they compute together over Gloo.
 //
 // Whatever crosses the wire is on the CPU: tensors of a GPU are copied there and back.
-#define USE_C10D_GLOO
-#include "shim.h"
+#include "group.h"
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/equal.h>
-#include <ATen/ops/tensor.h>
-#include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
-#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <chrono>
@@ -32,10 +27,6 @@ struct Meeting {
   c10::intrusive_ptr<c10d::Store> store;
 };
 
-struct Group {
-  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
-};
-
 std::shared_ptr<::gloo::transport::Device> device(bool on_this_machine) {
   // PyTorch's variable: which network the processes talk over.
   const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
@@ -46,39 +37,10 @@ std::shared_ptr<::gloo::transport::Device> device(bool on_this_machine) {
   return c10d::ProcessGroupGloo::createDefaultDevice();
 }
 
-// Gradients of one dtype that cross the wire as one vector.
-struct Bucket {
-  std::vector<size_t> members;
-  size_t bytes = 0;
-};
-
-std::vector<Bucket> buckets_of(const TensorPtr* parameters, size_t n, size_t limit) {
-  std::vector<Bucket> all;
-  for (size_t i = 0; i < n; ++i) {
-    const auto& parameter = *parameters[i];
-    const auto* last = all.empty() ? nullptr : parameters[all.back().members.back()];
-    const bool fits = last != nullptr && last->scalar_type() == parameter.scalar_type() &&
-                      last->device() == parameter.device() && all.back().bytes + parameter.nbytes() <= limit;
-    if (!fits) all.emplace_back();
-    all.back().members.push_back(i);
-    all.back().bytes += parameter.nbytes();
-  }
-  return all;
-}
-
-// The bucket's gradients one after the other; zeros for those that there are not.
-at::Tensor flattened(const Bucket& bucket, const TensorPtr* parameters, at::ScalarType wire) {
-  std::vector<at::Tensor> parts;
-  parts.reserve(bucket.members.size());
-  for (const auto i : bucket.members) {
-    const auto& parameter = *parameters[i];
-    const auto& grad = parameter.grad();
-    TORCH_CHECK(!grad.defined() || grad.layout() == at::kStrided,
-                "sparse gradients are not summed over processes");
-    const auto options = parameter.options();
-    parts.push_back(grad.defined() ? grad.reshape({-1}) : at::zeros({parameter.numel()}, options));
-  }
-  return at::cat(parts).to(wire).cpu().contiguous();
+// What c10d logs of a peer that is gone comes as an error, too, and is said by whoever gets that. A user who
+// asks for its log by PyTorch's variable gets it.
+void keep_quiet() {
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = c10::GLOG_FATAL;
 }
 
 }  // namespace
@@ -89,6 +51,7 @@ extern "C" {
 Status thaw_meeting_open(const char* host, uint16_t port, bool hosts, size_t processes, int64_t timeout_ms,
                          const char* prefix, Meeting** meeting, char** error) {
   return shim::guarded(error, [&] {
+    keep_quiet();
     c10d::TCPStoreOptions options;
     options.port = port;
     options.isServer = hosts;
@@ -133,8 +96,6 @@ Status thaw_group_join(Meeting* meeting, int rank, int size, int64_t timeout_ms,
   });
 }
 
-void thaw_group_free(Group* group) { delete group; }
-
 // The vectors of all processes, each of `n` bytes, one after the other into `all`.
 Status thaw_group_all_gather(Group* group, const uint8_t* own, size_t n, uint8_t* all, char** error) {
   return shim::guarded(error, [&] {
@@ -164,45 +125,6 @@ Status thaw_group_broadcast(Group* group, const TensorPtr* tensors, size_t n, in
       group->gloo->broadcast(wire, options)->wait();
       // What is the same already is not written into: others watch who writes.
       if (group->gloo->getRank() != root && !at::equal(tensor.detach().cpu(), values)) tensor.copy_(values);
-    }
-  });
-}
-
-// Sums the gradients of the parameters over all processes, in buckets of at most so many bytes. A gradient
-// that only some have counts as zero at the others; one that nobody has is nowhere afterwards. `wire` is the
-// dtype in which they are sent, -1 for their own.
-Status thaw_group_sum_gradients(Group* group, const TensorPtr* parameters, size_t n, size_t bucket_bytes,
-                                int wire, char** error) {
-  return shim::guarded(error, [&] {
-    if (n == 0) return;
-    c10::NoGradGuard no_grad;
-    auto there = at::zeros({static_cast<int64_t>(n)}, at::kFloat);
-    for (size_t i = 0; i < n; ++i) there.data_ptr<float>()[i] = parameters[i]->grad().defined() ? 1.f : 0.f;
-    std::vector<c10::intrusive_ptr<c10d::Work>> works;
-    std::vector<std::vector<at::Tensor>> sums{{there}};
-    works.push_back(group->gloo->allreduce(sums.back()));
-    const auto buckets = buckets_of(parameters, n, bucket_bytes);
-    for (const auto& bucket : buckets) {
-      const auto own = parameters[bucket.members[0]]->scalar_type();
-      const auto sent = wire < 0 ? own : static_cast<at::ScalarType>(wire);
-      sums.push_back({flattened(bucket, parameters, sent)});
-      works.push_back(group->gloo->allreduce(sums.back()));
-    }
-    for (auto& work : works) work->wait();
-    for (size_t b = 0; b < buckets.size(); ++b) {
-      const auto& first = *parameters[buckets[b].members[0]];
-      const auto sum = sums[b + 1][0].to(first.device(), first.scalar_type());
-      int64_t offset = 0;
-      for (const auto i : buckets[b].members) {
-        auto& parameter = *parameters[i];
-        const auto part = sum.narrow(0, offset, parameter.numel()).view(parameter.sizes());
-        offset += parameter.numel();
-        if (parameter.grad().defined()) {
-          parameter.mutable_grad().copy_(part);
-        } else if (there.data_ptr<float>()[i] > 0.f) {
-          parameter.mutable_grad() = at::empty_like(parameter).copy_(part);
-        }
-      }
     }
   });
 }

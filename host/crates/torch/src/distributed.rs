@@ -175,15 +175,28 @@ impl Group {
         })
     }
 
+    /// Has the next backward pass send the gradients of the parameters, bucket by bucket as they become
+    /// done. [`Group::sum_gradients`] of the same parameters comes after it, and nothing else before.
+    ///
+    /// # Errors
+    /// libtorch refuses.
+    pub fn begin_sums(&self, parameters: &TensorList, bucket_bytes: usize, wire: Wire) -> Result<()> {
+        let n = parameters.len();
+        // SAFETY: as in `broadcast`.
+        call("summing gradients with the other processes", |error| unsafe {
+            let wire = wire.number();
+            ffi::thaw_group_begin_sums(self.group, parameters.as_ptr(), n, bucket_bytes, wire, error)
+        })
+    }
+
     /// Sums the gradients of the parameters, which all processes name in the same order, in buckets of at
-    /// most
-    /// `bucket_bytes`. One that a process does not have counts as zero; one that none has is nowhere.
+    /// most `bucket_bytes`. One that a process does not have counts as zero; one that none has is nowhere.
     ///
     /// # Errors
     /// As [`Group::all_gather`].
-    pub fn sum_gradients(&self, parameters: &TensorList, bucket_bytes: usize, wire: Wire) -> Result<()> {
-        let n = parameters.len();
-        // SAFETY: as in `broadcast`.
+    pub fn sum_gradients(&self, parameters: &TensorList, bucket_bytes: usize, wire: Wire) -> Result<Sent> {
+        let (mut sent, n) = (Sent::default(), parameters.len());
+        // SAFETY: as in `broadcast`; both numbers are this function's.
         call("summing gradients with the other processes", |error| unsafe {
             ffi::thaw_group_sum_gradients(
                 self.group,
@@ -191,10 +204,22 @@ impl Group {
                 n,
                 bucket_bytes,
                 wire.number(),
+                &mut sent.buckets,
+                &mut sent.early,
                 error,
             )
-        })
+        })?;
+        Ok(sent)
     }
+}
+
+/// What a sum of gradients was sent in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Buckets.
+    pub buckets: usize,
+    /// How many of them were sent while the backward pass went on.
+    pub early: usize,
 }
 
 impl Drop for Group {
@@ -221,3 +246,6 @@ fn number(value: usize) -> Result<c_int> {
 fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -224,12 +224,22 @@ unsafe extern "C" {
         root: c_int,
         error: ErrorOut,
     ) -> c_int;
+    pub fn thaw_group_begin_sums(
+        group: *mut Group,
+        parameters: *const *const C_tensor,
+        n: usize,
+        bucket_bytes: usize,
+        wire: c_int,
+        error: ErrorOut,
+    ) -> c_int;
     pub fn thaw_group_sum_gradients(
         group: *mut Group,
         parameters: *const *const C_tensor,
         n: usize,
         bucket_bytes: usize,
         wire: c_int,
+        buckets: *mut usize,
+        early: *mut usize,
         error: ErrorOut,
     ) -> c_int;
 }

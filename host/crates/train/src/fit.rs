@@ -28,6 +28,7 @@ mod loss;
 mod memory;
 mod metrics;
 mod monitors;
+mod no_sample;
 mod outcome;
 mod plugin_data;
 mod prefix;

@@ -24,6 +24,14 @@ pub fn launch_of(config: &RunConfig) -> Result<Option<Launch>, Error> {
         let error = KeyError::value("trainer.backend", "\"nccl\"", expected);
         return Err(ConfigError::Key { path: config.path.clone(), error }.into());
     }
+    if trainer.sync_batchnorm {
+        let expected = "false: PyTorch's SyncBatchNorm computes on GPUs alone, over NCCL, which this version \
+                        of the program does not have. Each process trains batch norms with its own share of \
+                        a batch; a larger data.batch_size, or a strategy's frozen_bn = \"eval\", makes that \
+                        matter less";
+        let error = KeyError::value("trainer.sync_batchnorm", "true", expected);
+        return Err(ConfigError::Key { path: config.path.clone(), error }.into());
+    }
     let variable = |name: &str| std::env::var(name).ok();
     match trainer.strategy {
         Strategy::Single => Ok(None),
@@ -67,7 +75,21 @@ pub fn join(config: &RunConfig, launch: Option<Launch>) -> Result<World, Error> 
             GradientCompression::Fp16 => Wire::Fp16,
         },
     };
-    Ok(World::join(launch, terms)?)
+    let world = World::open(launch, terms)?;
+    match world.meet() {
+        Ok(()) => Ok(world),
+        Err(error) => Err(ended(&world, error.into())),
+    }
+}
+
+/// Tells the others of a launch, who may wait for this process already, that it has failed on its way to them.
+/// Gives what the first process has said for this one, where it has.
+pub fn fail_before_meeting(launch: Launch, message: String, code: u8) -> Option<Error> {
+    // Nobody is there to hear of it.
+    let world = World::open_to_tell(launch).ok()?;
+    world.tell_failure(&Failed { message: message.clone(), code });
+    let told = world.leave(None, true);
+    told.then(|| WorldError::Told { message, code, cause: Cause::Own }.into())
 }
 
 /// Does this process' part of a run. Where it fails the others are told, and the first process says so for
@@ -79,19 +101,27 @@ pub fn run<T>(world: &World, body: impl FnOnce() -> Result<T, Error>) -> Result<
     let panicking = Panicking(world);
     let result = body();
     drop(panicking);
-    let failure = result.as_ref().err().filter(|error| !matches!(error, Error::Interrupted));
-    let failure = failure.map(|error| Failed { message: error.to_string(), code: error.exit_code() });
-    let cause = match &result {
-        Err(Error::World(error)) => error.cause(),
-        _ => Cause::Own,
+    match result {
+        Err(error) if !matches!(error, Error::Interrupted) => Err(ended(world, error)),
+        result => {
+            world.leave(None, false);
+            result
+        }
+    }
+}
+
+/// What a process whose run has failed says; the others hear of a failure of its own.
+fn ended(world: &World, error: Error) -> Error {
+    let (message, code) = (error.to_string(), error.exit_code());
+    let of_all = match &error {
+        Error::World(error) => Some(error),
+        _ => None,
     };
-    if let Some(failed) = failure.as_ref().filter(|_| cause == Cause::Own) {
-        world.tell_failure(failed);
+    let cause = of_all.map_or(Cause::Own, WorldError::cause);
+    if cause == Cause::Own {
+        world.tell_failure(&Failed { message: message.clone(), code });
     }
-    match (world.leave(failure.is_some()), failure) {
-        (true, Some(Failed { message, code })) => Err(WorldError::Told { message, code, cause }.into()),
-        _ => result,
-    }
+    if world.leave(of_all, true) { WorldError::Told { message, code, cause }.into() } else { error }
 }
 
 /// Tells the others of a panic.

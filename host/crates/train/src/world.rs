@@ -3,6 +3,7 @@
 //! ```text
 //! launch      what the launcher's variables say of this process
 //! World       this process alone, or one of several that met
+//! meet        they wait until all are there
 //! exchange    what each says at a place of the run, and hears of the others
 //! failure     who ended the run, told to all
 //! watch       a process that hangs while the run is over
@@ -15,6 +16,7 @@ mod error;
 mod exchange;
 mod failure;
 mod launch;
+mod meet;
 mod watch;
 
 use std::cell::RefCell;
@@ -54,7 +56,7 @@ pub struct World(Option<Rc<Joined>>);
 struct Joined {
     launch: Launch,
     terms: Terms,
-    /// None once this process has let go of the others.
+    /// None before all have met, and once this process has let go of the others.
     group: RefCell<Option<Group>>,
     meeting: Meeting,
     /// Whether this process has taken leave of the others.
@@ -68,28 +70,6 @@ impl World {
     /// This process alone.
     pub fn single() -> Self {
         Self::default()
-    }
-
-    /// Meets the other processes of a launch. Returns when all are there.
-    ///
-    /// # Errors
-    /// One did not come in time, or the place is taken.
-    pub fn join(launch: Launch, terms: Terms) -> Result<Self, WorldError> {
-        if launch.world_size == 1 {
-            return Ok(Self::single());
-        }
-        let address = address_of(&launch, launch.hosts_store());
-        let missing = |error: TorchError| WorldError::NotMet {
-            place: launch.place(),
-            waited: terms.timeout,
-            reason: error.to_string(),
-        };
-        let meeting = Meeting::open(&address, PREFIX, terms.timeout).map_err(missing)?;
-        let (rank, size) = (launch.rank, launch.world_size);
-        let group =
-            Group::join(&meeting, rank, size, terms.timeout, launch.is_one_machine()).map_err(missing)?;
-        let (group, left) = (RefCell::new(Some(group)), Arc::default());
-        Ok(Self(Some(Rc::new(Joined { launch, terms, group, meeting, left }))))
     }
 
     /// Whether there are no others.
@@ -165,6 +145,17 @@ impl World {
         joined.compute(what, |group| group.broadcast(&tensors, 0))
     }
 
+    /// Has the next backward pass send the gradients of these parameters as they become done. An exchange
+    /// comes before, and [`World::sum_gradients`] of the same parameters after it.
+    ///
+    /// # Errors
+    /// libtorch refuses.
+    pub fn begin_sums(&self, parameters: &TensorList) -> Result<(), WorldError> {
+        let Some(joined) = &self.0 else { return Ok(()) };
+        let Terms { bucket_bytes, wire, .. } = joined.terms;
+        joined.compute("the backward pass", |group| group.begin_sums(parameters, bucket_bytes, wire))
+    }
+
     /// Sums the gradients of these parameters over all processes. An exchange comes before.
     ///
     /// # Errors
@@ -172,7 +163,13 @@ impl World {
     pub fn sum_gradients(&self, what: &str, parameters: &TensorList) -> Result<(), WorldError> {
         let Some(joined) = &self.0 else { return Ok(()) };
         let Terms { bucket_bytes, wire, .. } = joined.terms;
-        joined.compute(what, |group| group.sum_gradients(parameters, bucket_bytes, wire))
+        let sent = joined.compute(what, |group| group.sum_gradients(parameters, bucket_bytes, wire))?;
+        tracing::trace!(
+            "{} of {} buckets of gradients were sent during the backward pass",
+            sent.early,
+            sent.buckets
+        );
+        Ok(())
     }
 }
 

@@ -59,6 +59,13 @@ pub fn start(folder: &Path, around: &[String], arguments: &[&str]) -> Result<Sta
     Ok(Started { shown, folder: folder.to_path_buf(), child })
 }
 
+/// Starts one process of several, in a folder of its own; the run lies in `folder`'s parent.
+pub fn start_rank(folder: &Path, variables: &[(&str, String)], arguments: &[&str]) -> Result<Started, Fault> {
+    std::fs::create_dir_all(folder).map_err(|error| Fault::new(error.to_string()))?;
+    let set: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    start(folder, &[vec!["env".to_owned()], set].concat(), arguments)
+}
+
 /// Where cargo put this program, and `host` and the plugins beside it.
 fn built() -> Result<PathBuf, Fault> {
     let program = std::env::current_exe().map_err(|error| Fault::new(error.to_string()))?;

@@ -14,6 +14,7 @@ mod command;
 mod failing_calls;
 mod kills;
 mod mutate;
+mod ranks;
 mod readers;
 mod scene;
 mod session;
@@ -28,9 +29,10 @@ use clap::builder::PossibleValuesParser;
 use session::{Report, Session};
 
 /// Every attack.
-const ATTACKS: [&dyn Attack; 17] = [
+const ATTACKS: [&dyn Attack; 18] = [
     &kills::AtAnyMoment,
     &kills::AtACall,
+    &ranks::Ranks,
     &failing_calls::FailingCalls,
     &checkpoints::DamagedCheckpoint,
     &readers::weights::Weights,

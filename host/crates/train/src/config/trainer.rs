@@ -139,6 +139,10 @@ pub struct TrainerConfig {
     /// Number format in which processes send gradients.
     #[config(default = GradientCompression::None)]
     pub gradient_compression: GradientCompression,
+    /// Whether batch norms train with the statistics of all processes: this version has no such batch norms,
+    /// and refuses it.
+    #[config(default = false)]
+    pub sync_batchnorm: bool,
 }
 
 /// In which numbers the frozen prefix is kept.

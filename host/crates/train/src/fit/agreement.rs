@@ -5,11 +5,13 @@
 //! hooks decide is compared.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tch::Kind;
 
+use super::state::Trained;
 use super::{Fit, FitError, RunState};
 use crate::Error;
 use crate::ask::Ask;
@@ -31,6 +33,8 @@ pub(super) struct OfProcess {
     pub names: Vec<Cow<'static, str>>,
     /// Their values.
     pub values: Vec<f64>,
+    /// Whether it has to be told what outputs look like, since it never had a sample.
+    pub lacks_outputs: bool,
 }
 
 /// What a batch gave in all processes together.
@@ -43,6 +47,8 @@ pub(super) struct OfAll {
     pub names: Vec<Cow<'static, str>>,
     /// Their values.
     pub values: Vec<Reading>,
+    /// Whether a process has to be told what outputs look like.
+    pub lacks_outputs: bool,
 }
 
 /// What a process says of a batch. Numbers are their bits, as JSON has neither NaN nor infinities.
@@ -52,6 +58,7 @@ struct Word {
     weight: u64,
     names: Vec<String>,
     values: Vec<u64>,
+    lacks_outputs: bool,
     /// The user ends the run here.
     leave: bool,
     /// The run has taken as long as it may.
@@ -106,6 +113,7 @@ impl Fit {
             weight: own.weight.to_bits(),
             names: own.names.iter().map(ToString::to_string).collect(),
             values: own.values.iter().map(|value| value.to_bits()).collect(),
+            lacks_outputs: own.lacks_outputs,
             leave: self.stop.is_stopped(),
             late: self.is_late(),
             rates: groups.iter().map(|group| (group.name.clone(), group.lr.to_bits())).collect(),
@@ -173,22 +181,30 @@ impl Fit {
         Ok(())
     }
 
+    /// Has the backward pass of a window's last batch send gradients as they become done.
+    ///
+    /// # Errors
+    /// libtorch refuses.
+    pub(super) fn begin_sums(&self) -> Result<(), Error> {
+        Ok(self.state.world.begin_sums(&self.training_parameters())?)
+    }
+
     /// Sums the gradients of a window over all processes, before anybody looks at them.
     ///
     /// # Errors
     /// A process is gone or does not come.
     pub(super) fn sum_gradients(&mut self) -> Result<(), Error> {
-        let state = &mut self.state;
-        if state.world.is_single() {
-            return Ok(());
-        }
-        let tree = state.trained.model.tree();
-        let Some(optimizer) = &state.trained.optimizer else { return Ok(()) };
-        let grouped = optimizer.groups().iter().flat_map(|group| &group.parameters);
-        let training =
-            grouped.filter(|name| tree.parameter(name).is_ok_and(|parameter| parameter.requires_grad));
-        let training: TensorList = training.filter_map(|name| state.trained.parameters.get(name)).collect();
-        Ok(state.world.sum_gradients("the gradients", &training)?)
+        Ok(self.state.world.sum_gradients("the gradients", &self.training_parameters())?)
+    }
+
+    /// What trains, in the model's order: the backward pass goes through it from its end, about.
+    fn training_parameters(&self) -> TensorList {
+        let Trained { model, optimizer, parameters, .. } = &self.state.trained;
+        let groups = optimizer.as_ref().map(Optimizer::groups).unwrap_or_default();
+        let grouped: HashSet<&String> = groups.iter().flat_map(|group| &group.parameters).collect();
+        let training = model.tree().parameters();
+        let training = training.filter(|own| own.requires_grad && grouped.contains(&own.name));
+        training.filter_map(|own| parameters.get(&own.name)).collect()
     }
 
     /// Gives every process the first one's weights and buffers.
@@ -322,7 +338,9 @@ fn of_all(words: &[Word], own: f64) -> OfAll {
         values.sum()
     };
     let values = (0..names.len()).map(|index| Reading::Known(mean(index))).collect();
-    OfAll { samples, share: own / weight, names: names.into_iter().map(Cow::Owned).collect(), values }
+    let lacks_outputs = words.iter().any(|word| word.lacks_outputs);
+    let names = names.into_iter().map(Cow::Owned).collect();
+    OfAll { samples, share: own / weight, names, values, lacks_outputs }
 }
 
 /// Whoever has samples of a batch is to have the same metrics of it: they are put together one by one.

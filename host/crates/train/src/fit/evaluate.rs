@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tch::{TchError, Tensor};
+use tch::Tensor;
 use thaw_metrics::{Calibration, Confusion, Metric};
 use thaw_plugin_api::drive::{Pass, Training, Validating, ValidationData};
 use thaw_plugin_api::model::{Batch, Precision, Tensors};
@@ -11,6 +11,7 @@ use thaw_plugin_api::model::{Batch, Precision, Tensors};
 use super::agreement::OfProcess;
 use super::events::{Asked, Doubtful, EventKind, Validated};
 use super::gathered::{Doubts, Found, Gathered, Keep, Samples};
+use super::no_sample::{none_of, outputs_of_others};
 use super::readings::{Readings, Row, What};
 use super::step::{Fed, Loaded};
 use super::training::by_position;
@@ -370,7 +371,9 @@ impl Fit {
         let anew = self.read_anew(Split::Val, loaded)?;
         let (start, batch) = anew.as_ref().map_or((loaded.start, &loaded.batch), |batch| (0, batch));
         let samples = loaded.samples;
-        let mut own = OfProcess { samples, weight: 0.0, names: Vec::new(), values: Vec::new() };
+        let lacks_outputs = samples == 0 && self.now.no_outputs.is_none();
+        let mut own =
+            OfProcess { samples, weight: 0.0, names: Vec::new(), values: Vec::new(), lacks_outputs };
         if samples > 0 {
             let model = &mut self.state.trained.model;
             let seen = evaluator.look_at(start, model, batch, precision);
@@ -382,23 +385,18 @@ impl Fit {
             own.names = names;
             own.values = values.iter().map(Reading::read).collect::<Result<_, _>>()?;
         }
+        let all = self.agree_on_batch("validation", own)?;
+        if all.lacks_outputs {
+            let known = self.now.no_outputs.take();
+            self.now.no_outputs = outputs_of_others(&self.state.world, known)?;
+        }
         if samples == 0
             && let Some(outputs) = &self.now.no_outputs
         {
             self.show_outcome(shared(outputs), batch.target.as_ref(), &[]);
         }
-        let all = self.agree_on_batch("validation", own)?;
         evaluator.add(all.names, all.values, all.samples)
     }
-}
-
-/// Outputs of these names and sizes for no sample at all: what hooks see of a batch that others have alone.
-fn none_of(outputs: &Tensors) -> Result<Tensors, TchError> {
-    let none = |(name, output): (&str, &Tensor)| {
-        let none = if output.dim() > 0 { output.f_narrow(0, 0, 0)? } else { output.shallow_clone() };
-        Ok((name.to_owned(), none.f_detach_copy()?))
-    };
-    outputs.iter().map(none).collect()
 }
 
 fn asked(pass: Pass) -> Asked {

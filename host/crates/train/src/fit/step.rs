@@ -84,7 +84,7 @@ impl Fit {
         loaded.loss = output.as_ref().filter(|_| weight != 0.0).map(|output| output.loss.shallow_clone());
         let (names, values) = output.map(named).transpose()?.unwrap_or_default();
         let values = values.iter().map(Reading::read).collect::<Result<_, _>>()?;
-        let own = OfProcess { samples: loaded.samples, weight, names, values };
+        let own = OfProcess { samples: loaded.samples, weight, names, values, lacks_outputs: false };
         let all = self.agree_on_batch(TRAINING, own)?;
         (loaded.of_all, loaded.share) = (all.samples, all.share);
         self.read_later(What::Batch, all.samples, all.names, all.values)

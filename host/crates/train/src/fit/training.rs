@@ -133,13 +133,15 @@ impl Training for Fit {
     }
 
     fn backward(&mut self, loaded: &mut Loaded) -> Result<(), Error> {
-        self.timed("backward", |fit| fit.add_gradients(loaded))?;
         // As PyTorch: hooks after the backward pass of a window's last batch see the gradients of all
         // processes.
-        if self.state.world.is_single() || !self.ends_window() {
-            return Ok(());
+        let is_summed = !self.state.world.is_single() && self.ends_window();
+        // One in parts gives some gradients more than once.
+        if is_summed && loaded.loss.is_some() && loaded.tape.is_none() {
+            self.begin_sums()?;
         }
-        self.timed("sum_gradients", Self::sum_gradients)
+        self.timed("backward", |fit| fit.add_gradients(loaded))?;
+        if is_summed { self.timed("sum_gradients", Self::sum_gradients) } else { Ok(()) }
     }
 
     fn unscale(&mut self) -> Result<(), Error> {

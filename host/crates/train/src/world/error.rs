@@ -153,10 +153,20 @@ impl WorldError {
     pub fn cause(&self) -> Cause {
         match self {
             Self::Told { cause, .. } => *cause,
-            Self::Peer { .. } | Self::Gone { .. } | Self::Hung { .. } | Self::Network { .. } => {
-                Cause::Another
-            }
+            Self::Peer { .. }
+            | Self::Gone { .. }
+            | Self::Hung { .. }
+            | Self::Network { .. }
+            | Self::NotMet { .. } => Cause::Another,
             _ => Cause::Own,
+        }
+    }
+
+    /// Which processes are not there any more.
+    pub fn missing(&self) -> &[usize] {
+        match self {
+            Self::Gone { ranks, .. } | Self::Hung { ranks, .. } => ranks,
+            _ => &[],
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tch::Tensor;
 
 use super::boundary::tensors_before;
-use super::processes::{Part, agreed, of_all};
+use super::processes::{Part, agreed, any_leaves, of_all};
 use super::shared::Sharing;
 use super::{Entries, Hindrance, Watch};
 use crate::Error;
@@ -155,6 +155,9 @@ impl Fit {
     /// A user who ends the run while a prefix is computed loses nothing but that, where the last checkpoint
     /// is of the batch before.
     fn check_interrupted_fill(&mut self) -> Result<(), Error> {
+        if !self.state.world.is_single() {
+            self.now.leaves |= any_leaves(&self.state.world, self.stop.is_stopped())?;
+        }
         let progress = self.state.progress();
         let is_saved = progress.epoch == 0 || self.state.config.checkpoint.every_n_epochs == 1;
         if progress.batch_index == 0 && is_saved && self.is_interrupted() {

@@ -62,6 +62,14 @@ pub(super) fn of_all(world: &World, own: Tried<Part>) -> Result<Tried<Vec<Part>>
     Ok(Ok(all.collect::<Result<Vec<_>, _>>()?))
 }
 
+/// Whether the user ends the run, in any process.
+///
+/// # Errors
+/// As [`of_all`].
+pub(super) fn any_leaves(world: &World, leaves: bool) -> Result<bool, WorldError> {
+    Ok(world.exchange(format_args!("a batch of {PLACE}"), leaves)?.contains(&true))
+}
+
 /// Whether all processes can go on; else why the first one that cannot, cannot.
 ///
 /// # Errors

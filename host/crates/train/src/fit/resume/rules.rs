@@ -243,6 +243,7 @@ pub const ROWS: &[Row] = &[
             "trainer.timeout",
             "trainer.bucket_mib",
             "trainer.gradient_compression",
+            "trainer.sync_batchnorm",
         ],
         rule: AtOnce,
         note: "",
