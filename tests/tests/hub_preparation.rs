@@ -186,7 +186,8 @@ fn a_head_of_another_problem_is_said_and_replaced() {
     // Classes to a number, and back.
     texts(["0.5", "1", "2", "0.1"], "target = \"value\"").fit(&[]).succeeded().says(number);
     let run = texts(labels, "target = \"class\"");
-    let one = json!({ "problem_type": "regression", "id2label": { "0": "score" }, "label2id": { "score": 0 } });
+    let one =
+        json!({ "problem_type": "regression", "id2label": { "0": "score" }, "label2id": { "score": 0 } });
     change(&run, "config.json", one);
     run.fit(&[]).succeeded().says(number).says("model.num_classes = 3");
     // Several numbers are no problem that there is here.

@@ -76,7 +76,13 @@ fn close(deviation: &mut Deviation, what: &str, ours: &Tensor, theirs: &Value) -
     deviation.compare(&format!("{what}, length"), flat.norm().double_value(&[]), length, EXACT, length)?;
     for (number, expected) in numbers(&theirs["values"]).into_iter().enumerate() {
         let place = (number as f64 * (count - 1) as f64 / 4.0).round_ties_even() as i64;
-        deviation.compare(&format!("{what}, value {place}"), flat.double_value(&[place]), expected, EXACT, length)?;
+        deviation.compare(
+            &format!("{what}, value {place}"),
+            flat.double_value(&[place]),
+            expected,
+            EXACT,
+            length,
+        )?;
     }
     Ok(())
 }

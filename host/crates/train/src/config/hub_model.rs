@@ -92,8 +92,8 @@ pub(super) fn expand(table: &mut Value) -> Result<Option<HubModel>, KeyError> {
     let more = model.iter().filter(|(key, _)| !own.contains_key(*key));
     said.extend(more.map(|(key, value)| format!("model.{key} = {value}")));
     said.extend(keys.iter().map(|(key, value)| format!("data.{key} = {value}")));
-    let given =
-        [("id", json!(id)), ("config", json!(file)), ("weights", weights(&place, fit))].map(|(key, value)| (key.to_owned(), value));
+    let given = [("id", json!(id)), ("config", json!(file)), ("weights", weights(&place, fit))]
+        .map(|(key, value)| (key.to_owned(), value));
     table["model"] = Value::Object(model);
     fill(table, "model", given);
     fill(table, "data", keys);
@@ -131,7 +131,9 @@ fn head_of(
 fn weights(place: &Place, fit: size::Fit) -> Value {
     match fit {
         size::Fit::AsTheyAre => json!(place.weights()),
-        size::Fit::Interpolated => json!({ "path": place.weights(), "interpolate_embeddings": "transformers" }),
+        size::Fit::Interpolated => {
+            json!({ "path": place.weights(), "interpolate_embeddings": "transformers" })
+        }
     }
 }
 

@@ -4,8 +4,8 @@ mod wrapped;
 
 use super::*;
 use crate::{
-    Interpolation, LoadPlan, LoadReport, PretrainedNames, Rename, TensorSpec, WeightsConfig, apply, plan_load,
-    plan_pretrained,
+    Interpolation, LoadPlan, LoadReport, PretrainedNames, Rename, TensorSpec, WeightsConfig, apply,
+    plan_load, plan_pretrained,
 };
 use std::collections::HashMap;
 use tch::Device;

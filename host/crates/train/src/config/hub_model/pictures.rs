@@ -138,7 +138,8 @@ impl Preparation<'_> {
         let crops = self.flag("do_center_crop", processor.crop.is_some());
         if !self.flag("do_resize", true) {
             if crops {
-                let what = "`do_resize = false` and `do_center_crop = true`: a part of the picture in its own size";
+                let what =
+                    "`do_resize = false` and `do_center_crop = true`: a part of the picture in its own size";
                 return Err(self.refused(what, keys));
             }
             tracing::info!(
@@ -154,7 +155,8 @@ impl Preparation<'_> {
             (_, false) => square(size).map(Size::Squash),
             (sizing, true) => cropped(size, crop, sizing),
         };
-        let shown = if crops { format!("`size` = {size}, `crop_size` = {crop}") } else { format!("`size` = {size}") };
+        let shown =
+            if crops { format!("`size` = {size}, `crop_size` = {crop}") } else { format!("`size` = {size}") };
         found.ok_or_else(|| self.refused(&format!("{shown}, which gives no square pictures"), keys))
     }
 
@@ -183,7 +185,8 @@ impl Size {
             Self::Crop { side, share } => (side, "crop", Some(share)),
             Self::CropOfSquash { side, share } => (side, "squash-crop", Some(share)),
         };
-        let mut keys = Map::from_iter([("image_size".to_owned(), json!(side)), ("resize".to_owned(), json!(resize))]);
+        let mut keys =
+            Map::from_iter([("image_size".to_owned(), json!(side)), ("resize".to_owned(), json!(resize))]);
         keys.extend(share.map(|share| ("crop_pct".to_owned(), json!(share))));
         keys
     }
@@ -197,7 +200,9 @@ fn cropped(size: &Value, crop: &Value, sizing: Sizing) -> Option<Size> {
     let shorter = shortest(size).or_else(|| size.as_u64().filter(|_| !is_square));
     match (before, shorter) {
         (Some(before), None) if before == side => Some(Size::Squash(side)),
-        (Some(before), None) if before > side => Some(Size::CropOfSquash { side, share: share(side, before) }),
+        (Some(before), None) if before > side => {
+            Some(Size::CropOfSquash { side, share: share(side, before) })
+        }
         (None, Some(shorter)) if shorter >= side => Some(Size::Crop { side, share: share(side, shorter) }),
         _ => None,
     }

@@ -62,7 +62,11 @@ impl Processor {
         let class = ["image_processor_type", "feature_extractor_type"].map(|key| json.get(key));
         let class = class.into_iter().flatten().find_map(Value::as_str);
         let name = class.map_or(usual, |class| {
-            class.split("ImageProcessor").next().and_then(|name| name.split("FeatureExtractor").next()).unwrap_or(class)
+            class
+                .split("ImageProcessor")
+                .next()
+                .and_then(|name| name.split("FeatureExtractor").next())
+                .unwrap_or(class)
         });
         PROCESSORS.iter().find(|known| known.name == name)
     }

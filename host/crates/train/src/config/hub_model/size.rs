@@ -40,7 +40,8 @@ pub(super) fn settle(
     let (of_model, of_data) = (number(model.get(SIZE)), number(data.get(SIZE)));
     let built = match (of_model, of_data, number(keys.get(SIZE))) {
         (Some(model), Some(data), _) if model != data => {
-            let expected = format!("that of the model, which is {model}: give one of them, or the same to both");
+            let expected =
+                format!("that of the model, which is {model}: give one of them, or the same to both");
             return Err(KeyError::value("data.image_size", data, expected));
         }
         (Some(given), _, _) => {
@@ -103,14 +104,8 @@ mod tests {
         use PictureSize::{Any, Built, Positions};
         let none = || json!({});
         let of = |side: u64| json!({ SIZE: side });
-        assert_eq!(
-            settled(none(), none(), Some(224), Positions),
-            Ok((none(), of(224), Fit::AsTheyAre))
-        );
-        assert_eq!(
-            settled(of(384), none(), Some(224), Positions),
-            Ok((of(384), of(384), Fit::Interpolated))
-        );
+        assert_eq!(settled(none(), none(), Some(224), Positions), Ok((none(), of(224), Fit::AsTheyAre)));
+        assert_eq!(settled(of(384), none(), Some(224), Positions), Ok((of(384), of(384), Fit::Interpolated)));
         assert_eq!(
             settled(none(), of(384), Some(224), Positions),
             Ok((of(384), of(224), Fit::Interpolated)),

@@ -46,7 +46,8 @@ fn the_processors_of_the_usual_models_become_keys_of_data() {
     assert_eq!((224.0 / bit["crop_pct"].as_f64().unwrap()).floor(), 248.0);
     assert_eq!((&bit["mean"], &bit["std"]), (&json!([0.0, 0.0, 0.0]), &json!([1.0, 1.0, 1.0])));
     let deit = json!({ "image_processor_type": "DeiTImageProcessor", "size": 256, "crop_size": 224 });
-    let expected = json!({ "image_size": 224, "resize": "squash-crop", "crop_pct": 0.875, "interpolation": "bicubic" });
+    let expected =
+        json!({ "image_size": 224, "resize": "squash-crop", "crop_pct": 0.875, "interpolation": "bicubic" });
     assert_eq!(of(deit), with_standard(expected));
     assert_eq!(of(json!({})), with_standard(squashed), "an empty file has the defaults of the family's");
 }
@@ -105,7 +106,8 @@ fn a_share_leads_back_to_its_side() {
 /// As `tests/fixtures/hub_pictures/processors.py` recorded them.
 #[test]
 fn a_file_that_names_its_processor_alone_has_transformers_defaults() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fixtures/hub_pictures/processors.json");
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fixtures/hub_pictures/processors.json");
     let recorded: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     for (name, defaults) in recorded.as_object().unwrap() {
         let class = json!(format!("{name}ImageProcessor"));
