@@ -15,8 +15,8 @@ pub(super) fn model<'i>(name: &str, items: impl IntoIterator<Item = &'i Item>) -
     found.all(|other| other.id == first.id).then_some(first.id.as_str())
 }
 
-/// What to say of a name that is no model's, where there are models: the nearest one, in other libraries' names,
-/// too, or how any module becomes one.
+/// What to say of a name that is no model's, where there are models: the nearest one, in other libraries'
+/// names, too, or how any module becomes one.
 pub(super) fn hint(name: &str, models: &[&Item]) -> Option<String> {
     let bare = name.rsplit(['/', ':']).next().unwrap_or(name);
     // `vit_tiny_patch16_224.augreg_in21k`, `torchvision.models.resnet18`
@@ -32,7 +32,8 @@ pub(super) fn hint(name: &str, models: &[&Item]) -> Option<String> {
         && let Some(id) = id_of(rest, &all)
     {
         return Some(format!(
-            "; timm's `tf_` models pad otherwise than `{id}`, and give other outputs with the same weights: {EXPORT}"
+            "; timm's `tf_` models pad otherwise than `{id}`, and give other outputs with the same \
+             weights: {EXPORT}"
         ));
     }
     if let Some(scaled) = scaled(&wanted, &all) {
