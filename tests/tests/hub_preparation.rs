@@ -18,8 +18,9 @@ fn read(file: &Path) -> Value {
 fn run(family: &str) -> Run {
     let pictures = folder("pictures");
     let run = Run::new(&format!(
-        "plugins = [\"vision\"]\n[model]\npath = \"model\"\n[data]\nkind = \"image-folder\"\npath = {pictures:?}\n\
-         val_path = {pictures:?}\n[optimizer]\nid = \"sgd\"\nlr = 0.0\n[trainer]\nmax_epochs = 1\n"
+        "plugins = [\"vision\"]\n[model]\npath = \"model\"\n[data]\nkind = \"image-folder\"\n\
+         path = {pictures:?}\nval_path = {pictures:?}\n\
+         [optimizer]\nid = \"sgd\"\nlr = 0.0\n[trainer]\nmax_epochs = 1\n"
     ));
     for file in ["config.json", "model.safetensors", "preprocessor_config.json"] {
         run.write(&format!("model/{file}"), std::fs::read(folder(family).join(file)).unwrap());
@@ -170,7 +171,8 @@ fn a_head_is_kept_where_its_classes_agree_by_name_and_else_replaced() {
 fn texts(labels: [&str; 4], settings: &str) -> Run {
     let run = Run::new(&format!(
         "plugins = [\"text\"]\n[model]\npath = \"model\"\n[data]\nkind = \"text\"\npath = \"train.csv\"\n\
-         val_path = \"train.csv\"\n{settings}\n[optimizer]\nid = \"sgd\"\nlr = 0.0\n[trainer]\nmax_epochs = 1\n"
+         val_path = \"train.csv\"\n{settings}\n[optimizer]\nid = \"sgd\"\nlr = 0.0\n\
+         [trainer]\nmax_epochs = 1\n"
     ));
     hub::write_texts(&run, "bert", labels);
     for file in ["config.json", "model.safetensors", "tokenizer.json"] {

@@ -77,7 +77,7 @@ fn the_guide_lists_the_families_that_plugins_build() {
         assert_eq!(exported == "yes", exports, "{}: {class}", family.model_type);
         let unit = if cached.contains("stage") { "stage" } else { "layer" };
         let stages = built.stages().iter().filter(|stage| stage.name.starts_with(unit)).count();
-        assert!(stages > 1, "{}: frozen stages are cached by {cached}", family.model_type);
+        assert!(stages > 0, "{}: frozen stages are cached by {cached}", family.model_type);
         assert!(!compared.is_empty());
     }
 }

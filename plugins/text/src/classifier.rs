@@ -35,17 +35,15 @@ pub struct TextClassifier {
     class_names: Vec<String>,
 }
 
-/// What `model_type` of a `config.json` goes with which model.
-const IDS: [(&str, &str); 9] = [
-    ("bert", "bert-classifier"),
-    ("distilbert", "distilbert-classifier"),
-    ("roberta", "roberta-classifier"),
-    ("xlm-roberta", "roberta-classifier"),
-    ("camembert", "roberta-classifier"),
-    ("electra", "electra-classifier"),
-    ("albert", "albert-classifier"),
-    ("mpnet", "mpnet-classifier"),
-    ("deberta-v2", "deberta-v2-classifier"),
+/// Which models there are for the `model_type` of a `config.json`.
+const MODELS: [(&str, &[&str]); 7] = [
+    (BertClassifier::ID, BertClassifier::OTHER_NAMES),
+    (DistilBertClassifier::ID, DistilBertClassifier::OTHER_NAMES),
+    (RobertaClassifier::ID, RobertaClassifier::OTHER_NAMES),
+    (ElectraClassifier::ID, ElectraClassifier::OTHER_NAMES),
+    (AlbertClassifier::ID, AlbertClassifier::OTHER_NAMES),
+    (MpnetClassifier::ID, MpnetClassifier::OTHER_NAMES),
+    (DebertaClassifier::ID, DebertaClassifier::OTHER_NAMES),
 ];
 
 impl TextClassifier {
@@ -57,7 +55,7 @@ impl TextClassifier {
         resolve: impl FnOnce(&HubConfig) -> Result<(EncoderConfig, f64), SizeError>,
     ) -> Result<Self> {
         let hub = match &config.config {
-            Some(path) => HubConfig::read(path, families, &IDS).map_err(SizeError::into_config_error)?,
+            Some(path) => HubConfig::read(path, families, &MODELS).map_err(SizeError::into_config_error)?,
             None => HubConfig::default(),
         };
         let (mut sizes, dropout) = resolve(&hub).map_err(SizeError::into_config_error)?;
@@ -113,14 +111,14 @@ impl TextClassifier {
     }
 
     fn of_distil_bert(root: &nn::Path, config: &DistilBertConfig) -> Result<Self> {
-        Self::new(root, &config.classifier, &["distilbert"], Pooling::Cls, |hub| {
+        Self::new(root, &config.classifier, DistilBertClassifier::OTHER_NAMES, Pooling::Cls, |hub| {
             let given = config.classifier.classifier_dropout.or(config.sizes.seq_classif_dropout);
             Ok((config.sizes.resolve(hub, &DISTIL_BERT)?, hub.fraction("seq_classif_dropout", given, 0.2)?))
         })
     }
 
     fn of_electra(root: &nn::Path, config: &ElectraConfig) -> Result<Self> {
-        Self::new(root, &config.classifier, &["electra"], Pooling::Cls, |hub| {
+        Self::new(root, &config.classifier, ElectraClassifier::OTHER_NAMES, Pooling::Cls, |hub| {
             let sizes = config.sizes.resolve(hub, &ELECTRA)?;
             let given = config.classifier.classifier_dropout;
             let dropout = hub.fraction("classifier_dropout", given, sizes.hidden_dropout)?;
@@ -129,7 +127,7 @@ impl TextClassifier {
     }
 
     fn of_albert(root: &nn::Path, config: &AlbertConfig) -> Result<Self> {
-        Self::new(root, &config.classifier, &["albert"], Pooling::Cls, |hub| {
+        Self::new(root, &config.classifier, AlbertClassifier::OTHER_NAMES, Pooling::Cls, |hub| {
             // What a file leaves out is what transformers' class has.
             let usual = if hub.is_given() { &ALBERT_XXLARGE } else { &ALBERT };
             let given = config.classifier.classifier_dropout;
@@ -139,7 +137,7 @@ impl TextClassifier {
     }
 
     fn of_mpnet(root: &nn::Path, config: &MpnetConfig) -> Result<Self> {
-        Self::new(root, &config.classifier, &["mpnet"], Pooling::Cls, |hub| {
+        Self::new(root, &config.classifier, MpnetClassifier::OTHER_NAMES, Pooling::Cls, |hub| {
             let sizes = config.sizes.resolve(hub, &MPNET)?;
             let dropout = config.classifier.classifier_dropout.unwrap_or(sizes.hidden_dropout);
             Ok((sizes, dropout))
@@ -147,7 +145,7 @@ impl TextClassifier {
     }
 
     fn of_deberta(root: &nn::Path, config: &DebertaConfig) -> Result<Self> {
-        Self::new(root, &config.classifier, &["deberta-v2"], Pooling::Cls, |hub| {
+        Self::new(root, &config.classifier, DebertaClassifier::OTHER_NAMES, Pooling::Cls, |hub| {
             let sizes = config.sizes.resolve(hub, &DEBERTA)?;
             let given = config.classifier.classifier_dropout;
             let dropout = hub.fraction("cls_dropout", given, sizes.hidden_dropout)?;
@@ -236,17 +234,17 @@ classifiers! {
     /// BERT (Devlin et al. 2018).
     BertClassifier, "bert-classifier", ["bert"], BertConfig,
         "BERT for text classification and sentence pairs",
-        |root, config| TextClassifier::of_bert(root, config, &["bert"], Pooling::Cls, &BERT);
+        |root, config| TextClassifier::of_bert(root, config, Self::OTHER_NAMES, Pooling::Cls, &BERT);
     /// MiniLM (Wang et al. 2020): a small BERT, by default the one for sentence embeddings, pooled by the
     /// mean.
     MiniLmClassifier, "minilm-classifier", [], BertConfig, "MiniLM (all-MiniLM-L6-v2's sizes) for text \
                                                             classification and sentence pairs",
-        |root, config| TextClassifier::of_bert(root, config, &["bert"], Pooling::Mean, &MINILM);
+        |root, config| TextClassifier::of_bert(root, config, BertClassifier::OTHER_NAMES, Pooling::Mean,
+            &MINILM);
     /// RoBERTa (Liu et al. 2019); XLM-RoBERTa and CamemBERT are the same with other vocabularies.
     RobertaClassifier, "roberta-classifier", ["roberta", "xlm-roberta", "camembert"], BertConfig,
         "RoBERTa for text classification and sentence pairs",
-        |root, config| TextClassifier::of_bert(root, config, &["roberta", "xlm-roberta", "camembert"],
-            Pooling::Cls, &ROBERTA);
+        |root, config| TextClassifier::of_bert(root, config, Self::OTHER_NAMES, Pooling::Cls, &ROBERTA);
     /// DistilBERT (Sanh et al. 2019).
     DistilBertClassifier, "distilbert-classifier", ["distilbert"], DistilBertConfig,
         "DistilBERT for text classification and sentence pairs", TextClassifier::of_distil_bert;

@@ -4,7 +4,7 @@
 //! part frozen and in evaluation mode, and what plain SGD makes of the model; `tests/fixtures/exported` says
 //! which tensor is what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use thaw_plugin_api::model::Tensors;
@@ -113,7 +113,8 @@ fn check_step(reference: &Exported, built: &mut Built, tag: &str, frozen: &[&str
             .any(|path| name == *path || name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
     };
     built.set_modes(|module| !is_frozen(&module.path));
-    built.set_trainable(|name| !is_frozen(name));
+    let fixed = fixed(built);
+    built.set_trainable(|name| !is_frozen(name) && !fixed.contains(name));
     tch::manual_seed(reference.number("seed")? as i64);
     let outputs = built.forward(reference.inputs("input."))?;
     let prefix = format!("{tag}.output.");
@@ -141,11 +142,18 @@ fn check_step(reference: &Exported, built: &mut Built, tag: &str, frozen: &[&str
     Ok(deviation)
 }
 
+/// Parameters that were frozen in PyTorch when the file was written, such as tables of positions.
+fn fixed(built: &Built) -> HashSet<String> {
+    let parameters = built.tree().parameters().filter(|parameter| !parameter.requires_grad);
+    parameters.map(|parameter| parameter.name.clone()).collect()
+}
+
 /// Steps of plain SGD, each with a seed of its own.
 fn check_descent(reference: &Exported, built: &mut Built) -> Outcome {
     let (steps, rate) = (reference.number("sgd_steps")? as i64, reference.number("sgd_lr")?);
     built.set_training(true);
-    built.set_trainable(|_| true);
+    let fixed = fixed(built);
+    built.set_trainable(|name| !fixed.contains(name));
     for step in 0..steps {
         tch::manual_seed(reference.number("seed")? as i64 + step);
         let outputs = built.forward(reference.inputs("input."))?;

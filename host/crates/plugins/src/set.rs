@@ -198,7 +198,7 @@ impl PluginSet {
         }
         match self.plugins.iter().find(|plugin| plugin.offers(Kind::Model, id)) {
             Some(plugin) => Ok((plugin.create_model(id, config)?, plugin.metadata().name.clone())),
-            None => Err(self.unknown("model", id, |item| item.kind == Kind::Model)),
+            None => Err(self.unknown_model(id)),
         }
     }
 
@@ -220,6 +220,15 @@ impl PluginSet {
             return name;
         }
         spelling::model(name, self.plugins.iter().flat_map(|plugin| &plugin.metadata().items)).unwrap_or(name)
+    }
+
+    fn unknown_model(&self, id: &str) -> PluginError {
+        let models = self.plugins.iter().flat_map(|plugin| &plugin.metadata().items);
+        let models: Vec<&Item> = models.filter(|item| item.kind == Kind::Model).collect();
+        match spelling::hint(id, &models) {
+            Some(hint) => PluginError::UnknownId { kind: "model".to_owned(), id: id.to_owned(), hint },
+            None => self.unknown("model", id, |item| item.kind == Kind::Model),
+        }
     }
 
     fn unknown(&self, kind: &str, id: &str, fits: impl Fn(&Item) -> bool) -> PluginError {

@@ -15,6 +15,62 @@ pub(super) fn model<'i>(name: &str, items: impl IntoIterator<Item = &'i Item>) -
     found.all(|other| other.id == first.id).then_some(first.id.as_str())
 }
 
+/// What to say of a name that is no model's, where there are models: the nearest one, in other libraries'
+/// names, too, or how any module becomes one.
+pub(super) fn hint(name: &str, models: &[&Item]) -> Option<String> {
+    let bare = name.rsplit(['/', ':']).next().unwrap_or(name);
+    // `vit_tiny_patch16_224.augreg_in21k`, `torchvision.models.resnet18`
+    let bare = bare.strip_prefix("torchvision.models.").unwrap_or(bare);
+    let bare = bare.split('.').next().unwrap_or(bare).to_lowercase();
+    let names = |item: &&'_ Item| -> Vec<(String, String)> {
+        let all = item.other_names.iter().chain([&item.id]);
+        all.map(|other| (other.to_lowercase().replace('_', "-"), item.id.clone())).collect()
+    };
+    let all: Vec<(String, String)> = models.iter().flat_map(names).collect();
+    let wanted = bare.replace('_', "-");
+    if let Some(rest) = wanted.strip_prefix("tf-")
+        && let Some(id) = id_of(rest, &all)
+    {
+        return Some(format!(
+            "; timm's `tf_` models pad otherwise than `{id}`, and give other outputs with the same \
+             weights: {EXPORT}"
+        ));
+    }
+    if let Some(scaled) = scaled(&wanted, &all) {
+        return Some(format!("; did you mean {scaled}?"));
+    }
+    let nearest = thaw_plugin_api::nearest(&wanted, all.iter().map(|(other, _)| other.as_str()));
+    if let Some(id) = nearest.and_then(|nearest| id_of(nearest, &all)) {
+        return Some(format!("; did you mean `{id}`?"));
+    }
+    let ids: Vec<&str> = models.iter().map(|item| item.id.as_str()).collect();
+    (!ids.is_empty()).then(|| format!("{}\n  {EXPORT}", listed(&ids)))
+}
+
+/// How any module becomes a model.
+const EXPORT: &str =
+    "any module is exported with Python once (examples/export_for_thaw.py), for `torch-export`";
+
+fn id_of<'n>(wanted: &str, names: &'n [(String, String)]) -> Option<&'n str> {
+    names.iter().find(|(name, _)| plain(name) == plain(wanted)).map(|(_, id)| id.as_str())
+}
+
+/// A model of another picture size or width, whose names end with a number at timm: `vit_base_patch16_384`,
+/// `mobilenetv2_050`.
+fn scaled(wanted: &str, names: &[(String, String)]) -> Option<String> {
+    let (stem, number) = wanted.rsplit_once('-')?;
+    let number: u32 = number.parse().ok()?;
+    for (usual, key, value) in [
+        ("224", "image_size", number.to_string()),
+        ("100", "width_mult", (f64::from(number) / 100.0).to_string()),
+    ] {
+        if let Some(id) = id_of(&format!("{stem}-{usual}"), names) {
+            return Some(format!("`{id}` with `{key} = {value}` in [model]"));
+        }
+    }
+    None
+}
+
 /// A name without the library it is of, the tag of its weights, capitals and marks between its parts.
 fn plain(name: &str) -> String {
     let name = name.rsplit(['/', ':']).next().unwrap_or(name);

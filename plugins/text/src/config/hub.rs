@@ -20,11 +20,11 @@ pub struct HubConfig {
 
 impl HubConfig {
     /// Reads the file (a folder stands for its `config.json`) and checks that it describes one of `families`;
-    /// `ids` names the models that take other ones.
+    /// `models` has the ids of those for other families.
     ///
     /// # Errors
     /// No such file, no JSON object, another family.
-    pub fn read(path: &Path, families: &[&str], ids: &[(&str, &str)]) -> Result<Self, SizeError> {
+    pub fn read(path: &Path, families: &[&str], models: &[(&str, &[&str])]) -> Result<Self, SizeError> {
         let of_folder;
         let path = if path.is_dir() {
             of_folder = path.join(FILE);
@@ -43,12 +43,12 @@ impl HubConfig {
         if families.contains(&found.as_str()) {
             return Ok(config);
         }
-        let id = ids.iter().find(|(family, _)| *family == found);
+        let model = models.iter().find(|(_, families)| families.contains(&found.as_str()));
         Err(SizeError::Family {
             path: path.to_owned(),
+            hint: model.map(|(id, _)| format!("; the model for it is `{id}`")),
             found,
             expected: families.iter().map(|family| format!("`{family}`")).collect::<Vec<_>>().join(" or "),
-            hint: id.map(|(_, id)| format!("; the model for it is `{id}`")),
         })
     }
 

@@ -161,7 +161,8 @@ fn swin_computes_what_transformers_does_and_trains_as_pytorch() {
     check_sizes::<HubClassifier<SwinClassifier>>(&recorded, true);
 }
 
-/// Its position embeddings are brought to another size when weights are loaded: `tests/tests/hub_preparation.rs`.
+/// Its position embeddings are brought to another size when weights are loaded: see
+/// `tests/tests/hub_preparation.rs`.
 #[test]
 fn vit_computes_what_transformers_does_and_trains_as_pytorch() {
     check::<HubClassifier<VitClassifier>>("vit");

@@ -63,8 +63,8 @@ pub(super) fn expand(table: &mut Value) -> Result<Option<HubModel>, KeyError> {
     let file = place.file(CONFIG).map_err(|reason| {
         let expected = format!(
             "a directory as transformers' save_pretrained writes it, with a {CONFIG}, or \
-             hf://organisation/name; other models have an `id` ({reason}). A run that began with it goes on by \
-             `host fit --resume RUN_DIR`"
+             hf://organisation/name; other models have an `id` ({reason}). A run that began with it goes \
+             on by `host fit --resume RUN_DIR`"
         );
         KeyError::value(KEY, format!("{path:?}"), expected)
     })?;

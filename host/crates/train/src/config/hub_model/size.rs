@@ -56,8 +56,8 @@ pub(super) fn settle(
         }
         (None, None, Some(prepared)) if prepared != made_for => {
             let expected = format!(
-                "the same size in both: set `image_size` in [data], {made_for} for smaller or larger pictures, \
-                 {prepared} for a model of that size{}",
+                "the same size in both: set `image_size` in [data], {made_for} for smaller or larger \
+                 pictures, {prepared} for a model of that size{}",
                 if size == PictureSize::Positions { " with interpolated position embeddings" } else { "" }
             );
             let found = format!(

@@ -71,8 +71,8 @@ pub fn settle_head(
         }
         Fit::OtherProblem => {
             tracing::warn!(
-                "{path}: the head of {class} is for another problem than the data's labels (`problem_type` in \
-                 its config.json, `target` in [data]): a new head is trained ({names})"
+                "{path}: the head of {class} is for another problem than the data's labels (`problem_type` \
+                 in its config.json, `target` in [data]): a new head is trained ({names})"
             );
             ignored.extend(head.modules.iter().cloned());
             ignored.extend(foreign(model, &file));
@@ -81,7 +81,8 @@ pub fn settle_head(
             let outputs: Vec<String> =
                 hub.classes.iter().enumerate().map(|(number, name)| format!("{number} is {name}")).collect();
             tracing::info!(
-                "{path}: the classes of the data are numbers, and taken for the places of the head's outputs: {}",
+                "{path}: the classes of the data are numbers, and taken for the places of the head's \
+                 outputs: {}",
                 first_names(&outputs, 12)
             );
         }
@@ -174,8 +175,8 @@ impl OrderedHead {
         let tensors = last_layer(model, model.stages().last(), self.places.len());
         if tensors.is_empty() {
             return Err(FitError::Config(format!(
-                "model.path: the head of model `{}` has no layer of {} outputs, whose order could be that of the \
-                 data's classes: name them in the order of the head, in `classes` of [data]",
+                "model.path: the head of model `{}` has no layer of {} outputs, whose order could be that of \
+                 the data's classes: name them in the order of the head, in `classes` of [data]",
                 model.id(),
                 self.places.len()
             ))
