@@ -33,11 +33,16 @@ fn convolutional_models_have_them_last_and_come_to_the_same_but_for_rounding() {
     let off = ["--set", "trainer.channels_last=false", "--set", "trainer.max_epochs=1"];
     run.host([&["fit", "run.toml", "--run-dir", "off"], &off[..]].concat()).succeeded();
     assert_eq!((is_last(&run, "auto"), is_last(&run, "off")), (true.into(), false.into()));
-    let first = |run_dir: &str| run.records_of(run_dir, "metrics.jsonl")[0]["train_loss_step"].as_f64().unwrap();
+    let first =
+        |run_dir: &str| run.records_of(run_dir, "metrics.jsonl")[0]["train_loss_step"].as_f64().unwrap();
     assert!((first("auto") - first("off")).abs() < 1e-5 * first("off"), "{} {}", first("auto"), first("off"));
     let shape = |run_dir: &str| {
         let path = run.folder().join(run_dir).join("checkpoints/last/model.safetensors");
-        read_tensors(&path).unwrap().into_iter().map(|(name, values)| (name, values.len())).collect::<Vec<_>>()
+        read_tensors(&path)
+            .unwrap()
+            .into_iter()
+            .map(|(name, values)| (name, values.len()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(shape("auto"), shape("off"), "files are the same to whoever reads them");
 }
@@ -56,8 +61,17 @@ fn a_resumed_run_keeps_the_layout_it_had() {
     }
     let of = |run_dir: &str| Outcome::of(&run.folder().join(run_dir));
     of("straight").assert_same(&run.folder().join("trainer.channels_last=auto"), "resumed");
-    run.host(["fit", "run.toml", "--resume", "straight", "--set", "trainer.max_epochs=3", "--set",          "trainer.channels_last=false"])
-        .succeeded();
+    run.host([
+        "fit",
+        "run.toml",
+        "--resume",
+        "straight",
+        "--set",
+        "trainer.max_epochs=3",
+        "--set",
+        "trainer.channels_last=false",
+    ])
+    .succeeded();
     assert_eq!(is_last(&run, "straight"), false);
 }
 
@@ -69,7 +83,8 @@ fn models_that_lose_by_it_keep_pytorchs_layout() {
     let texts = tiny_text::classifier("[optimizer]\nid = \"sgd\"\nlr = 0.05\n[trainer]\nmax_epochs = 1\n");
     texts.fit(&[]).succeeded();
     assert_eq!(is_last(&texts, "run"), false);
-    run.fit(&["--set", "trainer.channels_last=\"last\""]).failed(2, &["channels_last", "\"auto\", true or false"]);
+    run.fit(&["--set", "trainer.channels_last=\"last\""])
+        .failed(2, &["channels_last", "\"auto\", true or false"]);
 }
 
 #[test]

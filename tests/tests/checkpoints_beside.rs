@@ -39,7 +39,9 @@ fn whoever_writes_a_run_comes_to_the_same_bytes_and_checkpoints() {
         let written = |run_dir: &str| {
             let records = run.records_of(run_dir, "history.jsonl").into_iter();
             let written = records.filter(|record| record["event"] == "checkpoint_written");
-            written.map(|record| (record["epoch"].clone(), record["step"].clone(), record["name"].clone())).collect::<Vec<_>>()
+            written
+                .map(|record| (record["epoch"].clone(), record["step"].clone(), record["name"].clone()))
+                .collect::<Vec<_>>()
         };
         assert_eq!(written(how), written("at-once"));
         assert!(!written(how).is_empty());
@@ -73,5 +75,8 @@ fn what_is_not_written_beside_fails_the_run_and_names_what_is_on_disk() {
     run.limit_files(Some(least / 1024));
     let finished = run.resume(&[&BESIDE[..], &["--set", "trainer.max_epochs=2"]].concat());
     finished.failed(1, &["`last` is not written", "on disk is `epoch=0-step=4`"]);
-    assert_eq!(fs::read_link(run.run_dir().join("checkpoints/last")).unwrap().to_str(), Some("epoch=0-step=4"));
+    assert_eq!(
+        fs::read_link(run.run_dir().join("checkpoints/last")).unwrap().to_str(),
+        Some("epoch=0-step=4")
+    );
 }

@@ -270,7 +270,8 @@ fn of_two_runs_that_need_the_same_one_computes_it() {
     // The first one has the claim, and is held up before it computes: the test holds it for it.
     let fit = |run_dir: &str| ["fit", "run.toml", "--run-dir", run_dir].map(str::to_owned);
     run.host(fit("known")).succeeded();
-    let keys: Vec<String> = entries(&run).iter().map(|entry| entry["key"].as_str().unwrap().to_owned()).collect();
+    let keys: Vec<String> =
+        entries(&run).iter().map(|entry| entry["key"].as_str().unwrap().to_owned()).collect();
     run.host(["cache", "clear"]).succeeded();
     let claims: Vec<std::fs::File> = keys
         .iter()

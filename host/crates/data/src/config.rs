@@ -16,8 +16,7 @@ pub use held_out::{HeldOutConfig, ValidationSet, ValidationSets};
 pub(crate) use kinds::LABEL_SEPARATOR;
 pub use kinds::{Cifar10Config, ImageFolderConfig, ListConfig, Padding, Target, TensorsConfig, TextConfig};
 pub use pictures::{
-    AugmentConfig, ColorJitter, ImageConfig, Interpolation, JpegScale, OnError, RandomResizedCrop,
-    ResizeMode,
+    AugmentConfig, ColorJitter, ImageConfig, Interpolation, JpegScale, OnError, RandomResizedCrop, ResizeMode,
 };
 pub use plugin::{PluginConfig, SamplesConfig};
 

@@ -28,12 +28,7 @@ pub(crate) trait PictureStore: Send + Sync {
     /// Decodes one, of at most so many pixels.
     fn picture(&self, index: usize, max_pixels: u64) -> Result<Picture, DataError>;
     /// The same; a JPEG file with its sides divided.
-    fn reduced(
-        &self,
-        index: usize,
-        max_pixels: u64,
-        _by: &mut Reduction<'_>,
-    ) -> Result<Picture, DataError> {
+    fn reduced(&self, index: usize, max_pixels: u64, _by: &mut Reduction<'_>) -> Result<Picture, DataError> {
         self.picture(index, max_pixels)
     }
     /// The picture's path, for packed files with its number.

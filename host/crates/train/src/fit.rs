@@ -63,9 +63,9 @@ pub use prefix::{Entries, Hindrance};
 pub use same_data::tell_validated;
 pub use scaler::LossScaler;
 pub use state::RunState;
+use std::time::Duration;
 pub use step::to_device;
 pub use stop::StopHandle;
-use std::time::Duration;
 
 pub use thaw_metrics::Confusion;
 use thaw_plugin_api::drive;

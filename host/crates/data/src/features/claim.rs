@@ -124,7 +124,8 @@ mod tests {
         fs::write(folder.path().join(".computing-other"), "4194304\n").unwrap();
         let Claimed::Own(_own) = claim(folder.path(), "key") else { panic!("a lock without owner") };
         remove_abandoned(folder.path());
-        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, [".computing-key"]);
     }
 }

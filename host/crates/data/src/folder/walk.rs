@@ -133,9 +133,10 @@ fn listed(folder: &Path) -> Result<Vec<Listed>, DataError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(DataError::io(folder))? {
         let entry = entry.map_err(DataError::io(folder))?;
-        let name = entry.file_name().into_string().map_err(|_| {
-            DataError::layout(&entry.path(), "its name is not Unicode", "rename it")
-        })?;
+        let name = entry
+            .file_name()
+            .into_string()
+            .map_err(|_| DataError::layout(&entry.path(), "its name is not Unicode", "rename it"))?;
         if !name.starts_with('.') && !["Thumbs.db", "desktop.ini", "__MACOSX"].contains(&name.as_str()) {
             found.push(Listed { name, kind: entry.file_type().ok(), folder: Arc::clone(&shared) });
         }

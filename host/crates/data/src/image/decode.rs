@@ -37,7 +37,7 @@ pub(crate) fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, String> {
     decode_reduced(bytes, max_pixels, &mut |_, _| 1)
 }
 
-/// By what a JPEG file's sides may be divided, by its width and height as it stands upright: 1, 2, 4 or 8. It
+/// By what a JPEG file's sides may be divided, by its width and height as it stands upright: 1, 2 or 4. It
 /// is asked once at most, and not for other formats.
 pub(crate) type Reduction<'r> = dyn FnMut(u32, u32) -> u32 + 'r;
 
@@ -64,11 +64,7 @@ pub fn picture_size(bytes: &[u8]) -> Result<(u32, u32), String> {
 /// Most bytes of a pixel in any format, while it is decoded: 16-bit RGBA, twice.
 const BYTES_PER_PIXEL: u64 = 16;
 
-fn decode_upright(
-    bytes: &[u8],
-    max_pixels: u64,
-    by: &mut Reduction<'_>,
-) -> Result<DynamicImage, String> {
+fn decode_upright(bytes: &[u8], max_pixels: u64, by: &mut Reduction<'_>) -> Result<DynamicImage, String> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
     let Some(format) = reader.format() else {
         return Err(format!("{} bytes in none of the formats {}", bytes.len(), EXTENSIONS.join(", ")));

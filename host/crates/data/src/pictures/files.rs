@@ -71,12 +71,7 @@ impl PictureStore for PictureFiles {
     fn picture(&self, index: usize, max_pixels: u64) -> Result<Picture, DataError> {
         self.reduced(index, max_pixels, &mut |_, _| 1)
     }
-    fn reduced(
-        &self,
-        index: usize,
-        max_pixels: u64,
-        by: &mut Reduction<'_>,
-    ) -> Result<Picture, DataError> {
+    fn reduced(&self, index: usize, max_pixels: u64, by: &mut Reduction<'_>) -> Result<Picture, DataError> {
         let found = match std::fs::read(self.folder.join(&self.written[index])) {
             Ok(bytes) => match decode_reduced(&bytes, max_pixels, by) {
                 Ok(picture) => return Ok(picture),

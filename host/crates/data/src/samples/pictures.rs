@@ -69,12 +69,7 @@ impl PictureStore for Store {
         self.reduced(index, max_pixels, &mut |_, _| 1)
     }
 
-    fn reduced(
-        &self,
-        index: usize,
-        max_pixels: u64,
-        by: &mut Reduction<'_>,
-    ) -> Result<Picture, DataError> {
+    fn reduced(&self, index: usize, max_pixels: u64, by: &mut Reduction<'_>) -> Result<Picture, DataError> {
         let (input, target) = self.source.input(index)?;
         if let Some(target) = target {
             self.source.note(index, target);

@@ -51,7 +51,8 @@ impl Kept {
     /// What a checkpoint keeps. Its files and their paths are written beside it; what was lost is lost for
     /// this process, which says so at its end.
     pub(in crate::fit) fn save(&self) -> SavedKept {
-        let Self { run_dir: _, store: _, paths: _, best, ranked, requested, lost: _, writing: _, swaps } = self;
+        let Self { run_dir: _, store: _, paths: _, best, ranked, requested, lost: _, writing: _, swaps } =
+            self;
         SavedKept {
             best: best.clone(),
             ranked: ranked.clone(),

@@ -66,7 +66,8 @@ fn each_fact_is_in_the_hash() {
     let state = fresh(folder.path(), "run");
     let facts = state.prefix_facts(Split::Train, 2, None, &code()).unwrap().unwrap();
     let names: Vec<&String> = facts.as_object().unwrap().keys().collect();
-    for name in ["program", "libtorch", "machine", "device", "stages", "tensors", "data", "samples", "batch"] {
+    for name in ["program", "libtorch", "machine", "device", "stages", "tensors", "data", "samples", "batch"]
+    {
         assert!(names.iter().any(|own| *own == name), "{name}");
     }
     assert_eq!(facts["program"]["sha256"].as_str().map(str::len), Some(64));
