@@ -33,7 +33,8 @@ fn convolutional_models_have_them_last_and_come_to_the_same_but_for_rounding() {
     let off = ["--set", "trainer.channels_last=false", "--set", "trainer.max_epochs=1"];
     run.host([&["fit", "run.toml", "--run-dir", "off"], &off[..]].concat()).succeeded();
     assert_eq!((is_last(&run, "auto"), is_last(&run, "off")), (true.into(), false.into()));
-    let first = |run_dir: &str| run.records_of(run_dir, "metrics.jsonl")[0]["train_loss"].as_f64().unwrap();
+    let first =
+        |run_dir: &str| run.records_of(run_dir, "metrics.jsonl")[0]["train_loss_step"].as_f64().unwrap();
     assert!((first("auto") - first("off")).abs() < 1e-5 * first("off"), "{} {}", first("auto"), first("off"));
     let shape = |run_dir: &str| {
         let path = run.folder().join(run_dir).join("checkpoints/last/model.safetensors");

@@ -81,9 +81,8 @@ pub enum Interpolation {
 pub enum JpegScale {
     /// All of their pixels.
     Full,
-    /// At a half, a quarter or an eighth of both sides, where the part that is cut out still has the input's
-    /// size: the picture then is averaged over 2, 4 or 8 pixels before it is resized. Pillow calls it
-    /// `draft`.
+    /// At a half or a quarter of both sides, where the part that is cut out still has the input's size: the
+    /// picture then is averaged over 2 or 4 pixels before it is resized. Pillow calls it `draft`.
     Draft,
 }
 

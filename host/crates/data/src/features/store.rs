@@ -1,9 +1,9 @@
 //! Features that outlast a run, in a folder that runs share.
 //!
 //! Each is a file that gets its name when it is whole. Files of a process that was killed while it wrote are
-//! known by that nobody holds their lock. Of two runs that need the same, one computes it ([`Claimed`]); where
-//! both do all the same, they write the same: the later one's file takes the place of the earlier one's, which
-//! stays readable for whoever has it open.
+//! known by that nobody holds their lock. Of two runs that need the same, one computes it ([`Claimed`]);
+//! where both do all the same, they write the same: the later one's file takes the place of the earlier
+//! one's, which stays readable for whoever has it open.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};

@@ -37,7 +37,7 @@ pub(crate) fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, String> {
     decode_reduced(bytes, max_pixels, &mut |_, _| 1)
 }
 
-/// By what a JPEG file's sides may be divided, by its width and height as it stands upright: 1, 2, 4 or 8. It
+/// By what a JPEG file's sides may be divided, by its width and height as it stands upright: 1, 2 or 4. It
 /// is asked once at most, and not for other formats.
 pub(crate) type Reduction<'r> = dyn FnMut(u32, u32) -> u32 + 'r;
 

@@ -4,7 +4,7 @@ use image::{DynamicImage, GrayImage, RgbImage};
 use jpeg_decoder::{Decoder, PixelFormat};
 use std::io::Cursor;
 
-/// A JPEG file with each side divided by 2, 4 or 8, rounded up. None where it cannot be had so, for whatever
+/// A JPEG file with each side divided by 2 or 4, rounded up. None where it cannot be had so, for whatever
 /// reason: then it is decoded whole, and that says what is wrong.
 pub(super) fn decode((width, height): (u32, u32), bytes: &[u8], by: u32) -> Option<DynamicImage> {
     let mut decoder = Decoder::new(Cursor::new(bytes));

@@ -245,7 +245,7 @@ fn jpeg_files_at_a_part_of_their_size_are_pillows_drafts() {
     let jpeg = include_bytes!("fixtures/draft.jpg");
     let recorded: serde_json::Value =
         serde_json::from_str(include_str!("fixtures/draft.json")).expect("JSON");
-    for by in [2, 4, 8] {
+    for by in [2, 4] {
         let expected = &recorded["drafts"][by.to_string()];
         let picture = decode_reduced(jpeg, u64::MAX >> 8, &mut |_, _| by).expect("decodes");
         assert_eq!(serde_json::json!([picture.width, picture.height]), expected["size"], "by {by}");

@@ -49,7 +49,10 @@ impl HostModel {
             return true;
         }
         let shapes = self.tree.parameters().map(|parameter| parameter.shape.as_slice());
-        let is_wide = |shape: &&[i64]| matches!(shape, [outputs, _, height, width] if *outputs >= WIDE && height * width > 1);
+        let is_wide = |shape: &&[i64]| match shape {
+            [outputs, _, height, width] => *outputs >= WIDE && height * width > 1,
+            _ => false,
+        };
         let has_batch_norms = self.tensors.iter().any(|(name, _)| name.ends_with("running_mean"));
         has_batch_norms && shapes.filter(is_wide).count() >= CONVOLUTIONS
     }
