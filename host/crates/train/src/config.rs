@@ -6,6 +6,7 @@ mod batch_limit;
 mod dev_run;
 mod error;
 mod hub_model;
+mod lightning;
 mod lock;
 mod loss;
 mod max_time;
