@@ -206,3 +206,18 @@ fn a_profiled_run_says_what_its_time_went_into() {
     let read = |run: &Run| std::fs::read(run.run_dir().join(weights)).unwrap();
     assert_eq!(read(&profiled), read(&plain));
 }
+
+#[test]
+fn an_argument_that_is_called_otherwise_here_is_told_by_its_name_here() {
+    let run = run(&json!({ "max_epochs": 1 }), &Value::Null);
+    for (set, here) in [
+        ("trainer.logger=true", "`[[loggers]]`"),
+        ("trainer.enable_checkpointing=false", "`checkpoint.enabled`"),
+        ("checkpoint.save_last=true", "`last` is written always"),
+        ("trainer.precision=16-mixed", "here `fp16-mixed`"),
+        ("trainer.limit_val_batches=0", "leave out `val_path`"),
+    ] {
+        let (key, _) = set.split_once('=').unwrap();
+        run.fit(&["--set", set]).failed(2, &[&format!("`{key}`"), "what Lightning has there", here]);
+    }
+}

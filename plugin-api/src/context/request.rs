@@ -124,7 +124,8 @@ pub enum Request {
         /// [`OUTPUTS`](super::OUTPUTS), with `/` and a name another output, or [`TARGETS`](super::TARGETS).
         name: String,
     },
-    /// Makes the statistics of batch norms anew from the training data, before checkpoints that hooks ask for.
+    /// Makes the statistics of batch norms anew from the training data, before checkpoints that hooks ask
+    /// for.
     UpdateBatchNorms,
 }
 

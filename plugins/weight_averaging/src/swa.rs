@@ -39,7 +39,8 @@ impl Anneal {
 /// weights at the start of each epoch go into a mean. The run ends with the mean in the model and writes it
 /// as checkpoint `swa`; validation and the other checkpoints have the weights that train.
 ///
-/// Where batch norms train, a pass over the training data at the end makes their statistics anew for the mean.
+/// Where batch norms train, a pass over the training data at the end makes their statistics anew for the
+/// mean.
 ///
 /// Source: `lightning.pytorch.callbacks.StochasticWeightAveraging`. Other than there, batch norms that are
 /// frozen in evaluation mode keep their statistics, and no validation follows the pass.

@@ -71,7 +71,7 @@ fn truncated_weights_are_named_and_nothing_trains() {
 
 #[test]
 fn missing_weights_are_named() {
-    run().fit(&WITH_EDITED).failed(1, &["edited.safetensors", "cannot read the weights"]);
+    run().fit(&WITH_EDITED).failed(2, &["edited.safetensors", "cannot read the weights"]);
 }
 
 #[test]

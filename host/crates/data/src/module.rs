@@ -274,7 +274,8 @@ impl DataModule {
         self.train.class_names()
     }
 
-    /// How many labels a training sample may have, known before it is read: the columns of a tensor file's target.
+    /// How many labels a training sample may have, known before it is read: the columns of a tensor file's
+    /// target.
     pub fn labels_per_sample(&self) -> Option<usize> {
         self.train.labels_of(0).map(|labels| labels.len())
     }

@@ -106,8 +106,8 @@ impl TestData {
         Ok(TestData::of(dataset, &config.loading))
     }
 
-    /// Whether `test_path` can be tested on, where there is one, so that a test after hours of training does not
-    /// fail: it is opened, and no sample is read.
+    /// Whether `test_path` can be tested on, where there is one, so that a test after hours of training does
+    /// not fail: it is opened, and no sample is read.
     ///
     /// # Errors
     /// As [`TestData::open`]'s, with the key.

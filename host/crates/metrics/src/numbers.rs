@@ -117,8 +117,8 @@ impl Numbers {
 }
 
 /// Without variance of the targets 1 where all is right, else 0. torchmetrics takes sums of squares up to
-/// 1e-4 for none, whatever the targets' scale; here only equal targets have none. Of a single sample NaN, where
-/// torchmetrics refuses.
+/// 1e-4 for none, whatever the targets' scale; here only equal targets have none. Of a single sample NaN,
+/// where torchmetrics refuses.
 fn r2(predicted: &[f64], targets: &[f64]) -> f64 {
     if targets.len() < 2 {
         return f64::NAN;

@@ -7,6 +7,7 @@ mod channels_last;
 mod dev_run;
 mod error;
 mod hub_model;
+mod lightning;
 mod lock;
 mod loss;
 mod max_time;

@@ -220,7 +220,8 @@ pub enum WeightsError {
 }
 
 impl WeightsError {
-    /// Whether the cause is the name that the user gave: there is nothing, or nothing that could hold weights.
+    /// Whether the cause is the name that the user gave: there is nothing, or nothing that could hold
+    /// weights.
     pub fn is_of_path(&self) -> bool {
         match self {
             Self::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,

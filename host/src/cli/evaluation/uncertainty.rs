@@ -30,8 +30,8 @@ impl Uncertainty {
         }
         if self.lacking > 0 {
             lines.push(format!(
-                "{} of the {all} resamples have no sample of some class: averages over classes differ there, and \
-                 intervals are wide; take more data of rare classes",
+                "{} of the {all} resamples have no sample of some class: averages over classes differ \
+                 there, and intervals are wide; take more data of rare classes",
                 self.lacking
             ));
         }

@@ -22,7 +22,7 @@ pub enum ConfigError {
         message: String,
     },
     /// A key that does not fit.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {error}{}", path.display(), super::lightning::hint(error))]
     Key {
         /// The file.
         path: PathBuf,

@@ -119,7 +119,7 @@ impl Fit {
     /// # Errors
     /// The data or the model fails, or the user ends the run.
     pub(super) fn update_batch_norms(&mut self) -> Result<(), Error> {
-        if !std::mem::take(&mut self.state.requests.batch_norms) {
+        if !std::mem::take(&mut self.state.requests.norms) {
             return Ok(());
         }
         let _guard = tch::no_grad_guard();

@@ -46,7 +46,7 @@ impl Services for RunState {
                 }
                 self.requests.validate = true;
             }
-            Request::UpdateBatchNorms => self.requests.batch_norms = true,
+            Request::UpdateBatchNorms => self.requests.norms = true,
             Request::RestoreWeights { checkpoint, optimizer } => {
                 self.restore_weights(&checkpoint, optimizer)?
             }

@@ -9,8 +9,8 @@ use super::{read, survives, write};
 use crate::attack::{Attack, Fault};
 use crate::{mutate, scene};
 
-/// A directory that transformers wrote with one file mutated, as the whole of a model; the vocabularies of older
-/// ones, which are converted, too.
+/// A directory that transformers wrote with one file mutated, as the whole of a model; the vocabularies of
+/// older ones, which are converted, too.
 pub struct Hub;
 
 /// Directories of `fixtures/hub`.
