@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn resamples_without_a_value_or_without_a_class_are_counted() {
-        // Each of two samples: both are drawn in half of the resamples, none of which is then of one class.
+        // Two samples of two classes: half of the resamples draw one of them twice.
         let found = Intervals::of(&outcomes(2), &[Metric::Accuracy], &[], 1000, 3);
         assert!((400..600).contains(&found.lacking), "{}", found.lacking);
         assert_eq!(found.undefined, [0]);
