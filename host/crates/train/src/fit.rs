@@ -147,6 +147,7 @@ impl Fit {
     pub fn run(&mut self) -> Result<Outcome, Error> {
         self.warn_of_modes();
         self.warn_of_windows();
+        self.warn_of_waiting_processes();
         self.warn_without_validation();
         // A run that goes on may have used up its time.
         self.look_at_clock();

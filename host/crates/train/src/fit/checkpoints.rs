@@ -19,6 +19,7 @@ use super::events::{EventKind, LostCheckpoint, WrittenCheckpoint};
 use super::{Fit, FitError, RunState};
 use crate::Error;
 use crate::checkpoint::{BEST, Best, CheckpointError, LAST, SavedCallback, Snapshot};
+use crate::config::CheckpointWrite;
 use beside::{Ranking, Saving, begin, copied, is_beside, write};
 
 impl Fit {
@@ -235,6 +236,16 @@ impl Fit {
         let result = write(&self.state.kept.store, &saving.name, snapshot, is_best);
         saving.waited = (settled + start.elapsed()).as_secs_f64();
         self.saved(saving, result)
+    }
+
+    /// Says that several processes do not have what was asked for.
+    pub(super) fn warn_of_waiting_processes(&self) {
+        if self.state.config.checkpoint.write == CheckpointWrite::Beside && !self.state.world.is_single() {
+            self.state.warnings.warn(
+                "checkpoint.write = \"beside\" is for runs of one process: in this one training waits until \
+                 a checkpoint is on disk",
+            );
+        }
     }
 
     /// Hears of the checkpoint that is on its way, where that is done.
