@@ -116,3 +116,23 @@ fn what_the_run_config_says_of_pictures_stays() {
     let config = std::fs::read_to_string(run.run_dir().join("config.toml")).unwrap();
     assert!(config.contains("resize = \"crop\""), "{config}");
 }
+
+/// A state_dict as `torch.save` writes it has the names that transformers 5 uses in memory.
+#[test]
+fn names_in_memory_load_as_those_that_are_saved() {
+    for family in ["vit", "swin"] {
+        let run = run(family, "");
+        let names = [
+            ("config.json", "config.json"),
+            ("preprocessor_config.json", "preprocessor_config.json"),
+            ("in_memory.pt", "pytorch_model.bin"),
+        ];
+        for (from, to) in names {
+            run.write(&format!("model/{to}"), std::fs::read(folder(family).join(from)).unwrap());
+        }
+        let set = ["--set", "model.freeze_features=true", "--set", "model.path=model"];
+        let fitted = run.fit(&set).succeeded();
+        assert!(!fitted.stderr.contains("keep their initial values"), "{fitted}");
+        agrees(&run, family);
+    }
+}

@@ -76,6 +76,8 @@ pub struct Parts {
     base: nn::Path,
     stages: Vec<RunStage>,
     children: Vec<String>,
+    /// Names of files below the base, and what the base has for them.
+    aliases: Vec<(String, String)>,
     unused: Vec<String>,
     grids: Vec<(String, usize)>,
 }
@@ -97,6 +99,25 @@ impl Parts {
             }
         }
         self.stages.push(RunStage { stage, layers });
+    }
+
+    /// What version 5 of transformers calls the parts of a layer in memory, and so in files that `torch.save`
+    /// wrote of a state_dict; `attention` is the module of the projections.
+    pub fn newer_names(&mut self, theirs: &str, ours: &str, attention: &str) {
+        for (from, to) in [
+            ("attention.q_proj", format!("{attention}.query")),
+            ("attention.k_proj", format!("{attention}.key")),
+            ("attention.v_proj", format!("{attention}.value")),
+            ("attention.o_proj", "attention.output.dense".to_owned()),
+            ("attention.relative_position_bias", attention.to_owned()),
+            ("mlp.fc1", "intermediate.dense".to_owned()),
+            ("mlp.fc2", "output.dense".to_owned()),
+        ] {
+            self.aliases.push((format!("{theirs}.{from}"), format!("{ours}.{to}")));
+        }
+        if theirs != ours {
+            self.aliases.push((theirs.to_owned(), ours.to_owned()));
+        }
     }
 
     /// Files may have this in the base, and the model has no use for it.
@@ -138,6 +159,7 @@ impl<A: HubArchitecture> Model for HubClassifier<A> {
             base: root / A::BASE,
             stages: Vec::new(),
             children: Vec::new(),
+            aliases: Vec::new(),
             unused: vec!["pooler".to_owned()],
             grids: Vec::new(),
         };
@@ -150,9 +172,13 @@ impl<A: HubArchitecture> Model for HubClassifier<A> {
         let head = head::<A>(root, features, num_classes, std)?;
         parts.stages.push(RunStage { stage: Stage::new("head", ["classifier"]), layers: head });
         let own = |child: &String| (child.clone(), format!("{}.{child}", A::BASE));
+        let newer = parts.aliases.iter().flat_map(|(from, to)| {
+            let to = format!("{}.{to}", A::BASE);
+            [(from.clone(), to.clone()), (format!("{}.{from}", A::BASE), to)]
+        });
         let unused = parts.unused.iter().flat_map(|name| [name.clone(), format!("{}.{name}", A::BASE)]);
         Ok(Self {
-            aliases: parts.children.iter().map(own).collect(),
+            aliases: parts.children.iter().map(own).chain(newer).collect(),
             unused: unused.collect(),
             stages: parts.stages,
             grids: parts.grids,

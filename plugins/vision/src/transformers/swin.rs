@@ -89,8 +89,9 @@ impl HubArchitecture for SwinClassifier {
                 let drop = sizes.drop * number as f64 / (blocks - 1).max(1) as f64;
                 layers.push(Box::new(Block::new(&(&path / "blocks" / block), shape, grid, drop)?));
                 // A table of places that older files hold.
-                let table = "attention.self.relative_position_index";
-                parts.unused(&format!("encoder.layers.{index}.blocks.{block}.{table}"));
+                let name = format!("encoder.layers.{index}.blocks.{block}");
+                parts.unused(&format!("{name}.attention.self.relative_position_index"));
+                parts.newer_names(&name, &name, "attention.self");
                 number += 1;
             }
             if index < last {

@@ -87,7 +87,9 @@ impl HubArchitecture for VitClassifier {
         list.module("ModuleList")?;
         for index in 0..file.integer("num_hidden_layers", own.num_hidden_layers, 12)? {
             let layer = Layer::new(&(&list / index), shape)?;
-            parts.stage(format!("layer{index}"), &[&format!("encoder.layer.{index}")], vec![Box::new(layer)]);
+            let name = format!("encoder.layer.{index}");
+            parts.stage(format!("layer{index}"), &[&name], vec![Box::new(layer)]);
+            parts.newer_names(&format!("layers.{index}"), &name, "attention.attention");
         }
         let norm = nn::LayerNorm::new(&(&base / "layernorm"), features, shape.layer_norm_eps)?;
         let class_token = Step(|tokens: &Tensor| Ok(tokens.f_select(1, 0)?));

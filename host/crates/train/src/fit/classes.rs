@@ -103,8 +103,8 @@ pub fn warn_of_other_order(model: &HostModel, outputs: &[String], classes: &[Str
     if in_order_of(outputs, classes).as_deref() != Some(classes) {
         tracing::warn!(
             "the loaded head has the outputs {}, in this order, as its files say; the data's classes are {}, \
-             and are taken for its outputs in that order: list them as `classes` in [data] in the order of \
-             the head, or leave the head out of the weights with `ignore`",
+             and are taken for its outputs in that order: list them as `classes` in [data], where its kind \
+             has that key, in the order of the head, or leave the head out of the weights with `ignore`",
             first_names(outputs, 12),
             first_names(classes, 12)
         );
