@@ -5,7 +5,7 @@ use thaw_tests::{Run, fixtures, read_tensors};
 
 use super::succeeded;
 
-/// A backbone with batch norms that thaws in the second epoch; the last batch leaves the second process a
+/// A backbone with batch norms that thaws in the second epoch; the last batch leaves the first process a
 /// sample less. No gradient can tell from a bias in front of a batch norm, so that it is left out.
 #[test]
 fn two_processes_train_as_distributed_data_parallel_does() {

@@ -130,10 +130,11 @@ impl Joined {
         told
     }
 
-    /// Keeps the store until those who are there need it no more; where this process has failed before all
-    /// met, until all have heard of it.
+    /// Keeps the store until those who are there need it no more; where a process has said why it failed, until
+    /// all have heard of it, those included that are still on their way.
     fn wait_for_others(&self) {
-        let tells = self.has(&failure(self.launch.rank));
+        let mut failures = (0..self.launch.world_size).map(failure);
+        let tells = failures.any(|key| self.has(&key));
         let has_left = |rank: usize| self.has(&left(rank)) || !(tells || self.has(&here(rank)));
         self.wait_until(FAREWELL, || (1..self.launch.world_size).all(has_left));
     }
