@@ -79,8 +79,8 @@ pub use defaults::InputDefaults;
 pub use error::DataError;
 pub use error::first_names;
 pub use features::{
-    About, Claim, Claimed, FeatureKind, FeatureRoom, FeatureStore, Features, FeaturesBuilder, Found, StoredFeatures,
-    cache_folder,
+    About, Claim, Claimed, FeatureKind, FeatureRoom, FeatureStore, Features, FeaturesBuilder, Found,
+    StoredFeatures, cache_folder,
 };
 pub use fingerprint::{DataChange, Fingerprint, Fingerprints, Place};
 pub use image::{PictureInput, picture_size};

@@ -51,7 +51,8 @@ impl CsvLogger {
         let folder = config.path.as_deref().unwrap_or(run.folder);
         fs::create_dir_all(folder).map_err(io(folder))?;
         let path = std::path::absolute(folder).map_err(io(folder))?.join(FILE);
-        let mut logger = Self { path, columns: Vec::new(), rows: 0, waiting: Vec::new(), warnings: Vec::new() };
+        let mut logger =
+            Self { path, columns: Vec::new(), rows: 0, waiting: Vec::new(), warnings: Vec::new() };
         match begin {
             Begin::New if logger.path.exists() => return Err(LoggerError::Exists { path: logger.path }),
             Begin::Resumed { step, kept } if logger.path.exists() => logger.go_back(*step, kept)?,
@@ -69,7 +70,8 @@ impl CsvLogger {
             Some(rows) => {
                 if before < rows {
                     let path = self.path.display();
-                    let lacks = format!("{path}: {before} rows of {rows} from before the checkpoint are there");
+                    let lacks =
+                        format!("{path}: {before} rows of {rows} from before the checkpoint are there");
                     self.warnings.push(lacks);
                 }
                 table.rows.truncate(rows);

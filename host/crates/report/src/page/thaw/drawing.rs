@@ -71,13 +71,7 @@ pub(super) fn draw(rows: &[Row], columns: &Columns<'_>, marks: &[Mark], format: 
 }
 
 /// The cells of a row: neighbours that look alike are one.
-fn drawn(
-    row: &Row,
-    y: f64,
-    (width, format): (f64, Format),
-    steps: &Steps,
-    columns: &Columns<'_>,
-) -> String {
+fn drawn(row: &Row, y: f64, (width, format): (f64, Format), steps: &Steps, columns: &Columns<'_>) -> String {
     let mut svg = String::new();
     let look = |column: usize| {
         let norm = row.norms.as_ref().map(|norms| norms[column].0);

@@ -64,7 +64,9 @@ impl Fit {
             }
             if !std::mem::replace(&mut is_waited, true) {
                 let what = if split == Split::Train { "training" } else { "validation" };
-                tracing::info!("frozen cache: another run computes what {what} starts from; it is waited for");
+                tracing::info!(
+                    "frozen cache: another run computes what {what} starts from; it is waited for"
+                );
             }
             std::thread::sleep(LOOK);
         }
