@@ -41,6 +41,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::Error;
+use crate::width::wrapped_for_stderr;
 
 #[cfg(unix)]
 pub use unexpected_end::{exit, exit_at_once};
@@ -234,5 +235,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// Says something on standard error; where nobody reads it, nobody is told.
 fn tell(text: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{}", thaw_terminal::escape::output(&text.to_string()));
+    let text = text.to_string();
+    let text = wrapped_for_stderr(&text, 2);
+    let _ = writeln!(std::io::stderr(), "{}", thaw_terminal::escape::output(&text));
 }

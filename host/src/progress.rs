@@ -24,6 +24,10 @@ use thaw_terminal::escape;
 use thaw_terminal::stdout::{OutputError, print};
 use thaw_train::fit::events::{Asked, CacheStart, Event, EventKind, GroupsChanged, Observer, ObserverError};
 
+/// Metrics of a validation that are shown before others, and how many are.
+const FIRST: [&str; 2] = ["val_loss", "val_acc"];
+const SHOWN: usize = 2;
+
 /// Shows a run on the terminal, or writes a line per epoch where there is none.
 #[derive(Default)]
 pub struct Terminal {
@@ -112,8 +116,12 @@ impl Terminal {
         if let EventKind::Validated(validated) = kind
             && validated.asked != Asked::BySanityCheck
         {
-            let means = validated.metrics.means().take(2);
-            self.shown.validated = means.map(|(name, mean)| (name.to_owned(), mean)).collect();
+            let means = validated.metrics.means().map(|(name, mean)| (name.to_owned(), mean));
+            let mut means: Vec<(String, f64)> = means.collect();
+            means
+                .sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+            means.truncate(SHOWN);
+            self.shown.validated = means;
         }
         let (Some(line), Some(foot)) = (&mut self.line, &self.foot) else { return };
         match kind {

@@ -1,5 +1,6 @@
 //! How wide the terminal is, and lines that fit into it.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
 
@@ -12,7 +13,7 @@ const COLUMNS: usize = 80;
 /// Spaces before what is left of a line of parts.
 const INDENT: usize = 4;
 
-/// Columns that standard output has; none where it is no terminal: lines stay whole there.
+/// Columns that lines on standard output may have; none where it is no terminal: lines stay whole there.
 pub fn of_stdout() -> Option<usize> {
     of(&io::stdout())
 }
@@ -22,16 +23,21 @@ pub fn of_stderr() -> Option<usize> {
     of(&io::stderr())
 }
 
+/// The last column is left free: some terminals go to the next line when it is written.
+fn free(columns: Option<usize>) -> usize {
+    columns.filter(|columns| *columns > 0).unwrap_or(COLUMNS).saturating_sub(1).max(1)
+}
+
 #[cfg(unix)]
 fn of(stream: &(impl IsTerminal + std::os::fd::AsFd)) -> Option<usize> {
     let columns = || rustix::termios::tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
-    stream.is_terminal().then(|| columns().filter(|columns| *columns > 0).unwrap_or(COLUMNS))
+    stream.is_terminal().then(|| free(columns()))
 }
 
 #[cfg(not(unix))]
 fn of(stream: &impl IsTerminal) -> Option<usize> {
     let columns = || ratatui::crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns));
-    stream.is_terminal().then(|| columns().filter(|columns| *columns > 0).unwrap_or(COLUMNS))
+    stream.is_terminal().then(|| free(columns()))
 }
 
 /// A text, its lines broken between words where standard output is a terminal; what is left of a line begins
@@ -57,10 +63,18 @@ pub fn print_cells(cells: &[String]) -> Result<(), OutputError> {
     }
 }
 
-/// A line of the log, in the same way for standard error.
-pub fn wrapped_message(bytes: &[u8]) -> Vec<u8> {
-    match (of_stderr(), std::str::from_utf8(bytes)) {
-        (Some(columns), Ok(text)) => wrap(text, columns, INDENT + 2).into_bytes(),
-        _ => bytes.to_vec(),
+/// A text for standard error, in the same way.
+pub fn wrapped_for_stderr(text: &str, indent: usize) -> Cow<'_, str> {
+    match of_stderr() {
+        Some(columns) => wrap(text, columns, indent).into(),
+        None => text.into(),
+    }
+}
+
+/// A line of the log, in the same way.
+pub fn wrapped_message(bytes: &[u8]) -> Cow<'_, [u8]> {
+    match std::str::from_utf8(bytes).map(|text| wrapped_for_stderr(text, INDENT + 2)) {
+        Ok(Cow::Owned(text)) => text.into_bytes().into(),
+        _ => bytes.into(),
     }
 }

@@ -47,6 +47,14 @@ fn event_files(run: &Run) -> usize {
 fn what_a_server_did_not_get_is_kept_and_told_of() {
     let run = logged(LOGGERS);
     run.fit(&[]).succeeded().says("mlflow: http://127.0.0.1:9/").says("host log sync");
+    // Like every warning: in the records before the end, and in the report.
+    let history = run.records_of("run", "history.jsonl");
+    assert_eq!(history.last().unwrap()["event"], "ended", "{history:?}");
+    let warned: Vec<&str> = history.iter().filter_map(|record| record["text"].as_str()).collect();
+    assert!(warned.iter().any(|text| text.starts_with("mlflow: http://127.0.0.1:9/")), "{warned:?}");
+    let sync = format!("host log sync {}", run.run_dir().canonicalize().unwrap().display());
+    assert!(warned.iter().any(|text| text.ends_with(&sync)), "{warned:?}");
+    assert!(run.text("report.html").contains("host log sync"));
     let kept = run.text("mlflow/unsent.jsonl");
     run.host(["log", "sync", "run"]).failed(1, &["http://127.0.0.1:9/", "is kept"]);
     assert_eq!(run.text("mlflow/unsent.jsonl"), kept);

@@ -63,7 +63,17 @@ fn a_terminal_shows_bars_that_fit_and_the_lines_that_pipes_get() {
             "{finished}"
         );
         assert!(rows.iter().any(|row| row.contains(" samples/s") && row.contains("MiB")), "{finished}");
+        // The foot stays when an epoch is over.
+        let end = rows.iter().position(|row| row.starts_with("epoch   1/2")).unwrap();
+        let next = rows[end..].iter().position(|row| row.starts_with("epoch 2/2 ")).unwrap();
+        let stays = |row: &String| row.starts_with("epoch 1/2 ") && row.contains('━');
+        assert!(rows[end..end + next].iter().any(stays), "{finished}");
+        // No line of text is broken by the terminal but those to be copied, and what they say of paths.
+        let is_whole = |row: &&String| row.trim_end().chars().count() < columns || row.contains('/');
+        assert!(rows.iter().all(|row| is_whole(&row)), "{columns}: {rows:#?}");
         assert!(finished.stdout.contains("epoch   2/2  step"), "{finished}");
+        let before = if columns == 40 { "\r\n    train_" } else { "  train_" };
+        assert!(finished.stdout.contains(before), "{finished}");
         assert!(finished.stdout.contains("\u{1b}[36m"), "{finished}");
     }
 }

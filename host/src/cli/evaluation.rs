@@ -15,6 +15,7 @@ use super::print;
 use super::trained::Trained;
 use crate::Error;
 use crate::predict::Format;
+use crate::width::print_wrapped;
 use shown::Shown;
 use thaw_metrics::Metric;
 use thaw_train::fit::Evaluation;
@@ -121,6 +122,7 @@ impl EvaluationArgs {
             place.into_iter().for_each(|place| tracing::info!("{place}"));
             return Ok(());
         }
-        shown.lines().into_iter().chain(place).try_for_each(print)
+        let lines = shown.lines().into_iter().chain(place);
+        Ok(lines.into_iter().try_for_each(|line| print_wrapped(line, 4))?)
     }
 }

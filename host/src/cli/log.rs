@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::print;
 use crate::Error;
 use crate::error::io;
+use crate::width::print_wrapped;
 use thaw_train::run_dir::{Holder, RunLock, holder};
 
 /// Arguments of `host log`.
@@ -46,9 +46,11 @@ pub fn run(args: LogArgs) -> Result<(), Error> {
     // Nobody resumes the run meanwhile.
     let _lock = RunLock::take(&run_dir).map_err(thaw_train::Error::from)?;
     let synced = thaw_loggers::sync(&run_dir)?;
-    match synced.requests {
-        0 => print(format_args!("everything is with {} already", synced.tracking_uri)),
-        1 => print(format_args!("1 request sent to {}", synced.tracking_uri)),
-        requests => print(format_args!("{requests} requests sent to {}", synced.tracking_uri)),
-    }
+    let uri = &synced.tracking_uri;
+    let said = match synced.requests {
+        0 => format!("everything is with {uri} already"),
+        1 => format!("1 request sent to {uri}"),
+        requests => format!("{requests} requests sent to {uri}"),
+    };
+    Ok(print_wrapped(said, 4)?)
 }

@@ -5,6 +5,7 @@ mod shown;
 use std::path::PathBuf;
 
 use clap::Args;
+use tracing::subscriber::NoSubscriber;
 
 use super::{Options, session, tell};
 use crate::Error;
@@ -133,7 +134,9 @@ fn plan(options: &Options, args: &SweepArgs, config: PathBuf) -> Result<Plan, Er
     let trials: Vec<Trial> = trials(&space, args.seeds.unwrap_or(0), read.seed);
     for trial in &trials {
         let set: Vec<String> = args.set.iter().cloned().chain(trial.set()).collect();
-        RunConfig::read(&config, &set).map_err(thaw_train::Error::from)?;
+        // What there is to say of the run config is said: of its trials nothing is said again.
+        let read = || RunConfig::read(&config, &set);
+        tracing::subscriber::with_default(NoSubscriber::default(), read).map_err(thaw_train::Error::from)?;
     }
     let here = || io("the working directory");
     Ok(Plan {

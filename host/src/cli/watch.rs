@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::ask::in_words;
-use super::print;
 use crate::Error;
 use crate::watch::{Snapshot, text, watch};
+use crate::width::print_wrapped;
 use thaw_report::Run;
+
+/// Columns of the words that say what a line is.
+const INDENT: usize = 11;
 
 /// Arguments of `host watch`.
 #[derive(Args)]
@@ -28,7 +31,7 @@ pub struct WatchArgs {
 /// The folder is no run directory, or there is no terminal.
 pub fn run(args: &WatchArgs) -> Result<(), Error> {
     if args.once {
-        return print(text(&Snapshot::of(&Run::read(&args.run_dir)?)));
+        return Ok(print_wrapped(text(&Snapshot::of(&Run::read(&args.run_dir)?)), INDENT)?);
     }
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(Error::Usage(

@@ -19,7 +19,7 @@ const REFRESH: Duration = Duration::from_millis(100);
 const SHOWN: [&str; 4] = ["train_loss", "train_acc", "val_loss", "val_acc"];
 
 /// Columns of a foot on a terminal that is none any more.
-const COLUMNS: usize = 80;
+const COLUMNS: usize = 79;
 
 /// An epoch that is under way.
 pub struct Line {

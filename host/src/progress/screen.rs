@@ -58,17 +58,19 @@ impl Colours {
 impl View {
     /// The lines, none wider than so many columns, with the curve of these losses.
     pub(super) fn lines(&self, losses: &Curve, columns: usize, colours: Colours) -> Vec<String> {
-        // The last column is left free: some terminals go to the next line when it is written.
-        let columns = columns.saturating_sub(1).max(10);
+        let columns = columns.max(10);
         let mut lines = vec![self.epoch_line(columns, colours)];
         if self.max_epochs > 1 {
             lines.push(self.run_line(columns, colours));
         }
         lines.extend(Some(self.metrics_line(losses, columns)).filter(|line| !line.is_empty()));
-        let speed = format!("{:.0} samples/s", self.samples_per_second);
+        let speed = match self.samples_per_second {
+            speed if speed > 0.0 => format!("{speed:.0} samples/s"),
+            _ => String::new(),
+        };
         let parts = [speed, self.memory.clone(), self.trains.clone()];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        lines.push(aligned::fit(&parts.join("  "), columns));
+        lines.extend(Some(aligned::fit(&parts.join("  "), columns)).filter(|line| !line.is_empty()));
         if self.warnings > 0 {
             let noun = if self.warnings == 1 { "warning" } else { "warnings" };
             lines.push(aligned::fit(&format!("{} {noun}: {}", self.warnings, self.last_warning), columns));
@@ -155,7 +157,7 @@ mod tests {
     #[test]
     fn everything_is_said_at_80_columns() {
         assert_eq!(
-            lines(&view(), 80, Colours::No),
+            lines(&view(), 79, Colours::No),
             [
                 "epoch 3/20 ━━━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 12/40  2.0 s left",
                 "run        ━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ step 92  1 min 20 s left",
@@ -174,10 +176,10 @@ mod tests {
         view.validation = Some((3, 10));
         for columns in [1, 10, 20, 40, 60, 80, 200] {
             for line in lines(&view, columns, Colours::No) {
-                assert!(aligned::width(&line) < columns.max(11), "{columns}: {line}");
+                assert!(aligned::width(&line) <= columns.max(10), "{columns}: {line}");
             }
         }
-        let narrow = lines(&view, 40, Colours::No);
+        let narrow = lines(&view, 39, Colours::No);
         assert_eq!(narrow[0], "epoch 3/20 ━━━╌╌╌╌╌╌╌╌╌ 3/10  validates");
         assert_eq!(narrow[4], "2 warnings: a warning that is longer t…");
     }

@@ -6,8 +6,8 @@ use thaw_plugin_api::optimizer::ParamGroup;
 use thaw_terminal::aligned;
 use thaw_train::plan::{batch_norms, count};
 
-/// The groups as a table of so many columns, of any where none are said. The first value changes exactly when something else trains; rates alone do not
-/// change it.
+/// The groups as a table of so many columns, of any where none are said. The first value changes exactly
+/// when something else trains; rates alone do not change it.
 pub fn groups(tree: &ModuleTree, groups: &[ParamGroup], columns: Option<usize>) -> (String, String) {
     let mut what = String::new();
     let mut rows = vec![[
@@ -122,7 +122,7 @@ mod tests {
         );
         assert_eq!(
             lines(Some(36)),
-            ["  group               lr  parameters", "  backbone.l…  1.000e-3       1,234"]
+            ["  group               lr  parameters", "  backbone.la…  1.000e-3       1,234"]
         );
     }
 }

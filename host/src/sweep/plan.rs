@@ -54,8 +54,8 @@ impl Trial {
 }
 
 impl Plan {
-    /// Finds what a sweep needs that was moved, with its project or alone: where the folder is gone that it was
-    /// called in, the present one takes its place; where the run config is gone, the sweep's own copy.
+    /// Finds what a sweep needs that was moved, with its project or alone: where the folder is gone that it
+    /// was called in, the present one takes its place; where the run config is gone, the sweep's own copy.
     pub(super) fn follow(&mut self, here: &Path, copy: &Path) {
         if !self.folder.is_dir() {
             let moved =

@@ -11,8 +11,8 @@ pub struct Choice {
     pub values: Vec<String>,
 }
 
-/// What a key is drawn from: `log:1e-5..1e-2`, `0.1..0.5`, `2..8` and `log:2..64` (whole numbers, as their ends
-/// are), or values.
+/// What a key is drawn from: `log:1e-5..1e-2`, `0.1..0.5`, `2..8` and `log:2..64` (whole numbers, as their
+/// ends are), or values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// The key of the run config.

@@ -10,7 +10,7 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph, Wrap};
 use super::text::{progress, rate, share};
 use super::{Curve, Snapshot};
 use thaw_report::number as short;
-use thaw_terminal::{aligned, number, wrap_cells};
+use thaw_terminal::{aligned, number, wrap, wrap_cells};
 
 /// Keys and what they do, and in a word.
 const KEYS: [(&str, &str); 5] = [
@@ -69,15 +69,16 @@ impl Screen {
     pub(super) fn draw(&self, frame: &mut Frame<'_>) {
         let warnings = self.snapshot.events.len() + self.snapshot.warnings.len();
         let below = (warnings.min(4) as u16) + if warnings > 0 { 2 } else { 0 };
-        let keys = keys(usize::from(frame.area().width));
+        let columns = usize::from(frame.area().width);
+        let (head_lines, foot_lines) = (self.head(columns), self.foot(columns));
         let [head, middle, events, foot] = Layout::vertical([
-            Constraint::Length(2),
+            Constraint::Length(head_lines.len() as u16),
             Constraint::Min(6),
             Constraint::Length(below),
-            Constraint::Length(1 + keys.len() as u16),
+            Constraint::Length(foot_lines.len() as u16),
         ])
         .areas(frame.area());
-        self.head(frame, head);
+        frame.render_widget(Paragraph::new(head_lines), head);
         if middle.width >= WIDE {
             let [left, right] =
                 Layout::horizontal([Constraint::Min(30), Constraint::Length(34)]).areas(middle);
@@ -90,19 +91,34 @@ impl Screen {
             self.thaw(frame, lower);
         }
         self.events(frame, events);
-        let said = Line::styled(self.said.as_str(), Style::new().add_modifier(Modifier::BOLD));
-        let lines: Vec<Line<'_>> = std::iter::once(said).chain(keys.into_iter().map(Line::from)).collect();
-        frame.render_widget(Paragraph::new(lines), foot);
+        frame.render_widget(Paragraph::new(foot_lines), foot);
     }
 
-    fn head(&self, frame: &mut Frame<'_>, area: Rect) {
-        let best = self.snapshot.best.as_ref().map_or_else(String::new, |(metric, epoch, value)| {
-            format!("   best {metric} {} in epoch {epoch}", number(*value))
-        });
-        let name = Span::styled(self.snapshot.name.as_str(), Style::new().add_modifier(Modifier::BOLD));
-        let state = Span::raw(format!("   {}{best}", self.snapshot.state));
-        let lines = vec![Line::from(vec![name, state]), Line::from(progress(&self.snapshot))];
-        frame.render_widget(Paragraph::new(lines), area);
+    /// What is said, and the keys.
+    fn foot(&self, columns: usize) -> Vec<Line<'static>> {
+        let bold = Style::new().add_modifier(Modifier::BOLD);
+        let said = wrap(&self.said, columns, 2);
+        let said = said.split('\n').map(|line| Line::styled(line.to_owned(), bold));
+        said.chain(keys(columns).into_iter().map(Line::from)).collect()
+    }
+
+    /// Name, state, best epoch and how far the run is, in two lines or as many as it takes.
+    fn head(&self, columns: usize) -> Vec<Line<'static>> {
+        let best = self
+            .snapshot
+            .best
+            .as_ref()
+            .map(|(metric, epoch, value)| format!("best {metric} {} in epoch {epoch}", number(*value)));
+        let mut state = vec![aligned::fit(&self.snapshot.state, columns)];
+        state.extend(best);
+        let name = Span::styled(self.snapshot.name.clone(), Style::new().add_modifier(Modifier::BOLD));
+        let one = format!("   {}", state.join("   "));
+        let progress = Line::from(progress(&self.snapshot));
+        if aligned::width(&self.snapshot.name) + aligned::width(&one) <= columns {
+            return vec![Line::from(vec![name, Span::raw(one)]), progress];
+        }
+        let state = state.into_iter().map(Line::from);
+        std::iter::once(Line::from(name)).chain(state).chain([progress]).collect()
     }
 
     fn chart(&self, frame: &mut Frame<'_>, area: Rect) {
@@ -153,7 +169,10 @@ impl Screen {
                 _ => ("▒", Color::Blue),
             };
             let mark = Span::styled(format!("{mark} "), Style::new().fg(colour));
-            lines.push(Line::from(vec![mark, Span::raw(format!("{}  {}", part.path, share(part)))]));
+            let share = share(part);
+            let room = usize::from(area.width).saturating_sub(6 + aligned::width(&share));
+            let text = format!("{}  {share}", aligned::fit(&part.path, room));
+            lines.push(Line::from(vec![mark, Span::raw(text)]));
         }
         frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(" what trains ")), area);
     }
@@ -162,9 +181,10 @@ impl Screen {
         if area.height < 3 {
             return;
         }
-        let warnings = self.snapshot.warnings.iter().map(|text| Line::styled(text.as_str(), Color::Yellow));
-        let all: Vec<Line<'_>> =
-            self.snapshot.events.iter().map(|text| Line::from(text.as_str())).chain(warnings).collect();
+        let fit = |text: &String| aligned::fit(text, usize::from(area.width).saturating_sub(2));
+        let warnings = self.snapshot.warnings.iter().map(|text| Line::styled(fit(text), Color::Yellow));
+        let events = self.snapshot.events.iter().map(|text| Line::from(fit(text)));
+        let all: Vec<Line<'_>> = events.chain(warnings).collect();
         let room = usize::from(area.height) - 2;
         let newest = all[all.len().saturating_sub(room)..].to_vec();
         let count = self.snapshot.warnings.len();
@@ -277,6 +297,10 @@ mod tests {
 
     #[test]
     fn any_size_and_a_run_that_has_just_begun_can_be_drawn() {
+        let narrow = drawn(&Screen::of(snapshot()), 40, 24);
+        for expected in ["best val_loss 0.2500 in epoch 2", "3 of 20 epochs, step 120", "q quit"] {
+            assert!(narrow.contains(expected), "{expected} in\n{narrow}");
+        }
         for (width, height) in [(40, 20), (20, 8), (1, 1), (200, 60)] {
             drawn(&Screen::of(snapshot()), width, height);
             let keys = super::keys(width.into());

@@ -2,8 +2,8 @@
 //!
 //! What is logged is in `mlflow/unsent.jsonl` of the run directory before it is sent. A thread of its own
 //! sends; the run waits for the server only when it is over, and only as long as it keeps answering, for
-//! `timeout` seconds at most. What could not be sent, also of a run that was killed, stays there, and [`sync`]
-//! sends it later. A run that goes on in its
+//! `timeout` seconds at most. What could not be sent, also of a run that was killed, stays there, and
+//! [`sync`] sends it later. A run that goes on in its
 //! directory goes on in the same run of the server.
 
 mod bell;

