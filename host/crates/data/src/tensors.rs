@@ -116,7 +116,8 @@ impl Stored {
         Stored { becomes: Becomes::of_input(raw.kind, raw.shape.len().saturating_sub(1)), raw }
     }
 
-    /// The rows of these samples as the file has them, copied once, into memory that may have been used before.
+    /// The rows of these samples as the file has them, copied once, into memory that may have been used
+    /// before.
     fn rows(&self, indices: &[usize], buffers: &Buffers, place: Place) -> Result<Tensor, DataError> {
         let mut shape: Vec<i64> = self.raw.shape.iter().map(|&n| n as i64).collect();
         shape[0] = indices.len() as i64;
@@ -270,7 +271,13 @@ impl Dataset for TensorDataset {
     }
     fn labels_of(&self, index: usize) -> Option<Vec<f32>> {
         let target = self.target.as_ref().filter(|target| target.raw.shape.len() == 2)?;
-        let row = target.values(&[index], &self.buffers, Place::Memory).ok()?.f_to_kind(Kind::Float).ok()?.f_reshape([-1]).ok()?;
+        let row = target
+            .values(&[index], &self.buffers, Place::Memory)
+            .ok()?
+            .f_to_kind(Kind::Float)
+            .ok()?
+            .f_reshape([-1])
+            .ok()?;
         Vec::<f32>::try_from(row).ok()
     }
     fn id(&self, index: usize) -> String {

@@ -139,13 +139,7 @@ unsafe extern "C" {
         copy: *mut *mut C_tensor,
         error: ErrorOut,
     ) -> c_int;
-    pub fn thaw_mark(
-        index: i64,
-        stream: i64,
-        lane: Lane,
-        event: *mut *mut Event,
-        error: ErrorOut,
-    ) -> c_int;
+    pub fn thaw_mark(index: i64, stream: i64, lane: Lane, event: *mut *mut Event, error: ErrorOut) -> c_int;
     pub fn thaw_compute_behind(event: *const Event, index: i64, error: ErrorOut) -> c_int;
     pub fn thaw_computes_with(tensor: *const C_tensor, error: ErrorOut) -> c_int;
 

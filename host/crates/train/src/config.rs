@@ -34,7 +34,7 @@ use table::RunTable;
 pub use table::{CallbackTable, ModelTable, PluginEntry, PluginOrigin};
 use thaw_plugin_api::config::{Config, Key, drop_nulls};
 pub use trainer::{
-    Audit, Backend, CacheDtype, CacheFiles, CheckpointConfig, ClipAlgorithm, FrozenCache,
+    Audit, Backend, CacheDtype, CacheFiles, CheckpointConfig, ClipAlgorithm, FrozenCache, FrozenPrecision,
     GradientCompression, Profiler, Strategy, TrainerConfig, Weighting,
 };
 

@@ -3,8 +3,8 @@
 use tch::{Kind, Tensor};
 
 use super::*;
-use crate::{Delivery, Split};
 use crate::testing::{open, picture_folder};
+use crate::{Delivery, Split};
 
 fn room(memory: u64, disk: u64, folder: &std::path::Path) -> FeatureRoom {
     FeatureRoom { memory, disk, folder: folder.to_path_buf() }

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use super::*;
 use tch::Kind;
 
-/// A device that does nothing by itself: what is asked of it is written down, and it has passed the marks that
-/// a test says it has.
+/// A device that does nothing by itself: what is asked of it is written down, and it has passed the marks
+/// that a test says it has.
 #[derive(Clone, Default)]
 struct Fake {
     asked: Rc<RefCell<Vec<String>>>,
@@ -87,8 +87,7 @@ fn what_is_computed_begins_behind_the_copies_of_its_batch() {
     ];
     assert_eq!(fake.taken(), first);
     conveyor.bring(&[&x]).unwrap();
-    let second =
-        ["mark 2 behind computing", "pin 8", "copy 8", "mark 3 behind copies", "compute behind 3"];
+    let second = ["mark 2 behind computing", "pin 8", "copy 8", "mark 3 behind copies", "compute behind 3"];
     assert_eq!(fake.taken()[..5], second, "the first batch's last use is marked before the next one comes");
     assert_eq!(conveyor.waits(), 0);
 }

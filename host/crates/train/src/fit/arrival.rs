@@ -17,8 +17,8 @@ pub(super) enum Transfers {
 }
 
 impl Transfers {
-    /// To a GPU, no more than so many MiB of them are there at a time, but for one that comes while it computes
-    /// with another.
+    /// To a GPU, no more than so many MiB of them are there at a time, but for one that comes while it
+    /// computes with another.
     fn to(device: Device, prefetch_mib: usize) -> Result<Self, TorchError> {
         if !device.is_cuda() {
             return Ok(Self::Direct(device));
@@ -72,8 +72,7 @@ fn arrive(
     bring: impl FnOnce(&[&Tensor]) -> Result<Vec<Tensor>, TorchError>,
 ) -> Result<(Batch, usize), Error> {
     let samples = batch.len();
-    let tensors: Vec<&Tensor> =
-        batch.inputs.iter().map(|(_, tensor)| tensor).chain(&batch.targets).collect();
+    let tensors: Vec<&Tensor> = batch.inputs.iter().map(|(_, tensor)| tensor).chain(&batch.targets).collect();
     let mut brought = bring(&tensors)?.into_iter();
     for ((_, tensor), there) in batch.inputs.iter_mut().zip(&mut brought) {
         *tensor = there;

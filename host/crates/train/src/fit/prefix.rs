@@ -182,7 +182,10 @@ impl Fit {
         };
         let name = |row: usize| {
             let index = batch.indices.get(row).copied().unwrap_or_default();
-            data.map_or_else(|| index.to_string(), |data| thaw_terminal::escape::shorten(&data.id(index)).into())
+            data.map_or_else(
+                || index.to_string(),
+                |data| thaw_terminal::escape::shorten(&data.id(index)).into(),
+            )
         };
         Ok(state.trained.model.check_labels(batch.targets.as_ref(), name)?)
     }

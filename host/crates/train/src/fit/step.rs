@@ -15,8 +15,8 @@ use crate::error::torch;
 use crate::model::{StepResult, Tape};
 use thaw_data::Split;
 use thaw_optim::optimizer::Clip;
-use thaw_torch::reading::Reading;
 use thaw_torch::Autocast;
+use thaw_torch::reading::Reading;
 
 /// What a batch gave.
 pub struct BatchResult {

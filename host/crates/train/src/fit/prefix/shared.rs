@@ -94,10 +94,8 @@ impl Fit {
             return Ok(Some(Err(hindrance)));
         }
         let computed: Tensors = self.state.outputs_before(cut, batch.inputs)?.into_iter().collect();
-        let kept = to_device(
-            thaw_data::Batch::new(kept.inputs, None, samples),
-            self.state.trained.model.device(),
-        )?;
+        let kept =
+            to_device(thaw_data::Batch::new(kept.inputs, None, samples), self.state.trained.model.device())?;
         let are_same_targets = match targets {
             (Some(now), Some(kept)) => now == kept,
             (now, kept) => now.is_none() && kept.is_none(),
