@@ -6,7 +6,7 @@ use thaw_cpp_build::Shim;
 fn main() {
     let built = thaw_cpp_build::compile(Shim {
         library: "thaw_torchscript_shim",
-        sources: &["load", "code", "checks", "forward"],
+        sources: &["load", "code", "checks", "loose", "forward"],
         header: "torch/csrc/jit/api/module.h",
         opt_level: 1,
     });

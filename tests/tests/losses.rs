@@ -230,6 +230,42 @@ fn targets_of_a_tensor_file_are_told_of_at_the_start() {
     }
 }
 
+/// Eight samples for the models of the recorded data, whose sixth has a target that is none.
+fn run_on(data: &str, task: &str, loss: &str, columns: usize, target: Values<'_>) -> Run {
+    let run = run(data, task, loss, &json!(1));
+    let x = [0.5_f32; 8 * 5];
+    let sizes = [8, columns];
+    let shape = if columns == 1 { &sizes[..1] } else { &sizes[..] };
+    let tensors = [("x", &[8, 5][..], Values::F32(&x)), ("y", shape, target)];
+    write_tensors(&run.folder().join("bad.safetensors"), &tensors).unwrap();
+    run
+}
+
+#[test]
+fn targets_that_are_none_are_named_with_their_sample_before_anything_computes_with_them() {
+    let set = ["--set", "data.path=bad.safetensors"];
+    let mut labels = [0_i64, 1, 0, 1, 0, 3, 0, 1];
+    for (label, found) in [(99, "sample 5 has label 99"), (-3, "-3")] {
+        labels[5] = label;
+        let run = run_on("classes", "classification", "", 1, Values::I64(&labels));
+        run.fit(&set).failed(1, &["5", found]);
+    }
+    for bad in [f32::NAN, -0.5] {
+        let mut numbers = [0.0_f32; 8 * 4];
+        numbers[5 * 4 + 2] = bad;
+        let run = run_on("labels", "classification", "[loss]\nkind = \"bce\"", 4, Values::F32(&numbers));
+        let found = format!("found {bad} of sample 5");
+        run.fit(&set).failed(1, &["targets from 0 to 1", &found]);
+    }
+    for bad in [f32::NAN, f32::INFINITY] {
+        let mut numbers = [0.5_f32; 8 * 2];
+        numbers[5 * 2] = bad;
+        let run = run_on("numbers", "regression", "", 2, Values::F32(&numbers));
+        let found = format!("sample 5 has {bad} in its target");
+        run.fit(&set).failed(1, &[&found]);
+    }
+}
+
 #[test]
 fn balanced_presence_is_how_often_a_label_is_absent_over_how_often_it_is_there() {
     let run = |loss: &str| run("labels", "classification", loss, &json!(1));

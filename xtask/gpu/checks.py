@@ -4,7 +4,9 @@ import concurrent.futures
 import json
 import math
 import pathlib
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -85,8 +87,17 @@ class Checks:
             ("phases", self.phases),
             ("swap", self.swap),
             ("emoji, speed by epoch", self.speed),
+            ("activation checkpointing", self.recomputed),
+            ("frozen precision", self.frozen_precision),
+            ("frozen cache", self.frozen_cache),
+            ("the largest batch", self.find_batch_size),
+            ("labels that are none", self.labels),
+            ("two processes on the CPU", self.two_processes),
+            ("a world of one", self.world_of_one),
         ]
         gpu = [
+            ("little room for batches", self.little_room),
+            ("peak memory", self.peak_memory),
             ("emoji, fp16-mixed", lambda: self.emoji("fp16", "trainer.precision=fp16-mixed")),
             ("fp16 checkpoint without a GPU", lambda: self.elsewhere("fp16")),
             ("out of memory", self.out_of_memory),
@@ -141,6 +152,124 @@ class Checks:
         code, text = machine.host(arguments, self.folder, self.device, 120, **more)
         expect(code == 0, text)
         return f"{machine.rates(text)} samples/s, {machine.waits_per_batch(text)} waits a batch"
+
+    def weights(self, run):
+        return (self.folder / run / "checkpoints/last/model.safetensors").read_bytes()
+
+    def recomputed(self):
+        """The same bits where deterministic algorithms are asked for."""
+        for run, more in (("kept", "false"), ("again", "true")):
+            sets = ("trainer.deterministic=true", "trainer.max_epochs=2", f"trainer.activation_checkpointing={more}")
+            self.fit(run, *sets)
+        expect(self.weights("kept") == self.weights("again"), "activations computed again give other weights")
+        return "the same bits"
+
+    def frozen_precision(self):
+        """Weights that bfloat16 rounds in each product anyway: nothing may change."""
+        for run, more in (("in-full", "fp32"), ("in-half", "bf16")):
+            sets = ("trainer.precision=bf16-mixed", "trainer.deterministic=true", "trainer.frozen_cache=off")
+            text = self.fit(run, *sets, f"trainer.frozen_precision={more}")
+        expect("frozen weights are held in" in text, text)
+        expect(self.weights("in-full") == self.weights("in-half"), "weights differ")
+        return re.search(r"frozen_precision: (.*)", text)[1]
+
+    def frozen_cache(self):
+        """Starting from what frozen stages gave, against computing them in each epoch."""
+        found = {}
+        for cache in ("on", "off"):
+            run = f"cache-{cache}"
+            sets = ["data.augment={}", "trainer.max_epochs=3", f"trainer.frozen_cache={cache}"]
+            text = self.fit(run, *sets, "callbacks.0.unfreeze_backbone_at_epoch=100", "trainer.cache_disk_gib=0")
+            found[cache] = (self.metrics(run)[-1]["val_loss"], machine.rates(text))
+        (on, with_it), (off, without) = found["on"], found["off"]
+        expect(abs(on - off) < 2e-2 * off, f"val_loss {on} with the cache, {off} without")
+        return f"val_loss {on:.4f}, without {off:.4f}; {with_it} samples/s, without {without}"
+
+    def find_batch_size(self):
+        code, text = machine.host(
+            ["fit", "emoji.toml", "--run-dir", "largest", "--find-batch-size", "--max-batch-size", "64", "--set",
+             "trainer.max_epochs=1"],
+            self.folder, self.device, 180,
+        )
+        expect(code == 0, text)
+        size = re.search(r"^batch_size = (\d+)", (self.folder / "largest/config.toml").read_text(), re.M)
+        expect(size is not None and int(size[1]) in (4, 8, 16, 32, 64), text)
+        return f"batches of {size[1]}, of at most 64"
+
+    def labels(self):
+        """A label outside of the classes: an error that names the sample, and no assertion of a kernel."""
+        import numpy
+
+        x, y = numpy.zeros((8, 4), dtype="float32"), numpy.array([0, 1, 0, 1, 0, 5, 0, 1])
+        numpy.savez(self.folder / "labels.npz", x=x, y=y)
+        modules = [{"name": "head", "type": "Linear", "in_features": 4, "out_features": 2, "bias": True}]
+        (self.folder / "labels.json").write_text(json.dumps({"model": {"kind": "mlp_bn"}, "modules": modules}))
+        text = f'plugins = ["case_model"]\n[model]\nid = "case-model"\ncase = "{self.folder}/labels.json"\n'
+        text += f'[data]\nkind = "tensors"\npath = "{self.folder}/labels.npz"\nbatch_size = 4\n'
+        text += f'[optimizer]\nid = "sgd"\nlr = 0.1\n[trainer]\ndevice = "{self.device}"\n'
+        (self.folder / "labels.toml").write_text(text)
+        code, out = machine.host(["fit", "labels.toml", "--run-dir", "labels"], self.folder, self.device, 60)
+        expect(code in (1, 2) and "device-side assert" not in out, out)
+        expect("5" in out and ("outside 0..2" in out or "num_classes" in out), out)
+        return out.strip().splitlines()[-1][:160]
+
+    def processes(self, run, count, device, *sets):
+        """So many processes of one run, as a launcher starts them; gives what the first one printed."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        started = []
+        for rank in range(count):
+            launcher = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+            launcher |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+            env = machine.environment(device, **{key: str(value) for key, value in launcher.items()})
+            command = [machine.program("host"), "--plugin-dir", str(machine.BUNDLE / "bin"), "fit", "emoji.toml"]
+            command += ["--run-dir", run, *[part for text in sets for part in ("--set", text)]]
+            log = open(self.folder / f"{run}-{rank}.log", "w")
+            started.append(subprocess.Popen(command, cwd=self.folder, env=env, stdout=log, stderr=subprocess.STDOUT))
+        try:
+            codes = [process.wait(150) for process in started]
+        finally:
+            for process in started:
+                process.kill()
+        texts = [(self.folder / f"{run}-{rank}.log").read_text() for rank in range(count)]
+        expect(codes == [0] * count, f"exit codes {codes}: " + "\n".join(texts))
+        return texts[0]
+
+    def two_processes(self):
+        sets = ["trainer.device=cpu", "trainer.threads=1", "trainer.max_epochs=1", "trainer.limit_train_batches=3"]
+        self.processes("two", 2, "cpu", *sets, "trainer.limit_val_batches=1", "model.image_size=64")
+        return f"val_loss {self.metrics('two')[-1]['val_loss']:.4f}"
+
+    def world_of_one(self):
+        """A launcher's single process: the same bits as without one."""
+        sets = ["trainer.deterministic=true", "trainer.max_epochs=1"]
+        self.fit("alone", *sets)
+        self.processes("one", 1, self.device, *sets)
+        expect(self.weights("alone") == self.weights("one"), "a launcher's single process has other weights")
+        return "the same bits as without a launcher"
+
+    def little_room(self):
+        """Batches may take next to nothing on the device: slower, and the same."""
+        self.fit("roomy", "trainer.deterministic=true", "trainer.max_epochs=1")
+        more = {"THAW_COUNT_WAITS": "1"}
+        arguments = ["fit", "emoji.toml", "--run-dir", "narrow", "--set", "trainer.deterministic=true", "--set"]
+        arguments += ["trainer.max_epochs=1", "--set", "data.prefetch_mib=1"]
+        code, text = machine.host(arguments, self.folder, self.device, 120, **more)
+        expect(code == 0, text)
+        expect(self.weights("roomy") == self.weights("narrow"), "the room for batches changes the weights")
+        found = re.search(r"(\d+) of the batches waited for room", text)
+        return f"{found[1] if found else 0} waits for room, {machine.waits_per_batch(text)} other waits a batch"
+
+    def peak_memory(self):
+        """Memory that the card has taken at most, as it counts it, of the backbone in training."""
+        found = {}
+        sets = ["model.image_size=224", "data.batch_size=64", "trainer.max_epochs=1", "trainer.precision=bf16-mixed"]
+        for run, more in (("plain", []), ("recomputed", ["trainer.activation_checkpointing=true"])):
+            with machine.Watch(self.device) as watch:
+                self.fit(f"peak-{run}", *sets, "callbacks=[]", 'optimizer.parameters=["*"]', *more)
+            found[run] = watch.numbers()["memory_gib"]
+        return f"GiB {found}"
 
     def deterministic(self):
         for run in ("same-1", "same-2"):

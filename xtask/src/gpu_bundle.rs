@@ -18,11 +18,17 @@ use crate::workspace::{Profile, Workspace, exit_code, show, succeed};
 pub struct Args {
     /// The folder to make, and DIR.tar.gz beside it; neither may be there
     dir: PathBuf,
+    /// What the development profile builds, for a look at the script on this machine: nothing is packed
+    #[arg(long)]
+    dev: bool,
     /// Then run it on this machine's CPU, with small sizes, in this Python, which has PyTorch of the same
     /// version
     #[arg(long, value_name = "PYTHON")]
     try_with: Option<PathBuf>,
 }
+
+/// Seconds that the script has on a CPU, at its small sizes.
+const CPU_SECONDS: u32 = 1500;
 
 /// Programs: `host`, and those that compare with references.
 const PROGRAMS: [&str; 3] = ["host", "parity", "models"];
@@ -45,28 +51,40 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     }
     stage("Preparing data and weights", || demo::prepare(workspace, "emoji-vision"))?;
     let plugins: Vec<&str> = workspace.packages_in("plugins").chain(TEST_PLUGINS).collect();
+    if args.dev {
+        stage("Building", || workspace.build_all(Profile::Dev))?;
+        gather(workspace, Profile::Dev, &plugins, &folder)?;
+        println!("{}: to be looked at here, not to travel", folder.display());
+        return args.try_with.as_deref().map_or(Ok(ExitCode::SUCCESS), |python| try_with(python, &folder));
+    }
     stage("Building in release", || {
         workspace.build_packages(
             Profile::Release,
             ["thaw-host", "thaw-tests"].into_iter().chain(plugins.iter().copied()),
         )
     })?;
-    gather(workspace, &plugins, &folder)?;
+    gather(workspace, Profile::Release, &plugins, &folder)?;
     stage("Packing", || pack(&folder, &packed))?;
     let mib = packed.metadata()?.len().div_ceil(1 << 20);
     println!("{}: {mib} MiB; on the machine, unpacked: python3 run.py --device cuda", packed.display());
     if mib > LARGEST_MIB {
         bail!("the packed bundle takes {mib} MiB, expected at most {LARGEST_MIB}");
     }
-    let Some(python) = &args.try_with else { return Ok(ExitCode::SUCCESS) };
+    args.try_with.as_deref().map_or(Ok(ExitCode::SUCCESS), |python| try_with(python, &folder))
+}
+
+/// Runs the script on the CPU; gives its own exit code.
+fn try_with(python: &Path, folder: &Path) -> Result<ExitCode> {
+    // A path with folders is one from here, and not from the bundle.
+    let python = if python.components().count() > 1 { std::path::absolute(python)? } else { python.into() };
     let mut script = Command::new(python);
-    script.arg("run.py").args(["--device", "cpu", "--seconds", "1500"]).current_dir(&folder);
+    script.arg("run.py").args(["--device", "cpu", "--seconds", &CPU_SECONDS.to_string()]).current_dir(folder);
     let status = script.status().with_context(|| format!("cannot run {}", show(&script)))?;
     Ok(exit_code(status))
 }
 
-fn gather(workspace: &Workspace, plugins: &[&str], folder: &Path) -> Result<()> {
-    let built = workspace.target().join("release");
+fn gather(workspace: &Workspace, profile: Profile, plugins: &[&str], folder: &Path) -> Result<()> {
+    let built = workspace.target().join(profile.folder());
     for name in PROGRAMS {
         let file = format!("{name}{EXE_SUFFIX}");
         copy(&built.join(&file), &folder.join("bin").join(&file))?;

@@ -21,7 +21,8 @@ pub enum Profile {
 }
 
 impl Profile {
-    fn folder(self) -> &'static str {
+    /// Its folder below the target folder.
+    pub fn folder(self) -> &'static str {
         match self {
             Self::Dev => "debug",
             Self::Release => "release",

@@ -45,6 +45,11 @@ Status thaw_script_arguments(
 Status thaw_script_forward(
     shim::Script* script, size_t module, const TensorPtr* inputs, size_t n, shim::Outputs** outputs, char** error) {
   return shim::guarded(error, [&] {
+    for (size_t i = 0; i < n; ++i) {
+      if (inputs[i] == nullptr) continue;
+      shim::follow(*script, inputs[i]->device());
+      break;
+    }
     std::vector<c10::IValue> stack;
     stack.reserve(n + 1);
     for (size_t i = 0; i < n; ++i) stack.emplace_back(inputs[i] == nullptr ? c10::IValue() : c10::IValue(*inputs[i]));

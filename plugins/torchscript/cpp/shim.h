@@ -54,6 +54,8 @@ struct Argument {
 struct Script {
   // In the order of named_modules; the root first.
   std::vector<Entry> modules;
+  // Where tensors are that are neither parameters nor buffers.
+  at::Device device = at::kCPU;
 };
 
 struct Outputs {
@@ -67,6 +69,9 @@ std::vector<Argument> arguments_of(const torch::jit::Module& module);
 // Has norms refuse a batch that has one value for a statistic, as PyTorch's layers do. After everything else was read of
 // the code, since this changes it.
 void check_statistics(const std::vector<Entry>& modules);
+
+// Brings tensors that are neither parameters nor buffers to a device.
+void follow(Script& script, const at::Device& device);
 
 // A copy of the text that Rust frees with thaw_script_free_text.
 inline char* text(const char* message) { return ::strdup(message == nullptr ? "" : message); }

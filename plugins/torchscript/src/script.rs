@@ -102,6 +102,11 @@ impl Script {
                 *converted.entry(format!("{kind:?}")).or_insert(0) += 1;
             }
         }
+        if !converted.is_empty() {
+            // SAFETY: the script is alive, and has not run.
+            let loose = call(|error| unsafe { ffi::thaw_script_loose_to_float32(self.raw.as_ptr(), error) });
+            loose.map_err(Error::new)?;
+        }
         for (kind, count) in converted {
             info!("{}: {count} tensors of type {kind} are converted to float32", path.display());
         }
@@ -269,4 +274,55 @@ fn call(body: impl FnOnce(*mut *mut c_char) -> c_int) -> std::result::Result<(),
     };
     let end = text.find("\nException raised from").unwrap_or(text.len());
     Err(text[..end].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thaw_plugin_api::serde_json::{Value, from_str};
+
+    /// How many loose tensors lie on a device, and how many of them are floats of other widths.
+    fn loose(script: &Script, device: &CStr) -> (usize, usize) {
+        let (mut there, mut others) = (0, 0);
+        // SAFETY: the script is alive, and the places are.
+        let counted = call(|error| unsafe {
+            let raw = script.raw.as_ptr();
+            ffi::thaw_script_count_loose(raw, device.as_ptr(), &mut there, &mut others, error)
+        });
+        counted.unwrap();
+        (there, others)
+    }
+
+    /// Without a GPU, the device that has no memory stands for one.
+    #[test]
+    fn what_is_neither_parameter_nor_buffer_follows_to_precision_and_device() {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/loose"));
+        let expected: Value =
+            from_str(&std::fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap();
+        let numbers = |value: &Value| -> Vec<f64> {
+            let rows = value.as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
+            rows.map(|number| number.as_f64().unwrap()).collect()
+        };
+        let x = Tensor::from_slice(&numbers(&expected["x"])).to_kind(Kind::Float).view([2, 4]);
+        for (name, known) in expected["modules"].as_object().unwrap() {
+            let load = || Script::load(&folder.join(format!("{name}.pt"))).unwrap();
+            let count = known["loose"].as_u64().unwrap() as usize;
+            let script = load();
+            assert_eq!(
+                loose(&script, c"cpu"),
+                (count, 0),
+                "{name}: all are found, none is of half the width"
+            );
+            let output = tch::no_grad(|| script.forward(0, &[&x])).unwrap().remove(0).1;
+            let found = Vec::<f64>::try_from(output.to_kind(Kind::Double).flatten(0, -1)).unwrap();
+            for (found, expected) in found.iter().zip(numbers(&known["output"])) {
+                assert!((found - expected).abs() < 1e-5, "{name}: {found}, PyTorch has {expected}");
+            }
+            let script = load();
+            // SAFETY: the script is alive, and has not run.
+            call(|error| unsafe { ffi::thaw_script_follow(script.raw.as_ptr(), c"meta".as_ptr(), error) })
+                .unwrap();
+            assert_eq!((loose(&script, c"cpu").0, loose(&script, c"meta").0), (0, count), "{name}");
+        }
+    }
 }

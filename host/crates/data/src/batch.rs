@@ -36,8 +36,8 @@ impl Batch {
         Batch { inputs, targets, indices, position: 0, unfinished: Vec::new() }
     }
 
-    /// Makes of bytes what the model takes, to the last bit as it would have been made on the CPU. To be called
-    /// where the inputs are by then; a batch that is finished stays as it is.
+    /// Makes of bytes what the model takes, to the last bit as it would have been made on the CPU. To be
+    /// called where the inputs are by then; a batch that is finished stays as it is.
     ///
     /// # Errors
     /// The device's memory is too small.
@@ -83,8 +83,8 @@ pub(crate) fn i64_tensor(values: &[i64], shape: &[i64]) -> Result<Tensor, DataEr
 
 /// A tensor `[count, stride…]` whose rows `fill` writes in place, which saves a copy of the batch.
 ///
-/// `fill` gets the row number and the row, all of whose elements it writes, and says whether the row stays; rows
-/// that do not are closed up. Returns the tensor with the rows that stayed.
+/// `fill` gets the row number and the row, all of whose elements it writes, and says whether the row
+/// stays; rows that do not are closed up. Returns the tensor with the rows that stayed.
 pub(crate) fn fill_rows(
     (buffers, place): (&Buffers, Place),
     (count, kind): (usize, Kind),

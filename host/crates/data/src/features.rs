@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tch::Tensor;
+use thaw_torch::buffers::Buffers;
 
 use super::dataset::{Dataset, Pass};
 use super::stamps::FileStamps;
@@ -45,6 +46,8 @@ pub struct Features {
     columns: Columns,
     rows: Rows,
     present: Vec<bool>,
+    /// What batches were made in before.
+    buffers: Buffers,
     /// The file that the rows lie in, where a store is to keep it.
     writing: Option<Writing>,
 }
@@ -128,7 +131,8 @@ impl FeaturesBuilder {
             self.present.push(false);
         }
         let (rows, writing) = writer.finish()?;
-        Ok(Features { of: self.of, columns, rows, present: self.present, writing })
+        let buffers = Buffers::default();
+        Ok(Features { of: self.of, columns, rows, present: self.present, buffers, writing })
     }
 }
 
@@ -163,9 +167,10 @@ impl Dataset for Features {
     fn input_shape(&self) -> String {
         self.columns.to_string()
     }
-    fn batch(&self, indices: &[usize], _pass: &Pass) -> Result<Batch, DataError> {
+    fn batch(&self, indices: &[usize], pass: &Pass) -> Result<Batch, DataError> {
         let kept: Vec<usize> = indices.iter().copied().filter(|&index| self.present[index]).collect();
-        let (inputs, targets) = self.columns.gather(&self.rows, &kept)?;
+        let (inputs, targets) =
+            self.columns.gather(&self.rows, &kept, (&self.buffers, pass.delivery.place()))?;
         Ok(Batch::new(inputs, targets, kept))
     }
     fn length_of(&self, index: usize) -> Option<usize> {

@@ -257,8 +257,8 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "it panicked".to_string())
 }
 
-/// Threads for a dataset if the config leaves it open. Beside a GPU they make batches ahead of the step also of
-/// what is in memory: it has something to do meanwhile.
+/// Threads for a dataset if the config leaves it open. Beside a GPU they make batches ahead of the step
+/// also of what is in memory: it has something to do meanwhile.
 pub(crate) fn workers(configured: Option<usize>, dataset: &dyn Dataset, delivery: Delivery) -> usize {
     configured.unwrap_or_else(|| match (dataset.in_memory(), delivery) {
         (true, Delivery::Cpu) => 0,

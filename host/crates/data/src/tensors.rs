@@ -126,7 +126,8 @@ impl Stored {
         Stored { becomes: Becomes::of_input(raw.kind, raw.shape.len().saturating_sub(1)), raw }
     }
 
-    /// The rows of these samples as the file has them, copied once, into memory that may have been used before.
+    /// The rows of these samples as the file has them, copied once, into memory that may have been used
+    /// before.
     fn rows(&self, indices: &[usize], buffers: &Buffers, place: Place) -> Result<Tensor, DataError> {
         let mut shape: Vec<i64> = self.raw.shape.iter().map(|&n| n as i64).collect();
         shape[0] = indices.len() as i64;

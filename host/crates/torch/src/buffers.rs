@@ -1,8 +1,8 @@
 //! Memory of large batches, used again once a batch is done with.
 //!
-//! A batch of large tensors in fresh memory costs more than the copy into it: the system hands memory out page
-//! by page, each at its first touch. So such memory is kept, and goes back to where it came from when the last
-//! tensor that shares it is gone, whoever held it.
+//! A batch of large tensors in fresh memory costs more than the copy into it: the system hands memory out
+//! page by page, each at its first touch. So such memory is kept, and goes back to where it came from when
+//! the last tensor that shares it is gone, whoever held it.
 
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -86,9 +86,9 @@ impl Buffers {
         }
         let tensor = empty(shape, kind, place)?;
         if length > 0 {
-            // SAFETY: the tensor was made above: contiguous, `length` bytes that the CPU can write, and nothing
-            // else refers to them while the slice lives. They come from libtorch's allocator, which this
-            // program cannot see into, so that they are some bytes or other.
+            // SAFETY: the tensor was made above: contiguous, `length` bytes that the CPU can write, and
+            // nothing else refers to them while the slice lives. They come from libtorch's allocator,
+            // which this program cannot see into, so that they are some bytes or other.
             fill(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<u8>(), length) })?;
         }
         Ok(tensor)
@@ -114,9 +114,9 @@ impl Buffers {
         let lent = Box::new(Lent { block: Some(block), free: Arc::clone(&self.free) });
         let owner = Box::into_raw(lent).cast::<c_void>();
         let mut tensor = std::ptr::null_mut();
-        // SAFETY: the block's memory does not move with the block, holds as many bytes as the sizes say, and
-        // lives until `give_back` is called, which the shim does once, whether it makes the tensor or not. The
-        // tensor that it stores is this function's.
+        // SAFETY: the block's memory does not move with the block, holds as many bytes as the sizes say,
+        // and lives until `give_back` is called, which the shim does once, whether it makes the tensor or
+        // not. The tensor that it stores is this function's.
         call("making a batch's tensor", |error| unsafe {
             let (sizes, dimensions) = (shape.as_ptr(), shape.len());
             let kind = scalar_type(kind);

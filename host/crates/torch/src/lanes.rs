@@ -64,9 +64,9 @@ pub trait Lanes {
 /// Brings batches to a device ahead of what it computes.
 ///
 /// The host asks a GPU for many steps before it has done the first. Copies that stood among them would wait
-/// for the steps before; in a lane of their own they do not, and would fill the device's memory with batches.
-/// So no more than `limit` bytes of them are there at a time, of which the device computes with the first: for
-/// that alone the host waits.
+/// for the steps before; in a lane of their own they do not, and would fill the device's memory with
+/// batches. So no more than `limit` bytes of them are there at a time, of which the device computes with
+/// the first: for that alone the host waits.
 pub struct Conveyor<L: Lanes> {
     lanes: L,
     limit: u64,
@@ -169,8 +169,8 @@ impl Lanes for GpuLanes {
 
     fn copy(&self, pinned: &Tensor) -> Result<Tensor> {
         let mut copy = std::ptr::null_mut();
-        // SAFETY: `pinned` lives through the call, and libtorch keeps its memory until the copy is through; on
-        // success the shim stores a tensor that this function takes over.
+        // SAFETY: `pinned` lives through the call, and libtorch keeps its memory until the copy is
+        // through; on success the shim stores a tensor that this function takes over.
         call("copying to the GPU", |error| unsafe {
             ffi::thaw_copy_beside(pinned.as_ptr(), self.index, self.stream, &mut copy, error)
         })?;

@@ -59,3 +59,26 @@ pub fn set_deterministic(on: bool) -> Result<()> {
     // SAFETY: plain values.
     call("use_deterministic_algorithms", |error| unsafe { ffi::thaw_set_deterministic(on, error) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind, Tensor};
+
+    /// `put_` has no deterministic algorithm on any device, so that a CPU shows what a GPU's kernels do.
+    #[test]
+    fn an_operation_without_a_deterministic_algorithm_fails_and_cublas_is_told_before_its_first_use() {
+        let put = || {
+            let mut tensor = Tensor::zeros([4], (Kind::Float, Device::Cpu));
+            tensor.f_put_(&Tensor::from_slice(&[1_i64]), &Tensor::from_slice(&[2_f32]), false).map(drop)
+        };
+        put().unwrap();
+        set_deterministic(true).unwrap();
+        let refused = put();
+        set_deterministic(false).unwrap();
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("put_ does not have a deterministic implementation"), "{error}");
+        assert!(std::env::var("CUBLAS_WORKSPACE_CONFIG").is_ok_and(|value| value.starts_with(':')));
+        put().unwrap();
+    }
+}

@@ -28,6 +28,7 @@ mod loss;
 mod memory;
 mod metrics;
 mod monitors;
+mod narrow;
 mod no_sample;
 mod outcome;
 mod plugin_data;

@@ -4,6 +4,7 @@ mod label_range;
 mod labels;
 mod layout;
 mod loss;
+mod narrow;
 mod recompute;
 mod sample_losses;
 mod state;
@@ -26,6 +27,8 @@ use label_range::LabelRange;
 pub use labels::LabelCounts;
 use loss::ClassLoss;
 pub use loss::Loss;
+use narrow::Narrow;
+pub use narrow::Narrowed;
 pub use recompute::Tape;
 pub use weights::load_weights;
 
@@ -93,6 +96,15 @@ pub enum ModelError {
         model: String,
         /// What it has.
         reason: String,
+    },
+    /// Frozen weights are to be rounded, and there are none whose products are so anyway.
+    #[error(
+        "model `{model}`: `frozen_precision` in [trainer] is of the weights of linear and convolutional \
+         layers, of which it has none by their PyTorch names; take the key out"
+    )]
+    Narrow {
+        /// The model's id.
+        model: String,
     },
     /// The generators of random numbers cannot be read or set.
     #[error(transparent)]
@@ -162,6 +174,8 @@ pub struct HostModel {
     given_loss: Option<GivenLoss>,
     /// Which stages are computed again in the backward pass.
     recomputed: Vec<bool>,
+    /// Exact values of frozen parameters that are held in another number format.
+    narrow: Narrow,
     /// How often freeze state and modes changed.
     changes: u64,
     /// Whether four-dimensional weights have their channels last in memory.
@@ -234,6 +248,7 @@ impl HostModel {
             loss: Loss::default(),
             given_loss: None,
             recomputed: Vec::new(),
+            narrow: Narrow::default(),
             changes: 0,
             is_channels_last: false,
         };
@@ -407,9 +422,9 @@ impl HostModel {
         given.class_weights.as_deref().or(given.pos_weight.as_deref())
     }
 
-    /// Looks at the target of a batch, on the CPU as the data gave it, before it goes to the device. `sample`
-    /// names the one of a row. Labels that are classes are compared with the outputs of the step that follows,
-    /// before they meet a kernel.
+    /// Looks at the target of a batch, on the CPU as the data gave it, before it goes to the device.
+    /// `sample` names the one of a row. Labels that are classes are compared with the outputs of the step
+    /// that follows, before they meet a kernel.
     ///
     /// # Errors
     /// A number of the target is none; or the loss is of several labels, and one is not from 0 to 1.

@@ -52,6 +52,18 @@ unsafe extern "C" {
         error: ErrorOut,
     ) -> c_int;
 
+    pub fn thaw_script_loose_to_float32(script: *mut Script, error: ErrorOut) -> c_int;
+    #[cfg(test)]
+    pub fn thaw_script_follow(script: *mut Script, device: *const c_char, error: ErrorOut) -> c_int;
+    #[cfg(test)]
+    pub fn thaw_script_count_loose(
+        script: *const Script,
+        device: *const c_char,
+        there: *mut usize,
+        others: *mut usize,
+        error: ErrorOut,
+    ) -> c_int;
+
     pub fn thaw_script_set_tensor(
         script: *mut Script,
         module: usize,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
+use thaw_torch::buffers::{Buffers, Place};
 
 use super::rows::Rows;
 use crate::DataError;
@@ -87,14 +88,24 @@ impl Column {
     }
 
     /// The tensor of some rows, whose part for this column begins at `offset`.
-    fn gather(&self, rows: &Rows, indices: &[usize], offset: usize) -> Result<Tensor, DataError> {
-        let mut bytes = Vec::with_capacity(indices.len() * self.width);
-        for &index in indices {
-            bytes.extend_from_slice(&rows.row(index)[offset..offset + self.width]);
-        }
+    fn gather(
+        &self,
+        rows: &Rows,
+        indices: &[usize],
+        offset: usize,
+        (buffers, place): (&Buffers, Place),
+    ) -> Result<Tensor, DataError> {
         let shape: Vec<i64> =
             std::iter::once(indices.len() as i64).chain(self.shape.iter().copied()).collect();
-        Ok(Tensor::f_from_data_size(&bytes, &shape, self.stored)?.f_to_kind(self.kind)?)
+        let stored = buffers.filled(&shape, self.stored, place, |bytes| -> Result<(), DataError> {
+            if self.width > 0 {
+                for (to, &index) in bytes.chunks_exact_mut(self.width).zip(indices) {
+                    to.copy_from_slice(&rows.row(index)[offset..offset + self.width]);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(stored.f_to_kind(self.kind)?)
     }
 }
 
@@ -167,10 +178,15 @@ impl Columns {
     }
 
     /// The tensors of some rows.
-    pub(super) fn gather(&self, rows: &Rows, indices: &[usize]) -> Result<Gathered, DataError> {
+    pub(super) fn gather(
+        &self,
+        rows: &Rows,
+        indices: &[usize],
+        memory: (&Buffers, Place),
+    ) -> Result<Gathered, DataError> {
         let mut offset = 0;
         let mut next = |column: &Column| {
-            let tensor = column.gather(rows, indices, offset)?;
+            let tensor = column.gather(rows, indices, offset, memory)?;
             offset += column.width;
             Ok::<_, DataError>((column.name.clone(), tensor))
         };

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thaw_files::mapped::MappedFile;
 use thaw_files::sha256::Sha256Bytes;
+use thaw_torch::buffers::Buffers;
 
 use super::columns::{Columns, SavedColumns};
 use super::rows::{Place, Rows};
@@ -101,7 +102,8 @@ impl Features {
         if found.finish() != digest {
             return Err("its checksum is another".to_owned());
         }
-        Ok(Features { of, columns, rows, present: vec![true; description.rows], writing: None })
+        let (present, buffers) = (vec![true; description.rows], Buffers::default());
+        Ok(Features { of, columns, rows, present, buffers, writing: None })
     }
 }
 

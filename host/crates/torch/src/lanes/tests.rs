@@ -4,8 +4,8 @@ use std::rc::Rc;
 use super::*;
 use tch::Kind;
 
-/// A device that does nothing by itself: what is asked of it is written down, and it has passed the marks that
-/// a test says it has.
+/// A device that does nothing by itself: what is asked of it is written down, and it has passed the marks
+/// that a test says it has.
 #[derive(Clone, Default)]
 struct Fake {
     asked: Rc<RefCell<Vec<String>>>,

@@ -107,7 +107,11 @@ pub struct TrainerConfig {
     /// less memory for one more forward pass of these; `true` for all.
     #[config(default = ActivationCheckpointing::default())]
     pub activation_checkpointing: ActivationCheckpointing,
-    /// Whether what frozen stages of the model give for a sample is computed once, and epochs start from it.
+    /// Number format in which the device holds weights that do not train; checkpoints have them in full.
+    #[config(default = FrozenPrecision::Fp32)]
+    pub frozen_precision: FrozenPrecision,
+    /// Whether what frozen stages of the model give for a sample is computed once, and epochs start from
+    /// it.
     #[config(default = FrozenCache::Auto)]
     pub frozen_cache: FrozenCache,
     /// MiB of memory that this may take for training, and as many for validation; what needs more is read
@@ -143,6 +147,28 @@ pub struct TrainerConfig {
     /// and refuses it.
     #[config(default = false)]
     pub sync_batchnorm: bool,
+}
+
+/// How the device holds weights that do not train.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Config)]
+pub enum FrozenPrecision {
+    /// As those that train.
+    Fp32,
+    /// In bfloat16, beside `precision = "bf16-mixed"`, which rounds them so in each product anyway.
+    Bf16,
+    /// In float16, beside `precision = "fp16-mixed"`.
+    Fp16,
+}
+
+impl FrozenPrecision {
+    /// The type of the weights, where it is another one than theirs.
+    pub fn kind(self) -> Option<tch::Kind> {
+        match self {
+            Self::Fp32 => None,
+            Self::Bf16 => Some(tch::Kind::BFloat16),
+            Self::Fp16 => Some(tch::Kind::Half),
+        }
+    }
 }
 
 /// In which numbers the frozen prefix is kept.
@@ -233,7 +259,24 @@ impl TrainerConfig {
                 return Err(ConfigError::value(key, least, format!("at most `{other}`, which is {most}")));
             }
         }
-        Ok(())
+        self.check_frozen_precision()
+    }
+
+    fn check_frozen_precision(&self) -> Result<(), ConfigError> {
+        let (found, needed) = match self.frozen_precision {
+            FrozenPrecision::Fp32 => return Ok(()),
+            FrozenPrecision::Bf16 => ("\"bf16\"", Precision::Bf16Mixed),
+            FrozenPrecision::Fp16 => ("\"fp16\"", Precision::Fp16Mixed),
+        };
+        if self.precision == needed {
+            return Ok(());
+        }
+        let expected = format!(
+            "\"fp32\" beside precision = \"{}\"; it needs precision = \"{needed}\", which computes \
+             products of such weights",
+            self.precision
+        );
+        Err(ConfigError::value("frozen_precision", found, expected))
     }
 
     /// Whether the run is profiled.

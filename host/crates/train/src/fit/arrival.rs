@@ -17,8 +17,8 @@ pub(super) enum Transfers {
 }
 
 impl Transfers {
-    /// To a GPU, no more than so many MiB of them are there at a time, but for one that comes while it computes
-    /// with another.
+    /// To a GPU, no more than so many MiB of them are there at a time, but for one that comes while it
+    /// computes with another.
     fn to(device: Device, prefetch_mib: usize) -> Result<Self, TorchError> {
         if !device.is_cuda() {
             return Ok(Self::Direct(device));

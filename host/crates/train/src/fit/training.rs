@@ -83,6 +83,7 @@ impl Training for Fit {
         // The epoch before is over: what it gave counts no more.
         self.state.measured.metrics.clear();
         self.adopt_groups()?;
+        self.narrow_frozen()?;
         self.agree_on_groups()?;
         self.state.audit()?;
         self.state.check_something_trains()?;
@@ -91,6 +92,7 @@ impl Training for Fit {
     }
 
     fn epoch_resumed(&mut self) -> Result<(), Error> {
+        self.narrow_frozen()?;
         self.state.audit()?;
         if std::mem::take(&mut self.state.requests.validate_first) {
             drive::validation(self, drive::Pass::Scheduled)?;

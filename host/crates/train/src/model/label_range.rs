@@ -20,8 +20,9 @@ struct Label {
 }
 
 impl LabelRange {
-    /// Of labels on the CPU, one whole number per sample, of which PyTorch's `ignore_index` counts for nothing;
-    /// none where all lie in `0..classes`, as far as that is known. `sample` names the one of a row.
+    /// Of labels on the CPU, one whole number per sample, of which PyTorch's `ignore_index` counts for
+    /// nothing; none where all lie in `0..classes`, as far as that is known. `sample` names the one of a
+    /// row.
     ///
     /// # Errors
     /// libtorch's.

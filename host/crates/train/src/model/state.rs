@@ -110,6 +110,9 @@ impl HostModel {
             .map(|parameter| (parameter.name.clone(), parameter.requires_grad))
             .collect();
         for (name, requires_grad) in wanted {
+            if requires_grad {
+                self.widen(&name)?;
+            }
             let tensor = self.tensor(&name)?;
             if tensor.requires_grad() == requires_grad {
                 continue;

@@ -254,6 +254,11 @@ pub const ROWS: &[Row] = &[
         note: "`auto` keeps the layout of the checkpoint, in which results have its bits",
     },
     Row {
+        keys: &["trainer.frozen_precision"],
+        rule: AtOnce,
+        note: "checkpoints have the exact values whatever it is",
+    },
+    Row {
         keys: &["trainer.frozen_cache", "trainer.cache_dtype"],
         rule: AtOnce,
         note: "what frozen stages give is computed anew; results differ by rounding from those without",

@@ -83,12 +83,12 @@ impl Trained {
             loss_scale: scaler.as_ref().map(LossScaler::saved).transpose()?,
             tensor_sets: sets.table,
         };
-        let mut share = |(name, tensor): &(String, Tensor)| {
-            (name.clone(), sets.weights.remove(name).unwrap_or_else(|| tensor.shallow_clone()))
+        let mut share = |(name, tensor): (&str, &Tensor)| {
+            (name.to_owned(), sets.weights.remove(name).unwrap_or_else(|| tensor.shallow_clone()))
         };
         Ok(TrainedSnapshot {
             state,
-            model: model.state_dict().iter().map(&mut share).collect(),
+            model: model.exact_state_dict().map(&mut share).collect(),
             optimizer: optimizer.as_ref().map(Optimizer::state_dict).unwrap_or_default(),
             sets: sets.sets,
         })
@@ -114,6 +114,7 @@ impl Trained {
             tensor_sets: _,
         } = &checkpoint.state.trained;
         let Self { model, sets, optimizer, parameters: _, scheduler, scaler } = self;
+        model.widen_all()?;
         load_checkpoint(model, &checkpoint.model_file(), modules)?;
         *sets = restored_sets(model, checkpoint)?;
         if let Some(optimizer) = optimizer {
@@ -145,7 +146,7 @@ impl Trained {
     pub(in crate::fit) fn hold(&self) -> Result<HeldTrained, Error> {
         let Self { model, sets, optimizer, parameters: _, scheduler, scaler } = self;
         let copy = |tensor: &Tensor| tensor.f_detach_copy().map_err(torch("copying the state of the run"));
-        let values = model.state_dict().iter().map(|(_, tensor)| copy(tensor));
+        let values = model.exact_state_dict().map(|(_, tensor)| copy(tensor));
         let hold_optimizer = |optimizer: &Optimizer| -> Result<HeldOptimizer, FitError> {
             let state = optimizer.state_dict().into_iter();
             Ok(HeldOptimizer {
@@ -180,6 +181,7 @@ impl Trained {
             scaler: held_scaler,
         } = held;
         let Self { model, sets, optimizer, parameters, scheduler, scaler } = self;
+        model.widen_all()?;
         model.apply_tree(tree.clone())?;
         tch::no_grad(|| {
             let mut pairs = model.state_dict().iter().zip(values);
