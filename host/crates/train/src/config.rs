@@ -38,8 +38,7 @@ pub use table::{CallbackTable, ModelTable, PluginEntry, PluginOrigin};
 use thaw_plugin_api::config::{Config, Key, drop_nulls};
 pub use trainer::{
     Audit, Backend, CacheDtype, CacheFiles, CheckpointConfig, CheckpointWrite, ClipAlgorithm, FrozenCache,
-    FrozenPrecision,
-    GradientCompression, Profiler, Strategy, TrainerConfig, Weighting,
+    FrozenPrecision, GradientCompression, Profiler, Strategy, TrainerConfig, Weighting,
 };
 
 use thaw_data::DataConfig;
