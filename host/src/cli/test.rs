@@ -58,7 +58,10 @@ pub fn run(options: &Options, args: TestArgs) -> Result<(), Error> {
     }
     args.told.prepare(&mut trained)?;
     let shown = match &input {
-        UsedOn::Path(path) => path.to_string_lossy().into_owned(),
+        // From the root on: it is kept for somebody who is elsewhere.
+        UsedOn::Path(path) => {
+            std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()
+        }
         UsedOn::Split(split, _) => format!("split {}", split.name()),
     };
     let class_names = &trained.checkpoint.state.given.class_names;
