@@ -47,15 +47,6 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
         // Some 6 GB.
         Ok(fs::remove_dir_all(&exported)?)
     });
-    stages.run("Running the checks for GPUs on the CPU", || {
-        let bundle = folder.join("gpu");
-        if bundle.exists() {
-            fs::remove_dir_all(&bundle)?;
-        }
-        let mut checks = workspace.cargo();
-        checks.args(["xtask", "gpu-bundle", "--dev", "--try-with"]).arg(&python).arg(&bundle);
-        succeed(&mut checks)
-    });
     stages.finish()?;
     Ok(ExitCode::SUCCESS)
 }
