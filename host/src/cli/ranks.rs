@@ -12,11 +12,9 @@ use thaw_files::durable;
 use thaw_plugins::calls;
 use thaw_train::config::RunConfig;
 use thaw_train::fit::events::{Event, EventKind, Observer, ObserverError};
+use thaw_train::run_dir::RANK_LOGS;
 use thaw_train::together;
 use thaw_train::world::{Launch, World, find_launch};
-
-/// Folder of the logs of processes other than the first one.
-const LOGS: &str = "logs";
 
 /// torchrun's variable: the file in which it looks why a process failed.
 const ERROR_FILE: &str = "TORCHELASTIC_ERROR_FILE";
@@ -38,7 +36,7 @@ impl Observer for RankLog {
 
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), ObserverError> {
         let EventKind::RunStarted(run) = &event.kind else { return Ok(()) };
-        let folder = run.run_dir.join(LOGS);
+        let folder = run.run_dir.join(RANK_LOGS);
         let open = || {
             std::fs::create_dir_all(&folder)?;
             let file = folder.join(format!("rank-{}.log", self.0));

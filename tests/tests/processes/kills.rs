@@ -24,9 +24,9 @@ fn a_run_whose_processes_are_killed_again_and_again_comes_to_the_same_bits() {
     // 6 steps in each of 3 epochs: the first process, before a first checkpoint, twice in an epoch.
     for (rank, step) in [(1, 1), (0, 3), (2, 6), (0, 9), (1, 14), (2, 17)] {
         let finished = killed(&run, "killed", rank, step);
-        assert_eq!(finished[rank].code(), None, "by a signal");
+        assert_eq!(finished[rank].code(), None, "by a signal: {}", finished[rank]);
         for (other, finished) in finished.iter().enumerate().filter(|(other, _)| *other != rank) {
-            let said = finished.stderr.contains(&format!("rank {rank} is gone at training batch"));
+            let said = finished.stderr.contains(&format!("rank {rank} is gone at "));
             assert!(said || other > 1 - rank.min(1), "{finished}");
             assert_eq!(finished.code(), Some(1), "{finished}");
         }

@@ -46,6 +46,8 @@ pub const PLUGINS: &str = "plugins.json";
 pub const RESUMES: &str = "resumes.jsonl";
 /// Folder of checkpoints.
 pub const CHECKPOINTS: &str = "checkpoints";
+/// Folder with the logs of processes other than the first one.
+pub const RANK_LOGS: &str = "logs";
 /// Strategies that were replaced while the run was live.
 pub const SWAPS: &str = "swaps.json";
 /// Folder of the plugins that came with a swap.

@@ -19,7 +19,7 @@ const PROCESSES: usize = 2;
 /// Kills of a round.
 const KILLS: u32 = 6;
 const FIT: [&str; 8] =
-    ["fit", "../run.toml", "--run-dir", "../run", "--resume", "auto", "--set", "trainer.timeout=30"];
+    ["fit", "run.toml", "--run-dir", "run", "--resume", "auto", "--set", "trainer.timeout=30"];
 
 /// SIGKILL to a process of several, the first one included, at any moment.
 pub struct Ranks;
@@ -33,18 +33,29 @@ impl Attack for Ranks {
         scene::write(folder)?;
         let (expected, took) = undisturbed()?;
         for _ in 0..KILLS {
+            begin_anew(folder)?;
             // A run that is done is begun anew.
             if killed(folder, random.usize(..PROCESSES), took.mul_f64(random.f64()))? {
                 compare(folder, expected)?;
                 std::fs::remove_dir_all(folder.join("run")).map_err(|error| Fault::new(error.to_string()))?;
             }
         }
+        begin_anew(folder)?;
         let ended = finish(start(folder)?)?;
         if let Some(failed) = ended.iter().find(|ended| !ended.succeeded()) {
             return Err(failed.fault(&format!("a run that was killed fails: {}", failed.last_words())));
         }
         compare(folder, expected)
     }
+}
+
+/// A run directory without a checkpoint is refused: whoever starts the processes takes it away.
+fn begin_anew(folder: &Path) -> Result<(), Fault> {
+    let run = folder.join("run");
+    if !run.exists() || run.join("checkpoints/last/state.json").is_file() {
+        return Ok(());
+    }
+    std::fs::remove_dir_all(run).map_err(|error| Fault::new(error.to_string()))
 }
 
 /// Kills one process after a time; the others have to end with an error by themselves. Gives whether the run
@@ -73,7 +84,7 @@ fn start(folder: &Path) -> Result<Vec<Started>, Fault> {
             ("MASTER_ADDR", "127.0.0.1".to_owned()),
             ("MASTER_PORT", port.to_string()),
         ];
-        command::start_rank(&folder.join(format!("rank-{rank}")), &variables, &FIT)
+        command::start_rank(folder, &folder.join(format!("rank-{rank}")), &variables, &FIT)
     };
     (0..PROCESSES).map(start).collect()
 }

@@ -7,7 +7,8 @@ use super::error::at;
 use super::letters::is_letter;
 use super::lock::LOCK;
 use super::{
-    CHECKPOINTS, CONFIG, FILES, PLUGIN_FILES, RECORDS, REPORT, RunDirError, SAMPLE_PICTURES, SWAPS, earlier,
+    CHECKPOINTS, CONFIG, FILES, PLUGIN_FILES, RANK_LOGS, RECORDS, REPORT, RunDirError, SAMPLE_PICTURES,
+    SWAPS, earlier,
 };
 
 /// How names of unfinished files begin.
@@ -24,7 +25,7 @@ pub fn is_of_a_run(folder: &Path) -> bool {
 pub(super) fn without_checkpoint(folder: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
     let is_a_runs = |name: &Path| {
-        let others = [REPORT, LOCK, CHECKPOINTS, FILES, PLUGIN_FILES, SAMPLE_PICTURES];
+        let others = [REPORT, LOCK, CHECKPOINTS, FILES, PLUGIN_FILES, SAMPLE_PICTURES, RANK_LOGS];
         let records = RECORDS.iter().filter(|record| **record != SWAPS);
         let of_loggers = thaw_loggers::RECORDS.iter().chain(&thaw_loggers::OWN);
         records.chain(&others).chain(of_loggers).any(|known| name == Path::new(known))
