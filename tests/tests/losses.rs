@@ -245,24 +245,25 @@ fn run_on(data: &str, task: &str, loss: &str, columns: usize, target: Values<'_>
 fn targets_that_are_none_are_named_with_their_sample_before_anything_computes_with_them() {
     let set = ["--set", "data.path=bad.safetensors"];
     let mut labels = [0_i64, 1, 0, 1, 0, 3, 0, 1];
-    for (label, found) in [(99, "sample 5 has label 99"), (-3, "-3")] {
+    for (label, exit_code, found) in [(99, 1, "sample 5 has label 99"), (-3, 2, "row 5: label -3")] {
         labels[5] = label;
         let run = run_on("classes", "classification", "", 1, Values::I64(&labels));
-        run.fit(&set).failed(1, &["5", found]);
+        run.fit(&set).failed(exit_code, &[found]);
     }
-    for bad in [f32::NAN, -0.5] {
+    for (bad, exit_code, found) in [
+        (f32::NAN, 2, "row 5: label NaN"),
+        (-0.5, 1, "found -0.5 of sample 5"),
+    ] {
         let mut numbers = [0.0_f32; 8 * 4];
         numbers[5 * 4 + 2] = bad;
         let run = run_on("labels", "classification", "[loss]\nkind = \"bce\"", 4, Values::F32(&numbers));
-        let found = format!("found {bad} of sample 5");
-        run.fit(&set).failed(1, &["targets from 0 to 1", &found]);
+        run.fit(&set).failed(exit_code, &[found]);
     }
     for bad in [f32::NAN, f32::INFINITY] {
         let mut numbers = [0.5_f32; 8 * 2];
         numbers[5 * 2] = bad;
         let run = run_on("numbers", "regression", "", 2, Values::F32(&numbers));
-        let found = format!("sample 5 has {bad} in its target");
-        run.fit(&set).failed(1, &[&found]);
+        run.fit(&set).failed(2, &[&format!("row 5: label {bad}")]);
     }
 }
 

@@ -155,7 +155,8 @@ impl Line {
     ) -> Vec<String> {
         let seconds = self.started.elapsed().as_secs_f64();
         let shown = metrics.iter().filter(|(name, _)| SHOWN.contains(&name.as_str()));
-        let values = shown.map(|(name, value)| format!("{name} {}", number(*value)));
+        // As wide as most are, so that epochs stand in columns.
+        let values = shown.map(|(name, value)| format!("{name} {:<6}", number(*value)));
         let epochs_left = progress.max_epochs.saturating_sub(progress.epoch + 1) as f64;
         if self.validation > 0.0 {
             state.last_validation = Some(self.validation);

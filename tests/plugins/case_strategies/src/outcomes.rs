@@ -42,7 +42,8 @@ impl Callback for CaseOutcomes {
         let line = json!({ "set": set, "batch": context.batch_index(), "shape": outputs.shape(),
             "samples": samples, "targets": targets });
         let mut file = OpenOptions::new().create(true).append(true).open(&self.file)?;
-        Ok(writeln!(file, "{line}")?)
+        // In one piece: other processes write into the same file.
+        Ok(file.write_all(format!("{line}\n").as_bytes())?)
     }
 
     fn on_validation_epoch_end(&mut self, context: &mut Context) -> Result<()> {

@@ -7,6 +7,7 @@ fn word(samples: usize, weight: f64, values: &[f64]) -> Word {
         weight: weight.to_bits(),
         names,
         values: values.iter().map(|value| value.to_bits()).collect(),
+        lacks_outputs: false,
         leave: false,
         late: false,
         rates: vec![("head".to_owned(), 0.5_f64.to_bits())],
