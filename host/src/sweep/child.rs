@@ -83,12 +83,17 @@ fn on_its_own(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
     command.process_group(0);
     #[cfg(target_os = "linux")]
-    // SAFETY: between fork and exec it makes one system call, and takes no memory and no lock.
-    unsafe {
-        command.pre_exec(|| {
-            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::INT))
-                .map_err(io::Error::from)
-        });
+    {
+        let sweep = rustix::process::getpid();
+        // SAFETY: between fork and exec it makes two system calls, and takes no memory and no lock.
+        unsafe {
+            command.pre_exec(move || {
+                rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::INT))?;
+                // A sweep that was killed before that would never be heard of.
+                let is_there = rustix::process::getppid() == Some(sweep);
+                if is_there { Ok(()) } else { Err(io::Error::from(io::ErrorKind::Interrupted)) }
+            });
+        }
     }
 }
 

@@ -3,11 +3,10 @@
 use thaw_plugin_api::config::ConfigError;
 
 /// Keys that a run config does not have, and what there is in their place.
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 16] = [
     ("trainer.accelerator", "`trainer.device`"),
     ("trainer.devices", "`trainer.device` for one, and `torchrun --no-python … host fit` for several"),
     ("trainer.num_nodes", "a launcher, `torchrun` or `srun`, says it"),
-    ("trainer.sync_batchnorm", "nothing: each process has the statistics of its own share"),
     ("trainer.logger", "`[[loggers]]`, each with a `kind`"),
     ("trainer.callbacks", "`[[callbacks]]`, each with an `id`"),
     ("trainer.enable_progress_bar", "`host -q`, which is silent"),
