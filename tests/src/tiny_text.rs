@@ -8,8 +8,8 @@ pub const CONFIG: &str = r#"{
     "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 64, "type_vocab_size": 2
 }"#;
 
-/// A run of a classifier with this encoder on sixteen texts of two classes, short ones and longer ones; `more`
-/// are the run config's further tables.
+/// A run of a classifier with this encoder on sixteen texts of two classes, short ones and longer ones;
+/// `more` are the run config's further tables.
 pub fn classifier(more: &str) -> Run {
     let run = Run::new(&format!(
         "seed = 1\nplugins = [\"text\"]\n[model]\nid = \"bert-classifier\"\nconfig = \"config.json\"\n\

@@ -250,10 +250,7 @@ fn targets_that_are_none_are_named_with_their_sample_before_anything_computes_wi
         let run = run_on("classes", "classification", "", 1, Values::I64(&labels));
         run.fit(&set).failed(exit_code, &[found]);
     }
-    for (bad, exit_code, found) in [
-        (f32::NAN, 2, "row 5: label NaN"),
-        (-0.5, 1, "found -0.5 of sample 5"),
-    ] {
+    for (bad, exit_code, found) in [(f32::NAN, 2, "row 5: label NaN"), (-0.5, 1, "found -0.5 of sample 5")] {
         let mut numbers = [0.0_f32; 8 * 4];
         numbers[5 * 4 + 2] = bad;
         let run = run_on("labels", "classification", "[loss]\nkind = \"bce\"", 4, Values::F32(&numbers));

@@ -215,26 +215,38 @@ pub(crate) fn open_tensors(
         check_finite(target, file.path(), &full_key)?;
     }
     let names = match &target {
-        Some(target) if target.becomes == Becomes::WholeNumbers && target.raw.shape.len() == 1 => {
+        Some(target) => {
             let known = configured_classes(&config.classes)?.or(classes);
-            class_names(&target.raw, known, file.path(), &full_key)?
+            names_of(target, known, file, &full_key)?
         }
-        Some(target) if target.raw.shape.len() == 2 => {
-            let known = configured_classes(&config.classes)?.or(classes).unwrap_or_default();
-            let width = target.raw.shape[1];
-            if !known.is_empty() && known.len() != width {
-                let found = format!("{width} columns");
-                let expected = format!("{}, one for each of `classes` in [data]", known.len());
-                return Err(file.error(&full_key, found, expected));
-            }
-            known.to_vec()
-        }
-        _ => Vec::new(),
+        None => Vec::new(),
     };
     let rows = rows.map_or(0, |(_, n)| n);
     let stamps = FileStamps::of(file.path());
     let (buffers, shares) = (Buffers::default(), Levels::shares());
     Ok(Arc::new(TensorDataset { rows, inputs, target, classes: names, stamps, buffers, shares }))
+}
+
+/// Names of the classes of a target: of indices, or of a column for each label; none of numbers.
+fn names_of(
+    target: &Stored,
+    known: Option<&[String]>,
+    file: &TensorFile,
+    key: &str,
+) -> Result<Vec<String>, DataError> {
+    match target.raw.shape.as_slice() {
+        [_] if target.becomes == Becomes::WholeNumbers => class_names(&target.raw, known, file.path(), key),
+        [_, width] => {
+            let known = known.unwrap_or_default();
+            if !known.is_empty() && known.len() != *width {
+                let found = format!("{width} columns");
+                let expected = format!("{}, one for each of `classes` in [data]", known.len());
+                return Err(file.error(key, found, expected));
+            }
+            Ok(known.to_vec())
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// Refuses a target of numbers, one or a row of them per sample, that are none.

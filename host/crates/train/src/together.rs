@@ -82,8 +82,8 @@ pub fn join(config: &RunConfig, launch: Option<Launch>) -> Result<World, Error> 
     }
 }
 
-/// Tells the others of a launch, who may wait for this process already, that it has failed on its way to them.
-/// Gives what the first process has said for this one, where it has.
+/// Tells the others of a launch, who may wait for this process already, that it has failed on its way to
+/// them. Gives what the first process has said for this one, where it has.
 pub fn fail_before_meeting(launch: Launch, message: String, code: u8) -> Option<Error> {
     // Nobody is there to hear of it.
     let world = World::open_to_tell(launch).ok()?;

@@ -1,4 +1,5 @@
-//! What hooks see of a batch that other processes have alone: the outputs' names, kinds and sizes, of no sample.
+//! What hooks see of a batch that other processes have alone: the outputs' names, kinds and sizes, of no
+//! sample.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor};

@@ -26,7 +26,10 @@ pub enum Unanswered {
         done: &'static str,
     },
     /// Somebody asked before.
-    #[error("{}: another request waits for {answered_at}; ask again when it has its answer", run_dir.display())]
+    #[error(
+        "{}: another request waits for {answered_at}; ask again when it has its answer",
+        run_dir.display()
+    )]
     Busy {
         /// The run directory.
         run_dir: PathBuf,

@@ -130,8 +130,8 @@ impl Joined {
         told
     }
 
-    /// Keeps the store until those who are there need it no more; where a process has said why it failed, until
-    /// all have heard of it, those included that are still on their way.
+    /// Keeps the store until those who are there need it no more; where a process has said why it failed,
+    /// until all have heard of it, those included that are still on their way.
     fn wait_for_others(&self) {
         let mut failures = (0..self.launch.world_size).map(failure);
         let tells = failures.any(|key| self.has(&key));

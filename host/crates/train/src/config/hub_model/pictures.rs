@@ -36,7 +36,7 @@ pub(super) fn keys(
         return Ok(keys);
     }
     let read = Preparation { json, file, given, processor: Processor::of(json, usual) };
-    for key in FOREIGN.iter().filter(|key| json.get(**key) == Some(&json!(true))) {
+    if let Some(key) = FOREIGN.iter().find(|key| json.get(**key) == Some(&json!(true))) {
         return Err(read.refused(&format!("`{key} = true`, which is not done here"), &KEYS));
     }
     if read.processor.is_none() {

@@ -60,52 +60,15 @@ pub fn settle_head(
         ignored.extend(missing);
     }
     let Some(head) = model.stages().last().filter(|stage| stage.name == HEAD) else { return Ok(None) };
-    let names = head.modules.join(", ");
-    let mut ordered = None;
-    match Fit::of(&hub, classes) {
-        Fit::AsItIs => {}
-        Fit::NoHead => {
-            tracing::info!("{path}: {class} has no trained head: a new one is trained ({names})");
-            ignored.extend(head.modules.iter().cloned());
-            ignored.extend(foreign(model, &file));
-        }
-        Fit::OtherProblem => {
-            tracing::warn!(
-                "{path}: the head of {class} is for another problem than the data's labels (`problem_type` \
-                 in its config.json, `target` in [data]): a new head is trained ({names})"
-            );
-            ignored.extend(head.modules.iter().cloned());
-            ignored.extend(foreign(model, &file));
-        }
-        Fit::ByNumber => {
-            let outputs: Vec<String> =
-                hub.classes.iter().enumerate().map(|(number, name)| format!("{number} is {name}")).collect();
-            tracing::info!(
-                "{path}: the classes of the data are numbers, and taken for the places of the head's \
-                 outputs: {}",
-                first_names(&outputs, 12)
-            );
-        }
-        Fit::OtherClasses => {
-            tracing::warn!(
-                "{path}: the head of {class} has the classes {}, the data has {}: a new head is trained \
-                 ({names})",
-                first_names(&hub.classes, 12),
-                first_names(classes, 12)
-            );
-            ignored.extend(head.modules.iter().cloned());
-            ignored.extend(foreign(model, &file));
-        }
-        Fit::Ordered(places) => {
-            tracing::info!(
-                "{path}: the outputs of the head are put in the order of the data's classes: {}",
-                first_names(classes, 12)
-            );
-            ordered = Some(OrderedHead { classes: classes.to_vec(), places });
-        }
+    let fit = Fit::of(&hub, classes);
+    fit.tell(&hub, classes, &head.modules.join(", "));
+    if fit.needs_a_new_head() {
+        ignored.extend(head.modules.iter().cloned());
+        ignored.extend(foreign(model, &file));
     }
     config.ignore_weights(&ignored);
-    Ok(ordered)
+    let Fit::Ordered(places) = fit else { return Ok(None) };
+    Ok(Some(OrderedHead { classes: classes.to_vec(), places }))
 }
 
 /// Top modules of a file that are neither the model's nor have a place in it: heads of other tasks, or of
@@ -161,6 +124,46 @@ impl Fit {
         let places: Option<Vec<i64>> =
             classes.iter().map(|class| i64::try_from(place(class)?).ok()).collect();
         places.map_or(Self::OtherClasses, Self::Ordered)
+    }
+
+    fn needs_a_new_head(&self) -> bool {
+        matches!(self, Self::NoHead | Self::OtherProblem | Self::OtherClasses)
+    }
+
+    /// Says it of a directory whose head is these modules.
+    fn tell(&self, hub: &HubModel, classes: &[String], modules: &str) {
+        let path = thaw_terminal::escape(&hub.path);
+        let class = hub.class.as_deref().map_or("it".into(), thaw_terminal::escape);
+        match self {
+            Self::AsItIs => {}
+            Self::NoHead => {
+                tracing::info!("{path}: {class} has no trained head: a new one is trained ({modules})");
+            }
+            Self::OtherProblem => tracing::warn!(
+                "{path}: the head of {class} is for another problem than the data's labels (`problem_type` \
+                 in its config.json, `target` in [data]): a new head is trained ({modules})"
+            ),
+            Self::ByNumber => {
+                let outputs = hub.classes.iter().enumerate();
+                let outputs: Vec<String> =
+                    outputs.map(|(number, name)| format!("{number} is {name}")).collect();
+                tracing::info!(
+                    "{path}: the classes of the data are numbers, and taken for the places of the head's \
+                     outputs: {}",
+                    first_names(&outputs, 12)
+                );
+            }
+            Self::OtherClasses => tracing::warn!(
+                "{path}: the head of {class} has the classes {}, the data has {}: a new head is trained \
+                 ({modules})",
+                first_names(&hub.classes, 12),
+                first_names(classes, 12)
+            ),
+            Self::Ordered(_) => tracing::info!(
+                "{path}: the outputs of the head are put in the order of the data's classes: {}",
+                first_names(classes, 12)
+            ),
+        }
     }
 }
 
