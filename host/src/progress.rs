@@ -144,6 +144,13 @@ impl Terminal {
             EventKind::Resumed { .. } => {
                 // Both from 1, as all that is shown: the batch that comes next.
                 let (epoch, batch) = (progress.epoch + 1, progress.batch_index + 1);
+                if progress.epoch >= progress.max_epochs {
+                    return print(format_args!(
+                        "nothing is left to train of {} epochs: more of them are trained with --set \
+                         trainer.max_epochs=N",
+                        progress.max_epochs
+                    ));
+                }
                 print(format_args!("resumed at epoch {epoch}, batch {batch}, step {}", progress.global_step))
             }
             EventKind::EpochStarted => {

@@ -76,6 +76,28 @@ fn a_resumed_run_trains_on_the_samples_of_an_uninterrupted_one() {
 }
 
 #[test]
+fn a_validation_on_samples_that_were_trained_on_is_said() {
+    let run = run(KINDS[0]);
+    run.fit(&[]).succeeded();
+    let validate = |set: &[&str]| {
+        let words = ["validate", "--checkpoint", "run/checkpoints/last"];
+        run.host(words.iter().chain(set)).succeeded().stderr
+    };
+    assert!(!validate(&["--set", "data.split_seed=0"]).contains("trained on"));
+    for other in ["data.split_seed=3", "data.val_split=0.5"] {
+        assert!(validate(&["--set", other]).contains("which the run has trained on"), "{other}");
+    }
+}
+
+#[test]
+fn nothing_left_to_train_is_said() {
+    let run = run(KINDS[0]);
+    run.fit(&["--set", "trainer.max_epochs=1"]).succeeded();
+    let again = run.resume(&[]).succeeded();
+    assert!(again.stdout.contains("nothing is left to train of 1 epochs"), "{again}");
+}
+
+#[test]
 fn a_checkpoint_of_a_version_that_split_by_spelling_keeps_its_split() {
     let run = run(KINDS[0]);
     run.fit(&[]).succeeded();

@@ -14,7 +14,7 @@ const KEYS: [(&str, &str); 16] = [
     ("trainer.enable_model_summary", "`host plan`, which shows what trains"),
     ("trainer.default_root_dir", "`--run-dir`"),
     ("trainer.limit_predict_batches", "`host predict --limit-batches`"),
-    ("trainer.benchmark", "nothing"),
+    ("trainer.benchmark", "`trainer.cudnn_benchmark`"),
     ("checkpoint.save_last", "nothing to set: `last` is written always"),
     ("checkpoint.dirpath", "`--run-dir`: checkpoints lie in its `checkpoints/`"),
     ("checkpoint.filename", "nothing: names are `epoch=E-step=S`, and `best` and `last` lead to them"),

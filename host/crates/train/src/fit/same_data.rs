@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::checkpoint::{Checkpoint, SavedState};
 use crate::config::RunConfig;
 use thaw_data::{DataChange, DataModule, Fingerprints, Place, Split};
@@ -72,6 +74,12 @@ fn place(saved: &SavedState, config: &RunConfig, key: &str) -> Place {
 /// Before a validation of a checkpoint: says where the samples are not those that its run validated on.
 pub fn tell_validated(checkpoint: &Checkpoint, config: &RunConfig, data: &DataModule) {
     let saved = &checkpoint.state;
+    if let Some(key) = changed_split(saved, config) {
+        tracing::warn!(
+            "`data.{key}` is not the run's, so that samples are validated on which the run has trained on: \
+             what comes out is no measure of the model"
+        );
+    }
     let changes = DataChanges::since(saved, config, data);
     changes.tell_sets();
     let share = config.data.as_ref().and_then(|table| table.loading.val_split);
@@ -91,4 +99,16 @@ pub fn tell_validated(checkpoint: &Checkpoint, config: &RunConfig, data: &DataMo
     } else if let Some(change) = if share.is_some() { changes.train } else { changes.val } {
         tracing::warn!("the data is not what the run validated on: {change}");
     }
+}
+
+/// The key that has other samples set aside for validation than in the run.
+fn changed_split(saved: &SavedState, config: &RunConfig) -> Option<&'static str> {
+    let loading = &config.data.as_ref()?.loading;
+    let share = loading.val_split?;
+    let of_run = |key: &str| saved.given.config.pointer(&format!("/data/{key}"));
+    if of_run("val_split").and_then(Value::as_f64) != Some(share) {
+        return Some("val_split");
+    }
+    let seed = of_run("split_seed").and_then(Value::as_u64).unwrap_or_default();
+    (seed != loading.split_seed).then_some("split_seed")
 }
