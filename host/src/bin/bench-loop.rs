@@ -114,6 +114,7 @@ fn meet(rank: usize, master_port: u16) -> Result<World, Box<dyn Error>> {
         master_addr: "127.0.0.1".to_owned(),
         master_port,
         has_agent_store: false,
+        restarts: 0,
     };
     let (timeout, bucket_bytes, wire) = (Duration::from_secs(60), 25 << 20, Wire::Exact);
     Ok(World::join(launch, Terms { timeout, bucket_bytes, wire })?)

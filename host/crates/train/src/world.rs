@@ -63,9 +63,6 @@ struct Joined {
     left: Arc<AtomicBool>,
 }
 
-/// What keys in the launcher's store begin with.
-const PREFIX: &str = "thaw";
-
 impl World {
     /// This process alone.
     pub fn single() -> Self {

@@ -17,6 +17,8 @@ pub struct Launch {
     pub master_port: u16,
     /// Whether the launcher hosts the store itself.
     pub has_agent_store: bool,
+    /// How often the launcher has started all of them anew: its store outlives them.
+    pub restarts: usize,
 }
 
 /// Why the launcher's variables do not say which process this is.
@@ -112,6 +114,7 @@ fn torchrun(get: &impl Fn(&str) -> Option<String>) -> Result<Launch, LaunchError
         master_addr: get("MASTER_ADDR").unwrap_or_default(),
         master_port: port(get)?.unwrap_or(0),
         has_agent_store: get("TORCHELASTIC_USE_AGENT_STORE").is_some_and(|value| value == "True"),
+        restarts: number(get, "TORCHELASTIC_RESTART_COUNT")?.unwrap_or(0),
     };
     checked(launch, "RANK")
 }
@@ -147,6 +150,7 @@ fn slurm(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Launch>, Launch
         // As Lightning, so that two jobs on a machine do not meet each other.
         master_port: port(get)?.unwrap_or(of_job),
         has_agent_store: false,
+        restarts: 0,
     };
     checked(launch, "SLURM_PROCID").map(Some)
 }
@@ -203,6 +207,12 @@ impl Launch {
     pub fn is_one_machine(&self) -> bool {
         let is_local = ["localhost", "127.0.0.1", "::1"].contains(&self.master_addr.as_str());
         is_local || self.local_world_size == Some(self.world_size)
+    }
+
+    /// What keys in the launcher's store begin with. What processes said that were started before is not of
+    /// these, as PyTorch's own `worker/attempt_N`.
+    pub(super) fn prefix(&self) -> String {
+        format!("thaw/{}", self.restarts)
     }
 
     /// Where the processes meet, for messages.

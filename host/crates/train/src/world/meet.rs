@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::Failed;
-use super::{Joined, Launch, PREFIX, Terms, World, WorldError, address_of};
+use super::{Joined, Launch, Terms, World, WorldError, address_of};
 use thaw_torch::TorchError;
 use thaw_torch::distributed::{Group, Meeting, Wire};
 
@@ -30,7 +30,7 @@ impl World {
             waited: terms.timeout,
             reason: error.to_string(),
         };
-        let meeting = Meeting::open(&address, PREFIX, terms.timeout).map_err(missing)?;
+        let meeting = Meeting::open(&address, &launch.prefix(), terms.timeout).map_err(missing)?;
         let (group, left) = (RefCell::default(), Arc::default());
         let joined = Joined { launch, terms, group, meeting, left };
         joined.put(&here(joined.launch.rank), "");

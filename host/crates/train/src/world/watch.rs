@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::failure::OVER;
-use super::{PREFIX, World, WorldError, address_of};
+use super::{World, WorldError, address_of};
 use thaw_torch::distributed::Meeting;
 
 /// How often it looks.
@@ -24,7 +24,7 @@ impl World {
         let failed = |reason: String| WorldError::Network { place: "the start".to_owned(), reason };
         // A connection of its own: this process may hang inside of the other one.
         let address = address_of(&joined.launch, false);
-        let meeting = Meeting::open(&address, PREFIX, joined.terms.timeout);
+        let meeting = Meeting::open(&address, &joined.launch.prefix(), joined.terms.timeout);
         let meeting = meeting.map_err(|error| failed(error.to_string()))?;
         let left = Arc::clone(&joined.left);
         let watch = move || {

@@ -60,3 +60,13 @@ fn tasks_of_a_slurm_step_meet_on_its_first_machine() {
         assert_eq!(first_machine(list), first);
     }
 }
+
+#[test]
+fn processes_that_are_started_anew_do_not_hear_those_before() {
+    let prefix = |restarts: &str| {
+        let variables = [&TORCHRUN[..], &[("TORCHELASTIC_RESTART_COUNT", restarts)]].concat();
+        find(&variables).unwrap().unwrap().prefix()
+    };
+    assert_ne!(prefix("1"), prefix("0"));
+    assert_eq!(prefix("0"), find(&TORCHRUN).unwrap().unwrap().prefix());
+}
