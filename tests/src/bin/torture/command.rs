@@ -25,7 +25,6 @@ pub const CACHE: &str = "cache";
 /// A command of the program that is running, in a process group of its own.
 pub struct Started {
     shown: String,
-    /// Of its output.
     folder: PathBuf,
     child: Child,
 }
@@ -41,16 +40,6 @@ pub struct Ended {
 
 /// Starts `host` with these arguments; `around` is a program that starts it, with its arguments.
 pub fn start(folder: &Path, around: &[String], arguments: &[&str]) -> Result<Started, Fault> {
-    start_apart(folder, folder, around, arguments)
-}
-
-/// The same with its output in a folder of its own.
-fn start_apart(
-    folder: &Path,
-    output: &Path,
-    around: &[String],
-    arguments: &[&str],
-) -> Result<Started, Fault> {
     let built = built()?;
     let host = built.join(format!("host{}", std::env::consts::EXE_SUFFIX));
     let shown = format!(
@@ -64,23 +53,10 @@ fn start_apart(
     command.env_remove("THAW_LOG").env("OMP_NUM_THREADS", "1").env("CUDA_VISIBLE_DEVICES", "");
     command.env("THAW_PLUGIN_PATH", built).env("THAW_CACHE", folder.join(CACHE));
     let file =
-        |name: &str| File::create(output.join(name)).map_err(|error| Fault::new(format!("{name}: {error}")));
+        |name: &str| File::create(folder.join(name)).map_err(|error| Fault::new(format!("{name}: {error}")));
     command.stdout(file(OUTPUT[0])?).stderr(file(OUTPUT[1])?);
     let child = command.spawn().map_err(|error| Fault::new(format!("{shown} cannot be started: {error}")))?;
-    Ok(Started { shown, folder: output.to_path_buf(), child })
-}
-
-/// Starts one process of several, with its output in a folder of its own.
-pub fn start_rank(
-    folder: &Path,
-    output: &Path,
-    variables: &[(&str, String)],
-    arguments: &[&str],
-) -> Result<Started, Fault> {
-    std::fs::create_dir_all(output).map_err(|error| Fault::new(error.to_string()))?;
-    let set = variables.iter().map(|(name, value)| format!("{name}={value}"));
-    let around: Vec<String> = std::iter::once("env".to_owned()).chain(set).collect();
-    start_apart(folder, output, &around, arguments)
+    Ok(Started { shown, folder: folder.to_path_buf(), child })
 }
 
 /// Where cargo put this program, and `host` and the plugins beside it.

@@ -14,7 +14,6 @@ mod command;
 mod failing_calls;
 mod kills;
 mod mutate;
-mod ranks;
 mod readers;
 mod scene;
 mod session;
@@ -29,10 +28,9 @@ use clap::builder::PossibleValuesParser;
 use session::{Report, Session};
 
 /// Every attack.
-const ATTACKS: [&dyn Attack; 18] = [
+const ATTACKS: [&dyn Attack; 17] = [
     &kills::AtAnyMoment,
     &kills::AtACall,
-    &ranks::Ranks,
     &failing_calls::FailingCalls,
     &checkpoints::DamagedCheckpoint,
     &readers::weights::Weights,
